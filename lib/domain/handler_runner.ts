@@ -1,0 +1,58 @@
+/**
+ * What a subscription needs of a handler: judge a message, then run it. Implemented by the domain.
+ *
+ * @module
+ */
+import type { Message } from "../message/types.ts";
+
+export type HandlerKind = "command_handler" | "event_handler" | "projector";
+
+/** What is to be done with a message that could be read (delivery 5). */
+export type Verdict =
+  /** Some method of the handler wants it. `plan` is the domain's own, handed back to `run`. */
+  | { readonly kind: "run"; readonly plan: unknown }
+  /** A type of this domain that this handler does not handle: acknowledged. */
+  | { readonly kind: "ignored" }
+  /** A type of another domain: acknowledged and counted. */
+  | { readonly kind: "foreign" }
+  /** A command past its deadline: acknowledged, not run (S66). */
+  | { readonly kind: "expired" }
+  /** Unknown type, missing upcaster, refused by the schema: dead-lettered once, never retried. */
+  | { readonly kind: "poison"; readonly error: Error };
+
+export interface RunOptions {
+  /** Aborted when ownership of the message is lost or when the drain cuts the handler. */
+  readonly signal: AbortSignal;
+  /** Asked right before every commit: false refuses it with `CommitRefusedError`. */
+  readonly mayCommit: () => boolean;
+}
+
+/** One handler as subscriptions see it. */
+export interface HandlerRunner {
+  /** As declared: `OrderEventHandler`. */
+  readonly name: string;
+  readonly kind: HandlerKind;
+  /** `<normalized domain>.<name>`, or the handler's `consumerGroup`. */
+  readonly group: string;
+  /** True when `consumerGroup` was given: the group may be shared with a Python service. */
+  readonly sharedGroup: boolean;
+  /** Stream categories, one subscription each: `my_domain::order`, `my_domain::order:command`. */
+  readonly categories: readonly string[];
+  /** As declared; resolved by `lib/subscription/`. */
+  readonly options: {
+    readonly subscriptionProfile?: string;
+    readonly subscriptionType?: "stream" | "event_store";
+    readonly idempotent?: boolean;
+    readonly concurrency?: number;
+    readonly sequentialBy?: string;
+    readonly subscriptionConfig?: Readonly<Record<string, unknown>>;
+  };
+  /** Synchronous; never throws. */
+  judge(message: Message): Verdict;
+  /**
+   * Runs every method that wants the message, each in its own unit of work, retrying version conflicts on
+   * `[server.version_retry]`. Resolves once all effects are committed; `duplicate` when marks said that they were already.
+   * Rejects with the first failure (several: an AggregateError) after every sibling has run (PIPE-15).
+   */
+  run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate">;
+}

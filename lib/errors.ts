@@ -1,0 +1,159 @@
+/**
+ * The one error hierarchy (design 9). Every message is one sentence that says what failed, where, and what to do;
+ * `code` is stable and machine-readable; the cause is chained. The command line prints these without a stack.
+ *
+ * @module
+ */
+
+/** Options of every error of ours. */
+export interface ProteanErrorOptions extends ErrorOptions {
+  /** Stable, upper snake case, such as `CONFIG_UNKNOWN_KEY`. Defaults to the class's own code. */
+  readonly code?: string;
+}
+
+/** Base of all errors this server throws on purpose. */
+export class ProteanError extends Error {
+  readonly code: string;
+
+  constructor(message: string, options: ProteanErrorOptions = {}, code = "PROTEAN_ERROR") {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = options.code ?? code;
+  }
+}
+
+/** One problem in a configuration file. */
+export interface ConfigurationProblem {
+  readonly code: string;
+  readonly message: string;
+  /** Dotted key, such as `databases.default.pool_size`. */
+  readonly key?: string;
+  readonly file?: string;
+  /** Counted from 1. */
+  readonly line?: number;
+}
+
+/** The configuration or the declared elements cannot work as written; nothing starts (exit 2). */
+export class ConfigurationError extends ProteanError {
+  /** Every problem found, not just the first. */
+  readonly problems: readonly ConfigurationProblem[];
+
+  constructor(
+    message: string,
+    options: ProteanErrorOptions & { problems?: readonly ConfigurationProblem[] } = {},
+  ) {
+    super(message, options, options.problems?.[0]?.code ?? "CONFIGURATION");
+    this.problems = options.problems ?? [{ code: this.code, message }];
+  }
+}
+
+/** The domain module cannot be found or loaded (exit 2). */
+export class DomainLoadError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "DOMAIN_LOAD");
+  }
+}
+
+/** Data that a schema refused. */
+export class ValidationError extends ProteanError {
+  /** Path and reason of every refusal, as the schema told them. */
+  readonly issues: readonly { readonly path: string; readonly message: string }[];
+
+  constructor(
+    message: string,
+    issues: readonly { path: string; message: string }[] = [],
+    options: ProteanErrorOptions = {},
+  ) {
+    super(message, options, "VALIDATION");
+    this.issues = issues;
+  }
+}
+
+/** Somebody else saved the same aggregate, view row or stream first; the unit of work is retried. */
+export class ExpectedVersionError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "EXPECTED_VERSION");
+  }
+}
+
+/** No stored object has the id that was asked for. */
+export class ObjectNotFoundError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "OBJECT_NOT_FOUND");
+  }
+}
+
+/** Bytes that are not a message this domain can read; dead-lettered once, never retried. */
+export class DeserializationError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "DESERIALIZATION");
+  }
+}
+
+/** A backend does not answer now and may answer later; the caller waits and tries again. */
+export class UnavailableError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}, code = "UNAVAILABLE") {
+    super(message, options, code);
+  }
+}
+
+/** A database does not answer. */
+export class ProviderUnavailableError extends UnavailableError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "PROVIDER_UNAVAILABLE");
+  }
+}
+
+/** A broker does not answer, is full, or is read-only. */
+export class BrokerUnavailableError extends UnavailableError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "BROKER_UNAVAILABLE");
+  }
+}
+
+/** No connection came free within `pool_timeout`; the message prints the pool's state. */
+export class PoolTimeoutError extends UnavailableError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "POOL_TIMEOUT");
+  }
+}
+
+/** The stream or its consumer group does not exist (any more); the reader creates it and reads on. */
+export class GroupMissingError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "GROUP_MISSING");
+  }
+}
+
+/** The idempotency mark was taken by a concurrent delivery; the effect exists already, nothing is committed. */
+export class DuplicateMessageError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "DUPLICATE_MESSAGE");
+  }
+}
+
+/** The unit of work may not commit any more: its message was claimed by another, or the drain cut it. */
+export class CommitRefusedError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "COMMIT_REFUSED");
+  }
+}
+
+/** The adapter in use cannot do what was asked. */
+export class NotSupportedError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "NOT_SUPPORTED");
+  }
+}
+
+/** The wrong use of the public API: a programming error, found at once. */
+export class IncorrectUsageError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "INCORRECT_USAGE");
+  }
+}
+
+/** Whatever was thrown, as an Error: user code may throw anything. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+}
