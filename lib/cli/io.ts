@@ -1,0 +1,86 @@
+/**
+ * Where a command reads and writes. Data goes to `out` (stdout), talk to `err` (stderr). Commands touch the process
+ * only through this interface, so tests run them with a recording one.
+ *
+ * @module
+ */
+
+/** The terminal, pipes and surroundings of one run. Writing is synchronous and never throws. */
+export interface CliIo {
+  /** Writes data to stdout, as it is. Text for a reader who has gone is dropped. */
+  out(text: string): void;
+  /** Writes talk to stderr, as it is. Text for a reader who has gone is dropped. */
+  err(text: string): void;
+  /** Bytes from stdin; one reader per run. */
+  stdin(): ReadableStream<Uint8Array>;
+  /** True when stdout is a terminal: tables may use colours. */
+  readonly isTerminal: boolean;
+  /** True when stderr is a terminal: progress bars and readable logs. */
+  readonly errIsTerminal: boolean;
+  /** True when stdin is a terminal: somebody can answer a question. */
+  readonly inIsTerminal: boolean;
+  /** Width of the terminal in characters; 80 when there is none. */
+  readonly columns: number;
+  /** An environment variable; undefined when it is not set. */
+  env(name: string): string | undefined;
+  /** Absolute path of the current folder. */
+  cwd(): string;
+}
+
+/** How long a full pipe that does not block is waited for before its text is dropped. */
+const FULL_PIPE_WAIT_MS = 5_000;
+
+/** The process's own input and output. */
+export function processIo(): CliIo {
+  return {
+    out: writer(Deno.stdout),
+    err: writer(Deno.stderr),
+    stdin: () => Deno.stdin.readable,
+    isTerminal: terminal(Deno.stdout),
+    errIsTerminal: terminal(Deno.stderr),
+    inIsTerminal: terminal(Deno.stdin),
+    columns: columns(),
+    env: (name) => Deno.env.get(name),
+    cwd: () => Deno.cwd(),
+  };
+}
+
+/** Writes whole texts; a reader that went away (EPIPE) or a descriptor that was never open costs nothing but the text. */
+export function writer(target: { writeSync(bytes: Uint8Array): number }): (text: string) => void {
+  const encoder = new TextEncoder();
+  let gone = false;
+  return (text) => {
+    if (gone) return;
+    let rest = encoder.encode(text);
+    const deadline = Date.now() + FULL_PIPE_WAIT_MS;
+    while (rest.length > 0) {
+      try {
+        rest = rest.subarray(target.writeSync(rest));
+      } catch (error) {
+        // A pipe that somebody made non-blocking is only full: its reader needs a moment.
+        if (error instanceof Deno.errors.WouldBlock && Date.now() < deadline) {
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+          continue;
+        }
+        gone = true;
+        return;
+      }
+    }
+  };
+}
+
+function terminal(stream: { isTerminal(): boolean }): boolean {
+  try {
+    return stream.isTerminal();
+  } catch {
+    return false;
+  }
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return 80;
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Options that several commands share, declared once.
+ *
+ * @module
+ */
+import { type Command, Option } from "commander";
+
+/** Values of the options that `addDomainOption` adds. */
+export interface DomainOptions {
+  /** As given to `--domain`; undefined: `PROTEAN_DOMAIN`, then the current folder. */
+  readonly domain?: string;
+  /** As given to `--config`: path of a domain.toml. */
+  readonly config?: string;
+}
+
+/** Values of the options that `addLogOptions` adds. */
+export interface LogOptions {
+  readonly logLevel?: string;
+  readonly logFormat?: LogFormat;
+}
+
+/** `auto`: readable on a terminal, JSON lines elsewhere. */
+export type LogFormat = "auto" | "console" | "json";
+
+/** Adds `--domain D` and `--config F` (design 5 and 6). */
+export function addDomainOption(command: Command): Command {
+  return command
+    .option(
+      "--domain <domain>",
+      "a compiled-in name, a file or a folder, with :export to pick one (default: PROTEAN_DOMAIN, then the current folder)",
+    )
+    .option(
+      "--config <file>",
+      "the domain.toml to use (default: beside the domain module, then two parents up)",
+    );
+}
+
+/** Adds `--json`. */
+export function addJsonOption(command: Command): Command {
+  return command.option("--json", "print one JSON envelope {version,status,data,diagnostics}");
+}
+
+/** Adds `--log-level L` and `--log-format F` (design 12). */
+export function addLogOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        "--log-level <level>",
+        "debug, info, warning, error or critical (default: PROTEAN_LOG_LEVEL, then [logging] level, then info)",
+      ).choices(["debug", "info", "warning", "error", "critical"]).argParser(lowerCase),
+    )
+    .addOption(
+      new Option("--log-format <format>", "auto: readable on a terminal, JSON lines elsewhere")
+        .choices(["auto", "console", "json"]).default("auto"),
+    );
+}
+
+function lowerCase(value: string): string {
+  return value.toLowerCase();
+}
