@@ -1,0 +1,72 @@
+/**
+ * Opening one SQLite file: what is set on every connection, and one clear sentence for everything that can be wrong with
+ * the file (HLT-3: no waiting mends it, so it is a `ConfigurationError`).
+ *
+ * @module
+ */
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { ConfigurationError } from "../../errors.ts";
+import { fileTrouble, isBusy } from "./sqlite_error.ts";
+
+/** `FULL` survives a power cut, `NORMAL` the death of the process (delivery 14). */
+export type Synchronous = "FULL" | "NORMAL";
+
+/** The WAL file shrinks back to this many bytes after a checkpoint that left it larger. */
+const JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024;
+
+/** The two connections of one file. `reader` refuses writes; statements on both are synchronous. */
+export interface Connections {
+  readonly writer: DatabaseSync;
+  readonly reader: DatabaseSync;
+}
+
+/**
+ * Opens both connections. Throws the driver's own busy error when another process is just opening or closing the file
+ * (then try again), and `ConfigurationError` for everything else.
+ */
+export async function connect(path: string, synchronous: Synchronous): Promise<Connections> {
+  await checkFolder(path);
+  let writer: DatabaseSync | undefined;
+  let reader: DatabaseSync | undefined;
+  try {
+    writer = new DatabaseSync(path, { timeout: 0 });
+    const mode = writer.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
+    if (mode !== "wal") {
+      throw refusal(path, "is on a file system without shared memory, which SQLite's WAL mode needs");
+    }
+    writer.prepare(`PRAGMA synchronous = ${synchronous}`).run();
+    writer.prepare(`PRAGMA journal_size_limit = ${JOURNAL_SIZE_LIMIT}`).get();
+    writer.prepare("BEGIN IMMEDIATE").run();
+    writer.prepare("ROLLBACK").run();
+    reader = new DatabaseSync(path, { timeout: 0 });
+    reader.prepare("PRAGMA query_only = 1").run();
+    reader.prepare("PRAGMA schema_version").get();
+    return { writer, reader };
+  } catch (cause) {
+    reader?.close();
+    writer?.close();
+    if (isBusy(cause) || cause instanceof ConfigurationError) throw cause;
+    throw refusal(path, fileTrouble(cause) ?? `cannot be opened (${(cause as Error).message})`, cause);
+  }
+}
+
+async function checkFolder(path: string): Promise<void> {
+  const folder = dirname(path);
+  let info: Deno.FileInfo;
+  try {
+    info = await Deno.stat(folder);
+  } catch (cause) {
+    throw refusal(path, `cannot be opened because the folder ${folder} does not exist`, cause);
+  }
+  if (!info.isDirectory) throw refusal(path, `cannot be opened because ${folder} is not a folder`);
+  const file = await Deno.stat(path).catch(() => undefined);
+  if (file && !file.isFile) throw refusal(path, "cannot be opened because it is not a regular file");
+}
+
+function refusal(path: string, trouble: string, cause?: unknown): ConfigurationError {
+  return new ConfigurationError(
+    `The SQLite file ${path} ${trouble}: give its URI a path in a folder this process may write to, on a disk with room.`,
+    { code: "SQLITE_FILE", cause },
+  );
+}

@@ -1,0 +1,327 @@
+/**
+ * One SQLite file as this process uses it: one writing connection behind an asynchronous mutex, one reading connection,
+ * shared by every adapter that opens the same file (delivery 14).
+ *
+ * Statements are synchronous and short; whatever has to wait (for the turn to write, for another process's transaction)
+ * waits asynchronously. `busy_timeout` is 0 because any other value stops the event loop.
+ *
+ * @module
+ */
+import { basename, dirname, join, resolve } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { type Clock, sleep } from "../../clock.ts";
+import { ProviderUnavailableError, type UnavailableError } from "../../errors.ts";
+import { CommitWatch } from "./commit_watch.ts";
+import { connect, type Connections, type Synchronous } from "./connection.ts";
+import { Mutex } from "./mutex.ts";
+import { asStatementError, fileTrouble, isBusy } from "./sqlite_error.ts";
+import { statement } from "./statements.ts";
+
+export { statement };
+
+/** Longest wait, in ms, for the turn to write, be it this process's own or another one's. */
+const WAIT_LIMIT = 30_000;
+const HELD = `has been held by another unit of work of this process for ${WAIT_LIMIT / 1000} s: ` +
+  "do not wait for one unit of work inside another that has written with ctx.sql";
+/** Bytes of the trial write that finds out whether a full disk has room again. */
+const TRIAL_BYTES = 64 * 1024;
+
+/** How `SqliteDatabase.open` opens a file. */
+export interface OpenDatabase {
+  /** Absolute. */
+  readonly path: string;
+  /** `FULL` wins when several adapters open one file. */
+  readonly synchronous: Synchronous;
+  readonly clock: Clock;
+  /** The error class for a file in trouble. @default ProviderUnavailableError */
+  readonly unavailable?: new (message: string, options: { cause?: unknown }) => UnavailableError;
+  readonly signal?: AbortSignal;
+}
+
+/** A write transaction held across awaits. Nobody else writes to the file until it ends: keep it short. */
+export interface HeldTransaction {
+  /** The writing connection, inside the transaction. */
+  readonly db: DatabaseSync;
+  /** Runs statements, with the driver's errors made ours. */
+  run<T>(work: (db: DatabaseSync) => T): T;
+  /** Commits and ends the hold; on an error the transaction is rolled back and the error thrown. */
+  commit(options?: { readonly notify?: boolean }): void;
+  /** Rolls back and ends the hold. Idempotent, also after `commit`; never throws. */
+  rollback(): void;
+}
+
+interface Shared {
+  readonly opened: Promise<SqliteDatabase>;
+  users: number;
+}
+const files = new Map<string, Shared>();
+
+/** A file, open. Every `open` needs its own `close`; the last one closes the file. */
+export class SqliteDatabase {
+  readonly #mutex: Mutex;
+  readonly #watch: CommitWatch;
+  readonly #inode: number | null;
+  #trouble = false;
+  #closed: Error | undefined;
+
+  private constructor(
+    readonly path: string,
+    private readonly connections: Connections,
+    private readonly options: OpenDatabase,
+  ) {
+    const dataVersion = connections.writer.prepare("PRAGMA data_version");
+    this.#watch = new CommitWatch(dataVersion, options.clock);
+    this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late: () => this.#unavailable(HELD) });
+    this.#inode = Deno.statSync(path).ino;
+  }
+
+  /**
+   * Opens the file, or shares it when this process has it open. Throws `ConfigurationError` for a file that cannot be used
+   * (missing or unwritable folder, full disk, not a database), `UnavailableError` when another process keeps it locked.
+   */
+  static async open(options: OpenDatabase): Promise<SqliteDatabase> {
+    const path = await realPath(options.path);
+    const shared = files.get(path) ?? share(path, SqliteDatabase.#create(path, options));
+    shared.users++;
+    try {
+      const database = await shared.opened;
+      if (options.synchronous === "FULL") {
+        database.connections.writer.prepare("PRAGMA synchronous = FULL").run();
+      }
+      return database;
+    } catch (cause) {
+      if (files.get(path) === shared) files.delete(path);
+      throw cause;
+    }
+  }
+
+  static async #create(path: string, options: OpenDatabase): Promise<SqliteDatabase> {
+    const connections = await retryBusy(
+      path,
+      options,
+      options.signal,
+      () => connect(path, options.synchronous),
+    );
+    return new SqliteDatabase(path, connections, options);
+  }
+
+  /**
+   * Runs `work` in one write transaction and commits, all synchronously once it is this caller's turn; resolves after the
+   * commit. `work` may run again from its start when another process is writing. Rejects with what `work` throws (nothing
+   * is written then), with the signal's reason, or with `UnavailableError`.
+   */
+  async write<T>(
+    work: (db: DatabaseSync) => T,
+    options: { readonly signal?: AbortSignal; readonly notify?: boolean } = {},
+  ): Promise<T> {
+    const release = await this.#mutex.acquire(options.signal);
+    try {
+      return await retryBusy(this.path, this.options, options.signal, () => {
+        const db = this.#begin();
+        try {
+          const result = work(db);
+          this.#commit(db, options.notify ?? true);
+          return result;
+        } catch (cause) {
+          this.#rollback(db);
+          throw cause;
+        }
+      });
+    } catch (cause) {
+      throw this.#ours(cause);
+    } finally {
+      release();
+    }
+  }
+
+  /** Takes the turn to write and begins a transaction that stays open until it is committed or rolled back. */
+  async hold(signal?: AbortSignal): Promise<HeldTransaction> {
+    const release = await this.#mutex.acquire(signal);
+    try {
+      const db = await retryBusy(this.path, this.options, signal, () => this.#begin());
+      return this.#held(db, release);
+    } catch (cause) {
+      release();
+      throw this.#ours(cause);
+    }
+  }
+
+  /** Runs `work` on the reading connection, which sees what is committed and refuses writes. */
+  async read<T>(work: (db: DatabaseSync) => T, signal?: AbortSignal): Promise<T> {
+    try {
+      if (this.#closed) throw this.#closed;
+      return await retryBusy(this.path, this.options, signal, () => work(this.connections.reader));
+    } catch (cause) {
+      throw this.#ours(cause);
+    }
+  }
+
+  /**
+   * Calls `listener` after commits: this process's that notify (once for several in one turn), and another process's within
+   * 5 to 50 ms. Returns the way to stop.
+   */
+  watch(listener: () => void): () => void {
+    return this.#watch.add(listener);
+  }
+
+  /**
+   * One real read; and when the last write failed because of the file or the disk, one real write, so that readiness
+   * comes back by itself once there is room again.
+   */
+  async ping(signal?: AbortSignal): Promise<void> {
+    await this.read((db) => statement(db, "SELECT count(*) FROM sqlite_schema").get(), signal);
+    const inode = await Deno.stat(this.path).then((info) => info.ino, () => undefined);
+    if (inode !== this.#inode) {
+      throw this.#unavailable("was removed or replaced while it was in use: restart this process");
+    }
+    if (!this.#trouble) return;
+    const quiet = { notify: false, ...(signal ? { signal } : {}) };
+    await this.write((db) => {
+      db.prepare("CREATE TABLE IF NOT EXISTS protean_trial (id integer PRIMARY KEY, room blob)").run();
+      db.prepare("INSERT OR REPLACE INTO protean_trial VALUES (1, zeroblob(?))").run(TRIAL_BYTES);
+    }, quiet);
+    await this.write((db) => db.prepare("DROP TABLE protean_trial").run(), quiet);
+    this.#trouble = false;
+  }
+
+  /** Gives up this caller's share. The last one refuses whoever still waits, rolls back what is held and closes the file. */
+  async close(): Promise<void> {
+    const shared = files.get(this.path);
+    if (!shared || await shared.opened !== this || --shared.users > 0) return;
+    files.delete(this.path);
+    this.#watch.close();
+    this.#closed = this.#unavailable("is closed");
+    this.#mutex.close(this.#closed);
+    this.#rollback(this.connections.writer);
+    this.connections.reader.close();
+    this.connections.writer.close();
+  }
+
+  /** A pragma that SQLite refuses inside a transaction. */
+  async #makeFull(): Promise<void> {
+    const release = await this.#mutex.acquire();
+    statement(this.connections.writer, "PRAGMA synchronous = FULL").run();
+    release();
+  }
+
+  #begin(): DatabaseSync {
+    if (this.#closed) throw this.#closed;
+    const db = this.connections.writer;
+    statement(db, "BEGIN IMMEDIATE").run();
+    return db;
+  }
+
+  #commit(db: DatabaseSync, notify: boolean): void {
+    statement(db, "COMMIT").run();
+    if (notify) this.#watch.announce();
+  }
+
+  /** Some errors (a full disk) have rolled back already; one in ROLLBACK itself has, too. */
+  #rollback(db: DatabaseSync): void {
+    try {
+      if (db.isTransaction) statement(db, "ROLLBACK").run();
+    } catch {
+      // Nothing is left to undo, and the error that led here is the one to tell.
+    }
+  }
+
+  #held(db: DatabaseSync, release: () => void): HeldTransaction {
+    let open = true;
+    const end = () => {
+      open = false;
+      release();
+    };
+    const check = () => {
+      if (open && db.isOpen && db.isTransaction) return;
+      throw this.#unavailable("has rolled this transaction back: run the unit of work again");
+    };
+    return {
+      db,
+      run: (work) => {
+        check();
+        try {
+          return work(db);
+        } catch (cause) {
+          throw this.#ours(cause);
+        }
+      },
+      commit: (options = {}) => {
+        check();
+        try {
+          this.#commit(db, options.notify ?? true);
+        } catch (cause) {
+          this.#rollback(db);
+          throw this.#ours(cause);
+        } finally {
+          end();
+        }
+      },
+      rollback: () => {
+        if (!open) return;
+        if (db.isOpen) this.#rollback(db);
+        end();
+      },
+    };
+  }
+
+  #ours(thrown: unknown): unknown {
+    const trouble = fileTrouble(thrown);
+    if (!trouble) return asStatementError(this.path, thrown);
+    this.#trouble = true;
+    return this.#unavailable(`${trouble}: make room or mend it, then work goes on by itself`, thrown);
+  }
+
+  #unavailable(trouble: string, cause?: unknown): UnavailableError {
+    return new (this.options.unavailable ?? ProviderUnavailableError)(
+      `The SQLite file ${this.path} ${trouble}.`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function share(path: string, opened: Promise<SqliteDatabase>): Shared {
+  const shared = { opened, users: 0 };
+  files.set(path, shared);
+  return shared;
+}
+
+/** Two spellings of one file are one file. */
+async function realPath(path: string): Promise<string> {
+  const absolute = resolve(path);
+  try {
+    return await Deno.realPath(absolute);
+  } catch {
+    const folder = dirname(absolute);
+    return join(await Deno.realPath(folder).catch(() => folder), basename(absolute));
+  }
+}
+
+/** Runs `attempt` again after 1 to 20 ms for as long as another process is writing. */
+async function retryBusy<T>(
+  path: string,
+  options: OpenDatabase,
+  signal: AbortSignal | undefined,
+  attempt: () => T | Promise<T>,
+): Promise<T> {
+  let until: number | undefined;
+  while (true) {
+    signal?.throwIfAborted();
+    try {
+      return await attempt();
+    } catch (cause) {
+      if (!isBusy(cause)) throw cause;
+      until ??= options.clock.monotonic() + WAIT_LIMIT;
+      if (options.clock.monotonic() >= until) {
+        throw new (options.unavailable ?? ProviderUnavailableError)(
+          `The SQLite file ${path} has been locked by another process for ${
+            WAIT_LIMIT / 1000
+          } s: end whatever holds a transaction open on it.`,
+          { cause },
+        );
+      }
+      await sleep(options.clock, 1 + Math.random() * 19, signal);
+    }
+  }
+}
