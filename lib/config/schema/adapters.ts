@@ -1,0 +1,61 @@
+/**
+ * `[databases.*]`, `[brokers.*]`, `[caches.*]` and `[event_store]` (wire 2.16, 4.1, 5, 6.5; design 6 and 8).
+ *
+ * The tables are open because a custom adapter may have keys of its own; for the built-in providers unknown keys are
+ * refused by `lib/config/rules.ts`.
+ *
+ * @module
+ */
+import { z } from "zod";
+import { above, atLeast, flag, text, whole } from "../fields.ts";
+
+const provider = () =>
+  text().transform((name) => name === "inline" ? "memory" : name)
+    .describe("A built-in adapter, one registered in code, or a module path such as './adapter.js'.");
+
+/** One table of `[databases]`. */
+export const databaseSchema = z.looseObject({
+  provider: provider(),
+  database_uri: text().optional().describe(
+    "postgresql://user:password@host:port/name, sqlite:///relative.db or sqlite:////absolute.db.",
+  ),
+  schema: text().optional().describe("PostgreSQL schema of every table of ours."),
+  managed: flag().default(true).describe("False: tables are somebody else's, and there is no outbox."),
+  pool_size: whole(1).default(5).describe("Connections kept open."),
+  max_overflow: whole(0).default(10).describe("Connections opened beyond pool_size under load."),
+  pool_recycle: whole(-1).default(1800).describe("Seconds after which a connection is replaced; -1: never."),
+  pool_timeout: atLeast(0).default(30).describe("Seconds to wait for a connection before giving up."),
+  pool_pre_ping: flag().default(true).describe("Test an idle connection before it is handed out."),
+});
+
+const redisPool = {
+  max_connections: whole(1).default(50).describe("Command and blocking connections together."),
+  socket_timeout: above(0).default(5).describe("Seconds without an answer before a connection is replaced."),
+  socket_connect_timeout: above(0).default(5).describe("Seconds to wait for a connection to be made."),
+  retry_on_timeout: flag().default(false).describe("Send a timed-out command once more."),
+};
+
+const uri = () =>
+  text().optional().describe(
+    "redis://host:port/db, rediss://, redis+sentinel://h:p,h:p/service/db, redis+cluster://h:p,h:p or sqlite:///file.db.",
+  );
+
+/** One table of `[brokers]`. */
+export const brokerSchema = z.looseObject({ provider: provider(), URI: uri(), ...redisPool });
+
+/** One table of `[caches]`. */
+export const cacheSchema = z.looseObject({
+  provider: provider(),
+  URI: uri(),
+  // An empty text is what ${CACHE_TTL|} leaves behind (wire 5).
+  TTL: z.union([above(0), z.literal("")]).transform((ttl) => ttl === "" ? 300 : ttl).default(300)
+    .describe("Seconds a value lives."),
+  ...redisPool,
+});
+
+/** `[event_store]`. */
+export const eventStoreSchema = z.looseObject({
+  provider: provider(),
+  database_uri: text().optional().describe("Where the events are kept."),
+  max_connections: whole(1).default(100).describe("Connections at most."),
+});
