@@ -1,0 +1,73 @@
+/**
+ * The bodies of the probes, as the reference writes them (wire 9.1, 9.2), compact.
+ *
+ * @module
+ */
+import type { ComponentState, HealthSnapshot } from "./types.ts";
+
+/** Status and JSON body of a probe's answer. */
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** In the order of the reference. */
+const SECTIONS = [
+  ["provider", "providers"],
+  ["broker", "brokers"],
+  ["event_store", "event_store"],
+  ["cache", "caches"],
+] as const;
+
+/** `/livez` and `/healthz` of the engine: about this process only (HLT-1). */
+export function engineLiveness(alive: boolean): Answer {
+  return alive
+    ? { status: 200, body: { status: "ok", checks: { event_loop: "responsive" } } }
+    : { status: 503, body: { status: "unavailable", checks: { event_loop: "blocked" } } };
+}
+
+/** `/readyz` of the engine. */
+export function engineReadiness(snapshot: HealthSnapshot): Answer {
+  if (snapshot.shuttingDown) {
+    return { status: 503, body: { status: "unavailable", checks: { shutting_down: true } } };
+  }
+  return readiness(snapshot, {
+    shutting_down: false,
+    ...sections(snapshot.components),
+    ...(snapshot.subscriptions && { subscriptions: snapshot.subscriptions }),
+  });
+}
+
+/** `/livez` and `/healthz` of an application that mounts the router. */
+export function applicationLiveness(): Answer {
+  return { status: 200, body: { status: "ok", checks: { application: "running" } } };
+}
+
+/** `/readyz` of an application that mounts the router. */
+export function applicationReadiness(snapshot: HealthSnapshot): Answer {
+  return readiness(snapshot, sections(snapshot.components));
+}
+
+function readiness(snapshot: HealthSnapshot, checks: unknown): Answer {
+  return snapshot.components.every((component) => component.status === "ok")
+    ? { status: 200, body: { status: "ok", checks } }
+    : { status: 503, body: { status: "degraded", checks } };
+}
+
+/** Only what is configured is listed; the event store is one status, the other kinds are status by name. */
+function sections(components: readonly ComponentState[]): Record<string, unknown> {
+  const listed: Record<string, unknown> = {};
+  for (const [kind, section] of SECTIONS) {
+    const own = components.filter((component) => component.kind === kind);
+    if (own.length > 0) listed[section] = section === "event_store" ? worst(own) : byName(own);
+  }
+  return listed;
+}
+
+function byName(components: readonly ComponentState[]): Record<string, string> {
+  return Object.fromEntries(components.map(({ name, status }) => [name, status]));
+}
+
+function worst(components: readonly ComponentState[]): string {
+  return components.every(({ status }) => status === "ok") ? "ok" : "unavailable";
+}

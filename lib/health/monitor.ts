@@ -1,0 +1,113 @@
+/**
+ * Watches every component in the background, so that probes only read memory (design 7). Transitions are logged,
+ * probes are not (HLT-5).
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { type Clock, sleep, systemClock } from "../clock.ts";
+import { BackgroundService } from "../lifecycle.ts";
+import { ComponentCheck } from "./component_check.ts";
+import { SubscriptionCollector, type SubscriptionSource } from "./subscription_collector.ts";
+import type { Component, ComponentState, HealthSnapshot } from "./types.ts";
+
+const logger = getLogger(["protean", "health"]);
+
+/** Options of `HealthMonitor`. */
+export interface HealthMonitorOptions {
+  readonly components: readonly Component[];
+  /** Absent: the snapshot has no `subscriptions`. */
+  readonly subscriptions?: SubscriptionSource;
+  /** @default the machine's clock */
+  readonly clock?: Clock;
+  /** From the start of one round to the start of the next. @default 2000 */
+  readonly intervalMs?: number;
+  /** How long one ping may take. @default 1000 */
+  readonly pingTimeoutMs?: number;
+}
+
+/** Keeps the snapshot that readiness is answered from. */
+export class HealthMonitor extends BackgroundService {
+  readonly name = "health_monitor";
+  readonly #checks: readonly ComponentCheck[];
+  readonly #collector: SubscriptionCollector | undefined;
+  readonly #clock: Clock;
+  readonly #intervalMs: number;
+  readonly #pingTimeoutMs: number;
+  readonly #logged = new Map<string, ComponentState["status"]>();
+  #shuttingDown = false;
+
+  constructor(options: HealthMonitorOptions) {
+    super();
+    this.#clock = options.clock ?? systemClock;
+    this.#checks = options.components.map((component) => new ComponentCheck(component, this.#clock));
+    this.#collector = options.subscriptions &&
+      new SubscriptionCollector(options.subscriptions, this.#clock);
+    this.#intervalMs = options.intervalMs ?? 2_000;
+    this.#pingTimeoutMs = options.pingTimeoutMs ?? 1_000;
+  }
+
+  /** What is known now; costs no I/O. */
+  snapshot(): HealthSnapshot {
+    return {
+      shuttingDown: this.#shuttingDown,
+      components: this.#checks.map((check) => check.state),
+      ...(this.#collector && { subscriptions: this.#collector.block }),
+    };
+  }
+
+  /** From now on readiness says `shutting_down` (design 7, step 1 of the drain). */
+  beginShutdown(): void {
+    this.#shuttingDown = true;
+  }
+
+  /**
+   * Tells what the work itself saw of a component: a failure counts as a first strike, which the next ping confirms, a
+   * success as a good ping. Unknown components are ignored.
+   */
+  report(component: Pick<Component, "kind" | "name">, ok: boolean): void {
+    this.#checks.find((check) => check.is(component.kind, component.name))?.report(ok);
+  }
+
+  /**
+   * Pings every component once, now, and answers those that are unavailable; for `--require-dependencies`. Takes at most
+   * the time of one ping.
+   */
+  async check(signal: AbortSignal = new AbortController().signal): Promise<readonly ComponentState[]> {
+    await Promise.all(this.#checks.map((check) => check.ping(this.#pingTimeoutMs, signal)));
+    const states = this.#checks.map((check) => check.state);
+    if (!signal.aborted) this.#logTransitions(states);
+    return states.filter((state) => state.status === "unavailable");
+  }
+
+  protected override async run(signal: AbortSignal): Promise<void> {
+    const collector = this.#collector;
+    await Promise.all([
+      this.#every(signal, () => this.check(signal)),
+      // Apart, because a hanging collection must not hold up the pings.
+      collector && this.#every(signal, () => collector.refresh(signal)),
+    ]);
+  }
+
+  async #every(signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
+    while (!signal.aborted) {
+      const began = this.#clock.monotonic();
+      await work();
+      await sleep(this.#clock, Math.max(0, this.#intervalMs - (this.#clock.monotonic() - began)), signal);
+    }
+  }
+
+  #logTransitions(states: readonly ComponentState[]): void {
+    for (const { kind, name, status, error } of states) {
+      const key = `${kind}/${name}`;
+      const before = this.#logged.get(key);
+      if (before === status) continue;
+      this.#logged.set(key, status);
+      if (status === "unavailable") {
+        logger.warning("health.component_unavailable", { kind, name, error: error?.message });
+      } else if (before) {
+        logger.info("health.component_available", { kind, name });
+      }
+    }
+  }
+}
