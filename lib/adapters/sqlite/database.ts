@@ -9,20 +9,24 @@
  */
 import { basename, dirname, join, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { type Clock, sleep } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import { ProviderUnavailableError, type UnavailableError } from "../../errors.ts";
+import { type BusyOptions, retryBusy } from "./busy.ts";
 import { CommitWatch } from "./commit_watch.ts";
 import { connect, type Connections, type Synchronous } from "./connection.ts";
+import { HeldTransaction } from "./held_transaction.ts";
 import { Mutex } from "./mutex.ts";
-import { asStatementError, fileTrouble, isBusy } from "./sqlite_error.ts";
+import { asStatementError, fileTrouble } from "./sqlite_error.ts";
 import { statement } from "./statements.ts";
 
-export { statement };
+export { HeldTransaction, statement };
 
 /** Longest wait, in ms, for the turn to write, be it this process's own or another one's. */
 const WAIT_LIMIT = 30_000;
 const HELD = `has been held by another unit of work of this process for ${WAIT_LIMIT / 1000} s: ` +
   "do not wait for one unit of work inside another that has written with ctx.sql";
+const LOCKED = `has been locked by another process for ${WAIT_LIMIT / 1000} s: ` +
+  "end whatever holds a transaction open on it";
 /** Bytes of the trial write that finds out whether a full disk has room again. */
 const TRIAL_BYTES = 64 * 1024;
 
@@ -35,19 +39,6 @@ export interface OpenDatabase {
   readonly clock: Clock;
   /** The error class for a file in trouble. @default ProviderUnavailableError */
   readonly unavailable?: new (message: string, options: { cause?: unknown }) => UnavailableError;
-  readonly signal?: AbortSignal;
-}
-
-/** A write transaction held across awaits. Nobody else writes to the file until it ends: keep it short. */
-export interface HeldTransaction {
-  /** The writing connection, inside the transaction. */
-  readonly db: DatabaseSync;
-  /** Runs statements, with the driver's errors made ours. */
-  run<T>(work: (db: DatabaseSync) => T): T;
-  /** Commits and ends the hold; on an error the transaction is rolled back and the error thrown. */
-  commit(options?: { readonly notify?: boolean }): void;
-  /** Rolls back and ends the hold. Idempotent, also after `commit`; never throws. */
-  rollback(): void;
 }
 
 interface Shared {
@@ -85,9 +76,7 @@ export class SqliteDatabase {
     shared.users++;
     try {
       const database = await shared.opened;
-      if (options.synchronous === "FULL") {
-        database.connections.writer.prepare("PRAGMA synchronous = FULL").run();
-      }
+      if (options.synchronous === "FULL") await database.#makeFull();
       return database;
     } catch (cause) {
       if (files.get(path) === shared) files.delete(path);
@@ -96,12 +85,7 @@ export class SqliteDatabase {
   }
 
   static async #create(path: string, options: OpenDatabase): Promise<SqliteDatabase> {
-    const connections = await retryBusy(
-      path,
-      options,
-      options.signal,
-      () => connect(path, options.synchronous),
-    );
+    const connections = await retryBusy(() => connect(path, options.synchronous), busyOptions(path, options));
     return new SqliteDatabase(path, connections, options);
   }
 
@@ -116,7 +100,7 @@ export class SqliteDatabase {
   ): Promise<T> {
     const release = await this.#mutex.acquire(options.signal);
     try {
-      return await retryBusy(this.path, this.options, options.signal, () => {
+      return await this.#retry(options.signal, () => {
         const db = this.#begin();
         try {
           const result = work(db);
@@ -138,8 +122,15 @@ export class SqliteDatabase {
   async hold(signal?: AbortSignal): Promise<HeldTransaction> {
     const release = await this.#mutex.acquire(signal);
     try {
-      const db = await retryBusy(this.path, this.options, signal, () => this.#begin());
-      return this.#held(db, release);
+      const db = await this.#retry(signal, () => this.#begin());
+      return new HeldTransaction({
+        db,
+        commit: (notify) => this.#commit(db, notify),
+        rollback: () => this.#rollback(db),
+        release,
+        ours: (thrown) => this.#ours(thrown),
+        lost: () => this.#unavailable("has rolled this transaction back: run the unit of work again"),
+      });
     } catch (cause) {
       release();
       throw this.#ours(cause);
@@ -150,7 +141,7 @@ export class SqliteDatabase {
   async read<T>(work: (db: DatabaseSync) => T, signal?: AbortSignal): Promise<T> {
     try {
       if (this.#closed) throw this.#closed;
-      return await retryBusy(this.path, this.options, signal, () => work(this.connections.reader));
+      return await this.#retry(signal, () => work(this.connections.reader));
     } catch (cause) {
       throw this.#ours(cause);
     }
@@ -219,49 +210,14 @@ export class SqliteDatabase {
   /** Some errors (a full disk) have rolled back already; one in ROLLBACK itself has, too. */
   #rollback(db: DatabaseSync): void {
     try {
-      if (db.isTransaction) statement(db, "ROLLBACK").run();
+      if (db.isOpen && db.isTransaction) statement(db, "ROLLBACK").run();
     } catch {
       // Nothing is left to undo, and the error that led here is the one to tell.
     }
   }
 
-  #held(db: DatabaseSync, release: () => void): HeldTransaction {
-    let open = true;
-    const end = () => {
-      open = false;
-      release();
-    };
-    const check = () => {
-      if (open && db.isOpen && db.isTransaction) return;
-      throw this.#unavailable("has rolled this transaction back: run the unit of work again");
-    };
-    return {
-      db,
-      run: (work) => {
-        check();
-        try {
-          return work(db);
-        } catch (cause) {
-          throw this.#ours(cause);
-        }
-      },
-      commit: (options = {}) => {
-        check();
-        try {
-          this.#commit(db, options.notify ?? true);
-        } catch (cause) {
-          this.#rollback(db);
-          throw this.#ours(cause);
-        } finally {
-          end();
-        }
-      },
-      rollback: () => {
-        if (!open) return;
-        if (db.isOpen) this.#rollback(db);
-        end();
-      },
-    };
+  #retry<T>(signal: AbortSignal | undefined, attempt: () => T): Promise<T> {
+    return retryBusy(attempt, { ...busyOptions(this.path, this.options), signal });
   }
 
   #ours(thrown: unknown): unknown {
@@ -272,13 +228,21 @@ export class SqliteDatabase {
   }
 
   #unavailable(trouble: string, cause?: unknown): UnavailableError {
-    return new (this.options.unavailable ?? ProviderUnavailableError)(
-      `The SQLite file ${this.path} ${trouble}.`,
-      {
-        cause,
-      },
-    );
+    return unavailable(this.path, this.options, trouble, cause);
   }
+}
+
+function unavailable(path: string, options: OpenDatabase, trouble: string, cause: unknown): UnavailableError {
+  const Unavailable = options.unavailable ?? ProviderUnavailableError;
+  return new Unavailable(`The SQLite file ${path} ${trouble}.`, { cause });
+}
+
+function busyOptions(path: string, options: OpenDatabase): BusyOptions {
+  return {
+    clock: options.clock,
+    limit: WAIT_LIMIT,
+    locked: (cause) => unavailable(path, options, LOCKED, cause),
+  };
 }
 
 function share(path: string, opened: Promise<SqliteDatabase>): Shared {
@@ -295,33 +259,5 @@ async function realPath(path: string): Promise<string> {
   } catch {
     const folder = dirname(absolute);
     return join(await Deno.realPath(folder).catch(() => folder), basename(absolute));
-  }
-}
-
-/** Runs `attempt` again after 1 to 20 ms for as long as another process is writing. */
-async function retryBusy<T>(
-  path: string,
-  options: OpenDatabase,
-  signal: AbortSignal | undefined,
-  attempt: () => T | Promise<T>,
-): Promise<T> {
-  let until: number | undefined;
-  while (true) {
-    signal?.throwIfAborted();
-    try {
-      return await attempt();
-    } catch (cause) {
-      if (!isBusy(cause)) throw cause;
-      until ??= options.clock.monotonic() + WAIT_LIMIT;
-      if (options.clock.monotonic() >= until) {
-        throw new (options.unavailable ?? ProviderUnavailableError)(
-          `The SQLite file ${path} has been locked by another process for ${
-            WAIT_LIMIT / 1000
-          } s: end whatever holds a transaction open on it.`,
-          { cause },
-        );
-      }
-      await sleep(options.clock, 1 + Math.random() * 19, signal);
-    }
   }
 }
