@@ -31,11 +31,6 @@ export interface HealthServerOptions {
   readonly clock?: Clock;
 }
 
-/** `[server.health] host` where it is not set: loopback, and every interface inside Kubernetes, whose kubelet probes the pod's address (design 7). */
-export function defaultHealthHost(env: (name: string) => string | undefined): string {
-  return env("KUBERNETES_SERVICE_HOST") ? "0.0.0.0" : "127.0.0.1";
-}
-
 /** Serves the probes between `start()` and `stop()`. */
 export class HealthServer extends BackgroundService {
   readonly name = "health_server";

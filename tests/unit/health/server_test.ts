@@ -2,7 +2,7 @@ import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "
 import { FakeClock } from "../../../lib/clock.ts";
 import { ConfigurationError } from "../../../lib/errors.ts";
 import { engineRoutes } from "../../../lib/health/routes.ts";
-import { defaultHealthHost, HealthServer, type HealthServerOptions } from "../../../lib/health/server.ts";
+import { HealthServer, type HealthServerOptions } from "../../../lib/health/server.ts";
 
 const routes = engineRoutes(() => true, () => ({ shuttingDown: false, components: [] }));
 const HOST = "127.0.0.1";
@@ -111,14 +111,3 @@ Deno.test("the server can be started again after it has stopped", async () => {
     await server.stop();
   }
 });
-
-for (
-  const [service, host] of [[undefined, "127.0.0.1"], ["", "127.0.0.1"], ["10.0.0.1", "0.0.0.0"]] as const
-) {
-  Deno.test(`the default host is ${host} when KUBERNETES_SERVICE_HOST is ${service ?? "unset"}`, () => {
-    assertEquals(
-      defaultHealthHost((name) => (name === "KUBERNETES_SERVICE_HOST" ? service : undefined)),
-      host,
-    );
-  });
-}

@@ -1,0 +1,80 @@
+/**
+ * How a log record looks: one JSON line for machines, one readable line for people (design 10).
+ *
+ * @module
+ */
+import type { LogLevel, LogRecord } from "@logtape/logtape";
+import picocolors from "picocolors";
+import type { Redactor } from "./redaction.ts";
+
+/** From a record to one line, with its end. */
+export type LogFormatter = (record: LogRecord) => string;
+
+/** Names of levels as upstream writes them. */
+const NAMES: Readonly<Record<LogLevel, string>> = {
+  trace: "debug",
+  debug: "debug",
+  info: "info",
+  warning: "warning",
+  error: "error",
+  fatal: "critical",
+};
+
+/** `{"event","logger","level","timestamp",…properties}`: the keys of the reference's JSON lines (wire 8.3). */
+export function jsonFormatter(redact: Redactor, stacks: boolean): LogFormatter {
+  return (record) =>
+    JSON.stringify({
+      ...properties(record, redact, stacks),
+      event: eventOf(record),
+      logger: record.category.join("."),
+      level: NAMES[record.level],
+      timestamp: new Date(record.timestamp).toISOString(),
+    }) + "\n";
+}
+
+/** `12:00:00.000 info    engine.started subscription_count=6`. */
+export function consoleFormatter(redact: Redactor, stacks: boolean, color: boolean): LogFormatter {
+  const paint = picocolors.createColors(color);
+  const level: Readonly<Record<LogLevel, (text: string) => string>> = {
+    trace: paint.dim,
+    debug: paint.dim,
+    info: paint.green,
+    warning: paint.yellow,
+    error: paint.red,
+    fatal: paint.red,
+  };
+  return (record) => {
+    const time = paint.dim(new Date(record.timestamp).toISOString().slice(11, 23));
+    const name = level[record.level](NAMES[record.level].padEnd(8));
+    const { stack, ...rest } = properties(record, redact, stacks);
+    const details = Object.entries(rest).map(([key, value]) => ` ${paint.dim(`${key}=`)}${shown(value)}`);
+    const trace = typeof stack === "string" ? `\n${stack}` : "";
+    return `${time} ${name} ${eventOf(record)}${details.join("")}${trace}\n`;
+  };
+}
+
+function eventOf(record: LogRecord): string {
+  return record.message.map((part, index) => (index % 2 === 0 ? part : shown(part))).join("");
+}
+
+/** An error becomes its message and type; its stack is for those who debug. */
+function properties(record: LogRecord, redact: Redactor, stacks: boolean): Record<string, unknown> {
+  const shownProperties: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(record.properties)) {
+    const safe = redact(key, value);
+    if (safe === undefined) continue;
+    shownProperties[key] = safe;
+    if (value instanceof Error) {
+      shownProperties[`${key}_type`] ??= value.name;
+      if (stacks && value.stack) shownProperties.stack ??= redact("stack", value.stack);
+    }
+  }
+  return shownProperties;
+}
+
+/** Text of one line without control characters, which could forge lines or drive the terminal. */
+function shown(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value) ?? String(value);
+  // deno-lint-ignore no-control-regex -- control characters are what is looked for
+  return /[\s"\x00-\x1f\x7f]/.test(text) && typeof value === "string" ? JSON.stringify(text) : text;
+}

@@ -1,0 +1,111 @@
+/**
+ * Starts and stops the log: LogTape, to stderr, JSON lines where nobody watches (design 10).
+ *
+ * @module
+ */
+import { configureSync, type LogLevel, resetSync } from "@logtape/logtape";
+import { ConfigurationError } from "../errors.ts";
+import { consoleFormatter, jsonFormatter } from "./log_format.ts";
+import { createRedactor } from "./redaction.ts";
+
+/** The parts of `[logging]` that the log itself follows. */
+export interface LoggingSettings {
+  /** Empty: the default of the command. */
+  readonly level: string;
+  readonly format: "auto" | "console" | "json";
+  readonly redact: readonly string[];
+  /** Levels of single loggers by dotted name: `protean.engine`. */
+  readonly per_logger: Readonly<Record<string, string>>;
+}
+
+/** Options of `startLogging`. */
+export interface LoggingOptions {
+  /** Takes finished lines; must not throw. */
+  readonly write: (text: string) => void;
+  /** True when `write` reaches a terminal. */
+  readonly isTerminal: boolean;
+  /** `--log-level`; beats everything else. */
+  readonly level?: string;
+  /** `--log-format`; beats `[logging] format` unless it is `auto`. */
+  readonly format?: "auto" | "console" | "json";
+  readonly env?: (name: string) => string | undefined;
+  readonly settings?: LoggingSettings;
+  /** Used when nobody names a level. @default "info" */
+  readonly fallbackLevel?: string;
+}
+
+const LEVELS: Readonly<Record<string, LogLevel>> = {
+  trace: "trace",
+  debug: "debug",
+  info: "info",
+  warn: "warning",
+  warning: "warning",
+  error: "error",
+  fatal: "fatal",
+  critical: "fatal",
+};
+
+/** What `[logging] redact` holds when nobody has said otherwise (wire 7.4). */
+const REDACT = ["password", "token", "secret", "api_key", "authorization", "cookie", "session", "csrf"];
+
+/** Names that are accepted as levels; some mean the same. */
+export const LOG_LEVEL_NAMES: readonly string[] = Object.keys(LEVELS);
+
+/** The level called `name`, in any case. Throws `ConfigurationError` for a name nobody knows. */
+export function logLevel(name: string, where: string): LogLevel {
+  const level = LEVELS[name.toLowerCase()];
+  if (!level) {
+    throw new ConfigurationError(
+      `${where} is '${name}', which is no log level: use ${LOG_LEVEL_NAMES.join(", ")}.`,
+      { code: "LOG_LEVEL" },
+    );
+  }
+  return level;
+}
+
+/** The level that applies: flag, `PROTEAN_LOG_LEVEL`, `[logging] level`, the command's default. */
+export function effectiveLogLevel(options: Omit<LoggingOptions, "write" | "isTerminal">): LogLevel {
+  const variable = options.env?.("PROTEAN_LOG_LEVEL");
+  if (options.level) return logLevel(options.level, "--log-level");
+  if (variable) return logLevel(variable, "PROTEAN_LOG_LEVEL");
+  if (options.settings?.level) return logLevel(options.settings.level, "[logging] level");
+  return logLevel(options.fallbackLevel ?? "info", "The default log level");
+}
+
+/** Directs every logger to `write`. A second call replaces the first: the log starts before the configuration is read. */
+export function startLogging(options: LoggingOptions): void {
+  const level = effectiveLogLevel(options);
+  const { write, settings } = options;
+  const redact = createRedactor(settings?.redact ?? REDACT);
+  const stacks = level === "debug" || level === "trace";
+  const format = chosenFormat(options) === "json"
+    ? jsonFormatter(redact, stacks)
+    : consoleFormatter(redact, stacks, options.isTerminal && !options.env?.("NO_COLOR"));
+  const own = Object.entries(settings?.per_logger ?? {}).map(([name, wanted]) => ({
+    category: name.split("."),
+    sinks: ["log" as const],
+    // The root's level would hold back what this logger is to say.
+    parentSinks: "override" as const,
+    lowestLevel: wanted === "" ? level : logLevel(wanted, `[logging.per_logger] ${name}`),
+  }));
+  configureSync({
+    reset: true,
+    sinks: { log: (record) => write(format(record)) },
+    loggers: [
+      { category: [], sinks: ["log"], lowestLevel: level },
+      { category: ["logtape", "meta"], sinks: ["log"], parentSinks: "override", lowestLevel: "warning" },
+      ...own,
+    ],
+  });
+}
+
+/** Silences every logger. Does nothing when the log was not started. */
+export function stopLogging(): void {
+  resetSync();
+}
+
+function chosenFormat({ format, settings, isTerminal }: LoggingOptions): "console" | "json" {
+  const wanted = format && format !== "auto" ? format : settings?.format ?? "auto";
+  if (wanted !== "auto") return wanted;
+  return isTerminal ? "console" : "json";
+}

@@ -1,0 +1,159 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { getLogger } from "@logtape/logtape";
+import { ConfigurationError } from "../../../lib/errors.ts";
+import { writer } from "../../../lib/cli/io.ts";
+import {
+  effectiveLogLevel,
+  type LoggingOptions,
+  type LoggingSettings,
+  startLogging,
+  stopLogging,
+} from "../../../lib/telemetry/logging.ts";
+
+const SETTINGS: LoggingSettings = { level: "", format: "auto", redact: ["password"], per_logger: {} };
+const logger = getLogger(["protean", "engine"]);
+
+/** Logs with `options` and answers the lines written. */
+function logged(options: Partial<LoggingOptions>, log: () => void): string[] {
+  const lines: string[] = [];
+  startLogging({ write: (text) => lines.push(text), isTerminal: false, ...options });
+  try {
+    log();
+  } finally {
+    stopLogging();
+  }
+  return lines;
+}
+
+Deno.test("a record is one JSON line with the reference's keys when nobody watches", () => {
+  const lines = logged({}, () => logger.info("engine.started", { subscription_count: 6 }));
+  assertEquals(lines.length, 1);
+  const [line = ""] = lines;
+  assert(line.endsWith("}\n"));
+  const { timestamp, ...rest } = JSON.parse(line);
+  assertEquals(rest, {
+    event: "engine.started",
+    logger: "protean.engine",
+    level: "info",
+    subscription_count: 6,
+  });
+  assertEquals(new Date(timestamp).toISOString(), timestamp);
+});
+
+Deno.test("a record is one readable line on a terminal", () => {
+  const lines = logged({ isTerminal: true, env: (name) => (name === "NO_COLOR" ? "1" : undefined) }, () => {
+    logger.warning("dlq.depth", {
+      stream: "my_domain::order",
+      note: "two\nlines",
+      error: new Error("no route"),
+    });
+  });
+  assertEquals(lines.length, 1);
+  const [line = ""] = lines;
+  assertEquals(
+    line.slice(13),
+    'warning  dlq.depth stream=my_domain::order note="two\\nlines" error="no route" error_type=Error\n',
+  );
+});
+
+for (
+  const [format, fromFile, isTerminal, json] of [
+    ["auto", "auto", false, true],
+    ["auto", "auto", true, false],
+    ["json", "auto", true, true],
+    ["console", "json", false, false],
+    ["auto", "console", false, false],
+    [undefined, "json", true, true],
+  ] as const
+) {
+  Deno.test(`format ${format} over ${fromFile} is ${json ? "JSON" : "readable"} when terminal is ${isTerminal}`, () => {
+    const [line = ""] = logged(
+      { ...(format && { format }), settings: { ...SETTINGS, format: fromFile }, isTerminal },
+      () => logger.info("x"),
+    );
+    assertEquals(line.startsWith("{"), json);
+  });
+}
+
+for (
+  const [level, variable, fromFile, fallbackLevel, expected] of [
+    ["debug", "error", "warning", "info", "debug"],
+    [undefined, "ERROR", "warning", "info", "error"],
+    [undefined, "", "warn", "info", "warning"],
+    [undefined, undefined, "", "warning", "warning"],
+    [undefined, undefined, "", undefined, "info"],
+    ["critical", undefined, "", undefined, "fatal"],
+  ] as const
+) {
+  Deno.test(`the level is ${expected} for flag ${level}, variable ${variable}, file '${fromFile}'`, () => {
+    assertEquals(
+      effectiveLogLevel({
+        ...(level && { level }),
+        ...(fallbackLevel && { fallbackLevel }),
+        env: () => variable,
+        settings: { ...SETTINGS, level: fromFile },
+      }),
+      expected,
+    );
+  });
+}
+
+Deno.test("an unknown level is a configuration error that says where it came from", () => {
+  const error = assertThrows(
+    () => effectiveLogLevel({ env: () => "loud" }),
+    ConfigurationError,
+    "PROTEAN_LOG_LEVEL is 'loud'",
+  );
+  assertStringIncludes(error.message, "warning");
+});
+
+Deno.test("levels below the chosen one are not written, single loggers may differ", () => {
+  const settings = { ...SETTINGS, per_logger: { "protean.engine": "debug", "protean.outbox": "error" } };
+  const lines = logged({ settings }, () => {
+    logger.debug("engine.debug");
+    getLogger(["protean", "dlq"]).debug("dlq.debug");
+    getLogger(["protean", "outbox"]).warning("outbox.warning");
+    getLogger(["protean", "outbox"]).error("outbox.error");
+  });
+  assertEquals(lines.map((line) => JSON.parse(line).event), ["engine.debug", "outbox.error"]);
+});
+
+Deno.test("secrets are masked and properties cannot replace the record's own keys", () => {
+  const [line = ""] = logged({ settings: SETTINGS }, () => {
+    logger.error("broker.failed", { password: "s3cret", event: "forged", level: "info" });
+  });
+  const { event, level, password } = JSON.parse(line);
+  assertEquals([event, level, password], ["broker.failed", "error", "***"]);
+});
+
+Deno.test("an error's stack is written at debug only", () => {
+  const fail = () => logger.error("handler.failed", { error: new TypeError("no") });
+  const plain = JSON.parse(logged({}, fail)[0] ?? "");
+  assertEquals([plain.error, plain.error_type, plain.stack], ["no", "TypeError", undefined]);
+  const debug = JSON.parse(logged({ level: "debug" }, fail)[0] ?? "");
+  assertStringIncludes(debug.stack, "logging_test.ts");
+});
+
+Deno.test("starting twice replaces, stopping twice does nothing", () => {
+  const first: string[] = [];
+  startLogging({ write: (text) => first.push(text), isTerminal: false });
+  const second = logged({}, () => logger.info("x"));
+  stopLogging();
+  logger.info("y");
+  assertEquals([first.length, second.length], [0, 1]);
+});
+
+Deno.test("a closed stderr costs the line and nothing else", () => {
+  let attempts = 0;
+  const write = writer({
+    writeSync() {
+      attempts++;
+      throw new Deno.errors.BrokenPipe("Broken pipe");
+    },
+  });
+  logged({ write }, () => {
+    logger.info("x");
+    logger.info("y");
+  });
+  assertEquals(attempts, 1);
+});

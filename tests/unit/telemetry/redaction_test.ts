@@ -1,0 +1,53 @@
+import { assertEquals } from "@std/assert";
+import { createRedactor } from "../../../lib/telemetry/redaction.ts";
+
+const redact = createRedactor(["password", "token", "api_key"]);
+
+for (
+  const [key, secret] of [
+    ["password", true],
+    ["PASSWORD", true],
+    ["dbPassword", true],
+    ["access_token", true],
+    ["X-Access-Token", true],
+    ["apiKey", true],
+    ["tokens_used", false],
+    ["token_count", false],
+    ["stream", false],
+    ["", false],
+  ] as const
+) {
+  Deno.test(`the value of '${key}' is ${secret ? "masked" : "shown"}`, () => {
+    assertEquals(redact(key, "s3cret"), secret ? "***" : "s3cret");
+  });
+}
+
+Deno.test("secrets are masked at every depth", () => {
+  assertEquals(redact("settings", { redis: [{ password: "a", host: "b" }] }), {
+    redis: [{ password: "***", host: "b" }],
+  });
+});
+
+Deno.test("whatever is logged becomes JSON-safe and bounded", () => {
+  const cycle: Record<string, unknown> = {};
+  cycle.self = cycle;
+  const values = [
+    undefined,
+    NaN,
+    10n,
+    Symbol("s"),
+    () => 1,
+    new Date(NaN),
+    new Date(0),
+    new Error("e"),
+    cycle,
+    Object.create(null),
+    JSON.parse('{"__proto__":{"polluted":true}}'),
+    "x".repeat(100_000),
+  ];
+  const text = JSON.stringify(values.map((value) => redact("value", value)));
+  assertEquals(text.length < 20_000, true);
+  assertEquals(redact("value", values[6]), "1970-01-01T00:00:00.000Z");
+  assertEquals(redact("value", values[7]), "e");
+  assertEquals(({} as Record<string, unknown>).polluted, undefined);
+});
