@@ -1,0 +1,225 @@
+/**
+ * Runs every subscription, outbox processor and maintenance task of a domain in one process.
+ *
+ * It does not restart what fails for good: a defect in a background service drains the process with exit 1, and whoever started it
+ * starts it again.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Random } from "../backoff.ts";
+import type { Domain } from "../domain/domain.ts";
+import { type DomainRuntime, runtimeOf } from "../domain/runtime.ts";
+import { asError, UnavailableError } from "../errors.ts";
+import { HealthMonitor } from "../health/monitor.ts";
+import { engineRoutes } from "../health/routes.ts";
+import { HealthServer } from "../health/server.ts";
+import type { Component } from "../health/types.ts";
+import { assemble, type Assembly } from "./assembly.ts";
+import { drain } from "./drain.ts";
+import { untilQuiet } from "./once.ts";
+import { subscriptionSource } from "./subscription_rows.ts";
+
+const log = getLogger(["protean", "engine"]);
+
+export interface EngineOptions {
+  /** Work off everything available, then end. @default false */
+  readonly once?: boolean;
+  /** End with an error instead of waiting when a dependency or the health port is not there at start (HLT-3). @default false */
+  readonly requireDependencies?: boolean;
+  /** @default Math.random */
+  readonly random?: Random;
+}
+
+export interface EngineRunOptions {
+  /** Starts the drain. */
+  readonly signal?: AbortSignal;
+  /** Cuts the drain short: the second signal. */
+  readonly cut?: AbortSignal;
+}
+
+/** Exit codes of design 9. */
+const FINE = 0;
+const FAILED = 1;
+const CUT = 4;
+
+export class Engine {
+  readonly #domain: Domain;
+  readonly #options: EngineOptions;
+  readonly #failure = new AbortController();
+  readonly #listening = Promise.withResolvers<Deno.NetAddr>();
+  #assembly: Assembly | undefined;
+
+  /** The domain is initialised by `run` if nobody has done it before. */
+  constructor(domain: Domain, options: EngineOptions = {}) {
+    this.#domain = domain;
+    this.#options = options;
+  }
+
+  /** The address of the health listener, once it listens. */
+  get listening(): Promise<Deno.NetAddr> {
+    return this.#listening.promise;
+  }
+
+  /** What the subscriptions have done so far, by handler and category; empty before the start. */
+  get subscriptions(): Assembly["subscriptions"] {
+    return this.#assembly?.subscriptions ?? [];
+  }
+
+  /**
+   * Runs until `signal` aborts (or everything is worked off, with `once`), drains, closes the domain and answers the exit code: 0,
+   * 1 after a failure, 4 when work was cut and will be redelivered. Rejects, with the domain closed, when it cannot start
+   * (`ConfigurationError`, or `UnavailableError` with `requireDependencies`).
+   */
+  async run(options: EngineRunOptions = {}): Promise<number> {
+    const stop = new AbortController();
+    const abort = () => stop.abort(options.signal?.reason);
+    options.signal?.addEventListener("abort", abort, { once: true });
+    if (options.signal?.aborted) abort();
+    const forget = this.#catchStrayErrors();
+    try {
+      await this.#domain.init({ signal: stop.signal });
+      return await this.#live(
+        runtimeOf(this.#domain),
+        stop.signal,
+        options.cut ?? new AbortController().signal,
+      );
+    } catch (error) {
+      await this.#domain.close();
+      throw error;
+    } finally {
+      forget();
+      options.signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async #live(runtime: DomainRuntime, stop: AbortSignal, cut: AbortSignal): Promise<number> {
+    const { clock, config: { config } } = runtime;
+    const assembly = assemble(runtime, {
+      onFailure: (error) => this.#fail(error),
+      ...(this.#options.random ? { random: this.#options.random } : {}),
+    });
+    this.#assembly = assembly;
+    const monitor = this.#monitor(runtime, assembly);
+    const listener = this.#listener(runtime, monitor);
+    const services = [...assembly.processors, ...assembly.subscriptions, ...assembly.cleaners];
+    try {
+      await listener?.start();
+      if (this.#options.requireDependencies) await this.#require(monitor);
+      await monitor.start();
+      await Promise.all(services.map((service) => service.start()));
+    } catch (error) {
+      await Promise.all([...services, monitor].map((service) => service.stop()));
+      await listener?.stop();
+      throw error;
+    }
+    log.info("engine.started", {
+      domain: runtime.name,
+      subscription_count: assembly.subscriptions.length,
+      outbox_processors: assembly.processors.length,
+    });
+    await this.#untilStop(runtime, assembly, stop);
+    log.info("engine.shutting_down", { signal: typeof stop.reason === "string" ? stop.reason : undefined });
+    const cutHandlers = await drain({
+      subscriptions: assembly.subscriptions,
+      processors: assembly.processors,
+      maintenance: assembly.cleaners,
+      monitor,
+      listener,
+      close: () => this.#domain.close(),
+      clock,
+      drainTimeoutSeconds: config.server.drain_timeout_seconds,
+    }, cut);
+    const code = this.#failure.signal.aborted ? FAILED : cutHandlers > 0 ? CUT : FINE;
+    log.info("engine.stopped", { exit_code: code });
+    return code;
+  }
+
+  #monitor(runtime: DomainRuntime, assembly: Assembly): HealthMonitor {
+    const broker = runtime.brokers.get("default");
+    return new HealthMonitor({
+      components: components(runtime),
+      clock: runtime.clock,
+      ...(broker ? { subscriptions: subscriptionSource(assembly, broker, runtime.managedProviders) } : {}),
+    });
+  }
+
+  #listener(runtime: DomainRuntime, monitor: HealthMonitor): HealthServer | undefined {
+    const { health } = runtime.config.config.server;
+    if (!health.enabled) return undefined;
+    const server = new HealthServer({
+      host: health.host,
+      port: health.port,
+      portAutoIncrement: health.port_auto_increment,
+      required: this.#options.requireDependencies ?? false,
+      clock: runtime.clock,
+      routes: engineRoutes(
+        () => !this.subscriptions.some((subscription) => subscription.stuck),
+        () => monitor.snapshot(),
+      ),
+    });
+    void server.bound.then((address) => this.#listening.resolve(address));
+    return server;
+  }
+
+  async #require(monitor: HealthMonitor): Promise<void> {
+    const missing = await monitor.check();
+    if (missing.length === 0) return;
+    const reasons = missing.map(({ kind, name, error }) =>
+      `${kind.replace("_", " ")} '${name}': ${error?.message ?? "no answer"}`
+    );
+    throw new UnavailableError(
+      `The server was told to require its dependencies, and these do not answer: ${reasons.join("; ")}.`,
+    );
+  }
+
+  async #untilStop(runtime: DomainRuntime, assembly: Assembly, stop: AbortSignal): Promise<void> {
+    const over = AbortSignal.any([stop, this.#failure.signal]);
+    if (this.#options.once) return await untilQuiet(assembly, runtime.managedProviders, runtime.clock, over);
+    if (over.aborted) return;
+    await new Promise<void>((resolve) => over.addEventListener("abort", () => resolve(), { once: true }));
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure.signal.aborted) return;
+    log.fatal("engine.failed", { error: error.message });
+    this.#failure.abort(error);
+  }
+
+  /** A rejection that a handler forgot must not end the process without a drain (S72). */
+  #catchStrayErrors(): () => void {
+    const rejection = (event: PromiseRejectionEvent) => {
+      event.preventDefault();
+      this.#fail(asError(event.reason));
+    };
+    const error = (event: ErrorEvent) => {
+      event.preventDefault();
+      this.#fail(asError(event.error));
+    };
+    globalThis.addEventListener("unhandledrejection", rejection);
+    globalThis.addEventListener("error", error);
+    return () => {
+      globalThis.removeEventListener("unhandledrejection", rejection);
+      globalThis.removeEventListener("error", error);
+    };
+  }
+}
+
+function components(runtime: DomainRuntime): readonly Component[] {
+  const { providers, brokers, caches, eventStore } = runtime;
+  const pinged = (
+    kind: Component["kind"],
+    adapters: Iterable<{ name: string; ping(signal: AbortSignal): Promise<void> }>,
+  ) =>
+    [...adapters].map((adapter): Component => ({
+      kind,
+      name: adapter.name,
+      ping: (signal) => adapter.ping(signal),
+    }));
+  return [
+    ...pinged("provider", providers.values()),
+    ...pinged("broker", brokers.values()),
+    ...pinged("event_store", eventStore ? [eventStore] : []),
+    ...pinged("cache", caches.values()),
+  ];
+}

@@ -1,0 +1,80 @@
+/**
+ * One entry on its way through a subscription, from the read to the acknowledgement.
+ *
+ * @module
+ */
+import type { StreamGroup } from "../adapters/ports.ts";
+import type { RunOptions, Verdict } from "../domain/handler_runner.ts";
+import type { Message } from "../message/types.ts";
+
+/** Entries that arrived together. The batch is what ownership is refreshed by, so that no map entry is made per message. */
+export interface Batch {
+  readonly group: StreamGroup;
+  readonly deliveries: Delivery[];
+  /** Deliveries not yet acknowledged, dead-lettered or lost. */
+  open: number;
+}
+
+/** `queued` waits for a worker; `held` waits behind its stream; `running` is in the handler; `waiting` backs off; `done` is over. */
+export type Stage = "queued" | "held" | "running" | "waiting" | "done";
+
+export class Delivery implements RunOptions {
+  stage: Stage = "queued";
+  message: Message | undefined;
+  plan: unknown;
+  /** `headers.stream`: messages of one stream run one at a time, in order. Empty until decoded. */
+  key = "";
+  /** Holds its key's place in the order gate. */
+  inside = false;
+  /** The handler was started at least once in this process. */
+  started = false;
+  /** Failures that were the infrastructure's, not the message's: not attempts. */
+  unavailable = 0;
+  /** The next start repeats an attempt that is counted already. */
+  counted = false;
+  firstFailedAt: number | undefined;
+  /** Why the handler is not to be run, once judged so. */
+  skip: Verdict | undefined;
+  /** Set once the outcome is the dead-letter stream: only that is tried again then, never the handler. */
+  verdict: Error | undefined;
+  /** Claimed by somebody else meanwhile. */
+  lost = false;
+  /** The drain gave it up: it may not commit any more. */
+  abandoned = false;
+  /** Its worker was told to stop it (drain deadline, or ownership lost). */
+  cut = false;
+  #abort: AbortController | undefined;
+
+  constructor(
+    readonly id: string,
+    readonly text: string | undefined,
+    readonly batch: Batch,
+    /** Started attempts, as the pending list counts them (delivery 2). */
+    public count: number,
+    /** Found in the pending list instead of read: a suspect. */
+    readonly recovered: boolean,
+  ) {}
+
+  /** Made when first asked for: most handlers never look. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.cut && !this.#abort.signal.aborted) this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  mayCommit(): boolean {
+    return !this.lost && !this.abandoned;
+  }
+
+  /** Aborts the handler's signal. */
+  interrupt(reason: Error): void {
+    this.cut = true;
+    this.#abort?.abort(reason);
+  }
+
+  /** Attempts that ran to their end: what the entry is released with (delivery 7, PIPE-16). */
+  get finishedAttempts(): number {
+    if (this.stage === "running" || this.counted) return Math.max(0, this.count - 1);
+    return this.started || this.recovered ? this.count : 0;
+  }
+}

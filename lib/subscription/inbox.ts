@@ -1,0 +1,203 @@
+/**
+ * What a subscription has read or claimed and not finished: who is next, who waits for what, who is still owned.
+ *
+ * @module
+ */
+import type { ClaimedEntry, StreamEntry, StreamGroup } from "../adapters/ports.ts";
+import type { Clock } from "../clock.ts";
+import { ProteanError } from "../errors.ts";
+import { Wakeup } from "../wakeup.ts";
+import { type Batch, Delivery } from "./delivery.ts";
+import { OrderGate } from "./order_gate.ts";
+import { RetrySchedule } from "./retry_schedule.ts";
+
+export class Inbox {
+  /** Notified when there may be something to take, or room to read. */
+  readonly changed = new Wakeup();
+  readonly #batches = new Set<Batch>();
+  readonly #gate = new OrderGate<Delivery>();
+  readonly #retries: RetrySchedule<Delivery>;
+  #ready: Delivery[] = [];
+  #head = 0;
+  /** Released by the order gate, or due again. */
+  readonly #resumed: Delivery[] = [];
+  /** Recovered entries run one at a time: one of them may have killed its process (delivery 2). */
+  readonly #suspects: Delivery[] = [];
+  #suspect: Delivery | undefined;
+  #unfinished = 0;
+
+  constructor(clock: Clock) {
+    this.#retries = new RetrySchedule(clock, (delivery) => this.#resume(delivery));
+  }
+
+  /** Deliveries whose outcome is open: queued, held, running, waiting. */
+  get unfinished(): number {
+    return this.#unfinished;
+  }
+
+  /** Deliveries read and not yet looked at. */
+  get ready(): number {
+    return this.#ready.length - this.#head;
+  }
+
+  /** Deliveries not yet acknowledged either. */
+  get open(): number {
+    let open = 0;
+    for (const batch of this.#batches) open += batch.open;
+    return open;
+  }
+
+  /** Takes in what was read. */
+  addRead(group: StreamGroup, entries: readonly StreamEntry[]): void {
+    const batch: Batch = { group, deliveries: [], open: entries.length };
+    for (const entry of entries) batch.deliveries.push(new Delivery(entry.id, entry.data, batch, 1, false));
+    this.#batches.add(batch);
+    this.#unfinished += entries.length;
+    this.#ready = this.ready === 0
+      ? batch.deliveries.slice()
+      : this.#ready.slice(this.#head).concat(batch.deliveries);
+    this.#head = 0;
+    this.changed.notify();
+  }
+
+  /** Takes in what was claimed; `admit` decodes each and enters its key, so that younger messages wait behind it. */
+  addClaimed(
+    group: StreamGroup,
+    entries: readonly ClaimedEntry[],
+    admit: (delivery: Delivery) => void,
+  ): void {
+    const batch: Batch = { group, deliveries: [], open: entries.length };
+    for (const entry of entries) {
+      batch.deliveries.push(new Delivery(entry.id, entry.data, batch, entry.count, true));
+    }
+    this.#batches.add(batch);
+    this.#unfinished += entries.length;
+    for (const delivery of batch.deliveries) {
+      admit(delivery);
+      if (delivery.stage === "queued") this.#suspects.push(delivery);
+    }
+    this.changed.notify();
+  }
+
+  /** The next delivery to work on, if any. */
+  take(): Delivery | undefined {
+    while (true) {
+      const delivery = this.#next();
+      if (!delivery) return undefined;
+      if (!delivery.lost) return delivery;
+      this.drop(delivery);
+    }
+  }
+
+  #next(): Delivery | undefined {
+    if (!this.#suspect && this.#suspects.length > 0) return this.#suspect = this.#suspects.shift();
+    if (this.#resumed.length > 0) return this.#resumed.shift();
+    if (this.#head < this.#ready.length) return this.#ready[this.#head++];
+    return undefined;
+  }
+
+  /** True: the delivery may run. False: it waits behind an earlier message of its stream. */
+  enter(delivery: Delivery): boolean {
+    if (delivery.inside) return true;
+    delivery.inside = this.#gate.enter(delivery.key, delivery);
+    if (!delivery.inside) delivery.stage = "held";
+    return delivery.inside;
+  }
+
+  /** Tries the delivery again after `ms`; its stream waits meanwhile, everything else goes on (PIPE-3). */
+  defer(delivery: Delivery, ms: number): void {
+    delivery.stage = "waiting";
+    this.#freeSuspect(delivery);
+    this.#retries.add(delivery, ms);
+    this.changed.notify();
+  }
+
+  /** The outcome is known; what is left is at most the acknowledgement. */
+  decide(delivery: Delivery): void {
+    if (delivery.stage === "done") return;
+    delivery.stage = "done";
+    this.#unfinished--;
+    this.#freeSuspect(delivery);
+    if (delivery.inside) {
+      delivery.inside = false;
+      const next = this.#gate.leave(delivery.key);
+      if (next) {
+        next.inside = true;
+        this.#resume(next);
+      }
+    }
+    this.changed.notify();
+  }
+
+  /** The entry is no longer pending on us: acknowledged, dead-lettered or lost. */
+  settle(delivery: Delivery): void {
+    if (--delivery.batch.open === 0) this.#batches.delete(delivery.batch);
+  }
+
+  /** Forgets an entry that somebody else owns now. */
+  drop(delivery: Delivery): void {
+    if (delivery.stage === "done") return;
+    delivery.lost = true;
+    this.decide(delivery);
+    this.settle(delivery);
+  }
+
+  /** Ids of a group's entries that are pending on us as far as we know, finished ones included until they are acknowledged. */
+  openIds(group: StreamGroup): ReadonlySet<string> {
+    const ids = new Set<string>();
+    for (const batch of this.#batches) {
+      if (batch.group === group) { for (const delivery of batch.deliveries) ids.add(delivery.id); }
+    }
+    return ids;
+  }
+
+  /** Entries that ownership must be kept of, group by group. */
+  owned(): Map<StreamGroup, Delivery[]> {
+    const owned = new Map<StreamGroup, Delivery[]>();
+    for (const batch of this.#batches) {
+      const list = owned.get(batch.group) ?? [];
+      for (const delivery of batch.deliveries) {
+        if (!delivery.lost && delivery.stage !== "done") list.push(delivery);
+      }
+      owned.set(batch.group, list);
+    }
+    return owned;
+  }
+
+  /** Somebody else claimed these: those not started are dropped, running ones are aborted and may not commit (delivery 1). */
+  lose(group: StreamGroup, ids: ReadonlySet<string>): number {
+    let count = 0;
+    for (const delivery of this.owned().get(group) ?? []) {
+      if (!ids.has(delivery.id)) continue;
+      count++;
+      delivery.lost = true;
+      if (delivery.stage === "waiting") this.drop(delivery);
+      if (delivery.stage === "running") {
+        delivery.interrupt(
+          new ProteanError(
+            `Entry ${delivery.id} of '${group.stream}' was claimed by another consumer: its work is not committed here.`,
+          ),
+        );
+      }
+    }
+    this.changed.notify();
+    return count;
+  }
+
+  /** Stops the clock of everything that waits; nothing is taken from the inbox afterwards. */
+  close(): void {
+    this.#retries.clear();
+  }
+
+  #resume(delivery: Delivery): void {
+    if (delivery.stage === "done") return;
+    delivery.stage = "queued";
+    if (delivery.recovered && !delivery.started) this.#suspects.unshift(delivery);
+    else this.#resumed.push(delivery);
+    this.changed.notify();
+  }
+
+  #freeSuspect(delivery: Delivery): void {
+    if (this.#suspect === delivery) this.#suspect = undefined;
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * Lets one item of a key in at a time; the later ones wait in order (delivery 4).
+ *
+ * @module
+ */
+
+export class OrderGate<T> {
+  readonly #inside = new Map<string, T[] | undefined>();
+  #held = 0;
+
+  /** Items waiting behind another of their key. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** True: go on, and call `leave(key)` when finished. False: the item waits and will be returned by a `leave`. */
+  enter(key: string, item: T): boolean {
+    if (!this.#inside.has(key)) {
+      this.#inside.set(key, undefined);
+      return true;
+    }
+    const waiting = this.#inside.get(key);
+    if (waiting) waiting.push(item);
+    else this.#inside.set(key, [item]);
+    this.#held++;
+    return false;
+  }
+
+  /** The key's next item, which is inside from now on, or undefined when nobody waits. */
+  leave(key: string): T | undefined {
+    const waiting = this.#inside.get(key);
+    const next = waiting?.shift();
+    if (next === undefined) {
+      this.#inside.delete(key);
+      return undefined;
+    }
+    this.#held--;
+    return next;
+  }
+}

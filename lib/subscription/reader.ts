@@ -1,0 +1,139 @@
+/**
+ * The read loop: one batch ahead of the workers, acknowledgements taken along, and no end but shutdown (PIPE-10).
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { StreamGroup } from "../adapters/ports.ts";
+import { type Random, reconnectDelay } from "../backoff.ts";
+import { type Clock, sleep } from "../clock.ts";
+import { asError, GroupMissingError } from "../errors.ts";
+import type { Acknowledgements } from "./acknowledgements.ts";
+import type { SubscriptionCounters } from "./counters.ts";
+import type { Inbox } from "./inbox.ts";
+
+const log = getLogger(["protean", "subscription"]);
+
+/** Reading pauses when this many batches are unfinished (delivery 4). */
+const UNFINISHED_BATCHES = 4;
+
+export interface ReaderParts {
+  readonly group: StreamGroup;
+  readonly inbox: Inbox;
+  readonly acks: Acknowledgements;
+  readonly counters: SubscriptionCounters;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: {
+    readonly messagesPerTick: number;
+    readonly blockingTimeoutMs: number;
+    readonly tickIntervalSeconds: number;
+  };
+  /** Looks for entries that were delivered to us although the reply was lost. Called between reads, so none is in flight. */
+  readonly recoverOwn: () => Promise<void>;
+}
+
+export class Reader {
+  /** Monotonic time of the last completed turn of the loop (HLT-1). */
+  lastTurn: number;
+  /** True while the loop waits for room or in a read: then no turn is overdue. */
+  paused = false;
+  #failures = 0;
+  #ensured = false;
+  #missing = false;
+
+  constructor(private readonly parts: ReaderParts) {
+    this.lastTurn = parts.clock.monotonic();
+  }
+
+  /** Reads until `signal` aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.parts;
+    while (!signal.aborted) {
+      await this.#room(signal);
+      if (signal.aborted) return;
+      try {
+        await this.#prepare();
+        await this.#read(signal);
+        this.#recovered();
+      } catch (error) {
+        await this.#failed(asError(error), signal);
+        if (this.#failures > 0) await sleep(clock, reconnectDelay(this.#failures, random), signal);
+      }
+      this.lastTurn = clock.monotonic();
+    }
+  }
+
+  /** Waits until the workers have begun the last batch and not too much is held back. */
+  async #room(signal: AbortSignal): Promise<void> {
+    const { inbox, settings, acks } = this.parts;
+    const full = () =>
+      inbox.ready >= settings.messagesPerTick ||
+      inbox.unfinished >= UNFINISHED_BATCHES * settings.messagesPerTick;
+    this.paused = true;
+    while (full() && !signal.aborted) {
+      acks.linger();
+      await inbox.changed.wait({ signal });
+    }
+    this.paused = false;
+    this.lastTurn = this.parts.clock.monotonic();
+  }
+
+  async #prepare(): Promise<void> {
+    const { group, counters, recoverOwn } = this.parts;
+    if (!this.#ensured) {
+      const created = await group.ensure();
+      if (created && this.#missing) counters.groupsRecreated++;
+      this.#ensured = true;
+    }
+    if (this.#failures > 0) await recoverOwn();
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
+    const { group, inbox, acks, settings, clock } = this.parts;
+    const taken = acks.take();
+    try {
+      const entries = await group.read({
+        count: settings.messagesPerTick,
+        blockMs: Math.max(1, settings.blockingTimeoutMs),
+        signal,
+        ...(taken.length > 0 ? { ack: taken.map((delivery) => delivery.id) } : {}),
+      });
+      acks.confirm(taken);
+      if (entries.length > 0) inbox.addRead(group, entries);
+    } catch (error) {
+      acks.giveBack(taken);
+      throw error;
+    }
+    if (settings.tickIntervalSeconds > 0) await sleep(clock, settings.tickIntervalSeconds * 1000, signal);
+  }
+
+  #recovered(): void {
+    const { group } = this.parts;
+    if (this.#failures > 0) {
+      log.info("subscription.reading_again", {
+        stream: group.stream,
+        group: group.group,
+        attempts: this.#failures,
+      });
+    }
+    if (this.#missing) log.info("subscription.group_recreated", { stream: group.stream, group: group.group });
+    this.#failures = 0;
+    this.#missing = false;
+  }
+
+  /** Logged once per transition, never once per try (PIPE-6). */
+  #failed(error: Error, signal: AbortSignal): void {
+    const { group } = this.parts;
+    if (signal.aborted) return;
+    const facts = { stream: group.stream, group: group.group, error: error.message };
+    this.#ensured = false;
+    if (error instanceof GroupMissingError && !this.#missing) {
+      this.#missing = true;
+      log.warn("subscription.group_missing", facts);
+      return;
+    }
+    if (this.#failures === 0) log.warn("subscription.read_failed", facts);
+    this.#failures++;
+  }
+}

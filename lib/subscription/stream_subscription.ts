@@ -1,0 +1,302 @@
+/**
+ * Binds one handler to one stream category: reads, owns, orders, runs, retries, dead-letters (delivery 1 to 7).
+ *
+ * It promises at-least-once delivery and, within one process, the order of each aggregate's stream. It does not promise order
+ * between two processes that share the group.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import { getLogger } from "@logtape/logtape";
+import type { BaseBroker, GroupInfo, StreamGroup } from "../adapters/ports.ts";
+import type { Random } from "../backoff.ts";
+import { type Clock, sleep } from "../clock.ts";
+import type { HandlerRunner } from "../domain/handler_runner.ts";
+import { asError, ProteanError } from "../errors.ts";
+import { BackgroundService } from "../lifecycle.ts";
+import { deadLetterStream, replayLane } from "../message/names.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
+import { newCounters, type SubscriptionCounters } from "./counters.ts";
+import type { Delivery } from "./delivery.ts";
+import { Inbox } from "./inbox.ts";
+import { Reader } from "./reader.ts";
+import { Recovery } from "./recovery.ts";
+import { releaseAll } from "./release.ts";
+import type { SubscriptionSettings } from "./settings.ts";
+import { Worker } from "./worker.ts";
+
+const log = getLogger(["protean", "subscription"]);
+
+/** Handlers that never wait must still let probes and sockets have their turn (PERF-6). */
+const YIELD_AFTER_MS = 5;
+/** Consumers without anything pending are removed after this long idle (PIPE-9). */
+const SWEEP_IDLE_MS = 3_600_000;
+const SWEEP_EVERY_PASSES = 60;
+/** One trim removes at most this many entries (delivery 8); a pass repeats it at most this often. */
+const TRIM_STEP = 10_000;
+const TRIM_STEPS = 50;
+
+export interface StreamSubscriptionOptions {
+  readonly runner: HandlerRunner;
+  readonly category: string;
+  readonly broker: BaseBroker;
+  readonly settings: SubscriptionSettings;
+  /** `<Handler>-<host>-<pid>-<6 hex>` (wire 2.3). */
+  readonly consumer: string;
+  readonly clock: Clock;
+  readonly random?: Random;
+  /** Told when `run` ends although nobody stopped it (S72). */
+  readonly onFailure?: (error: Error) => void;
+}
+
+export class StreamSubscription extends BackgroundService {
+  readonly name: string;
+  readonly counters: SubscriptionCounters = newCounters();
+  readonly #options: StreamSubscriptionOptions;
+  #parts: Parts | undefined;
+  #abandoned = Promise.withResolvers<void>();
+
+  constructor(options: StreamSubscriptionOptions) {
+    super();
+    this.#options = options;
+    this.name = `${options.runner.name} on ${options.category}`;
+  }
+
+  get category(): string {
+    return this.#options.category;
+  }
+
+  get runner(): HandlerRunner {
+    return this.#options.runner;
+  }
+
+  get settings(): SubscriptionSettings {
+    return this.#options.settings;
+  }
+
+  get deadLetterStream(): string {
+    return deadLetterStream(this.#options.category);
+  }
+
+  /** Deliveries that are read and not finished, or finished and not acknowledged. */
+  get outstanding(): number {
+    return this.#parts?.inbox.open ?? 0;
+  }
+
+  /** True when the read loop has not completed a turn within its bound: only a restart helps (HLT-1). */
+  get stuck(): boolean {
+    const reader = this.#parts?.reader;
+    if (!reader || reader.paused || !this.running) return false;
+    const { blockingTimeoutMs, tickIntervalSeconds } = this.#options.settings;
+    return this.#options.clock.monotonic() - reader.lastTurn >
+      blockingTimeoutMs + tickIntervalSeconds * 1000 + 30_000;
+  }
+
+  /** The group as the broker sees it; undefined where it does not exist yet. */
+  info(): Promise<GroupInfo | undefined> {
+    return this.#parts?.main.info() ?? Promise.resolve(undefined);
+  }
+
+  /** The drain deadline has passed: running handlers' signals abort. */
+  cut(): void {
+    for (const delivery of this.#running()) {
+      delivery.interrupt(
+        new ProteanError(
+          `The drain deadline has passed: ${this.name} was cut and its message will be redelivered.`,
+        ),
+      );
+    }
+  }
+
+  /** A second after `cut`: what still runs may not commit any more, and is released for others. */
+  abandon(): void {
+    for (const delivery of this.#running()) delivery.abandoned = true;
+    this.#abandoned.resolve();
+  }
+
+  protected override begin(): void {
+    const { runner, category, broker, consumer, settings, clock } = this.#options;
+    const random = this.#options.random ?? Math.random;
+    this.#abandoned = Promise.withResolvers<void>();
+    const main = broker.group({ stream: category, group: runner.group, consumer });
+    const lane = broker.group({
+      stream: replayLane(category, runner.group),
+      group: runner.group,
+      consumer,
+      lane: true,
+    });
+    const inbox = new Inbox(clock);
+    const settled = (delivery: Delivery) => inbox.settle(delivery);
+    const acks = new Acknowledgements(main, clock, settled);
+    const laneAcks = new Acknowledgements(lane, clock, settled);
+    const acknowledge = (delivery: Delivery): Promise<void> | void => {
+      const buffer = delivery.batch.group === lane ? laneAcks : acks;
+      buffer.add(delivery);
+      if (buffer === laneAcks || delivery.recovered) return buffer.flush();
+    };
+    const worker = new Worker({
+      runner,
+      inbox,
+      settings,
+      counters: this.counters,
+      clock,
+      random,
+      acknowledge,
+    });
+    const recovery = new Recovery({
+      inbox,
+      counters: this.counters,
+      claimIdleMs: settings.claimIdleMs,
+      limit: 8 * settings.messagesPerTick,
+      admit: (delivery) => {
+        if (worker.admit(delivery)) inbox.enter(delivery);
+      },
+    });
+    const reader = new Reader({
+      group: main,
+      inbox,
+      acks,
+      counters: this.counters,
+      clock,
+      random,
+      settings,
+      recoverOwn: () => recovery.own(main),
+    });
+    this.#parts = { main, lane, inbox, acks, laneAcks, worker, recovery, reader };
+  }
+
+  protected async run(signal: AbortSignal): Promise<void> {
+    const parts = this.#need();
+    const { settings } = this.#options;
+    // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
+    await this.#maintain(parts, 0);
+    const workers = Array.from(
+      { length: Math.max(1, settings.concurrency) },
+      () => this.#work(parts, signal),
+    );
+    const drained = Promise.race([Promise.all(workers), this.#abandoned.promise]);
+    await Promise.all([
+      parts.reader.run(signal),
+      this.#every(settings.claimIntervalMs, signal, (pass) => this.#maintain(parts, pass)),
+      // Ownership is kept up until the last handler has finished, also during the drain.
+      this.#keepOwnership(parts, drained),
+      drained,
+    ]);
+  }
+
+  protected override async end(): Promise<void> {
+    const parts = this.#parts;
+    if (!parts) return;
+    parts.inbox.close();
+    this.counters.cut += [...this.#running()].length;
+    await releaseAll(parts, this.#options.clock);
+    this.#parts = undefined;
+  }
+
+  protected override failed(cause: unknown): void {
+    log.fatal("subscription.failed", {
+      subscription: this.name,
+      error: asError(cause).stack ?? String(cause),
+    });
+    this.#options.onFailure?.(asError(cause));
+  }
+
+  async #work(parts: Parts, signal: AbortSignal): Promise<void> {
+    const { inbox, worker, acks } = parts;
+    const { clock } = this.#options;
+    let since = clock.monotonic();
+    while (!signal.aborted) {
+      const delivery = inbox.take();
+      if (!delivery) {
+        acks.linger();
+        await inbox.changed.wait({ signal });
+        since = clock.monotonic();
+        continue;
+      }
+      await worker.deliver(delivery);
+      // One that the drain has given up may end much later: nothing of it is wanted then.
+      if (delivery.abandoned) return;
+      if (clock.monotonic() - since > YIELD_AFTER_MS) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        since = clock.monotonic();
+      }
+    }
+  }
+
+  /** One maintenance pass: claims, the replay lane, retention, and now and then dead consumers. */
+  async #maintain(parts: Parts, pass: number): Promise<void> {
+    const { main, lane, inbox, recovery } = parts;
+    const { settings } = this.#options;
+    try {
+      if (pass === 0) await main.ensure();
+      await recovery.pass(main);
+      await recovery.pass(lane);
+      if (inbox.unfinished < settings.messagesPerTick * 4) {
+        const replayed = await lane.read({ count: settings.messagesPerTick });
+        if (replayed.length > 0) inbox.addRead(lane, replayed);
+      }
+      if (settings.retentionMaxlen) {
+        for (
+          let step = 0;
+          step < TRIM_STEPS && await main.trim(settings.retentionMaxlen) >= TRIM_STEP;
+          step++
+        );
+      }
+      if (pass % SWEEP_EVERY_PASSES === 0) await main.sweep(SWEEP_IDLE_MS);
+    } catch (error) {
+      // The read loop reports an unreachable broker; this pass is simply taken up again at the next interval.
+      log.debug("subscription.maintenance_deferred", {
+        subscription: this.name,
+        error: asError(error).message,
+      });
+    }
+  }
+
+  async #keepOwnership(parts: Parts, drained: Promise<unknown>): Promise<void> {
+    const over = new AbortController();
+    void drained.finally(() => over.abort());
+    await this.#every(this.#options.settings.claimIdleMs / 3, over.signal, async () => {
+      for (const [group, deliveries] of parts.inbox.owned()) {
+        if (deliveries.length === 0) continue;
+        try {
+          const lost = await group.refresh(deliveries.map((delivery) => delivery.id));
+          if (lost.length > 0) this.counters.lost += parts.inbox.lose(group, new Set(lost));
+        } catch (error) {
+          log.debug("subscription.refresh_deferred", {
+            subscription: this.name,
+            error: asError(error).message,
+          });
+        }
+      }
+    });
+  }
+
+  async #every(ms: number, signal: AbortSignal, work: (pass: number) => Promise<void>): Promise<void> {
+    for (let pass = 1; !signal.aborted; pass++) {
+      await sleep(this.#options.clock, ms, signal);
+      if (!signal.aborted) await work(pass);
+    }
+  }
+
+  *#running(): Iterable<Delivery> {
+    for (const deliveries of this.#parts?.inbox.owned().values() ?? []) {
+      for (const delivery of deliveries) if (delivery.stage === "running") yield delivery;
+    }
+  }
+
+  #need(): Parts {
+    if (!this.#parts) throw new ProteanError(`${this.name} was run without being started.`);
+    return this.#parts;
+  }
+}
+
+interface Parts {
+  readonly main: StreamGroup;
+  readonly lane: StreamGroup;
+  readonly inbox: Inbox;
+  readonly acks: Acknowledgements;
+  readonly laneAcks: Acknowledgements;
+  readonly worker: Worker;
+  readonly recovery: Recovery;
+  readonly reader: Reader;
+}
