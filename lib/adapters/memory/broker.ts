@@ -1,0 +1,67 @@
+/**
+ * Streams with consumer groups in this process's memory: Redis's semantics, gone with the broker.
+ *
+ * @module
+ */
+import {
+  type AdapterOptions,
+  BaseBroker,
+  type BrokerCapabilities,
+  type DeadLetters,
+  type GroupInfo,
+  type GroupOptions,
+  type PublishResult,
+  type StreamGroup,
+} from "../ports.ts";
+import { MemoryDeadLetters } from "./broker_dead_letters.ts";
+import { MemoryStreamGroup } from "./stream_group.ts";
+import { StreamStore } from "./stream_store.ts";
+
+/** For tests and single-process use: every instance has streams of its own, and nothing outlives it. */
+export class MemoryBroker extends BaseBroker {
+  readonly capabilities: BrokerCapabilities = { shared: false, embedded: true, blocking: "wake" };
+  readonly #store = new StreamStore();
+  readonly #deadLetters: DeadLetters;
+  readonly #closing = new AbortController();
+
+  constructor(options: AdapterOptions) {
+    super(options);
+    this.#deadLetters = new MemoryDeadLetters(this.#store, options.clock);
+  }
+
+  ping(_signal: AbortSignal): Promise<void> {
+    return Promise.resolve();
+  }
+
+  publish(
+    entries: readonly { readonly stream: string; readonly data: string }[],
+  ): Promise<readonly PublishResult[]> {
+    const now = this.options.clock.now();
+    return Promise.resolve(
+      entries.map(({ stream, data }) => ({ id: this.#store.append(stream, data, now) })),
+    );
+  }
+
+  override group(options: GroupOptions): StreamGroup {
+    return new MemoryStreamGroup(this.#store, this.options.clock, options, this.#closing.signal);
+  }
+
+  override get deadLetters(): DeadLetters {
+    return this.#deadLetters;
+  }
+
+  override groups(stream: string): Promise<readonly GroupInfo[]> {
+    const groups = this.#store.find(stream)?.groups.values() ?? [];
+    return Promise.resolve([...groups].map(({ info }) => info));
+  }
+
+  length(stream: string): Promise<number> {
+    return Promise.resolve(this.#store.find(stream)?.log.length ?? 0);
+  }
+
+  /** Ends reads that wait. */
+  override close(): Promise<void> {
+    this.#closing.abort();
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Dead-letter streams of the memory broker.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { DeadLetters, StreamEntry } from "../ports.ts";
+import { parseCursor } from "../stream_id.ts";
+import { entryOf } from "./stream_log.ts";
+import type { StreamStore } from "./stream_store.ts";
+
+export class MemoryDeadLetters implements DeadLetters {
+  readonly #store: StreamStore;
+  readonly #clock: Clock;
+
+  constructor(store: StreamStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  depth(stream: string): Promise<number> {
+    return Promise.resolve(this.#store.find(stream)?.log.length ?? 0);
+  }
+
+  list(
+    stream: string,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly StreamEntry[]> {
+    return Promise.try(() => {
+      const after = parseCursor(options.after);
+      return (this.#store.find(stream)?.log.after(after, options.limit) ?? []).map(entryOf);
+    });
+  }
+
+  get(stream: string, id: string): Promise<StreamEntry | undefined> {
+    const entry = this.#store.find(stream)?.log.get(id);
+    return Promise.resolve(entry && entryOf(entry));
+  }
+
+  replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {
+    const dead = this.#store.find(stream)?.log;
+    const entry = dead?.get(id);
+    if (!dead || !entry) return Promise.resolve(false);
+    this.#store.ensureGroup(lane, group);
+    this.#store.append(lane, entry.data, this.#clock.now());
+    dead.remove(id);
+    return Promise.resolve(true);
+  }
+
+  remove(stream: string, ids: readonly string[]): Promise<number> {
+    const dead = this.#store.find(stream)?.log;
+    return Promise.resolve(dead ? ids.filter((id) => dead.remove(id)).length : 0);
+  }
+
+  purge(stream: string): Promise<number> {
+    return Promise.resolve(this.#store.drop(stream));
+  }
+}

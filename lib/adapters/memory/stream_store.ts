@@ -1,0 +1,67 @@
+/**
+ * All streams of one memory broker, and who waits for them.
+ *
+ * @module
+ */
+import { GroupState } from "./stream_group_state.ts";
+import { StreamLog } from "./stream_log.ts";
+
+/** One stream: its entries and its groups by name. */
+export interface StoredStream {
+  readonly log: StreamLog;
+  readonly groups: Map<string, GroupState>;
+}
+
+export class StreamStore {
+  readonly #streams = new Map<string, StoredStream>();
+  readonly #watchers = new Map<string, Set<() => void>>();
+
+  find(stream: string): StoredStream | undefined {
+    return this.#streams.get(stream);
+  }
+
+  /** Creates stream and group where missing, from the beginning (wire 2.2). True when it created the group. */
+  ensureGroup(stream: string, group: string): boolean {
+    const { log, groups } = this.#open(stream);
+    if (groups.has(group)) return false;
+    groups.set(group, new GroupState(group, log));
+    this.#changed(stream);
+    return true;
+  }
+
+  append(stream: string, data: string, now: number): string {
+    const id = this.#open(stream).log.append(data, now);
+    this.#changed(stream);
+    return id;
+  }
+
+  /** Removes the stream with its groups; answers how many entries it had. */
+  drop(stream: string): number {
+    const length = this.#streams.get(stream)?.log.length ?? 0;
+    // Waiting readers learn that their group is gone.
+    if (this.#streams.delete(stream)) this.#changed(stream);
+    return length;
+  }
+
+  /** Calls `listener` after every change that a waiting reader of `stream` may care for; returns the way to stop that. */
+  watch(stream: string, listener: () => void): () => void {
+    const watchers = this.#watchers.get(stream) ?? new Set();
+    this.#watchers.set(stream, watchers.add(listener));
+    return () => {
+      watchers.delete(listener);
+      if (watchers.size === 0 && this.#watchers.get(stream) === watchers) this.#watchers.delete(stream);
+    };
+  }
+
+  #open(stream: string): StoredStream {
+    const found = this.#streams.get(stream);
+    if (found) return found;
+    const opened = { log: new StreamLog(), groups: new Map<string, GroupState>() };
+    this.#streams.set(stream, opened);
+    return opened;
+  }
+
+  #changed(stream: string): void {
+    for (const listener of [...this.#watchers.get(stream) ?? []]) listener();
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * What every broker adapter must do (delivery 1 to 8, 18, 19). Each adapter's own test file calls `brokerConformance`; what an
+ * adapter cannot do is a declared capability of its class, never a test left out here.
+ *
+ * @module
+ */
+import type { StreamGroup } from "../../lib/adapters/ports.ts";
+import { type BrokerFixture, openBench, type Rule } from "./broker_suite_bench.ts";
+import { consumerRules } from "./broker_suite_consumers.ts";
+import { deadLetterRules } from "./broker_suite_dead_letters.ts";
+import { pendingRules } from "./broker_suite_pending.ts";
+import { publishRules } from "./broker_suite_publish.ts";
+import { readRules } from "./broker_suite_read.ts";
+import { retentionRules } from "./broker_suite_retention.ts";
+
+export type { BrokerFixture } from "./broker_suite_bench.ts";
+
+/** Runs every rule against brokers that `open` opens, each rule with its own. */
+export function brokerConformance(name: string, open: () => Promise<BrokerFixture>): void {
+  const rule: Rule = (sentence, prove) => {
+    Deno.test(`${name} broker ${sentence}`, async () => {
+      const fixture = await open();
+      const groups: StreamGroup[] = [];
+      try {
+        await prove(await openBench(fixture, groups));
+      } finally {
+        for (const group of groups) await group.close();
+        await fixture.close();
+      }
+    });
+  };
+  publishRules(rule);
+  readRules(rule);
+  pendingRules(rule);
+  consumerRules(rule);
+  retentionRules(rule);
+  deadLetterRules(rule);
+}

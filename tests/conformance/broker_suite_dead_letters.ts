@@ -1,0 +1,154 @@
+/**
+ * Rules of dead letters and replay lanes (delivery 18, 19; DLQ-5).
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import type { StreamGroup } from "../../lib/adapters/ports.ts";
+import { at, type BrokerBench, idsOf, numbered, type Rule, textsOf } from "./broker_suite_bench.ts";
+
+/** Reads `texts` and dead-letters each; answers the ids in the dead-letter stream. */
+async function bury(bench: BrokerBench, group: StreamGroup, ...texts: string[]): Promise<readonly string[]> {
+  const dead = `${bench.stream}:dlq`;
+  await bench.publish(...texts);
+  for (const { id, data = "" } of await group.read({ count: texts.length })) {
+    assertEquals(await group.deadLetter(id, dead, data), true);
+  }
+  return idsOf(await bench.broker.deadLetters.list(dead, { limit: 100 })).slice(-texts.length);
+}
+
+export function deadLetterRules(rule: Rule): void {
+  rule("dead-letters an entry once and acknowledges it (S3)", async (bench) => {
+    const { publish, consumer, broker, stream } = bench;
+    const dead = `${stream}:dlq`;
+    const [id = ""] = await publish("1");
+    const a = await consumer("a");
+    assertEquals(await a.deadLetter(id, dead, "never delivered"), false);
+    await a.read({ count: 1 });
+    assertEquals(await a.deadLetter(id, dead, '{"_dlq_metadata":{}}'), true);
+    assertEquals(await a.deadLetter(id, dead, "again"), false);
+    assertEquals(await a.pending({ limit: 9 }), []);
+    assertEquals(textsOf(await broker.deadLetters.list(dead, { limit: 9 })), ['{"_dlq_metadata":{}}']);
+    assertEquals(await broker.deadLetters.depth(dead), 1);
+    assertEquals(await broker.length(stream), 1);
+    assertEquals(await broker.groups(dead), []);
+  });
+
+  rule("lists dead letters in order, after a place, up to a limit", async (bench) => {
+    const dead = `${bench.stream}:dlq`;
+    const { deadLetters } = bench.broker;
+    const ids = await bury(bench, await bench.consumer("a"), ...numbered(5));
+    assertEquals(textsOf(await deadLetters.list(dead, { limit: 2 })), ["1", "2"]);
+    const rest = await deadLetters.list(dead, { limit: 9, after: at(ids, 1) });
+    assertEquals(textsOf(rest), ["3", "4", "5"]);
+    assertEquals(await deadLetters.list(dead, { limit: 9, after: at(ids, 4) }), []);
+    assertEquals(await deadLetters.get(dead, at(ids, 2)), { id: at(ids, 2), data: "3" });
+  });
+
+  rule("removes some dead letters, or all", async (bench) => {
+    const dead = `${bench.stream}:dlq`;
+    const { deadLetters } = bench.broker;
+    const ids = await bury(bench, await bench.consumer("a"), ...numbered(5));
+    assertEquals(await deadLetters.remove(dead, [at(ids, 0), at(ids, 3), at(ids, 0), "1-1"]), 2);
+    assertEquals(textsOf(await deadLetters.list(dead, { limit: 9 })), ["2", "3", "5"]);
+    assertEquals(await deadLetters.remove(dead, []), 0);
+    assertEquals(await deadLetters.purge(dead), 3);
+    assertEquals(await deadLetters.purge(dead), 0);
+    assertEquals(await deadLetters.depth(dead), 0);
+  });
+
+  rule("has no dead letters where there is no such stream or id", async ({ broker, stream, publish }) => {
+    const { deadLetters } = broker;
+    await publish("1");
+    for (const name of [stream, `${stream}:dlq`]) {
+      for (const id of ["1-1", "1", "no id", ""]) {
+        assertEquals(await deadLetters.get(name, id), undefined);
+        assertEquals(await deadLetters.remove(name, [id]), 0);
+        assertEquals(await deadLetters.replay(name, id, `${name}:replay:g1`, "g1"), false);
+      }
+    }
+    assertEquals(await deadLetters.list(`${stream}:dlq`, { limit: 9 }), []);
+    assertEquals(await deadLetters.depth(`${stream}:dlq`), 0);
+    assertEquals(await broker.length(`${stream}:replay:g1`), 0);
+  });
+
+  rule("replays a dead letter to the group that failed, and to nobody else", async (bench) => {
+    const { consumer, broker, stream } = bench;
+    const [dead, lane] = [`${stream}:dlq`, `${stream}:replay:g1`];
+    const a = await consumer("a");
+    const elsewhere = await consumer("a", { group: "g2" });
+    const [first = ""] = await bury(bench, a, "1", "2");
+    await elsewhere.read({ count: 9 });
+    assertEquals(await broker.deadLetters.replay(dead, first, lane, "g1"), true);
+    assertEquals(await broker.deadLetters.replay(dead, first, lane, "g1"), false);
+    assertEquals(textsOf(await broker.deadLetters.list(dead, { limit: 9 })), ["2"]);
+    assertEquals(await broker.length(lane), 1);
+    assertEquals(await a.read({ count: 9 }), []);
+    assertEquals(await elsewhere.read({ count: 9 }), []);
+    const replayed = await consumer("a", { stream: lane, lane: true, ensure: false });
+    assertEquals(textsOf(await replayed.read({ count: 9 })), ["1"]);
+  });
+
+  rule("replays once when two replay at once", async (bench) => {
+    const { consumer, broker, other, stream } = bench;
+    const [dead, lane] = [`${stream}:dlq`, `${stream}:replay:g1`];
+    const ids = await bury(bench, await consumer("a"), ...numbered(10));
+    const runs = await Promise.all([broker, other].map(async ({ deadLetters }) => {
+      let moved = 0;
+      for (const id of ids) if (await deadLetters.replay(dead, id, lane, "g1")) moved++;
+      return moved;
+    }));
+    assertEquals(runs.reduce((sum, moved) => sum + moved), 10);
+    assertEquals(await broker.length(dead), 0);
+    assertEquals(await broker.length(lane), 10);
+  });
+
+  rule(
+    "reads a lane that does not exist as empty and does not create it",
+    async ({ consumer, broker, stream }) => {
+      const name = `${stream}:replay:g1`;
+      const lane = await consumer("a", { stream: name, lane: true, ensure: false });
+      assertEquals(await lane.read({ count: 9 }), []);
+      assertEquals(await lane.read({ count: 9, ack: ["1-1"] }), []);
+      assertEquals(await lane.info(), undefined);
+      assertEquals(await broker.groups(name), []);
+    },
+  );
+
+  rule("removes a lane's entries as they are done, and the lane with the last", async (bench) => {
+    const { consumer, broker, stream } = bench;
+    const [dead, name] = [`${stream}:dlq`, `${stream}:replay:g1`];
+    const ids = await bury(bench, await consumer("a"), "1", "2", "3", "4");
+    for (const id of ids) await broker.deadLetters.replay(dead, id, name, "g1");
+    const lane = await consumer("a", { stream: name, lane: true, ensure: false });
+    const [first, second, third] = idsOf(await lane.read({ count: 3 }));
+    assertEquals(await lane.ack([first ?? ""]), 1);
+    assertEquals(await lane.ack([first ?? ""]), 0);
+    assertEquals(await broker.length(name), 3);
+    const taken = await consumer("b", { stream: name, lane: true, ensure: false });
+    await taken.claim([{ id: second ?? "", from: "a" }], 0);
+    assertEquals(await taken.deadLetter(second ?? "", dead, "2 again"), true);
+    const fourth = await lane.read({ count: 9, ack: [third ?? ""] });
+    assertEquals(textsOf(fourth), ["4"]);
+    assertEquals(await broker.length(name), 1);
+    assertEquals(await lane.ack(idsOf(fourth)), 1);
+    assertEquals(await broker.length(name), 0);
+    assertEquals(await broker.groups(name), []);
+    assertEquals(await lane.read({ count: 9 }), []);
+    assertEquals(textsOf(await broker.deadLetters.list(dead, { limit: 9 })), ["2 again"]);
+  });
+
+  rule("replays again through a lane that was used up", async (bench) => {
+    const { consumer, broker, stream } = bench;
+    const [dead, name] = [`${stream}:dlq`, `${stream}:replay:g1`];
+    const a = await consumer("a");
+    const lane = await consumer("a", { stream: name, lane: true, ensure: false });
+    for (const text of ["1", "2"]) {
+      const [id = ""] = await bury(bench, a, text);
+      assertEquals(await broker.deadLetters.replay(dead, id, name, "g1"), true);
+      const read = await lane.read({ count: 9 });
+      assertEquals(textsOf(read), [text]);
+      assertEquals(await lane.ack(idsOf(read)), 1);
+    }
+  });
+}

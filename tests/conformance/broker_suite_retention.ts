@@ -1,0 +1,65 @@
+/**
+ * Rules of trimming (delivery 8, PIPE-8). The cap is soft: an adapter may keep up to a hundred entries more than it must.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { at, idsOf, numbered, type Rule, textsOf } from "./broker_suite_bench.ts";
+
+export function retentionRules(rule: Rule): void {
+  rule("trims the oldest entries beyond the cap that every group is done with", async (bench) => {
+    const { publish, consumer, broker, stream } = bench;
+    const ids = await publish(...numbered(350));
+    const a = await consumer("a");
+    await a.ack(idsOf(await a.read({ count: 350 })));
+    const trimmed = await a.trim(50);
+    assert(trimmed >= 200 && trimmed <= 300, `${trimmed} trimmed`);
+    assertEquals(await broker.length(stream), 350 - trimmed);
+    const late = await consumer("a", { group: "g2" });
+    assertEquals(idsOf(await late.read({ count: 400 })), ids.slice(trimmed));
+    const [next = ""] = await publish("351");
+    assert(!ids.includes(next));
+    assertEquals(textsOf(await a.read({ count: 9 })), ["351"]);
+  });
+
+  rule("trims nothing that a group has not read (S41)", async ({ publish, consumer }) => {
+    const ids = await publish(...numbered(10));
+    const a = await consumer("a");
+    const b = await consumer("b", { group: "g2" });
+    await a.ack(idsOf(await a.read({ count: 10 })));
+    await b.ack(idsOf(await b.read({ count: 3 })));
+    assert(await a.trim(1) <= 3);
+    assertEquals(idsOf(await b.read({ count: 10 })), ids.slice(3));
+  });
+
+  rule("trims nothing before any group has read (S42)", async ({ publish, consumer, broker, stream }) => {
+    await publish(...numbered(250));
+    const a = await consumer("a");
+    await consumer("a", { group: "g2" });
+    assertEquals(await a.trim(1), 0);
+    assertEquals(await broker.length(stream), 250);
+  });
+
+  rule("trims nothing that is read and not acknowledged (S45)", async ({ publish, consumer }) => {
+    const ids = await publish(...numbered(250));
+    const [a, b] = [await consumer("a"), await consumer("b")];
+    const read = idsOf(await a.read({ count: 250 }));
+    await a.ack(read.filter((id) => id !== at(ids, 2)));
+    assert(await a.trim(1) <= 2);
+    const claimed = await b.claim([{ id: at(ids, 2), from: "a" }], 0);
+    assertEquals(textsOf(claimed), ["3"]);
+  });
+
+  rule("trims nothing under the cap, without groups, or where there is no stream", async (bench) => {
+    const { publish, consumer, broker, stream } = bench;
+    const lone = await consumer("a", { ensure: false });
+    assertEquals(await lone.trim(0), 0);
+    await publish(...numbered(250));
+    assertEquals(await lone.trim(1), 0);
+    await lone.ensure();
+    await lone.ack(idsOf(await lone.read({ count: 250 })));
+    assertEquals(await lone.trim(250), 0);
+    assertEquals(await lone.trim(1000), 0);
+    assertEquals(await broker.length(stream), 250);
+  });
+}
