@@ -19,10 +19,20 @@ export function nearest(word: string, candidates: Iterable<string>, count = 1): 
     .map(({ candidate }) => candidate);
 }
 
-/** `did you mean 'a' or 'b'?` with a leading space, or nothing. */
+/** A sentence of its own, ` Did you mean 'a' or 'b'?` with a leading space, or nothing. */
 export function didYouMean(word: string, candidates: Iterable<string>, count = 1): string {
-  const found = nearest(word, candidates, count);
-  return found.length === 0 ? "" : ` Did you mean ${found.map((name) => `'${name}'`).join(" or ")}?`;
+  const found = quoted(word, candidates, count);
+  return found === "" ? "" : ` Did you mean ${found}?`;
+}
+
+/** The end of a sentence: `; did you mean 'a' or 'b'?`, or a full stop when nothing is near. */
+export function endingWithHint(word: string, candidates: Iterable<string>, count = 1): string {
+  const found = quoted(word, candidates, count);
+  return found === "" ? "." : `; did you mean ${found}?`;
+}
+
+function quoted(word: string, candidates: Iterable<string>, count: number): string {
+  return nearest(word, candidates, count).map((name) => `'${name}'`).join(" or ");
 }
 
 function folded(word: string): string {

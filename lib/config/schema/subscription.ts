@@ -46,11 +46,14 @@ export const handlerOnlyShape = {
 
 const profileName = () => text().describe("A built-in profile or one of [server.profiles].");
 
-const settings = z.strictObject(settingShape).partial();
+const settings = z.strictObject(settingShape).partial().extend({
+  origin_stream: text().optional().describe("Python only."),
+});
 
 /** One table of `[server.subscriptions]`, keyed by handler name or `Commands:<category>`. */
 export const subscriptionSchema = settings.extend({
   profile: profileName().optional(),
+  stream_category: text().optional().describe("Python only."),
   ...z.strictObject(handlerOnlyShape).partial().shape,
 });
 

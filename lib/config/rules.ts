@@ -1,0 +1,162 @@
+/**
+ * What must hold between keys, where a schema of single keys cannot tell. Works on a tree that may still be invalid, so
+ * that these problems are reported together with all others.
+ *
+ * @module
+ */
+import { currently, type Finding, unknownKey } from "./problems.ts";
+import { endingWithHint } from "./nearest.ts";
+import { isPythonOnly } from "./python_only.ts";
+import { configSchema } from "./schema.ts";
+import { BUILT_IN_PROFILES } from "./schema/subscription.ts";
+import { dotted, isTable, type Path, type Table, tableAt, valueAt } from "./tree.ts";
+import { keysOf, schemaAt } from "./walk.ts";
+
+/** The built-in providers that need to be told where their server is, and by which key. */
+const ADAPTER_TABLES = [
+  {
+    section: "databases",
+    uri: "database_uri",
+    builtIn: ["memory", "sqlite", "postgresql"],
+    remote: "postgresql",
+  },
+  { section: "brokers", uri: "URI", builtIn: ["memory", "sqlite", "redis"], remote: "redis" },
+  { section: "caches", uri: "URI", builtIn: ["memory", "sqlite", "redis"], remote: "redis" },
+] as const;
+
+/** Every broken rule. */
+export function brokenRules(tree: Table): Finding[] {
+  return [...adapterRules(tree), ...outboxRules(tree), ...profileRules(tree), ...profileReferences(tree)];
+}
+
+function* adapterRules(tree: Table): Generator<Finding> {
+  for (const { section, uri, builtIn, remote } of ADAPTER_TABLES) {
+    for (const name of Object.keys(tableAt(tree, [section]))) {
+      yield* adapterTable(tree, [section, name], uri, builtIn, remote);
+    }
+  }
+  yield* adapterTable(
+    tree,
+    ["event_store"],
+    "database_uri",
+    ["memory", "sqlite", "message_db"],
+    "message_db",
+  );
+}
+
+/** A custom adapter's table may hold anything; a built-in one's may not. */
+function* adapterTable(
+  tree: Table,
+  path: Path,
+  uri: string,
+  builtIn: readonly string[],
+  remote: string,
+): Generator<Finding> {
+  const table = tableAt(tree, path);
+  const provider = table["provider"] === "inline" ? "memory" : String(table["provider"]);
+  if (!builtIn.includes(provider)) return;
+  const schema = schemaAt(configSchema, path);
+  const known = (schema && keysOf(schema)) ?? [];
+  for (const [key, value] of Object.entries(table)) {
+    if (known.includes(key) || isPythonOnly([...path, key])) continue;
+    yield unknownKey(configSchema, [...path, key], value);
+  }
+  if (provider === remote && table[uri] === undefined) {
+    yield {
+      code: "CONFIG_MISSING_KEY",
+      path: [...path, uri],
+      message: `'${
+        dotted([...path, uri])
+      }' is missing: provider '${provider}' needs to know where its server is.`,
+    };
+  }
+}
+
+function* outboxRules(tree: Table): Generator<Finding> {
+  const brokers = Object.keys(tableAt(tree, ["brokers"]));
+  const external = valueAt(tree, ["outbox", "external_brokers"]);
+  const named: { path: Path; value: unknown }[] = [
+    { path: ["outbox", "broker"], value: valueAt(tree, ["outbox", "broker"]) },
+    ...(Array.isArray(external) ? external : [])
+      .map((value: unknown, index) => ({ path: ["outbox", "external_brokers", index], value })),
+  ];
+  for (const { path, value } of named) {
+    if (typeof value !== "string" || brokers.includes(value)) continue;
+    yield {
+      code: "CONFIG_INVALID_VALUE",
+      path,
+      message: `'${dotted(path)}' must name one of [brokers]: ${currently(path, value)}${
+        endingWithHint(value, brokers)
+      }`,
+    };
+  }
+  if (
+    valueAt(tree, ["enable_outbox"]) === true &&
+    valueAt(tree, ["server", "default_subscription_type"]) === "event_store"
+  ) {
+    yield {
+      code: "CONFIG_INVALID_VALUE",
+      path: ["enable_outbox"],
+      message:
+        "'enable_outbox' cannot be true while 'server.default_subscription_type' is \"event_store\": set that to \"stream\", or leave the outbox out.",
+    };
+  }
+}
+
+/** Custom profiles are checked even if nobody uses them (S17). */
+function* profileRules(tree: Table): Generator<Finding> {
+  const seen = new Set<string>();
+  const profiles = tableAt(tree, ["server", "profiles"]);
+  for (const [name, profile] of Object.entries(profiles)) {
+    const path: Path = ["server", "profiles", name];
+    const folded = name.toLowerCase();
+    if (isBuiltIn(folded)) {
+      yield invalid(path, `Profile '${name}' has the name of a built-in profile: choose another name.`);
+    } else if (seen.has(folded)) {
+      yield invalid(
+        path,
+        `Profile '${name}' is there twice: names of profiles do not differ by letter case alone.`,
+      );
+    }
+    seen.add(folded);
+    const inherits = isTable(profile) ? profile["inherits"] : undefined;
+    if (typeof inherits === "string" && !isBuiltIn(inherits.toLowerCase())) {
+      yield invalid(
+        [...path, "inherits"],
+        `'${dotted([...path, "inherits"])}' must be a built-in profile, one of ${
+          BUILT_IN_PROFILES.join(", ")
+        }: ${currently([...path, "inherits"], inherits)}${endingWithHint(inherits, BUILT_IN_PROFILES)}`,
+      );
+    }
+  }
+}
+
+/** Profiles named elsewhere must exist. */
+function* profileReferences(tree: Table): Generator<Finding> {
+  const names = [...BUILT_IN_PROFILES, ...Object.keys(tableAt(tree, ["server", "profiles"]))];
+  const known = new Set(names.map((name) => name.toLowerCase()));
+  const references: Path[] = [
+    ["server", "default_subscription_profile"],
+    ...Object.keys(tableAt(tree, ["server", "subscriptions"]))
+      .map((handler) => ["server", "subscriptions", handler, "profile"]),
+  ];
+  for (const path of references) {
+    const value = valueAt(tree, path);
+    if (typeof value !== "string" || known.has(value.toLowerCase())) continue;
+    yield {
+      code: "CONFIG_UNKNOWN_PROFILE",
+      path,
+      message: `'${dotted(path)}' must be a profile, one of ${names.join(", ")}: ${currently(path, value)}${
+        endingWithHint(value, names)
+      }`,
+    };
+  }
+}
+
+function isBuiltIn(name: string): boolean {
+  return (BUILT_IN_PROFILES as readonly string[]).includes(name);
+}
+
+function invalid(path: Path, message: string): Finding {
+  return { code: "CONFIG_INVALID_VALUE", path, message };
+}

@@ -1,0 +1,116 @@
+/**
+ * One configuration text or object, taken apart into its base and its overlays, and where everything in it stands.
+ *
+ * @module
+ */
+import type { ConfigurationProblem } from "../errors.ts";
+import type { Origin } from "./loaded.ts";
+import { type Finding, unknownKey } from "./problems.ts";
+import { configSchema, TOP_LEVEL_KEYS } from "./schema.ts";
+import { clean, dotted, isTable, leaves, merge, type Path, type Table, tableAt, valueAt } from "./tree.ts";
+import { unknownKeys } from "./walk.ts";
+import { isPythonOnly } from "./python_only.ts";
+
+/** What was read, before it is taken apart. */
+export interface Input {
+  readonly tree: Table;
+  /** As it is shown; absent for an object given in code. */
+  readonly file?: string;
+  /** Lines by dotted key. */
+  readonly lines?: ReadonlyMap<string, number>;
+}
+
+/** A configuration as written. */
+export class Source {
+  readonly findings: Finding[] = [];
+  /** Names of the environments that have an overlay. */
+  readonly environments: readonly string[];
+  readonly #base: Table;
+  readonly #overlay: Table;
+
+  /** `env` is the environment whose overlay applies; undefined: none. */
+  constructor(readonly input: Input, readonly env: string | undefined) {
+    const tree = clean(input.tree, (path) => this.#refuse(path));
+    const overlays = Object.entries(tree).filter(([key, value]) => isOverlay(key, value, env));
+    this.environments = overlays.map(([key]) => key);
+    this.#base = Object.fromEntries(Object.entries(tree).filter(([key]) => !this.environments.includes(key)));
+    this.#overlay = env === undefined || !this.environments.includes(env) ? {} : tableAt(tree, [env]);
+    this.#findUnknownKeys(this.#base, []);
+    for (const [name, overlay] of overlays) this.#findUnknownKeys(overlay as Table, [name]);
+  }
+
+  /** The base with the overlay of the environment on top. */
+  get merged(): Table {
+    return merge(this.#base, this.#overlay);
+  }
+
+  /** Where each value that is set was written, by dotted key. */
+  origins(variables: (path: Path) => readonly string[]): Map<string, Origin> {
+    const origins = new Map<string, Origin>();
+    for (const { path } of leaves(this.merged)) {
+      const names = variables(path);
+      origins.set(dotted(path), {
+        kind: this.input.file === undefined ? "code" : this.#overlays(path) ? "overlay" : "file",
+        path,
+        ...this.place(path),
+        ...(this.env !== undefined && this.#overlays(path) ? { env: this.env } : {}),
+        ...(names.length > 0 ? { variables: names } : {}),
+      });
+    }
+    return origins;
+  }
+
+  /** A finding with its key, file and line. */
+  located({ code, path, message }: Finding): ConfigurationProblem {
+    return { code, message, key: dotted(path), ...this.place(path) };
+  }
+
+  /** File and line of a key, or of the nearest table around it. */
+  place(path: Path): { readonly file?: string; readonly line?: number } {
+    const { file, lines } = this.input;
+    if (file === undefined) return {};
+    for (let length = path.length; length > 0; length--) {
+      const part = path.slice(0, length);
+      const line = (this.env !== undefined && this.#overlays(part)
+        ? lines?.get(dotted([this.env, ...part]))
+        : undefined) ??
+        lines?.get(dotted(part));
+      if (line !== undefined) {
+        return { file, line };
+      }
+    }
+    return { file };
+  }
+
+  #overlays(path: Path): boolean {
+    return valueAt(this.#overlay, path) !== undefined;
+  }
+
+  #findUnknownKeys(tree: Table, overlay: Path): void {
+    for (const path of unknownKeys(configSchema, tree)) {
+      if (!isPythonOnly(path)) {
+        this.findings.push(unknownKey(configSchema, path, valueAt(tree, path), overlay));
+      }
+    }
+  }
+
+  #refuse(path: Path): void {
+    this.findings.push({
+      code: "CONFIG_UNKNOWN_KEY",
+      path,
+      message: `Unknown key '${
+        dotted(path)
+      }': keys may not have this name, nor be nested deeper than 32 tables.`,
+    });
+  }
+}
+
+/**
+ * An unknown top-level table is an overlay if it is the environment's, or if its keys are known top-level keys; one
+ * whose keys are partly known is an overlay with mistakes in it, which are then named one by one.
+ */
+function isOverlay(key: string, value: unknown, env: string | undefined): boolean {
+  if (TOP_LEVEL_KEYS.includes(key) || !isTable(value)) return false;
+  const keys = Object.keys(value);
+  return key === env || keys.length === 0 || keys.some((inner) => TOP_LEVEL_KEYS.includes(inner));
+}

@@ -1,0 +1,93 @@
+/**
+ * Configuration trees before they are validated: plain tables of anything, and the paths into them.
+ *
+ * @module
+ */
+
+/** A table whose values are not known yet. */
+export type Table = Readonly<Record<string, unknown>>;
+
+/** Keys from the root; numbers are positions in a list. */
+export type Path = readonly (string | number)[];
+
+/** Keys that could reach a prototype; a configuration never needs one (SEC-3). */
+const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
+
+/** Deeper than any configuration; a guard against cyclic objects. */
+const MAX_DEPTH = 32;
+
+/** True for a plain table: not a list, not a date, not an instance of a class. */
+export function isTable(value: unknown): value is Table {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}
+
+/** `server.subscriptions."Commands:shop::order:command".max_retries`, `custom.hosts[0]`. */
+export function dotted(path: Path): string {
+  return path.map((part, index) => {
+    if (typeof part === "number") return `[${part}]`;
+    const name = /^[A-Za-z0-9_-]+$/.test(part) ? part : JSON.stringify(part);
+    return index === 0 ? name : `.${name}`;
+  }).join("");
+}
+
+/** The value at `path`, looking at own keys only. */
+export function valueAt(tree: unknown, path: Path): unknown {
+  let value: unknown = tree;
+  for (const key of path) {
+    if (Array.isArray(value) && typeof key === "number") value = value[key];
+    else if (isTable(value) && Object.hasOwn(value, key)) value = value[key];
+    else return undefined;
+  }
+  return value;
+}
+
+/** The table at `path`; an empty one when there is none. */
+export function tableAt(tree: unknown, path: Path): Table {
+  const value = valueAt(tree, path);
+  return isTable(value) ? value : {};
+}
+
+/** Visits every value that is not a table; a list is one value. */
+export function* leaves(tree: Table, path: Path = []): Generator<{ path: Path; value: unknown }> {
+  for (const [key, value] of Object.entries(tree)) {
+    if (isTable(value)) yield* leaves(value, [...path, key]);
+    else yield { path: [...path, key], value };
+  }
+}
+
+/** `over` on top of `base`: tables merge, everything else replaces, lists too (wire 7.2). */
+export function merge(base: Table, over: Table): Table {
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const below = Object.hasOwn(base, key) ? base[key] : undefined;
+    merged[key] = isTable(value) && isTable(below) ? merge(below, value) : value;
+  }
+  return merged;
+}
+
+/**
+ * A copy without nulls, undefined values and keys that could reach a prototype; `refused` hears of the latter and of
+ * what is nested too deep.
+ */
+export function clean(tree: Table, refused: (path: Path) => void, path: Path = []): Table {
+  const copy: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(tree)) {
+    if (value === null || value === undefined) continue;
+    const here = [...path, key];
+    if (FORBIDDEN.has(key) || here.length > MAX_DEPTH) refused(here);
+    else copy[key] = cleanValue(value, refused, here);
+  }
+  return copy;
+}
+
+function cleanValue(value: unknown, refused: (path: Path) => void, path: Path): unknown {
+  if (isTable(value)) return clean(value, refused, path);
+  if (!Array.isArray(value)) return value;
+  if (path.length >= MAX_DEPTH) {
+    refused(path);
+    return [];
+  }
+  return value.map((item, index) => cleanValue(item, refused, [...path, index]));
+}
