@@ -4,6 +4,8 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
+
 /** Source of time and timers. */
 export interface Clock {
   /** Wall time, milliseconds since the epoch. */
@@ -96,5 +98,5 @@ export class FakeClock implements Clock {
 
 /** Lets every promise callback that is ready run: a few turns of the event loop. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+  for (let turn = 0; turn < 5; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -40,13 +40,6 @@ export class Inbox {
     return this.#ready.length - this.#head;
   }
 
-  /** Deliveries not yet acknowledged either. */
-  get open(): number {
-    let open = 0;
-    for (const batch of this.#batches) open += batch.open;
-    return open;
-  }
-
   /** Takes in what was read. */
   addRead(group: StreamGroup, entries: readonly StreamEntry[]): void {
     const batch: Batch = { group, deliveries: [], open: entries.length };

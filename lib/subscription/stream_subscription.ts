@@ -78,9 +78,9 @@ export class StreamSubscription extends BackgroundService {
     return deadLetterStream(this.#options.category);
   }
 
-  /** Deliveries that are read and not finished, or finished and not acknowledged. */
+  /** Deliveries read or claimed whose outcome is open. Those acknowledged with a read that still waits are not among them. */
   get outstanding(): number {
-    return this.#parts?.inbox.open ?? 0;
+    return this.#parts?.inbox.unfinished ?? 0;
   }
 
   /** True when the read loop has not completed a turn within its bound: only a restart helps (HLT-1). */

@@ -1,0 +1,450 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { ConfigurationError, ProviderUnavailableError } from "../../../lib/errors.ts";
+import { CATEGORY, eventText, ScriptedRunner, SubscriptionBench } from "../../support/subscription_bench.ts";
+
+const meta = (letter: Record<string, unknown> | undefined) =>
+  (letter?.["_dlq_metadata"] ?? {}) as Record<string, unknown>;
+
+Deno.test("handles every message of its category in order and acknowledges it", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner();
+  const subscription = bench.subscribe(runner);
+  await bench.publish("a1 b1 a2 c1");
+  await subscription.start();
+  await bench.clock.advance(100);
+  assertEquals(runner.log, "a1 b1 a2 c1");
+  assertEquals(await bench.pending(runner), []);
+  assertEquals(subscription.outstanding, 0);
+  assertEquals(subscription.counters.handled, 4);
+  await bench.close(subscription);
+  assertEquals(bench.clock.pending, 0);
+});
+
+Deno.test("retries with backoff up to max_retries attempts in all, then dead-letters once with the reason (S1, DLQ-3)", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner(() => {
+    throw new TypeError("amount is negative");
+  });
+  const subscription = bench.subscribe(runner);
+  await subscription.start();
+  await bench.publish("a1");
+  assertEquals(runner.log, "a1");
+  await bench.clock.advance(999);
+  assertEquals(runner.log, "a1");
+  await bench.clock.advance(1);
+  assertEquals(runner.log, "a1 a1");
+  await bench.clock.advance(2000);
+  assertEquals(runner.log, "a1 a1 a1");
+  await bench.clock.advance(60_000);
+  assertEquals(runner.log, "a1 a1 a1");
+  const letters = await bench.deadLetters();
+  assertEquals(letters.length, 1);
+  assertEquals(letters[0]?.["data"], { id: "a", n: 1 });
+  assertEquals(meta(letters[0])["retry_count"], 3);
+  assertEquals(meta(letters[0])["handler"], "OrderEventHandler");
+  assertEquals(meta(letters[0])["error_type"], "TypeError");
+  assertEquals(meta(letters[0])["original_stream"], CATEGORY);
+  assertStringIncludes(String(meta(letters[0])["failure_reason"]), "amount is negative");
+  assertEquals(await bench.pending(runner), []);
+  await bench.close(subscription);
+});
+
+Deno.test("lets other streams go on while one backs off, and keeps that stream's order (PIPE-3, delivery 4)", async () => {
+  const bench = new SubscriptionBench();
+  let broken = true;
+  const runner = new ScriptedRunner(({ id }) => {
+    if (id === "a" && broken) throw new Error("not yet");
+  });
+  const subscription = bench.subscribe(runner);
+  await subscription.start();
+  await bench.publish("a1 b1 a2 b2 a3");
+  assertEquals(runner.log, "a1 b1 b2");
+  broken = false;
+  await bench.clock.advance(1000);
+  assertEquals(runner.log, "a1 b1 b2 a1 a2 a3");
+  await bench.close(subscription);
+});
+
+Deno.test("lets the messages behind a dead letter proceed", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner(({ id, n }) => {
+    if (id === "a" && n === 1) throw new Error("never");
+  });
+  const subscription = bench.subscribe(runner, { maxRetries: 1 });
+  await subscription.start();
+  await bench.publish("a1 a2");
+  await bench.clock.advance(10);
+  assertEquals(runner.log, "a1 a2");
+  assertEquals((await bench.deadLetters()).length, 1);
+  await bench.close(subscription);
+});
+
+Deno.test("never runs two messages of one stream at once, however high the concurrency", async () => {
+  const bench = new SubscriptionBench();
+  const running = new Map<string, number>();
+  let most = 0;
+  const runner = new ScriptedRunner(async ({ id }) => {
+    running.set(id, (running.get(id) ?? 0) + 1);
+    assertEquals(running.get(id), 1);
+    most = Math.max(most, [...running.values()].reduce((sum, count) => sum + count, 0));
+    await new Promise<void>((resolve) => void bench.clock.after(10, resolve));
+    running.set(id, (running.get(id) ?? 0) - 1);
+  });
+  const subscription = bench.subscribe(runner, { concurrency: 4 });
+  await bench.publish("a1 a2 a3 b1 b2 c1 d1 a4");
+  await subscription.start();
+  await bench.clock.advance(200);
+  assertEquals(runner.calls.length, 8);
+  assertEquals(runner.calls.filter(({ id }) => id === "a").map(({ n }) => n), [1, 2, 3, 4]);
+  assertEquals(most, 4);
+  await bench.close(subscription);
+});
+
+Deno.test("pauses reading while too much is held back, and reads on when it is not", async () => {
+  const bench = new SubscriptionBench();
+  let broken = true;
+  const runner = new ScriptedRunner(() => {
+    if (broken) throw new Error("no");
+  });
+  const subscription = bench.subscribe(runner, { messagesPerTick: 2, maxRetries: 100, retryDelaySeconds: 5 });
+  await subscription.start();
+  await bench.publish(Array.from({ length: 40 }, (_, n) => `a${n}`).join(" "));
+  assert(subscription.outstanding <= 10, `${subscription.outstanding} outstanding`);
+  broken = false;
+  await bench.clock.advance(10_000);
+  assertEquals(runner.calls.slice(1).map(({ n }) => n), Array.from({ length: 40 }, (_, n) => n));
+  await bench.close(subscription);
+});
+
+for (
+  const [what, text, reason] of [
+    ["not JSON", "{broken", "JSON"],
+    ["no metadata", '{"data":{}}', "metadata"],
+    ["a wrong checksum", eventText("a", 1).replace('"n":1', '"n":2'), "checksum"],
+    ["not an object", "[1]", "object"],
+  ] as const
+) {
+  Deno.test(`dead-letters ${what} once, without running or retrying, and goes on (PIPE-5)`, async () => {
+    const bench = new SubscriptionBench();
+    const runner = new ScriptedRunner();
+    const subscription = bench.subscribe(runner);
+    await subscription.start();
+    await bench.send(text);
+    await bench.publish("b1");
+    await bench.clock.advance(60_000);
+    assertEquals(runner.log, "b1");
+    const letters = await bench.deadLetters();
+    assertEquals(letters.length, 1);
+    assertStringIncludes(String(meta(letters[0])["failure_reason"]), reason);
+    assertEquals(await bench.pending(runner), []);
+    await bench.close(subscription);
+  });
+}
+
+for (const kind of ["ignored", "foreign", "expired"] as const) {
+  Deno.test(`acknowledges a message judged ${kind} without running it`, async () => {
+    const bench = new SubscriptionBench();
+    const runner = new ScriptedRunner();
+    runner.judge = () => ({ kind });
+    const subscription = bench.subscribe(runner);
+    await subscription.start();
+    await bench.publish("a1");
+    await bench.clock.advance(100);
+    assertEquals(runner.log, "");
+    assertEquals(subscription.counters[kind], 1);
+    assertEquals(await bench.pending(runner), []);
+    assertEquals(await bench.deadLetters(), []);
+    await bench.close(subscription);
+  });
+}
+
+Deno.test("discards after the last attempt when the dead-letter queue is off (S6)", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner(() => {
+    throw new Error("no");
+  });
+  const subscription = bench.subscribe(runner, { enableDlq: false, maxRetries: 1 });
+  await subscription.start();
+  await bench.publish("a1");
+  await bench.clock.advance(100);
+  assertEquals(subscription.counters.discarded, 1);
+  assertEquals(await bench.deadLetters(), []);
+  assertEquals(await bench.pending(runner), []);
+  await bench.close(subscription);
+});
+
+Deno.test("a backend that is away costs no attempt: the message waits and is handled when it is back", async () => {
+  const bench = new SubscriptionBench();
+  let away = true;
+  const runner = new ScriptedRunner(() => {
+    if (away) throw new ProviderUnavailableError("The database does not answer.");
+  });
+  const subscription = bench.subscribe(runner, { maxRetries: 2 });
+  await subscription.start();
+  await bench.publish("a1");
+  await bench.clock.advance(300_000);
+  assert(runner.calls.length > 5);
+  assertEquals(await bench.deadLetters(), []);
+  assertEquals((await bench.pending(runner))[0]?.count, 1);
+  away = false;
+  await bench.clock.advance(80_000);
+  assertEquals(subscription.counters.handled, 1);
+  await bench.close(subscription);
+});
+
+Deno.test("claims what a dead consumer left, once its claim threshold has passed, and runs it once (S48, PIPE-1)", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner();
+  const dead = bench.broker.group({ stream: CATEGORY, group: runner.group, consumer: "dead" });
+  await dead.ensure();
+  await bench.publish("a1 a2");
+  assertEquals((await dead.read({ count: 10 })).length, 2);
+  const subscription = bench.subscribe(runner);
+  await subscription.start();
+  await bench.clock.advance(29_000);
+  assertEquals(runner.log, "");
+  await bench.clock.advance(6_000);
+  assertEquals(runner.log, "a1 a2");
+  assertEquals(subscription.counters.recovered, 2);
+  assertEquals(await bench.pending(runner), []);
+  await bench.close(subscription);
+});
+
+Deno.test("dead-letters a recovered message at max_deliveries without running it, and its batch-mates run (PIPE-2)", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner();
+  const dead = bench.broker.group({ stream: CATEGORY, group: runner.group, consumer: "dead" });
+  await dead.ensure();
+  await bench.publish("a1 b1");
+  const [poison] = await dead.read({ count: 10 });
+  assert(poison);
+  for (let crash = 0; crash < 4; crash++) await dead.attempt(poison.id);
+  const subscription = bench.subscribe(runner);
+  await bench.clock.advance(30_000);
+  await subscription.start();
+  await bench.clock.advance(100);
+  assertEquals(runner.log, "b1");
+  const letters = await bench.deadLetters();
+  assertEquals(letters.length, 1);
+  assertEquals(meta(letters[0])["retry_count"], 5);
+  await bench.close(subscription);
+});
+
+Deno.test("recovered messages run one at a time, each acknowledged before the next starts", async () => {
+  const bench = new SubscriptionBench();
+  const pendingAtStart: number[] = [];
+  const runner = new ScriptedRunner(async () => {
+    pendingAtStart.push((await bench.pending(runner)).length);
+  });
+  const dead = bench.broker.group({ stream: CATEGORY, group: runner.group, consumer: "dead" });
+  await dead.ensure();
+  await bench.publish("a1 b1 c1");
+  await dead.read({ count: 10 });
+  await bench.clock.advance(30_000);
+  const subscription = bench.subscribe(runner, { concurrency: 8 });
+  await subscription.start();
+  await bench.clock.advance(100);
+  assertEquals(pendingAtStart, [3, 2, 1]);
+  await bench.close(subscription);
+});
+
+Deno.test("keeps the claim of a long-running handler alive, so that nobody else runs it (PIPE-4)", async () => {
+  const bench = new SubscriptionBench();
+  const release = Promise.withResolvers<void>();
+  const first = new ScriptedRunner(() => release.promise);
+  const second = new ScriptedRunner();
+  const one = bench.subscribe(first);
+  const two = bench.subscribe(second);
+  await one.start();
+  await bench.publish("a1");
+  await two.start();
+  await bench.clock.advance(300_000);
+  assertEquals(second.log, "");
+  release.resolve();
+  await bench.clock.advance(100);
+  assertEquals(one.counters.handled, 1);
+  assertEquals(await bench.pending(first), []);
+  await bench.close(one, two);
+});
+
+Deno.test("aborts a running handler whose message another consumer has claimed, and refuses its commit (delivery 1)", async () => {
+  const bench = new SubscriptionBench();
+  const release = Promise.withResolvers<void>();
+  const runner = new ScriptedRunner(() => release.promise);
+  const subscription = bench.subscribe(runner);
+  await subscription.start();
+  await bench.publish("a1");
+  const call = runner.calls[0];
+  assert(call);
+  const signal = call.options.signal;
+  const thief = bench.broker.group({ stream: CATEGORY, group: runner.group, consumer: "thief" });
+  const [entry] = await bench.pending(runner);
+  assert(entry);
+  assertEquals((await thief.claim([{ id: entry.id, from: entry.consumer }], 0)).length, 1);
+  await bench.clock.advance(10_000);
+  assert(signal.aborted);
+  assertEquals(call.options.mayCommit(), false);
+  release.reject(new Error("aborted"));
+  await bench.clock.advance(100);
+  assertEquals(await bench.deadLetters(), []);
+  assertEquals(subscription.counters.lost, 1);
+  assertEquals(subscription.outstanding, 0);
+  await bench.close(subscription);
+});
+
+Deno.test("reads its replay lane, runs what is there, and a second failure goes back to the stream's own dead letters (delivery 19)", async () => {
+  const bench = new SubscriptionBench();
+  let broken = true;
+  const runner = new ScriptedRunner(() => {
+    if (broken) throw new Error("bug");
+  });
+  const subscription = bench.subscribe(runner, { maxRetries: 1 });
+  await subscription.start();
+  await bench.publish("a1");
+  await bench.clock.advance(10);
+  const dlq = `${CATEGORY}:dlq`;
+  const lane = `${CATEGORY}:replay:${runner.group}`;
+  const replay = async () => {
+    const [letter] = await bench.broker.deadLetters.list(dlq, { limit: 1 });
+    assert(letter);
+    assert(await bench.broker.deadLetters.replay(dlq, letter.id, lane, runner.group));
+    assertEquals(await bench.broker.deadLetters.depth(dlq), 0);
+    await bench.clock.advance(5_000);
+  };
+  await replay();
+  const letters = await bench.deadLetters();
+  assertEquals(letters.length, 1);
+  assertEquals(meta(letters[0])["original_stream"], CATEGORY);
+  assertEquals(meta(letters[0])["replay_count"], 1);
+  broken = false;
+  await replay();
+  assertEquals(await bench.deadLetters(), []);
+  assertEquals(await bench.broker.length(lane), 0);
+  assertEquals(runner.log, "a1 a1 a1");
+  await bench.close(subscription);
+});
+
+Deno.test("stopping lets the running handler finish, acknowledges it, and starts nothing more (DRN-2)", async () => {
+  const bench = new SubscriptionBench();
+  const release = Promise.withResolvers<void>();
+  const runner = new ScriptedRunner(() => release.promise);
+  const subscription = bench.subscribe(runner);
+  await subscription.start();
+  await bench.publish("a1 b1 c1");
+  const stopping = subscription.stop();
+  await bench.clock.advance(1000);
+  release.resolve();
+  await bench.clock.advance(1000);
+  await stopping;
+  assertEquals(runner.log, "a1");
+  assertEquals(subscription.counters.cut, 0);
+  // What was read and never started is handed back uncounted, to be claimed at once (delivery 7).
+  const pending = await bench.pending(runner);
+  assertEquals(pending.map(({ count }) => count), [0, 0]);
+  assert(pending.every(({ idleMs }) => idleMs >= 3_600_000));
+  await bench.broker.close();
+});
+
+Deno.test("a handler cut by the drain keeps its attempt, cannot commit, and its message is released (PIPE-16, F4)", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner(() => new Promise(() => {}));
+  const subscription = bench.subscribe(runner);
+  await subscription.start();
+  await bench.publish("a1");
+  const call = runner.calls[0];
+  assert(call);
+  const stopping = subscription.stop();
+  await bench.clock.advance(10_000);
+  assertEquals(call.options.signal.aborted, false);
+  subscription.cut();
+  assert(call.options.signal.aborted);
+  assert(call.options.mayCommit());
+  await bench.clock.advance(1000);
+  subscription.abandon();
+  assertEquals(call.options.mayCommit(), false);
+  await bench.clock.advance(1000);
+  await stopping;
+  assertEquals(subscription.counters.cut, 1);
+  assertEquals((await bench.pending(runner)).map(({ count }) => count), [0]);
+  const next = new ScriptedRunner();
+  const successor = bench.subscribe(next);
+  await successor.start();
+  await bench.clock.advance(100);
+  assertEquals(next.log, "a1");
+  await bench.close(successor);
+});
+
+Deno.test("a message that backs off when the server stops keeps the attempts it has made", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner(() => {
+    throw new Error("no");
+  });
+  const subscription = bench.subscribe(runner, { retryDelaySeconds: 100, retryMaxDelaySeconds: 100 });
+  await subscription.start();
+  await bench.publish("a1");
+  const stopping = subscription.stop();
+  await bench.clock.advance(2000);
+  await stopping;
+  assertEquals((await bench.pending(runner)).map(({ count }) => count), [1]);
+  await bench.broker.close();
+});
+
+Deno.test("starts again after it was stopped, and goes on where it was", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner();
+  const subscription = bench.subscribe(runner);
+  await subscription.start();
+  await bench.publish("a1");
+  await bench.clock.advance(100);
+  const stopping = subscription.stop();
+  await bench.clock.advance(2000);
+  await stopping;
+  await bench.publish("a2");
+  await subscription.start();
+  await bench.clock.advance(100);
+  assertEquals(runner.log, "a1 a2");
+  await bench.close(subscription);
+});
+
+Deno.test("two subscriptions of one group share the messages and run each once", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner();
+  const one = bench.subscribe(runner, { messagesPerTick: 1 });
+  const two = bench.subscribe(runner, { messagesPerTick: 1 });
+  await one.start();
+  await two.start();
+  await bench.publish(Array.from({ length: 50 }, (_, n) => `${"abcde"[n % 5]}${n}`).join(" "));
+  await bench.clock.advance(1000);
+  assertEquals(runner.calls.length, 50);
+  assertEquals(new Set(runner.calls.map(({ n }) => n)).size, 50);
+  await bench.close(one, two);
+});
+
+Deno.test("creates its group again when it is gone, and reads on (PIPE-6, S49)", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner();
+  const subscription = bench.subscribe(runner);
+  await subscription.start();
+  await bench.publish("a1");
+  await bench.clock.advance(100);
+  // Removing the stream removes its groups, as FLUSHALL does.
+  await bench.broker.deadLetters.purge(CATEGORY);
+  await bench.publish("a2");
+  await bench.clock.advance(5_000);
+  assertEquals(runner.log, "a1 a2");
+  assertEquals(subscription.counters.groupsRecreated, 1);
+  await bench.close(subscription);
+});
+
+Deno.test("an error class of ours that is no outage counts as an attempt", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner(() => {
+    throw new ConfigurationError("no such table");
+  });
+  const subscription = bench.subscribe(runner, { maxRetries: 1 });
+  await subscription.start();
+  await bench.publish("a1");
+  await bench.clock.advance(10);
+  assertEquals((await bench.deadLetters()).length, 1);
+  await bench.close(subscription);
+});
