@@ -1,0 +1,170 @@
+/**
+ * Runs the program from outside, as a user does: from source, or the compiled executable that `PROTEAN_BINARY` names.
+ *
+ * @module
+ */
+const root = new URL("../../", import.meta.url);
+const decoder = new TextDecoder();
+
+/** The program and the arguments before its own. */
+export function program(): readonly string[] {
+  const binary = Deno.env.get("PROTEAN_BINARY");
+  return binary ? [binary] : [Deno.execPath(), "run", "-A", new URL("main.ts", root).pathname];
+}
+
+export interface Finished {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** One data folder, one configuration, any number of processes over it. */
+export class Installation {
+  readonly #children: Deno.ChildProcess[] = [];
+
+  private constructor(readonly folder: string, readonly port: number) {}
+
+  /** `extra` is appended to the configuration; sections must not repeat `[server.health]`. */
+  static async create(extra = ""): Promise<Installation> {
+    const folder = await Deno.makeTempDir({ prefix: "protean-e2e-" });
+    const port = freePort();
+    await Deno.writeTextFile(`${folder}/domain.toml`, `[server.health]\nport = ${port}\n${extra}`);
+    return new Installation(folder, port);
+  }
+
+  get config(): string {
+    return `${this.folder}/domain.toml`;
+  }
+
+  get database(): string {
+    return `${this.folder}/my_domain.db`;
+  }
+
+  /** Runs a command to its end. */
+  async run(args: readonly string[], options: { input?: string; env?: Record<string, string> } = {}): Promise<Finished> {
+    const [command, ...before] = program();
+    const child = new Deno.Command(command ?? "", {
+      args: [...before, ...args],
+      cwd: this.folder,
+      env: { NO_COLOR: "1", ...options.env },
+      stdin: options.input === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    if (options.input !== undefined) {
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(options.input));
+      await writer.close();
+    }
+    const { code, stdout, stderr } = await child.output();
+    return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+  }
+
+  /** Runs a command of the bundled domain with this installation's configuration. */
+  command(verb: readonly string[], options?: { input?: string; env?: Record<string, string> }): Promise<Finished> {
+    return this.run([...verb, "--domain=my_domain", `--config=${this.config}`], options);
+  }
+
+  /** Starts a server and waits until it is ready. */
+  async start(args: readonly string[] = []): Promise<RunningServer> {
+    const server = await this.launch(args);
+    await server.ready();
+    return server;
+  }
+
+  /** Starts a server without waiting for it. */
+  async launch(args: readonly string[] = []): Promise<RunningServer> {
+    const [command, ...before] = program();
+    const log = `${this.folder}/server-${this.#children.length}.log`;
+    const file = await Deno.open(log, { write: true, create: true, truncate: true });
+    const child = new Deno.Command(command ?? "", {
+      args: [...before, "server", "--domain=my_domain", `--config=${this.config}`, "--log-format=json", ...args],
+      cwd: this.folder,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const logged = child.stderr.pipeTo(file.writable);
+    this.#children.push(child);
+    return new RunningServer(child, this.port, log, logged);
+  }
+
+  /** Ends what still runs and removes the folder. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children) {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended already.
+      }
+      await child.status;
+    }
+    await Deno.remove(this.folder, { recursive: true }).catch(() => {});
+  }
+}
+
+export class RunningServer {
+  constructor(
+    readonly child: Deno.ChildProcess,
+    readonly port: number,
+    readonly logFile: string,
+    readonly logged: Promise<void>,
+  ) {}
+
+  async probe(path: string): Promise<{ status: number; body: Record<string, unknown> }> {
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`);
+    return { status: response.status, body: await response.json() };
+  }
+
+  /** Resolves once `/readyz` says 200; rejects with the server's log when it ended instead. */
+  async ready(): Promise<void> {
+    await until(async () => (await this.probe("/readyz")).status === 200, this);
+  }
+
+  /** Resolves when every subscription has caught up and the outbox is empty. */
+  async quiet(): Promise<void> {
+    let seen = 0;
+    await until(async () => {
+      const { body } = await this.probe("/readyz");
+      const checks = body["checks"] as { subscriptions?: { details: { lag: number | null; pending: number | null }[] } };
+      const rows = checks.subscriptions?.details ?? [];
+      const quiet = rows.length > 0 && rows.every((row) => row.lag === 0 && row.pending === 0);
+      seen = quiet ? seen + 1 : 0;
+      return seen >= 2;
+    }, this);
+  }
+
+  log(): Promise<string> {
+    return Deno.readTextFile(this.logFile);
+  }
+
+  async end(signal: Deno.Signal): Promise<number> {
+    this.child.kill(signal);
+    const { code } = await this.child.status;
+    await this.logged;
+    return code;
+  }
+}
+
+/** Asks again and again until `condition` holds; an error counts as "not yet". Gives up after a minute. */
+async function until(condition: () => Promise<boolean>, server: RunningServer): Promise<void> {
+  let ended: Deno.CommandStatus | undefined;
+  void server.child.status.then((status) => ended = status);
+  const deadline = performance.now() + 60_000;
+  while (!await condition().catch(() => false)) {
+    if (ended) throw new Error(`The server ended with ${ended.code}:\n${await server.log()}`);
+    if (performance.now() > deadline) throw new Error(`The server did not get there within a minute:\n${(await server.log()).slice(-4000)}`);
+    // Polling another process: there is no event to wait for.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+export const sampleOrders = new URL("handlers/sample/orders.jsonl", root).pathname;
