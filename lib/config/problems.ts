@@ -45,12 +45,17 @@ function meant(root: z.core.$ZodType, key: string, table: Path): string {
   return elsewhere ? `; did you mean '${dotted(elsewhere)}'?` : ".";
 }
 
-/** A value that the schema refused. */
-export function refusedValue(root: z.core.$ZodType, issue: z.core.$ZodIssue, tree: Table): Finding {
+/** A value that the schema refused; `nameOf` is how the key is called in the sentence. */
+export function refusedValue(
+  root: z.core.$ZodType,
+  issue: z.core.$ZodIssue,
+  tree: Table,
+  nameOf: (path: Path) => string = dotted,
+): Finding {
   const path = issue.path.filter((part) => typeof part !== "symbol");
   const value = valueAt(tree, path);
   const schema = schemaAt(root, path);
-  const name = dotted(path);
+  const name = nameOf(path);
   if (value === undefined) {
     return { code: "CONFIG_MISSING_KEY", path, message: `'${name}' is missing.` };
   }

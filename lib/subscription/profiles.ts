@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Config } from "../config/schema.ts";
 import type { BUILT_IN_PROFILES, ProfileSettings } from "../config/schema/subscription.ts";
 
 /** The built-in profiles. A handler names one of these, or one of `[server.profiles]`. */
@@ -81,3 +82,27 @@ export const PROFILES: Readonly<Record<SubscriptionProfile, Readonly<ProfileSett
     ...breaker,
   },
 };
+
+/** Every profile that a handler may name: the built-in ones, then those of `[server.profiles]`. */
+export function profileNames(config: Config): readonly string[] {
+  return [...Object.keys(PROFILES), ...Object.keys(config.server.profiles)];
+}
+
+/**
+ * What a profile sets; names do not differ by letter case (S16). A custom profile adds to the built-in one it inherits
+ * from; without `inherits` it sets its own fields alone. Undefined: there is no such profile.
+ */
+export function profileSettings(config: Config, name: string): Readonly<ProfileSettings> | undefined {
+  const wanted = name.toLowerCase();
+  if (isBuiltIn(wanted)) return PROFILES[wanted];
+  const [, custom] = Object.entries(config.server.profiles).find(([key]) => key.toLowerCase() === wanted) ??
+    [];
+  if (!custom) return undefined;
+  const { inherits, ...own } = custom;
+  const base = inherits?.toLowerCase() ?? "";
+  return isBuiltIn(base) ? { ...PROFILES[base], ...own } : own;
+}
+
+function isBuiltIn(name: string): name is SubscriptionProfile {
+  return Object.hasOwn(PROFILES, name);
+}
