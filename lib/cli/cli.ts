@@ -7,13 +7,20 @@ import picocolors from "picocolors";
 import type { Domain } from "../domain/domain.ts";
 import type { CliIo } from "./io.ts";
 
+/** What the executable carries besides the library. */
+export interface CompiledIn {
+  /** Domains by name, loaded when asked for. */
+  readonly domains: Readonly<Record<string, () => Promise<Domain>>>;
+  /** Text of the domain.toml for these domains where none is found on disk; undefined: there is none. */
+  readonly config: () => Promise<string | undefined>;
+}
+
 type Colors = ReturnType<typeof picocolors.createColors>;
 
 /** One run of the command line. A command file exports `xCommand(cli: Cli): Command`. */
 export interface Cli {
   readonly io: CliIo;
-  /** Domains compiled into the executable, by name. */
-  readonly domains: Readonly<Record<string, Domain>>;
+  readonly compiledIn: CompiledIn;
   /** Colours for stdout; plain text where it is not a terminal or `NO_COLOR` is set. */
   readonly colors: Colors;
   /** Colours for stderr. */
@@ -23,12 +30,12 @@ export interface Cli {
 }
 
 /** Begins a run. */
-export function createCli(io: CliIo, domains: Readonly<Record<string, Domain>>): Cli {
+export function createCli(io: CliIo, compiledIn: CompiledIn): Cli {
   // An empty NO_COLOR counts as unset, as its convention says.
   const wanted = !io.env("NO_COLOR");
   return {
     io,
-    domains,
+    compiledIn,
     colors: picocolors.createColors(wanted && io.isTerminal),
     errColors: picocolors.createColors(wanted && io.errIsTerminal),
     exitCode: 0,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { LOG_LEVEL_NAMES } from "../telemetry/logging.ts";
 
 /** Values of the options that `addDomainOption` adds. */
 export interface DomainOptions {
@@ -43,11 +44,10 @@ export function addJsonOption(command: Command): Command {
 /** Adds `--log-level L` and `--log-format F` (design 12). */
 export function addLogOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option(
-        "--log-level <level>",
-        "debug, info, warning, error or critical (default: PROTEAN_LOG_LEVEL, then [logging] level, then info)",
-      ).choices(["debug", "info", "warning", "error", "critical"]).argParser(lowerCase),
+    .option(
+      "--log-level <level>",
+      "debug, info, warning, error or critical (default: PROTEAN_LOG_LEVEL, then [logging] level)",
+      level,
     )
     .addOption(
       new Option("--log-format <format>", "auto: readable on a terminal, JSON lines elsewhere")
@@ -55,6 +55,8 @@ export function addLogOptions(command: Command): Command {
     );
 }
 
-function lowerCase(value: string): string {
-  return value.toLowerCase();
+function level(value: string): string {
+  const name = value.toLowerCase();
+  if (LOG_LEVEL_NAMES.includes(name)) return name;
+  throw new InvalidArgumentError(`Allowed choices are ${LOG_LEVEL_NAMES.join(", ")}.`);
 }

@@ -1,0 +1,60 @@
+/**
+ * `server`, the verb when there is none: runs the domain until it is told to stop (design 7).
+ *
+ * @module
+ */
+import { Command, InvalidArgumentError } from "commander";
+import { Engine } from "../../engine/engine.ts";
+import { listenForStopSignals } from "../../engine/signals.ts";
+import type { Cli } from "../cli.ts";
+import { withExamples } from "../examples.ts";
+import { openDomain } from "../open_domain.ts";
+import { addDomainOption, addLogOptions, type DomainOptions, type LogOptions } from "../options.ts";
+
+interface Options extends DomainOptions, LogOptions {
+  readonly once?: boolean;
+  readonly requireDependencies?: boolean;
+}
+
+export function serverCommand(cli: Cli): Command {
+  const command = new Command("server")
+    .description(
+      "Run the domain: subscriptions, outbox, health probes. Stops gracefully on SIGTERM, SIGINT and SIGHUP.",
+    )
+    .option("--workers <n>", "processes to run; this version runs one", workers, 1)
+    .option("--once", "work off everything available, then exit")
+    .option(
+      "--require-dependencies",
+      "exit instead of waiting when a dependency or the health port is not there",
+    );
+  return withExamples(addLogOptions(addDomainOption(command)), [
+    ["--domain=my_domain", "run the bundled domain"],
+    ["server --domain=./shop/domain.ts --config shop.toml", "run a domain from disk"],
+    ["server --domain=my_domain --once", "work off what is there, then exit"],
+  ]).action((options: Options) => serve(cli, options));
+}
+
+async function serve(cli: Cli, options: Options): Promise<void> {
+  const signals = listenForStopSignals();
+  try {
+    const domain = await openDomain(cli, options, "info");
+    const engine = new Engine(domain, {
+      once: options.once ?? false,
+      requireDependencies: options.requireDependencies ?? false,
+    });
+    cli.exitCode = await engine.run({ signal: signals.drain, cut: signals.cut });
+  } finally {
+    signals.dispose();
+  }
+}
+
+function workers(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError("--workers must be >= 1.");
+  if (number > 1) {
+    throw new InvalidArgumentError(
+      "This version runs one worker a process: start as many processes as you need.",
+    );
+  }
+  return number;
+}

@@ -1,0 +1,27 @@
+/**
+ * `version`: what this is and what it runs on.
+ *
+ * @module
+ */
+import { Command } from "commander";
+import { VERSION } from "../../version.ts";
+import type { Cli } from "../cli.ts";
+import { envelope } from "../envelope.ts";
+import { withExamples } from "../examples.ts";
+import { addJsonOption } from "../options.ts";
+import { standalone } from "../standalone.ts";
+
+export function versionCommand(cli: Cli): Command {
+  const command = addJsonOption(new Command("version").description("Print the version."));
+  return withExamples(command, [
+    ["version", "the version of the server"],
+    ["version --json", "with the runtime it was built on"],
+  ]).action((options: { json?: boolean }) => {
+    const { deno, v8, typescript } = Deno.version;
+    cli.io.out(
+      options.json
+        ? envelope("pass", { version: VERSION, deno, v8, typescript, target: Deno.build.target, standalone })
+        : `protean-server ${VERSION}\n`,
+    );
+  });
+}

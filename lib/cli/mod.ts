@@ -1,0 +1,62 @@
+/**
+ * The command line (design 12). A team's own executable is this and its domains:
+ *
+ * ```ts
+ * import { main } from "@protean/server/cli";
+ * import { shop } from "./shop.ts";
+ *
+ * Deno.exit(await main({ domains: { shop } }));
+ * ```
+ *
+ * @module
+ */
+import type { Domain } from "../domain/domain.ts";
+import { stopLogging } from "../telemetry/logging.ts";
+import { verbFirst } from "./arguments.ts";
+import { bundled } from "./bundled.ts";
+import { type CompiledIn, createCli } from "./cli.ts";
+import { type CliIo, processIo } from "./io.ts";
+import { buildProgram, DEFAULT_VERB } from "./program.ts";
+import { report } from "./report.ts";
+
+export type { CliIo } from "./io.ts";
+
+/** Options of `main`. */
+export interface MainOptions {
+  /** Domains that `--domain=NAME` finds before it looks at the disk. @default the bundled `my_domain` */
+  readonly domains?: Readonly<Record<string, Domain>>;
+  /** Text of the domain.toml for `domains` where none is found on disk; import it `with { type: "text" }`. */
+  readonly config?: string;
+  /** @default the process's own */
+  readonly args?: readonly string[];
+  /** @default the process's own */
+  readonly io?: CliIo;
+}
+
+/**
+ * Runs one command and answers the exit code: 0 fine; 1 findings, or a failure while running; 2 usage, configuration or
+ * environment; 4 stopped as asked, but work was cut and will be redelivered. Never rejects.
+ */
+export async function main(options: MainOptions = {}): Promise<number> {
+  const args = options.args ?? Deno.args;
+  const cli = createCli(options.io ?? processIo(), compiledIn(options));
+  try {
+    const program = buildProgram(cli);
+    await program.parseAsync(verbFirst(args, program, DEFAULT_VERB), { from: "user" });
+    return cli.exitCode;
+  } catch (error) {
+    return report(cli, error, args);
+  } finally {
+    stopLogging();
+  }
+}
+
+function compiledIn({ domains, config }: MainOptions): CompiledIn {
+  if (!domains) return bundled;
+  return {
+    domains: Object.fromEntries(
+      Object.entries(domains).map(([name, domain]) => [name, () => Promise.resolve(domain)]),
+    ),
+    config: () => Promise.resolve(config),
+  };
+}

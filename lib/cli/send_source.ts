@@ -1,0 +1,64 @@
+/**
+ * The payloads of `send`: one on the command line, one a line in a file or on stdin.
+ *
+ * @module
+ */
+import { resolve } from "node:path";
+import { asError } from "../errors.ts";
+import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
+import type { CliIo } from "./io.ts";
+import { type Line, readLines } from "./lines.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** Where payloads come from, as asked for. */
+export interface SendSource {
+  readonly data?: string;
+  readonly file?: string;
+  /** True for `-`. */
+  readonly stdin: boolean;
+}
+
+/** Lines, and how much of them has been read. */
+export interface Payloads {
+  readonly lines: AsyncIterable<Line>;
+  /** 0 to 1; undefined where the size is not known. */
+  fraction(): number | undefined;
+}
+
+/** Opens the source. Throws `UsageError` unless exactly one is named and it can be read. */
+export async function openPayloads(io: CliIo, source: SendSource): Promise<Payloads> {
+  const named = [source.data !== undefined, source.file !== undefined, source.stdin].filter(Boolean).length;
+  if (named !== 1) {
+    throw new UsageError("Say where the data comes from: one of --data JSON, --file F.jsonl or -.");
+  }
+  if (source.data !== undefined) return { lines: single(source.data), fraction: () => undefined };
+  if (source.file !== undefined) return await openFile(resolve(io.cwd(), source.file), source.file);
+  return { lines: readLines(io.stdin(), { maxBytes: MAX_MESSAGE_BYTES }), fraction: () => undefined };
+}
+
+async function* single(text: string): AsyncGenerator<Line> {
+  yield { number: 1, text };
+}
+
+async function openFile(path: string, given: string): Promise<Payloads> {
+  let file: Deno.FsFile;
+  try {
+    file = await Deno.open(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read the file '${given}': ${asError(cause).message}.`, { cause });
+  }
+  const { size, isFile } = await file.stat();
+  let read = 0;
+  const counted = file.readable.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        read += chunk.length;
+        controller.enqueue(chunk);
+      },
+    }),
+  );
+  return {
+    lines: readLines(counted, { maxBytes: MAX_MESSAGE_BYTES }),
+    fraction: () => (isFile && size > 0 ? Math.min(1, read / size) : undefined),
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * Tables for people: aligned columns without a frame, so that they are also easy to cut and grep.
+ *
+ * @module
+ */
+import Table from "cli-table3";
+import type { Cli } from "./cli.ts";
+
+/** Renders rows below their titles; every line ended. Cells are made printable. */
+export function table(cli: Cli, titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const rendered = new Table({
+    head: titles.map((title) => cli.colors.bold(title)),
+    chars: {
+      "top": "",
+      "top-mid": "",
+      "top-left": "",
+      "top-right": "",
+      "bottom": "",
+      "bottom-mid": "",
+      "bottom-left": "",
+      "bottom-right": "",
+      "left": "",
+      "left-mid": "",
+      "mid": "",
+      "mid-mid": "",
+      "right": "",
+      "right-mid": "",
+      "middle": "  ",
+    },
+    style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
+  });
+  for (const row of rows) rendered.push(row.map(printable));
+  return rendered.toString().split("\n").map((line) => line.trimEnd() + "\n").join("");
+}
+
+/** Text on one line that cannot drive the terminal: control characters become spaces. */
+export function printable(text: string): string {
+  // deno-lint-ignore no-control-regex -- control characters are what is looked for
+  return text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ");
+}
+
+/** Cuts a text that is longer than `width` characters. */
+export function clipped(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 3)}...`;
+}
