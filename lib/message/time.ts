@@ -6,9 +6,9 @@
 
 /** Epoch milliseconds (fractions are microseconds) as `2026-11-22T14:11:31.746953+00:00`. */
 export function timeText(epochMs: number): string {
-  const whole = Math.floor(epochMs);
-  const micros = Math.floor((epochMs - whole) * 1000);
-  return `${new Date(whole).toISOString().slice(0, -1)}${String(micros).padStart(3, "0")}+00:00`;
+  const micros = Math.round(epochMs * 1000);
+  const ms = Math.floor(micros / 1000);
+  return `${new Date(ms).toISOString().slice(0, -1)}${String(micros - ms * 1000).padStart(3, "0")}+00:00`;
 }
 
 /** Epoch milliseconds of a time as `decodeMessage` leaves it; undefined for null and for what is no time. */
@@ -16,4 +16,41 @@ export function parseTime(text: string | null): number | undefined {
   if (text === null) return undefined;
   const epochMs = Date.parse(text);
   return Number.isNaN(epochMs) ? undefined : epochMs;
+}
+
+const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|\+00:00)$/;
+const DATE_TIME =
+  /^(\d{4}-\d\d-\d\d)(?:[T _](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
+/** Numbers up to here are seconds, beyond it milliseconds, as pydantic reads them. */
+const LARGEST_SECONDS = 2e10;
+
+/**
+ * A time as others write it (ISO 8601 with any offset or none, epoch seconds or milliseconds) as ISO 8601 in UTC; UTC text
+ * stays as it is. Without an offset it is UTC. Null when absent, undefined when it is no time.
+ */
+export function utcTime(given: unknown): string | null | undefined {
+  if (given === undefined || given === null) return null;
+  if (typeof given === "string" && UTC.test(given)) return given;
+  const epochMs = typeof given === "number"
+    ? fromNumber(given)
+    : typeof given === "string"
+    ? fromText(given)
+    : NaN;
+  return Number.isNaN(new Date(epochMs).getTime()) ? undefined : timeText(epochMs);
+}
+
+function fromNumber(value: number): number {
+  return Math.abs(value) > LARGEST_SECONDS ? value : value * 1000;
+}
+
+function fromText(text: string): number {
+  if (/^[+-]?\d+(\.\d+)?$/.test(text)) return fromNumber(Number(text));
+  const [, date, time = "00:00", fraction = "0", offset = "Z"] = DATE_TIME.exec(text.trim()) ?? [];
+  if (date === undefined) return NaN;
+  const zone = offset.length === 3
+    ? `${offset}:00`
+    : offset.length === 5
+    ? `${offset.slice(0, 3)}:${offset.slice(3)}`
+    : offset;
+  return Date.parse(`${date}T${time}${zone.toUpperCase()}`) + Number(`0.${fraction}`) * 1000;
 }
