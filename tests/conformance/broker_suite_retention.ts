@@ -62,4 +62,17 @@ export function retentionRules(rule: Rule): void {
     assertEquals(await lone.trim(1000), 0);
     assertEquals(await broker.length(stream), 250);
   });
+
+  rule("trims at most ten thousand entries at once", async ({ publish, consumer, broker, stream }) => {
+    await publish(...numbered(12_000));
+    const a = await consumer("a");
+    for (let batch = await a.read({ count: 4000 }); batch.length > 0;) {
+      batch = await a.read({ count: 4000, ack: idsOf(batch) });
+    }
+    const first = await a.trim(0);
+    assert(first > 9000 && first <= 10_000, `${first} trimmed`);
+    const second = await a.trim(0);
+    assert(second >= 1900, `${second} trimmed`);
+    assertEquals(await broker.length(stream), 12_000 - first - second);
+  });
 }

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { GroupMissingError } from "../../errors.ts";
 import { takeWhenThere } from "../blocking_read.ts";
 import type {
   ClaimedEntry,
@@ -16,14 +15,9 @@ import type {
   StreamGroup,
 } from "../ports.ts";
 import { compareStreamIds, parseCursor } from "../stream_id.ts";
+import { groupMissing, RELEASED_IDLE_MS, TRIM_LIMIT } from "../stream_rules.ts";
 import type { GroupState } from "./stream_group_state.ts";
 import type { StreamStore } from "./stream_store.ts";
-
-/** Released entries are this old at once, so that anyone may claim them (delivery 7). */
-const RELEASED_IDLE_MS = 86_400_000;
-
-/** Most entries one trim drops (delivery 8). */
-const TRIM_LIMIT = 10_000;
 
 export class MemoryStreamGroup implements StreamGroup {
   readonly stream: string;
@@ -156,9 +150,7 @@ export class MemoryStreamGroup implements StreamGroup {
     const state = this.#state();
     if (state) return state.read(this.consumer, count, this.#clock.monotonic());
     if (this.#lane) return [];
-    throw new GroupMissingError(
-      `Group '${this.group}' of stream '${this.stream}' does not exist: create it and read again.`,
-    );
+    throw groupMissing(this.stream, this.group);
   }
 
   #acknowledge(id: string): boolean {

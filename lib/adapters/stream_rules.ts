@@ -1,0 +1,20 @@
+/**
+ * Numbers and sentences that stream brokers have in common.
+ *
+ * @module
+ */
+import { GroupMissingError } from "../errors.ts";
+
+/** Released entries are this old at once, so that anyone may claim them (delivery 7). Milliseconds. */
+export const RELEASED_IDLE_MS = 86_400_000;
+
+/** Most entries one trim drops (delivery 8). */
+export const TRIM_LIMIT = 10_000;
+
+/** What a read rejects with where the group, or its stream, does not exist. */
+export function groupMissing(stream: string, group: string, cause?: unknown): GroupMissingError {
+  return new GroupMissingError(
+    `Group '${group}' of stream '${stream}' does not exist: create it and read again.`,
+    { cause },
+  );
+}
