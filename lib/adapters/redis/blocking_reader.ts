@@ -1,0 +1,107 @@
+/**
+ * Blocking reads over a connection of their own (PIPE-10): none outlasts its time by more than a margin, and a cut read never
+ * loses sight of an entry.
+ *
+ * @module
+ */
+import { sleep } from "../../clock.ts";
+import type { StreamEntry } from "../ports.ts";
+import type { Connection } from "./connection.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { unavailable } from "./faults.ts";
+import type { Link } from "./link.ts";
+import { readBatch, type StreamPlace } from "./stream_place.ts";
+
+/** How long a read may outlast its time before its socket is destroyed, unless `socket_timeout` is shorter. */
+const MARGIN_MS = 2_000;
+/** How long a cut read may take to return before its socket is destroyed (delivery 6). */
+const CUT_MS = 200;
+/** CLIENT UNBLOCK finds nothing while the read is still on its way to the server; then it is sent again. */
+const UNBLOCK_AGAIN_MS = 10;
+/** A read waits at least so long for a lost connection, so that a loop around it does not spin. */
+const PATIENCE_MS = 1_000;
+
+export interface ReadRequest {
+  readonly count: number;
+  readonly blockMs: number;
+  readonly ack: readonly string[];
+  readonly announce: boolean;
+  readonly signal: AbortSignal;
+}
+
+export class BlockingReader {
+  readonly #endpoint: Endpoint;
+  readonly #link: Link;
+  readonly #place: StreamPlace;
+
+  constructor(endpoint: Endpoint, link: Link, place: StreamPlace) {
+    this.#endpoint = endpoint;
+    this.#link = link;
+    this.#place = place;
+  }
+
+  async read(request: ReadRequest): Promise<readonly StreamEntry[]> {
+    const { blockMs, ack, signal } = request;
+    const { settings } = this.#endpoint.server;
+    let acknowledged = ack.length === 0;
+    let cut: Cut | undefined;
+    let onAbort: (() => void) | undefined;
+    try {
+      const connection = await this.#link.connection({ patienceMs: Math.max(blockMs, PATIENCE_MS), signal });
+      signal.throwIfAborted();
+      onAbort = () => cut ??= new Cut(this.#endpoint, connection);
+      signal.addEventListener("abort", onAbort);
+      return await connection.call(
+        (client) => readBatch(client, this.#place, { ...request, acknowledged: () => acknowledged = true }),
+        { waitMs: blockMs, silenceMs: Math.min(MARGIN_MS, settings.answerMs), key: this.#place.stream },
+      );
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      // Cut: what had been delivered and did not reach us is pending on this consumer. Acknowledgements are not to be guessed.
+      if (acknowledged) return [];
+      throw error === signal.reason ? unavailable(settings, "the read was cut") : error;
+    } finally {
+      if (onAbort) signal.removeEventListener("abort", onAbort);
+      await cut?.finish();
+    }
+  }
+
+  /** The next read takes a new connection. */
+  async close(): Promise<void> {
+    await this.#endpoint.giveBack(this.#link);
+  }
+}
+
+/** Ends a blocked command from another connection; destroying the socket instead strands entries (delivery 6). */
+class Cut {
+  readonly #endpoint: Endpoint;
+  readonly #connection: Connection;
+  readonly #returned = new AbortController();
+  readonly #work: Promise<void>;
+
+  constructor(endpoint: Endpoint, connection: Connection) {
+    this.#endpoint = endpoint;
+    this.#connection = connection;
+    this.#work = this.#unblock();
+  }
+
+  /** The command has returned: nothing of the cut is left when this resolves. */
+  async finish(): Promise<void> {
+    this.#returned.abort();
+    await this.#work;
+  }
+
+  async #unblock(): Promise<void> {
+    const { clock } = this.#endpoint.server;
+    const { signal } = this.#returned;
+    const { id } = this.#connection;
+    signal.addEventListener("abort", clock.after(CUT_MS, () => this.#connection.destroy("the read was cut")));
+    while (id !== undefined && !signal.aborted) {
+      const found = await this.#endpoint.run((client) => client.client("UNBLOCK", id), { signal }).catch(() =>
+        0
+      );
+      if (found) return;
+      await sleep(clock, UNBLOCK_AGAIN_MS, signal);
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Redis Streams as a broker: mechanisms of `spec/delivery.md` 1 to 8, 18 and 19, names and fields of wire 2.
+ *
+ * What Redis itself loses is lost: a failover may drop writes that it had confirmed. The outbox keeps the truth.
+ *
+ * @module
+ */
+import { BrokerUnavailableError } from "../../errors.ts";
+import {
+  type AdapterOptions,
+  BaseBroker,
+  type BrokerCapabilities,
+  type DeadLetters,
+  type GroupInfo,
+  type GroupOptions,
+  type PublishResult,
+  type StreamGroup,
+} from "../ports.ts";
+import { RedisDeadLetters } from "./dead_letters.ts";
+import { Endpoint } from "./endpoint.ts";
+import { explain } from "./faults.ts";
+import { RedisStreamGroup } from "./group.ts";
+import { append } from "./scripts/append.ts";
+import { readSettings } from "./settings.ts";
+import { groupsOf } from "./stream_info.ts";
+
+export class RedisBroker extends BaseBroker {
+  readonly capabilities: BrokerCapabilities = { shared: true, embedded: false, blocking: "connection" };
+  readonly #groups = new Set<RedisStreamGroup>();
+  #endpoint: Endpoint | undefined;
+
+  /** Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be right. */
+  override open(): Promise<void> {
+    return Promise.try(() => {
+      this.#redis;
+    });
+  }
+
+  override async ping(signal: AbortSignal): Promise<void> {
+    await this.#redis.ping(signal);
+  }
+
+  override async publish(
+    entries: readonly { readonly stream: string; readonly data: string }[],
+    signal?: AbortSignal,
+  ): Promise<readonly PublishResult[]> {
+    if (entries.length === 0) return [];
+    const places = new Map<string, number>();
+    const args: (string | number)[] = [];
+    for (const { stream, data } of entries) {
+      let place = places.get(stream);
+      if (place === undefined) places.set(stream, place = places.size + 1);
+      args.push(place, data);
+    }
+    const redis = this.#redis;
+    const results = await redis.run((client) => append.run(client, [...places.keys()], args), { signal });
+    return (results as readonly (string | Error)[]).map((result, at) =>
+      typeof result === "string"
+        ? { id: result }
+        : { error: explain(result, redis.server.settings, { key: entries[at]?.stream }) }
+    );
+  }
+
+  override group(options: GroupOptions): StreamGroup {
+    const group = new RedisStreamGroup(this.#redis, options, (closed) => this.#groups.delete(closed));
+    this.#groups.add(group);
+    return group;
+  }
+
+  override get deadLetters(): DeadLetters {
+    return new RedisDeadLetters(this.#redis);
+  }
+
+  override async groups(stream: string): Promise<readonly GroupInfo[]> {
+    return await this.#redis.run((client) => groupsOf(client, stream), { key: stream, repeatable: true });
+  }
+
+  override async length(stream: string): Promise<number> {
+    return await this.#redis.run((client) => client.xlen(stream), { key: stream, repeatable: true });
+  }
+
+  /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */
+  override async close(): Promise<void> {
+    await Promise.all([...this.#groups].map((group) => group.close()));
+    await this.#endpoint?.close();
+  }
+
+  get #redis(): Endpoint {
+    return this.#endpoint ??= new Endpoint(
+      readSettings(this.options, "brokers", BrokerUnavailableError),
+      this.options.clock,
+    );
+  }
+
+  constructor(options: AdapterOptions) {
+    super(options);
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Redis as a cache: keys and values of wire 5, shared with Python.
+ *
+ * @module
+ */
+import { UnavailableError } from "../../errors.ts";
+import { cacheTtl } from "../cache_ttl.ts";
+import { compareCodePoints } from "../code_points.ts";
+import { BaseCache } from "../ports.ts";
+import { Endpoint } from "./endpoint.ts";
+import { readSettings } from "./settings.ts";
+
+/** Keys that one SCAN step looks at: few enough that nobody waits for it. */
+const SCAN_COUNT = 500;
+
+export class RedisCache extends BaseCache {
+  #endpoint: Endpoint | undefined;
+  #ttlMs = 0;
+
+  /** Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be right. */
+  override open(): Promise<void> {
+    return Promise.try(() => {
+      this.#redis;
+    });
+  }
+
+  override async ping(signal: AbortSignal): Promise<void> {
+    await this.#redis.ping(signal);
+  }
+
+  override async get(key: string): Promise<string | undefined> {
+    return await this.#redis.run((client) => client.get(key), { key, repeatable: true }) ?? undefined;
+  }
+
+  override async set(key: string, value: string, ttlMs?: number): Promise<void> {
+    const redis = this.#redis;
+    const ms = Math.max(1, Math.floor(ttlMs ?? this.#ttlMs));
+    await redis.run((client) => client.psetex(key, ms, value), { key, repeatable: true });
+  }
+
+  override async delete(key: string): Promise<boolean> {
+    return await this.#redis.run((client) => client.del(key), { key }) === 1;
+  }
+
+  override async ttl(key: string): Promise<number | undefined> {
+    const ms = await this.#redis.run((client) => client.pttl(key), { key, repeatable: true });
+    // Redis: -2 no such key, -1 never expires.
+    return ms === -2 ? undefined : ms === -1 ? Infinity : ms;
+  }
+
+  /** Walks over the whole key space in small steps, so it takes its time on a large one; never holds up the server. */
+  override async keys(
+    prefix: string,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly string[]> {
+    const { after, limit } = options;
+    const match = `${prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
+    const found = new Set<string>();
+    let cursor = "0";
+    do {
+      const [next, keys] = await this.#redis.run(
+        (client) => client.scan(cursor, "MATCH", match, "COUNT", SCAN_COUNT),
+        { repeatable: true },
+      );
+      for (const key of keys) {
+        if (after === undefined || compareCodePoints(key, after) > 0) found.add(key);
+      }
+      cursor = next;
+    } while (cursor !== "0");
+    return [...found].sort(compareCodePoints).slice(0, limit);
+  }
+
+  override async close(): Promise<void> {
+    await this.#endpoint?.close();
+  }
+
+  get #redis(): Endpoint {
+    if (this.#endpoint) return this.#endpoint;
+    const settings = readSettings(this.options, "caches", UnavailableError);
+    this.#ttlMs = cacheTtl(this.options);
+    return this.#endpoint = new Endpoint(settings, this.options.clock);
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * One physical connection to Redis that lives once: made, used, gone. ioredis reconnects nothing, queues nothing and resends
+ * nothing here, so what a broken connection leaves behind is always known; `link.ts` makes the next one.
+ *
+ * @module
+ */
+import { Redis } from "ioredis";
+import { asError } from "../../errors.ts";
+import { explain, unavailable } from "./faults.ts";
+import type { RedisServer } from "./server.ts";
+import { checkServerInfo } from "./server_info.ts";
+
+/** After a deadline passed without a byte: time to read what arrived while the event loop was held up by something else. */
+const GRACE_MS = 50;
+const KEEP_ALIVE_MS = 30_000;
+
+export class Connection {
+  /** Resolves when the socket is gone. */
+  readonly closed: Promise<void>;
+  /** The server's number for this connection, for CLIENT UNBLOCK; undefined where the user may not ask. */
+  id: number | undefined;
+  readonly #client: Redis;
+  readonly #server: RedisServer;
+  #reason: string | undefined;
+
+  private constructor(server: RedisServer) {
+    const { address } = server.settings;
+    this.#server = server;
+    this.#client = new Redis({
+      host: address.host,
+      port: address.port,
+      ...address.tls ? { tls: {} } : {},
+      lazyConnect: true,
+      retryStrategy: null,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      // The greeting below does better: one bound for all of it, its errors as they are, nothing on the console.
+      enableReadyCheck: false,
+      disableClientInfo: true,
+      connectTimeout: 0,
+      keepAlive: KEEP_ALIVE_MS,
+    });
+    // Before connecting: an 'error' event without a listener goes to the console (PIPE-11).
+    this.#client.on("error", (error: Error) => this.#reason ??= error.message);
+    this.closed = new Promise((resolve) => this.#client.once("end", () => resolve()));
+  }
+
+  /**
+   * Connects and greets. Takes at most `connectMs`; rejects with the adapter's unavailable error, or with `ConfigurationError`
+   * for a wrong password or database and a Redis that is too old. An abort destroys what has begun.
+   */
+  static async open(server: RedisServer, signal: AbortSignal): Promise<Connection> {
+    const { settings, clock } = server;
+    const connection = new Connection(server);
+    const stop = () => connection.destroy("closed by us");
+    const late = () => connection.destroy(`no greeting within ${settings.connectMs} ms`);
+    const cancel = clock.after(settings.connectMs, late);
+    signal.addEventListener("abort", stop);
+    try {
+      await connection.#client.connect();
+      await connection.#greet();
+      if (signal.aborted) throw new Error("closed by us");
+      return connection;
+    } catch (error) {
+      connection.destroy(asError(error).message);
+      await connection.closed;
+      throw connection.#explain(error);
+    } finally {
+      cancel();
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  get usable(): boolean {
+    return this.#reason === undefined && this.#client.status === "ready";
+  }
+
+  /**
+   * Sends one command or several that belong together (written as one piece), and destroys the connection when it has been
+   * silent for `silenceMs` (after `waitMs`, the time that the server may take on purpose). Rejects with errors of ours.
+   */
+  async call<T>(
+    send: (client: Redis) => Promise<T>,
+    options: { readonly silenceMs?: number; readonly waitMs?: number; readonly key?: string | undefined } =
+      {},
+  ): Promise<T> {
+    const { silenceMs = this.#server.settings.answerMs, waitMs = 0 } = options;
+    const unwatch = this.#watch(waitMs, silenceMs);
+    try {
+      return await this.#write(send);
+    } catch (error) {
+      throw this.#explain(error, options.key);
+    } finally {
+      unwatch();
+    }
+  }
+
+  /** Ends it at once; what was sent and not answered rejects. The first `reason` is the one that errors tell. Idempotent. */
+  destroy(reason: string): void {
+    this.#reason ??= reason;
+    if (this.#client.status === "end") return;
+    // disconnect() alone waits up to 2 s for the peer, which may be the one that hangs.
+    if (this.#client.stream) this.#client.stream.destroy();
+    else this.#client.disconnect();
+  }
+
+  async #greet(): Promise<void> {
+    const client = this.#client;
+    const { address, clientName } = this.#server.settings;
+    const may = <T>(answer: Promise<T>) => answer.catch((error: Error) => forgiven(error));
+    const [, , , id, info] = await Promise.all([
+      address.password === undefined
+        ? undefined
+        : address.username === undefined
+        ? client.auth(address.password)
+        : client.auth(address.username, address.password),
+      address.db === 0 ? undefined : client.select(address.db),
+      may(client.client("SETNAME", clientName)),
+      may(client.client("ID")),
+      may(client.info()),
+    ]);
+    this.id = id ?? undefined;
+    if (info !== undefined) checkServerInfo(info, this.#server.settings);
+  }
+
+  /** One packet for all that `send` writes, however many commands that are. */
+  #write<T>(send: (client: Redis) => Promise<T>): Promise<T> {
+    const { stream } = this.#client;
+    stream.cork();
+    try {
+      return send(this.#client);
+    } finally {
+      stream.uncork();
+    }
+  }
+
+  /** Wait, look, be patient once more, and only then give up: any byte that arrives shows a living connection. */
+  #watch(waitMs: number, silenceMs: number): () => void {
+    const { stream } = this.#client;
+    let seen = stream.bytesRead;
+    let cancel: () => void;
+    const quiet = () => {
+      const moved = stream.bytesRead !== seen;
+      seen = stream.bytesRead;
+      return !moved;
+    };
+    const listen = () => {
+      quiet();
+      cancel = this.#server.clock.after(silenceMs, () => {
+        if (quiet()) {
+          cancel = this.#server.clock.after(GRACE_MS, () => quiet() ? this.#silent(silenceMs) : listen());
+        } else listen();
+      });
+    };
+    if (waitMs > 0) cancel = this.#server.clock.after(waitMs, listen);
+    else listen();
+    return () => cancel();
+  }
+
+  #silent(silenceMs: number): void {
+    const reason = `no answer within ${silenceMs} ms`;
+    this.#server.outage.suspected(unavailable(this.#server.settings, reason));
+    this.destroy(reason);
+  }
+
+  #explain(error: unknown, key?: string): Error {
+    return explain(error, this.#server.settings, { reason: this.#reason, key });
+  }
+}
+
+/** A user without the permission for INFO or CLIENT can still work; anything else is an error. */
+function forgiven(error: Error): undefined {
+  if (error.message.startsWith("NOPERM")) return undefined;
+  throw error;
+}

@@ -1,0 +1,93 @@
+/**
+ * One adapter's side of a Redis server: the connection that all its commands share, and the account of the others (design 8).
+ *
+ * @module
+ */
+import type { Redis } from "ioredis";
+import type { Clock } from "../../clock.ts";
+import { UnavailableError } from "../../errors.ts";
+import { abortable } from "./abortable.ts";
+import { unavailable } from "./faults.ts";
+import { Link } from "./link.ts";
+import { Outage } from "./outage.ts";
+import type { RedisServer } from "./server.ts";
+import type { RedisSettings } from "./settings.ts";
+
+export interface CommandOptions {
+  /** The key it is about, for error messages. */
+  readonly key?: string;
+  /** Doing it twice is as good as once, so `retry_on_timeout` may send it again. @default false */
+  readonly repeatable?: boolean;
+  /** Ends the wait, not the command. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Endpoint {
+  readonly server: RedisServer;
+  readonly #commands: Link;
+  readonly #readers = new Set<Link>();
+
+  constructor(settings: RedisSettings, clock: Clock) {
+    this.server = { settings, clock, outage: new Outage(settings.section, clock) };
+    this.#commands = new Link(this.server);
+  }
+
+  /**
+   * Sends a command over the shared connection, pipelined with those of others. Rejects at once while the server is known to be
+   * away, within `socket_timeout` when it hangs; with errors of ours only.
+   */
+  async run<T>(send: (client: Redis) => Promise<T>, options: CommandOptions = {}): Promise<T> {
+    const { signal, key, repeatable } = options;
+    const { settings } = this.server;
+    if (signal?.aborted) throw unavailable(settings, "no time was left to ask it");
+    const once = async () => {
+      const connection = await this.#commands.connection();
+      return await connection.call(send, { key });
+    };
+    const work = repeatable && settings.retryOnTimeout ? twice(once) : once();
+    try {
+      return await abortable(work, signal);
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) {
+        throw unavailable(settings, "no answer in the time allowed");
+      }
+      throw error;
+    }
+  }
+
+  /** PING, bounded by `signal` alone. */
+  async ping(signal: AbortSignal): Promise<void> {
+    await this.run((client) => client.ping(), { signal });
+  }
+
+  /**
+   * A link for blocking reads, if `max_connections` allows another beside the command connection; the caller gives it back.
+   * Undefined: share the command connection.
+   */
+  reserve(): Link | undefined {
+    if (this.#readers.size + 1 >= this.server.settings.maxConnections) return undefined;
+    const link = new Link(this.server);
+    this.#readers.add(link);
+    return link;
+  }
+
+  /** Closes a reserved link; its place is free once the socket is gone. */
+  async giveBack(link: Link): Promise<void> {
+    await link.close();
+    this.#readers.delete(link);
+  }
+
+  /** Ends every connection; what is still under way rejects. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([this.#commands.close(), ...[...this.#readers].map((link) => this.giveBack(link))]);
+  }
+}
+
+async function twice<T>(once: () => Promise<T>): Promise<T> {
+  try {
+    return await once();
+  } catch (error) {
+    if (error instanceof UnavailableError) return await once();
+    throw error;
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * What Redis and its driver say, in our own errors: `UnavailableError` where waiting may help, `ConfigurationError` where
+ * only an operator can, `GroupMissingError` for the reader. One sentence each; passwords and payloads never in them.
+ *
+ * @module
+ */
+import { asError, ConfigurationError, GroupMissingError, ProteanError } from "../../errors.ts";
+import type { RedisSettings } from "./settings.ts";
+
+/** What an error may be about, for its sentence. */
+export interface FaultContext {
+  /** The key that the command touched. */
+  readonly key?: string | undefined;
+  /** Why the connection went, where the driver only says that it did. */
+  readonly reason?: string | undefined;
+}
+
+/** First words of replies after which the same command may succeed later. */
+const PASSING = new Set([
+  "READONLY",
+  "OOM",
+  "LOADING",
+  "MISCONF",
+  "MASTERDOWN",
+  "NOREPLICAS",
+  "BUSY",
+  "CLUSTERDOWN",
+  "TRYAGAIN",
+]);
+
+/** Anything thrown by a command, a handshake or a connection, as one of our errors. Ours pass through. */
+export function explain(thrown: unknown, settings: RedisSettings, context: FaultContext = {}): Error {
+  if (thrown instanceof ProteanError) return thrown;
+  const cause = withoutCommand(asError(thrown));
+  if (cause.name !== "ReplyError") return unavailable(settings, context.reason ?? cause.message, cause);
+  const text = cause.message;
+  const [word = ""] = text.split(" ", 1);
+  if (word === "NOGROUP" || word === "UNBLOCKED") {
+    return new GroupMissingError(
+      `The stream or consumer group${of(context)} in ${
+        place(settings)
+      } does not exist: create it and read again.`,
+      { cause },
+    );
+  }
+  if (PASSING.has(word)) return unavailable(settings, text, cause);
+  const advice = adviceFor(word, text, settings, context);
+  if (!advice) return unavailable(settings, text, cause);
+  return new ConfigurationError(advice.message, { cause, code: advice.code });
+}
+
+/** The connection could not be made, broke, or is refused for now. */
+export function unavailable(settings: RedisSettings, reason: string, cause?: Error): Error {
+  return new settings.Unavailable(
+    `${capital(place(settings))} is not available (${
+      reason.replace(/\.$/, "")
+    }): it is tried again until it answers.`,
+    cause ? { cause } : {},
+  );
+}
+
+function adviceFor(
+  word: string,
+  text: string,
+  settings: RedisSettings,
+  context: FaultContext,
+): { readonly message: string; readonly code: string } | undefined {
+  const where = place(settings);
+  if (word === "WRONGTYPE") {
+    return {
+      code: "REDIS_WRONG_TYPE",
+      message: `The key${
+        of(context)
+      } in ${where} holds something else than is needed here: remove or rename it.`,
+    };
+  }
+  if (word === "WRONGPASS" || word === "NOAUTH" || /AUTH|invalid password/.test(text)) {
+    return {
+      code: "REDIS_WRONG_PASSWORD",
+      message: `${
+        capital(where)
+      } refuses the user or password: correct '${settings.section}.URI' (Redis says ${text.split(". ")[0]}).`,
+    };
+  }
+  if (word === "NOPERM") {
+    return {
+      code: "REDIS_NO_PERMISSION",
+      message: `The user of ${where} lacks a permission: extend its ACL (Redis says ${text}).`,
+    };
+  }
+  if (/DB index/i.test(text)) {
+    return {
+      code: "REDIS_WRONG_DATABASE",
+      message: `${capital(where)} has no database ${settings.address.db}: correct '${settings.section}.URI'.`,
+    };
+  }
+  if (word === "MOVED" || word === "ASK" || word === "CROSSSLOT") {
+    return {
+      code: "REDIS_CLUSTER",
+      message: `${capital(where)} is a Redis Cluster, which is not offered yet: name a standalone Redis.`,
+    };
+  }
+  return undefined;
+}
+
+function place(settings: RedisSettings): string {
+  return `redis at ${settings.address.shown} (${settings.section})`;
+}
+
+function of(context: FaultContext): string {
+  return context.key === undefined ? "" : ` '${context.key}'`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** The driver hangs the command on its errors: payloads and passwords that must not reach a log (SEC-4, CFG-4). */
+function withoutCommand(error: Error): Error {
+  if ("command" in error) delete error.command;
+  return error;
+}

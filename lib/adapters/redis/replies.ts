@@ -1,0 +1,48 @@
+/**
+ * From the driver's raw replies to entries, in one pass: what nobody looks at (the stream's name, the field's name) never becomes
+ * a string (design 11).
+ *
+ * @module
+ */
+import type { Buffer } from "node:buffer";
+import type { StreamEntry } from "../ports.ts";
+
+/** `[id, [field, value, …]]`. */
+type RawEntry = readonly [Buffer, readonly Buffer[]];
+
+const NONE: readonly StreamEntry[] = [];
+
+/** The reply of XREADGROUP on one stream, read as buffers; null is "nothing came". */
+export function entriesRead(reply: unknown): readonly StreamEntry[] {
+  if (reply === null) return NONE;
+  const [[, entries]] = reply as readonly [readonly [Buffer, readonly RawEntry[]]];
+  return entries.map(entryOf);
+}
+
+/** The reply of XRANGE, read as buffers. */
+export function entriesRanged(reply: unknown): readonly StreamEntry[] {
+  return (reply as readonly RawEntry[]).map(entryOf);
+}
+
+function entryOf([id, fields]: RawEntry): StreamEntry {
+  return { id: id.toString("latin1"), data: dataOf(fields) };
+}
+
+/** The text of the field `data`, wherever it stands (wire 2.1). */
+function dataOf(fields: readonly Buffer[]): string | undefined {
+  for (let at = 0; at < fields.length; at += 2) {
+    const name = fields[at];
+    if (name?.length === 4 && name[0] === 100 && name[1] === 97 && name[2] === 116 && name[3] === 97) {
+      return fields[at + 1]?.toString("utf8");
+    }
+  }
+  return undefined;
+}
+
+/** A reply of pairs, `[name, value, name, value, …]`, as XINFO answers. */
+export function pairs(reply: unknown): Readonly<Record<string, unknown>> {
+  const list = reply as readonly unknown[];
+  const record: Record<string, unknown> = {};
+  for (let at = 0; at + 1 < list.length; at += 2) record[String(list[at])] = list[at + 1];
+  return record;
+}

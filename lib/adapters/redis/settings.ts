@@ -1,0 +1,59 @@
+/**
+ * The connection settings of one Redis adapter, from its table in `domain.toml` (wire 2.16, design 8).
+ *
+ * @module
+ */
+import { ConfigurationError, type ProteanErrorOptions, type UnavailableError } from "../../errors.ts";
+import type { AdapterOptions } from "../ports.ts";
+import { parseRedisUri, type RedisAddress } from "./uri.ts";
+
+export interface RedisSettings {
+  /** The table's name: `brokers.default`. */
+  readonly section: string;
+  readonly address: RedisAddress;
+  /** Shown in `CLIENT LIST`. */
+  readonly clientName: string;
+  /** Command and blocking connections together. @default 50 */
+  readonly maxConnections: number;
+  /** `socket_timeout` in milliseconds: a connection that is silent for so long while it owes an answer is replaced. @default 5000 */
+  readonly answerMs: number;
+  /** `socket_connect_timeout` in milliseconds, the greeting included. @default 5000 */
+  readonly connectMs: number;
+  /** Sends a command that can be repeated without harm once more when its connection broke. @default false */
+  readonly retryOnTimeout: boolean;
+  /** The error that says "may answer later" for this kind of adapter. */
+  readonly Unavailable: new (message: string, options: ProteanErrorOptions) => UnavailableError;
+}
+
+/** Throws `ConfigurationError` for an address that cannot be right, or a setting of the wrong kind. */
+export function readSettings(
+  options: AdapterOptions,
+  table: "brokers" | "caches",
+  Unavailable: RedisSettings["Unavailable"],
+): RedisSettings {
+  const section = `${table}.${options.name}`;
+  const { URI, retry_on_timeout } = options.settings;
+  const seconds = (key: string) => positive(options, section, key, 5) * 1000;
+  return {
+    section,
+    address: parseRedisUri(typeof URI === "string" ? URI : undefined, `${section}.URI`),
+    clientName: `protean:${options.domain}:${options.name}`.replace(/[^!-~]/g, "_"),
+    maxConnections: Math.max(1, Math.floor(positive(options, section, "max_connections", 50))),
+    answerMs: seconds("socket_timeout"),
+    connectMs: seconds("socket_connect_timeout"),
+    retryOnTimeout: retry_on_timeout === true || retry_on_timeout === "true",
+    Unavailable,
+  };
+}
+
+/** A number above 0; numbers that came as text out of `${VAR}` count (design 6). */
+function positive(options: AdapterOptions, section: string, key: string, fallback: number): number {
+  const given = options.settings[key];
+  if (given === undefined || given === null || given === "") return fallback;
+  const value = typeof given === "number" ? given : Number(given);
+  if (Number.isFinite(value) && value > 0) return value;
+  const message = `'${section}.${key}' must be a number above 0: current value is ${JSON.stringify(given)}.`;
+  throw new ConfigurationError(message, {
+    problems: [{ code: "CONFIG_BAD_VALUE", message, key: `${section}.${key}` }],
+  });
+}

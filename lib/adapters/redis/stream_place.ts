@@ -1,0 +1,62 @@
+/**
+ * One consumer's place on a stream, and the two commands that every way of reading shares.
+ *
+ * @module
+ */
+import type { Redis } from "ioredis";
+import type { StreamEntry } from "../ports.ts";
+import { entriesRead } from "./replies.ts";
+import { ackLane } from "./scripts/ack_lane.ts";
+
+export interface StreamPlace {
+  readonly stream: string;
+  readonly group: string;
+  readonly consumer: string;
+  /** Entries go when they are acknowledged, and a missing stream reads as empty (delivery 19). */
+  readonly lane: boolean;
+}
+
+/** Answers how many were pending. */
+export async function acknowledge(
+  client: Redis,
+  place: StreamPlace,
+  ids: readonly string[],
+): Promise<number> {
+  const { stream, group, lane } = place;
+  return lane
+    ? Number(await ackLane.run(client, [stream], [group, ...ids]))
+    : await client.xack(stream, group, ...ids);
+}
+
+export interface Batch {
+  /** Makes the consumer known: before Redis 7.2 a read that finds nothing does not. */
+  readonly announce: boolean;
+  readonly count: number;
+  /** 0: do not block. BLOCK 0, which never ends, is never sent (PIPE-10). */
+  readonly blockMs: number;
+  readonly ack: readonly string[];
+  /** Told when `ack` is done, which may be long before the read is. */
+  readonly acknowledged: () => void;
+}
+
+/** XACK and XREADGROUP, written together. Rejects if either fails. */
+export async function readBatch(
+  client: Redis,
+  place: StreamPlace,
+  batch: Batch,
+): Promise<readonly StreamEntry[]> {
+  const { count, blockMs, ack, announce } = batch;
+  const block = blockMs > 0 ? ["BLOCK", Math.ceil(blockMs)] : [];
+  // Not awaited one by one: both must be written before the first answer.
+  const acknowledged = ack.length > 0
+    ? acknowledge(client, place, ack).then(batch.acknowledged)
+    : batch.acknowledged();
+  // Whatever is wrong with it, the read tells.
+  if (announce) client.xgroup("CREATECONSUMER", place.stream, place.group, place.consumer).catch(() => {});
+  const reply = client.callBuffer("XREADGROUP", [
+    ...["GROUP", place.group, place.consumer, "COUNT", Math.max(1, count)],
+    ...block,
+    ...["STREAMS", place.stream, ">"],
+  ]);
+  return entriesRead((await Promise.all([reply, acknowledged]))[0]);
+}

@@ -1,0 +1,93 @@
+/**
+ * Where a Redis server is: `redis://user:password@host:port/db`, or `rediss://` for TLS (wire 2.16).
+ *
+ * @module
+ */
+import { ConfigurationError } from "../../errors.ts";
+
+/** A Redis address, taken apart. */
+export interface RedisAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly db: number;
+  readonly tls: boolean;
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  /** As it may be shown to anybody: the password is masked (CFG-4). */
+  readonly shown: string;
+}
+
+const EXAMPLE = "redis://host:6379/0";
+const LATER = new Set(["redis+sentinel:", "redis+cluster:"]);
+
+/**
+ * Reads `uri`; `key` is its place in `domain.toml`, such as `brokers.default.URI`. The database is the path, or `?db=`; it
+ * defaults to 0, the port to 6379. Throws `ConfigurationError`, whose message never holds the password.
+ */
+export function parseRedisUri(uri: string | undefined, key: string): RedisAddress {
+  if (!uri) throw refused(key, `'${key}' is missing: set it to an address such as ${EXAMPLE}.`);
+  const url = URL.canParse(uri) ? new URL(uri) : undefined;
+  if (!url) {
+    throw refused(
+      key,
+      `'${key}' is not an address such as ${EXAMPLE}: special characters of the password must be percent-encoded.`,
+    );
+  }
+  if (LATER.has(url.protocol)) {
+    throw refused(
+      key,
+      `'${key}' names ${url.protocol}//, which is not offered yet: use redis:// or rediss://.`,
+    );
+  }
+  if (url.protocol !== "redis:" && url.protocol !== "rediss:") {
+    throw refused(
+      key,
+      `'${key}' must begin with redis:// or rediss://: its scheme is ${url.protocol.slice(0, -1)}.`,
+    );
+  }
+  for (const parameter of url.searchParams.keys()) {
+    if (parameter !== "db") {
+      throw refused(key, `'${key}' has the parameter '${parameter}', but only 'db' is known: remove it.`);
+    }
+  }
+  const db = database(url, key);
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1") || "localhost";
+  const port = url.port === "" ? 6379 : Number(url.port);
+  if (port === 0) throw refused(key, `'${key}' names port 0: ports are 1 to 65535.`);
+  const username = decoded(url.username, key);
+  const password = decoded(url.password, key);
+  const user = username || password ? `${username ?? ""}${password ? ":***" : ""}@` : "";
+  return {
+    host,
+    port,
+    db,
+    tls: url.protocol === "rediss:",
+    username,
+    password,
+    shown: `${url.protocol}//${user}${host.includes(":") ? `[${host}]` : host}:${port}/${db}`,
+  };
+}
+
+function database(url: URL, key: string): number {
+  const text = url.pathname.replace(/^\//, "") || url.searchParams.get("db") || "0";
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw refused(
+    key,
+    `'${key}' names the database '${text}': Redis databases are numbers, such as ${EXAMPLE}.`,
+  );
+}
+
+function decoded(text: string, key: string): string | undefined {
+  try {
+    return decodeURIComponent(text) || undefined;
+  } catch (cause) {
+    throw new ConfigurationError(
+      `'${key}' has a user or password that is not percent-encoded: write % as %25.`,
+      { cause, code: "CONFIG_BAD_URI" },
+    );
+  }
+}
+
+function refused(key: string, message: string): ConfigurationError {
+  return new ConfigurationError(message, { problems: [{ code: "CONFIG_BAD_URI", message, key }] });
+}
