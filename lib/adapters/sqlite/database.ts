@@ -41,6 +41,19 @@ export interface OpenDatabase {
   readonly unavailable?: new (message: string, options: { cause?: unknown }) => UnavailableError;
 }
 
+/** How one transaction is written. */
+export interface WriteOptions {
+  /** Cuts the waiting for the turn to write, not the writing. */
+  readonly signal?: AbortSignal | undefined;
+  /** Tells those who watch. @default true */
+  readonly notify?: boolean;
+  /**
+   * False where a power cut may undo it, because it is done again then (claims, leases): the event loop does not wait for
+   * the disk. The death of the process undoes nothing either way. @default true
+   */
+  readonly durable?: boolean;
+}
+
 interface Shared {
   readonly opened: Promise<SqliteDatabase>;
   users: number;
@@ -52,6 +65,8 @@ export class SqliteDatabase {
   readonly #mutex: Mutex;
   readonly #watch: CommitWatch;
   readonly #inode: number | null;
+  #synchronous: Synchronous;
+  #current: Synchronous;
   #trouble = false;
   #closed: Error | undefined;
 
@@ -60,6 +75,7 @@ export class SqliteDatabase {
     private readonly connections: Connections,
     private readonly options: OpenDatabase,
   ) {
+    this.#synchronous = this.#current = options.synchronous;
     const dataVersion = connections.writer.prepare("PRAGMA data_version");
     this.#watch = new CommitWatch(dataVersion, options.clock);
     this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late: () => this.#unavailable(HELD) });
@@ -76,7 +92,7 @@ export class SqliteDatabase {
     shared.users++;
     try {
       const database = await shared.opened;
-      if (options.synchronous === "FULL") await database.#makeFull();
+      if (options.synchronous === "FULL") database.#synchronous = "FULL";
       return database;
     } catch (cause) {
       if (files.get(path) === shared) files.delete(path);
@@ -96,12 +112,12 @@ export class SqliteDatabase {
    */
   async write<T>(
     work: (db: DatabaseSync) => T,
-    options: { readonly signal?: AbortSignal; readonly notify?: boolean } = {},
+    options: WriteOptions = {},
   ): Promise<T> {
     const release = await this.#mutex.acquire(options.signal);
     try {
       return await this.#retry(options.signal, () => {
-        const db = this.#begin();
+        const db = this.#begin(options.durable ?? true);
         try {
           const result = work(db);
           this.#commit(db, options.notify ?? true);
@@ -122,7 +138,7 @@ export class SqliteDatabase {
   async hold(signal?: AbortSignal): Promise<HeldTransaction> {
     const release = await this.#mutex.acquire(signal);
     try {
-      const db = await this.#retry(signal, () => this.#begin());
+      const db = await this.#retry(signal, () => this.#begin(true));
       return new HeldTransaction({
         db,
         commit: (notify) => this.#commit(db, notify),
@@ -166,7 +182,7 @@ export class SqliteDatabase {
       throw this.#unavailable("was removed or replaced while it was in use: restart this process");
     }
     if (!this.#trouble) return;
-    const quiet = { notify: false, ...(signal ? { signal } : {}) };
+    const quiet = { notify: false, signal };
     await this.write((db) => {
       db.prepare("CREATE TABLE IF NOT EXISTS protean_trial (id integer PRIMARY KEY, room blob)").run();
       db.prepare("INSERT OR REPLACE INTO protean_trial VALUES (1, zeroblob(?))").run(TRIAL_BYTES);
@@ -188,16 +204,15 @@ export class SqliteDatabase {
     this.connections.writer.close();
   }
 
-  /** A pragma that SQLite refuses inside a transaction. */
-  async #makeFull(): Promise<void> {
-    const release = await this.#mutex.acquire();
-    statement(this.connections.writer, "PRAGMA synchronous = FULL").run();
-    release();
-  }
-
-  #begin(): DatabaseSync {
+  #begin(durable: boolean): DatabaseSync {
     if (this.#closed) throw this.#closed;
     const db = this.connections.writer;
+    // SQLite refuses to change this inside a transaction.
+    const synchronous = durable ? this.#synchronous : "NORMAL";
+    if (synchronous !== this.#current) {
+      statement(db, `PRAGMA synchronous = ${synchronous}`).run();
+      this.#current = synchronous;
+    }
     statement(db, "BEGIN IMMEDIATE").run();
     return db;
   }

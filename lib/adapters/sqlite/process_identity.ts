@@ -18,6 +18,7 @@ export interface ProcessIdentity {
 }
 
 let own: ProcessIdentity | undefined;
+let machine: string | undefined;
 
 /** This process. */
 export function selfIdentity(): ProcessIdentity {
@@ -43,15 +44,19 @@ function scopeOf(startedAt: string): string {
 /** `<host> <boot id> <pid namespace> <start, in clock ticks since boot>`, or undefined: no such process, or no `/proc`. */
 function describe(pid: number): string | undefined {
   try {
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const namespace = readlinkSync("/proc/self/ns/pid");
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field is the program's name in parentheses and may hold anything; the state and 18 more come before the start.
+    // The second field is the program's name in parentheses and may hold anything; state and 18 more come before the start.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const [state, start] = [fields[0], fields[19]];
     if (state === "Z" || state === "X" || !start) return undefined;
-    return `${Deno.hostname()} ${boot} ${namespace} ${start}`;
+    return `${machineText()} ${start}`;
   } catch {
     return undefined;
   }
+}
+
+/** Never changes while this process lives. */
+function machineText(): string {
+  const boot = () => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  return machine ??= `${Deno.hostname()} ${boot()} ${readlinkSync("/proc/self/ns/pid")}`;
 }

@@ -1,0 +1,231 @@
+/**
+ * The outbox of the memory provider: the rules of delivery 9 without a file. Its rows are added by a unit of work's commit.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import {
+  OUTBOX_SHARDS,
+  type OutboxInsert,
+  type OutboxLease,
+  type OutboxListing,
+  type OutboxOutcome,
+  type OutboxRow,
+  type OutboxStats,
+  type OutboxStatus,
+  type OutboxStore,
+} from "../ports.ts";
+
+interface Row {
+  readonly seq: number;
+  readonly insert: OutboxInsert;
+  readonly metadata: string;
+  readonly createdAt: number;
+  status: OutboxStatus;
+  retryCount: number;
+  /** Epoch ms; only while `failed`. */
+  retryAt: number | undefined;
+  lastError: string | undefined;
+  processedAt: number;
+  /** The lease that is processing it. */
+  holder: symbol | undefined;
+}
+
+export class MemoryOutbox implements OutboxStore {
+  /** In order of `seq`. */
+  readonly #rows = new Map<number, Row>();
+  readonly #keys = new Set<string>();
+  /** `<broker> <shard>` to its holder. */
+  readonly #leases = new Map<string, symbol>();
+  readonly #listeners = new Set<{ readonly wake: () => void }>();
+  #seq = 0;
+  #announced = false;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Adds pending rows; those of messages that are in the outbox for that broker already are left out. */
+  add(inserts: readonly OutboxInsert[]): void {
+    for (const insert of inserts) {
+      const key = keyOf(insert);
+      if (this.#keys.has(key)) continue;
+      this.#keys.add(key);
+      const seq = ++this.#seq;
+      const now = this.clock.now();
+      this.#rows.set(seq, {
+        seq,
+        insert,
+        metadata: JSON.stringify(insert.metadata),
+        createdAt: now,
+        status: "pending",
+        retryCount: 0,
+        retryAt: undefined,
+        lastError: undefined,
+        processedAt: now,
+        holder: undefined,
+      });
+    }
+    if (inserts.length > 0) this.#announce();
+  }
+
+  clear(): void {
+    this.#rows.clear();
+    this.#keys.clear();
+  }
+
+  async lease(
+    options: { readonly broker: string; readonly owner: string; readonly maxShards?: number },
+  ): Promise<OutboxLease | undefined> {
+    await Promise.resolve();
+    const { broker, owner, maxShards = OUTBOX_SHARDS } = options;
+    const due = new Set(this.#due(broker).map(({ insert }) => insert.shard));
+    const shards = [...due].filter((shard) => !this.#leases.has(`${broker} ${shard}`))
+      .sort((a, b) => a - b).slice(0, maxShards);
+    if (shards.length === 0) return undefined;
+    const holder = Symbol(owner);
+    for (const shard of shards) this.#leases.set(`${broker} ${shard}`, holder);
+    return {
+      shards,
+      claim: (limit) => Promise.resolve(this.#claim(broker, holder, limit)),
+      settle: (outcomes) => Promise.resolve(this.#settle(outcomes, holder)),
+      release: () => Promise.resolve(this.#release(holder)),
+    };
+  }
+
+  watch(wake: () => void): () => void {
+    const listener = { wake };
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  nextDue(broker: string): Promise<number | undefined> {
+    const retries = this.#active().filter(({ insert, status }) =>
+      status === "failed" && insert.targetBroker === broker
+    ).map(({ retryAt }) => retryAt ?? 0);
+    return Promise.resolve(retries.length === 0 ? undefined : Math.min(...retries));
+  }
+
+  stats(): Promise<OutboxStats> {
+    const counts = { pending: 0, processing: 0, published: 0, failed: 0, abandoned: 0 };
+    for (const { status } of this.#rows.values()) counts[status]++;
+    return Promise.resolve({ counts, oldest: this.#active()[0]?.createdAt });
+  }
+
+  list(
+    options: { readonly status?: OutboxStatus; readonly limit: number },
+  ): Promise<readonly OutboxListing[]> {
+    const { status, limit } = options;
+    const rows = [...this.#rows.values()].filter((row) => status === undefined || row.status === status);
+    return Promise.resolve(
+      rows.slice(0, limit).map((row) => ({
+        id: String(row.seq),
+        messageId: row.insert.messageId,
+        streamName: row.insert.streamName,
+        type: row.insert.type,
+        status: row.status,
+        targetBroker: row.insert.targetBroker,
+        retryCount: row.retryCount,
+        lastError: row.lastError,
+        createdAt: row.createdAt,
+      })),
+    );
+  }
+
+  requeue(ids?: readonly string[]): Promise<number> {
+    let count = 0;
+    for (const row of this.#rows.values()) {
+      if (row.status !== "abandoned" && row.status !== "failed") continue;
+      if (ids && !ids.includes(String(row.seq))) continue;
+      Object.assign(row, { status: "pending", retryCount: 0, retryAt: undefined, lastError: undefined });
+      count++;
+    }
+    if (count > 0) this.#announce();
+    return Promise.resolve(count);
+  }
+
+  clean(
+    options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
+  ): Promise<number> {
+    let count = 0;
+    for (const row of this.#rows.values()) {
+      if (count >= options.limit) break;
+      const old = row.status === "published"
+        ? row.processedAt < options.publishedBefore
+        : row.status === "abandoned" && row.processedAt < options.abandonedBefore;
+      if (!old) continue;
+      this.#rows.delete(row.seq);
+      this.#keys.delete(keyOf(row.insert));
+      count++;
+    }
+    return Promise.resolve(count);
+  }
+
+  #active(): readonly Row[] {
+    return [...this.#rows.values()].filter(({ status }) => status !== "published" && status !== "abandoned");
+  }
+
+  /** Rows that may be claimed: not before their retry, nor behind an earlier row of their stream that waits for its own. */
+  #due(broker: string): readonly Row[] {
+    const now = this.clock.now();
+    const waiting = new Set<string>();
+    return this.#active().filter(({ insert, retryAt }) => {
+      if (insert.targetBroker !== broker) return false;
+      if (retryAt !== undefined && retryAt > now) waiting.add(insert.streamName);
+      return !waiting.has(insert.streamName);
+    });
+  }
+
+  #claim(broker: string, holder: symbol, limit: number): readonly OutboxRow[] {
+    const rows = this.#due(broker).filter((row) =>
+      this.#leases.get(`${broker} ${row.insert.shard}`) === holder && row.holder !== holder
+    ).slice(0, limit);
+    for (const row of rows) {
+      Object.assign(row, { status: "processing", retryAt: undefined, processedAt: this.clock.now(), holder });
+    }
+    return rows.map((row) => ({
+      id: String(row.seq),
+      messageId: row.insert.messageId,
+      streamName: row.insert.streamName,
+      type: row.insert.type,
+      data: row.insert.data,
+      metadata: row.metadata,
+      priority: row.insert.priority,
+      retryCount: row.retryCount,
+      createdAt: row.createdAt,
+    }));
+  }
+
+  #settle(outcomes: readonly OutboxOutcome[], holder: symbol): void {
+    for (const outcome of outcomes) {
+      const row = this.#rows.get(Number(outcome.id));
+      if (!row || row.holder !== holder) continue;
+      row.holder = undefined;
+      row.status = outcome.status === "held" ? "pending" : outcome.status;
+      row.processedAt = this.clock.now();
+      if (outcome.status === "published") row.lastError = undefined;
+      if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
+      row.retryCount++;
+      row.lastError = outcome.error;
+      row.retryAt = outcome.status === "failed" ? outcome.retryAt : undefined;
+    }
+  }
+
+  #release(holder: symbol): void {
+    for (const [shard, other] of this.#leases) if (other === holder) this.#leases.delete(shard);
+  }
+
+  /** Any number of commits in one turn are one call. */
+  #announce(): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    queueMicrotask(() => {
+      this.#announced = false;
+      for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) listener.wake();
+    });
+  }
+}
+
+function keyOf(insert: OutboxInsert): string {
+  return `${insert.targetBroker} ${insert.messageId}`;
+}

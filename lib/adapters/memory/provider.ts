@@ -1,0 +1,65 @@
+/**
+ * A database in this process's memory, for tests and trials: the transactions of the others, and nothing left at the end.
+ *
+ * @module
+ */
+import {
+  type AdapterOptions,
+  BaseProvider,
+  type ProviderCapabilities,
+  type ProviderSession,
+  type TableSpec,
+} from "../ports.ts";
+import { MemoryOutbox } from "./outbox.ts";
+import { type MemoryMarks, MemorySession } from "./session.ts";
+import { MemoryTables } from "./tables.ts";
+
+export class MemoryProvider extends BaseProvider {
+  readonly capabilities: ProviderCapabilities = { sql: false, embedded: true, shared: false };
+  readonly outbox: MemoryOutbox;
+  readonly #tables = new MemoryTables();
+  readonly #marks: MemoryMarks = new Map();
+
+  constructor(options: AdapterOptions) {
+    super(options);
+    this.outbox = new MemoryOutbox(options.clock);
+  }
+
+  ping(signal: AbortSignal): Promise<void> {
+    return Promise.resolve().then(() => signal.throwIfAborted());
+  }
+
+  setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void> {
+    if (scope === "all") { for (const { name } of tables) this.#tables.create(name); }
+    return Promise.resolve();
+  }
+
+  /** Drops the given tables, and empties outbox and marks. */
+  drop(tables: readonly TableSpec[]): Promise<void> {
+    for (const { name } of tables) this.#tables.drop(name);
+    return this.truncate([]);
+  }
+
+  /** Empties the given tables, outbox and marks. */
+  truncate(tables: readonly TableSpec[]): Promise<void> {
+    for (const { name } of tables) this.#tables.truncate(name);
+    this.outbox.clear();
+    this.#marks.clear();
+    return Promise.resolve();
+  }
+
+  session(): ProviderSession {
+    const state = { tables: this.#tables, outbox: this.outbox, marks: this.#marks };
+    return new MemorySession(state, () => this.options.clock.now());
+  }
+
+  cleanMarks(before: number, limit: number): Promise<number> {
+    let count = 0;
+    for (const [key, markedAt] of this.#marks) {
+      if (count >= limit || markedAt >= before) break;
+      this.#marks.delete(key);
+      count++;
+    }
+    return Promise.resolve(count);
+  }
+}

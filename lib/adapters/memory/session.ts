@@ -1,0 +1,99 @@
+/**
+ * One unit of work on memory: everything is buffered, checked and applied in one turn at the commit.
+ *
+ * @module
+ */
+import { DuplicateMessageError, NotSupportedError } from "../../errors.ts";
+import type { Mark, OutboxInsert, ProviderSession, RowWrite, SqlRow, StoredRow, WriteSet } from "../ports.ts";
+import { SessionGuard } from "../session_guard.ts";
+import type { MemoryOutbox } from "./outbox.ts";
+import type { MemoryTables } from "./tables.ts";
+
+/** What the sessions of one memory provider share. */
+export interface MemoryState {
+  readonly tables: MemoryTables;
+  readonly outbox: MemoryOutbox;
+  readonly marks: MemoryMarks;
+}
+
+/** Committed marks, in the order of their commits; the values are epoch ms. */
+export type MemoryMarks = Map<string, number>;
+
+export class MemorySession implements ProviderSession {
+  readonly #guard = new SessionGuard();
+  readonly #rows: RowWrite[] = [];
+  readonly #outbox: OutboxInsert[] = [];
+  readonly #marks = new Map<string, Mark>();
+
+  constructor(private readonly state: MemoryState, private readonly now: () => number) {}
+
+  load(table: string, id: string): Promise<StoredRow | undefined> {
+    return this.#guard.run(() => this.state.tables.load(table, id, this.#rows));
+  }
+
+  list(
+    table: string,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly StoredRow[]> {
+    return this.#guard.run(() => this.state.tables.list(table, options, this.#rows));
+  }
+
+  mark(mark: Mark): Promise<boolean> {
+    return this.#guard.run(() => {
+      const key = JSON.stringify([mark.handler, mark.type, mark.messageId]);
+      if (this.state.marks.has(key) || this.#marks.has(key)) return false;
+      this.#marks.set(key, mark);
+      return true;
+    });
+  }
+
+  query(): Promise<readonly SqlRow[]> {
+    return this.#guard.run(() => {
+      throw new NotSupportedError(
+        "The memory database has no SQL: configure sqlite or postgresql to use ctx.sql.",
+      );
+    });
+  }
+
+  flush(writes: WriteSet): Promise<void> {
+    return this.#guard.run(() => {
+      this.#buffer(writes);
+      this.state.tables.check(this.#rows);
+    });
+  }
+
+  commit(writes: WriteSet): Promise<{ readonly positions: readonly number[] }> {
+    return this.#guard.finish(() => {
+      this.#buffer(writes);
+      const { tables, outbox, marks } = this.state;
+      for (const [key, mark] of this.#marks) if (marks.has(key)) throw duplicate(mark);
+      tables.apply(this.#rows);
+      for (const key of this.#marks.keys()) marks.set(key, this.now());
+      outbox.add(this.#outbox);
+      return { positions: [] };
+    });
+  }
+
+  rollback(): Promise<void> {
+    this.#guard.end();
+    return Promise.resolve();
+  }
+
+  abandon(): void {
+    this.#guard.abandon();
+  }
+
+  #buffer(writes: WriteSet): void {
+    if (writes.events.length > 0) {
+      throw new NotSupportedError("The memory database holds no events: append them to the event store.");
+    }
+    this.#rows.push(...writes.rows);
+    this.#outbox.push(...writes.outbox);
+  }
+}
+
+function duplicate(mark: Mark): DuplicateMessageError {
+  return new DuplicateMessageError(
+    `Message '${mark.messageId}' (${mark.type}) has been handled by ${mark.handler} already: nothing is committed twice.`,
+  );
+}

@@ -1,0 +1,119 @@
+/**
+ * The embedded cache: keys and JSON text with a time to live, beside the streams (wire 5, delivery 14).
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { type AdapterOptions, BaseCache } from "../ports.ts";
+import { cacheTtl } from "../cache_ttl.ts";
+import { compareCodePoints } from "../code_points.ts";
+import { DatabaseFile } from "./database_file.ts";
+import { requireColumns } from "./schema.ts";
+import { statement } from "./statements.ts";
+import { sqlitePath } from "./uri.ts";
+
+/** Expired rows that one `set` clears away: more than it can add, so that the table never grows beyond what lives. */
+const SWEPT = 16;
+/** A row is there for a reader at this time (?1, epoch ms). */
+const LIVES = "(expires_at IS NULL OR expires_at > ?1)";
+
+export class SqliteCache extends BaseCache {
+  /** Absolute path of the file. */
+  readonly path: string;
+  readonly #file: DatabaseFile;
+  /** Milliseconds. */
+  readonly #ttl: number;
+
+  /**
+   * Reads `URI`, by default `sqlite:///<domain>-streams.db`, and `TTL` in seconds (default 300). Throws
+   * `ConfigurationError`.
+   */
+  constructor(options: AdapterOptions) {
+    super(options);
+    const uri = String(options.settings.URI ?? `sqlite:///${options.domain}-streams.db`);
+    this.path = sqlitePath(uri, options.folder);
+    this.#ttl = cacheTtl(options);
+    this.#file = new DatabaseFile({
+      path: this.path,
+      synchronous: "NORMAL",
+      clock: options.clock,
+      create: createCacheTable,
+    });
+  }
+
+  override async open(): Promise<void> {
+    await this.#file.open();
+  }
+
+  async ping(signal: AbortSignal): Promise<void> {
+    await this.#file.get().ping(signal);
+  }
+
+  override async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    const row = await this.#row("SELECT value FROM protean_cache WHERE key = ?2", key);
+    return row && String(row.value);
+  }
+
+  async set(key: string, value: string, ttlMs: number = this.#ttl): Promise<void> {
+    const now = this.options.clock.now();
+    const expires = ttlMs === Infinity ? null : now + ttlMs;
+    await this.#file.get().write((db) => {
+      statement(db, "INSERT OR REPLACE INTO protean_cache VALUES (?, ?, ?)").run(key, value, expires);
+      statement(
+        db,
+        `DELETE FROM protean_cache WHERE key IN
+          (SELECT key FROM protean_cache WHERE expires_at <= ? ORDER BY expires_at LIMIT ${SWEPT})`,
+      ).run(now);
+    }, { notify: false });
+  }
+
+  async delete(key: string): Promise<boolean> {
+    const now = this.options.clock.now();
+    const gone = await this.#file.get().write(
+      (db) => statement(db, "DELETE FROM protean_cache WHERE key = ? RETURNING expires_at").get(key),
+      { notify: false },
+    );
+    return gone !== undefined && (gone.expires_at === null || Number(gone.expires_at) > now);
+  }
+
+  async ttl(key: string): Promise<number | undefined> {
+    const row = await this.#row("SELECT expires_at FROM protean_cache WHERE key = ?2", key);
+    if (!row) return undefined;
+    return row.expires_at === null ? Infinity : Number(row.expires_at) - this.options.clock.now();
+  }
+
+  async keys(
+    prefix: string,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly string[]> {
+    const { after, limit } = options;
+    // From the later of the two bounds on, in order of the key: the scan ends at the limit or behind the prefix.
+    const [from, low] = after !== undefined && compareCodePoints(after, prefix) >= 0
+      ? ["key > ?2", after]
+      : ["key >= ?2", prefix];
+    const sql = `SELECT key FROM protean_cache WHERE ${from} AND key < ?3 || char(1114111) AND ${LIVES}
+      ORDER BY key LIMIT ?4`;
+    const now = this.options.clock.now();
+    const rows = await this.#file.get().read((db) => statement(db, sql).all(now, low, prefix, limit));
+    return rows.map((row) => String(row.key));
+  }
+
+  async #row(sql: string, key: string): Promise<Record<string, unknown> | undefined> {
+    const now = this.options.clock.now();
+    return await this.#file.get().read((db) => statement(db, `${sql} AND ${LIVES}`).get(now, key));
+  }
+}
+
+function createCacheTable(db: DatabaseSync): void {
+  db.prepare(
+    "CREATE TABLE IF NOT EXISTS protean_cache (key text NOT NULL PRIMARY KEY, value text NOT NULL, expires_at integer)",
+  ).run();
+  requireColumns(db, "protean_cache", ["key", "value", "expires_at"]);
+  db.prepare(
+    "CREATE INDEX IF NOT EXISTS protean_cache_expiry ON protean_cache (expires_at) WHERE expires_at IS NOT NULL",
+  ).run();
+}

@@ -1,0 +1,68 @@
+/**
+ * The embedded event store: the table `messages`, by default in the provider's file, where appends ride in the unit of
+ * work's transaction (delivery 14, 15).
+ *
+ * @module
+ */
+import {
+  type AdapterOptions,
+  BaseEventStore,
+  type BaseProvider,
+  type EventAppend,
+  type StoredEvent,
+} from "../ports.ts";
+import { DatabaseFile } from "./database_file.ts";
+import { appendEvents, createEventTable, lastEvent, readEvents } from "./events.ts";
+import { SqliteProvider } from "./provider.ts";
+import { sqlitePath } from "./uri.ts";
+
+export class SqliteEventStore extends BaseEventStore {
+  /** Absolute path of the file. */
+  readonly path: string;
+  readonly #file: DatabaseFile;
+
+  /** Reads `database_uri`, by default `sqlite:///<domain>.db`. Throws `ConfigurationError` for a URI that names no file. */
+  constructor(options: AdapterOptions) {
+    super(options);
+    const uri = String(options.settings.database_uri ?? `sqlite:///${options.domain}.db`);
+    this.path = sqlitePath(uri, options.folder);
+    this.#file = new DatabaseFile({
+      path: this.path,
+      synchronous: "FULL",
+      clock: options.clock,
+      create: createEventTable,
+    });
+  }
+
+  override async open(): Promise<void> {
+    await this.#file.open();
+  }
+
+  async ping(signal: AbortSignal): Promise<void> {
+    await this.#file.get().ping(signal);
+  }
+
+  override async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  override sharesTransactionWith(provider: BaseProvider): boolean {
+    return provider instanceof SqliteProvider && provider.path === this.path;
+  }
+
+  async append(events: readonly EventAppend[]): Promise<readonly number[]> {
+    const now = new Date(this.options.clock.now()).toISOString();
+    return await this.#file.get().write((db) => appendEvents(db, events, now));
+  }
+
+  async read(
+    stream: string,
+    options: { readonly from?: number; readonly limit: number },
+  ): Promise<readonly StoredEvent[]> {
+    return await this.#file.get().read((db) => readEvents(db, stream, options.from ?? 0, options.limit));
+  }
+
+  async last(stream: string): Promise<StoredEvent | undefined> {
+    return await this.#file.get().read((db) => lastEvent(db, stream));
+  }
+}

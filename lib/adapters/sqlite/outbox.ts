@@ -1,0 +1,80 @@
+/**
+ * The outbox of a SQLite file. Its rows are written by the unit of work's own transaction (`session.ts`).
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import {
+  OUTBOX_SHARDS,
+  type OutboxLease,
+  type OutboxListing,
+  type OutboxStats,
+  type OutboxStatus,
+  type OutboxStore,
+} from "../ports.ts";
+import type { SqliteDatabase } from "./database.ts";
+import { BOOKKEEPING, SqliteOutboxLease } from "./outbox_lease.ts";
+import { cleanOutbox, listOutbox, nextRetry, outboxStats, requeueRows } from "./outbox_report.ts";
+import { dueShards } from "./outbox_rows.ts";
+import { freeShards, takeShards } from "./shard_leases.ts";
+
+export class SqliteOutbox implements OutboxStore {
+  /** `database` throws when the provider is not open. */
+  constructor(private readonly database: () => SqliteDatabase, private readonly clock: Clock) {}
+
+  async lease(
+    options: { readonly broker: string; readonly owner: string; readonly maxShards?: number },
+  ): Promise<OutboxLease | undefined> {
+    const { broker, owner, maxShards = OUTBOX_SHARDS } = options;
+    const now = this.clock.now();
+    const database = this.database();
+    // Seen on the reading connection first: a processor that finds nothing to do does not write.
+    const wanted = await database.read((db) =>
+      dueShards(db, broker, freeShards(db, broker, now), new Date(now).toISOString()).slice(0, maxShards)
+    );
+    if (wanted.length === 0) return undefined;
+    const holder = `${owner}/${crypto.randomUUID()}`;
+    const shards = await database.write((db) => {
+      const free = freeShards(db, broker, now);
+      const taken = wanted.filter((shard) => free.includes(shard));
+      takeShards(db, broker, taken, holder, now);
+      return taken;
+    }, BOOKKEEPING);
+    if (shards.length === 0) return undefined;
+    return new SqliteOutboxLease(database, this.clock, broker, holder, shards);
+  }
+
+  watch(wake: () => void): () => void {
+    return this.database().watch(wake);
+  }
+
+  async nextDue(broker: string): Promise<number | undefined> {
+    return await this.database().read((db) => nextRetry(db, broker));
+  }
+
+  async stats(): Promise<OutboxStats> {
+    return await this.database().read(outboxStats);
+  }
+
+  async list(
+    options: { readonly status?: OutboxStatus; readonly limit: number },
+  ): Promise<readonly OutboxListing[]> {
+    return await this.database().read((db) => listOutbox(db, options));
+  }
+
+  async requeue(ids?: readonly string[]): Promise<number> {
+    return await this.database().write((db) => requeueRows(db, ids));
+  }
+
+  async clean(
+    options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
+  ): Promise<number> {
+    const text = (epochMs: number) => new Date(epochMs).toISOString();
+    return await this.database().write((db) =>
+      cleanOutbox(db, {
+        publishedBefore: text(options.publishedBefore),
+        abandonedBefore: text(options.abandonedBefore),
+        limit: options.limit,
+      }), BOOKKEEPING);
+  }
+}

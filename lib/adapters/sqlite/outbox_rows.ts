@@ -1,0 +1,186 @@
+/**
+ * Rows of `protean_outbox`: written with the change they tell of, claimed in order, marked (wire 3.2 to 3.6, delivery 9).
+ * Every function runs inside a transaction or on the reading connection of its caller.
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { OutboxInsert, OutboxOutcome, OutboxRow } from "../ports.ts";
+import { statement } from "./statements.ts";
+
+const ACTIVE = "status IN ('pending', 'processing', 'failed')";
+const SHORT = "seq, message_id, stream_name, type, priority, retry_count, created_at";
+
+/**
+ * A row may be claimed when it is due and no earlier row of its stream waits for its retry: a failed row holds back its
+ * own stream, and no other (delivery 9). ?1 is the broker, ?2 the time.
+ */
+const DUE = `${ACTIVE} AND (next_retry_at IS NULL OR next_retry_at <= ?2) AND NOT EXISTS (
+  SELECT 1 FROM protean_outbox AS held WHERE held.target_broker = ?1 AND held.stream_name = protean_outbox.stream_name
+    AND held.seq < protean_outbox.seq AND held.status = 'failed' AND held.next_retry_at > ?2)`;
+
+/** ?1 is the time. */
+const UNLOCKED = "locked_by = NULL, locked_until = NULL, last_processed_at = ?1";
+/** ?2 is the holder. */
+const MINE = "status = 'processing' AND locked_by = ?2";
+
+/** Writes a pending row; nothing when this message is in the outbox for that broker already. */
+export function insertOutboxRow(db: DatabaseSync, row: OutboxInsert, now: string): void {
+  statement(
+    db,
+    `INSERT INTO protean_outbox (message_id, stream_name, type, shard, target_broker, priority, created_at,
+      correlation_id, causation_id, data, metadata_) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (message_id, target_broker) DO NOTHING`,
+  ).run(
+    row.messageId,
+    row.streamName,
+    row.type,
+    row.shard,
+    row.targetBroker,
+    row.priority,
+    now,
+    row.metadata.domain.correlation_id,
+    row.metadata.domain.causation_id,
+    row.data,
+    JSON.stringify(row.metadata),
+  );
+}
+
+/** Those of the shards that have a row to be claimed. */
+export function dueShards(
+  db: DatabaseSync,
+  broker: string,
+  shards: readonly number[],
+  now: string,
+): readonly number[] {
+  const due = statement(
+    db,
+    `SELECT 1 FROM protean_outbox WHERE target_broker = ?1 AND shard = ?3 AND ${DUE} LIMIT 1`,
+  );
+  return shards.filter((shard) => due.get(broker, now, shard) !== undefined);
+}
+
+/** The lowest `seq`s to be claimed by `holder`, in order: not the rows that it is processing already. */
+export function nextRows(
+  db: DatabaseSync,
+  options: {
+    readonly broker: string;
+    readonly shards: readonly number[];
+    readonly holder: string;
+    readonly limit: number;
+    readonly now: string;
+  },
+): readonly number[] {
+  const { broker, shards, holder, limit, now } = options;
+  if (shards.length === 0) return [];
+  // One ordered scan per shard, merged: SQLite reads no further than the limit, however long the backlog is.
+  const scans = shards.map((_, index) =>
+    `SELECT seq FROM protean_outbox WHERE target_broker = ?1 AND shard = ?${index + 5}
+      AND NOT (status = 'processing' AND locked_by = ?3) AND ${DUE}`
+  );
+  return statement(db, `${scans.join(" UNION ALL ")} ORDER BY seq LIMIT ?4`)
+    .all(broker, now, holder, limit, ...shards).map((row) => Number(row.seq));
+}
+
+/** Marks the rows `processing` and answers them in order of `seq`; without those of shards that are not the holder's (any more). */
+export function takeRows(
+  db: DatabaseSync,
+  options: {
+    readonly seqs: readonly number[];
+    readonly shards: readonly number[];
+    readonly holder: string;
+    readonly until: string;
+    readonly now: string;
+  },
+): readonly OutboxRow[] {
+  const taken = statement(
+    db,
+    `UPDATE protean_outbox SET status = 'processing', locked_by = ?1, locked_until = ?2, last_processed_at = ?3
+      WHERE seq IN (SELECT value FROM json_each(?4)) AND shard IN (SELECT value FROM json_each(?5))
+        AND ${ACTIVE} AND NOT (status = 'processing' AND locked_by = ?1)
+      RETURNING ${SHORT}, data, metadata_`,
+  ).all(
+    options.holder,
+    options.until,
+    options.now,
+    JSON.stringify(options.seqs),
+    JSON.stringify(options.shards),
+  );
+  return taken.sort((a, b) => Number(a.seq) - Number(b.seq)).map(asRow);
+}
+
+/** Writes down what became of rows that `holder` has claimed; rows that another has retaken meanwhile are left alone. */
+export function settleRows(
+  db: DatabaseSync,
+  outcomes: readonly OutboxOutcome[],
+  holder: string,
+  now: string,
+): void {
+  const published: number[] = [];
+  const held: number[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.status === "published") published.push(Number(outcome.id));
+    else if (outcome.status === "held") held.push(Number(outcome.id));
+    else settleFailure(db, outcome, holder, now);
+  }
+  if (published.length > 0) {
+    const set =
+      `status = 'published', published_at = ?1, last_error = NULL, next_retry_at = NULL, ${UNLOCKED}`;
+    updateMany(db, set, published, holder, now);
+  }
+  if (held.length > 0) updateMany(db, `status = 'pending', ${UNLOCKED}`, held, holder, now);
+}
+
+function updateMany(
+  db: DatabaseSync,
+  set: string,
+  seqs: readonly number[],
+  holder: string,
+  now: string,
+): void {
+  statement(
+    db,
+    `UPDATE protean_outbox SET ${set} WHERE ${MINE} AND seq IN (SELECT value FROM json_each(?3))`,
+  ).run(now, holder, JSON.stringify(seqs));
+}
+
+/** One more attempt is counted; `last_error` is JSON as in wire 3.6. */
+function settleFailure(
+  db: DatabaseSync,
+  outcome: Extract<OutboxOutcome, { error: string }>,
+  holder: string,
+  now: string,
+): void {
+  const failed = outcome.status === "failed";
+  const error = {
+    message: outcome.error,
+    failed_at: now,
+    ...(failed ? {} : { reason: "Max retries exceeded" }),
+  };
+  statement(
+    db,
+    `UPDATE protean_outbox SET status = ?3, ${UNLOCKED}, retry_count = retry_count + 1, next_retry_at = ?4,
+      last_error = json_set(?5, '$.retry_count', retry_count + 1) WHERE ${MINE} AND seq = ?6`,
+  ).run(
+    now,
+    holder,
+    outcome.status,
+    failed ? new Date(outcome.retryAt).toISOString() : null,
+    JSON.stringify(error),
+    Number(outcome.id),
+  );
+}
+
+function asRow(row: Record<string, unknown>): OutboxRow {
+  return {
+    id: String(row.seq),
+    messageId: String(row.message_id),
+    streamName: String(row.stream_name),
+    type: String(row.type),
+    data: String(row.data),
+    metadata: String(row.metadata_),
+    priority: Number(row.priority),
+    retryCount: Number(row.retry_count),
+    createdAt: Date.parse(String(row.created_at)),
+  };
+}
