@@ -113,3 +113,13 @@ function ownDefaults({ kind, sharedGroup }: SubscribingHandler): SubscriptionTab
     ...(sharedGroup ? { claim_idle_ms: 300_000 } : {}),
   };
 }
+
+/** Values of `[server]` that `default_subscription_profile` stands in for, because the user did not set them (CFG-5). */
+export function governedByProfile(loaded: LoadedConfig): { readonly path: Path; readonly value: unknown }[] {
+  const name = loaded.config.server.default_subscription_profile;
+  const profile = (name !== undefined && profileSettings(loaded.config, name)) || {};
+  return Object.entries(profile)
+    .filter(([key, value]) => Object.hasOwn(settingShape, key) && value !== undefined)
+    .map(([key, value]) => ({ path: serverPath(loaded, key, profile.subscription_type ?? "stream"), value }))
+    .filter(({ path }) => !loaded.origins.has(dotted(path)));
+}
