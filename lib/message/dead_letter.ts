@@ -3,6 +3,14 @@
  *
  * @module
  */
+import { putTogether, takeApart } from "./dead_letter_text.ts";
+import { describeError } from "./describe_error.ts";
+import { isJsonObject, type JsonObject } from "./parse.ts";
+import { timeText } from "./time.ts";
+
+/** Longest error text that is kept, in bytes of UTF-8. */
+const MAX_ERROR_BYTES = 4096;
+const NOTHING: JsonObject = Object.freeze({});
 
 /** What is known when a message is given up. */
 export interface DeadLetterFacts {
@@ -48,8 +56,10 @@ export interface DeadLetter {
   readonly messageId: string | null;
   readonly messageType: string | null;
   readonly correlationId: string | null;
-  /** The original JSON object (without `_dlq_metadata`), or undefined where the original was none. */
+  /** The original, parsed; undefined where it is not a JSON object. */
   readonly message: Readonly<Record<string, unknown>> | undefined;
+  /** The original text, number lexemes and all. */
+  readonly text: string;
 }
 
 /** Where a dead letter was found, for the keys that Python or an older writer left out. */
@@ -60,17 +70,101 @@ export interface DeadLetterPlace {
   readonly id: string;
 }
 
-/** STUB SIGNATURE: being written. */
+/**
+ * Text of the entry for the dead-letter stream. An original that came from there (it was replayed and failed again) has its
+ * old `_dlq_metadata` replaced: `first_failed_at` is kept, `replay_count` grows by one. What is not a JSON object (undefined:
+ * the entry had no `data`) becomes `{"raw":"<text>","_dlq_metadata":{…}}`. Never throws.
+ */
 export function renderDeadLetter(original: string | undefined, facts: DeadLetterFacts): string {
-  return JSON.stringify({ raw: original, _dlq_metadata: { original_id: facts.originalId } });
+  const parts = takeApart(original ?? "");
+  const { metadata: previous } = parts;
+  const failedAt = timeText(facts.failedAt);
+  const error = describeError(facts.error, MAX_ERROR_BYTES);
+  const origin = originOf(parts.object);
+  return putTogether(
+    parts,
+    JSON.stringify({
+      original_stream: facts.originalStream,
+      original_id: facts.originalId,
+      consumer_group: facts.consumerGroup,
+      consumer: facts.consumer,
+      failed_at: failedAt,
+      retry_count: facts.retryCount,
+      failure_reason: facts.reason ?? `${error.type}: ${error.message}`,
+      error_type: error.type,
+      error_message: error.message,
+      error_stack: error.stack,
+      handler: facts.handler,
+      first_failed_at: firstFailure(previous) ??
+        (facts.firstFailedAt === undefined ? failedAt : timeText(facts.firstFailedAt)),
+      message_id: origin.id,
+      correlation_id: origin.correlationId,
+      replay_count: previous ? countIn(previous["replay_count"]) + 1 : 0,
+    }),
+  );
 }
 
-/** STUB SIGNATURE: being written. */
-export function parseDeadLetter(_text: string | undefined, _place?: DeadLetterPlace): DeadLetter {
-  throw new Error("being written");
+/**
+ * Reads an entry of a dead-letter stream, ours or Python's. Never throws: whatever is there must be listable. Missing keys
+ * fall back as in Python's `dlq list`: the stream to the dead-letter stream's name without `:dlq`, the id to the entry's own,
+ * the reason to `unknown`.
+ */
+export function parseDeadLetter(entry: string | undefined, place?: DeadLetterPlace): DeadLetter {
+  const { object, original, metadata: facts = NOTHING } = takeApart(entry ?? "");
+  const origin = originOf(object);
+  return {
+    originalStream: textIn(facts["original_stream"]) ?? place?.stream.replace(/:dlq$/, "") ?? "",
+    originalId: textIn(facts["original_id"]) ?? place?.id ?? "",
+    consumerGroup: textIn(facts["consumer_group"]) ?? "",
+    consumer: textIn(facts["consumer"]),
+    handler: textIn(facts["handler"]),
+    failedAt: textIn(facts["failed_at"]),
+    firstFailedAt: firstFailure(facts),
+    retryCount: countIn(facts["retry_count"]),
+    replayCount: countIn(facts["replay_count"]),
+    failureReason: textIn(facts["failure_reason"]) ?? "unknown",
+    errorType: textIn(facts["error_type"]),
+    errorMessage: textIn(facts["error_message"]),
+    errorStack: textIn(facts["error_stack"]),
+    messageId: textIn(facts["message_id"]) ?? origin.id,
+    messageType: origin.type,
+    correlationId: textIn(facts["correlation_id"]) ?? origin.correlationId,
+    message: object,
+    text: original,
+  };
 }
 
-/** STUB SIGNATURE: being written. */
-export function originalText(text: string): string {
-  return text;
+/** What was dead-lettered, as it was: what a replay sends. Text without `_dlq_metadata` stays as it is. */
+export function originalText(entry: string): string {
+  return takeApart(entry).original;
+}
+
+function firstFailure(facts: JsonObject = NOTHING): string | null {
+  return textIn(facts["first_failed_at"]) ?? textIn(facts["failed_at"]);
+}
+
+/** What the message says of itself, if it is one. */
+function originOf(object: JsonObject = NOTHING): {
+  readonly id: string | null;
+  readonly type: string | null;
+  readonly correlationId: string | null;
+} {
+  const metadata = isJsonObject(object["metadata"]) ? object["metadata"] : NOTHING;
+  const headers = isJsonObject(metadata["headers"]) ? metadata["headers"] : NOTHING;
+  const domain = isJsonObject(metadata["domain"]) ? metadata["domain"] : NOTHING;
+  return {
+    id: textIn(headers["id"]),
+    type: textIn(headers["type"]),
+    correlationId: textIn(domain["correlation_id"]),
+  };
+}
+
+function textIn(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** Python reads counts with `int`, which takes digits in a string too. */
+function countIn(value: unknown): number {
+  const count = typeof value === "string" ? Number(value) : value;
+  return Number.isSafeInteger(count) ? count as number : 0;
 }
