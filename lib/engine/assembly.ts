@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { BaseProvider } from "../adapters/ports.ts";
 import type { Random } from "../backoff.ts";
 import type { HandlerRunner } from "../domain/handler_runner.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
@@ -48,7 +49,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
   const { clock } = runtime;
   const subscriptions = planned.map(({ runner, category, settings }) =>
     new StreamSubscription({
-      runner,
+      runner: runtime.bind(runner, settings),
       category,
       settings,
       broker,
@@ -112,7 +113,7 @@ function outboxServices(
   );
   const processors: OutboxProcessor[] = [];
   const cleaners: OutboxCleaner[] = [];
-  for (const provider of runtime.managedProviders) {
+  for (const provider of managedProviders(runtime)) {
     for (const name of [outbox.broker, ...outbox.external_brokers]) {
       const broker = runtime.brokers.get(name);
       if (!broker) {
@@ -153,6 +154,12 @@ function outboxServices(
     );
   }
   return { processors, cleaners };
+}
+
+/** Databases whose tables are ours: those without `managed = false` (wire 6.5). */
+export function managedProviders(runtime: DomainRuntime): readonly BaseProvider[] {
+  const { databases } = runtime.config.config;
+  return [...runtime.providers.values()].filter((provider) => databases[provider.name]?.managed !== false);
 }
 
 /** `<host>-<pid>`; the host keeps no character that would break the consumer's name apart (wire 2.3). */

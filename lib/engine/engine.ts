@@ -15,7 +15,7 @@ import { HealthMonitor } from "../health/monitor.ts";
 import { engineRoutes } from "../health/routes.ts";
 import { HealthServer } from "../health/server.ts";
 import type { Component } from "../health/types.ts";
-import { assemble, type Assembly } from "./assembly.ts";
+import { assemble, type Assembly, managedProviders } from "./assembly.ts";
 import { drain } from "./drain.ts";
 import { untilQuiet } from "./once.ts";
 import { subscriptionSource } from "./subscription_rows.ts";
@@ -140,7 +140,7 @@ export class Engine {
     return new HealthMonitor({
       components: components(runtime),
       clock: runtime.clock,
-      ...(broker ? { subscriptions: subscriptionSource(assembly, broker, runtime.managedProviders) } : {}),
+      ...(broker ? { subscriptions: subscriptionSource(assembly, broker, managedProviders(runtime)) } : {}),
     });
   }
 
@@ -175,7 +175,7 @@ export class Engine {
 
   async #untilStop(runtime: DomainRuntime, assembly: Assembly, stop: AbortSignal): Promise<void> {
     const over = AbortSignal.any([stop, this.#failure.signal]);
-    if (this.#options.once) return await untilQuiet(assembly, runtime.managedProviders, runtime.clock, over);
+    if (this.#options.once) return await untilQuiet(assembly, managedProviders(runtime), runtime.clock, over);
     if (over.aborted) return;
     await new Promise<void>((resolve) => over.addEventListener("abort", () => resolve(), { once: true }));
   }
