@@ -11,11 +11,12 @@ export interface TraceParent {
 }
 
 export interface MessageHeaders {
+  /** Never empty on messages of ours. Empty where another writer gave none: then only the broker's id tells messages apart. */
   readonly id: string;
   /** ISO 8601, UTC. */
   readonly time: string | null;
   readonly type: string;
-  /** Full stream name, `<category>-<id>`. */
+  /** Full stream name, `<category>-<id>`. Empty where another writer gave none. */
   readonly stream: string;
   readonly traceparent: TraceParent | null;
   readonly idempotency_key: string | null;
