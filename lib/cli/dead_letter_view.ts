@@ -4,7 +4,6 @@
  * @module
  */
 import type { QueuedLetter } from "../dlq/queues.ts";
-import { originalText } from "../message/dead_letter.ts";
 import type { Cli } from "./cli.ts";
 import { printable } from "./table.ts";
 
@@ -34,13 +33,11 @@ export function letterJson({ id, queue, subscription, letter }: QueuedLetter): R
 }
 
 /** The message as it was before it failed: JSON where it is JSON, its text where it is not. */
-export function letterPayload({ text }: QueuedLetter): unknown {
-  if (text === undefined) return null;
-  const original = originalText(text);
+export function letterPayload({ letter }: QueuedLetter): unknown {
   try {
-    return JSON.parse(original, keepDigits);
+    return JSON.parse(letter.text, keepDigits);
   } catch {
-    return original;
+    return letter.text;
   }
 }
 

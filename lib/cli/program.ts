@@ -42,7 +42,7 @@ export function buildProgram(cli: Cli): Command {
       dbCommand(cli),
       configCommand(cli),
       healthcheckCommand(cli),
-      completionCommand(cli, program),
+      completionCommand(cli, program, DEFAULT_VERB),
       versionCommand(cli),
     ]
   ) program.addCommand(command);

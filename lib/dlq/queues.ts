@@ -23,8 +23,6 @@ export interface QueuedLetter {
   /** Stream category of the subscription that failed: `my_domain::order`. */
   readonly subscription: string;
   readonly letter: DeadLetter;
-  /** The entry as it lies there. */
-  readonly text: string | undefined;
 }
 
 /** Which dead letters are meant; all of the domain's when empty. */
@@ -174,7 +172,7 @@ export class DeadLetterQueues {
 
 function queued(subscription: string, { id, data }: StreamEntry): QueuedLetter {
   const queue = deadLetterStream(subscription);
-  return { id, queue, subscription, letter: parseDeadLetter(data, { stream: queue, id }), text: data };
+  return { id, queue, subscription, letter: parseDeadLetter(data, { stream: queue, id }) };
 }
 
 /** Newest first, those without a time last, as upstream sorts them. */

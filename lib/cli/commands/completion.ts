@@ -15,7 +15,8 @@ interface Node {
   readonly words: readonly { readonly word: string; readonly meaning: string }[];
 }
 
-export function completionCommand(cli: Cli, program: Command): Command {
+/** @param defaultVerb The command whose options may follow the program's name. */
+export function completionCommand(cli: Cli, program: Command, defaultVerb: string): Command {
   const command = new Command("completion").description("Print a completion script for a shell.")
     .addArgument(new Argument("<shell>", "the shell").choices(SHELLS));
   return withExamples(command, [
@@ -23,7 +24,7 @@ export function completionCommand(cli: Cli, program: Command): Command {
     ["completion zsh > ~/.zfunc/_protean-server", "complete in zsh, with ~/.zfunc in $fpath"],
     ["completion fish > ~/.config/fish/completions/protean-server.fish", "complete in fish"],
   ]).action((shell: typeof SHELLS[number]) => {
-    cli.io.out(SCRIPTS[shell](program.name(), nodes(program)));
+    cli.io.out(SCRIPTS[shell](program.name(), withDefault(nodes(program), defaultVerb)));
   });
 }
 
@@ -40,6 +41,17 @@ function nodes(command: Command, path: readonly string[] = []): Node[] {
     { word: "--help", meaning: "show help" },
   ];
   return [{ path, words }, ...command.commands.flatMap((child) => nodes(child, [...path, child.name()]))];
+}
+
+/** Without a verb the options of the default one may be typed. */
+function withDefault(all: readonly Node[], defaultVerb: string): readonly Node[] {
+  const options = all.find(({ path }) => path.length === 1 && path[0] === defaultVerb)?.words ?? [];
+  return all.map((node) =>
+    node.path.length > 0 ? node : {
+      path: node.path,
+      words: [...node.words, ...options.filter(({ word }) => !node.words.some((own) => own.word === word))],
+    }
+  );
 }
 
 const SCRIPTS: Readonly<Record<typeof SHELLS[number], (program: string, nodes: readonly Node[]) => string>> =
@@ -83,7 +95,8 @@ const SCRIPTS: Readonly<Record<typeof SHELLS[number], (program: string, nodes: r
         `  esac`,
         `  _describe ${quoted(program)} choices || _files`,
         `}`,
-        `compdef ${name} ${program}`,
+        // Autoloaded from $fpath it must complete at once; sourced it only registers.
+        `if [[ "$funcstack[1]" == "${name}" ]]; then ${name} "$@"; else compdef ${name} ${program}; fi`,
         "",
       ].join("\n");
     },

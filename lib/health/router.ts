@@ -1,0 +1,96 @@
+/**
+ * The probes for a program of the team's own: an API process that publishes, a server on Hono or Oak (design 5).
+ *
+ * @module
+ */
+import type { Domain } from "../domain/domain.ts";
+import { type DomainRuntime, runtimeOf } from "../domain/runtime.ts";
+import { componentsOf } from "./components.ts";
+import { HealthMonitor } from "./monitor.ts";
+import { applicationRoutes, respond } from "./routes.ts";
+
+/** Options of `createHealthRouter`. */
+export interface HealthRouterOptions {
+  /** What stands before `/healthz`, `/livez` and `/readyz`, such as `/internal`. @default "" */
+  readonly prefix?: string;
+  /** Milliseconds from one round of pings to the next. @default 2000 */
+  readonly intervalMs?: number;
+  /** Milliseconds that one ping may take. @default 1000 */
+  readonly pingTimeoutMs?: number;
+}
+
+/** Answers the probes; undefined for every path that is none, so that the program goes on. Never rejects. */
+export type HealthRouter = (request: Request) => Promise<Response | undefined>;
+
+/** Longest correlation id that is given back. */
+const MAX_ID = 128;
+
+/**
+ * Liveness says that this program runs; readiness pings every adapter of `domain` in the background. The pings begin with
+ * the first request and end with `domain.close()`; only that first request waits for one, at most `pingTimeoutMs`.
+ * `X-Correlation-ID`, or else `X-Request-ID`, is given back under both names (wire 9.2).
+ *
+ * Before `domain.init()` and after `domain.close()` readiness is 503.
+ *
+ * ```ts
+ * const health = createHealthRouter(domain);
+ * Deno.serve(async (request) => await health(request) ?? app(request));
+ * ```
+ */
+export function createHealthRouter(domain: Domain, options: HealthRouterOptions = {}): HealthRouter {
+  const { prefix = "", ...timing } = options;
+  let watch: Watch | undefined;
+
+  /** Starts the pings when they are not running; a domain that was closed and initialised again has new adapters. */
+  const start = async (): Promise<void> => {
+    const runtime = initialised(domain);
+    if (watch?.runtime !== runtime) watch = runtime && new Watch(runtime, timing);
+    await watch?.checked;
+  };
+  const routes = applicationRoutes(() => {
+    if (!watch) throw new Error("The domain is not initialised.");
+    return watch.monitor.snapshot();
+  }, prefix);
+
+  return async (request) => {
+    const { pathname } = new URL(request.url);
+    if (!routes.has(pathname)) return undefined;
+    const started = start();
+    if (pathname === `${prefix}/readyz`) await started;
+    return correlated(request, respond(request, routes));
+  };
+}
+
+/** The pings of one initialised domain; they end when it closes. */
+class Watch {
+  readonly monitor: HealthMonitor;
+  /** Resolves after the first round of pings. */
+  readonly checked: Promise<void>;
+
+  constructor(readonly runtime: DomainRuntime, timing: Omit<HealthRouterOptions, "prefix">) {
+    this.monitor = new HealthMonitor({ components: componentsOf(runtime), clock: runtime.clock, ...timing });
+    this.checked = this.#begin(runtime.closing);
+  }
+
+  async #begin(closing: AbortSignal): Promise<void> {
+    closing.addEventListener("abort", () => void this.monitor.stop(), { once: true });
+    await this.monitor.check(closing);
+    if (!closing.aborted) await this.monitor.start();
+  }
+}
+
+function initialised(domain: Domain): DomainRuntime | undefined {
+  try {
+    return runtimeOf(domain);
+  } catch {
+    return undefined;
+  }
+}
+
+function correlated(request: Request, response: Response): Response {
+  const id = request.headers.get("x-correlation-id") ?? request.headers.get("x-request-id");
+  if (!id || id.length > MAX_ID) return response;
+  response.headers.set("x-correlation-id", id);
+  response.headers.set("x-request-id", id);
+  return response;
+}

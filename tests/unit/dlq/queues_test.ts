@@ -1,0 +1,146 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
+import { FakeClock } from "../../../lib/clock.ts";
+import { DeadLetterQueues, type LetterFilter } from "../../../lib/dlq/queues.ts";
+import type { HandlerRunner } from "../../../lib/domain/handler_runner.ts";
+import { ProteanError } from "../../../lib/errors.ts";
+import { renderDeadLetter } from "../../../lib/message/dead_letter.ts";
+
+const ORDER = "my_domain::order";
+const COMMANDS = "my_domain::order:command";
+
+function runner(name: string, categories: readonly string[]): HandlerRunner {
+  return {
+    name,
+    kind: "event_handler",
+    group: `my_domain.${name}`,
+    sharedGroup: false,
+    categories,
+    options: {},
+    judge: () => ({ kind: "ignored" }),
+    run: () => Promise.resolve("handled"),
+  };
+}
+
+/** A broker with dead letters: `[handler, category, minutes after the epoch]`. */
+async function setUp(letters: readonly (readonly [string, string, number])[]) {
+  const clock = new FakeClock();
+  const broker = new MemoryBroker({ name: "default", domain: "my_domain", settings: {}, folder: "/", clock });
+  const queues = new DeadLetterQueues(broker, [
+    runner("Mailer", [ORDER]),
+    runner("Auditor", [ORDER]),
+    runner("Orders", [COMMANDS]),
+  ]);
+  const ids: string[] = [];
+  for (const [handler, category, minute] of letters) {
+    const data = renderDeadLetter(`{"data":{"n":${minute}},"metadata":{}}`, {
+      originalStream: category,
+      originalId: `${minute}-0`,
+      consumerGroup: `my_domain.${handler}`,
+      consumer: "c",
+      handler,
+      retryCount: 3,
+      failedAt: minute * 60_000,
+      error: new Error(`minute ${minute}`),
+    });
+    const [result] = await broker.publish([{ stream: `${category}:dlq`, data }]);
+    if (result && "id" in result) ids.push(result.id);
+  }
+  const shown = async (filter: LetterFilter = {}, limit = 100) =>
+    (await queues.list(filter, limit)).map(({ letter }) => letter.errorMessage);
+  return { broker, queues, ids, shown };
+}
+
+const THREE = [["Mailer", ORDER, 1], ["Orders", COMMANDS, 3], ["Auditor", ORDER, 2]] as const;
+
+Deno.test("list shows the newest of all queues first and ends at the limit", async () => {
+  const { shown } = await setUp(THREE);
+  assertEquals(await shown(), ["minute 3", "minute 2", "minute 1"]);
+  assertEquals(await shown({}, 2), ["minute 3", "minute 2"]);
+});
+
+Deno.test("list pages through queues that are longer than one page", async () => {
+  const { shown } = await setUp(
+    Array.from({ length: 1_201 }, (_, minute) => ["Mailer", ORDER, minute] as const),
+  );
+  assertEquals(await shown({}, 3), ["minute 1200", "minute 1199", "minute 1198"]);
+  assertEquals((await shown({}, 5_000)).length, 1_201);
+});
+
+Deno.test("letters are filtered by subscription and by handler", async () => {
+  const { shown } = await setUp(THREE);
+  assertEquals(await shown({ subscription: ORDER }), ["minute 2", "minute 1"]);
+  assertEquals(await shown({ handler: "Auditor" }), ["minute 2"]);
+  assertEquals(await shown({ subscription: ORDER, handler: "Mailer" }), ["minute 1"]);
+});
+
+for (
+  const [filter, message] of [
+    [
+      { subscription: "my_domain::odrer" },
+      "No subscription found for stream category 'my_domain::odrer'. Did you mean 'my_domain::order'?",
+    ],
+    [{ handler: "Mialer" }, "No handler is called 'Mialer'. Did you mean 'Mailer'?"],
+    [
+      { subscription: COMMANDS, handler: "Mailer" },
+      `No subscription found for stream category '${COMMANDS}'.`,
+    ],
+  ] as const
+) {
+  Deno.test(`the filter ${JSON.stringify(filter)} is refused`, async () => {
+    const { queues } = await setUp([]);
+    await assertRejects(() => queues.list(filter, 1), ProteanError, message);
+  });
+}
+
+Deno.test("what is no message of ours is listed too", async () => {
+  const { broker, queues } = await setUp([]);
+  await broker.publish([{ stream: `${ORDER}:dlq`, data: "no json" }]);
+  const [found] = await queues.list({}, 10);
+  assertEquals([found?.letter.failureReason, found?.letter.originalStream], ["unknown", ORDER]);
+});
+
+Deno.test("replay moves a letter to the lane of its group, once", async () => {
+  const { broker, queues, ids } = await setUp(THREE);
+  const found = await queues.find(ids[0] ?? "", { subscription: ORDER });
+  assertEquals(await Promise.all([queues.replay(found), queues.replay(found)]), ["replayed", "gone"]);
+  assertEquals(await broker.length(`${ORDER}:replay:my_domain.Mailer`), 1);
+  assertEquals((await broker.groups(`${ORDER}:replay:my_domain.Mailer`)).map(({ group }) => group), [
+    "my_domain.Mailer",
+  ]);
+  assertEquals(await queues.count({}), 2);
+});
+
+Deno.test("a letter of a group that this domain does not run is not replayed", async () => {
+  const { queues, ids } = await setUp([["Stranger", ORDER, 1]]);
+  const found = await queues.find(ids[0] ?? "", {});
+  const error = await assertRejects(() => queues.replay(found), ProteanError, "my_domain.Stranger");
+  assertEquals(error.code, "DLQ_FOREIGN_GROUP");
+  assertEquals(await queues.count({}), 1);
+});
+
+Deno.test("an unknown id is told, one that several queues hold must be chosen", async () => {
+  const { broker, queues, ids } = await setUp([["Mailer", ORDER, 1]]);
+  const missing = await assertRejects(
+    () => queues.find("9-9", {}),
+    ProteanError,
+    "DLQ message '9-9' not found.",
+  );
+  assertEquals(missing.code, "DLQ_NOT_FOUND");
+  const [id = ""] = ids;
+  // The clock stands still, so the first entry of the other queue has the same id.
+  await broker.publish([{ stream: `${COMMANDS}:dlq`, data: "{}" }]);
+  const twins = await assertRejects(() => queues.find(id, {}), ProteanError, "--subscription");
+  assertEquals(twins.code, "DLQ_AMBIGUOUS");
+  assertEquals((await queues.find(id, { subscription: ORDER })).id, id);
+});
+
+Deno.test("purge removes a queue, or the letters of one handler", async () => {
+  const { queues, shown } = await setUp([...THREE, ["Mailer", ORDER, 4]]);
+  assertEquals(await queues.count({ subscription: ORDER, handler: "Mailer" }), 2);
+  assertEquals(await queues.purge({ subscription: ORDER, handler: "Mailer" }), 2);
+  assertEquals(await shown(), ["minute 3", "minute 2"]);
+  assertEquals(await queues.purge({ subscription: ORDER }), 1);
+  assertEquals(await queues.purge({ subscription: ORDER }), 0);
+  assertEquals(await shown(), ["minute 3"]);
+});
