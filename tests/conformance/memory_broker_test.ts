@@ -6,25 +6,29 @@
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../lib/adapters/memory/broker.ts";
 import { FakeClock } from "../../lib/clock.ts";
+import { brokerModel } from "./broker_model_suite.ts";
 import { brokerConformance } from "./broker_suite.ts";
 
 function options(clock: FakeClock) {
   return { name: "default", domain: "shop", settings: {}, folder: Deno.cwd(), clock };
 }
 
-brokerConformance("memory", async () => {
+async function open() {
   const clock = new FakeClock();
   const broker = new MemoryBroker(options(clock));
   await broker.open();
   return {
     broker,
-    elapse: (ms) => clock.advance(ms),
+    elapse: (ms: number) => clock.advance(ms),
     close: async () => {
       await broker.close();
       assertEquals(clock.pending, 0, "no timer is left behind");
     },
   };
-});
+}
+
+brokerConformance("memory", open);
+brokerModel("memory", open, { exactTrim: true });
 
 Deno.test("MemoryBroker ends a waiting read when it is closed", async () => {
   const clock = new FakeClock();

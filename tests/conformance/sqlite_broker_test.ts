@@ -7,6 +7,7 @@ import { assertEquals } from "@std/assert";
 import type { AdapterOptions } from "../../lib/adapters/ports.ts";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
 import { FakeClock } from "../../lib/clock.ts";
+import { brokerModel } from "./broker_model_suite.ts";
 import { brokerConformance } from "./broker_suite.ts";
 
 function options(folder: string, clock: FakeClock): AdapterOptions {
@@ -36,3 +37,4 @@ async function open() {
 }
 
 brokerConformance("sqlite", open);
+brokerModel("sqlite", open, { exactTrim: true });

@@ -154,9 +154,12 @@ export class MemoryStreamGroup implements StreamGroup {
   }
 
   #acknowledge(id: string): boolean {
-    const log = this.#store.find(this.stream)?.log;
     const was = this.#state()?.acknowledge(id) ?? false;
-    if (was && this.#lane && log?.remove(id) && log.length === 0) this.#store.drop(this.stream);
+    const log = this.#store.find(this.stream)?.log;
+    if (was && this.#lane) {
+      log?.remove(id);
+      if (log?.length === 0) this.#store.drop(this.stream);
+    }
     return was;
   }
 }

@@ -225,15 +225,17 @@ export class SqliteStreamGroup implements StreamGroup {
 
   #acknowledge(db: DatabaseSync, group: GroupRow | undefined, ids: readonly string[]): number {
     if (!group) return 0;
-    const keys = ids.map(parseStreamId).filter((key) => key !== undefined);
-    const done = keys.filter((key) => acknowledge(db, group, key));
-    if (this.#lane) this.#clear(db, group, done);
-    return done.length;
+    return ids.filter((id) => {
+      const key = parseStreamId(id);
+      if (!key || !acknowledge(db, group, key)) return false;
+      if (this.#lane) this.#leaveLane(db, group, key);
+      return true;
+    }).length;
   }
 
   /** What is done leaves the lane, and the lane goes with the last of it (delivery 19). */
-  #clear(db: DatabaseSync, group: GroupRow, done: readonly StreamId[]): void {
-    for (const key of done) removeEntry(db, group.stream, key);
-    if (done.length > 0 && findStream(db, this.stream)?.length === 0) dropStream(db, this.stream);
+  #leaveLane(db: DatabaseSync, group: GroupRow, key: StreamId): void {
+    removeEntry(db, group.stream, key);
+    if (findStream(db, this.stream)?.length === 0) dropStream(db, this.stream);
   }
 }
