@@ -100,7 +100,7 @@ export class Source {
       path,
       message: `Unknown key '${
         dotted(path)
-      }': keys may not have this name, nor be nested deeper than 32 tables.`,
+      }': keys may not have this name, and a table may not contain itself.`,
     });
   }
 }

@@ -13,9 +13,6 @@ export type Path = readonly (string | number)[];
 /** Keys that could reach a prototype; a configuration never needs one (SEC-3). */
 const FORBIDDEN = new Set(["__proto__", "constructor", "prototype"]);
 
-/** Deeper than any configuration; a guard against cyclic objects. */
-const MAX_DEPTH = 32;
-
 /** True for a plain table: not a list, not a date, not an instance of a class. */
 export function isTable(value: unknown): value is Table {
   if (typeof value !== "object" || value === null) return false;
@@ -68,26 +65,34 @@ export function merge(base: Table, over: Table): Table {
 }
 
 /**
- * A copy without nulls, undefined values and keys that could reach a prototype; `refused` hears of the latter and of
- * what is nested too deep.
+ * A copy without nulls, undefined values, keys that could reach a prototype and objects that contain themselves;
+ * `refused` hears of the last two.
  */
-export function clean(tree: Table, refused: (path: Path) => void, path: Path = []): Table {
-  const copy: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(tree)) {
-    if (value === null || value === undefined) continue;
-    const here = [...path, key];
-    if (FORBIDDEN.has(key) || here.length > MAX_DEPTH) refused(here);
-    else copy[key] = cleanValue(value, refused, here);
+export function clean(tree: Table, refused: (path: Path) => void): Table {
+  const around = new Set<unknown>();
+  const copy = (value: unknown, path: Path): unknown => {
+    if (!Array.isArray(value) && !isTable(value)) return value;
+    if (around.has(value)) {
+      refused(path);
+      return undefined;
+    }
+    around.add(value);
+    const copied = Array.isArray(value)
+      ? value.map((item, index) => copy(item, [...path, index])).filter(isGiven)
+      : Object.fromEntries(entries(value, path));
+    around.delete(value);
+    return copied;
+  };
+  function* entries(table: Table, path: Path): Generator<[string, unknown]> {
+    for (const [key, value] of Object.entries(table)) {
+      const here = [...path, key];
+      if (FORBIDDEN.has(key)) refused(here);
+      else if (isGiven(value)) yield [key, copy(value, here)];
+    }
   }
-  return copy;
+  return copy(tree, []) as Table;
 }
 
-function cleanValue(value: unknown, refused: (path: Path) => void, path: Path): unknown {
-  if (isTable(value)) return clean(value, refused, path);
-  if (!Array.isArray(value)) return value;
-  if (path.length >= MAX_DEPTH) {
-    refused(path);
-    return [];
-  }
-  return value.map((item, index) => cleanValue(item, refused, [...path, index]));
+function isGiven(value: unknown): boolean {
+  return value !== null && value !== undefined;
 }

@@ -1,0 +1,81 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { isSecretKey, maskUri, maskValue, shown } from "../../../lib/config/mask.ts";
+
+Deno.test("maskUri hides what is secret in a URI and leaves the rest", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["redis://:hunter2@host:6379/0", "redis://:***@host:6379/0"],
+    ["postgresql://user:hunter2@host/db", "postgresql://user:***@host/db"],
+    ["postgresql+psycopg2://user:hunter2@host/db", "postgresql+psycopg2://user:***@host/db"],
+    ["postgresql://user:a@b/c:d?e#f@host/db", "postgresql://user:***@host/db"],
+    ["redis://host:6379/0", "redis://host:6379/0"],
+    ["redis+sentinel://h:1,h:2/service/0", "redis+sentinel://h:1,h:2/service/0"],
+    ["redis+sentinel://:hunter2@h:1,h:2/service/0", "redis+sentinel://:***@h:1,h:2/service/0"],
+    ["redis://:one@a,redis://:two@b", "redis://:***@b"],
+    ["https://token@collector:4317", "https://***@collector:4317"],
+    ["postgresql://h/db?password=hunter2&sslmode=require", "postgresql://h/db?password=***&sslmode=require"],
+    ["host=h password=hunter2 dbname=d", "host=h password=*** dbname=d"],
+    ["password=hunter2", "password=***"],
+    ["sqlite:////var/data/a:b@c.db", "sqlite:////var/data/a:b@c.db"],
+    ["no URI at all", "no URI at all"],
+  ];
+  for (const [uri, expected] of cases) assertEquals(maskUri(uri), expected);
+});
+
+Deno.test("maskUri shows no password whatever characters it is made of", () => {
+  const password = fc.stringMatching(/^[!-~]{1,20}$/).map((text) => `Q${text}Q`);
+  fc.assert(fc.property(password, (secret) => {
+    const masked = maskUri(`postgresql://user:${secret}@host:5432/db`);
+    assertEquals(masked, "postgresql://user:***@host:5432/db");
+  }));
+});
+
+Deno.test("keys that name a secret are recognised", () => {
+  const secret = ["secret_key", "password", "db_password", "passwd", "token", "api_key", "apiKey", "API_KEY"];
+  for (
+    const key of [...secret, "access_key", "private_key", "authorization", "alert_webhook", "credentials"]
+  ) {
+    assert(isSecretKey(key), key);
+  }
+  for (const key of ["provider", "database_uri", "pool_size", "redact", "author", "endpoint", "path"]) {
+    assert(!isSecretKey(key), key);
+  }
+});
+
+Deno.test("maskValue masks by key and by value, however deep", () => {
+  assertEquals(
+    maskValue("", {
+      secret_key: "abc",
+      custom: {
+        credentials: { user: "u", pins: [1, 2] },
+        hosts: ["redis://:pw@h", "plain"],
+        empty_token: "",
+      },
+      port: 8080,
+      log_cookies: false,
+    }),
+    {
+      secret_key: "***",
+      custom: {
+        credentials: { user: "***", pins: ["***", "***"] },
+        hosts: ["redis://:***@h", "plain"],
+        empty_token: "",
+      },
+      port: 8080,
+      log_cookies: false,
+    },
+  );
+});
+
+Deno.test("shown prints a value on one line of at most 80 characters", () => {
+  assertEquals(shown("port", "abc"), '"abc"');
+  assertEquals(shown("port", NaN), "NaN");
+  assertEquals(shown("hosts", ["a", "redis://:pw@h"]), '["a","redis://:***@h"]');
+  assertEquals(shown("server", { a: 1 }), "a table");
+  assertEquals(shown("api_key", "abc"), '"***"');
+  assertEquals(shown("note", "x\ny".repeat(100)).length, 80);
+  assertEquals(shown("note", undefined), "undefined");
+  const cyclic: unknown[] = [];
+  cyclic.push(10n);
+  assertEquals(shown("note", cyclic), "object");
+});
