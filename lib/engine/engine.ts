@@ -7,10 +7,12 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import type { BaseProvider } from "../adapters/ports.ts";
 import type { Random } from "../backoff.ts";
+import type { Clock } from "../clock.ts";
 import type { Domain } from "../domain/domain.ts";
 import { type DomainRuntime, runtimeOf } from "../domain/runtime.ts";
-import { asError, UnavailableError } from "../errors.ts";
+import { asError, IncorrectUsageError, UnavailableError } from "../errors.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { engineRoutes } from "../health/routes.ts";
 import { HealthServer } from "../health/server.ts";
@@ -49,6 +51,7 @@ export class Engine {
   readonly #failure = new AbortController();
   readonly #listening = Promise.withResolvers<Deno.NetAddr>();
   #assembly: Assembly | undefined;
+  #running: { readonly providers: readonly BaseProvider[]; readonly clock: Clock } | undefined;
 
   /** The domain is initialised by `run` if nobody has done it before. */
   constructor(domain: Domain, options: EngineOptions = {}) {
@@ -93,6 +96,18 @@ export class Engine {
     }
   }
 
+  /**
+   * Resolves when everything available is worked off, as `once` means it, or when `signal` aborts. `look` is called at every look, some
+   * fifty times a second.
+   */
+  async untilQuiet(
+    look: () => void = () => {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<void> {
+    const { providers, clock } = this.#need();
+    await untilQuiet(this.subscriptions, providers, { clock, signal, look });
+  }
+
   async #live(runtime: DomainRuntime, stop: AbortSignal, cut: AbortSignal): Promise<number> {
     const { clock, config: { config } } = runtime;
     const assembly = assemble(runtime, {
@@ -100,6 +115,7 @@ export class Engine {
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
     this.#assembly = assembly;
+    this.#running = { providers: managedProviders(runtime), clock };
     const monitor = this.#monitor(runtime, assembly);
     const listener = this.#listener(runtime, monitor);
     const services = [...assembly.processors, ...assembly.subscriptions, ...assembly.cleaners];
@@ -118,7 +134,7 @@ export class Engine {
       subscription_count: assembly.subscriptions.length,
       outbox_processors: assembly.processors.length,
     });
-    await this.#untilStop(runtime, assembly, stop);
+    await this.#untilStop(stop);
     log.info("engine.shutting_down", { signal: typeof stop.reason === "string" ? stop.reason : undefined });
     const cutHandlers = await drain({
       subscriptions: assembly.subscriptions,
@@ -133,6 +149,11 @@ export class Engine {
     const code = this.#failure.signal.aborted ? FAILED : cutHandlers > 0 ? CUT : FINE;
     log.info("engine.stopped", { exit_code: code });
     return code;
+  }
+
+  #need(): { providers: readonly BaseProvider[]; clock: Clock } {
+    if (!this.#running) throw new IncorrectUsageError("The engine is not running: call run() first.");
+    return this.#running;
   }
 
   #monitor(runtime: DomainRuntime, assembly: Assembly): HealthMonitor {
@@ -173,9 +194,9 @@ export class Engine {
     );
   }
 
-  async #untilStop(runtime: DomainRuntime, assembly: Assembly, stop: AbortSignal): Promise<void> {
+  async #untilStop(stop: AbortSignal): Promise<void> {
     const over = AbortSignal.any([stop, this.#failure.signal]);
-    if (this.#options.once) return await untilQuiet(assembly, managedProviders(runtime), runtime.clock, over);
+    if (this.#options.once) return await this.untilQuiet(undefined, over);
     if (over.aborted) return;
     await new Promise<void>((resolve) => over.addEventListener("abort", () => resolve(), { once: true }));
   }

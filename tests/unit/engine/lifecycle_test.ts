@@ -115,7 +115,7 @@ class Fragile extends BackgroundService {
   broken = true;
   runs = 0;
   ends = 0;
-  failure: unknown;
+  readonly failure = Promise.withResolvers<unknown>();
   inRun: (signal: AbortSignal) => Promise<void> = (signal) =>
     new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
 
@@ -130,7 +130,7 @@ class Fragile extends BackgroundService {
     this.ends++;
   }
   protected override failed(cause: unknown): void {
-    this.failure = cause;
+    this.failure.resolve(cause);
   }
 }
 
@@ -151,8 +151,8 @@ Deno.test("a run that throws by itself is reported, once, and its end is run", a
   service.broken = false;
   service.inRun = () => Promise.reject(new Error("defect"));
   await service.start();
+  assertEquals((await service.failure.promise as Error).message, "defect");
   await service.stop();
-  assertEquals((service.failure as Error).message, "defect");
   assertEquals(service.ends, 1);
 });
 
@@ -163,5 +163,6 @@ Deno.test("a run that throws because it was stopped is not a failure", async () 
     new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
   await service.start();
   await service.stop();
-  assertEquals(service.failure, undefined);
+  service.failure.resolve("nothing");
+  assertEquals(await service.failure.promise, "nothing");
 });
