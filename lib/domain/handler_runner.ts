@@ -25,6 +25,11 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** Asked right before every commit: false refuses it with `CommitRefusedError`. */
   readonly mayCommit: () => boolean;
+  /**
+   * The entry's id at the broker, or its global position. Tells apart commands whose `headers.id` is only the id of their
+   * aggregate, as Python writes them (delivery 10).
+   */
+  readonly id?: string;
 }
 
 /** One handler as subscriptions see it. */

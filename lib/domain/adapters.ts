@@ -1,0 +1,149 @@
+/**
+ * The adapters of a domain: created from its configuration, opened and closed in their order.
+ *
+ * @module
+ */
+import type { AdapterKind, BaseAdapter, TableSpec } from "../adapters/ports.ts";
+import type { AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
+import { describeProblem } from "../config/problems.ts";
+import { asError, ConfigurationError, ProteanError } from "../errors.ts";
+import { isModulePath, loadAdapterClass } from "./adapter_modules.ts";
+import type { Adapters, RuntimeFacts } from "./runtime.ts";
+
+type Port<K extends AdapterKind> = InstanceType<AdapterClass<K>>;
+type Table = Readonly<Record<string, unknown>> & { readonly provider: string };
+
+/**
+ * Creates and opens every adapter that the configuration names, databases first; embedded databases get their tables. Closes
+ * again what was opened when one fails, and tells every configuration problem at once.
+ */
+export async function openAdapters(
+  registry: AdapterRegistry,
+  facts: RuntimeFacts,
+  tables: ReadonlyMap<string, readonly TableSpec[]>,
+  signal: AbortSignal | undefined,
+): Promise<Adapters> {
+  const { config } = facts.config;
+  const opening = new Opening(registry, facts, signal);
+  const providers = await opening.all("provider", config.databases);
+  const brokers = await opening.all("broker", config.brokers);
+  const caches = await opening.all("cache", config.caches);
+  const eventStore = config.event_store && await opening.one("event_store", "default", config.event_store);
+  if (opening.failures.length === 0) {
+    for (const [name, provider] of providers) {
+      if (!provider.capabilities.embedded) continue;
+      await opening.attempt(() => provider.setup("all", tables.get(name) ?? []));
+    }
+  }
+  await opening.finish();
+  return { providers, brokers, caches, eventStore };
+}
+
+/** Closes event store, brokers, caches and providers in that order, all of them; answers what failed (S73). */
+export async function closeAdapters(
+  { eventStore, brokers, caches, providers }: Adapters,
+): Promise<readonly Error[]> {
+  const steps: readonly [string, Iterable<BaseAdapter>][] = [
+    ["event store", eventStore ? [eventStore] : []],
+    ["broker", brokers.values()],
+    ["cache", caches.values()],
+    ["database", providers.values()],
+  ];
+  const errors: Error[] = [];
+  for (const [kind, adapters] of steps) {
+    for (const adapter of adapters) {
+      const cause = await closeOne(adapter);
+      if (!cause) continue;
+      const message = `The ${kind} '${adapter.name}' did not close cleanly: ${cause.message}`;
+      errors.push(new ProteanError(message, { code: "CLOSE_FAILED", cause }));
+    }
+  }
+  return errors;
+}
+
+/** Adapters on their way up. Goes on after a failure, so that all of them are known. */
+class Opening {
+  readonly failures: Error[] = [];
+  readonly #opened: BaseAdapter[] = [];
+
+  constructor(
+    private readonly registry: AdapterRegistry,
+    private readonly facts: RuntimeFacts,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  /** Opens one adapter per section. */
+  async all<K extends AdapterKind>(
+    kind: K,
+    sections: Readonly<Record<string, Table>>,
+  ): Promise<Map<string, Port<K>>> {
+    const adapters = new Map<string, Port<K>>();
+    for (const [name, settings] of Object.entries(sections)) {
+      const adapter = await this.one(kind, name, settings);
+      if (adapter) adapters.set(name, adapter);
+    }
+    return adapters;
+  }
+
+  one<K extends AdapterKind>(kind: K, name: string, settings: Table): Promise<Port<K> | undefined> {
+    const { registry, facts: { normalizedName: domain, clock, config: { folder, dataFolder } }, signal } =
+      this;
+    const { provider } = settings;
+    return this.attempt(async () => {
+      signal?.throwIfAborted();
+      if (isModulePath(provider) && !registry.names(kind).includes(provider)) {
+        registry.register(kind, provider, await loadAdapterClass(kind, provider, folder));
+      }
+      const adapter = await registry.create(kind, provider, {
+        name,
+        domain,
+        settings,
+        folder: dataFolder,
+        clock,
+      });
+      this.#opened.push(adapter);
+      await adapter.open(signal);
+      return adapter;
+    });
+  }
+
+  /** Runs `work`, whose failure is told by `finish`. */
+  async attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      this.failures.push(asError(error));
+      return undefined;
+    }
+  }
+
+  /** Throws what failed, after closing what did not. */
+  async finish(): Promise<void> {
+    if (this.failures.length === 0) return;
+    for (const adapter of this.#opened.toReversed()) await closeOne(adapter);
+    throw summary(this.failures);
+  }
+}
+
+async function closeOne(adapter: BaseAdapter): Promise<Error | undefined> {
+  try {
+    await adapter.close();
+    return undefined;
+  } catch (error) {
+    return asError(error);
+  }
+}
+
+function summary(failures: readonly Error[]): Error {
+  const [first, second] = failures;
+  if (first && !second) return first;
+  // An abort, a backend that is away and a defect are not for the operator's list.
+  const other = failures.find((error) => !(error instanceof ConfigurationError));
+  if (other) return other;
+  const problems = failures.flatMap((error) => error instanceof ConfigurationError ? error.problems : []);
+  const lines = problems.map((problem) => `  ${describeProblem(problem)}`);
+  return new ConfigurationError(`${failures.length} adapters cannot be opened:\n${lines.join("\n")}`, {
+    problems,
+    cause: first,
+  });
+}

@@ -1,0 +1,189 @@
+/**
+ * The domain: the registry of a team's elements plus its adapters, and its lifecycle `init()` → work → `close()`.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { AdapterKind } from "../adapters/ports.ts";
+import { type AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { IncorrectUsageError } from "../errors.ts";
+import { assertAdapterClass } from "./adapter_modules.ts";
+import { closeAdapters } from "./adapters.ts";
+import { WorkContext } from "./context.ts";
+import { Declarations, identityOf } from "./declarations.ts";
+import { runEffect } from "./effect.ts";
+import type { InitOptions, ProcessOptions, PublishOptions } from "./element_options.ts";
+import { messageOf } from "./message_definition.ts";
+import { type DomainRuntime, setRuntime } from "./runtime.ts";
+import { guardOf, processCommand, publishEvent } from "./sending.ts";
+import { start, type Started, type StartOptions } from "./startup.ts";
+import type { Context, In, MessageType, Schema } from "./types.ts";
+
+const log = getLogger(["protean", "domain"]);
+
+/** A discriminated union instead of flags: what may be done depends on it. */
+type State =
+  | { readonly kind: "idle" }
+  | { readonly kind: "starting"; readonly closing: AbortController; readonly settled: Promise<void> }
+  | { readonly kind: "running"; readonly closing: AbortController; readonly started: Started }
+  | { readonly kind: "closing"; readonly closed: Promise<readonly Error[]> };
+
+/**
+ * ```ts
+ * const domain = new Domain("my_domain");
+ * const Order = domain.aggregate("Order", { schema });
+ * await domain.init();
+ * ```
+ */
+export class Domain extends Declarations implements AsyncDisposable {
+  readonly name: string;
+  readonly #registry = new AdapterRegistry();
+  readonly #clock: { current: Clock };
+  #state: State = { kind: "idle" };
+
+  constructor(name: string) {
+    const clock = { current: systemClock };
+    super(identityOf(name, () => clock.current.now()));
+    this.name = name;
+    this.#clock = clock;
+  }
+
+  /** Prefix of categories, tables and consumer groups: `my_domain`. */
+  get normalizedName(): string {
+    return this.identity.normalizedName;
+  }
+
+  /**
+   * Registers an adapter of your own: `provider = "kafka"` in `domain.toml` then means `adapter`. It hides a built-in one of that
+   * name. Throws `IncorrectUsageError` unless it extends the base class of its kind.
+   */
+  registerAdapter<K extends AdapterKind>(kind: K, name: string, adapter: AdapterClass<K>): void {
+    assertAdapterClass(kind, name, adapter);
+    this.elements.assertOpen(`${kind} adapter`, name);
+    this.#registry.register(kind, name, adapter);
+  }
+
+  /**
+   * Judges the elements, loads the configuration, opens the adapters. Throws one `ConfigurationError` that lists every problem;
+   * the domain may be initialised again then, as after `close()`.
+   */
+  async init(options: InitOptions = {}): Promise<void> {
+    if (this.#state.kind !== "idle") {
+      throw new IncorrectUsageError(
+        `The domain '${this.name}' is ${this.#state.kind} already: await domain.close() before another init().`,
+      );
+    }
+    const closing = new AbortController();
+    const further: StartOptions = options;
+    this.#clock.current = further.clock ?? systemClock;
+    const signal = options.signal ? AbortSignal.any([options.signal, closing.signal]) : closing.signal;
+    const starting = start(this.identity, this.elements, this.#registry, closing.signal, {
+      ...further,
+      signal,
+    });
+    this.#state = { kind: "starting", closing, settled: starting.then(() => {}, () => {}) };
+    try {
+      const started = await starting;
+      this.elements.freeze();
+      this.#state = { kind: "running", closing, started };
+      setRuntime(this, started.runtime);
+    } catch (error) {
+      this.#state = { kind: "idle" };
+      throw error;
+    }
+  }
+
+  /**
+   * Sends a command (answers its event-store position, undefined without an event store) or, with `asynchronous: false`, handles
+   * it here (answers what the handler returned). A repeated `idempotencyKey` has no effect and answers undefined.
+   */
+  async process<S extends Schema>(
+    command: MessageType<S>,
+    data: In<S>,
+    options: ProcessOptions = {},
+  ): Promise<unknown> {
+    const definition = messageOf(command, "command");
+    const { runtime, commandHandlers } = this.#started();
+    return await processCommand(
+      runtime,
+      definition,
+      data,
+      options,
+      commandHandlers.get(definition.typeString),
+    );
+  }
+
+  /**
+   * Publishes an event that no aggregate raised; answers its message id. Its stream is `<category>-<id>`, where id is the option,
+   * else the payload's field named like the aggregate's identity (`id`, `orderId` or `order_id`), else a new one (delivery 12).
+   */
+  async publish<S extends Schema>(
+    event: MessageType<S>,
+    data: In<S>,
+    options: PublishOptions = {},
+  ): Promise<string> {
+    const definition = messageOf(event, "event");
+    return await publishEvent(this.#started().runtime, definition, data, options);
+  }
+
+  /**
+   * Work outside of a handler: commits what was done through the context, unless `work` throws. Must not be called within a
+   * handler, whose own context does the same.
+   */
+  async unitOfWork<R>(work: (ctx: Context) => Promise<R>): Promise<R> {
+    const { runtime } = this.#started();
+    const guard = guardOf(runtime);
+    const name = "unit_of_work";
+    const options = { name, guard, repeat: false };
+    const { value } = await runEffect(runtime, options, (unit) => work(new WorkContext(unit, guard, name)));
+    return value;
+  }
+
+  /**
+   * Closes event store, brokers, caches and providers, in that order, whatever fails on the way; answers what failed. Never
+   * throws; a second call waits for the first.
+   */
+  async close(): Promise<readonly Error[]> {
+    const state = this.#state;
+    switch (state.kind) {
+      case "idle":
+        return [];
+      case "starting":
+        state.closing.abort(
+          new IncorrectUsageError(`The domain '${this.name}' was closed while it was starting.`),
+        );
+        return [];
+      case "closing":
+        return await state.closed;
+      case "running": {
+        const closed = this.#close(state.started.runtime, state.closing);
+        this.#state = { kind: "closing", closed };
+        return await closed;
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(runtime: DomainRuntime, closing: AbortController): Promise<readonly Error[]> {
+    setRuntime(this, undefined);
+    closing.abort(new IncorrectUsageError(`The domain '${this.name}' is closing.`));
+    const errors = await closeAdapters(runtime);
+    for (const error of errors) log.error("domain.close_failed", { error: error.message });
+    this.#state = { kind: "idle" };
+    return errors;
+  }
+
+  #started(): Started {
+    const state = this.#state;
+    if (state.kind === "running") return state.started;
+    throw new IncorrectUsageError(
+      state.kind === "idle"
+        ? `The domain '${this.name}' is not initialised: await domain.init() first.`
+        : `The domain '${this.name}' is ${state.kind}: it works between the end of init() and close().`,
+    );
+  }
+}

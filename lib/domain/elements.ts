@@ -1,0 +1,43 @@
+/**
+ * What a team has declared on a domain, in the order of declaration. Judged as a whole by `model.ts` when the domain
+ * is initialised, so that every problem is told at once.
+ *
+ * @module
+ */
+import { IncorrectUsageError } from "../errors.ts";
+import type { AggregateDefinition } from "./aggregate.ts";
+import type { HandlerKind } from "./handler_runner.ts";
+import type { MessageDefinition } from "./message_definition.ts";
+import type { ProjectionDefinition } from "./projection.ts";
+import type { HandlerOptions } from "./types.ts";
+
+/** A handler as declared. */
+export interface HandlerDefinition {
+  readonly kind: HandlerKind;
+  readonly name: string;
+  readonly options: HandlerOptions;
+  /** Categories that the declaration names or implies; undefined: those of the messages it handles. */
+  readonly categories: readonly string[] | undefined;
+}
+
+/** The registry. */
+export class Elements {
+  readonly aggregates: AggregateDefinition[] = [];
+  readonly messages: MessageDefinition[] = [];
+  readonly projections: ProjectionDefinition[] = [];
+  readonly handlers: HandlerDefinition[] = [];
+  #frozen = false;
+
+  /** From now on `declare` throws. */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  /** Called before each declaration: the running parts of a domain know its elements as they were at `init`. */
+  assertOpen(kind: string, name: string): void {
+    if (!this.#frozen) return;
+    throw new IncorrectUsageError(
+      `The ${kind} ${name} is declared after domain.init(): declare every element first, then initialise.`,
+    );
+  }
+}

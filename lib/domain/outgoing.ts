@@ -1,0 +1,201 @@
+/**
+ * Messages on their way out of a unit of work: built with their metadata, then written as outbox rows and event-store
+ * appends of its transaction.
+ *
+ * @module
+ */
+import type { EventAppend, OutboxInsert } from "../adapters/ports.ts";
+import { IncorrectUsageError, ValidationError } from "../errors.ts";
+import { checksumOf } from "../message/checksum.ts";
+import { commandMetadata, eventId, eventMetadata, newMessageId, sequenceId } from "../message/metadata.ts";
+import { commandCategory, streamOf } from "../message/names.ts";
+import type { Message, MessageMetadata } from "../message/types.ts";
+import { parseTime } from "../message/time.ts";
+import { addressee, identityText } from "./identity.ts";
+import type { AggregateInstance } from "./instance.ts";
+import { ambientPriority, commandLineage, eventLineage } from "./lineage.ts";
+import type { MessageAggregate, MessageDefinition } from "./message_definition.ts";
+import { nextInOrder } from "./program_order.ts";
+import type { RuntimeFacts } from "./runtime.ts";
+import { shardOf } from "./shard.ts";
+import type { Row } from "./types.ts";
+
+/** A message that is ready to be written. */
+export interface Outgoing {
+  readonly data: string;
+  readonly metadata: MessageMetadata;
+  /** Of its outbox rows; an event's own metadata always says 0 (wire 1.10). */
+  readonly priority: number;
+  /** External brokers get it too. */
+  readonly published: boolean;
+  /** Place among everything the unit of work sends. */
+  readonly order: number;
+}
+
+/** Options of `commandMessage`. */
+export interface CommandSettings {
+  readonly asynchronous: boolean;
+  readonly priority?: number;
+  readonly correlationId?: string;
+  readonly timeoutMs?: number;
+  readonly idempotencyKey?: string;
+}
+
+/** The events raised on `instance` that its row of `version` is saved with. */
+export function raisedMessages(
+  facts: RuntimeFacts,
+  instance: AggregateInstance,
+  version: number,
+  parent: Message | undefined,
+): Outgoing[] {
+  const { category } = instance.aggregate;
+  const stream = streamOf(category, instance.id);
+  return instance.raised.map(({ event, data, time, order }, index) => ({
+    data,
+    metadata: eventMetadata({
+      id: eventId(stream, version, index + 1),
+      sequenceId: sequenceId(version, index + 1),
+      time,
+      stream,
+      category,
+      ...typeFacts(facts, event),
+      checksum: checksumOf(data),
+      ...eventLineage(parent),
+    }),
+    priority: ambientPriority(parent),
+    published: event.published,
+    order,
+  }));
+}
+
+/** An event that no aggregate raised (delivery 12). `id` names the stream; else the payload does, else it is a new one. */
+export function publishedMessage(
+  facts: RuntimeFacts,
+  event: MessageDefinition,
+  data: unknown,
+  id: string | undefined,
+  parent: Message | undefined,
+): Outgoing {
+  const aggregate = ownAggregate(facts, event, "published");
+  if (id === "") throw new IncorrectUsageError(`The id that ${event.name} is published with is empty.`);
+  const { payload, text } = event.encode(data);
+  return {
+    data: text,
+    metadata: eventMetadata({
+      id: newMessageId(),
+      time: facts.clock.now(),
+      stream: streamOf(aggregate.category, id ?? addressee(payload, aggregate) ?? crypto.randomUUID()),
+      category: aggregate.category,
+      ...typeFacts(facts, event),
+      checksum: checksumOf(text),
+      ...eventLineage(parent),
+    }),
+    priority: ambientPriority(parent),
+    published: event.published,
+    order: nextInOrder(),
+  };
+}
+
+/** A command (wire 1.9, delivery 10): a fresh id, on the stream of the aggregate that its payload addresses. */
+export function commandMessage(
+  facts: RuntimeFacts,
+  command: MessageDefinition,
+  data: unknown,
+  settings: CommandSettings,
+  parent: Message | undefined,
+): Outgoing {
+  const aggregate = ownAggregate(facts, command, "processed");
+  const { payload, text } = command.encode(data);
+  const now = facts.clock.now();
+  const priority = settings.priority ?? ambientPriority(parent);
+  return {
+    data: text,
+    metadata: commandMetadata({
+      id: newMessageId(),
+      time: now,
+      stream: streamOf(commandCategory(aggregate.category), commandAddressee(command, aggregate, payload)),
+      ...typeFacts(facts, command),
+      asynchronous: settings.asynchronous,
+      priority,
+      idempotencyKey: settings.idempotencyKey ?? null,
+      deadline: deadlineOf(facts, settings.timeoutMs, now, parent),
+      checksum: checksumOf(text),
+      ...commandLineage(parent, settings.correlationId),
+    }),
+    priority,
+    published: false,
+    order: nextInOrder(),
+  };
+}
+
+/** One row for the outbox's broker and, for a published event, one per external broker (S53). */
+export function outboxRows(facts: RuntimeFacts, message: Outgoing): OutboxInsert[] {
+  const { broker, external_brokers } = facts.config.config.outbox;
+  const { data, metadata, priority } = message;
+  const { id, stream, type } = metadata.headers;
+  const row = { messageId: id, streamName: stream, type, data, priority, shard: shardOf(stream) };
+  const rows = [{ ...row, metadata, targetBroker: broker }];
+  if (!message.published) return rows;
+  const external = externalForm(metadata);
+  return [...rows, ...external_brokers.map((name) => ({ ...row, metadata: external, targetBroker: name }))];
+}
+
+/** The copy for the event store. Its position is nobody's expectation: the aggregate's row is what versions are checked on. */
+export function storeCopy({ data, metadata }: Outgoing): EventAppend {
+  const { stream, type } = metadata.headers;
+  return { stream, type, data, metadata, expectedVersion: undefined };
+}
+
+/**
+ * What leaves the company of Protean services (wire 1.11): no checksum, no position, nothing about how it was processed. The type
+ * is the internal form's because outbox rows are; readers of external brokers find keys missing, as upstream has them.
+ */
+function externalForm({ headers, envelope, domain, extensions }: MessageMetadata): MessageMetadata {
+  const { expected_version: _e, asynchronous: _a, priority: _p, ...shared } = domain;
+  return {
+    headers,
+    domain: shared,
+    envelope: { specversion: envelope.specversion },
+    ...Object.keys(extensions).length > 0 ? { extensions } : {},
+  } as unknown as MessageMetadata;
+}
+
+function typeFacts(facts: RuntimeFacts, { typeString, name, version }: MessageDefinition) {
+  return { type: typeString, version, fqn: `${facts.normalizedName}.${name}` };
+}
+
+function ownAggregate(facts: RuntimeFacts, message: MessageDefinition, verb: string): MessageAggregate {
+  if (message.aggregate?.domain === facts.identity) return message.aggregate;
+  throw new IncorrectUsageError(
+    `${message.typeString} belongs to another domain and cannot be ${verb} here: declare a message of '${facts.name}'.`,
+  );
+}
+
+function commandAddressee(
+  command: MessageDefinition,
+  aggregate: MessageAggregate,
+  payload: Readonly<Row>,
+): string {
+  // Never the same as headers.id: who writes both alike, as Python does, is told apart by broker ids (delivery 10).
+  if (command.identity === undefined) return addressee(payload, aggregate) ?? crypto.randomUUID();
+  const id = identityText(payload[command.identity]);
+  if (id !== undefined) return id;
+  const message = "must be a text that is not empty, or a number";
+  throw new ValidationError(
+    `The data of ${command.label} names no ${aggregate.name}: ${command.identity}: ${message}.`,
+    [{ path: command.identity, message }],
+  );
+}
+
+function deadlineOf(
+  { config }: RuntimeFacts,
+  timeoutMs: number | undefined,
+  now: number,
+  parent: Message | undefined,
+): number | null {
+  if (timeoutMs !== undefined) return now + timeoutMs;
+  const inherited = parseTime(parent?.metadata.headers.deadline ?? null);
+  if (inherited !== undefined) return inherited;
+  const seconds = config.config.command_default_timeout;
+  return seconds === undefined ? null : now + seconds * 1000;
+}

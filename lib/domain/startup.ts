@@ -1,0 +1,156 @@
+/**
+ * `domain.init`: elements judged, configuration loaded, adapters opened, handlers ready.
+ *
+ * @module
+ */
+import type { AdapterRegistry } from "../adapters/registry.ts";
+import type { TableSpec } from "../adapters/ports.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { loadConfig, type LoadedConfig } from "../config/load.ts";
+import { configurationError } from "../config/problems.ts";
+import { ConfigurationError, type ConfigurationProblem, IncorrectUsageError } from "../errors.ts";
+import { openAdapters } from "./adapters.ts";
+import { elementProblems } from "./element_problems.ts";
+import type { InitOptions } from "./element_options.ts";
+import type { Elements } from "./elements.ts";
+import type { DomainIdentity } from "./identity.ts";
+import { buildModel, type Model } from "./model.ts";
+import { ElementRunner } from "./runner.ts";
+import type { DomainRuntime, RuntimeFacts } from "./runtime.ts";
+
+/** What the engine, the command line and the testing harness may say beyond the public options. */
+export interface StartOptions extends InitOptions {
+  /** @default the machine's own */
+  clock?: Clock;
+  /** The configuration, where the caller has loaded it; `config` and `env` are not looked at then. */
+  loaded?: LoadedConfig;
+}
+
+/** A domain that was started, and the handlers of its commands. */
+export interface Started {
+  readonly runtime: DomainRuntime;
+  /** By type string of the command. */
+  readonly commandHandlers: ReadonlyMap<string, ElementRunner>;
+}
+
+/**
+ * Starts a domain. Throws one `ConfigurationError` that lists every problem of its elements and its configuration; no adapter
+ * is open then.
+ */
+export async function start(
+  identity: DomainIdentity,
+  elements: Elements,
+  registry: AdapterRegistry,
+  closing: AbortSignal,
+  options: StartOptions,
+): Promise<Started> {
+  const { signal, clock = systemClock } = options;
+  signal?.throwIfAborted();
+  const model = buildModel(identity, elements);
+  const problems = [...elementProblems(elements, model)];
+  const config = await configuration(identity, elements, options, problems);
+  if (!config || problems.length > 0) throw configurationError(problems);
+
+  const { name, normalizedName } = identity;
+  const facts: RuntimeFacts = { name, normalizedName, identity, config, clock };
+  const tables = tablesOf(elements);
+  const adapters = await openAdapters(registry, facts, tables, signal);
+  const work = { ...facts, ...adapters, closing };
+  const runners = model.handlers.map((handler) => new ElementRunner(work, model, handler));
+  const own = elements.messages.filter(({ aggregate }) => aggregate !== undefined);
+  const runtime: DomainRuntime = {
+    ...work,
+    runners,
+    tables,
+    messageNames: own.map((message) => message.name).sort(),
+    messageType: (wanted) => own.find((message) => message.name === wanted || message.typeString === wanted),
+    bind(runner, settings) {
+      if (runner instanceof ElementRunner) return runner.bind(settings);
+      throw new IncorrectUsageError(`${runner.name} is not a handler of the domain '${name}'.`);
+    },
+  };
+  return { runtime, commandHandlers: commandHandlersOf(model, runners) };
+}
+
+/** Loads the configuration and adds what is wrong with it, or between it and the elements, to `problems`. */
+async function configuration(
+  { name }: DomainIdentity,
+  elements: Elements,
+  { loaded, config, env }: StartOptions,
+  problems: ConfigurationProblem[],
+): Promise<LoadedConfig | undefined> {
+  try {
+    const result = loaded ?? await loadConfig({
+      domain: name,
+      ...config === undefined ? {} : { config },
+      ...env === undefined ? {} : { env },
+    });
+    problems.push(...unsupported(result), ...missingPlaces(elements, result));
+    return result;
+  } catch (error) {
+    if (!(error instanceof ConfigurationError) || problems.length === 0) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}
+
+/** Settings that are known and valid, and that this server does not serve. */
+function* unsupported({ config }: LoadedConfig): Generator<ConfigurationProblem> {
+  if (config.event_processing === "sync") {
+    yield {
+      code: "CONFIG_NOT_SUPPORTED",
+      key: "event_processing",
+      message:
+        "'event_processing' is \"sync\", and this server delivers events through subscriptions only: leave it out, and use " +
+        "the harness of @protean/server/testing where tests need them at once.",
+    };
+  }
+  if (config.databases.default?.managed === false) {
+    yield {
+      code: "CONFIG_NOT_SUPPORTED",
+      key: "databases.default.managed",
+      message:
+        "'databases.default.managed' is false, but the outbox and the aggregates live in the database 'default': leave it out.",
+    };
+  }
+}
+
+/** Projections in databases and caches that are not configured. */
+function* missingPlaces(
+  { projections }: Elements,
+  { config }: LoadedConfig,
+): Generator<ConfigurationProblem> {
+  for (const { name, provider, cache } of projections) {
+    const section = cache === undefined ? "databases" : "caches";
+    const place = cache ?? provider;
+    if (Object.hasOwn(config[section], place)) continue;
+    yield {
+      code: "CONFIG_MISSING_KEY",
+      key: `${section}.${place}`,
+      message:
+        `Projection ${name} is kept in '${place}', which is not configured: add [${section}.${place}].`,
+    };
+  }
+}
+
+function tablesOf({ aggregates, projections }: Elements): ReadonlyMap<string, readonly TableSpec[]> {
+  const tables = new Map<string, TableSpec[]>();
+  const add = (provider: string, table: TableSpec) =>
+    void tables.set(provider, [...tables.get(provider) ?? [], table]);
+  for (const { table } of aggregates) add("default", { kind: "aggregate", name: table });
+  for (const { table, provider, cache } of projections) {
+    if (cache === undefined) add(provider, { kind: "view", name: table });
+  }
+  return tables;
+}
+
+function commandHandlersOf(
+  model: Model,
+  runners: readonly ElementRunner[],
+): ReadonlyMap<string, ElementRunner> {
+  return new Map(model.handlers.flatMap(({ definition }, index) => {
+    const runner = runners[index];
+    if (!runner || definition.kind !== "command_handler") return [];
+    return definition.options.handles.map(({ type }) => [type, runner] as const);
+  }));
+}

@@ -1,0 +1,164 @@
+/**
+ * The public types of the domain surface (spec: api.d.ts). A domain module works with these; the classes behind them
+ * are ours alone.
+ *
+ * @module
+ */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Logger } from "@logtape/logtape";
+
+/** Any Standard Schema validator: zod, valibot, arktype. Synchronous, and it accepts its own JSON output (delivery 17). */
+export type Schema = StandardSchemaV1;
+/** What a schema takes. */
+export type In<S extends Schema> = StandardSchemaV1.InferInput<S>;
+/** What a schema gives back. */
+export type Out<S extends Schema> = StandardSchemaV1.InferOutput<S>;
+/** Any object with string keys. */
+export type Row = Record<string, unknown>;
+
+/** An event or command as declared on a domain. `A` is the name of its aggregate. */
+export interface MessageType<S extends Schema = Schema, A extends string = string> {
+  readonly kind: "event" | "command";
+  readonly name: string;
+  readonly version: number;
+  /** `MyDomain.OrderPlaced.v1`. */
+  readonly typeString: string;
+  readonly schema: S;
+  /** Name of the aggregate it belongs to; `(external)` for another domain's messages. */
+  readonly partOf: A;
+}
+
+/** An aggregate as declared on a domain. */
+export interface AggregateType<S extends Schema = Schema, A extends string = string> {
+  readonly name: A;
+  /** Stream category of its events, such as `my_domain::order`. */
+  readonly category: string;
+  readonly schema: S;
+  /** A new instance; it is stored once a repository's `add` is committed. Throws `ValidationError`. */
+  create(state: In<S>): Instance<S, A>;
+}
+
+/** A read model as declared on a domain. */
+export interface ProjectionType<S extends Schema = Schema> {
+  readonly name: string;
+  readonly schema: S;
+}
+
+/** One aggregate. Synchronous: nothing is stored before `add` and the commit of the unit of work. */
+export interface Instance<S extends Schema, A extends string = string> {
+  readonly id: string;
+  /** Version of the stored row: -1 before the first save, which makes it 0. */
+  readonly version: number;
+  readonly state: Readonly<Out<S>>;
+  /** Replaces the state, or some fields of it. Throws `ValidationError`; the identity cannot change. */
+  update(change: Partial<Out<S>> | ((state: Readonly<Out<S>>) => Out<S>)): void;
+  /** Notes an event that is published if and only if this instance is saved. Throws `ValidationError`. */
+  raise<E extends Schema>(event: MessageType<E, A>, data: In<E>): void;
+}
+
+/** The stored aggregates of one kind. Within one unit of work an id is always the same instance. */
+export interface Repository<S extends Schema, A extends string> {
+  /** Throws `ObjectNotFoundError`. */
+  get(id: string): Promise<Instance<S, A>>;
+  find(id: string): Promise<Instance<S, A> | undefined>;
+  /** Saves the instance with the commit: its state and every event raised on it by then. */
+  add(instance: Instance<S, A>): Promise<void>;
+  /** Deletes the instance with the commit; events raised on it are still published. */
+  remove(instance: Instance<S, A>): Promise<void>;
+}
+
+/** The rows of one projection. */
+export interface View<S extends Schema> {
+  get(id: string): Promise<Out<S> | undefined>;
+  /** In order of id, those after `after`, at most `limit`. @default limit 100 */
+  list(options?: { limit?: number; after?: string }): Promise<Out<S>[]>;
+  /**
+   * Writes a row with the commit. After a `get` or `list` of that row in the same unit of work the write holds only if
+   * nobody else has written it since (`ExpectedVersionError`, which a handler is retried for).
+   */
+  put(row: In<S>): Promise<void>;
+  delete(id: string): Promise<void>;
+}
+
+/** A piece of SQL to put into another statement. */
+export interface SqlFragment {
+  readonly fragment: true;
+}
+
+/** A statement; it runs when it is awaited, and only once. */
+export interface SqlQuery<R> extends SqlFragment, PromiseLike<R[]> {}
+
+/**
+ * Builds statements: values become parameters, fragments are put in place, `sql("schema.table")` is a quoted identifier.
+ * Dates travel as ISO 8601 text, objects and arrays as JSON text.
+ */
+export interface Sql {
+  <R extends Row = Row>(text: TemplateStringsArray, ...values: readonly unknown[]): SqlQuery<R>;
+  (name: string): SqlFragment;
+}
+
+/** JSON values in the cache called `default`. Writes wait for the commit; a cache is outside the transaction all the same. */
+export interface ContextCache {
+  get<T = unknown>(key: string): Promise<T | undefined>;
+  /** `ttlMs` defaults to the cache's own `TTL`. */
+  set(key: string, value: unknown, options?: { ttlMs?: number }): Promise<void>;
+  delete(key: string): Promise<void>;
+}
+
+/** What a handler works with. Everything read and written through it is one unit of work. */
+export interface Context {
+  /** The message being handled. Throws `IncorrectUsageError` in `domain.unitOfWork`, where there is none. */
+  readonly message: {
+    readonly id: string;
+    readonly type: string;
+    readonly stream: string;
+    readonly data: unknown;
+    readonly metadata: unknown;
+  };
+  /** Aborted when the message was lost to another process and when the drain deadline passes. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  readonly sql: Sql;
+  readonly cache: ContextCache;
+  repository<S extends Schema, A extends string>(aggregate: AggregateType<S, A>): Repository<S, A>;
+  view<S extends Schema>(projection: ProjectionType<S>): View<S>;
+  /** Sends a command with the commit. */
+  process<S extends Schema>(command: MessageType<S>, data: In<S>): Promise<void>;
+  /** Publishes an event with the commit; see `Domain.publish`. */
+  publish<S extends Schema>(event: MessageType<S>, data: In<S>, options?: { id?: string }): Promise<void>;
+}
+
+/** One method of a handler, made by `on` or `onAny`. */
+export interface Handling {
+  readonly type: string;
+  readonly handle: (payload: unknown, ctx: Context) => unknown;
+}
+
+/** What every handler may say about its subscription; the rest is `domain.toml`'s. */
+export interface HandlerOptions {
+  /** A built-in profile (`SubscriptionProfile`) or one of `[server.profiles]`. */
+  subscriptionProfile?: string;
+  subscriptionType?: "stream" | "event_store";
+  /** Record each handled message with its effect, so that a repeat has none. @default true for command handlers */
+  idempotent?: boolean;
+  concurrency?: number;
+  /** Consumer group instead of `<normalized domain>.<name>`: a Python handler's import path, to share its load. */
+  consumerGroup?: string;
+  /** Payload field whose equal values are handled one after the other, across processes. */
+  sequentialBy?: string;
+  /** Single subscription settings, camel case. */
+  subscriptionConfig?: Row;
+  handles: readonly Handling[];
+}
+
+/** State of one process, as its steps see it. */
+export interface ProcessManagerState<S extends Schema> {
+  state: Out<S>;
+  complete(): void;
+}
+
+/** One step of a process manager. */
+export interface Step<P extends Schema> {
+  readonly type: string;
+  readonly pm?: P;
+}
