@@ -34,6 +34,8 @@ interface Row {
 export class MemoryOutbox implements OutboxStore {
   /** In order of `seq`. */
   readonly #rows = new Map<number, Row>();
+  /** Those neither published nor abandoned, in order of `seq` too: the poll does not look at the history. */
+  #active = new Map<number, Row>();
   readonly #keys = new Set<string>();
   /** `<broker> <shard>` to its holder. */
   readonly #leases = new Map<string, symbol>();
@@ -51,7 +53,7 @@ export class MemoryOutbox implements OutboxStore {
       this.#keys.add(key);
       const seq = ++this.#seq;
       const now = this.clock.now();
-      this.#rows.set(seq, {
+      const row: Row = {
         seq,
         insert,
         metadata: JSON.stringify(insert.metadata),
@@ -62,13 +64,16 @@ export class MemoryOutbox implements OutboxStore {
         lastError: undefined,
         processedAt: now,
         holder: undefined,
-      });
+      };
+      this.#rows.set(seq, row);
+      this.#active.set(seq, row);
     }
     if (inserts.length > 0) this.#announce();
   }
 
   clear(): void {
     this.#rows.clear();
+    this.#active.clear();
     this.#keys.clear();
   }
 
@@ -100,16 +105,17 @@ export class MemoryOutbox implements OutboxStore {
   }
 
   nextDue(broker: string): Promise<number | undefined> {
-    const retries = this.#active().filter(({ insert, status }) =>
-      status === "failed" && insert.targetBroker === broker
-    ).map(({ retryAt }) => retryAt ?? 0);
-    return Promise.resolve(retries.length === 0 ? undefined : Math.min(...retries));
+    let due: number | undefined;
+    for (const { insert, retryAt } of this.#active.values()) {
+      if (insert.targetBroker === broker && retryAt !== undefined) due = Math.min(due ?? Infinity, retryAt);
+    }
+    return Promise.resolve(due);
   }
 
   stats(): Promise<OutboxStats> {
     const counts = { pending: 0, processing: 0, published: 0, failed: 0, abandoned: 0 };
     for (const { status } of this.#rows.values()) counts[status]++;
-    return Promise.resolve({ counts, oldest: this.#active()[0]?.createdAt });
+    return Promise.resolve({ counts, oldest: this.#active.values().next().value?.createdAt });
   }
 
   list(
@@ -140,7 +146,13 @@ export class MemoryOutbox implements OutboxStore {
       Object.assign(row, { status: "pending", retryCount: 0, retryAt: undefined, lastError: undefined });
       count++;
     }
-    if (count > 0) this.#announce();
+    if (count > 0) {
+      const active = [...this.#rows].filter(([, { status }]) =>
+        status !== "published" && status !== "abandoned"
+      );
+      this.#active = new Map(active);
+      this.#announce();
+    }
     return Promise.resolve(count);
   }
 
@@ -161,15 +173,11 @@ export class MemoryOutbox implements OutboxStore {
     return Promise.resolve(count);
   }
 
-  #active(): readonly Row[] {
-    return [...this.#rows.values()].filter(({ status }) => status !== "published" && status !== "abandoned");
-  }
-
   /** Rows that may be claimed: not before their retry, nor behind an earlier row of their stream that waits for its own. */
   #due(broker: string): readonly Row[] {
     const now = this.clock.now();
     const waiting = new Set<string>();
-    return this.#active().filter(({ insert, retryAt }) => {
+    return [...this.#active.values()].filter(({ insert, retryAt }) => {
       if (insert.targetBroker !== broker) return false;
       if (retryAt !== undefined && retryAt > now) waiting.add(insert.streamName);
       return !waiting.has(insert.streamName);
@@ -204,6 +212,7 @@ export class MemoryOutbox implements OutboxStore {
       row.status = outcome.status === "held" ? "pending" : outcome.status;
       row.processedAt = this.clock.now();
       if (outcome.status === "published") row.lastError = undefined;
+      if (outcome.status === "published" || outcome.status === "abandoned") this.#active.delete(row.seq);
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
       row.retryCount++;
       row.lastError = outcome.error;

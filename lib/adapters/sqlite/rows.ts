@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { ConfigurationError, ExpectedVersionError } from "../../errors.ts";
 import type { RowWrite, StoredRow } from "../ports.ts";
 import { quoted } from "./schema.ts";
@@ -11,8 +11,11 @@ import { statement } from "./statements.ts";
 
 /** The row with that id, if there is one. */
 export function loadRow(db: DatabaseSync, table: string, id: string): StoredRow | undefined {
-  const row = onTable(db, table, (name) => `SELECT id, version, state FROM ${name} WHERE id = ?`).get(id);
-  return row && asStoredRow(row);
+  return onTable(db, table, () => {
+    const sql = `SELECT id, version, state FROM ${quoted(table)} WHERE id = ?`;
+    const row = statement(db, sql).get(id);
+    return row && asStoredRow(row);
+  });
 }
 
 /** Rows in order of id, those after `after`. */
@@ -22,39 +25,45 @@ export function listRows(
   options: { readonly after?: string; readonly limit: number },
 ): readonly StoredRow[] {
   const { after, limit } = options;
-  if (after === undefined) {
-    const sql = (name: string) => `SELECT id, version, state FROM ${name} ORDER BY id LIMIT ?`;
-    return onTable(db, table, sql).all(limit).map(asStoredRow);
-  }
-  const sql = (name: string) => `SELECT id, version, state FROM ${name} WHERE id > ? ORDER BY id LIMIT ?`;
-  return onTable(db, table, sql).all(after, limit).map(asStoredRow);
+  return onTable(db, table, () => {
+    const sql = `SELECT id, version, state FROM ${quoted(table)}`;
+    const rows = after === undefined
+      ? statement(db, `${sql} ORDER BY id LIMIT ?`).all(limit)
+      : statement(db, `${sql} WHERE id > ? ORDER BY id LIMIT ?`).all(after, limit);
+    return rows.map(asStoredRow);
+  });
 }
 
 /** Writes or deletes one row inside the transaction. Throws `ExpectedVersionError`. `now` is ISO 8601 text. */
 export function writeRow(db: DatabaseSync, write: RowWrite, now: string): void {
-  const { table, id, state, expected } = write;
-  const on = (sql: (name: string) => string) => onTable(db, table, sql);
-  let changes: number | bigint;
-  if (state === undefined) {
-    changes = expected === undefined
-      ? on((name) => `DELETE FROM ${name} WHERE id = ?`).run(id).changes
-      : on((name) => `DELETE FROM ${name} WHERE id = ? AND version = ?`).run(id, expected).changes;
-    // Nothing may be deleted, and nothing must be, where no row was to exist.
-    if (expected === undefined || (expected === -1 && !loadRow(db, table, id))) return;
-  } else if (expected === undefined) {
-    changes = on((name) =>
-      `INSERT INTO ${name} VALUES (?1, 0, ?2, ?3, ?3)
-       ON CONFLICT (id) DO UPDATE SET version = version + 1, state = ?2, updated_at = ?3`
-    ).run(id, state, now).changes;
-  } else if (expected === -1) {
-    changes = on((name) => `INSERT INTO ${name} VALUES (?1, 0, ?2, ?3, ?3) ON CONFLICT (id) DO NOTHING`)
-      .run(id, state, now).changes;
-  } else {
-    changes = on((name) =>
-      `UPDATE ${name} SET version = version + 1, state = ?, updated_at = ? WHERE id = ? AND version = ?`
-    ).run(state, now, id, expected).changes;
+  onTable(db, write.table, () => {
+    const done = write.state === undefined ? deleteRow(db, write) : putRow(db, write, write.state, now);
+    if (!done) throw wrongVersion(db, write);
+  });
+}
+
+/** False: a row of that version is not there. */
+function deleteRow(db: DatabaseSync, { table, id, expected }: RowWrite): boolean {
+  if (expected === -1) return loadRow(db, table, id) === undefined;
+  const sql = `DELETE FROM ${quoted(table)} WHERE id = ?`;
+  if (expected !== undefined) return statement(db, `${sql} AND version = ?`).run(id, expected).changes !== 0;
+  statement(db, sql).run(id);
+  return true;
+}
+
+function putRow(db: DatabaseSync, write: RowWrite, state: string, now: string): boolean {
+  const { id, expected } = write;
+  const table = quoted(write.table);
+  if (expected !== undefined && expected >= 0) {
+    const sql =
+      `UPDATE ${table} SET version = version + 1, state = ?, updated_at = ? WHERE id = ? AND version = ?`;
+    return statement(db, sql).run(state, now, id, expected).changes !== 0;
   }
-  if (Number(changes) === 0) throw wrongVersion(db, write);
+  const conflict = expected === undefined
+    ? "DO UPDATE SET version = version + 1, state = ?2, updated_at = ?3"
+    : "DO NOTHING";
+  const sql = `INSERT INTO ${table} VALUES (?1, 0, ?2, ?3, ?3) ON CONFLICT (id) ${conflict}`;
+  return statement(db, sql).run(id, state, now).changes !== 0;
 }
 
 function wrongVersion(db: DatabaseSync, { table, id, expected }: RowWrite): ExpectedVersionError {
@@ -67,9 +76,9 @@ function wrongVersion(db: DatabaseSync, { table, id, expected }: RowWrite): Expe
   );
 }
 
-function onTable(db: DatabaseSync, table: string, sql: (name: string) => string): StatementSync {
+function onTable<T>(db: DatabaseSync, table: string, work: () => T): T {
   try {
-    return statement(db, sql(quoted(table)));
+    return work();
   } catch (cause) {
     if (!(cause instanceof Error) || !cause.message.startsWith("no such table")) throw cause;
     throw new ConfigurationError(

@@ -1,0 +1,18 @@
+/**
+ * The memory event store under the event store suite.
+ *
+ * @module
+ */
+import { MemoryEventStore } from "../../lib/adapters/memory/event_store.ts";
+import { MemoryProvider } from "../../lib/adapters/memory/provider.ts";
+import { FakeClock } from "../../lib/clock.ts";
+import { eventStoreConformance } from "./event_store_suite.ts";
+
+eventStoreConformance("memory", async () => {
+  const clock = new FakeClock();
+  const options = { name: "default", domain: "shop", settings: {}, folder: "/", clock };
+  const [store, provider] = [new MemoryEventStore(options), new MemoryProvider(options)];
+  await store.open();
+  await provider.open();
+  return { store, provider, clock, close: () => store.close() };
+});

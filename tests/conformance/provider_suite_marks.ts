@@ -1,0 +1,90 @@
+/**
+ * Rules of idempotency marks: one effect for one (handler, type, message id) (PIPE-13, delivery 10, 13, 16).
+ *
+ * @module
+ */
+import { assert, assertEquals, assertFalse } from "@std/assert";
+import type { BaseProvider, Mark } from "../../lib/adapters/ports.ts";
+import { DuplicateMessageError } from "../../lib/errors.ts";
+import { inSession, type Rule, soon, writeSet } from "./provider_suite_bench.ts";
+
+const MARK: Mark = {
+  handler: "shop.OrderHandler",
+  type: "Shop.OrderPlaced.v1",
+  messageId: "shop::order-1-0.1",
+};
+
+export function markRules(rule: Rule): void {
+  const isFree = (provider: BaseProvider, mark: Mark) => inSession(provider, (session) => session.mark(mark));
+  const take = async (provider: BaseProvider, mark: Mark) => {
+    const session = provider.session();
+    assert(await session.mark(mark));
+    await session.commit(writeSet({}));
+  };
+
+  rule("takes a mark once", async ({ provider, other }) => {
+    await take(provider, MARK);
+    assertFalse(await isFree(provider, MARK));
+    assertFalse(await isFree(other, MARK));
+  });
+
+  rule("tells marks apart by handler, type and message", async ({ provider }) => {
+    await take(provider, MARK);
+    await take(provider, { ...MARK, handler: "shop.Other" });
+    await take(provider, { ...MARK, type: "Shop.OrderPlaced.v2" });
+    await take(provider, { ...MARK, messageId: "shop::order-1-0.2" });
+  });
+
+  rule("knows a mark that its own session has taken", async ({ provider }) => {
+    await inSession(provider, async (session) => {
+      assert(await session.mark(MARK));
+      assertFalse(await session.mark(MARK));
+    });
+  });
+
+  rule("gives a mark back when the unit of work does not commit", async ({ provider, commit, row }) => {
+    assert(await isFree(provider, MARK));
+    const failing = provider.session();
+    await commit({ rows: [row("o1", -1, {})] });
+    assert(await failing.mark(MARK));
+    await failing.commit(writeSet({ rows: [row("o1", -1, {})] })).catch(() => {});
+    const cut = provider.session();
+    assert(await cut.mark(MARK));
+    cut.abandon();
+    assert(await soon(isFree(provider, MARK), "The answer to a mark"));
+  });
+
+  rule("commits one effect of many deliveries at once", async ({ provider, other, row, stored }) => {
+    const deliver = async (index: number): Promise<string> => {
+      const session = (index % 2 ? other : provider).session();
+      try {
+        if (!await session.mark(MARK)) return "known";
+        await session.commit(writeSet({ rows: [row("effect", undefined, { index })] }));
+        return "effect";
+      } catch (error) {
+        if (error instanceof DuplicateMessageError) return "refused";
+        throw error;
+      } finally {
+        await session.rollback();
+      }
+    };
+    const deliveries = Array.from({ length: 10 }, (_, index) => deliver(index));
+    const results = await soon(Promise.all(deliveries), "The end of ten deliveries");
+    assertEquals(results.filter((result) => result === "effect").length, 1);
+    assertEquals((await stored("effect"))?.version, 0);
+  });
+
+  rule("forgets marks that are old enough, some at a time", async ({ provider, clock, elapse }) => {
+    for (let index = 0; index < 5; index++) await take(provider, { ...MARK, messageId: `old ${index}` });
+    await elapse(50);
+    const before = clock.now();
+    await elapse(50);
+    await take(provider, { ...MARK, messageId: "young" });
+    assertEquals(await provider.cleanMarks(before - 60_000, 100), 0);
+    assertEquals(await provider.cleanMarks(before, 3), 3);
+    assertEquals(await provider.cleanMarks(before, 3), 2);
+    assertEquals(await provider.cleanMarks(before, 3), 0);
+    assertFalse(await isFree(provider, { ...MARK, messageId: "young" }));
+    assert(await isFree(provider, { ...MARK, messageId: "old 0" }));
+  });
+}
