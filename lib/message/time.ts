@@ -18,9 +18,10 @@ export function parseTime(text: string | null): number | undefined {
   return Number.isNaN(epochMs) ? undefined : epochMs;
 }
 
-const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|\+00:00)$/;
+const UTC =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3])(?::[0-5]\d){2}(?:\.\d{1,9})?(?:Z|\+00:00)$/;
 const DATE_TIME =
-  /^(\d{4}-\d\d-\d\d)(?:[T _](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?\s*(Z|[+-]\d\d(?::?\d\d)?)?)?$/i;
+  /^(\d{4}-\d\d-\d\d)(?:[T _](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?\s*(?:(Z|[+-]\d\d):?(\d\d)?)?)?$/i;
 /** Numbers up to here are seconds, beyond it milliseconds, as pydantic reads them. */
 const LARGEST_SECONDS = 2e10;
 
@@ -31,10 +32,10 @@ const LARGEST_SECONDS = 2e10;
 export function utcTime(given: unknown): string | null | undefined {
   if (given === undefined || given === null) return null;
   if (typeof given === "string" && UTC.test(given)) return given;
-  const epochMs = typeof given === "number"
-    ? fromNumber(given)
-    : typeof given === "string"
+  const epochMs = typeof given === "string"
     ? fromText(given)
+    : typeof given === "number"
+    ? fromNumber(given)
     : NaN;
   return Number.isNaN(new Date(epochMs).getTime()) ? undefined : timeText(epochMs);
 }
@@ -45,12 +46,9 @@ function fromNumber(value: number): number {
 
 function fromText(text: string): number {
   if (/^[+-]?\d+(\.\d+)?$/.test(text)) return fromNumber(Number(text));
-  const [, date, time = "00:00", fraction = "0", offset = "Z"] = DATE_TIME.exec(text.trim()) ?? [];
+  const [, date, time = "00:00", fraction = "0", hours = "Z", minutes = "00"] = DATE_TIME.exec(text.trim()) ??
+    [];
   if (date === undefined) return NaN;
-  const zone = offset.length === 3
-    ? `${offset}:00`
-    : offset.length === 5
-    ? `${offset.slice(0, 3)}:${offset.slice(3)}`
-    : offset;
-  return Date.parse(`${date}T${time}${zone.toUpperCase()}`) + Number(`0.${fraction}`) * 1000;
+  const zone = hours.toUpperCase() === "Z" ? "Z" : `${hours}:${minutes}`;
+  return Date.parse(`${date}T${time}${zone}`) + Number(`0.${fraction}`) * 1000;
 }
