@@ -68,7 +68,7 @@ export async function runEffect<R>(
       const wait = conflictDelay(runtime, attempt, message);
       if (wait === undefined) throw error;
       log.debug("handler.version_conflict", { handler: name, attempt: attempt + 1, retry_in_ms: wait });
-      await sleep(runtime.clock, wait, guard.signal);
+      if (wait > 0) await sleep(runtime.clock, wait, guard.signal);
       if (guard.signal.aborted) throw error;
     }
   }

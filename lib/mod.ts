@@ -1,0 +1,86 @@
+/**
+ * protean-server: what a domain module imports.
+ *
+ * ```ts
+ * import { Domain, on, SubscriptionProfile } from "@protean/server";
+ * ```
+ *
+ * @module
+ */
+export { Domain } from "./domain/domain.ts";
+export { on, onAny } from "./domain/handlings.ts";
+export { SubscriptionProfile } from "./subscription/profiles.ts";
+export { Engine, type EngineOptions, type EngineRunOptions } from "./engine/engine.ts";
+export { createHealthRouter, type HealthRouter, type HealthRouterOptions } from "./health/mod.ts";
+
+export type {
+  AggregateType,
+  Context,
+  ContextCache,
+  HandlerOptions,
+  Handling,
+  In,
+  Instance,
+  MessageType,
+  Out,
+  ProcessManagerState,
+  ProjectionType,
+  Repository,
+  Row,
+  Schema,
+  Sql,
+  SqlFragment,
+  SqlQuery,
+  Step,
+  View,
+} from "./domain/types.ts";
+export type {
+  AggregateOptions,
+  CommandHandlerOptions,
+  CommandOptions,
+  EventHandlerOptions,
+  EventOptions,
+  ExternalEventOptions,
+  InitOptions,
+  ProcessManagerOptions,
+  ProcessOptions,
+  ProjectionOptions,
+  ProjectorOptions,
+  PublishOptions,
+  StepOptions,
+  SubscriberOptions,
+} from "./domain/element_options.ts";
+
+export * from "./adapters/ports.ts";
+export type { AdapterClass } from "./adapters/registry.ts";
+export type { Clock } from "./clock.ts";
+export type {
+  DomainMetadata,
+  EventStorePosition,
+  Message,
+  MessageEnvelope,
+  MessageHeaders,
+  MessageKind,
+  MessageMetadata,
+  TraceParent,
+} from "./message/types.ts";
+export {
+  BrokerUnavailableError,
+  CommitRefusedError,
+  ConfigurationError,
+  type ConfigurationProblem,
+  DeserializationError,
+  DomainLoadError,
+  DuplicateMessageError,
+  ExpectedVersionError,
+  GroupMissingError,
+  IncorrectUsageError,
+  NotSupportedError,
+  ObjectNotFoundError,
+  PoolTimeoutError,
+  ProteanError,
+  type ProteanErrorOptions,
+  ProviderUnavailableError,
+  UnavailableError,
+  ValidationError,
+} from "./errors.ts";

@@ -1,0 +1,108 @@
+/**
+ * A domain in memory whose messages are delivered when the test says so.
+ *
+ * @module
+ */
+import { FakeClock } from "../clock.ts";
+import type { Domain } from "../domain/domain.ts";
+import { runtimeOf } from "../domain/runtime.ts";
+import type { StartOptions } from "../domain/startup.ts";
+import type { AggregateType, In, MessageType, Out, ProjectionType, Row, Schema } from "../domain/types.ts";
+import { ProteanError } from "../errors.ts";
+import { deliver, takeOutbox } from "./delivery.ts";
+import { type FailedDelivery, Outcome, type PublishedMessage } from "./outcome.ts";
+
+export interface TestOptions {
+  /** What the clock shows at first. @default 2026-01-01T00:00:00Z */
+  readonly now?: Date | number;
+  /**
+   * Configuration in place of the one in memory: SQLite in a temporary folder, where handlers use `ctx.sql`. Leave
+   * `[server.version_retry]` without delays, as time stands still.
+   */
+  readonly config?: Row;
+}
+
+const IN_MEMORY: Row = {
+  databases: { default: { provider: "memory" } },
+  brokers: { default: { provider: "memory" } },
+  caches: { default: { provider: "memory" } },
+  event_store: { provider: "memory" },
+  // Time stands still, so a conflict is repeated at once.
+  server: { version_retry: { base_delay_seconds: 0 } },
+};
+
+/** A test that is not quiet by then never will be. */
+const MAX_MESSAGES = 10_000;
+
+/** Initialises `domain` for a test; `await using` closes it. The same domain can be tested any number of times. */
+export async function testDomain(domain: Domain, options: TestOptions = {}): Promise<TestDomain> {
+  const { now, config = IN_MEMORY } = options;
+  const clock = new FakeClock(now === undefined ? undefined : Number(now));
+  const start: StartOptions = { config, env: "", clock };
+  await domain.init(start);
+  return new TestDomain(domain, clock);
+}
+
+export class TestDomain implements AsyncDisposable {
+  readonly #messages: PublishedMessage[] = [];
+  readonly #failures: FailedDelivery[] = [];
+
+  constructor(readonly domain: Domain, readonly clock: FakeClock) {}
+
+  /** Everything since the beginning. */
+  get outcome(): Outcome {
+    return new Outcome([...this.#messages], [...this.#failures]);
+  }
+
+  /** Sets the stage: an event or a command that is fully worked off. Throws the first failure. */
+  async given<S extends Schema>(message: MessageType<S>, data: In<S>): Promise<void> {
+    const { failures: [failure] } = await this.when(message, data);
+    if (failure) {
+      throw new ProteanError(`${message.name} cannot be given: ${failure.handler} failed on it.`, {
+        cause: failure.error,
+      });
+    }
+  }
+
+  /** Publishes an event or sends a command, delivers until all is quiet, and answers what came of it. */
+  async when<S extends Schema>(message: MessageType<S>, data: In<S>): Promise<Outcome> {
+    if (message.kind === "event") await this.domain.publish(message, data);
+    else await this.domain.process(message, data, { asynchronous: true });
+    return await this.drain();
+  }
+
+  /** Delivers everything that is committed, and what is committed meanwhile, until all is quiet. */
+  async drain(): Promise<Outcome> {
+    const runtime = runtimeOf(this.domain);
+    const [messages, failures] = [this.#messages.length, this.#failures.length];
+    for (let batch = await takeOutbox(runtime); batch.length > 0; batch = await takeOutbox(runtime)) {
+      for (const message of batch) {
+        this.#messages.push(message);
+        this.#failures.push(...await deliver(runtime, message));
+      }
+      if (this.#messages.length - messages > MAX_MESSAGES) {
+        throw new ProteanError(
+          `The domain is not quiet after ${MAX_MESSAGES} messages: its handlers seem to answer each other for ever.`,
+        );
+      }
+    }
+    return new Outcome(this.#messages.slice(messages), this.#failures.slice(failures));
+  }
+
+  /** State of a stored aggregate. */
+  async state<S extends Schema, A extends string>(
+    aggregate: AggregateType<S, A>,
+    id: string,
+  ): Promise<Readonly<Out<S>> | undefined> {
+    return await this.domain.unitOfWork(async (ctx) => (await ctx.repository(aggregate).find(id))?.state);
+  }
+
+  /** The rows of a projection, in order of id. */
+  async rows<S extends Schema>(projection: ProjectionType<S>): Promise<Out<S>[]> {
+    return await this.domain.unitOfWork((ctx) => ctx.view(projection).list({ limit: MAX_MESSAGES }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.domain.close();
+  }
+}
