@@ -92,9 +92,16 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     path: found.path,
     folder,
     dataFolder: dataDir ? resolve(cwd, dataDir) : found.path === undefined ? cwd : folder,
-    origins: source.origins((path) => used.get(dotted(path)) ?? []),
+    origins: source.origins((path) => variablesIn(used, dotted(path))),
     warnings: [...found.warnings, ...environmentWarning(source)],
   };
+}
+
+/** Variables in a value or, where it is a list, in its items. */
+function variablesIn(used: ReadonlyMap<string, readonly string[]>, key: string): string[] {
+  return [...used].filter(([place]) => place === key || place.startsWith(`${key}[`)).flatMap(([, names]) =>
+    names
+  );
 }
 
 async function find(options: LoadOptions, variables: Variables, cwd: string): Promise<Found> {

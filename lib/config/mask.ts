@@ -10,7 +10,7 @@ export const MASK = "***";
 
 /** Names of keys whose values are secrets, wherever they stand. A webhook's address is all that is needed to post to it. */
 const SECRET_KEY =
-  /secret|passw(or)?d|passphrase|pwd$|token|api_?key|access_?key|private_?key|auth(orization)?$|credential|webhook|cookie/i;
+  /secret|pas+w(or)?d|passphrase|pwd$|token|api_?key|access_?key|private_?key|auth(orization)?$|credential|webhook|cookie/i;
 
 /** True when the value of a key with this name must not be shown. */
 export function isSecretKey(key: string): boolean {

@@ -7,8 +7,8 @@
 import type { z } from "zod";
 import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { choices, expectation } from "./expectation.ts";
-import { shown } from "./mask.ts";
-import { endingWithHint } from "./nearest.ts";
+import { isSecretKey, shown } from "./mask.ts";
+import { endingWithHint, nearest } from "./nearest.ts";
 import type { SubstitutionFailure } from "./substitute.ts";
 import { dotted, isTable, type Path, type Table, valueAt } from "./tree.ts";
 import { keyPaths, keysOf, schemaAt } from "./walk.ts";
@@ -28,21 +28,24 @@ export function currently(path: Path, value: unknown): string {
 /** A key that the schema does not know at this place; `overlay` is the name of the environment table it stands in. */
 export function unknownKey(root: z.core.$ZodType, path: Path, value: unknown, overlay: Path = []): Finding {
   const whole = [...overlay, ...path];
-  const current = isTable(value) ? "" : ` (${currently(path, value)})`;
+  const meant = meantKey(root, path);
+  const hint = meant ? `; did you mean '${meant.length === 1 ? meant[0] : dotted(meant)}'?` : ".";
+  // A secret under a misspelt name is still a secret.
+  const named = meant && isSecretKey(meant.at(-1) ?? "") ? meant : path;
+  const current = isTable(value) ? "" : ` (${currently(named, value)})`;
   return {
     code: "CONFIG_UNKNOWN_KEY",
     path: whole,
-    message: `Unknown key '${dotted(whole)}'${current}${meant(root, String(path.at(-1)), path.slice(0, -1))}`,
+    message: `Unknown key '${dotted(whole)}'${current}${hint}`,
   };
 }
 
-/** Hints at the nearest key of the same table, else at the same key where it does exist. */
-function meant(root: z.core.$ZodType, key: string, table: Path): string {
-  const schema = schemaAt(root, table);
-  const near = endingWithHint(key, (schema && keysOf(schema)) ?? []);
-  if (near !== ".") return near;
-  const elsewhere = [...keyPaths(root)].find((path) => path.at(-1) === key);
-  return elsewhere ? `; did you mean '${dotted(elsewhere)}'?` : ".";
+/** The nearest key of the same table, by its own name; else the path of the same key where it does exist. */
+function meantKey(root: z.core.$ZodType, path: Path): readonly string[] | undefined {
+  const key = String(path.at(-1));
+  const table = schemaAt(root, path.slice(0, -1));
+  const near = nearest(key, (table && keysOf(table)) ?? []);
+  return near.length > 0 ? near : [...keyPaths(root)].find((other) => other.at(-1) === key);
 }
 
 /** A value that the schema refused; `nameOf` is how the key is called in the sentence. */
