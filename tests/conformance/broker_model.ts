@@ -21,7 +21,7 @@ export interface ModelGroup {
   /** How many of `history` it has read. */
   read: number;
   pending: ModelPending[];
-  /** Those that have read or claimed and are not gone. */
+  /** Those that were given an entry and are not gone. */
   readonly consumers: Set<string>;
 }
 
@@ -31,6 +31,8 @@ export class ModelStream {
   readonly history: string[] = [];
   entries: ModelEntry[] = [];
   readonly groups = new Map<string, ModelGroup>();
+  /** True once an entry was taken out of the middle. */
+  holes = false;
 
   append(id: string, data: string): void {
     this.history.push(id);
@@ -43,8 +45,13 @@ export class ModelStream {
 
   remove(id: string): boolean {
     const held = this.holds(id);
+    this.holes ||= held;
     this.entries = this.entries.filter((entry) => entry.id !== id);
     return held;
+  }
+
+  dropOldest(count: number): void {
+    this.entries = this.entries.slice(count);
   }
 
   /** Entries that the group has not read. */
@@ -83,8 +90,8 @@ export class BrokerModel {
     const log = this.streams.get(stream);
     const group = log?.groups.get(name);
     if (!log || !group) return undefined;
-    group.consumers.add(consumer);
     const entries = log.unread(group).slice(0, count);
+    if (entries.length > 0) group.consumers.add(consumer);
     for (const { id } of entries) group.pending.push({ id, consumer, count: 1, released: false });
     const last = entries.at(-1);
     if (last) group.read = log.history.lastIndexOf(last.id) + 1;

@@ -19,8 +19,8 @@ export interface BrokerUnderTest {
   readonly brokers: readonly BaseBroker[];
   readonly stream: string;
   elapse(ms: number): Promise<void>;
-  /** True where a trim drops all that it may. */
-  readonly exactTrim: boolean;
+  /** True where a trim drops all that it may and a lag is right whatever was deleted. */
+  readonly exact: boolean;
   /** Opened so far, by name. */
   readonly groups: Map<string, StreamGroup>;
 }
@@ -140,12 +140,16 @@ const reads = fc.record({
   acknowledge: fc.boolean(),
 });
 const read = aim("read", reads, async (model, real, { seat, stream, ids }, { count, acknowledge }) => {
-  const reading = () => seatOf(real, seat).read({ count, ...acknowledge ? { ack: ids } : {} });
-  if (!seat.lane && !model.group(stream, seat.group)) {
+  const group = model.group(stream, seat.group);
+  // What this very read delivers cannot be acknowledged with it: an adapter may send both at once.
+  const delivered = model.streams.get(stream)?.history.slice(0, group?.read ?? 0) ?? [];
+  const ack = acknowledge ? ids.filter((id) => delivered.includes(id)) : [];
+  const reading = () => seatOf(real, seat).read({ count, ack });
+  if (!seat.lane && !group) {
     await assertRejects(reading, GroupMissingError);
     return;
   }
-  if (acknowledge) model.ack(stream, seat.group, ids, seat.lane);
+  model.ack(stream, seat.group, ack, seat.lane);
   const expected = model.read(stream, seat.group, seat.consumer, count) ?? [];
   assertEquals(await reading(), expected);
 });
@@ -231,8 +235,8 @@ const trim = aim("trim", fc.nat(8), async (model, real, { seat }, maxLength) => 
   const free = model.trimmable(real.stream, maxLength);
   const trimmed = await seatOf(real, { ...seat, lane: false }).trim(maxLength);
   assert(trimmed <= free.length, `${trimmed} trimmed of ${free.length} allowed`);
-  if (real.exactTrim) assertEquals(trimmed, free.length);
-  for (const { id } of free.slice(0, trimmed)) model.open(real.stream).remove(id);
+  if (real.exact) assertEquals(trimmed, free.length);
+  model.streams.get(real.stream)?.dropOldest(trimmed);
 });
 
 const retire = aim("retire", fc.constant(null), async (model, real, { seat, stream }) => {
@@ -244,10 +248,14 @@ const retire = aim("retire", fc.constant(null), async (model, real, { seat, stre
 
 const sweep = aim("sweep", fc.boolean(), async (model, real, { seat, stream }, long) => {
   const swept = await seatOf(real, seat).sweep(long ? HOUR : 0);
-  const consumers = [...model.group(stream, seat.group)?.consumers ?? []];
-  const others = long ? [] : consumers.filter((name) => name !== seat.consumer);
-  const expected = others.filter((name) => model.retire(stream, seat.group, name));
-  assertEquals([...swept].sort(), expected.sort());
+  const group = model.group(stream, seat.group);
+  const others = CONSUMERS.filter((name) => name !== seat.consumer);
+  const idle = others.filter((name) => !group?.pending.some((entry) => entry.consumer === name));
+  const known = long ? [] : idle.filter((name) => group?.consumers.has(name));
+  // Whether a consumer that only ever read nothing is kept is the adapter's affair.
+  assertEquals(known.filter((name) => !swept.includes(name)), []);
+  assertEquals(swept.filter((name) => long || !idle.includes(name)), []);
+  for (const name of known) group?.consumers.delete(name);
 });
 
 const replays = fc.record({ number: fc.nat(40), group: fc.constantFrom(...GROUPS), aimed: mostly });
@@ -336,7 +344,8 @@ async function compare(model: BrokerModel, real: BrokerUnderTest): Promise<void>
       const seat = seatOf(real, { group: info.group, consumer: "c", lane });
       assertEquals(info.lastDeliveredId, log.lastRead(group));
       assertEquals(info.pending, group.pending.length);
-      assertEquals(info.lag ?? log.unread(group).length, log.unread(group).length, `lag of ${info.group}`);
+      const lag = log.unread(group).length;
+      if (real.exact || !log.holes) assertEquals(info.lag ?? lag, lag, `lag of ${info.group}`);
       const listed = await seat.pending({ limit: 5000 });
       assertEquals(
         listed.map(({ id, consumer, count, idleMs }) => ({ id, consumer, count, released: idleMs > HOUR })),

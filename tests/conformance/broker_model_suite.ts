@@ -9,8 +9,11 @@ import { brokerCommands, type BrokerUnderTest, prepare } from "./broker_model_co
 import type { BrokerFixture } from "./broker_suite_bench.ts";
 
 export interface BrokerModelOptions {
-  /** True where a trim drops all that it may; Redis keeps up to a node of a hundred entries. @default false */
-  readonly exactTrim?: boolean;
+  /**
+   * True where a trim drops all that it may and a lag is right whatever was deleted. Redis keeps up to a node of a hundred
+   * entries, and counts deleted ones. @default false
+   */
+  readonly exact?: boolean;
   /** Sequences to try. @default 150 */
   readonly runs?: number;
 }
@@ -32,7 +35,7 @@ export function brokerModel(
             brokers,
             stream: `model_${crypto.randomUUID()}::order`,
             elapse: (ms) => fixture.elapse(ms),
-            exactTrim: options.exactTrim ?? false,
+            exact: options.exact ?? false,
             groups: new Map(),
           };
           try {

@@ -28,7 +28,7 @@ async function open() {
 }
 
 brokerConformance("memory", open);
-brokerModel("memory", open, { exactTrim: true });
+brokerModel("memory", open, { exact: true });
 
 Deno.test("MemoryBroker ends a waiting read when it is closed", async () => {
   const clock = new FakeClock();

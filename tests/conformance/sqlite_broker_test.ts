@@ -37,4 +37,4 @@ async function open() {
 }
 
 brokerConformance("sqlite", open);
-brokerModel("sqlite", open, { exactTrim: true });
+brokerModel("sqlite", open, { exact: true });

@@ -70,14 +70,12 @@ export class SqliteStreamGroup implements StreamGroup {
       if (options.ack) await this.ack(options.ack);
       return [];
     }
-    let ack = options.ack ?? [];
-    // Only the first try writes in any case: it acknowledges, and tells that this consumer is alive. A lane is never created.
-    let write = !this.#lane || ack.length > 0;
+    let ack: readonly string[] | undefined = options.ack ?? [];
     const take = async () => {
-      if (!write && !await this.#database.read((db) => this.#worthReading(db))) return [];
-      const entries = await this.#database.write((db) => this.#take(db, count, ack));
-      ack = [];
-      write = false;
+      // The first try writes in any case: it acknowledges, and tells that this consumer is alive. Later ones look first.
+      if (!ack && !await this.#database.read((db) => this.#worthReading(db))) return [];
+      const entries = await this.#database.write((db) => this.#take(db, count, ack ?? []));
+      ack = undefined;
       return entries;
     };
     return await takeWhenThere(take, (changed) => this.#database.watch(changed), {
