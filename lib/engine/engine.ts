@@ -11,7 +11,7 @@ import type { BaseProvider } from "../adapters/ports.ts";
 import type { Random } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Domain } from "../domain/domain.ts";
-import { type DomainRuntime, runtimeOf } from "../domain/runtime.ts";
+import { type DomainRuntime, isRunning, runtimeOf } from "../domain/runtime.ts";
 import { asError, IncorrectUsageError, UnavailableError } from "../errors.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { engineRoutes } from "../health/routes.ts";
@@ -81,7 +81,7 @@ export class Engine {
     if (options.signal?.aborted) abort();
     const forget = this.#catchStrayErrors();
     try {
-      await this.#domain.init({ signal: stop.signal });
+      if (!isRunning(this.#domain)) await this.#domain.init({ signal: stop.signal });
       return await this.#live(
         runtimeOf(this.#domain),
         stop.signal,
