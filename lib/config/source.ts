@@ -5,6 +5,7 @@
  */
 import type { ConfigurationProblem } from "../errors.ts";
 import type { Origin } from "./loaded.ts";
+import { nearest } from "./nearest.ts";
 import { type Finding, unknownKey } from "./problems.ts";
 import { configSchema, TOP_LEVEL_KEYS } from "./schema.ts";
 import { clean, dotted, isTable, leaves, merge, type Path, type Table, tableAt, valueAt } from "./tree.ts";
@@ -106,11 +107,14 @@ export class Source {
 }
 
 /**
- * An unknown top-level table is an overlay if it is the environment's, or if its keys are known top-level keys; one
- * whose keys are partly known is an overlay with mistakes in it, which are then named one by one.
+ * An unknown top-level table is an overlay if it is the environment's, or if all its keys are known top-level keys. One
+ * whose keys are known in part is an overlay with mistakes in it, which are then named one by one, unless it rather is a
+ * section with a mistake in its name.
  */
 function isOverlay(key: string, value: unknown, env: string | undefined): boolean {
   if (TOP_LEVEL_KEYS.includes(key) || !isTable(value)) return false;
   const keys = Object.keys(value);
-  return key === env || keys.length === 0 || keys.some((inner) => TOP_LEVEL_KEYS.includes(inner));
+  const known = keys.filter((inner) => TOP_LEVEL_KEYS.includes(inner)).length;
+  if (key === env || known === keys.length) return true;
+  return known > 0 && nearest(key, TOP_LEVEL_KEYS).length === 0;
 }

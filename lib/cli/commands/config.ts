@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { jsonSchema } from "../../config/json_schema.ts";
 import { loadConfig, type LoadedConfig, type Origin } from "../../config/load.ts";
 import { maskValue } from "../../config/mask.ts";
@@ -47,7 +47,10 @@ function printCommand(cli: Cli): Command {
 }
 
 function schemaCommand(cli: Cli): Command {
-  const command = new Command("schema").description("Print the JSON Schema of domain.toml.");
+  const command = new Command("schema")
+    .description("Print the JSON Schema of domain.toml.")
+    // The schema is the same for every domain, but a script may add --domain to whatever it runs.
+    .addOption(new Option("--domain <domain>").hideHelp());
   return withExamples(command, [["config schema > domain.schema.json", "for an editor with TOML support"]])
     .action(() => cli.io.out(JSON.stringify(jsonSchema(), null, 2) + "\n"));
 }

@@ -68,6 +68,7 @@ Deno.test("an unknown top-level table is an overlay if it is the environment's o
     ["[anything]\ntypo = 1\n", undefined, ["anything"]],
     ["[anything.typo]\n", "anything", ["anything.typo"]],
     ["[servr.health]\nport = 1\n", undefined, ["servr"]],
+    ["[servr]\nserver = 1\ntypo = 2\n", undefined, ["servr"]],
     ["staging = 5\n", "staging", ["staging"]],
     ["staging = []\n", undefined, ["staging"]],
     ["[staging.server]\n[staging.databses]\n", undefined, ["staging.databses"]],
