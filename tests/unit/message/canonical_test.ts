@@ -138,6 +138,8 @@ for (const [given, message] of broken) {
 Deno.test("canonicalText reads a thousand levels, and strings of megabytes", () => {
   const nested = "[".repeat(1000) + "]".repeat(1000);
   assertEquals(canonicalText(nested), nested);
+  const plain = JSON.stringify("x".repeat(4_000_000));
+  assertEquals(canonicalText(plain), plain);
   const long = JSON.stringify("é\\".repeat(2_000_000));
   assertEquals(canonicalText(long).length, 2 + 2_000_000 * ("\\u00e9".length + 2));
 });

@@ -106,6 +106,9 @@ const streams: [string, string][] = [
   ["shop::order:command-0a-1b", "shop::order:command"],
   ["shop::order:snapshot-42", "shop::order:snapshot"],
   ["position-shop.domain.OrderEvents-shop::order", "position"],
+  ["shop::order_pm-ord-1", "shop::order_pm"],
+  ["failed-shop.domain.OrderEvents-shop::order", "failed"],
+  ["recovery-checkpoint-shop.domain.OrderEvents-shop::order", "recovery"],
   ["shop::order", "shop::order"],
   ["", ""],
 ];
