@@ -8,6 +8,8 @@ import type { Cli } from "./cli.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { dbCommand } from "./commands/db.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { demoCommand } from "./commands/demo.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
 import { sendCommand } from "./commands/send.ts";
@@ -42,6 +44,8 @@ export function buildProgram(cli: Cli): Command {
       dbCommand(cli),
       configCommand(cli),
       healthcheckCommand(cli),
+      demoCommand(cli),
+      demoCommand(cli),
       completionCommand(cli, program, DEFAULT_VERB),
       versionCommand(cli),
     ]
