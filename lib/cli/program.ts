@@ -9,7 +9,6 @@ import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { dbCommand } from "./commands/db.ts";
 import { demoCommand } from "./commands/demo.ts";
-import { demoCommand } from "./commands/demo.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
 import { sendCommand } from "./commands/send.ts";
@@ -44,7 +43,6 @@ export function buildProgram(cli: Cli): Command {
       dbCommand(cli),
       configCommand(cli),
       healthcheckCommand(cli),
-      demoCommand(cli),
       demoCommand(cli),
       completionCommand(cli, program, DEFAULT_VERB),
       versionCommand(cli),

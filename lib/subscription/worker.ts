@@ -14,7 +14,7 @@ import {
   ProteanError,
   UnavailableError,
 } from "../errors.ts";
-import { renderDeadLetter } from "../message/dead_letter.ts";
+import { originalText, renderDeadLetter } from "../message/dead_letter.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import { deadLetterStream } from "../message/names.ts";
 import type { SubscriptionCounters } from "./counters.ts";
@@ -90,7 +90,7 @@ export class Worker {
 
   #judge(delivery: Delivery): Verdict {
     try {
-      const message = decodeMessage(delivery.text);
+      const message = decodeMessage(textOf(delivery));
       delivery.key = message.metadata.headers.stream;
       const verdict = this.#parts.runner.judge(message);
       if (verdict.kind === "run") delivery.message = message;
@@ -248,6 +248,12 @@ export class Worker {
     });
     inbox.defer(delivery, wait);
   }
+}
+
+/** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */
+function textOf({ text, batch }: Delivery): string | undefined {
+  const { stream } = batch.group;
+  return text === undefined || sourceStream(stream) === stream ? text : originalText(text);
 }
 
 /** A replayed message that fails again goes back to the dead letters of its own stream, not of the lane. */
