@@ -16,31 +16,40 @@ export async function* readLines(
   source: ReadableStream<Uint8Array>,
   options: { readonly maxBytes: number },
 ): AsyncGenerator<Line> {
-  const { maxBytes } = options;
+  for await (const lines of readLineBatches(source, options)) yield* lines;
+}
+
+/** The same lines, those together that arrived together: whoever works on many at once never waits for more. */
+export async function* readLineBatches(
+  source: ReadableStream<Uint8Array>,
+  { maxBytes }: { readonly maxBytes: number },
+): AsyncGenerator<readonly Line[]> {
   let parts: Uint8Array[] = [];
   let length = 0;
   let number = 0;
+  const add = (bytes: Uint8Array) => {
+    length += bytes.length;
+    // What is beyond the limit is only counted.
+    if (length <= maxBytes) parts.push(bytes);
+  };
   const take = (): Line => {
     const line = finish(++number, parts, length, maxBytes);
     parts = [];
     length = 0;
     return line;
   };
-  const add = (bytes: Uint8Array) => {
-    length += bytes.length;
-    // What is beyond the limit is only counted.
-    if (length <= maxBytes + 1) parts.push(bytes);
-  };
   for await (const chunk of source) {
+    const lines: Line[] = [];
     let start = 0;
     for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, start)) {
       add(chunk.subarray(start, end));
-      yield take();
+      lines.push(take());
       start = end + 1;
     }
-    if (start < chunk.length) add(chunk.slice(start));
+    if (start < chunk.length) add(chunk.subarray(start));
+    if (lines.length > 0) yield lines;
   }
-  if (length > 0) yield take();
+  if (length > 0) yield [take()];
 }
 
 function finish(number: number, parts: readonly Uint8Array[], length: number, maxBytes: number): Line {

@@ -4,10 +4,11 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { loadConfig } from "../config/load.ts";
 import type { Domain } from "../domain/domain.ts";
 import { type DomainRuntime, runtimeOf } from "../domain/runtime.ts";
-import { startLogging } from "../telemetry/logging.ts";
-import type { LoggingSettings } from "../telemetry/logging.ts";
+import type { StartOptions } from "../domain/startup.ts";
+import { type LoggingSettings, startLogging } from "../telemetry/logging.ts";
 import type { Cli } from "./cli.ts";
 import { configSearch } from "./config_search.ts";
 import { loadDomain } from "./load_domain.ts";
@@ -26,7 +27,7 @@ export async function withDomain(
   try {
     await work(runtimeOf(domain), domain);
   } finally {
-    for (const error of await domain.close()) logger.warning("domain.close_failed", { error });
+    await domain.close();
   }
 }
 
@@ -48,9 +49,10 @@ export async function openDomain(
     });
   log();
   const { domain, folder } = await loadDomain(cli, options);
-  await domain.init(await configSearch(cli, folder, options));
-  const { config, warnings } = runtimeOf(domain).config;
-  log(config.logging);
-  for (const { code, message } of warnings) logger.warning("config.warning", { code, message });
+  const loaded = await loadConfig({ domain: domain.name, ...await configSearch(cli, folder, options) });
+  log(loaded.config.logging);
+  for (const { code, message } of loaded.warnings) logger.warning("config.warning", { code, message });
+  const start: StartOptions = { loaded };
+  await domain.init(start);
   return domain;
 }

@@ -7,7 +7,7 @@ import { resolve } from "node:path";
 import { asError } from "../errors.ts";
 import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import type { CliIo } from "./io.ts";
-import { type Line, readLines } from "./lines.ts";
+import { type Line, readLineBatches } from "./lines.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Where payloads come from, as asked for. */
@@ -18,9 +18,9 @@ export interface SendSource {
   readonly stdin: boolean;
 }
 
-/** Lines, and how much of them has been read. */
+/** Lines, those together that arrived together, and how much of them has been read. */
 export interface Payloads {
-  readonly lines: AsyncIterable<Line>;
+  readonly batches: AsyncIterable<readonly Line[]>;
   /** 0 to 1; undefined where the size is not known. */
   fraction(): number | undefined;
 }
@@ -31,13 +31,13 @@ export async function openPayloads(io: CliIo, source: SendSource): Promise<Paylo
   if (named !== 1) {
     throw new UsageError("Say where the data comes from: one of --data JSON, --file F.jsonl or -.");
   }
-  if (source.data !== undefined) return { lines: single(source.data), fraction: () => undefined };
+  if (source.data !== undefined) return { batches: single(source.data), fraction: () => undefined };
   if (source.file !== undefined) return await openFile(resolve(io.cwd(), source.file), source.file);
-  return { lines: readLines(io.stdin(), { maxBytes: MAX_MESSAGE_BYTES }), fraction: () => undefined };
+  return { batches: readLineBatches(io.stdin(), { maxBytes: MAX_MESSAGE_BYTES }), fraction: () => undefined };
 }
 
-async function* single(text: string): AsyncGenerator<Line> {
-  yield { number: 1, text };
+async function* single(text: string): AsyncGenerator<readonly Line[]> {
+  yield [{ number: 1, text }];
 }
 
 async function openFile(path: string, given: string): Promise<Payloads> {
@@ -58,7 +58,7 @@ async function openFile(path: string, given: string): Promise<Payloads> {
     }),
   );
   return {
-    lines: readLines(counted, { maxBytes: MAX_MESSAGE_BYTES }),
+    batches: readLineBatches(counted, { maxBytes: MAX_MESSAGE_BYTES }),
     fraction: () => (isFile && size > 0 ? Math.min(1, read / size) : undefined),
   };
 }

@@ -6,10 +6,9 @@
 import { Command, InvalidArgumentError } from "commander";
 import { type Clock, sleep } from "../../clock.ts";
 import { didYouMean } from "../../config/nearest.ts";
-import type { Domain } from "../../domain/domain.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import type { MessageType } from "../../domain/types.ts";
-import { asError, UnavailableError } from "../../errors.ts";
+import { asError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
@@ -23,7 +22,8 @@ import {
 } from "../options.ts";
 import { Progress } from "../progress.ts";
 import { EXIT_FAILURE } from "../report.ts";
-import { openPayloads } from "../send_source.ts";
+import { openPayloads, type Payloads } from "../send_source.ts";
+import { Sender } from "../sender.ts";
 import { printable } from "../table.ts";
 import { UsageError } from "../usage_error.ts";
 
@@ -36,15 +36,14 @@ interface Options extends DomainOptions, LogOptions {
   readonly json?: boolean;
 }
 
-/** What `--json` prints. */
-interface Summary {
-  readonly message: string;
-  sent: number;
-  refused: number;
-  /** The first of them, by line. */
-  readonly refusals: { readonly line: number; readonly reason: string }[];
+/** A line that was not sent. */
+interface Refusal {
+  readonly line: number;
+  readonly reason: string;
 }
 
+/** Lines in one transaction: many share the cost of making it durable. */
+const BATCH = 100;
 /** Refusals that the envelope lists; all of them are told on stderr. */
 const MAX_REFUSALS = 100;
 
@@ -73,7 +72,12 @@ export function sendCommand(cli: Cli): Command {
   );
 }
 
-async function send(cli: Cli, name: string, source: string | undefined, options: Options): Promise<void> {
+async function send(
+  cli: Cli,
+  name: string,
+  source: string | undefined,
+  options: Options,
+): Promise<void> {
   if (source !== undefined && source !== "-") {
     throw new UsageError(`'${source}' is no source of data: use -, --data JSON or --file F.jsonl.`);
   }
@@ -84,32 +88,63 @@ async function send(cli: Cli, name: string, source: string | undefined, options:
   });
   await withDomain(cli, options, async (runtime, domain) => {
     const type = messageType(runtime, name, options);
-    const deliver = deliverer(domain, type, options);
-    const pace = pacer(runtime.clock, options.rate);
     const progress = new Progress(cli, runtime.clock);
-    const summary: Summary = { message: type.typeString, sent: 0, refused: 0, refusals: [] };
-    // One after the other: the lines of one stream keep their order.
-    for await (const line of payloads.lines) {
-      if ("text" in line && line.text.trim() === "") continue;
+    const refusals: Refusal[] = [];
+    const sender = new Sender({
+      domain,
+      type,
+      sync: type.kind === "command" &&
+        (options.sync === true || runtime.config.config.command_processing === "sync"),
+      id: options.id,
+      refuse: (line, error) => {
+        const reason = printable(error.message);
+        progress.clear();
+        cli.io.err(`line ${line}: ${reason}\n`);
+        if (refusals.length < MAX_REFUSALS) refusals.push({ line, reason });
+      },
+    });
+    const show = () => progress.update(`${sender.sent} sent, ${sender.refused} refused`, payloads.fraction());
+    const stopped = await sendAll(sender, payloads, runtime.clock, options.rate, show);
+    progress.clear();
+    if (stopped) {
+      cli.io.err(
+        `Stopped at line ${stopped.line}, send the rest again from there: ${stopped.error.message}\n`,
+      );
+    }
+    const failed = sender.refused > 0 || stopped !== undefined;
+    if (failed) cli.exitCode = EXIT_FAILURE;
+    const { sent, refused } = sender;
+    if (options.json) {
+      const data = { message: type.typeString, sent, refused, refusals, stopped_at: stopped?.line ?? null };
+      cli.io.out(envelope(failed ? "fail" : "pass", data));
+    } else cli.io.out(`${sent} sent, ${refused} refused: ${type.typeString}.\n`);
+  });
+}
+
+/** Sends every line that is not blank. Answers where it stopped because the backend went away. */
+async function sendAll(
+  sender: Sender,
+  payloads: Payloads,
+  clock: Clock,
+  rate: number | undefined,
+  show: () => void,
+): Promise<{ readonly line: number; readonly error: Error } | undefined> {
+  const pace = pacer(clock, rate);
+  const size = rate === undefined ? BATCH : 1;
+  for await (const arrived of payloads.batches) {
+    const lines = arrived.filter((line) => "problem" in line || line.text.trim() !== "");
+    for (let start = 0; start < lines.length; start += size) {
+      const batch = lines.slice(start, start + size);
       await pace();
       try {
-        await deliver(payload(line));
-        summary.sent++;
+        await sender.send(batch);
       } catch (thrown) {
-        const error = asError(thrown);
-        progress.clear();
-        refuse(cli, summary, line.number, error);
-        if (error instanceof UnavailableError) {
-          cli.io.err(`Stopped: nothing from line ${line.number} on was sent.\n`);
-          break;
-        }
+        return { line: batch[0]?.number ?? 0, error: asError(thrown) };
       }
-      progress.update(`${summary.sent} sent, ${summary.refused} refused`, payloads.fraction());
+      show();
     }
-    progress.clear();
-    if (summary.refused > 0) cli.exitCode = EXIT_FAILURE;
-    conclude(cli, summary, options);
-  });
+  }
+  return undefined;
 }
 
 function messageType(runtime: DomainRuntime, name: string, options: Options): MessageType {
@@ -131,37 +166,6 @@ function messageType(runtime: DomainRuntime, name: string, options: Options): Me
     );
   }
   return type;
-}
-
-/** Sends one payload: events are published, commands follow `command_processing` unless `--sync` is given. */
-function deliverer(
-  domain: Domain,
-  type: MessageType,
-  { id, sync }: Options,
-): (data: unknown) => Promise<unknown> {
-  if (type.kind === "event") return (data) => domain.publish(type, data, id === undefined ? {} : { id });
-  return (data) => domain.process(type, data, sync ? { asynchronous: false } : {});
-}
-
-function payload(line: { text: string } | { problem: string }): unknown {
-  if ("problem" in line) throw new UsageError(`the line is ${line.problem}`);
-  try {
-    return JSON.parse(line.text);
-  } catch (cause) {
-    throw new UsageError(`not valid JSON: ${asError(cause).message}`, { cause });
-  }
-}
-
-function refuse(cli: Cli, summary: Summary, line: number, error: Error): void {
-  const reason = printable(error.message);
-  cli.io.err(`line ${line}: ${reason}\n`);
-  summary.refused++;
-  if (summary.refusals.length < MAX_REFUSALS) summary.refusals.push({ line, reason });
-}
-
-function conclude(cli: Cli, summary: Summary, { json }: Options): void {
-  if (json) cli.io.out(envelope(summary.refused > 0 ? "fail" : "pass", summary));
-  else cli.io.out(`${summary.sent} sent, ${summary.refused} refused: ${summary.message}.\n`);
 }
 
 /** Waits until the next message may go: the n-th starts no sooner than (n - 1) / rate seconds after the first. */

@@ -1,0 +1,114 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { ShopFolder } from "./shop.ts";
+
+const COMMANDS = "shop::order:command";
+
+/** A folder in which the command with a negative amount has been dead-lettered. */
+async function withDeadLetter() {
+  const shop = await ShopFolder.create();
+  await shop.run(["send", "PlaceOrder", "--data", '{"orderId":"o-1","amount":-1}']);
+  const { code, stderr } = await shop.run(["server", "--once"]);
+  assertEquals(code, 0, stderr);
+  const { data } = JSON.parse((await shop.run(["dlq", "list", "--json"])).stdout);
+  return { shop, id: String(data.messages[0]?.dlq_id), data };
+}
+
+Deno.test("list shows what failed and why", async () => {
+  const { shop, id, data } = await withDeadLetter();
+  await using _ = shop;
+  assertEquals(data.count, 1);
+  const [message] = data.messages;
+  assertEquals(
+    [message.subscription, message.dlq_stream, message.consumer_group, message.handler, message.retry_count],
+    [COMMANDS, `${COMMANDS}:dlq`, "shop.OrderCommandHandler", "OrderCommandHandler", 1],
+  );
+  assertEquals([message.error_type, message.message_type], ["RangeError", "Shop.PlaceOrder.v1"]);
+  const { code, stdout } = await shop.run(["dlq", "list"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^DLQ ID +Subscription +Consumer Group +Failure Reason +Failed At +Retries\n/);
+  assertMatch(
+    stdout,
+    new RegExp(
+      `\\n${id} +${COMMANDS} +shop\\.OrderCommandHandler +.*amount -1 is negative +20\\d\\d-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d +1\\n`,
+    ),
+  );
+  assertMatch(stdout, /\n1 DLQ message\(s\) found\.\n$/);
+});
+
+Deno.test("inspect shows the reason, the payload and the stack", async () => {
+  const { shop, id } = await withDeadLetter();
+  await using _ = shop;
+  const { code, stdout } = await shop.run(["dlq", "inspect", id]);
+  assertEquals(code, 0);
+  for (
+    const line of [
+      `DLQ ID: ${id}\n`,
+      "\nOriginal ID: ",
+      `\nStream: ${COMMANDS}\n`,
+      "\nConsumer Group: shop.OrderCommandHandler\n",
+      `\nDLQ Stream: ${COMMANDS}:dlq\n`,
+      "\nFailure Reason: ",
+      "\nFailed At: 20",
+      "\nRetry Count: 1\n",
+      "\n\nPayload:\n{\n",
+      '"amount": -1',
+      "\nStack:\nRangeError",
+    ]
+  ) assertStringIncludes(stdout, line);
+  assertEquals(stdout.includes("_dlq_metadata"), false);
+  const { data } = JSON.parse((await shop.run(["dlq", "inspect", id, "--json"])).stdout);
+  assertEquals(data.payload.data, { amount: -1, orderId: "o-1" });
+});
+
+Deno.test("replay hands the message to its group again, and it comes back when it fails again", async () => {
+  const { shop, id } = await withDeadLetter();
+  await using _ = shop;
+  const dry = await shop.run(["dlq", "replay", id, "--dry-run"]);
+  assertEquals([dry.code, dry.stdout], [0, `Would replay message '${id}' to stream '${COMMANDS}'.\n`]);
+  const replayed = await shop.run(["dlq", "replay", id]);
+  assertEquals([replayed.code, replayed.stdout], [0, `Replayed message '${id}' to stream '${COMMANDS}'.\n`]);
+  assertEquals((await shop.run(["dlq", "list"])).stdout, "No DLQ messages found.\n");
+  const again = await shop.run(["dlq", "replay", id]);
+  assertEquals([again.code, again.stderr], [1, `Error: DLQ message '${id}' not found.\n`]);
+});
+
+Deno.test("purge asks, takes --yes for an answer and can be tried", async () => {
+  const { shop } = await withDeadLetter();
+  await using _ = shop;
+  const purge = ["dlq", "purge", "--subscription", COMMANDS];
+  const dry = await shop.run([...purge, "--dry-run"]);
+  assertEquals([dry.code, dry.stdout], [0, "Would purge 1 message(s) from DLQ.\n"]);
+  const unasked = await shop.run(purge);
+  assertEquals([unasked.code, unasked.stdout], [2, ""]);
+  assertStringIncludes(unasked.stderr, "--yes");
+  const refused = await shop.run(purge, { terminal: true, stdin: "n\n" });
+  assertEquals([refused.code, refused.stdout], [0, ""]);
+  assertStringIncludes(
+    refused.stderr,
+    `Purge all DLQ messages for subscription '${COMMANDS}'? This cannot be undone. [y/N]`,
+  );
+  const agreed = await shop.run(purge, { terminal: true, stdin: "y\n" });
+  assertEquals([agreed.code, agreed.stdout], [0, "Purged 1 message(s) from DLQ.\n"]);
+  const empty = await shop.run([...purge, "--yes"]);
+  assertEquals([empty.code, empty.stdout], [0, "Purged 0 message(s) from DLQ.\n"]);
+});
+
+for (
+  const [args, code, message] of [
+    [["dlq", "inspect", "9-9"], 1, "DLQ message '9-9' not found."],
+    [
+      ["dlq", "list", "--subscription", "shop::odrer"],
+      1,
+      "No subscription found for stream category 'shop::odrer'.",
+    ],
+    [["dlq", "list", "--handler", "Nobody"], 1, "No handler is called 'Nobody'."],
+    [["dlq", "inspect", "not an id"], 1, "not found"],
+  ] as const
+) {
+  Deno.test(`${args.join(" ")} is exit ${code}`, async () => {
+    await using shop = await ShopFolder.create();
+    const ran = await shop.run(args);
+    assertEquals([ran.code, ran.stdout], [code, ""]);
+    assertStringIncludes(ran.stderr, message);
+  });
+}

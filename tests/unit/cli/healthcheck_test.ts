@@ -1,0 +1,57 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { main } from "../../../lib/cli/mod.ts";
+import { recordingIo } from "./support.ts";
+
+/** Runs `healthcheck` against a server that answers with `status`; undefined: nobody listens. */
+async function check(status: number | undefined, args: (port: number) => string[], toml?: string) {
+  const asked: string[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    asked.push(new URL(request.url).pathname);
+    return new Response('{"status":"x"}', { status: status ?? 200 });
+  });
+  const { port } = server.addr;
+  if (status === undefined) await server.shutdown();
+  const cwd = await Deno.makeTempDir();
+  try {
+    if (toml !== undefined) {
+      await Deno.writeTextFile(`${cwd}/domain.toml`, toml.replace("PORT", String(port)));
+    }
+    const io = recordingIo({ cwd });
+    const code = await main({ domains: {}, args: ["healthcheck", ...args(port)], io });
+    return { code, stdout: io.stdout, stderr: io.stderr, asked };
+  } finally {
+    if (status !== undefined) await server.shutdown();
+    await Deno.remove(cwd, { recursive: true });
+  }
+}
+
+const url = (port: number) => ["--url", `http://127.0.0.1:${port}/readyz`];
+
+Deno.test("a server that answers 200 is exit 0", async () => {
+  assertEquals(await check(200, url), {
+    code: 0,
+    stdout: '{"status":"x"}\n',
+    stderr: "",
+    asked: ["/readyz"],
+  });
+});
+
+Deno.test("a server that answers 503 is exit 1", async () => {
+  const { code, stderr } = await check(503, url);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "answered 503");
+});
+
+Deno.test("nobody who listens is exit 1", async () => {
+  const { code, stdout, stderr } = await check(undefined, url);
+  assertEquals([code, stdout], [1, ""]);
+  assertMatch(stderr, /^Error: No answer from .*\n$/);
+});
+
+Deno.test("without --url the port is the configuration's and the path is /healthz", async () => {
+  for (const host of ["127.0.0.1", "0.0.0.0"]) {
+    const toml = `[server.health]\nhost = "${host}"\nport = PORT\n`;
+    const { code, asked, stderr } = await check(200, () => [], toml);
+    assertEquals([code, asked], [0, ["/healthz"]], stderr);
+  }
+});
