@@ -23,10 +23,12 @@ export function complete(tree: Table, { domain, kubernetes }: Surroundings): Tab
   }));
   const main = tableAt(databases, ["default"]);
   const streams = streamsBeside(main, name);
+  const brokers = named(tree, "brokers", "URI", () => streams);
+  const cache = cacheBeside(tableAt(brokers, ["default"]), streams);
   const defaults: Record<string, Table> = {
     databases,
-    brokers: named(tree, "brokers", "URI", () => streams),
-    caches: named(tree, "caches", "URI", () => streams),
+    brokers,
+    caches: named(tree, "caches", "URI", () => cache),
     ...eventStore(tree, main, name),
     ...(kubernetes ? { server: { health: { host: "0.0.0.0" } } } : {}),
   };
@@ -40,15 +42,15 @@ export function complete(tree: Table, { domain, kubernetes }: Surroundings): Tab
 function named(tree: Table, section: string, uri: string, unset: (name: string) => Table): Table {
   const tables: Table = { default: {}, ...tableAt(tree, [section]) };
   return Object.fromEntries(
-    Object.entries(tables).filter(([, table]) => isTable(table)).map((
-      [name, table],
-    ) => [name, filled(name, table as Table, uri, unset(name))]),
+    Object.entries(tables).flatMap(([name, table]) =>
+      isTable(table) ? [[name, filled(name, table, uri, unset(name))]] : []
+    ),
   );
 }
 
 function filled(name: string, table: Table, uri: string, unset: Table): Table {
   const provider = providerOf(table);
-  const fits = table[uri] === undefined || String(table[uri]).startsWith(`${unset["provider"]}:`);
+  const fits = table[uri] === undefined || String(table[uri]).startsWith(`${unset["provider"]}`);
   if (provider === unset["provider"] || (provider === undefined && name === "default" && fits)) {
     return { ...unset, ...table };
   }
@@ -60,6 +62,15 @@ function streamsBeside(database: Table, name: string): Table {
   if (providerOf(database) === "memory") return { provider: "memory" };
   const file = providerOf(database) === "sqlite" ? String(database["database_uri"]) : `sqlite:///${name}.db`;
   return { provider: "sqlite", URI: file.replace(/(\.db|\.sqlite3?)?(\?.*)?$/, "-streams$1") };
+}
+
+/**
+ * The cache is where the broker is: a file of its own would be seen by one pod only, and none can be written where the
+ * file system is read-only.
+ */
+function cacheBeside(broker: Table, streams: Table): Table {
+  const { URI } = broker;
+  return providerOf(broker) === "redis" && URI !== undefined ? { provider: "redis", URI } : streams;
 }
 
 /**

@@ -73,6 +73,13 @@ Deno.test("PostgreSQL and Redis: no event store unless it is named (delivery 15)
   assertEquals((await adapters(REDIS)).event_store, events);
 });
 
+Deno.test("a cache that is not named is kept by the Redis that is the broker", async () => {
+  const { caches } = await adapters(POSTGRES + REDIS);
+  assertEquals(caches, { default: ["redis", "redis://h"] });
+  assertEquals((await adapters(POSTGRES + REDIS + "[caches.default]\nTTL = 5")).caches, caches);
+  assertEquals((await adapters('[brokers.default]\nprovider = "./kafka.js"')).caches, { default: streams });
+});
+
 Deno.test("what is set in part is filled up only where it fits", async () => {
   assertEquals((await adapters("[databases.default]\npool_size = 9")).databases, { default: events });
   assertEquals((await adapters('[databases.default]\ndatabase_uri = "sqlite:///x.db"')).databases, {
