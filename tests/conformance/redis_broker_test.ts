@@ -6,6 +6,7 @@
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
+import { brokerModel } from "./broker_model_suite.ts";
 import { brokerConformance } from "./broker_suite.ts";
 
 async function open(settings: Record<string, unknown>) {
@@ -37,4 +38,5 @@ async function open(settings: Record<string, unknown>) {
 if (redisAvailable) {
   brokerConformance("redis", () => open({}));
   brokerConformance("redis (polling)", () => open({ max_connections: 1 }));
+  brokerModel("redis", () => open({}));
 }

@@ -8,6 +8,8 @@ import { freePort } from "./free_port.ts";
 export interface RedisServerOptions {
   /** Keeps the data across `restart()` (every write is synced). @default false */
   readonly appendOnly?: boolean;
+  /** Folder with `ca.pem`, `cert.pem` and `key.pem`: also listens on `tlsPort`. */
+  readonly tls?: string;
   /** Further arguments, such as `["--requirepass", "secret"]`. */
   readonly args?: readonly string[];
 }
@@ -54,6 +56,11 @@ export class RedisServer implements AsyncDisposable {
         throw error;
       }
     }
+  }
+
+  /** Where it speaks TLS, with the option `tls`. */
+  get tlsPort(): number {
+    return tlsPortOf(this.port);
   }
 
   /** `redis://127.0.0.1:<port>/0`. */
@@ -122,11 +129,21 @@ function version(): number | undefined {
   }
 }
 
+/** The next port, likely to be free as well; a server that finds it taken tries other ones. */
+function tlsPortOf(port: number): number {
+  return port === 65_535 ? port - 1 : port + 1;
+}
+
 async function launch(port: number, folder: string, options: RedisServerOptions): Promise<Deno.ChildProcess> {
   const process = new Deno.Command("redis-server", {
     args: [
       ...["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--logfile", "server.log"],
       ...["--save", "", "--appendonly", options.appendOnly ? "yes" : "no", "--appendfsync", "always"],
+      ...options.tls === undefined ? [] : [
+        ...["--tls-port", String(tlsPortOf(port)), "--tls-auth-clients", "no"],
+        ...["--tls-ca-cert-file", `${options.tls}/ca.pem`, "--tls-cert-file", `${options.tls}/cert.pem`],
+        ...["--tls-key-file", `${options.tls}/key.pem`],
+      ],
       ...options.args ?? [],
     ],
     stdin: "null",

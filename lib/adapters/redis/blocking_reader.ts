@@ -12,8 +12,11 @@ import { unavailable } from "./faults.ts";
 import type { Link } from "./link.ts";
 import { readBatch, type StreamPlace } from "./stream_place.ts";
 
-/** How long a read may outlast its time before its socket is destroyed, unless `socket_timeout` is shorter. */
-const MARGIN_MS = 2_000;
+/**
+ * How long a read may outlast its time before its socket is destroyed: `socket_timeout` between these. An idle Redis looks only
+ * ten times a second whether a blocked client's time is up.
+ */
+const MARGIN_MS = { least: 250, most: 2_000 };
 /** How long a cut read may take to return before its socket is destroyed (delivery 6). */
 const CUT_MS = 200;
 /** CLIENT UNBLOCK finds nothing while the read is still on its way to the server; then it is sent again. */
@@ -53,7 +56,7 @@ export class BlockingReader {
       signal.addEventListener("abort", onAbort);
       return await connection.call(
         (client) => readBatch(client, this.#place, { ...request, acknowledged: () => acknowledged = true }),
-        { waitMs: blockMs, silenceMs: Math.min(MARGIN_MS, settings.answerMs), key: this.#place.stream },
+        { waitMs: blockMs, silenceMs: margin(settings.answerMs), key: this.#place.stream },
       );
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -70,6 +73,10 @@ export class BlockingReader {
   async close(): Promise<void> {
     await this.#endpoint.giveBack(this.#link);
   }
+}
+
+function margin(answerMs: number): number {
+  return Math.min(MARGIN_MS.most, Math.max(MARGIN_MS.least, answerMs));
 }
 
 /** Ends a blocked command from another connection; destroying the socket instead strands entries (delivery 6). */

@@ -7,7 +7,6 @@
  */
 import { BrokerUnavailableError } from "../../errors.ts";
 import {
-  type AdapterOptions,
   BaseBroker,
   type BrokerCapabilities,
   type DeadLetters,
@@ -90,9 +89,5 @@ export class RedisBroker extends BaseBroker {
       readSettings(this.options, "brokers", BrokerUnavailableError),
       this.options.clock,
     );
-  }
-
-  constructor(options: AdapterOptions) {
-    super(options);
   }
 }

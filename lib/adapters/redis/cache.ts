@@ -34,8 +34,12 @@ export class RedisCache extends BaseCache {
 
   override async set(key: string, value: string, ttlMs?: number): Promise<void> {
     const redis = this.#redis;
-    const ms = Math.max(1, Math.floor(ttlMs ?? this.#ttlMs));
-    await redis.run((client) => client.psetex(key, ms, value), { key, repeatable: true });
+    const ms = ttlMs ?? this.#ttlMs;
+    await redis.run<unknown>(
+      (client) =>
+        ms === Infinity ? client.set(key, value) : client.psetex(key, Math.max(1, Math.floor(ms)), value),
+      { key, repeatable: true },
+    );
   }
 
   override async delete(key: string): Promise<boolean> {
@@ -59,7 +63,7 @@ export class RedisCache extends BaseCache {
     let cursor = "0";
     do {
       const [next, keys] = await this.#redis.run(
-        (client) => client.scan(cursor, "MATCH", match, "COUNT", SCAN_COUNT),
+        (client) => client.scan(cursor, "MATCH", match, "COUNT", SCAN_COUNT, "TYPE", "string"),
         { repeatable: true },
       );
       for (const key of keys) {

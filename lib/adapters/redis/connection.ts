@@ -71,8 +71,9 @@ export class Connection {
     }
   }
 
+  /** False as soon as the server has hung up, which can be many turns of the event loop before the socket is gone. */
   get usable(): boolean {
-    return this.#reason === undefined && this.#client.status === "ready";
+    return this.#reason === undefined && this.#client.status === "ready" && this.#client.stream.writable;
   }
 
   /**

@@ -35,7 +35,8 @@ export function explain(thrown: unknown, settings: RedisSettings, context: Fault
   if (cause.name !== "ReplyError") return unavailable(settings, context.reason ?? cause.message, cause);
   const text = cause.message;
   const [word = ""] = text.split(" ", 1);
-  if (word === "NOGROUP" || word === "UNBLOCKED") {
+  // A blocked read is told in two ways that its stream or group went.
+  if (word === "NOGROUP" || text === "UNBLOCKED the stream key no longer exists") {
     return new GroupMissingError(
       `The stream or consumer group${of(context)} in ${
         place(settings)
@@ -82,7 +83,7 @@ function adviceFor(
       } refuses the user or password: correct '${settings.section}.URI' (Redis says ${text.split(". ")[0]}).`,
     };
   }
-  if (word === "NOPERM") {
+  if (word === "NOPERM" || text.includes("user executing the script can't")) {
     return {
       code: "REDIS_NO_PERMISSION",
       message: `The user of ${where} lacks a permission: extend its ACL (Redis says ${text}).`,

@@ -40,8 +40,8 @@ export class RedisStreamGroup implements StreamGroup {
   readonly #endpoint: Endpoint;
   readonly #onClose: (group: RedisStreamGroup) => void;
   #reader: BlockingReader | undefined;
-  /** Cuts the read that is under way. */
-  #reading: AbortController | undefined;
+  /** The read that is under way. */
+  #reading: { readonly cut: () => void; readonly entries: Promise<unknown> } | undefined;
   /** Redis knows this consumer. */
   #announced = false;
   #closed = false;
@@ -75,7 +75,7 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   async read(options: ReadOptions): Promise<readonly StreamEntry[]> {
-    const { count, blockMs = 0, signal, ack = [] } = options;
+    const { signal, ack = [] } = options;
     if (this.#reading) {
       throw new IncorrectUsageError(
         `Consumer '${this.consumer}' of '${this.stream}' is reading already: await that read before the next.`,
@@ -85,19 +85,13 @@ export class RedisStreamGroup implements StreamGroup {
       if (ack.length > 0) await this.ack(ack);
       return [];
     }
-    const reading = this.#reading = new AbortController();
-    const cut = () => reading.abort();
+    const stop = new AbortController();
+    const cut = () => stop.abort();
     signal?.addEventListener("abort", cut);
+    const entries = this.#read(options, stop.signal);
+    this.#reading = { cut, entries };
     try {
-      const announce = !this.#announced && !this.#place.lane;
-      const request = { count, blockMs, ack, announce, signal: reading.signal };
-      const reader = this.#blockingReader(blockMs);
-      const entries = reader ? reader.read(request) : pollForEntries(this.#endpoint, this.#place, request);
-      this.#announced = true;
       return await entries;
-    } catch (error) {
-      this.#announced = false;
-      throw error;
     } finally {
       signal?.removeEventListener("abort", cut);
       this.#reading = undefined;
@@ -195,11 +189,26 @@ export class RedisStreamGroup implements StreamGroup {
   /** Also cuts the read that is under way, which resolves with what it has. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#reading?.abort();
+    this.#reading?.cut();
+    await this.#reading?.entries.catch(() => {});
     const reader = this.#reader;
     this.#reader = undefined;
     await reader?.close();
     this.#onClose(this);
+  }
+
+  async #read(options: ReadOptions, signal: AbortSignal): Promise<readonly StreamEntry[]> {
+    const { count, blockMs = 0, ack = [] } = options;
+    const announce = !this.#announced && !this.#place.lane;
+    const request = { count, blockMs, ack, announce, signal };
+    const reader = this.#blockingReader(blockMs);
+    this.#announced = true;
+    try {
+      return await (reader ? reader.read(request) : pollForEntries(this.#endpoint, this.#place, request));
+    } catch (error) {
+      this.#announced = false;
+      throw error;
+    }
   }
 
   /** The connection to block on, kept from the first blocking read on; none for lanes and beyond `max_connections`. */

@@ -48,6 +48,7 @@ export class Link {
     const { outage, clock } = this.#server;
     const startedAt = clock.monotonic();
     try {
+      this.#current?.destroy("the server hung up");
       await this.#current?.closed;
       this.#current = await Connection.open(this.#server, this.#closing.signal);
       outage.ended();

@@ -18,7 +18,7 @@ export interface RedisAddress {
 }
 
 const EXAMPLE = "redis://host:6379/0";
-const LATER = new Set(["redis+sentinel:", "redis+cluster:"]);
+const LATER = new Set(["redis+sentinel", "redis+cluster"]);
 
 /**
  * Reads `uri`; `key` is its place in `domain.toml`, such as `brokers.default.URI`. The database is the path, or `?db=`; it
@@ -26,23 +26,22 @@ const LATER = new Set(["redis+sentinel:", "redis+cluster:"]);
  */
 export function parseRedisUri(uri: string | undefined, key: string): RedisAddress {
   if (!uri) throw refused(key, `'${key}' is missing: set it to an address such as ${EXAMPLE}.`);
-  const url = URL.canParse(uri) ? new URL(uri) : undefined;
+  // Read by hand: a list of hosts is no URL.
+  const scheme = /^([^:/?#]*):\/\//.exec(uri)?.[1];
+  if (scheme !== undefined && LATER.has(scheme)) {
+    throw refused(
+      key,
+      `'${key}' begins with ${scheme}://, which is not offered yet: use redis:// or rediss://.`,
+    );
+  }
+  if (scheme !== undefined && scheme !== "redis" && scheme !== "rediss") {
+    throw refused(key, `'${key}' must begin with redis:// or rediss://: its scheme is ${scheme}.`);
+  }
+  const url = scheme !== undefined && URL.canParse(uri) ? new URL(uri) : undefined;
   if (!url) {
     throw refused(
       key,
       `'${key}' is not an address such as ${EXAMPLE}: special characters of the password must be percent-encoded.`,
-    );
-  }
-  if (LATER.has(url.protocol)) {
-    throw refused(
-      key,
-      `'${key}' names ${url.protocol}//, which is not offered yet: use redis:// or rediss://.`,
-    );
-  }
-  if (url.protocol !== "redis:" && url.protocol !== "rediss:") {
-    throw refused(
-      key,
-      `'${key}' must begin with redis:// or rediss://: its scheme is ${url.protocol.slice(0, -1)}.`,
     );
   }
   for (const parameter of url.searchParams.keys()) {
@@ -61,10 +60,10 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
     host,
     port,
     db,
-    tls: url.protocol === "rediss:",
+    tls: scheme === "rediss",
     username,
     password,
-    shown: `${url.protocol}//${user}${host.includes(":") ? `[${host}]` : host}:${port}/${db}`,
+    shown: `${scheme}://${user}${host.includes(":") ? `[${host}]` : host}:${port}/${db}`,
   };
 }
 

@@ -1,0 +1,77 @@
+/**
+ * How many connections there are, whose, and that none is left behind (design 8, PERF-5).
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { IncorrectUsageError } from "../../lib/errors.ts";
+import { redisTest } from "../support/redis_server.ts";
+import { RedisBench, textsOf, until } from "./redis_bench.ts";
+
+/** Connections of ours that the server sees. */
+async function connections(bench: RedisBench): Promise<number> {
+  const list = String(await bench.client().client("LIST"));
+  return list.split("\n").filter((line) => line.includes("name=protean:shop:default")).length;
+}
+
+redisTest("max_connections caps command and blocking connections together; the rest poll", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker({ max_connections: 4 });
+  const groups = await Promise.all(Array.from({ length: 12 }, async (_, index) => {
+    const group = broker.group({ stream: `s${index}`, group: "g", consumer: "a" });
+    await group.ensure();
+    return group;
+  }));
+  assertEquals(await connections(bench), 1, "none to block on before the first blocking read");
+  const reading = groups.map((group) => group.read({ count: 1, blockMs: 20_000 }));
+  await bench.blocked(3);
+  assertEquals(await connections(bench), 4);
+  await broker.publish(groups.map(({ stream }) => ({ stream, data: stream })));
+  for (const [index, read] of (await Promise.all(reading)).entries()) {
+    assertEquals(textsOf(read), [`s${index}`]);
+  }
+  // A closed reader's place goes to the next that blocks.
+  await groups[0]?.close();
+  assertEquals(await connections(bench), 3);
+  const next = groups[11]?.read({ count: 1, blockMs: 20_000 });
+  await bench.blocked(1);
+  assertEquals(await connections(bench), 4);
+  await broker.publish([{ stream: "s11", data: "2" }]);
+  assertEquals(textsOf(await next ?? []), ["2"]);
+});
+
+redisTest("five hundred waiting readers keep within max_connections, and each gets its entry", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker({ max_connections: 10 });
+  const groups = await Promise.all(Array.from({ length: 500 }, async (_, index) => {
+    const group = broker.group({ stream: `s${index}`, group: "g", consumer: "a" });
+    await group.ensure();
+    return group;
+  }));
+  const reading = Promise.all(groups.map((group) => group.read({ count: 1, blockMs: 30_000 })));
+  await bench.blocked(9);
+  assert(await connections(bench) <= 10);
+  await broker.publish(groups.map(({ stream }) => ({ stream, data: stream })));
+  assertEquals((await reading).flat().length, 500);
+});
+
+redisTest("close leaves no connection behind", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker();
+  const group = broker.group({ stream: "s", group: "g", consumer: "a" });
+  await group.ensure();
+  await group.read({ count: 1, blockMs: 5 });
+  assertEquals(await connections(bench), 2);
+  await broker.close();
+  await until(async () => await connections(bench) === 0, "the server sees no connection");
+});
+
+redisTest("a consumer reads once at a time", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker();
+  const group = broker.group({ stream: "s", group: "g", consumer: "a" });
+  await group.ensure();
+  const first = group.read({ count: 1, blockMs: 200 });
+  await assertRejects(() => group.read({ count: 1 }), IncorrectUsageError, "is reading already");
+  assertEquals(await first, []);
+});

@@ -1,0 +1,224 @@
+/**
+ * What Redis refuses, told in one sentence and sorted by who can help (issue 3, bad input; F11 to F14).
+ *
+ * @module
+ */
+import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects } from "@std/assert";
+import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { BrokerUnavailableError, ConfigurationError, GroupMissingError } from "../../lib/errors.ts";
+import { RedisServer, redisTest } from "../support/redis_server.ts";
+import { consumerOf, eventually, GROUP, publish, RedisBench, STREAM, textsOf } from "./redis_bench.ts";
+
+const second = () => AbortSignal.timeout(1000);
+
+redisTest(
+  "a wrong, missing or needless password is a configuration error that does not show it",
+  async () => {
+    await using secured = await RedisServer.start({ args: ["--requirepass", "right"] });
+    await using open = await RedisServer.start();
+    for (
+      const uri of [
+        `redis://:secret@127.0.0.1:${secured.port}`,
+        `redis://secret:secret@127.0.0.1:${secured.port}`,
+        `redis://127.0.0.1:${secured.port}`,
+        `redis://:secret@127.0.0.1:${open.port}`,
+      ]
+    ) {
+      const broker = new RedisBroker({
+        name: "default",
+        domain: "shop",
+        settings: { URI: uri },
+        folder: Deno.cwd(),
+        clock: systemClock,
+      });
+      await broker.open();
+      const error = await assertRejects(
+        () => broker.ping(second()),
+        ConfigurationError,
+        "refuses the user or password",
+      );
+      assertFalse(Deno.inspect(error, { depth: 10 }).includes(":secret"), Deno.inspect(error));
+      assert(error.message.includes("brokers.default.URI"));
+      await broker.close();
+    }
+  },
+);
+
+redisTest("a right password and database are used", async () => {
+  await using bench = await RedisBench.open({ args: ["--requirepass", "ri:ght@"] });
+  const broker = await bench.broker({ URI: `redis://:ri%3Aght%40@127.0.0.1:${bench.server.port}/5` });
+  await publish(broker, "1");
+  const bare = bench.client({ password: "ri:ght@" });
+  assertEquals(await bare.xlen(STREAM), 0);
+  await bare.select(5);
+  assertEquals(await bare.xlen(STREAM), 1);
+});
+
+redisTest("a database that does not exist is a configuration error, never database 0", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker({ URI: `redis://127.0.0.1:${bench.server.port}/99` });
+  await assertRejects(() => publish(broker, "1"), ConfigurationError, "has no database 99");
+  assertEquals(await bench.client().dbsize(), 0);
+});
+
+redisTest("a key of another type is a configuration error that names it, for its entry alone", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker();
+  const bare = bench.client();
+  await bare.set(STREAM, "not a stream");
+  const results = await broker.publish([{ stream: "fine", data: "1" }, { stream: STREAM, data: "2" }]);
+  assert(results[0] && "id" in results[0]);
+  assert(results[1] && "error" in results[1]);
+  assertInstanceOf(results[1].error, ConfigurationError);
+  assert(results[1].error.message.includes(`'${STREAM}'`), results[1].error.message);
+  const group = broker.group({ stream: STREAM, group: GROUP, consumer: "a" });
+  for (
+    const work of [
+      () => group.ensure(),
+      () => group.read({ count: 1, blockMs: 10 }),
+      () => group.read({ count: 1 }),
+      () => group.ack(["1-1"]),
+      () => group.refresh(["1-1"]),
+      () => group.attempt("1-1"),
+      () => group.pending({ limit: 1 }),
+      () => group.claim([{ id: "1-1", from: "b" }], 0),
+      () => group.deadLetter("1-1", "s:dlq", "x"),
+      () => group.release([{ id: "1-1", count: 0 }]),
+      () => group.trim(0),
+      () => group.retire(),
+      () => group.sweep(0),
+      () => group.info(),
+      () => broker.length(STREAM),
+      () => broker.deadLetters.list(STREAM, { limit: 1 }),
+    ]
+  ) {
+    await assertRejects(work, ConfigurationError, `'${STREAM}'`);
+  }
+});
+
+redisTest("after FLUSHALL the group is missing until it is ensured, and reading goes on (F11)", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker();
+  const group = await consumerOf(broker, "a");
+  const reading = assertRejects(() => group.read({ count: 1, blockMs: 5000 }), GroupMissingError);
+  const bare = bench.client();
+  await bench.blocked(1);
+  await bare.flushall();
+  await bare.script("FLUSH");
+  await reading;
+  await assertRejects(() => group.read({ count: 1, blockMs: 10 }), GroupMissingError);
+  assertEquals(await group.ensure(), true);
+  assertEquals(await group.ensure(), false);
+  const [id = ""] = await publish(broker, "1");
+  assertEquals(textsOf(await group.read({ count: 1, blockMs: 10 })), ["1"]);
+  assertEquals(await group.attempt(id), 2, "scripts that the server forgot are sent again");
+});
+
+redisTest("trimmed entries leave the pending list when they are claimed (F12)", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker();
+  const [a, b] = [await consumerOf(broker, "a"), await consumerOf(broker, "b")];
+  const ids = await publish(broker, "1", "2", "3");
+  await a.read({ count: 9 });
+  await bench.client().xtrim(STREAM, "MAXLEN", 1);
+  const claimed = await b.claim(ids.map((id) => ({ id, from: "a" })), 0);
+  assertEquals(claimed.map(({ data, trimmed }) => [data, trimmed]), [[undefined, true], [undefined, true], [
+    "3",
+    false,
+  ]]);
+  assertEquals((await b.pending({ limit: 9 })).map(({ id }) => id), ids.slice(2));
+});
+
+redisTest(
+  "entries that a full Redis refuses are unavailable, all of a batch alike, and go through later (F13)",
+  async () => {
+    await using bench = await RedisBench.open();
+    const broker = await bench.broker();
+    const group = await consumerOf(broker, "a");
+    const [id = ""] = await publish(broker, "1");
+    await group.read({ count: 1 });
+    const bare = bench.client();
+    await bare.config("SET", "maxmemory", "1");
+    const results = await broker.publish(["2", "3"].map((data) => ({ stream: STREAM, data })));
+    for (const result of results) {
+      assert("error" in result);
+      assertInstanceOf(result.error, BrokerUnavailableError);
+      assert(result.error.message.includes("OOM"), result.error.message);
+    }
+    await assertRejects(() => group.deadLetter(id, `${STREAM}:dlq`, "x"), BrokerUnavailableError, "OOM");
+    assertEquals(await group.refresh([id]), [], "what frees memory or takes none still works");
+    assertEquals(await group.ack([id]), 1);
+    await bare.config("SET", "maxmemory", "0");
+    await publish(broker, "2", "3");
+    assertEquals(textsOf(await group.read({ count: 9 })), ["2", "3"]);
+  },
+);
+
+redisTest("a Redis that became read-only is unavailable, and recovers (F14)", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker();
+  const group = await consumerOf(broker, "a");
+  await publish(broker, "1");
+  const waiting = await consumerOf(broker, "b", "other");
+  await waiting.read({ count: 1, blockMs: 10 });
+  const blocked = assertRejects(
+    () => waiting.read({ count: 1, blockMs: 5000 }),
+    BrokerUnavailableError,
+    "UNBLOCKED",
+  );
+  const bare = bench.client();
+  await bench.blocked(1);
+  await bare.replicaof("127.0.0.1", 1);
+  await blocked;
+  await assertRejects(() => publish(broker, "2"), BrokerUnavailableError, "READONLY");
+  await assertRejects(() => group.read({ count: 1, blockMs: 10 }), BrokerUnavailableError, "READONLY");
+  await bare.replicaof("NO", "ONE");
+  await publish(broker, "2");
+  assertEquals(textsOf(await group.read({ count: 9, blockMs: 10 })), ["1", "2"]);
+});
+
+redisTest("a user without INFO and CLIENT still works; one without XADD is told so", async () => {
+  await using bench = await RedisBench.open();
+  await bench.client().call("ACL", [
+    "SETUSER",
+    "ann",
+    "on",
+    ">pw",
+    "~*",
+    "+@all",
+    "-info",
+    "-client",
+    "-xadd",
+  ]);
+  const broker = await bench.broker({ URI: `redis://ann:pw@127.0.0.1:${bench.server.port}` });
+  const group = await consumerOf(broker, "a");
+  assertEquals(await group.read({ count: 1, blockMs: 10 }), []);
+  const stop = new AbortController();
+  const cut = group.read({ count: 1, blockMs: 60_000, signal: stop.signal });
+  stop.abort();
+  assertEquals(await cut, []);
+  await assertRejects(() => publish(broker, "1"), ConfigurationError, "lacks a permission");
+});
+
+redisTest("something else than Redis behind the port is unavailable, quickly", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = (async () => {
+    for await (const connection of listener) {
+      await connection.write(new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\n\r\n"));
+      connection.close();
+    }
+  })();
+  const broker = new RedisBroker({
+    name: "default",
+    domain: "shop",
+    settings: { URI: `redis://127.0.0.1:${(listener.addr as Deno.NetAddr).port}` },
+    folder: Deno.cwd(),
+    clock: systemClock,
+  });
+  await broker.open();
+  await eventually(() => assertRejects(() => broker.ping(second()), BrokerUnavailableError));
+  await broker.close();
+  listener.close();
+  await serving;
+});

@@ -1,0 +1,44 @@
+import { assert, assertEquals, assertFalse, assertThrows } from "@std/assert";
+import { parseRedisUri } from "../../../../lib/adapters/redis/uri.ts";
+import { ConfigurationError } from "../../../../lib/errors.ts";
+
+const KEY = "brokers.default.URI";
+
+Deno.test("parseRedisUri takes an address apart", () => {
+  const plain = { host: "h", port: 6379, db: 0, tls: false, username: undefined, password: undefined };
+  const cases: [string, Partial<ReturnType<typeof parseRedisUri>>][] = [
+    ["redis://h", { shown: "redis://h:6379/0" }],
+    ["redis://h:7/3", { port: 7, db: 3, shown: "redis://h:7/3" }],
+    ["redis://h/?db=4", { db: 4, shown: "redis://h:6379/4" }],
+    ["rediss://h", { tls: true, shown: "rediss://h:6379/0" }],
+    ["redis://:p%40ss@h", { password: "p@ss", shown: "redis://:***@h:6379/0" }],
+    ["redis://ann:secret@h", { username: "ann", password: "secret", shown: "redis://ann:***@h:6379/0" }],
+    ["redis://ann@h", { username: "ann", shown: "redis://ann@h:6379/0" }],
+    ["redis://[::1]:7", { host: "::1", port: 7, shown: "redis://[::1]:7/0" }],
+    ["redis:///2", { host: "localhost", db: 2, shown: "redis://localhost:6379/2" }],
+  ];
+  for (const [uri, expected] of cases) {
+    assertEquals(parseRedisUri(uri, KEY), { ...plain, ...expected } as never, uri);
+  }
+});
+
+Deno.test("parseRedisUri refuses what cannot work in one sentence that names the key and no password", () => {
+  const cases: [string | undefined, string][] = [
+    [undefined, "is missing"],
+    ["", "is missing"],
+    ["not an address", "is not an address"],
+    ["redis://:sec ret/x@h:port", "is not an address"],
+    ["http://h", "its scheme is http"],
+    ["redis+sentinel://:secret@h:1,h:2/mymaster/0", "not offered yet"],
+    ["redis+cluster://h:1", "not offered yet"],
+    ["redis://:secret@h:0", "port 0"],
+    ["redis://:secret@h/orders", "the database 'orders'"],
+    ["redis://:secret@h/0?ssl_cert_reqs=none", "'ssl_cert_reqs'"],
+    ["redis://:secret%zz@h", "percent-encoded"],
+  ];
+  for (const [uri, part] of cases) {
+    const error = assertThrows(() => parseRedisUri(uri, KEY), ConfigurationError, part);
+    assert(error.message.startsWith(`'${KEY}' `), error.message);
+    assertFalse(error.message.includes("secret"), error.message);
+  }
+});
