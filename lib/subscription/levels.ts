@@ -116,10 +116,12 @@ function ownDefaults({ kind, sharedGroup }: SubscribingHandler): SubscriptionTab
 
 /** Values of `[server]` that `default_subscription_profile` stands in for, because the user did not set them (CFG-5). */
 export function governedByProfile(loaded: LoadedConfig): { readonly path: Path; readonly value: unknown }[] {
-  const name = loaded.config.server.default_subscription_profile;
+  const { default_subscription_profile: name, default_subscription_type: ownType } = loaded.config.server;
   const profile = (name !== undefined && profileSettings(loaded.config, name)) || {};
+  const isTypeSet = loaded.origins.has("server.default_subscription_type");
+  const type = isTypeSet ? ownType : profile.subscription_type ?? ownType;
   return Object.entries(profile)
     .filter(([key, value]) => Object.hasOwn(settingShape, key) && value !== undefined)
-    .map(([key, value]) => ({ path: serverPath(loaded, key, profile.subscription_type ?? "stream"), value }))
+    .map(([key, value]) => ({ path: serverPath(loaded, key, type), value }))
     .filter(({ path }) => !loaded.origins.has(dotted(path)));
 }

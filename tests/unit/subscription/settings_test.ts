@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { LoadedConfig } from "../../../lib/config/load.ts";
 import { ConfigurationError } from "../../../lib/errors.ts";
+import { governedByProfile } from "../../../lib/subscription/levels.ts";
 import { PROFILES } from "../../../lib/subscription/profiles.ts";
 import {
   explainSettings,
@@ -443,4 +444,17 @@ max_retries = 1
     ["CONFIG_UNKNOWN_HANDLER", 'server.subscriptions."Commands:my_domain::oder:command"', undefined],
   ]);
   assertStringIncludes(problems[0]?.message ?? "", "did you mean 'AuditHandler'?");
+});
+
+Deno.test("what the default profile stands in for is what subscriptions get (CFG-4, CFG-5)", async () => {
+  for (const server of [{}, { default_subscription_type: "event_store" }, { messages_per_tick: 1 }]) {
+    for (const profile of ["batch", "projection"]) {
+      const loaded = await loadObject({ server: { ...server, default_subscription_profile: profile } });
+      const governed = new Map(governedByProfile(loaded).map(({ path, value }) => [path.join("."), value]));
+      const settings = resolve(loaded, handler());
+      const table = `server.${settings.subscriptionType}_subscription`;
+      assertEquals(governed.get(`${table}.max_retries`), settings.maxRetries);
+      assertEquals(governed.get("server.messages_per_tick") ?? 1, settings.messagesPerTick);
+    }
+  }
 });
