@@ -10,7 +10,6 @@ import { type Finding, unknownKey } from "./problems.ts";
 import { configSchema, TOP_LEVEL_KEYS } from "./schema.ts";
 import { clean, dotted, isTable, leaves, merge, type Path, type Table, tableAt, valueAt } from "./tree.ts";
 import { unknownKeys } from "./walk.ts";
-import { isPythonOnly } from "./python_only.ts";
 
 /** What was read, before it is taken apart. */
 export interface Input {
@@ -68,19 +67,21 @@ export class Source {
 
   /** File and line of a key, or of the nearest table around it. */
   place(path: Path): { readonly file?: string; readonly line?: number } {
-    const { file, lines } = this.input;
+    const { file } = this.input;
     if (file === undefined) return {};
     for (let length = path.length; length > 0; length--) {
-      const part = path.slice(0, length);
-      const line = (this.env !== undefined && this.#overlays(part)
-        ? lines?.get(dotted([this.env, ...part]))
-        : undefined) ??
-        lines?.get(dotted(part));
-      if (line !== undefined) {
-        return { file, line };
-      }
+      const line = this.#lineOf(path.slice(0, length));
+      if (line !== undefined) return { file, line };
     }
     return { file };
+  }
+
+  #lineOf(path: Path): number | undefined {
+    const { lines } = this.input;
+    const above = this.env !== undefined && this.#overlays(path)
+      ? lines?.get(dotted([this.env, ...path]))
+      : undefined;
+    return above ?? lines?.get(dotted(path));
   }
 
   #overlays(path: Path): boolean {
