@@ -90,9 +90,7 @@ export class Source {
 
   #findUnknownKeys(tree: Table, overlay: Path): void {
     for (const path of unknownKeys(configSchema, tree)) {
-      if (!isPythonOnly(path)) {
-        this.findings.push(unknownKey(configSchema, path, valueAt(tree, path), overlay));
-      }
+      this.findings.push(unknownKey(configSchema, path, valueAt(tree, path), overlay));
     }
   }
 
