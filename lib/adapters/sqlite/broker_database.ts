@@ -80,7 +80,7 @@ export class BrokerDatabase {
 
   #opened(): SqliteDatabase {
     if (this.#database) return this.#database;
-    throw new IncorrectUsageError(`The stream broker on ${this.path} is not open: call open() first.`);
+    throw new IncorrectUsageError(`The stream broker on ${this.path} is closed, or was never opened: call open() first.`);
   }
 }
 
