@@ -18,6 +18,7 @@ import { engineRoutes } from "../health/routes.ts";
 import { HealthServer } from "../health/server.ts";
 import type { Component } from "../health/types.ts";
 import { assemble, type Assembly, managedProviders } from "./assembly.ts";
+import { unknownSubscriptionTables } from "../subscription/unknown_tables.ts";
 import { drain } from "./drain.ts";
 import { untilQuiet } from "./once.ts";
 import { subscriptionSource } from "./subscription_rows.ts";
@@ -114,6 +115,9 @@ export class Engine {
       onFailure: (error) => this.#fail(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
+    for (const { message } of unknownSubscriptionTables(runtime.config, runtime.runners)) {
+      log.warn("config.unknown_handler", { message });
+    }
     this.#assembly = assembly;
     this.#running = { providers: managedProviders(runtime), clock };
     const monitor = this.#monitor(runtime, assembly);
