@@ -7,15 +7,17 @@
 import type { StatementSync } from "node:sqlite";
 import type { Clock } from "../../clock.ts";
 
-/** Milliseconds between two polls right after another process has committed, and after a quiet while. */
+/** Milliseconds between two polls while another process commits, and after a quiet while. */
 const ACTIVE_POLL = 5;
 const IDLE_POLL = 50;
+/** Polls without news after which the delay begins to double. */
+const ACTIVE_POLLS = 20;
 
 /** Polls only while somebody listens. */
 export class CommitWatch {
   readonly #listeners = new Set<{ readonly call: () => void }>();
   #announced = false;
-  #delay = ACTIVE_POLL;
+  #quietPolls = 0;
   #seen: unknown;
   #cancel: (() => void) | undefined;
 
@@ -28,7 +30,7 @@ export class CommitWatch {
     this.#listeners.add(entry);
     if (this.#listeners.size === 1) {
       this.#seen = this.#version();
-      this.#delay = ACTIVE_POLL;
+      this.#quietPolls = 0;
       this.#schedule();
     }
     return () => {
@@ -53,13 +55,15 @@ export class CommitWatch {
   }
 
   #schedule(): void {
-    this.#cancel = this.clock.after(this.#delay, () => {
+    const doublings = Math.max(0, this.#quietPolls - ACTIVE_POLLS);
+    const delay = Math.min(IDLE_POLL, ACTIVE_POLL * 2 ** doublings);
+    this.#cancel = this.clock.after(delay, () => {
       const version = this.#version();
       const changed = version !== this.#seen;
       this.#seen = version;
-      this.#delay = changed ? ACTIVE_POLL : Math.min(this.#delay * 2, IDLE_POLL);
+      this.#quietPolls = changed ? 0 : this.#quietPolls + 1;
       if (changed) this.announce();
-      if (this.#listeners.size > 0) this.#schedule();
+      this.#schedule();
     });
   }
 
