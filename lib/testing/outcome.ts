@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { validate } from "../domain/schema.ts";
 import type { MessageType, Out, Schema } from "../domain/types.ts";
 import type { MessageMetadata } from "../message/types.ts";
 
@@ -31,10 +32,11 @@ export class Outcome {
     readonly failures: readonly FailedDelivery[],
   ) {}
 
-  /** Payloads of one type, in order, as they travel. */
+  /** Payloads of one type, in order, as a handler would get them. */
   published<S extends Schema>(type: MessageType<S>): Out<S>[] {
     const own = this.messages.filter((message) => message.type === type.typeString);
     // A published event goes to external brokers as well, under the same id.
-    return [...new Map(own.map(({ data, metadata }) => [metadata.headers.id, data as Out<S>])).values()];
+    return [...new Map(own.map(({ data, metadata }) => [metadata.headers.id, data])).values()]
+      .map((data) => validate(type.schema, data, `The data of ${type.name}`));
   }
 }
