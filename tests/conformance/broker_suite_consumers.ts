@@ -40,10 +40,10 @@ export function consumerRules(rule: Rule): void {
     await busy.read({ count: 1 });
     await old.read({ count: 1 });
     await self.read({ count: 1 });
-    await elapse(310);
+    await elapse(1000);
     await fresh.read({ count: 1 });
-    assertEquals(await self.sweep(300), ["old"]);
-    assertEquals(await self.sweep(300), []);
+    assertEquals(await self.sweep(900), ["old"]);
+    assertEquals(await self.sweep(900), []);
     assertEquals((await self.info())?.consumers, 3);
     assertEquals((await self.pending({ limit: 9 })).map((entry) => entry.consumer), ["busy"]);
   });
