@@ -18,18 +18,33 @@ export interface Finished {
   readonly err: string;
 }
 
+export interface InstallationOptions {
+  /** What `--domain` says. @default "my_domain" */
+  readonly domain?: string;
+  /** Further environment of every process. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** One data folder, one configuration, any number of processes over it. */
 export class Installation {
   readonly #children: Deno.ChildProcess[] = [];
+  readonly #domain: string;
+  readonly #env: Readonly<Record<string, string>>;
 
-  private constructor(readonly folder: string, readonly port: number) {}
+  private constructor(readonly folder: string, readonly port: number, options: InstallationOptions) {
+    this.#domain = options.domain ?? "my_domain";
+    this.#env = { NO_COLOR: "1", ...options.env };
+  }
 
   /** `extra` is appended to the configuration; sections must not repeat `[server.health]`. */
-  static async create(extra = ""): Promise<Installation> {
+  static async create(extra = "", options: InstallationOptions = {}): Promise<Installation> {
     const folder = await Deno.makeTempDir({ prefix: "protean-e2e-" });
     const port = freePort();
-    await Deno.writeTextFile(`${folder}/domain.toml`, `[server.health]\nport = ${port}\n${extra}`);
-    return new Installation(folder, port);
+    await Deno.writeTextFile(
+      `${folder}/domain.toml`,
+      `[server.health]\nport = "\${HEALTH_PORT|${port}}"\n${extra}`,
+    );
+    return new Installation(folder, port, options);
   }
 
   get config(): string {
@@ -41,12 +56,15 @@ export class Installation {
   }
 
   /** Runs a command to its end. */
-  async run(args: readonly string[], options: { input?: string; env?: Record<string, string> } = {}): Promise<Finished> {
+  async run(
+    args: readonly string[],
+    options: { input?: string; env?: Record<string, string> } = {},
+  ): Promise<Finished> {
     const [command, ...before] = program();
     const child = new Deno.Command(command ?? "", {
       args: [...before, ...args],
       cwd: this.folder,
-      env: { NO_COLOR: "1", ...options.env },
+      env: { ...this.#env, ...options.env },
       stdin: options.input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
@@ -60,34 +78,44 @@ export class Installation {
     return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
   }
 
-  /** Runs a command of the bundled domain with this installation's configuration. */
-  command(verb: readonly string[], options?: { input?: string; env?: Record<string, string> }): Promise<Finished> {
-    return this.run([...verb, "--domain=my_domain", `--config=${this.config}`], options);
+  /** Runs a command of the domain with this installation's configuration. */
+  command(
+    verb: readonly string[],
+    options?: { input?: string; env?: Record<string, string> },
+  ): Promise<Finished> {
+    return this.run([...verb, `--domain=${this.#domain}`, `--config=${this.config}`], options);
   }
 
-  /** Starts a server and waits until it is ready. */
-  async start(args: readonly string[] = []): Promise<RunningServer> {
-    const server = await this.launch(args);
+  /** Starts a server and waits until it is ready. `port`: of its probes, where another server has the configured one. */
+  async start(args: readonly string[] = [], port = this.port): Promise<RunningServer> {
+    const server = await this.launch(args, port);
     await server.ready();
     return server;
   }
 
   /** Starts a server without waiting for it. */
-  async launch(args: readonly string[] = []): Promise<RunningServer> {
+  async launch(args: readonly string[] = [], port = this.port): Promise<RunningServer> {
     const [command, ...before] = program();
     const log = `${this.folder}/server-${this.#children.length}.log`;
     const file = await Deno.open(log, { write: true, create: true, truncate: true });
     const child = new Deno.Command(command ?? "", {
-      args: [...before, "server", "--domain=my_domain", `--config=${this.config}`, "--log-format=json", ...args],
+      args: [
+        ...before,
+        "server",
+        `--domain=${this.#domain}`,
+        `--config=${this.config}`,
+        "--log-format=json",
+        ...args,
+      ],
       cwd: this.folder,
-      env: { NO_COLOR: "1" },
+      env: { ...this.#env, HEALTH_PORT: String(port) },
       stdin: "null",
       stdout: "null",
       stderr: "piped",
     }).spawn();
     const logged = child.stderr.pipeTo(file.writable);
     this.#children.push(child);
-    return new RunningServer(child, this.port, log, logged);
+    return new RunningServer(child, port, log, logged);
   }
 
   /** Ends what still runs and removes the folder. */
@@ -127,7 +155,9 @@ export class RunningServer {
     let seen = 0;
     await until(async () => {
       const { body } = await this.probe("/readyz");
-      const checks = body["checks"] as { subscriptions?: { details: { lag: number | null; pending: number | null }[] } };
+      const checks = body["checks"] as {
+        subscriptions?: { details: { lag: number | null; pending: number | null }[] };
+      };
       const rows = checks.subscriptions?.details ?? [];
       const quiet = rows.length > 0 && rows.every((row) => row.lag === 0 && row.pending === 0);
       seen = quiet ? seen + 1 : 0;
@@ -154,7 +184,9 @@ async function until(condition: () => Promise<boolean>, server: RunningServer): 
   const deadline = performance.now() + 60_000;
   while (!await condition().catch(() => false)) {
     if (ended) throw new Error(`The server ended with ${ended.code}:\n${await server.log()}`);
-    if (performance.now() > deadline) throw new Error(`The server did not get there within a minute:\n${(await server.log()).slice(-4000)}`);
+    if (performance.now() > deadline) {
+      throw new Error(`The server did not get there within a minute:\n${(await server.log()).slice(-4000)}`);
+    }
     // Polling another process: there is no event to wait for.
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
