@@ -7,13 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import { type Random, retryDelay } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { HandlerRunner, Verdict } from "../domain/handler_runner.ts";
-import {
-  asError,
-  DeserializationError,
-  GroupMissingError,
-  ProteanError,
-  UnavailableError,
-} from "../errors.ts";
+import { asError, GroupMissingError, ProteanError, UnavailableError } from "../errors.ts";
 import { originalText, renderDeadLetter } from "../message/dead_letter.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import { deadLetterStream } from "../message/names.ts";
