@@ -10,6 +10,7 @@ import {
   type ProviderSession,
   type TableSpec,
 } from "../ports.ts";
+import type { MemoryEventLog } from "./event_log.ts";
 import { MemoryOutbox } from "./outbox.ts";
 import { type MemoryMarks, MemorySession } from "./session.ts";
 import { MemoryTables } from "./tables.ts";
@@ -19,6 +20,7 @@ export class MemoryProvider extends BaseProvider {
   readonly outbox: MemoryOutbox;
   readonly #tables = new MemoryTables();
   readonly #marks: MemoryMarks = new Map();
+  #events: MemoryEventLog | undefined;
 
   constructor(options: AdapterOptions) {
     super(options);
@@ -48,8 +50,14 @@ export class MemoryProvider extends BaseProvider {
     return Promise.resolve();
   }
 
+  /** Lets units of work append to an event store's log. False: they do already, to another one. */
+  join(events: MemoryEventLog): boolean {
+    this.#events ??= events;
+    return this.#events === events;
+  }
+
   session(): ProviderSession {
-    const state = { tables: this.#tables, outbox: this.outbox, marks: this.#marks };
+    const state = { tables: this.#tables, outbox: this.outbox, marks: this.#marks, events: this.#events };
     return new MemorySession(state, () => this.options.clock.now());
   }
 

@@ -4,8 +4,18 @@
  * @module
  */
 import { DuplicateMessageError, NotSupportedError } from "../../errors.ts";
-import type { Mark, OutboxInsert, ProviderSession, RowWrite, SqlRow, StoredRow, WriteSet } from "../ports.ts";
+import type {
+  EventAppend,
+  Mark,
+  OutboxInsert,
+  ProviderSession,
+  RowWrite,
+  SqlRow,
+  StoredRow,
+  WriteSet,
+} from "../ports.ts";
 import { SessionGuard } from "../session_guard.ts";
+import type { MemoryEventLog } from "./event_log.ts";
 import type { MemoryOutbox } from "./outbox.ts";
 import type { MemoryTables } from "./tables.ts";
 
@@ -14,6 +24,8 @@ export interface MemoryState {
   readonly tables: MemoryTables;
   readonly outbox: MemoryOutbox;
   readonly marks: MemoryMarks;
+  /** Where there is an event store that commits with the provider. */
+  readonly events: MemoryEventLog | undefined;
 }
 
 /** Committed marks, in the order of their commits; the values are epoch ms. */
@@ -23,6 +35,7 @@ export class MemorySession implements ProviderSession {
   readonly #guard = new SessionGuard();
   readonly #rows: RowWrite[] = [];
   readonly #outbox: OutboxInsert[] = [];
+  readonly #events: EventAppend[] = [];
   readonly #marks = new Map<string, Mark>();
 
   constructor(private readonly state: MemoryState, private readonly now: () => number) {}
@@ -59,18 +72,22 @@ export class MemorySession implements ProviderSession {
     return this.#guard.run(() => {
       this.#buffer(writes);
       this.state.tables.check(this.#rows);
+      this.state.events?.positions(this.#events);
     });
   }
 
   commit(writes: WriteSet): Promise<{ readonly positions: readonly number[] }> {
     return this.#guard.finish(() => {
       this.#buffer(writes);
-      const { tables, outbox, marks } = this.state;
+      const { tables, outbox, marks, events } = this.state;
+      // Everything that can be refused comes before the first change.
       for (const [key, mark] of this.#marks) if (marks.has(key)) throw duplicate(mark);
+      const all = events?.positions(this.#events) ?? [];
       tables.apply(this.#rows);
+      events?.append(this.#events, this.now());
       for (const key of this.#marks.keys()) marks.set(key, this.now());
       outbox.add(this.#outbox);
-      return { positions: [] };
+      return { positions: all.slice(all.length - writes.events.length) };
     });
   }
 
@@ -84,11 +101,12 @@ export class MemorySession implements ProviderSession {
   }
 
   #buffer(writes: WriteSet): void {
-    if (writes.events.length > 0) {
+    if (writes.events.length > 0 && !this.state.events) {
       throw new NotSupportedError("The memory database holds no events: append them to the event store.");
     }
     this.#rows.push(...writes.rows);
     this.#outbox.push(...writes.outbox);
+    this.#events.push(...writes.events);
   }
 }
 

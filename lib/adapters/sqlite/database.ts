@@ -10,7 +10,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../clock.ts";
-import { ProviderUnavailableError, type UnavailableError } from "../../errors.ts";
+import { ConfigurationError, ProviderUnavailableError, type UnavailableError } from "../../errors.ts";
 import { type BusyOptions, retryBusy } from "./busy.ts";
 import { CommitWatch } from "./commit_watch.ts";
 import { connect, type Connections, type Synchronous } from "./connection.ts";
@@ -34,7 +34,7 @@ const TRIAL_BYTES = 64 * 1024;
 export interface OpenDatabase {
   /** Absolute. */
   readonly path: string;
-  /** `FULL` wins when several adapters open one file. */
+  /** `FULL` for the database and its event store, `NORMAL` for streams and caches; one file cannot be both. */
   readonly synchronous: Synchronous;
   readonly clock: Clock;
   /** The error class for a file in trouble. @default ProviderUnavailableError */
@@ -55,6 +55,7 @@ export interface WriteOptions {
 }
 
 interface Shared {
+  readonly synchronous: Synchronous;
   readonly opened: Promise<SqliteDatabase>;
   users: number;
 }
@@ -65,8 +66,8 @@ export class SqliteDatabase {
   readonly #mutex: Mutex;
   readonly #watch: CommitWatch;
   readonly #inode: number | null;
+  /** As set on the writing connection now. */
   #synchronous: Synchronous;
-  #current: Synchronous;
   #trouble = false;
   #closed: Error | undefined;
 
@@ -75,7 +76,7 @@ export class SqliteDatabase {
     private readonly connections: Connections,
     private readonly options: OpenDatabase,
   ) {
-    this.#synchronous = this.#current = options.synchronous;
+    this.#synchronous = options.synchronous;
     const dataVersion = connections.writer.prepare("PRAGMA data_version");
     this.#watch = new CommitWatch(dataVersion, options.clock);
     this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late: () => this.#unavailable(HELD) });
@@ -84,16 +85,15 @@ export class SqliteDatabase {
 
   /**
    * Opens the file, or shares it when this process has it open. Throws `ConfigurationError` for a file that cannot be used
-   * (missing or unwritable folder, full disk, not a database), `UnavailableError` when another process keeps it locked.
+   * (missing or unwritable folder, full disk, not a database, used for something else), `UnavailableError` when another process keeps it locked.
    */
   static async open(options: OpenDatabase): Promise<SqliteDatabase> {
     const path = await realPath(options.path);
-    const shared = files.get(path) ?? share(path, SqliteDatabase.#create(path, options));
+    const shared = files.get(path) ?? share(path, options, SqliteDatabase.#create(path, options));
+    if (shared.synchronous !== options.synchronous) throw mixed(path);
     shared.users++;
     try {
-      const database = await shared.opened;
-      if (options.synchronous === "FULL") database.#synchronous = "FULL";
-      return database;
+      return await shared.opened;
     } catch (cause) {
       if (files.get(path) === shared) files.delete(path);
       throw cause;
@@ -208,10 +208,10 @@ export class SqliteDatabase {
     if (this.#closed) throw this.#closed;
     const db = this.connections.writer;
     // SQLite refuses to change this inside a transaction.
-    const synchronous = durable ? this.#synchronous : "NORMAL";
-    if (synchronous !== this.#current) {
+    const synchronous = durable ? this.options.synchronous : "NORMAL";
+    if (synchronous !== this.#synchronous) {
       statement(db, `PRAGMA synchronous = ${synchronous}`).run();
-      this.#current = synchronous;
+      this.#synchronous = synchronous;
     }
     statement(db, "BEGIN IMMEDIATE").run();
     return db;
@@ -260,10 +260,19 @@ function busyOptions(path: string, options: OpenDatabase): BusyOptions {
   };
 }
 
-function share(path: string, opened: Promise<SqliteDatabase>): Shared {
-  const shared = { opened, users: 0 };
+function share(path: string, { synchronous }: OpenDatabase, opened: Promise<SqliteDatabase>): Shared {
+  const shared = { synchronous, opened, users: 0 };
   files.set(path, shared);
   return shared;
+}
+
+/** A unit of work that holds the database's write transaction and then writes its cache would wait for itself. */
+function mixed(path: string): ConfigurationError {
+  return new ConfigurationError(
+    `The SQLite file ${path} cannot hold the database and streams or a cache too: ` +
+      "give brokers and caches a file of their own, such as sqlite:///my_domain-streams.db.",
+    { code: "SQLITE_FILE" },
+  );
 }
 
 /** Two spellings of one file are one file. */

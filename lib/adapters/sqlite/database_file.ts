@@ -44,6 +44,12 @@ export class DatabaseFile {
     );
   }
 
+  /** Whether both are one file, however their paths are spelled. */
+  isSameAs(other: DatabaseFile): boolean {
+    if (this.#database && other.#database) return this.#database === other.#database;
+    return this.options.path === other.options.path;
+  }
+
   /** Idempotent; never throws. */
   async close(): Promise<void> {
     const opening = this.#opening;

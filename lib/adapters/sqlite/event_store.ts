@@ -47,7 +47,7 @@ export class SqliteEventStore extends BaseEventStore {
   }
 
   override sharesTransactionWith(provider: BaseProvider): boolean {
-    return provider instanceof SqliteProvider && provider.path === this.path;
+    return provider instanceof SqliteProvider && provider.file.isSameAs(this.#file);
   }
 
   async append(events: readonly EventAppend[]): Promise<readonly number[]> {

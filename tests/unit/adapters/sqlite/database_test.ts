@@ -86,14 +86,21 @@ Deno.test("SqliteDatabase stays open until the last of those who share it has cl
     await again.close();
   }));
 
-Deno.test("SqliteDatabase writes FULL as soon as one of those who share the file asks for it", () =>
+Deno.test("SqliteDatabase refuses to hold the database and streams or a cache in one file", () =>
+  withFolder(async ({ open, path }) => {
+    for (const [first, second] of [["FULL", "NORMAL"], ["NORMAL", "FULL"]] as const) {
+      const database = await SqliteDatabase.open({ path, synchronous: first, clock: new FakeClock() });
+      await assertRejects(() => open({ synchronous: second }), ConfigurationError, "a file of their own");
+      await database.close();
+    }
+  }));
+
+Deno.test("SqliteDatabase waits for the disk unless a commit need not survive a power cut", () =>
   withFolder(async ({ open }) => {
-    const level = (database: SqliteDatabase, durable: boolean) =>
+    const database = await open({ synchronous: "FULL" });
+    const level = (durable: boolean) =>
       database.write((db) => db.prepare("PRAGMA synchronous").get()?.synchronous, { durable });
-    const normal = await open();
-    assertEquals([await level(normal, true), await level(normal, false)], [1, 1]);
-    const full = await open({ synchronous: "FULL" });
-    assertEquals([await level(full, true), await level(full, false), await level(full, true)], [2, 1, 2]);
+    assertEquals([await level(true), await level(false), await level(true)], [2, 1, 2]);
   }));
 
 Deno.test("SqliteDatabase commits what work has written, and nothing when it throws", () =>
