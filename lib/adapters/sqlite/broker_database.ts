@@ -80,7 +80,9 @@ export class BrokerDatabase {
 
   #opened(): SqliteDatabase {
     if (this.#database) return this.#database;
-    throw new IncorrectUsageError(`The stream broker on ${this.path} is closed, or was never opened: call open() first.`);
+    throw new IncorrectUsageError(
+      `The stream broker on ${this.path} is closed, or was never opened: call open() first.`,
+    );
   }
 }
 
