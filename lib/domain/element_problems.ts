@@ -31,19 +31,25 @@ function problem(code: string, message: string): ConfigurationProblem {
 
 function* duplicates(elements: Elements, model: Model): Generator<ConfigurationProblem> {
   const { aggregates, messages, projections } = elements;
+  // Those of one name share all the rest as well, which need not be said.
+  const tables = [...byName(aggregates), ...byName(projections)].map(({ table }) => table);
   const lists: [string, readonly string[]][] = [
-    ["table", [...aggregates, ...projections].map(({ table }) => table)],
-    ["stream category", aggregates.map(({ category }) => category)],
     ["aggregate", aggregates.map(({ name }) => name)],
     ["projection", projections.map(({ name }) => name)],
     ["event or command", messages.map(({ typeString }) => typeString.replace(/\.v\d+$/, ""))],
     ["handler", model.handlers.map(({ definition }) => definition.name)],
+    ["table", tables],
+    ["stream category", byName(aggregates).map(({ category }) => category)],
   ];
   for (const [kind, names] of lists) {
     for (const name of repeated(names)) {
       yield problem("DUPLICATE_ELEMENT", `Two elements share the ${kind} '${name}': rename one of them.`);
     }
   }
+}
+
+function byName<E extends { readonly name: string }>(elements: readonly E[]): readonly E[] {
+  return [...new Map(elements.map((element) => [element.name, element])).values()];
 }
 
 function* tableNames({ aggregates, projections }: Elements): Generator<ConfigurationProblem> {
