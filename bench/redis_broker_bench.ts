@@ -1,6 +1,6 @@
 /**
  * The Redis broker against the bare client, in one run on one server of its own: reading and acknowledging, and publishing.
- * Prints messages per second and ratios; the median of the rounds. `deno run -A bench/redis_broker_bench.ts [messages] [rounds]`
+ * The median of the rounds, in which all take turns. Run: `deno run -A bench/redis_broker_bench.ts [messages] [rounds]`
  *
  * @module
  */
@@ -8,6 +8,7 @@ import { Redis } from "ioredis";
 import { RedisBroker } from "../lib/adapters/redis/broker.ts";
 import { systemClock } from "../lib/clock.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";
+import { print, rate, ratio } from "./report.ts";
 
 const BATCH = 100;
 const STREAM = "bench::order";
@@ -139,7 +140,7 @@ async function measure(
       if (filled) await fill(bare, messages);
       const start = performance.now();
       await run(messages);
-      rates.get(name)?.push(messages / (performance.now() - start) * 1000);
+      rates.get(name)?.push(rate(messages, performance.now() - start));
     }
   }
   return new Map(
@@ -157,13 +158,10 @@ async function fill(bare: Redis, messages: number): Promise<void> {
   }
 }
 
-function report(figures: ReadonlyMap<string, number>, base: string, others: readonly string[]): void {
-  const baseline = figures.get(base) ?? 0;
-  for (const name of [base, ...others]) {
-    const rate = figures.get(name) ?? 0;
-    const line = `${name.padEnd(32)}${Math.round(rate).toLocaleString("en").padStart(10)}/s  ${
-      (rate / baseline).toFixed(2)
-    }\n`;
-    Deno.stdout.writeSync(new TextEncoder().encode(line));
+function report(figures: ReadonlyMap<string, number>, reference: string, others: readonly string[]): void {
+  const bare = figures.get(reference) ?? NaN;
+  for (const name of others) {
+    const ours = figures.get(name) ?? NaN;
+    print(`${name}, messages/s`, ours, reference, bare, ratio(ours, bare));
   }
 }

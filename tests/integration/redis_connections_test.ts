@@ -55,6 +55,19 @@ redisTest("five hundred waiting readers keep within max_connections, and each ge
   assertEquals((await reading).flat().length, 500);
 });
 
+redisTest("a loop of short reads beyond the cap polls no more often than one long read", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker({ max_connections: 1 });
+  const group = broker.group({ stream: "s", group: "g", consumer: "a" });
+  await group.ensure();
+  for (let read = 0; read < 100; read++) await group.read({ count: 1, blockMs: 10 });
+  const calls = /cmdstat_xreadgroup:calls=(\d+)/.exec(await bench.client().info("commandstats"))?.[1];
+  // 100 reads take a second: polls after 5, 10, 20, 40, 80, 160 ms, then every 200 ms.
+  assert(Number(calls) <= 20, `${calls} polls`);
+  await broker.publish([{ stream: "s", data: "1" }]);
+  assertEquals(textsOf(await group.read({ count: 1, blockMs: 5000 })), ["1"]);
+});
+
 redisTest("close leaves no connection behind", async () => {
   await using bench = await RedisBench.open();
   const broker = await bench.broker();

@@ -17,7 +17,7 @@ import type {
 import { parseCursor } from "../stream_id.ts";
 import { BlockingReader } from "./blocking_reader.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
-import { pollForEntries } from "./poll.ts";
+import { PollingReader } from "./polling_reader.ts";
 import type { Script } from "./script.ts";
 import { attempt } from "./scripts/attempt.ts";
 import { claim } from "./scripts/claim.ts";
@@ -39,7 +39,8 @@ export class RedisStreamGroup implements StreamGroup {
   readonly #place: StreamPlace;
   readonly #endpoint: Endpoint;
   readonly #onClose: (group: RedisStreamGroup) => void;
-  #reader: BlockingReader | undefined;
+  readonly #polling: PollingReader;
+  #blocking: BlockingReader | undefined;
   /** The read that is under way. */
   #reading: { readonly cut: () => void; readonly entries: Promise<unknown> } | undefined;
   /** Redis knows this consumer. */
@@ -53,6 +54,7 @@ export class RedisStreamGroup implements StreamGroup {
     this.consumer = consumer;
     this.#place = { stream, group, consumer, lane };
     this.#endpoint = endpoint;
+    this.#polling = new PollingReader(endpoint, this.#place);
     this.#onClose = onClose;
   }
 
@@ -191,8 +193,8 @@ export class RedisStreamGroup implements StreamGroup {
     this.#closed = true;
     this.#reading?.cut();
     await this.#reading?.entries.catch(() => {});
-    const reader = this.#reader;
-    this.#reader = undefined;
+    const reader = this.#blocking;
+    this.#blocking = undefined;
     await reader?.close();
     this.#onClose(this);
   }
@@ -201,10 +203,10 @@ export class RedisStreamGroup implements StreamGroup {
     const { count, blockMs = 0, ack = [] } = options;
     const announce = !this.#announced && !this.#place.lane;
     const request = { count, blockMs, ack, announce, signal };
-    const reader = this.#blockingReader(blockMs);
+    const reader = this.#blockingReader(blockMs) ?? this.#polling;
     this.#announced = true;
     try {
-      return await (reader ? reader.read(request) : pollForEntries(this.#endpoint, this.#place, request));
+      return await reader.read(request);
     } catch (error) {
       this.#announced = false;
       throw error;
@@ -213,9 +215,9 @@ export class RedisStreamGroup implements StreamGroup {
 
   /** The connection to block on, kept from the first blocking read on; none for lanes and beyond `max_connections`. */
   #blockingReader(blockMs: number): BlockingReader | undefined {
-    if (this.#reader || this.#place.lane || blockMs <= 0) return this.#reader;
+    if (this.#blocking || this.#place.lane || blockMs <= 0) return this.#blocking;
     const link = this.#endpoint.reserve();
-    return this.#reader = link && new BlockingReader(this.#endpoint, link, this.#place);
+    return this.#blocking = link && new BlockingReader(this.#endpoint, link, this.#place);
   }
 
   /** A script about this consumer's entries: its first arguments are the group and the consumer. */
