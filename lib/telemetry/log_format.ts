@@ -20,15 +20,18 @@ const NAMES: Readonly<Record<LogLevel, string>> = {
   fatal: "critical",
 };
 
+/** Keys of the record itself, which no property may replace. */
+const OWN_KEYS: ReadonlySet<string> = new Set(["event", "logger", "level", "timestamp"]);
+
 /** `{"event","logger","level","timestamp",…properties}`: the keys of the reference's JSON lines (wire 8.3). */
 export function jsonFormatter(redact: Redactor, stacks: boolean): LogFormatter {
   return (record) =>
     JSON.stringify({
-      ...properties(record, redact, stacks),
       event: eventOf(record),
       logger: record.category.join("."),
       level: NAMES[record.level],
       timestamp: new Date(record.timestamp).toISOString(),
+      ...properties(record, redact, stacks),
     }) + "\n";
 }
 
@@ -61,6 +64,7 @@ function eventOf(record: LogRecord): string {
 function properties(record: LogRecord, redact: Redactor, stacks: boolean): Record<string, unknown> {
   const shownProperties: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(record.properties)) {
+    if (OWN_KEYS.has(key)) continue;
     const safe = redact(key, value);
     if (safe === undefined) continue;
     shownProperties[key] = safe;

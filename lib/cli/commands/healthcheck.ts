@@ -36,7 +36,7 @@ async function check(cli: Cli, options: Options): Promise<void> {
     });
   } catch (cause) {
     throw new ProteanError(
-      `No answer from ${target} within ${options.timeout} s: ${asError(cause).message}.`,
+      `No answer from ${target} within ${options.timeout} s: ${reasonOf(asError(cause))}.`,
       {
         code: "HEALTHCHECK",
         cause,
@@ -48,6 +48,12 @@ async function check(cli: Cli, options: Options): Promise<void> {
   if (!response.ok) {
     throw new ProteanError(`${target} answered ${response.status}.`, { code: "HEALTHCHECK" });
   }
+}
+
+/** `fetch` tells a chain of reasons in one text; the last link is the one that helps. */
+function reasonOf(error: Error): string {
+  const { message } = error.cause === undefined ? error : asError(error.cause);
+  return message.split(": ").at(-1) ?? message;
 }
 
 /** The probe of the server that this configuration starts, seen from the same machine. */
