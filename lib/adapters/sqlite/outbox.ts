@@ -16,7 +16,7 @@ import type { SqliteDatabase } from "./database.ts";
 import { BOOKKEEPING, SqliteOutboxLease } from "./outbox_lease.ts";
 import { cleanOutbox, listOutbox, nextRetry, outboxStats, requeueRows } from "./outbox_report.ts";
 import { dueShards } from "./outbox_rows.ts";
-import { freeShards, takeShards } from "./shard_leases.ts";
+import { freeShards, letGo, newHolder, takeShards } from "./shard_leases.ts";
 
 export class SqliteOutbox implements OutboxStore {
   /** `database` throws when the provider is not open. */
@@ -33,13 +33,18 @@ export class SqliteOutbox implements OutboxStore {
       dueShards(db, broker, freeShards(db, broker, now), new Date(now).toISOString()).slice(0, maxShards)
     );
     if (wanted.length === 0) return undefined;
-    const holder = `${owner}/${crypto.randomUUID()}`;
-    const shards = await database.write((db) => {
-      const free = freeShards(db, broker, now);
-      const taken = wanted.filter((shard) => free.includes(shard));
-      takeShards(db, broker, taken, holder, now);
-      return taken;
-    }, BOOKKEEPING);
+    const holder = newHolder(owner);
+    let shards: readonly number[] = [];
+    try {
+      shards = await database.write((db) => {
+        const free = freeShards(db, broker, now);
+        const taken = wanted.filter((shard) => free.includes(shard));
+        takeShards(db, broker, taken, holder, now);
+        return taken;
+      }, BOOKKEEPING);
+    } finally {
+      if (shards.length === 0) letGo(holder);
+    }
     if (shards.length === 0) return undefined;
     return new SqliteOutboxLease(database, this.clock, broker, holder, shards);
   }

@@ -12,7 +12,7 @@ import { asError } from "../../errors.ts";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../ports.ts";
 import type { SqliteDatabase } from "./database.ts";
 import { nextRows, settleRows, takeRows } from "./outbox_rows.ts";
-import { dropShards, LEASE_MS, refreshShards } from "./shard_leases.ts";
+import { dropShards, LEASE_MS, letGo, refreshShards } from "./shard_leases.ts";
 
 const log = getLogger(["protean", "outbox"]);
 
@@ -66,11 +66,12 @@ export class SqliteOutboxLease implements OutboxLease {
   async release(): Promise<void> {
     if (this.#released) return;
     this.#released = true;
+    letGo(this.holder);
     try {
       await this.database.write((db) => dropShards(db, this.holder), BOOKKEEPING);
     } catch (cause) {
-      // The lease runs out, or is taken over at once when this process ends.
-      log.warn("outbox.release_failed", { broker: this.broker, error: asError(cause).message });
+      // This process knows that the shards are free; others do when the lease runs out or this process ends.
+      log.debug("outbox.release_failed", { broker: this.broker, error: asError(cause).message });
     }
   }
 }

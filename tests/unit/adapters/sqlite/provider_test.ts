@@ -294,6 +294,21 @@ Deno.test("SqliteOutbox keeps a lease that is used, and a holder notices that it
     );
   }));
 
+Deno.test("SqliteOutbox takes a lease over at once when its release could not be written", () =>
+  withProvider(async ({ provider, other, clock }) => {
+    await provider.session().commit(writeSet({ outbox: [outboxInsert("s-1")] }));
+    const lease = await provider.outbox.lease({ broker: "default", owner: "w1" });
+    other.exec("BEGIN IMMEDIATE");
+    let released = false;
+    const releasing = lease?.release().then(() => released = true);
+    while (!released) await clock.advance(50);
+    await releasing;
+    other.exec("COMMIT");
+    const again = await provider.outbox.lease({ broker: "default", owner: "w1" });
+    assertEquals(again?.shards, lease?.shards);
+    await again?.release();
+  }));
+
 Deno.test("SqliteOutbox hears of another process's commits", () =>
   withProvider(async ({ provider, other, clock }) => {
     let woken = 0;
