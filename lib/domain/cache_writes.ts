@@ -5,9 +5,9 @@
  *
  * @module
  */
+import { compareCodePoints } from "../adapters/code_points.ts";
 import type { BaseCache } from "../adapters/ports.ts";
 import { IncorrectUsageError } from "../errors.ts";
-import { byCodePoint } from "./code_points.ts";
 import type { Page } from "./view_rows.ts";
 
 interface Write {
@@ -44,14 +44,14 @@ export class CacheWrites {
     { after, limit }: Page,
   ): Promise<{ key: string; text: string }[]> {
     const own = [...this.#writes.get(cache) ?? []].filter(([key]) =>
-      key.startsWith(prefix) && (after === undefined || byCodePoint(key, prefix + after) > 0)
+      key.startsWith(prefix) && (after === undefined || compareCodePoints(key, prefix + after) > 0)
     );
     const options = { limit: limit + own.length };
     const stored = await this.#cache(cache).keys(
       prefix,
       after === undefined ? options : { ...options, after: prefix + after },
     );
-    const keys = [...new Set([...stored, ...own.map(([key]) => key)])].sort(byCodePoint);
+    const keys = [...new Set([...stored, ...own.map(([key]) => key)])].sort(compareCodePoints);
     const entries: { key: string; text: string }[] = [];
     for (const key of keys) {
       if (entries.length === limit) break;

@@ -36,16 +36,14 @@ export async function commitAll(
   sessions: Sessions,
   { rows, messages, recorded, flushCache }: Buffered,
 ): Promise<readonly number[]> {
-  const { eventStore, providers } = runtime;
-  const main = providers.get(MAIN);
+  const { eventStore, appendsInside } = runtime;
   const events = eventStore ? [...recorded, ...messages].map(storeCopy) : [];
-  const inside = main !== undefined && eventStore?.sharesTransactionWith(main) === true;
   let writes: WriteSet = {
     rows: rows.get(MAIN) ?? [],
     outbox: messages.flatMap((message) => outboxRows(runtime, message)),
-    events: inside ? events : [],
+    events: appendsInside ? events : [],
   };
-  const outside: readonly EventAppend[] = inside ? [] : events;
+  const outside: readonly EventAppend[] = appendsInside ? [] : events;
   const touched = new Set([...sessions.names, ...rows.keys()]);
   if (!isEmpty(writes)) touched.add(MAIN);
   const others = [...touched].filter((name) => name !== MAIN);

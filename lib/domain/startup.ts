@@ -10,13 +10,14 @@ import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import { configurationError } from "../config/problems.ts";
 import { ConfigurationError, type ConfigurationProblem, IncorrectUsageError } from "../errors.ts";
 import { openAdapters } from "./adapters.ts";
+import { MAIN } from "./commit.ts";
 import { elementProblems } from "./element_problems.ts";
 import type { InitOptions } from "./element_options.ts";
 import type { Elements } from "./elements.ts";
 import type { DomainIdentity } from "./identity.ts";
 import { buildModel, type Model } from "./model.ts";
 import { ElementRunner } from "./runner.ts";
-import type { DomainRuntime, RuntimeFacts } from "./runtime.ts";
+import type { Adapters, DomainRuntime, RuntimeFacts } from "./runtime.ts";
 
 /** What the engine, the command line and the testing harness may say beyond the public options. */
 export interface StartOptions extends InitOptions {
@@ -55,7 +56,7 @@ export async function start(
   const facts: RuntimeFacts = { name, normalizedName, identity, config, clock };
   const tables = tablesOf(elements);
   const adapters = await openAdapters(registry, facts, tables, signal);
-  const work = { ...facts, ...adapters, closing };
+  const work = { ...facts, ...adapters, appendsInside: appendsInside(adapters), closing };
   const runners = model.handlers.map((handler) => new ElementRunner(work, model, handler));
   const own = elements.messages.filter(({ aggregate }) => aggregate !== undefined);
   const runtime: DomainRuntime = {
@@ -133,11 +134,16 @@ function* missingPlaces(
   }
 }
 
+function appendsInside({ eventStore, providers }: Adapters): boolean {
+  const main = providers.get(MAIN);
+  return main !== undefined && eventStore?.sharesTransactionWith(main) === true;
+}
+
 function tablesOf({ aggregates, projections }: Elements): ReadonlyMap<string, readonly TableSpec[]> {
   const tables = new Map<string, TableSpec[]>();
   const add = (provider: string, table: TableSpec) =>
     void tables.set(provider, [...tables.get(provider) ?? [], table]);
-  for (const { table } of aggregates) add("default", { kind: "aggregate", name: table });
+  for (const { table } of aggregates) add(MAIN, { kind: "aggregate", name: table });
   for (const { table, provider, cache } of projections) {
     if (cache === undefined) add(provider, { kind: "view", name: table });
   }

@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { compareCodePoints } from "../adapters/code_points.ts";
 import type { RowWrite, StoredRow } from "../adapters/ports.ts";
-import { byCodePoint } from "./code_points.ts";
 import type { ProjectionDefinition } from "./projection.ts";
 
 /** A row as this unit of work has it. */
@@ -65,11 +65,11 @@ export class ViewRows {
     const rows = new Map(stored.map((row) => [row.id, this.read(projection, row.id, row)]));
     const last = full ? stored.at(-1)?.id : undefined;
     for (const row of this.#written(projection)) {
-      if (page.after !== undefined && byCodePoint(row.id, page.after) <= 0) continue;
-      if (last === undefined || byCodePoint(row.id, last) <= 0) rows.set(row.id, row);
+      if (page.after !== undefined && compareCodePoints(row.id, page.after) <= 0) continue;
+      if (last === undefined || compareCodePoints(row.id, last) <= 0) rows.set(row.id, row);
     }
     return [...rows.values()].filter(({ text }) => text !== undefined)
-      .sort((a, b) => byCodePoint(a.id, b.id)).slice(0, page.limit);
+      .sort((a, b) => compareCodePoints(a.id, b.id)).slice(0, page.limit);
   }
 
   /** The writes for the tables of `provider`; counted as stored from here on. */

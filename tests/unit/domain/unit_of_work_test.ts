@@ -475,6 +475,9 @@ function noting(log: string[], extra: Row = {}) {
     "event_store",
     "noting",
     class extends MemoryEventStore {
+      override sharesTransactionWith(): boolean {
+        return false;
+      }
       override append(...args: Parameters<MemoryEventStore["append"]>) {
         log.push("append");
         return super.append(...args);
