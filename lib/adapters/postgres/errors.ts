@@ -35,6 +35,7 @@ export function endsConnection(thrown: unknown): boolean {
 }
 
 export const SQLSTATE = {
+  notSupported: "0A000",
   divisionByZero: "22012",
   uniqueViolation: "23505",
   undefinedTable: "42P01",

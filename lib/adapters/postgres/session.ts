@@ -190,6 +190,10 @@ export class PostgresSession implements ProviderSession {
     const { pool, where } = this.#parts;
     for (;;) {
       const { member, reused } = await this.#acquire();
+      if (this.#abandoned) {
+        pool.release(member);
+        throw cutError();
+      }
       this.#connection = member;
       const [begun, done] = await Promise.allSettled([exchange(member, [BEGIN], where), work(member)]);
       if (begun.status === "fulfilled" && done.status === "fulfilled") return done.value;

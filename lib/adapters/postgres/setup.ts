@@ -9,6 +9,7 @@ import type { Connection } from "./connection.ts";
 import { indexCreation, tableCreation, type TableDefinition } from "./ddl.ts";
 import type { Where } from "./errors.ts";
 import { type Names, quoted } from "./names.ts";
+import { arrayText } from "./values.ts";
 
 const SCHEMA = "select oid from pg_namespace where nspname = $1";
 
@@ -87,8 +88,10 @@ async function columnsOf(
   names: Names,
   relations: readonly string[],
 ): Promise<readonly FoundColumn[]> {
-  const list = `{${relations.map((name) => JSON.stringify(name)).join(",")}}`;
-  return await connection.run(COLUMNS, [names.schema, list]) as unknown as readonly FoundColumn[];
+  return await connection.run(COLUMNS, [
+    names.schema,
+    arrayText(relations),
+  ]) as unknown as readonly FoundColumn[];
 }
 
 function requireColumns(

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Connection, Reply } from "./connection.ts";
-import { isServerError, ownStatementError, type ServerError, type Where } from "./errors.ts";
+import { ProviderUnavailableError } from "../../errors.ts";
+import { isServerError, ownStatementError, type ServerError, SQLSTATE, type Where } from "./errors.ts";
 import type { TextValue } from "./values.ts";
 
 /** A statement of ours, ready to run. */
@@ -22,6 +23,12 @@ export const BEGIN: Planned = {
   text: "begin isolation level read committed read write",
   values: [],
   doing: "beginning a transaction",
+  explain: (error) =>
+    error.code === SQLSTATE.notSupported
+      ? new ProviderUnavailableError("The database is a standby that only reads: it is tried again.", {
+        cause: error,
+      })
+      : undefined,
 };
 
 export const COMMIT: Planned = { text: "commit", values: [], doing: "committing" };

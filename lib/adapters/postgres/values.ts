@@ -15,6 +15,11 @@ export function textOf(value: SqlValue): TextValue {
   return value instanceof Uint8Array ? `\\x${value.toHex()}` : String(value);
 }
 
+/** A list as PostgreSQL writes arrays, to be cast to the type it is meant to have. */
+export function arrayText(list: readonly string[]): string {
+  return `{${list.map((item) => `"${item.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
+}
+
 const same = (text: string): string => text;
 
 /** `2026-01-01 10:00:00.5+00` is `2026-01-01T10:00:00.5Z`; `infinity`, dates alone and years before Christ stay as they are. */

@@ -1,0 +1,90 @@
+/**
+ * The statements of an outbox processor, and the settings of the session that runs them.
+ *
+ * @module
+ */
+import { OUTBOX_SHARDS } from "../ports.ts";
+import type { Names } from "./names.ts";
+import { epoch } from "./row_writes.ts";
+
+/**
+ * An outbox is empty now and holds a million rows in a minute, and the statistics know neither in time: so the plans do not
+ * depend on them, but always follow the indexes. What a claim or a mark has written may be lost with the whole server, for
+ * then the rows are published again. A processor whose machine is gone loses its locks within half a minute.
+ */
+export const LEASE_SESSION = [
+  "set plan_cache_mode = force_generic_plan",
+  ...["seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"].map((node) => `set enable_${node} = off`),
+  "set synchronous_commit = off",
+  "set tcp_keepalives_idle = 10",
+  "set tcp_keepalives_interval = 5",
+  "set tcp_keepalives_count = 3",
+].join("; ");
+
+/** Rows that somebody still has to publish; the condition of the poll's index. */
+const OPEN = "o.published_at is null and o.abandoned_at is null";
+
+/**
+ * Rows that may be claimed by the holder `$2` for the broker `$1` at the time `$3`: pending, due again, or left behind by an
+ * earlier holder; and not behind a failed row of their stream that is not due.
+ */
+function claimable(names: Names): string {
+  return `o.target_broker = $1 and ${OPEN} and (o.status = 'pending'
+      or o.status = 'processing' and o.locked_by is distinct from $2
+      or o.status = 'failed' and o.next_retry_at <= ${epoch("$3")})
+    and not exists (select from ${names.outbox} f where f.target_broker = $1 and f.stream_name = o.stream_name
+      and f.seq < o.seq and f.next_retry_at > ${epoch("$3")} and f.status = 'failed')`;
+}
+
+/**
+ * Locks shards that hold such rows: `$4` the lock's number for the broker, `$5` how many at most. The list is made before the
+ * first lock is tried, and no lock is tried after the last that is wanted.
+ */
+export function takeText(names: Names): string {
+  return `with due as materialized (select shard from generate_series(0, ${OUTBOX_SHARDS - 1}) as shard
+      where exists (select from ${names.outbox} o where o.shard = shard.shard and ${claimable(names)}))
+    select shard from due where pg_try_advisory_lock($4, shard) limit $5::bigint`;
+}
+
+/**
+ * Claims the next rows of `count` shards, `$5` and on, at most `$4`, in order of `seq`. Each shard is a scan of its own in that
+ * order, and they are merged lazily: so a claim reads what it takes, however much waits there or in the shards of others.
+ */
+export function claimText(names: Names, count: number): string {
+  const shards = Array.from(
+    { length: count },
+    (_, index) =>
+      `(select o.seq, o.message_id from ${names.outbox} o where o.shard = $${index + 5} and ${
+        claimable(names)
+      }
+      order by o.seq)`,
+  );
+  return `update ${names.outbox} set status = 'processing', locked_by = $2, last_processed_at = ${epoch("$3")}
+    where target_broker = $1 and message_id = any(array(
+      select message_id from (${shards.join(" union all ")}) as next order by seq limit $4::bigint))
+    returning seq, message_id, stream_name, type, data, metadata_, priority, retry_count,
+      (extract(epoch from created_at) * 1000)::float8 as created_at`;
+}
+
+/** Rows `$4` (message ids) of the broker `$1`, claimed by `$2`, were published at `$3`. */
+export function publishedText(names: Names): string {
+  return `update ${names.outbox} set status = 'published', published_at = ${epoch("$3")}, locked_by = null,
+      last_processed_at = ${epoch("$3")}, next_retry_at = null, last_error = null
+    where target_broker = $1 and locked_by = $2 and message_id = any($4::text[])`;
+}
+
+/**
+ * Rows `$4` of the broker `$1`, claimed by `$2`, were not published. `$5` is a JSON object that tells for each message id the new
+ * `status` and, where it was tried, `last_error` and `retry_at` (epoch ms).
+ */
+export function unpublishedText(names: Names): string {
+  const outcome = "($5::jsonb -> message_id)";
+  return `update ${names.outbox} set status = ${outcome} ->> 'status', locked_by = null,
+      last_processed_at = ${epoch("$3")},
+      retry_count = retry_count + (${outcome} -> 'last_error' is not null)::int,
+      next_retry_at = ${epoch(`(${outcome} ->> 'retry_at')`)},
+      abandoned_at = case when ${outcome} ->> 'status' = 'abandoned' then ${epoch("$3")} end,
+      last_error = coalesce(${outcome} -> 'last_error'
+        || jsonb_build_object('retry_count', retry_count + 1), last_error)
+    where target_broker = $1 and locked_by = $2 and message_id = any($4::text[])`;
+}

@@ -1,0 +1,219 @@
+/**
+ * PostgreSQL: aggregate and view rows, outbox and idempotency marks in one database, one transaction for each unit of work
+ * (delivery 13, 17; design 8).
+ *
+ * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and pings, and one for each
+ * outbox processor at work. Connections are this process's own: a transaction pooler in between is not supported, because leases
+ * are locks of a session.
+ *
+ * @module
+ */
+import {
+  type AdapterOptions,
+  BaseProvider,
+  type ProviderCapabilities,
+  type ProviderSession,
+  type SessionOptions,
+  type TableSpec,
+} from "../ports.ts";
+import { ProviderUnavailableError } from "../../errors.ts";
+import { Backend } from "./backend.ts";
+import { Connection } from "./connection.ts";
+import { outboxTable, processedTable, rowTable } from "./ddl.ts";
+import { isServerError, SQLSTATE, type Where } from "./errors.ts";
+import { Hints } from "./hints.ts";
+import { LEASE_SESSION } from "./lease_sql.ts";
+import { Names, quoted } from "./names.ts";
+import { PostgresOutbox } from "./outbox.ts";
+import { Pool } from "./pool.ts";
+import { epoch } from "./row_writes.ts";
+import { PostgresSession, type SessionParts } from "./session.ts";
+import { type PostgresSettings, postgresSettings } from "./settings.ts";
+import { createTables, existing } from "./setup.ts";
+import { SideConnection } from "./side_connection.ts";
+
+/** A connection that does not answer a ping for so long is given up. */
+const PING_MS = 5000;
+/** So many texts of user statements are prepared; each takes memory on every connection of the server. */
+const PREPARED_TEXTS = 256;
+/** Connections of outbox leases: one is kept, others come and go with the processors for further brokers. */
+const LEASES = { poolSize: 1, maxOverflow: -1 };
+
+export class PostgresProvider extends BaseProvider {
+  readonly capabilities: ProviderCapabilities = { sql: true, embedded: false, shared: true };
+  readonly outbox: PostgresOutbox;
+  readonly #settings: PostgresSettings;
+  readonly #where: Where;
+  readonly #backend: Backend;
+  readonly #leases: Pool<Connection>;
+  readonly #side: SideConnection;
+  readonly #hints: Hints;
+  readonly #sessions: SessionParts;
+  readonly #prepared = new Set<string>();
+  /** What goes on after abandoned sessions. */
+  readonly #afterwards = new Set<Promise<void>>();
+
+  /** Throws `ConfigurationError` for a URI that cannot work; nothing is opened before it is needed. */
+  constructor(options: AdapterOptions) {
+    super(options);
+    this.#settings = postgresSettings(options.name, options.settings);
+    const { clock } = options;
+    const names = new Names(this.#settings.schema);
+    const where = this.#where = { name: options.name, label: this.#settings.uri.label };
+    // Read-only outside of transactions, which all say READ WRITE: a statement that strays out of its own cannot write.
+    const pool = this.#pool(this.#settings, "set default_transaction_read_only = on");
+    this.#backend = new Backend({ where, names, clock, pool });
+    this.#leases = this.#pool(LEASES, LEASE_SESSION);
+    this.#side = new SideConnection({
+      clock,
+      open: (signal) => this.#open(`set synchronous_commit = off; listen ${quoted(names.channel)}`, signal),
+      onOpen: () => this.#hints.wake(),
+    });
+    const { outboxNotify: notify } = this.#settings;
+    this.#hints = new Hints({ clock, channel: names.channel, notify, side: this.#side });
+    this.outbox = new PostgresOutbox(this.#backend, this.#leases, this.#hints);
+    this.#sessions = {
+      ...{ where, names, clock, pool },
+      mayPrepare: (text) => this.#mayPrepare(text),
+      committed: () => this.#hints.committed(),
+      afterwards: (work) => this.#track(work),
+    };
+  }
+
+  /** Asks on the connection beside the pool, for a pool in full use is no reason to be unready. */
+  async ping(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const connection = await unlessAborted(this.#side.get(), signal);
+    const cut = () => connection.destroy("it did not answer a ping");
+    signal.addEventListener("abort", cut, { once: true });
+    try {
+      await connection.run("select 1", [], "simple");
+    } finally {
+      signal.removeEventListener("abort", cut);
+    }
+  }
+
+  override async close(): Promise<void> {
+    this.#hints.close();
+    await Promise.all([this.#backend.pool.close(), this.#leases.close(), this.#side.close()]);
+    await Promise.all(this.#afterwards);
+  }
+
+  override poolStats(): { size: number; checkedOut: number; overflow: number; checkedIn: number } {
+    return { ...this.#backend.pool.stats };
+  }
+
+  async setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void> {
+    const wanted = [outboxTable, processedTable];
+    if (scope === "all") wanted.push(...tables.map(({ name }) => rowTable(name)));
+    const { names } = this.#backend;
+    await this.#backend.use((connection) => createTables(connection, names, wanted, this.#where));
+  }
+
+  /** Drops the given tables, outbox and marks. */
+  async drop(tables: readonly TableSpec[]): Promise<void> {
+    const names = this.#tables(tables).map((name) => this.#backend.names.table(name));
+    const text = `drop table if exists ${names.join(", ")}`;
+    await this.#backend.write({ text, values: [], doing: "dropping tables" });
+  }
+
+  /** Empties the given tables, outbox and marks; those that are missing are empty. */
+  async truncate(tables: readonly TableSpec[]): Promise<void> {
+    const { names } = this.#backend;
+    const found = await this.#backend.use((connection) => existing(connection, names, this.#tables(tables)));
+    if (found.length === 0) return;
+    const text = `truncate ${found.map((name) => names.table(name)).join(", ")}`;
+    await this.#backend.write({ text, values: [], doing: "emptying tables" });
+  }
+
+  session(options: SessionOptions = {}): ProviderSession {
+    return new PostgresSession(this.#sessions, options);
+  }
+
+  async cleanMarks(before: number, limit: number): Promise<number> {
+    const { processed } = this.#backend.names;
+    const [reply] = await this.#backend.write({
+      text: `delete from ${processed} where ctid = any(array(
+        select ctid from ${processed} where processed_at < ${epoch("$1")} limit $2::bigint))`,
+      values: [String(before), String(limit)],
+      doing: "cleaning idempotency marks",
+    });
+    return reply?.count ?? 0;
+  }
+
+  #tables(tables: readonly TableSpec[]): readonly string[] {
+    return [...tables.map(({ name }) => name), outboxTable.name, processedTable.name];
+  }
+
+  #pool(
+    { poolSize, maxOverflow }: { poolSize: number; maxOverflow: number },
+    session: string,
+  ): Pool<Connection> {
+    const { poolRecycle, poolTimeout, poolPrePing } = this.#settings;
+    const { name, clock } = this.options;
+    return new Pool<Connection>({
+      ...{ name, clock, size: poolSize, maxOverflow, prePing: poolPrePing },
+      recycleSeconds: poolRecycle,
+      timeoutSeconds: poolTimeout,
+      open: (signal) => this.#open(session, signal),
+      ping: (connection) => this.#alive(connection),
+      isPassing: (error) => isTooMany(error),
+    });
+  }
+
+  #open(session: string, signal: AbortSignal | undefined): Promise<Connection> {
+    const { uri, schema } = this.#settings;
+    const path = schema === "public" ? [] : [`set search_path = ${quoted(schema)}, public`];
+    return Connection.open({
+      ...this.#where,
+      uri,
+      clock: this.options.clock,
+      // Times without a zone must mean UTC (wire 6.4), and values must look as `values.ts` reads them.
+      session: [
+        "set time zone 'UTC'; set datestyle = 'ISO, MDY'; set bytea_output = 'hex'; set client_min_messages = warning",
+        ...path,
+        session,
+      ].join("; "),
+      onNotify: (payload) => this.#hints.received(payload),
+    }, signal);
+  }
+
+  /** Rejects, and the connection is lost, when it does not answer. */
+  async #alive(connection: Connection): Promise<void> {
+    const cancel = this.options.clock.after(PING_MS, () => connection.destroy("it did not answer a ping"));
+    try {
+      await connection.run("select 1", [], "simple");
+    } finally {
+      cancel();
+    }
+  }
+
+  #mayPrepare(text: string): boolean {
+    if (this.#prepared.has(text)) return true;
+    if (this.#prepared.size >= PREPARED_TEXTS) return false;
+    this.#prepared.add(text);
+    return true;
+  }
+
+  #track(work: Promise<void>): void {
+    this.#afterwards.add(work);
+    void work.finally(() => this.#afterwards.delete(work));
+  }
+}
+
+/** "Too many connections": others are starting too, or leaving; a moment later there may be room (POOL-2, F17). */
+function isTooMany(error: unknown): boolean {
+  return error instanceof ProviderUnavailableError && isServerError(error.cause) &&
+    error.cause.code === SQLSTATE.tooManyConnections;
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

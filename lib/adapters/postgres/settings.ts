@@ -1,0 +1,55 @@
+/**
+ * The adapter's table of `domain.toml` (wire 6.5, design 6).
+ *
+ * @module
+ */
+import { ConfigurationError } from "../../errors.ts";
+import { parsePostgresUri, type PostgresUri } from "./uri.ts";
+
+export interface PostgresSettings {
+  readonly uri: PostgresUri;
+  /** @default "public" */
+  readonly schema: string;
+  /** Connections kept open when idle. @default 5 */
+  readonly poolSize: number;
+  /** Connections opened beyond `poolSize` under load; -1 is without limit. @default 10 */
+  readonly maxOverflow: number;
+  /** Seconds after which a connection is replaced; -1 never. @default 1800 */
+  readonly poolRecycle: number;
+  /** Seconds to wait for a connection. @default 30 */
+  readonly poolTimeout: number;
+  /** @default true */
+  readonly poolPrePing: boolean;
+  /** `[outbox] notify`, handed in by whoever creates the adapter. @default true */
+  readonly outboxNotify: boolean;
+}
+
+/** Reads the table. Throws `ConfigurationError`. */
+export function postgresSettings(
+  name: string,
+  table: Readonly<Record<string, unknown>>,
+): PostgresSettings {
+  const uri = table["database_uri"];
+  if (typeof uri !== "string") {
+    throw new ConfigurationError(
+      `Database '${name}' has no database_uri: write postgresql://user:password@host:5432/database.`,
+      { code: "POSTGRES_URI" },
+    );
+  }
+  const number = (key: string, fallback: number) => {
+    const value = Number(table[key] ?? fallback);
+    if (Number.isFinite(value)) return value;
+    throw new ConfigurationError(`'${key}' of database '${name}' must be a number: it is '${table[key]}'.`);
+  };
+  const schema = table["schema"];
+  return {
+    uri: parsePostgresUri(uri),
+    schema: typeof schema === "string" && schema !== "" ? schema : "public",
+    poolSize: number("pool_size", 5),
+    maxOverflow: number("max_overflow", 10),
+    poolRecycle: number("pool_recycle", 1800),
+    poolTimeout: number("pool_timeout", 30),
+    poolPrePing: table["pool_pre_ping"] !== false,
+    outboxNotify: table["outbox_notify"] !== false,
+  };
+}

@@ -1,0 +1,216 @@
+/**
+ * A real PostgreSQL for one test file: its own free port, its own temporary folder, gone when the test ends.
+ *
+ * @module
+ */
+import { freePort } from "./free_port.ts";
+
+export interface PostgresServerOptions {
+  /** Settings of `postgresql.conf`, such as `{ max_connections: "20" }`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Lines of `pg_hba.conf`; by default everybody is trusted. */
+  readonly hba?: readonly string[];
+}
+
+/** How long a started server may take to accept connections. */
+const START_TIMEOUT_MS = 20_000;
+/** How often another port is tried when somebody else took the first. */
+const START_ATTEMPTS = 5;
+
+/** How a server stops: `fast` undoes what is under way, `immediate` is as a crash. */
+const STOP = { fast: "SIGINT", immediate: "SIGQUIT" } as const;
+
+/** The folder with `initdb` and `postgres`, or undefined. PostgreSQL refuses to run as root, so another user is needed there. */
+const binaries: string | undefined = detect();
+
+/** True where a PostgreSQL server can be started. In CI its absence is an error: a suite that quietly skips itself proves nothing. */
+export const postgresAvailable: boolean = binaries !== undefined;
+
+/** Registers a test that needs a PostgreSQL server; ignored on a machine without one, except in CI. */
+export function postgresTest(name: string, run: (t: Deno.TestContext) => Promise<void>): void {
+  Deno.test({ name, ignore: !postgresAvailable, fn: run });
+}
+
+export class PostgresServer implements AsyncDisposable {
+  readonly port: number;
+  readonly folder: string;
+  readonly #options: PostgresServerOptions;
+  #process: Deno.ChildProcess;
+
+  private constructor(
+    port: number,
+    folder: string,
+    options: PostgresServerOptions,
+    process: Deno.ChildProcess,
+  ) {
+    this.port = port;
+    this.folder = folder;
+    this.#options = options;
+    this.#process = process;
+  }
+
+  /** Creates a cluster, starts it and waits until it accepts connections. Superuser is `postgres`. */
+  static async start(options: PostgresServerOptions = {}): Promise<PostgresServer> {
+    const folder = await Deno.makeTempDir({ prefix: "protean-postgres-" });
+    try {
+      if (isRoot()) await output("chown", ["postgres", folder]);
+      await asServer("initdb", [
+        ...["-D", `${folder}/data`, "-U", "postgres", "-A", "trust", "--no-sync"],
+        ...["-E", "UTF8", "--locale=C"],
+      ]);
+      if (options.hba) await Deno.writeTextFile(`${folder}/data/pg_hba.conf`, options.hba.join("\n") + "\n");
+      for (let attempt = 1;; attempt++) {
+        const port = freePort();
+        try {
+          return new PostgresServer(port, folder, options, await launch(port, folder, options));
+        } catch (error) {
+          if (attempt >= START_ATTEMPTS) throw error;
+        }
+      }
+    } catch (error) {
+      await Deno.remove(folder, { recursive: true });
+      throw error;
+    }
+  }
+
+  /** `postgresql://postgres@127.0.0.1:<port>/postgres`, or with another database, user or query. */
+  uri(parts: { readonly database?: string; readonly user?: string; readonly query?: string } = {}): string {
+    const { database = "postgres", user = "postgres", query = "" } = parts;
+    return `postgresql://${user}@127.0.0.1:${this.port}/${database}${query && `?${query}`}`;
+  }
+
+  /** Runs statements as superuser, beside whatever is under test; answers the rows as lines, columns parted by `|`. */
+  async sql(statements: string, database = "postgres"): Promise<readonly string[]> {
+    const text = await output(`${binaries}/psql`, [
+      ...["-h", "127.0.0.1", "-p", String(this.port), "-U", "postgres", "-d", database],
+      ...["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statements],
+    ]);
+    return text.split("\n").filter((line) => line !== "");
+  }
+
+  /** The data stay for `restart()`. */
+  async stop(how: keyof typeof STOP): Promise<void> {
+    try {
+      this.#process.kill(STOP[how]);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // It has ended already.
+    }
+    await this.#process.status;
+  }
+
+  /** Starts it again on the same port and folder, after `stop()`. */
+  async restart(): Promise<void> {
+    this.#process = await launch(this.port, this.folder, this.#options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop("immediate");
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+function detect(): string | undefined {
+  const versions = [...entries("/usr/lib/postgresql")].sort((a, b) => Number(b) - Number(a));
+  const folders = [
+    ...(Deno.env.get("PATH") ?? "").split(":"),
+    ...versions.map((version) => `/usr/lib/postgresql/${version}/bin`),
+  ];
+  const found = folders.find((folder) =>
+    ["initdb", "postgres", "psql"].every((name) => isFile(`${folder}/${name}`))
+  );
+  const usable = found !== undefined && (!isRoot() || succeeds("id", ["postgres"]));
+  if (usable) return found;
+  if (Deno.env.get("CI") !== "1") return undefined;
+  throw new Error(
+    "These tests need PostgreSQL's initdb, postgres and psql on the PATH or in /usr/lib/postgresql, and as root a user " +
+      "'postgres': install them (apt-get install postgresql).",
+  );
+}
+
+async function launch(
+  port: number,
+  folder: string,
+  options: PostgresServerOptions,
+): Promise<Deno.ChildProcess> {
+  const settings = {
+    port: String(port),
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: folder,
+    logging_collector: "off",
+    log_destination: "stderr",
+    ...options.settings,
+  };
+  const [command, ...args] = serverCommand("postgres", [
+    ...["-D", `${folder}/data`],
+    ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
+  ]);
+  const process = new Deno.Command(command, { args, stdin: "null", stdout: "null", stderr: "piped" }).spawn();
+  const log = keepTail(process.stderr);
+  let exited = false;
+  void process.status.then(() => exited = true);
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (!exited && performance.now() < deadline) {
+    if (log.text().includes("ready to accept connections")) return process;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  if (!exited) process.kill("SIGQUIT");
+  await process.status;
+  throw new Error(`PostgreSQL on port ${port} did not start: ${log.text()}`);
+}
+
+/** Reads everything, so that the server is never held up, and keeps the end of it. */
+function keepTail(stream: ReadableStream<Uint8Array<ArrayBuffer>>): { text(): string } {
+  let tail = "";
+  void (async () => {
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) tail = (tail + chunk).slice(-4000);
+  })();
+  return { text: () => tail };
+}
+
+function isRoot(): boolean {
+  return Deno.uid() === 0;
+}
+
+/** Command and arguments that run a program of PostgreSQL as somebody whom it accepts. */
+function serverCommand(program: string, args: readonly string[]): [string, ...string[]] {
+  const path = `${binaries}/${program}`;
+  if (!isRoot()) return [path, ...args];
+  // `setpriv` becomes the program, so that signals reach it.
+  return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", path, ...args];
+}
+
+async function asServer(program: string, args: readonly string[]): Promise<void> {
+  const [command, ...rest] = serverCommand(program, args);
+  await output(command, rest);
+}
+
+async function output(command: string, args: readonly string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args: [...args], cwd: "/" }).output();
+  if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout);
+}
+
+function succeeds(command: string, args: readonly string[]): boolean {
+  try {
+    return new Deno.Command(command, { args: [...args], stdout: "null", stderr: "null" }).outputSync()
+      .success;
+  } catch {
+    return false;
+  }
+}
+
+function* entries(folder: string): Generator<string> {
+  try {
+    for (const { name } of Deno.readDirSync(folder)) yield name;
+  } catch {
+    // There is no such folder.
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
