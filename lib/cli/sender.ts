@@ -25,6 +25,7 @@ export class Sender {
   readonly #options: SenderOptions;
   #sent = 0;
   #refused = 0;
+  #at = 0;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -38,6 +39,11 @@ export class Sender {
     return this.#refused;
   }
 
+  /** The line that is being sent, or the first of those that are committed together: where a stop leaves off. */
+  get at(): number {
+    return this.#at;
+  }
+
   /**
    * Sends these lines, all that are good in one transaction unless they are handled here. Rejects with `UnavailableError`
    * when the backend is away: the lines may then have been sent or not.
@@ -49,6 +55,7 @@ export class Sender {
 
   async #handle(line: Line): Promise<void> {
     const { domain, type } = this.#options;
+    this.#at = line.number;
     try {
       await domain.process(type, payloadOf(line), { asynchronous: false });
       this.#sent++;
@@ -59,6 +66,7 @@ export class Sender {
 
   async #commit(lines: readonly Line[]): Promise<void> {
     const bad: [Line, unknown][] = [];
+    this.#at = lines[0]?.number ?? this.#at;
     try {
       await this.#options.domain.unitOfWork(async (ctx) => {
         for (const line of lines) await this.#put(ctx, line).catch((error) => bad.push([line, error]));

@@ -139,7 +139,7 @@ async function sendAll(
       try {
         await sender.send(batch);
       } catch (thrown) {
-        return { line: batch[0]?.number ?? 0, error: asError(thrown) };
+        return { line: sender.at, error: asError(thrown) };
       }
       show();
     }

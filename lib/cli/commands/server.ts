@@ -6,6 +6,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { Engine } from "../../engine/engine.ts";
 import { listenForStopSignals } from "../../engine/signals.ts";
+import { ConfigurationError, UnavailableError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { withExamples } from "../examples.ts";
 import { openDomain } from "../open_domain.ts";
@@ -19,7 +20,7 @@ interface Options extends DomainOptions, LogOptions {
 export function serverCommand(cli: Cli): Command {
   const command = new Command("server")
     .description(
-      "Run the domain: subscriptions, outbox, health probes. Stops gracefully on SIGTERM, SIGINT and SIGHUP.",
+      "Run the domain: subscriptions, outbox, health probes; stops gracefully on SIGTERM, SIGINT and SIGHUP. The default.",
     )
     .option("--workers <n>", "processes to run; this version runs one", workers, 1)
     .option("--once", "work off everything available, then exit")
@@ -43,6 +44,10 @@ async function serve(cli: Cli, options: Options): Promise<void> {
       requireDependencies: options.requireDependencies ?? false,
     });
     cli.exitCode = await engine.run({ signal: signals.drain, cut: signals.cut });
+  } catch (error) {
+    // The run rejects only where it could not begin: then the environment is not what it was told to require.
+    if (!(error instanceof UnavailableError)) throw error;
+    throw new ConfigurationError(error.message, { code: error.code, cause: error });
   } finally {
     signals.dispose();
   }

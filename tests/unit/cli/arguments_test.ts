@@ -1,5 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Command } from "commander";
+import { createCli } from "../../../lib/cli/cli.ts";
+import { buildProgram } from "../../../lib/cli/program.ts";
+import { recordingIo } from "./support.ts";
 import { verbFirst } from "../../../lib/cli/arguments.ts";
 import { UsageError } from "../../../lib/cli/usage_error.ts";
 
@@ -55,3 +58,19 @@ for (
     assertEquals(error.message.includes(hint), true, error.message);
   });
 }
+
+Deno.test("the same flag takes a value everywhere or nowhere, so that it may stand before the verb", () => {
+  const program = buildProgram(
+    createCli(recordingIo(), { domains: {}, config: () => Promise.resolve(undefined) }),
+  );
+  const arity = new Map<string, boolean>();
+  const visit = (command: Command) => {
+    for (const { long, required, optional } of command.options) {
+      assertEquals([long, arity.get(long ?? "") ?? required, optional], [long, required, false]);
+      arity.set(long ?? "", required);
+    }
+    command.commands.forEach(visit);
+  };
+  visit(program);
+  assertEquals(arity.get("--domain"), true);
+});

@@ -70,6 +70,14 @@ Deno.test("replay hands the message to its group again, and it comes back when i
   assertEquals((await shop.run(["dlq", "list"])).stdout, "No DLQ messages found.\n");
   const again = await shop.run(["dlq", "replay", id]);
   assertEquals([again.code, again.stderr], [1, `Error: DLQ message '${id}' not found.\n`]);
+  await shop.run(["server", "--once"]);
+  const { data } = JSON.parse((await shop.run(["dlq", "list", "--json"])).stdout);
+  assertEquals(
+    data.messages.map((message: Record<string, unknown>) => [message.replay_count, message.subscription]),
+    [
+      [1, COMMANDS],
+    ],
+  );
 });
 
 Deno.test("purge asks, takes --yes for an answer and can be tried", async () => {

@@ -1,0 +1,81 @@
+import { assertEquals } from "@std/assert";
+import { FakeClock } from "../../../lib/clock.ts";
+import { createCli } from "../../../lib/cli/cli.ts";
+import { letterDetails, letterPayload } from "../../../lib/cli/dead_letter_view.ts";
+import { Progress } from "../../../lib/cli/progress.ts";
+import { clipped, printable, table } from "../../../lib/cli/table.ts";
+import { parseDeadLetter } from "../../../lib/message/dead_letter.ts";
+import { recordingIo } from "./support.ts";
+
+function cli(terminal = false) {
+  const io = recordingIo({ terminal });
+  return { ...createCli(io, { domains: {}, config: () => Promise.resolve(undefined) }), recorded: io };
+}
+
+function letter(text: string) {
+  const queue = "shop::order:dlq";
+  return {
+    id: "1-0",
+    queue,
+    subscription: "shop::order",
+    letter: parseDeadLetter(text, { stream: queue, id: "1-0" }),
+  };
+}
+
+Deno.test("a table has aligned columns and no trailing spaces", () => {
+  assertEquals(
+    table(cli(), ["A", "Long title"], [["1", "x"], ["two", "日本"]]),
+    "A    Long title\n1    x\ntwo  日本\n",
+  );
+});
+
+for (
+  const [text, shown] of [
+    ["plain", "plain"],
+    ["two\nlines\ttab", "two lines tab"],
+    ["\x1b[31mred\x1b[0m\x9b", " [31mred [0m "],
+  ] as const
+) {
+  Deno.test(`${JSON.stringify(text)} cannot drive the terminal`, () => assertEquals(printable(text), shown));
+}
+
+for (const [text, width, shown] of [["abcdef", 6, "abcdef"], ["abcdefg", 6, "abc..."]] as const) {
+  Deno.test(`'${text}' in ${width} characters is '${shown}'`, () =>
+    assertEquals(clipped(text, width), shown));
+}
+
+Deno.test("the payload keeps digits that a double cannot hold", () => {
+  const payload = letterPayload(letter('{"data":{"big":12345678901234567890,"f":1.0},"_dlq_metadata":{}}'));
+  assertEquals(JSON.stringify(payload), '{"data":{"big":12345678901234567890,"f":1.0}}');
+});
+
+Deno.test("a letter that is no message is shown as it is", () => {
+  const found = letter('{"raw":"no \\u001b json","_dlq_metadata":{"failure_reason":"broken"}}');
+  const lines = letterDetails(cli(), found).split("\n");
+  assertEquals(lines.includes("Failure Reason: broken"), true);
+  assertEquals(lines.slice(lines.indexOf("Payload:"), -1), ["Payload:", "no   json"]);
+});
+
+Deno.test("progress is drawn at most ten times a second and taken away", async () => {
+  const clock = new FakeClock();
+  const watched = cli(true);
+  const progress = new Progress(watched, clock);
+  progress.clear();
+  for (let step = 0; step < 10; step++) {
+    progress.update(`${step} sent`, step / 10);
+    await clock.advance(50);
+  }
+  progress.clear();
+  const frames = watched.recorded.stderr.split("\r").slice(1);
+  assertEquals(frames.length, 6);
+  assertEquals(frames.at(-1), "\x1b[K");
+  assertEquals(frames[1]?.includes("20 %") && frames[1]?.includes("2 sent"), true);
+});
+
+Deno.test("progress is not drawn where nobody watches", () => {
+  const alone = cli(false);
+  const progress = new Progress(alone, new FakeClock());
+  progress.update("1 sent", 0.5);
+  progress.clear();
+  assertEquals(alone.recorded.stderr, "");
+});
