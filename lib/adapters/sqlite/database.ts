@@ -85,7 +85,8 @@ export class SqliteDatabase {
 
   /**
    * Opens the file, or shares it when this process has it open. Throws `ConfigurationError` for a file that cannot be used
-   * (missing or unwritable folder, full disk, not a database, used for something else), `UnavailableError` when another process keeps it locked.
+   * (missing or unwritable folder, full disk, not a database, used for something else), and `UnavailableError` when
+   * another process keeps it locked.
    */
   static async open(options: OpenDatabase): Promise<SqliteDatabase> {
     const path = await realPath(options.path);
@@ -110,10 +111,7 @@ export class SqliteDatabase {
    * commit. `work` may run again from its start when another process is writing. Rejects with what `work` throws (nothing
    * is written then), with the signal's reason, or with `UnavailableError`.
    */
-  async write<T>(
-    work: (db: DatabaseSync) => T,
-    options: WriteOptions = {},
-  ): Promise<T> {
+  async write<T>(work: (db: DatabaseSync) => T, options: WriteOptions = {}): Promise<T> {
     const release = await this.#mutex.acquire(options.signal);
     try {
       return await this.#retry(options.signal, () => {
