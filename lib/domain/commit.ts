@@ -4,7 +4,8 @@
  * @module
  */
 import type { EventAppend, RowWrite, WriteSet } from "../adapters/ports.ts";
-import { outboxRows, type Outgoing, storeCopy } from "./outgoing.ts";
+import { outboxRows, storeCopy } from "./outbox_rows.ts";
+import type { Outgoing } from "./outgoing.ts";
 import type { WorkRuntime } from "./runtime.ts";
 import type { Sessions } from "./sessions.ts";
 

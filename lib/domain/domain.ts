@@ -74,6 +74,7 @@ export class Domain extends Declarations implements AsyncDisposable {
         `The domain '${this.name}' is ${this.#state.kind} already: await domain.close() before another init().`,
       );
     }
+    this.elements.freeze();
     const closing = new AbortController();
     const further: StartOptions = options;
     this.#clock.current = further.clock ?? systemClock;
@@ -85,11 +86,10 @@ export class Domain extends Declarations implements AsyncDisposable {
     this.#state = { kind: "starting", closing, settled: starting.then(() => {}, () => {}) };
     try {
       const started = await starting;
-      this.elements.freeze();
       this.#state = { kind: "running", closing, started };
       setRuntime(this, started.runtime);
     } catch (error) {
-      this.#state = { kind: "idle" };
+      this.#idle();
       throw error;
     }
   }
@@ -153,7 +153,9 @@ export class Domain extends Declarations implements AsyncDisposable {
         state.closing.abort(
           new IncorrectUsageError(`The domain '${this.name}' was closed while it was starting.`),
         );
-        return [];
+        await state.settled;
+        // It may have come too late to stop the start.
+        return await this.close();
       case "closing":
         return await state.closed;
       case "running": {
@@ -173,8 +175,13 @@ export class Domain extends Declarations implements AsyncDisposable {
     closing.abort(new IncorrectUsageError(`The domain '${this.name}' is closing.`));
     const errors = await closeAdapters(runtime);
     for (const error of errors) log.error("domain.close_failed", { error: error.message });
-    this.#state = { kind: "idle" };
+    this.#idle();
     return errors;
+  }
+
+  #idle(): void {
+    this.elements.thaw();
+    this.#state = { kind: "idle" };
   }
 
   #started(): Started {

@@ -28,12 +28,17 @@ export class Elements {
   readonly handlers: HandlerDefinition[] = [];
   #frozen = false;
 
-  /** From now on `declare` throws. */
+  /** From now on nothing can be declared: the running parts of a domain know its elements as they were at `init`. */
   freeze(): void {
     this.#frozen = true;
   }
 
-  /** Called before each declaration: the running parts of a domain know its elements as they were at `init`. */
+  /** The domain does not run any more; its next `init` looks at all elements again. */
+  thaw(): void {
+    this.#frozen = false;
+  }
+
+  /** Called before each declaration. Throws `IncorrectUsageError` while frozen. */
   assertOpen(kind: string, name: string): void {
     if (!this.#frozen) return;
     throw new IncorrectUsageError(

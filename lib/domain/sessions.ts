@@ -24,6 +24,7 @@ export class Sessions {
   readonly #guard: Guard;
   readonly #open = new Map<string, ProviderSession>();
   #cancelAbandon: (() => void) | undefined;
+  #abandoned = false;
 
   constructor(runtime: WorkRuntime, guard: Guard) {
     this.#runtime = runtime;
@@ -54,7 +55,7 @@ export class Sessions {
 
   /** Throws `CommitRefusedError` when the message was lost or the handler cut. */
   assertMayCommit(): void {
-    if (this.#guard.mayCommit()) return;
+    if (!this.#abandoned && this.#guard.mayCommit()) return;
     throw new CommitRefusedError(
       "The work was given up and commits nothing: its message was claimed by another process, or the drain cut it. " +
         "It is delivered again.",
@@ -91,6 +92,7 @@ export class Sessions {
   };
 
   #abandon(): void {
+    this.#abandoned = true;
     for (const session of this.#open.values()) session.abandon();
   }
 
