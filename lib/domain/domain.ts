@@ -96,7 +96,8 @@ export class Domain extends Declarations implements AsyncDisposable {
 
   /**
    * Sends a command (answers its event-store position, undefined without an event store) or, with `asynchronous: false`, handles
-   * it here (answers what the handler returned). A repeated `idempotencyKey` has no effect and answers undefined.
+   * it here (answers what the handler returned). A repeated `idempotencyKey` has no effect and answers undefined. Within a
+   * handler use `ctx.process`: this is a transaction of its own, which may wait for the handler's for ever.
    */
   async process<S extends Schema>(
     command: MessageType<S>,
@@ -128,8 +129,8 @@ export class Domain extends Declarations implements AsyncDisposable {
   }
 
   /**
-   * Work outside of a handler: commits what was done through the context, unless `work` throws. Must not be called within a
-   * handler, whose own context does the same.
+   * Work outside of a handler: commits what was done through the context, unless `work` throws. Within a handler
+   * use its own context: this is a transaction of its own, which may wait for the handler's for ever.
    */
   async unitOfWork<R>(work: (ctx: Context) => Promise<R>): Promise<R> {
     const { runtime } = this.#started();
