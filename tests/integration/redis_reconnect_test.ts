@@ -7,7 +7,16 @@ import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { BrokerUnavailableError } from "../../lib/errors.ts";
 import { redisTest } from "../support/redis_server.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
-import { consumerOf, eventually, IMPATIENT, publish, RedisBench, textsOf, until } from "./redis_bench.ts";
+import {
+  consumerOf,
+  eventually,
+  IMPATIENT,
+  publish,
+  RedisBench,
+  STREAM,
+  textsOf,
+  until,
+} from "./redis_bench.ts";
 
 redisTest("RedisBroker opens before its server is there, and comes up with it (HLT-3)", async () => {
   await using bench = await RedisBench.open();
@@ -146,6 +155,25 @@ redisTest("a connection that a firewall forgot is replaced after block and margi
   await publish(await bench.broker(), "1");
   assertEquals(textsOf(await eventually(() => group.read({ count: 1, blockMs: 300 }))), ["1"]);
   assert(proxy.accepted > before);
+});
+
+redisTest("what was given up as unanswered is never done after what came later", async () => {
+  await using bench = await RedisBench.open();
+  await using proxy = TcpProxy.start(bench.server.port);
+  const broker = await bench.broker({ URI: `redis://127.0.0.1:${proxy.port}`, ...IMPATIENT });
+  const group = await consumerOf(broker, "a");
+  await group.read({ count: 9, blockMs: 10 });
+  proxy.hold();
+  await assertRejects(() => publish(broker, "late"), BrokerUnavailableError);
+  await assertRejects(() => group.read({ count: 9, blockMs: 10 }), BrokerUnavailableError);
+  await publish(broker, "1");
+  assertEquals(textsOf(await group.read({ count: 9, blockMs: 10 })), ["1"]);
+  // The old connections' bytes arrive now: an XADD behind "1", and an XREADGROUP whose reply nobody hears.
+  proxy.letGo();
+  await publish(broker, "2");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assertEquals(textsOf(await broker.deadLetters.list(STREAM, { limit: 9 })), ["1", "2"]);
+  assertEquals(textsOf(await group.read({ count: 9, blockMs: 10 })), ["2"]);
 });
 
 redisTest("a slow network is no dead one (F10)", async () => {

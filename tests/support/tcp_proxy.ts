@@ -18,8 +18,12 @@ export class TcpProxy implements AsyncDisposable {
   readonly #running = new Set<Promise<void>>();
   readonly #timers = new Map<ReturnType<typeof setTimeout>, () => void>();
   #delay: () => number = () => 0;
-  #swallowed = new WeakSet<Pair>();
+  readonly #swallowed = new WeakSet<Pair>();
+  readonly #held = new WeakMap<Pair, PromiseWithResolvers<void>>();
+  #release = Promise.withResolvers<void>();
   #swallowing = false;
+  readonly #muted = new WeakSet<Pair>();
+  #muting = false;
   #refusing = false;
   #accepted = 0;
 
@@ -66,20 +70,42 @@ export class TcpProxy implements AsyncDisposable {
     this.swallow();
   }
 
+  /**
+   * Requests pass and their answers are lost, on every connection that is open or comes before `heal()`: the server has done what
+   * the client never learns.
+   */
+  mute(): void {
+    this.#muting = true;
+    for (const pair of this.#pairs) this.#muted.add(pair);
+  }
+
+  /** What the connections that are open now send stays under way, also after they closed, until `letGo()`. */
+  hold(): void {
+    for (const pair of this.#pairs) this.#held.set(pair, this.#release);
+  }
+
+  /** Delivers what is held. */
+  letGo(): void {
+    this.#release.resolve();
+    this.#release = Promise.withResolvers();
+  }
+
   /** New connections are closed at once, until `heal()`. */
   refuse(): void {
     this.#refusing = true;
   }
 
-  /** Faithful again for new connections; swallowed ones stay silent. */
+  /** Faithful again for new connections; swallowed and muted ones stay silent. */
   heal(): void {
     this.#refusing = false;
     this.#swallowing = false;
+    this.#muting = false;
     this.#delay = () => 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
+    this.letGo();
     this.cut();
     for (const [timer, resolve] of this.#timers) {
       clearTimeout(timer);
@@ -107,18 +133,24 @@ export class TcpProxy implements AsyncDisposable {
     const pair = { client, server };
     this.#pairs.add(pair);
     if (this.#swallowing) this.#swallowed.add(pair);
-    await Promise.all([this.#pump(pair, client, server), this.#pump(pair, server, client)]);
+    if (this.#muting) this.#muted.add(pair);
+    const swallowed = () => this.#swallowed.has(pair);
+    await Promise.all([
+      this.#pump(pair, client, server, swallowed),
+      this.#pump(pair, server, client, () => swallowed() || this.#muted.has(pair)),
+    ]);
     this.#pairs.delete(pair);
   }
 
   /** Copies one direction until either end closes; then both are closed. */
-  async #pump(pair: Pair, from: Deno.Conn, to: Deno.Conn): Promise<void> {
+  async #pump(pair: Pair, from: Deno.Conn, to: Deno.Conn, lost: () => boolean): Promise<void> {
     const buffer = new Uint8Array(65_536);
     try {
       for (let length; (length = await from.read(buffer)) !== null;) {
         const ms = this.#delay();
         if (ms > 0) await this.#sleep(ms);
-        for (let sent = 0; sent < length && !this.#swallowed.has(pair);) {
+        await this.#held.get(pair)?.promise;
+        for (let sent = 0; sent < length && !lost();) {
           sent += await to.write(buffer.subarray(sent, length));
         }
       }

@@ -8,7 +8,7 @@ import { Redis } from "ioredis";
 import { asError } from "../../errors.ts";
 import { explain, unavailable } from "./faults.ts";
 import type { RedisServer } from "./server.ts";
-import { checkServerInfo } from "./server_info.ts";
+import { checkServerInfo, runIdOf } from "./server_info.ts";
 
 /** After a deadline passed without a byte: time to read what arrived while the event loop was held up by something else. */
 const GRACE_MS = 50;
@@ -21,6 +21,7 @@ export class Connection {
   id: number | undefined;
   readonly #client: Redis;
   readonly #server: RedisServer;
+  #runId: string | undefined;
   #reason: string | undefined;
 
   private constructor(server: RedisServer) {
@@ -48,8 +49,15 @@ export class Connection {
   /**
    * Connects and greets. Takes at most `connectMs`; rejects with the adapter's unavailable error, or with `ConfigurationError`
    * for a wrong password or database and a Redis that is too old. An abort destroys what has begun.
+   *
+   * The server is made to forget `former`: what that one sent and nobody waits for any more could otherwise still arrive, and
+   * append an entry behind younger ones, or take entries that nobody hears of.
    */
-  static async open(server: RedisServer, signal: AbortSignal): Promise<Connection> {
+  static async open(
+    server: RedisServer,
+    options: { readonly signal: AbortSignal; readonly former?: Connection | undefined },
+  ): Promise<Connection> {
+    const { signal, former } = options;
     const { settings, clock } = server;
     const connection = new Connection(server);
     const stop = () => connection.destroy("closed by us");
@@ -59,6 +67,7 @@ export class Connection {
     try {
       await connection.#client.connect();
       await connection.#greet();
+      if (former) await connection.#replace(former);
       if (signal.aborted) throw new Error("closed by us");
       return connection;
     } catch (error) {
@@ -120,8 +129,14 @@ export class Connection {
       may(client.client("ID")),
       may(client.info()),
     ]);
-    this.id = id ?? undefined;
+    this.id = id;
+    this.#runId = info && runIdOf(info);
     if (info !== undefined) checkServerInfo(info, this.#server.settings);
+  }
+
+  async #replace(former: Connection): Promise<void> {
+    if (former.id === undefined || this.#runId === undefined || former.#runId !== this.#runId) return;
+    await this.#client.client("KILL", "ID", former.id).catch(forgiven);
   }
 
   /** One packet for all that `send` writes, however many commands that are. */

@@ -50,7 +50,10 @@ export class Link {
     try {
       this.#current?.destroy("the server hung up");
       await this.#current?.closed;
-      this.#current = await Connection.open(this.#server, this.#closing.signal);
+      this.#current = await Connection.open(this.#server, {
+        signal: this.#closing.signal,
+        former: this.#current,
+      });
       outage.ended();
       return this.#current;
     } catch (error) {

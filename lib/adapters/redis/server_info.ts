@@ -10,6 +10,11 @@ import type { RedisSettings } from "./settings.ts";
 /** Streams as used here (XAUTOCLAIM's tombstones, `lag`, exact XCLAIM of trimmed entries) came with Redis 7. */
 const OLDEST_MAJOR = 7;
 
+/** The one run of the server that a connection belongs to: numbers of connections mean nothing in the next. */
+export function runIdOf(info: string): string | undefined {
+  return /^run_id:(\S+)/m.exec(info)?.[1];
+}
+
 /**
  * Judges the answer of INFO. Throws `ConfigurationError` for a Redis older than 7.0, and the adapter's unavailable error while it
  * loads its data. A server that does not tell its version passes.
