@@ -18,6 +18,7 @@ import { HeldTransaction } from "./held_transaction.ts";
 import { Mutex } from "./mutex.ts";
 import { asStatementError, fileTrouble } from "./sqlite_error.ts";
 import { statement } from "./statements.ts";
+import { WriteQueue } from "./write_queue.ts";
 
 export { HeldTransaction, statement };
 
@@ -64,6 +65,7 @@ const files = new Map<string, Shared>();
 /** A file, open. Every `open` needs its own `close`; the last one closes the file. */
 export class SqliteDatabase {
   readonly #mutex: Mutex;
+  readonly #queue: WriteQueue;
   readonly #watch: CommitWatch;
   readonly #inode: number | null;
   /** As set on the writing connection now. */
@@ -81,6 +83,13 @@ export class SqliteDatabase {
     this.#watch = new CommitWatch(dataVersion, options.clock);
     this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late: () => this.#unavailable(HELD) });
     this.#inode = Deno.statSync(path).ino;
+    this.#queue = new WriteQueue({
+      acquire: () => this.#mutex.acquire(),
+      retry: (attempt, signal) => this.#retry(signal, attempt),
+      begin: (durable) => this.#begin(durable),
+      commit: (db, notify) => this.#commit(db, notify),
+      rollback: (db) => this.#rollback(db),
+    });
   }
 
   /**
@@ -108,27 +117,23 @@ export class SqliteDatabase {
 
   /**
    * Runs `work` in one write transaction and commits, all synchronously once it is this caller's turn; resolves after the
-   * commit. `work` may run again from its start when another process is writing. Rejects with what `work` throws (nothing
+   * commit, which it may share with others (`WriteQueue`). `work` may run again from its start. Rejects with what `work` throws (nothing
    * is written then), with the signal's reason, or with `UnavailableError`.
    */
   async write<T>(work: (db: DatabaseSync) => T, options: WriteOptions = {}): Promise<T> {
-    const release = await this.#mutex.acquire(options.signal);
     try {
-      return await this.#retry(options.signal, () => {
-        const db = this.#begin(options.durable ?? true);
-        try {
-          const result = work(db);
-          this.#commit(db, options.notify ?? true);
-          return result;
-        } catch (cause) {
-          this.#rollback(db);
-          throw cause;
-        }
-      });
+      return await new Promise<T>((resolve, reject) =>
+        this.#queue.push({
+          work,
+          durable: options.durable ?? true,
+          notify: options.notify ?? true,
+          signal: options.signal,
+          done: (result) => resolve(result as T),
+          failed: reject,
+        })
+      );
     } catch (cause) {
       throw this.#ours(cause);
-    } finally {
-      release();
     }
   }
 
