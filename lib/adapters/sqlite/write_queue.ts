@@ -42,7 +42,8 @@ interface Entry extends QueuedWrite {
 
 export class WriteQueue {
   readonly #waiting: Entry[] = [];
-  #running = false;
+  /** A turn that was asked for and has not come: whoever is in the queue then is written in it. */
+  #coming = false;
 
   constructor(private readonly target: WriteTarget) {}
 
@@ -60,31 +61,36 @@ export class WriteQueue {
     const entry: Entry = { ...write, over: false, done: settle(write.done), failed: settle(write.failed) };
     signal?.addEventListener("abort", aborted, { once: true });
     this.#waiting.push(entry);
-    if (this.#running) return;
-    this.#running = true;
-    void this.#drain();
+    this.#takeTurn();
   }
 
-  async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const turn = this.target.acquire();
-      turn.catch(() => {});
-      // The place in the line is taken; whoever was woken by the same event comes along.
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      let release: () => void;
-      try {
-        release = await turn;
-      } catch (cause) {
-        for (const write of this.#waiting.splice(0)) write.failed(cause);
-        break;
-      }
-      try {
-        await this.#write(this.#waiting.splice(0, MOST_TOGETHER));
-      } finally {
-        release();
-      }
+  #takeTurn(): void {
+    if (this.#coming || this.#waiting.length === 0) return;
+    this.#coming = true;
+    void this.#round(this.target.acquire());
+  }
+
+  /** One group, from its place in the line to its end. */
+  async #round(turn: Promise<() => void>): Promise<void> {
+    turn.catch(() => {});
+    // Whoever was woken by the same event comes along.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    let release: () => void;
+    try {
+      release = await turn;
+    } catch (cause) {
+      this.#coming = false;
+      for (const write of this.#waiting.splice(0)) write.failed(cause);
+      return;
     }
-    this.#running = false;
+    this.#coming = false;
+    const group = this.#waiting.splice(0, MOST_TOGETHER);
+    this.#takeTurn();
+    try {
+      await this.#write(group);
+    } finally {
+      release();
+    }
   }
 
   async #write(group: readonly Entry[]): Promise<void> {
