@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { compareCodePoints } from "../adapters/code_points.ts";
+import { compareCodePoints } from "../code_points.ts";
 import type { BaseCache } from "../adapters/ports.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import type { Page } from "./view_rows.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { compareCodePoints } from "../adapters/code_points.ts";
+import { compareCodePoints } from "../code_points.ts";
 import type { RowWrite, StoredRow } from "../adapters/ports.ts";
 import type { ProjectionDefinition } from "./projection.ts";
 

@@ -16,7 +16,7 @@ import { asError, IncorrectUsageError, UnavailableError } from "../errors.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { engineRoutes } from "../health/routes.ts";
 import { HealthServer } from "../health/server.ts";
-import type { Component } from "../health/types.ts";
+import { componentsOf } from "../health/components.ts";
 import { assemble, type Assembly, managedProviders } from "./assembly.ts";
 import { unknownSubscriptionTables } from "../subscription/unknown_tables.ts";
 import { drain } from "./drain.ts";
@@ -163,7 +163,7 @@ export class Engine {
   #monitor(runtime: DomainRuntime, assembly: Assembly): HealthMonitor {
     const broker = runtime.brokers.get("default");
     return new HealthMonitor({
-      components: components(runtime),
+      components: componentsOf(runtime),
       clock: runtime.clock,
       ...(broker ? { subscriptions: subscriptionSource(assembly, broker, managedProviders(runtime)) } : {}),
     });
@@ -228,23 +228,4 @@ export class Engine {
       globalThis.removeEventListener("error", error);
     };
   }
-}
-
-function components(runtime: DomainRuntime): readonly Component[] {
-  const { providers, brokers, caches, eventStore } = runtime;
-  const pinged = (
-    kind: Component["kind"],
-    adapters: Iterable<{ name: string; ping(signal: AbortSignal): Promise<void> }>,
-  ) =>
-    [...adapters].map((adapter): Component => ({
-      kind,
-      name: adapter.name,
-      ping: (signal) => adapter.ping(signal),
-    }));
-  return [
-    ...pinged("provider", providers.values()),
-    ...pinged("broker", brokers.values()),
-    ...pinged("event_store", eventStore ? [eventStore] : []),
-    ...pinged("cache", caches.values()),
-  ];
 }

@@ -39,6 +39,7 @@ async function isQuiet(
     for (const subscription of subscriptions) {
       const info = await subscription.info();
       if (!info || info.lag === null || info.lag > 0 || info.pending > 0) return false;
+      if (await subscription.replaysWaiting() > 0) return false;
     }
     return true;
   } catch {

@@ -97,6 +97,12 @@ export class StreamSubscription extends BackgroundService {
     return this.#parts?.main.info() ?? Promise.resolve(undefined);
   }
 
+  /** Dead letters on their way back to this group. */
+  replaysWaiting(): Promise<number> {
+    const { broker, category, runner } = this.#options;
+    return broker.length(replayLane(category, runner.group));
+  }
+
   /** The drain deadline has passed: running handlers' signals abort. */
   cut(): void {
     for (const delivery of this.#running()) {

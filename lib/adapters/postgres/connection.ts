@@ -140,6 +140,12 @@ export class Connection {
     });
   }
 
+  /** What is sent before the next turn of the event loop goes out in one packet. */
+  cork(): void {
+    this.#socket.cork();
+    queueMicrotask(() => setImmediate(() => this.#socket.uncork()));
+  }
+
   /** Cuts it at once: whatever runs rejects, and the server undoes the transaction. Idempotent. */
   destroy(why: string): void {
     this.#lose(why);

@@ -26,6 +26,7 @@ const NAMES = COLUMNS.map((column) => column.split(" ")[0]).join(", ");
  * `now` is epoch ms.
  */
 export function outboxInsertion(names: Names, rows: readonly OutboxInsert[], now: number): Planned {
+  if (rows.length === 1 && Deno.env.get("VALUES")) { const c = asColumns(rows[0]!); return { doing: "x", text: `insert into ${names.outbox} (${NAMES}, created_at) values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,${epoch("$11")}) on conflict (message_id, target_broker) do nothing`, values: [...Object.values(c).map((v)=>v===null?null:typeof v==="object"?JSON.stringify(v):String(v)), String(now)] }; }
   return {
     doing: `writing ${rows.length} outbox rows`,
     text: `insert into ${names.outbox} (${NAMES}, created_at) select ${NAMES}, ${epoch("$2")} ` +

@@ -42,9 +42,11 @@ export async function exchange(
   statements: readonly Planned[],
   where: Where,
 ): Promise<readonly Reply[]> {
-  const answers = await Promise.allSettled(statements.map(({ text, values }) => {
+  const sent = statements.map(({ text, values }) => {
     return connection.run(text, values, values.length === 0 ? "simple" : "prepared");
-  }));
+  });
+  if (Deno.env.get("CORK") && statements.length > 1) connection.cork();
+  const answers = await Promise.allSettled(sent);
   return answers.map((answer, index) => {
     if (answer.status === "fulfilled") return answer.value;
     throw meaning(statements[index] ?? COMMIT, answer.reason, where);

@@ -6,7 +6,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type AdapterOptions, BaseCache } from "../ports.ts";
 import { cacheTtl } from "../cache_ttl.ts";
-import { compareCodePoints } from "../code_points.ts";
+import { compareCodePoints } from "../../code_points.ts";
 import { DatabaseFile } from "./database_file.ts";
 import { requireColumns } from "./schema.ts";
 import { statement } from "./statements.ts";

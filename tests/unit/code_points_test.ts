@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { compareCodePoints } from "../../../lib/adapters/code_points.ts";
+import { compareCodePoints } from "../../lib/code_points.ts";
 
 Deno.test("compareCodePoints orders strings as their code points are ordered", () => {
   const text = fc.string({ unit: "binary" });
