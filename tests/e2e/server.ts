@@ -3,6 +3,10 @@
  *
  * @module
  */
+import { asError } from "../../lib/errors.ts";
+import { freePort } from "../support/free_port.ts";
+import { until } from "../support/until.ts";
+
 const root = new URL("../../", import.meta.url);
 const decoder = new TextDecoder();
 
@@ -28,6 +32,7 @@ export interface InstallationOptions {
 /** One data folder, one configuration, any number of processes over it. */
 export class Installation {
   readonly #children: Deno.ChildProcess[] = [];
+  readonly #logs: Promise<void>[] = [];
   readonly #domain: string;
   readonly #env: Readonly<Record<string, string>>;
 
@@ -113,8 +118,9 @@ export class Installation {
       stdout: "null",
       stderr: "piped",
     }).spawn();
-    const logged = child.stderr.pipeTo(file.writable);
+    const logged = keep(child.stderr, file);
     this.#children.push(child);
+    this.#logs.push(logged);
     return new RunningServer(child, port, log, logged);
   }
 
@@ -128,17 +134,35 @@ export class Installation {
       }
       await child.status;
     }
+    await Promise.all(this.#logs);
     await Deno.remove(this.folder, { recursive: true }).catch(() => {});
   }
 }
 
+/** Writes each piece as it comes: `pipeTo` a file's `writable` keeps everything back until the end. */
+async function keep(stream: ReadableStream<Uint8Array<ArrayBuffer>>, file: Deno.FsFile): Promise<void> {
+  for await (const piece of stream) {
+    for (let at = 0; at < piece.length;) at += await file.write(piece.subarray(at));
+  }
+  file.close();
+}
+
 export class RunningServer {
+  #ended: Deno.CommandStatus | undefined;
+
   constructor(
     readonly child: Deno.ChildProcess,
     readonly port: number,
     readonly logFile: string,
     readonly logged: Promise<void>,
-  ) {}
+  ) {
+    void child.status.then((status) => this.#ended = status);
+  }
+
+  /** How it ended; undefined while it runs. */
+  get ended(): Deno.CommandStatus | undefined {
+    return this.#ended;
+  }
 
   async probe(path: string): Promise<{ status: number; body: Record<string, unknown> }> {
     const response = await fetch(`http://127.0.0.1:${this.port}${path}`);
@@ -147,13 +171,13 @@ export class RunningServer {
 
   /** Resolves once `/readyz` says 200; rejects with the server's log when it ended instead. */
   async ready(): Promise<void> {
-    await until(async () => (await this.probe("/readyz")).status === 200, this);
+    await this.until(async () => (await this.probe("/readyz")).status === 200, "the server to be ready");
   }
 
   /** Resolves when every subscription has caught up and the outbox is empty. */
   async quiet(): Promise<void> {
     let seen = 0;
-    await until(async () => {
+    await this.until(async () => {
       const { body } = await this.probe("/readyz");
       const checks = body["checks"] as {
         subscriptions?: { details: { lag: number | null; pending: number | null }[] };
@@ -162,7 +186,17 @@ export class RunningServer {
       const quiet = rows.length > 0 && rows.every((row) => row.lag === 0 && row.pending === 0);
       seen = quiet ? seen + 1 : 0;
       return seen >= 2;
-    }, this);
+    }, "the server to have worked off everything");
+  }
+
+  /** Waits for something that this server brings about; the end of its process, and of the wait, is told with its log. */
+  async until(condition: () => boolean | Promise<boolean>, what: string, within = 60_000): Promise<number> {
+    const hopeless = () => this.#ended && `the server ended with ${this.#ended.code}`;
+    try {
+      return await until(condition, what, { within, hopeless });
+    } catch (error) {
+      throw new Error(`${asError(error).message}\n${(await this.log()).slice(-4000)}`, { cause: error });
+    }
   }
 
   log(): Promise<string> {
@@ -175,28 +209,6 @@ export class RunningServer {
     await this.logged;
     return code;
   }
-}
-
-/** Asks again and again until `condition` holds; an error counts as "not yet". Gives up after a minute. */
-async function until(condition: () => Promise<boolean>, server: RunningServer): Promise<void> {
-  let ended: Deno.CommandStatus | undefined;
-  void server.child.status.then((status) => ended = status);
-  const deadline = performance.now() + 60_000;
-  while (!await condition().catch(() => false)) {
-    if (ended) throw new Error(`The server ended with ${ended.code}:\n${await server.log()}`);
-    if (performance.now() > deadline) {
-      throw new Error(`The server did not get there within a minute:\n${(await server.log()).slice(-4000)}`);
-    }
-    // Polling another process: there is no event to wait for.
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 export const sampleOrders = new URL("handlers/sample/orders.jsonl", root).pathname;

@@ -1,0 +1,20 @@
+/**
+ * The audited domain: numbered events, and one idempotent handler that leaves an effect for each.
+ *
+ * @module
+ */
+import { Domain, on, SubscriptionProfile } from "@protean/server";
+import { leaveEffect } from "./effect.ts";
+import { declareSource } from "./source.ts";
+
+export const domain = new Domain("audit");
+export const audited = declareSource(domain);
+
+domain.eventHandler("EffectHandler", {
+  partOf: audited.Source,
+  subscriptionProfile: SubscriptionProfile.PRODUCTION,
+  idempotent: true,
+  handles: [
+    on(audited.Numbered, ({ key, n }, ctx) => leaveEffect(ctx, { handler: "EffectHandler", key, n })),
+  ],
+});
