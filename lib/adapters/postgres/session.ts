@@ -195,7 +195,9 @@ export class PostgresSession implements ProviderSession {
         throw cutError();
       }
       this.#connection = member;
-      const [begun, done] = await Promise.allSettled([exchange(member, [BEGIN], where), work(member)]);
+      const [begun, done] = await Promise.allSettled(
+        member.together(() => [exchange(member, [BEGIN], where), work(member)] as const),
+      );
       if (begun.status === "fulfilled" && done.status === "fulfilled") return done.value;
       const failure = begun.status === "rejected" ? begun : done;
       if (!reused || !member.lost || this.#abandoned) {

@@ -42,11 +42,13 @@ export async function exchange(
   statements: readonly Planned[],
   where: Where,
 ): Promise<readonly Reply[]> {
-  const sent = statements.map(({ text, values }) => {
-    return connection.run(text, values, values.length === 0 ? "simple" : "prepared");
-  });
-  if (Deno.env.get("CORK") && statements.length > 1) connection.cork();
-  const answers = await Promise.allSettled(sent);
+  const answers = await Promise.allSettled(
+    connection.together(() =>
+      statements.map(({ text, values }) =>
+        connection.run(text, values, values.length === 0 ? "simple" : "prepared")
+      )
+    ),
+  );
   return answers.map((answer, index) => {
     if (answer.status === "fulfilled") return answer.value;
     throw meaning(statements[index] ?? COMMIT, answer.reason, where);
