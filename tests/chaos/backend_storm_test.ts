@@ -18,9 +18,10 @@ faultTest("a storm of killed backends loses, doubles and halves nothing", async 
     settings: { retry_delay_seconds: 0.05 },
   });
   const server = await stage.serve();
-  const events = runSize();
-  stage.produce({ events, batch: 5 });
-  // Two effects for each event; the storm passes before the end, so that what it left can be worked off.
+  // Each event is two units of work.
+  const events = Math.ceil(runSize() / 2);
+  stage.produce({ events, keys: 200, batch: 10 });
+  // The storm ends half-way: what it has left must be worked off as well.
   const killed = await storm(stage, chance, events);
   await stage.settled(server);
   await stage.audit({ events, ordered: true });
