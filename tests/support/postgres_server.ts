@@ -79,11 +79,15 @@ export class PostgresServer implements AsyncDisposable {
     return `postgresql://${user}@127.0.0.1:${this.port}/${database}${query && `?${query}`}`;
   }
 
-  /** Runs statements as superuser, beside whatever is under test; answers the rows as lines, columns parted by `|`. */
-  async sql(statements: string, database = "postgres"): Promise<readonly string[]> {
+  /**
+   * Runs statements as superuser in the database `postgres`, each by itself, beside whatever is under test; answers the rows as
+   * lines, columns parted by `|`.
+   */
+  async sql(...statements: readonly string[]): Promise<readonly string[]> {
     const text = await output(`${binaries}/psql`, [
-      ...["-h", "127.0.0.1", "-p", String(this.port), "-U", "postgres", "-d", database],
-      ...["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statements],
+      ...["-h", "127.0.0.1", "-p", String(this.port), "-U", "postgres", "-d", "postgres"],
+      ...["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"],
+      ...statements.flatMap((statement) => ["-c", statement]),
     ]);
     return text.split("\n").filter((line) => line !== "");
   }

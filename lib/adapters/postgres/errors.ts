@@ -78,7 +78,8 @@ function meaningOf(state: string): readonly [Meaning, string] | undefined {
 export function connectError(where: Where, thrown: unknown): Error {
   if (thrown instanceof ProteanError) return thrown;
   if (!isServerError(thrown)) {
-    return unavailable(where, `cannot be reached: ${asError(thrown).message}`, thrown);
+    const advice = "start the server, or correct host and port in the database_uri";
+    return unavailable(where, `cannot be reached: ${asError(thrown).message} (${advice})`, thrown);
   }
   const [meaning, advice] = meaningOf(thrown.code) ?? ["configuration", "correct the database_uri"];
   if (meaning === "unavailable") {

@@ -43,7 +43,7 @@ export function postgresSettings(
   };
   const schema = table["schema"];
   return {
-    uri: parsePostgresUri(uri),
+    uri: parsePostgresUri(name, uri),
     schema: typeof schema === "string" && schema !== "" ? schema : "public",
     poolSize: number("pool_size", 5),
     maxOverflow: number("max_overflow", 10),

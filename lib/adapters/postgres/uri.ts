@@ -53,18 +53,35 @@ const SHAPE =
   /^postgres(?:ql)?(?:\+\w+)?:\/\/(?:(?<user>[^:/?@]*)(?::(?<password>[^@]*))?@)?(?<hosts>[^/?]*)(?:\/(?<database>[^?]*))?(?:\?(?<query>.*))?$/s;
 
 /**
- * Reads a URI. What it leaves out comes from `PGUSER` (else `USER`) and `PGPASSWORD`; the database is named like the user,
- * the host is `localhost`, the port 5432. Throws `ConfigurationError`, never showing the password.
+ * Reads the URI of the database called `name` in `domain.toml`. What it leaves out comes from `PGUSER` (else `USER`) and
+ * `PGPASSWORD`; the database is named like the user, the host is `localhost`, the port 5432. Throws `ConfigurationError`,
+ * never showing the password.
  */
 export function parsePostgresUri(
+  name: string,
   text: string,
   env: (name: string) => string | undefined = (name) => Deno.env.get(name),
 ): PostgresUri {
+  try {
+    return parse(text, env);
+  } catch (trouble) {
+    if (!(trouble instanceof Trouble)) throw trouble;
+    throw new ConfigurationError(
+      `The database_uri of database '${name}' ${trouble.message}: write postgresql://user:password@host:5432/database.`,
+      { code: "POSTGRES_URI" },
+    );
+  }
+}
+
+/** What is wrong with a URI: the middle of a sentence. */
+class Trouble extends Error {}
+
+function parse(text: string, env: (name: string) => string | undefined): PostgresUri {
   const parts = SHAPE.exec(text)?.groups;
-  if (!parts) throw refusal("does not begin with postgresql:// or does not go on as a URI");
+  if (!parts) throw new Trouble("does not begin with postgresql:// or does not go on as a URI");
   const query = parameters(parts["query"] ?? "");
   const user = decode(parts["user"]) || one(query, "user") || env("PGUSER") || env("USER");
-  if (!user) throw refusal("names no user");
+  if (!user) throw new Trouble("names no user");
   const database = decode(parts["database"]) || one(query, "dbname") || user;
   const places = placesOf(parts["hosts"] ?? "", query.get("host") ?? [], one(query, "port"));
   const where = places.map(({ host, port }) => host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
@@ -91,7 +108,7 @@ function parameters(text: string): ReadonlyMap<string, readonly string[]> {
     const name = decode(cut < 0 ? pair : pair.slice(0, cut));
     if (IGNORED.has(name)) continue;
     if (!UNDERSTOOD.includes(name)) {
-      throw refusal(`has the unknown parameter '${name}' (known are ${UNDERSTOOD.join(", ")})`);
+      throw new Trouble(`has the unknown parameter '${name}' (known are ${UNDERSTOOD.join(", ")})`);
     }
     const value = decode(cut < 0 ? "" : pair.slice(cut + 1));
     found.set(name, [...found.get(name) ?? [], value]);
@@ -115,9 +132,9 @@ function placesOf(hosts: string, overriding: readonly string[], port: string | u
 
 function placeOf(text: string, fallback: string): Place {
   if (text.startsWith("/")) return { host: text, port: portOf(fallback) };
-  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(text) ?? [];
+  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text) ?? [];
   if (bracketed === undefined && plain === undefined) {
-    throw refusal(`has the address '${text}', which is not host:port`);
+    throw new Trouble(`has the address '${text}', which is not host:port`);
   }
   return { host: bracketed || plain || "localhost", port: portOf(port || fallback) };
 }
@@ -125,20 +142,22 @@ function placeOf(text: string, fallback: string): Place {
 function portOf(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
-    throw refusal(`has the port '${text}', which is not a number from 1 to 65535`);
+    throw new Trouble(`has the port '${text}', which is not a number from 1 to 65535`);
   }
   return port;
 }
 
 function sslMode(text = "prefer"): SslMode {
   const mode = SSL_MODES.find((known) => known === text);
-  if (!mode) throw refusal(`has sslmode '${text}', which is not one of ${SSL_MODES.join(", ")}`);
+  if (!mode) throw new Trouble(`has sslmode '${text}', which is not one of ${SSL_MODES.join(", ")}`);
   return mode;
 }
 
 function seconds(text = "10"): number {
   const value = Number(text);
-  if (!(value > 0)) throw refusal(`has connect_timeout '${text}', which is not a number of seconds above 0`);
+  if (!(value > 0)) {
+    throw new Trouble(`has connect_timeout '${text}', which is not a number of seconds above 0`);
+  }
   return value;
 }
 
@@ -146,13 +165,6 @@ function decode(text = ""): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw refusal("has a broken percent escape (write % as %25)");
+    throw new Trouble("has a broken percent escape (write % as %25)");
   }
-}
-
-function refusal(trouble: string): ConfigurationError {
-  return new ConfigurationError(
-    `The database_uri ${trouble}: write postgresql://user:password@host:5432/database.`,
-    { code: "POSTGRES_URI" },
-  );
 }
