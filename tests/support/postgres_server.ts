@@ -79,17 +79,16 @@ export class PostgresServer implements AsyncDisposable {
     return `postgresql://${user}@127.0.0.1:${this.port}/${database}${query && `?${query}`}`;
   }
 
-  /**
-   * Runs statements as superuser in the database `postgres`, each by itself, beside whatever is under test; answers the rows as
-   * lines, columns parted by `|`.
-   */
-  async sql(...statements: readonly string[]): Promise<readonly string[]> {
-    const text = await output(`${binaries}/psql`, [
-      ...["-h", "127.0.0.1", "-p", String(this.port), "-U", "postgres", "-d", "postgres"],
-      ...["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"],
-      ...statements.flatMap((statement) => ["-c", statement]),
-    ]);
-    return text.split("\n").filter((line) => line !== "");
+  /** Runs statements in the database `postgres`; see `PostgresDatabase.sql`. */
+  sql(...statements: readonly string[]): Promise<readonly string[]> {
+    return new PostgresDatabase(this, "postgres").sql(...statements);
+  }
+
+  /** A new database, for a test that leaves the server alone. */
+  async createDatabase(): Promise<PostgresDatabase> {
+    const name = `test_${crypto.randomUUID().slice(0, 8)}`;
+    await this.sql(`create database ${name}`);
+    return new PostgresDatabase(this, name);
   }
 
   /** The data stay for `restart()`. */
@@ -111,6 +110,48 @@ export class PostgresServer implements AsyncDisposable {
     await this.stop("immediate");
     await Deno.remove(this.folder, { recursive: true });
   }
+}
+
+/** One database of a server. */
+export class PostgresDatabase {
+  constructor(readonly server: PostgresServer, readonly name: string) {}
+
+  uri(parts: { readonly user?: string; readonly query?: string } = {}): string {
+    return this.server.uri({ ...parts, database: this.name });
+  }
+
+  /**
+   * Runs statements as superuser, each by itself, beside whatever is under test; answers the rows as lines, columns parted by
+   * `|`.
+   */
+  async sql(...statements: readonly string[]): Promise<readonly string[]> {
+    const text = await output(`${binaries}/psql`, [
+      ...["-h", "127.0.0.1", "-p", String(this.server.port), "-U", "postgres", "-d", this.name],
+      ...["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"],
+      ...statements.flatMap((statement) => ["-c", statement]),
+    ]);
+    return text.split("\n").filter((line) => line !== "");
+  }
+}
+
+/**
+ * One server for all tests of the file that calls this, started before the first of them and stopped after the last. Answers the
+ * way to a database of one's own on it.
+ */
+export function sharedPostgres(options: PostgresServerOptions = {}): () => Promise<PostgresDatabase> {
+  let server: PostgresServer | undefined;
+  if (postgresAvailable) {
+    Deno.test.beforeAll(async () => {
+      server = await PostgresServer.start({ ...options, settings: { fsync: "off", ...options.settings } });
+    });
+    Deno.test.afterAll(async () => {
+      await server?.[Symbol.asyncDispose]();
+    });
+  }
+  return () => {
+    if (!server) throw new Error("The shared PostgreSQL server is not running.");
+    return server.createDatabase();
+  };
 }
 
 function detect(): string | undefined {

@@ -34,10 +34,10 @@ function integer(text: string): number | bigint {
   return Number.isSafeInteger(value) ? value : BigInt(text);
 }
 
-/** A number where a double holds every digit (15 of them always fit), else the text. */
+/** A number, its fraction rounded as a double is; text where a double does not even hold the whole part. */
 function decimal(text: string): number | string {
-  const digits = text.replace(/^-?0*\.?0*|\./g, "");
-  return digits.length <= 15 ? Number(text) : text;
+  const value = Number(text);
+  return Number.isFinite(value) && Math.abs(value) > Number.MAX_SAFE_INTEGER ? text : value;
 }
 
 /** One group of types, as the driver wants it: object ids, and both directions. */
@@ -54,7 +54,7 @@ function rule<T>(types: readonly number[], parse: (text: string) => T): TypeRule
 
 /**
  * What columns become, as on SQLite where both have the type. `smallint`, `integer`, `oid`, `real`, `double precision`:
- * number. `bigint`: number, or bigint beyond 2^53. `numeric`: number up to 15 digits, else text. `boolean`: boolean.
+ * number. `bigint`: number, or bigint beyond 2^53. `numeric`: number, or text beyond 2^53. `boolean`: boolean.
  * `timestamp`, `timestamptz`: ISO 8601 text (time zone UTC); `date`: text. `bytea`: Uint8Array. `json`, `jsonb` and
  * everything else: PostgreSQL's own text.
  */
