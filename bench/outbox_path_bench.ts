@@ -1,0 +1,187 @@
+/**
+ * PERF-3 and PERF-4 on real servers, in one run: the outbox processor against a bare claim + XADD + mark loop on the same table, and
+ * the time from a commit to the start of its handler at 1,000 events a second. PostgreSQL and Redis are started for it.
+ * `deno run -A bench/outbox_path_bench.ts [rows] [rounds]`
+ *
+ * @module
+ */
+import { Redis } from "ioredis";
+import postgres from "postgres";
+import { z } from "zod";
+import type { OutboxInsert } from "../lib/adapters/ports.ts";
+import { PostgresProvider } from "../lib/adapters/postgres/provider.ts";
+import { RedisBroker } from "../lib/adapters/redis/broker.ts";
+import { systemClock } from "../lib/clock.ts";
+import { shardOf } from "../lib/domain/shard.ts";
+import { canonicalJson } from "../lib/message/canonical.ts";
+import { checksumOf } from "../lib/message/checksum.ts";
+import { eventMetadata } from "../lib/message/metadata.ts";
+import { Domain, Engine, on } from "../lib/mod.ts";
+import { OutboxProcessor } from "../lib/outbox/processor.ts";
+import { PostgresServer } from "../tests/support/postgres_server.ts";
+import { RedisServer } from "../tests/support/redis_server.ts";
+import { print, rate, ratio, seconds } from "./report.ts";
+
+const ROWS = Number(Deno.args[0] ?? 30_000);
+const ROUNDS = Number(Deno.args[1] ?? 3);
+const BATCH = 500;
+const PADDING = "x".repeat(440);
+
+await using database = await PostgresServer.start();
+await using cache = await RedisServer.start();
+
+const retry = {
+  max_attempts: 3,
+  base_delay_seconds: 1,
+  max_backoff_seconds: 60,
+  backoff_multiplier: 2,
+  jitter: true,
+  jitter_factor: 0.25,
+};
+const adapter = (settings: Record<string, unknown>) => ({
+  name: "default",
+  domain: "bench",
+  folder: Deno.cwd(),
+  clock: systemClock,
+  settings,
+});
+
+function row(n: number): OutboxInsert {
+  const data = canonicalJson({ id: `i${n % 1000}`, n, text: PADDING });
+  const stream = `bench::item-i${n % 1000}`;
+  const metadata = eventMetadata({
+    id: `${stream}-${n}.1`,
+    time: Date.now(),
+    type: "Bench.Added.v1",
+    stream,
+    category: "bench::item",
+    checksum: checksumOf(data),
+  });
+  return {
+    messageId: metadata.headers.id,
+    streamName: stream,
+    type: "Bench.Added.v1",
+    data,
+    metadata,
+    targetBroker: "default",
+    priority: 0,
+    shard: shardOf(stream),
+  };
+}
+
+async function fill(provider: PostgresProvider, sql: postgres.Sql, redis: Redis): Promise<void> {
+  await redis.flushall();
+  await sql`truncate protean_outbox`;
+  for (let at = 0; at < ROWS; at += 1000) {
+    const outbox = Array.from({ length: Math.min(1000, ROWS - at) }, (_, n) => row(at + n));
+    await provider.session().commit({ rows: [], outbox, events: [] });
+  }
+  await sql`vacuum analyze protean_outbox`;
+}
+
+/** What somebody would write by hand for one worker: claim in order, XADD pipelined, mark. */
+async function bare(sql: postgres.Sql, redis: Redis): Promise<number> {
+  const began = performance.now();
+  while (true) {
+    const rows = await sql`
+      update protean_outbox set status = 'processing' where seq in (
+        select seq from protean_outbox where status = 'pending' order by seq limit ${BATCH} for update skip locked)
+      returning seq, data, metadata_::text as metadata`;
+    if (rows.length === 0) return rate(ROWS, performance.now() - began);
+    rows.sort((a, b) => Number(a.seq) - Number(b.seq));
+    const pipeline = redis.pipeline();
+    for (const { data, metadata } of rows) {
+      pipeline.xadd("bench::item", "*", "data", `{"data":${data},"metadata":${metadata}}`);
+    }
+    await pipeline.exec();
+    await sql`update protean_outbox set status = 'published', published_at = now() where seq in ${
+      sql(rows.map(({ seq }) => seq))
+    }`;
+  }
+}
+
+async function ours(provider: PostgresProvider): Promise<number> {
+  const broker = new RedisBroker(adapter({ URI: cache.uri }));
+  await broker.open();
+  const processor = new OutboxProcessor({
+    provider,
+    broker,
+    owner: "bench",
+    clock: systemClock,
+    settings: { messagesPerTick: BATCH, maxTickIntervalSeconds: 1, retry },
+  });
+  await broker.length("bench::item");
+  const began = performance.now();
+  await processor.pass();
+  const ms = performance.now() - began;
+  await broker.close();
+  return rate(ROWS, ms);
+}
+
+/** Milliseconds from right before the commit to the start of the handler. */
+async function latency(perSecond: number, count: number): Promise<Record<string, number>> {
+  const sent: number[] = [];
+  const took: number[] = [];
+  const done = Promise.withResolvers<void>();
+  const domain = new Domain("latency");
+  const schema = z.object({ id: z.string(), n: z.number() });
+  const Item = domain.aggregate("Item", { schema });
+  const Added = domain.event("Added", { partOf: Item, schema });
+  domain.eventHandler("NoOp", {
+    partOf: Item,
+    handles: [on(Added, ({ n }) => {
+      took.push(performance.now() - (sent[n] ?? 0));
+      if (took.length === count) done.resolve();
+    })],
+  });
+  await domain.init({
+    config: {
+      databases: { default: { provider: "postgresql", database_uri: database.uri() } },
+      brokers: { default: { provider: "redis", URI: cache.uri } },
+      server: { health: { enabled: false } },
+    },
+  });
+  const stop = new AbortController();
+  const running = new Engine(domain).run({ signal: stop.signal });
+  const commits: Promise<unknown>[] = [];
+  const began = performance.now();
+  for (let n = 0; n < count;) {
+    for (const due = (performance.now() - began) * perSecond / 1000; n < Math.min(due, count); n++) {
+      sent[n] = performance.now();
+      commits.push(domain.publish(Added, { id: `i${n % 100}`, n }));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await Promise.all(commits);
+  await done.promise;
+  stop.abort();
+  await running;
+  took.sort((x, y) => x - y);
+  return { p50: took[Math.floor(count * 0.5)] ?? NaN, p99: took[Math.floor(count * 0.99)] ?? NaN };
+}
+
+const median = (figures: number[]) =>
+  figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
+const provider = new PostgresProvider(adapter({ database_uri: database.uri() }));
+await provider.open();
+await provider.setup("own", []);
+const sql = postgres(database.uri(), { max: 1, onnotice: () => {} });
+const redis = new Redis(cache.uri);
+const figures = { bare: [] as number[], ours: [] as number[] };
+for (let round = 0; round < ROUNDS; round++) {
+  await fill(provider, sql, redis);
+  figures.bare.push(await bare(sql, redis));
+  await fill(provider, sql, redis);
+  figures.ours.push(await ours(provider));
+}
+print(
+  "outbox rows/s on PostgreSQL + Redis",
+  median(figures.ours),
+  "bare claim + XADD + mark",
+  median(figures.bare),
+  ratio(median(figures.ours), median(figures.bare)),
+);
+await provider.close();
+await sql.end();
+redis.disconnect();
+seconds("commit to handler start at 1,000 events/s", await latency(1000, 5000));
