@@ -24,6 +24,8 @@ const log = getLogger(["protean", "engine"]);
 
 /** Between the abort of the handlers' signals and giving them up. */
 const GRACE_MS = 1000;
+/** What a subscription may take to hand its messages back, once its handlers are given up. */
+const RELEASE_MS = 2000;
 const LAST_PASS_MS = 2000;
 const LAST_PASS_AFTER_CUT_MS = 400;
 const CLOSE_MS = 2000;
@@ -44,15 +46,19 @@ export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<num
   const { clock } = parts;
   const began = clock.monotonic();
   parts.monitor.beginShutdown();
-  const stopping = Promise.all(
-    [...parts.subscriptions, ...parts.processors, ...parts.maintenance].map((service) => service.stop()),
-  );
-  const cut = await step(clock, "handlers_drained", () => drainHandlers(parts, stopping, cutNow));
+  const subscriptions = stopAll(parts.subscriptions);
+  // Waited for apart: one of them may hang on a backend that does not answer, and that is no handler.
+  const others = stopAll([...parts.processors, ...parts.maintenance]);
+  const cut = await step(clock, "handlers_drained", () => drainHandlers(parts, subscriptions, cutNow));
   const wait = cut > 0 ? LAST_PASS_AFTER_CUT_MS : LAST_PASS_MS;
   await step(
     clock,
     "outbox_flushed",
-    () => bounded(clock, wait, (signal) => lastPass(parts.processors, signal)),
+    () =>
+      bounded(clock, wait, async (signal) => {
+        await others;
+        await lastPass(parts.processors, signal);
+      }),
   );
   await parts.monitor.stop();
   await step(clock, "adapters_closed", () => bounded(clock, CLOSE_MS, async () => void await parts.close()));
@@ -72,11 +78,16 @@ async function drainHandlers(
   if (!finished) {
     for (const subscription of subscriptions) subscription.cut();
     if (!await settledWithin(clock, GRACE_MS, stopping)) {
-      for (const subscription of subscriptions) subscription.abandon();
-      await stopping;
+      const given = subscriptions.reduce((sum, subscription) => sum + subscription.abandon(), 0);
+      // A broker that hangs keeps its subscription from ending: the process leaves without it.
+      if (!await settledWithin(clock, RELEASE_MS, stopping)) return given;
     }
   }
   return total(subscriptions) - before;
+}
+
+async function stopAll(services: readonly Service[]): Promise<void> {
+  await Promise.all(services.map((service) => service.stop()));
 }
 
 function total(subscriptions: readonly StreamSubscription[]): number {

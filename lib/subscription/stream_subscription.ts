@@ -114,10 +114,15 @@ export class StreamSubscription extends BackgroundService {
     }
   }
 
-  /** A second after `cut`: what still runs may not commit any more, and is released for others. */
-  abandon(): void {
-    for (const delivery of this.#running()) delivery.abandoned = true;
+  /** A second after `cut`: what still runs may not commit any more, and is released for others. Answers how many that are. */
+  abandon(): number {
+    let given = 0;
+    for (const delivery of this.#running()) {
+      delivery.abandoned = true;
+      given++;
+    }
     this.#abandoned.resolve();
+    return given;
   }
 
   protected override begin(): void {

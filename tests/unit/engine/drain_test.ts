@@ -1,0 +1,104 @@
+/** The drain ends in time, whatever hangs (design 7, DRN-3). */
+import { assert, assertEquals } from "@std/assert";
+import { FakeClock } from "../../../lib/clock.ts";
+import { drain, type DrainParts } from "../../../lib/engine/drain.ts";
+import type { Service } from "../../../lib/lifecycle.ts";
+import type { OutboxProcessor } from "../../../lib/outbox/processor.ts";
+import { eventText, ScriptedRunner, SubscriptionBench } from "../../support/subscription_bench.ts";
+
+const never = new AbortController().signal;
+const hanging = () => new Promise<never>(() => {});
+
+function service(name: string, stop: () => Promise<void> = () => Promise.resolve()): Service {
+  return { name, start: () => Promise.resolve(), stop };
+}
+
+function parts(clock: FakeClock, change: Partial<DrainParts>): DrainParts {
+  return {
+    subscriptions: [],
+    processors: [],
+    maintenance: [],
+    monitor: { ...service("monitor"), beginShutdown: () => {} },
+    listener: undefined,
+    close: () => Promise.resolve([]),
+    clock,
+    drainTimeoutSeconds: 10,
+    ...change,
+  };
+}
+
+/** Moves time until `work` is done; answers what it gave and the milliseconds that it took. */
+async function timed<T>(clock: FakeClock, work: Promise<T>): Promise<{ result: T; took: number }> {
+  const began = clock.monotonic();
+  let over = false;
+  const done = work.then((result) => {
+    over = true;
+    return { result, took: clock.monotonic() - began };
+  });
+  for (let turn = 0; turn < 300 && !over; turn++) await clock.advance(100);
+  assert(over, "the drain has not ended within half a minute");
+  return await done;
+}
+
+Deno.test("the drain of an idle server takes no time", async () => {
+  const clock = new FakeClock();
+  assertEquals(await timed(clock, drain(parts(clock, {}), never)), { result: 0, took: 0 });
+});
+
+for (
+  const [what, change] of [
+    ["an outbox processor", { processors: [service("processor", hanging) as OutboxProcessor] }],
+    ["a maintenance task", { maintenance: [service("cleaner", hanging)] }],
+    ["an adapter that closes", { close: hanging }],
+  ] as const
+) {
+  Deno.test(`${what} that hangs holds the drain up for two seconds, and cuts no handler`, async () => {
+    const clock = new FakeClock();
+    const { result, took } = await timed(clock, drain(parts(clock, change), never));
+    assertEquals(result, 0);
+    assert(took <= 2100, `it took ${took} ms`);
+  });
+}
+
+Deno.test("a handler that ignores its signal is given up a second after the deadline, and counted", async () => {
+  const bench = new SubscriptionBench();
+  const { clock } = bench;
+  const runner = new ScriptedRunner(hanging);
+  const subscription = bench.subscribe(runner);
+  await subscription.start();
+  await bench.send(eventText("a", 1));
+  const { result, took } = await timed(clock, drain(parts(clock, { subscriptions: [subscription] }), never));
+  assertEquals(runner.log, "a1");
+  assertEquals(result, 1);
+  assert(took >= 11_000 && took <= 11_500, `it took ${took} ms`);
+  await bench.close();
+});
+
+Deno.test("a second signal cuts the wait for handlers short", async () => {
+  const bench = new SubscriptionBench();
+  const { clock } = bench;
+  const subscription = bench.subscribe(new ScriptedRunner(hanging));
+  await subscription.start();
+  await bench.send(eventText("a", 1));
+  const second = new AbortController();
+  const draining = drain(parts(clock, { subscriptions: [subscription] }), second.signal);
+  await clock.advance(500);
+  second.abort();
+  const { result, took } = await timed(clock, draining);
+  assertEquals(result, 1);
+  assert(took <= 1500, `it took ${took} ms`);
+  await bench.close();
+});
+
+Deno.test("a subscription that never ends is left behind, its handlers counted as cut", async () => {
+  const clock = new FakeClock();
+  const stuck = {
+    ...service("stuck", hanging),
+    counters: { cut: 0 },
+    cut: () => {},
+    abandon: () => 3,
+  } as unknown as DrainParts["subscriptions"][number];
+  const { result, took } = await timed(clock, drain(parts(clock, { subscriptions: [stuck] }), never));
+  assertEquals(result, 3);
+  assert(took <= 13_500, `it took ${took} ms`);
+});
