@@ -30,7 +30,14 @@ function eventText(n: number): string {
   const stream = `${STREAM}-i${n % 1000}`;
   return encodeMessage({
     data,
-    metadata: eventMetadata({ id: `${stream}-${n}.1`, time: Date.now(), type: "Bench.Added.v1", stream, category: STREAM, checksum: checksumOf(data) }),
+    metadata: eventMetadata({
+      id: `${stream}-${n}.1`,
+      time: Date.now(),
+      type: "Bench.Added.v1",
+      stream,
+      category: STREAM,
+      checksum: checksumOf(data),
+    }),
   });
 }
 
@@ -44,7 +51,10 @@ async function fill(redis: Redis): Promise<void> {
   await redis.xgroup("CREATE", STREAM, "bare", "0");
 }
 
-const read = (redis: Redis) => redis.xreadgroup("GROUP", "bare", "me", "COUNT", 100, "BLOCK", 1000, "STREAMS", STREAM, ">") as Promise<Reply>;
+const read = (redis: Redis) =>
+  redis.xreadgroup("GROUP", "bare", "me", "COUNT", 100, "BLOCK", 1000, "STREAMS", STREAM, ">") as Promise<
+    Reply
+  >;
 
 /** Reads 100, parses, acknowledges in one XACK, serially. */
 async function bareSerial(redis: Redis): Promise<number> {
@@ -107,7 +117,8 @@ async function engine(): Promise<number> {
   return rate(MESSAGES, ms);
 }
 
-const median = (figures: number[]) => figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
+const median = (figures: number[]) =>
+  figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
 const figures = { serial: [] as number[], prefetched: [] as number[], ours: [] as number[] };
 const redis = new Redis(url, { maxRetriesPerRequest: null });
 redis.on("error", () => {});
@@ -121,5 +132,17 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 redis.disconnect();
 const ours = median(figures.ours);
-print("no-op handler on Redis, messages/s", ours, "bare serial loop", median(figures.serial), ratio(ours, median(figures.serial)));
-print("no-op handler on Redis, messages/s", ours, "bare prefetched loop", median(figures.prefetched), ratio(ours, median(figures.prefetched)));
+print(
+  "no-op handler on Redis, messages/s",
+  ours,
+  "bare serial loop",
+  median(figures.serial),
+  ratio(ours, median(figures.serial)),
+);
+print(
+  "no-op handler on Redis, messages/s",
+  ours,
+  "bare prefetched loop",
+  median(figures.prefetched),
+  ratio(ours, median(figures.prefetched)),
+);
