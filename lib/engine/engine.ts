@@ -191,7 +191,7 @@ export class Engine {
     const missing = await monitor.check();
     if (missing.length === 0) return;
     const reasons = missing.map(({ kind, name, error }) =>
-      `${kind.replace("_", " ")} '${name}': ${error?.message ?? "no answer"}`
+      `${kind.replace("_", " ")} '${name}': ${error?.message.replace(/\.$/, "") ?? "no answer"}`
     );
     throw new UnavailableError(
       `The server was told to require its dependencies, and these do not answer: ${reasons.join("; ")}.`,

@@ -8,6 +8,8 @@ import { freePort } from "../support/free_port.ts";
 import { until } from "../support/until.ts";
 
 const root = new URL("../../", import.meta.url);
+/** A probe that takes longer is not answered at all. */
+const PROBE_MS = 5000;
 const decoder = new TextDecoder();
 
 /** The program and the arguments before its own. */
@@ -165,7 +167,8 @@ export class RunningServer {
   }
 
   async probe(path: string): Promise<{ status: number; body: Record<string, unknown> }> {
-    const response = await fetch(`http://127.0.0.1:${this.port}${path}`);
+    const signal = AbortSignal.timeout(PROBE_MS);
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, { signal });
     return { status: response.status, body: await response.json() };
   }
 

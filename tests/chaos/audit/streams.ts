@@ -7,7 +7,6 @@ import { Redis } from "ioredis";
 
 export interface GroupState {
   readonly group: string;
-  readonly lastDelivered: string;
   readonly pending: number;
   /** Undefined: Redis cannot tell. */
   readonly lag: number | undefined;
@@ -47,11 +46,15 @@ export class Streams implements Disposable {
       const lag = fields.get("lag");
       return {
         group: String(fields.get("name")),
-        lastDelivered: String(fields.get("last-delivered-id")),
         pending: Number(fields.get("pending")),
         lag: lag === null || lag === undefined ? undefined : Number(lag),
       };
     });
+  }
+
+  /** True when somebody has read as a consumer since Redis was started: connections do not outlive it. */
+  async read(): Promise<boolean> {
+    return String(await this.#client.call("CLIENT", "LIST")).includes(" cmd=xreadgroup ");
   }
 
   /** True when every group has read and acknowledged everything. */
