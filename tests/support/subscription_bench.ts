@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { MemoryBroker } from "../../lib/adapters/memory/broker.ts";
 import { FakeClock } from "../../lib/clock.ts";
 import type { HandlerRunner, RunOptions, Verdict } from "../../lib/domain/handler_runner.ts";
 import { checksumOf } from "../../lib/message/checksum.ts";
@@ -13,6 +12,7 @@ import { eventMetadata } from "../../lib/message/metadata.ts";
 import type { Message } from "../../lib/message/types.ts";
 import type { SubscriptionSettings } from "../../lib/subscription/settings.ts";
 import { StreamSubscription } from "../../lib/subscription/stream_subscription.ts";
+import { FlakyBroker } from "./flaky_broker.ts";
 
 export const CATEGORY = "shop::order";
 
@@ -91,11 +91,11 @@ export const settings: SubscriptionSettings = {
 
 export class SubscriptionBench {
   readonly clock = new FakeClock();
-  readonly broker: MemoryBroker;
-  #consumers = 0;
+  readonly broker: FlakyBroker;
+  readonly #consumers = new Map<StreamSubscription, string>();
 
   constructor() {
-    this.broker = new MemoryBroker({
+    this.broker = new FlakyBroker({
       name: "default",
       domain: "shop",
       settings: {},
@@ -105,15 +105,23 @@ export class SubscriptionBench {
   }
 
   subscribe(runner: HandlerRunner, change: Partial<SubscriptionSettings> = {}): StreamSubscription {
-    return new StreamSubscription({
+    const consumer = `${runner.name}-host-1-${(this.#consumers.size + 1).toString(16).padStart(6, "0")}`;
+    const subscription = new StreamSubscription({
       runner,
       category: CATEGORY,
       broker: this.broker,
       settings: { ...settings, ...change },
-      consumer: `${runner.name}-host-1-${(++this.#consumers).toString(16).padStart(6, "0")}`,
+      consumer,
       clock: this.clock,
       random: () => 0.5,
     });
+    this.#consumers.set(subscription, consumer);
+    return subscription;
+  }
+
+  /** Its process dies as it stands: nothing it asks of the broker is answered any more. Its handlers are the test's to silence. */
+  kill(subscription: StreamSubscription): void {
+    this.broker.kill(this.#consumers.get(subscription) ?? "");
   }
 
   /** Publishes `a1 b1 a2`: aggregate and number. */
