@@ -5,7 +5,7 @@
  */
 import type { Domain } from "../domain/domain.ts";
 import type { Context, MessageType } from "../domain/types.ts";
-import { asError, ProteanError, UnavailableError } from "../errors.ts";
+import { asError, ConfigurationError, ProteanError, UnavailableError } from "../errors.ts";
 import type { Line } from "./lines.ts";
 
 /** How messages are sent. */
@@ -46,7 +46,8 @@ export class Sender {
 
   /**
    * Sends these lines, all that are good in one transaction unless they are handled here. Rejects with `UnavailableError`
-   * when the backend is away: the lines may then have been sent or not.
+   * when the backend is away, for the lines may then have been sent or not, and with `ConfigurationError` when it refuses us,
+   * as it would for every further line.
    */
   async send(lines: readonly Line[]): Promise<void> {
     if (this.#options.sync) { for (const line of lines) await this.#handle(line); }
@@ -72,7 +73,7 @@ export class Sender {
         for (const line of lines) await this.#put(ctx, line).catch((error) => bad.push([line, error]));
       });
     } catch (error) {
-      if (error instanceof UnavailableError) throw error;
+      if (isBackends(error)) throw error;
       const [only, ...others] = lines;
       if (only && others.length === 0) return this.#refuse(only, error);
       // Nothing of the batch is committed, and only one of its lines may be at fault.
@@ -91,10 +92,15 @@ export class Sender {
   }
 
   #refuse({ number }: Line, thrown: unknown): void {
-    if (thrown instanceof UnavailableError) throw thrown;
+    if (isBackends(thrown)) throw thrown;
     this.#refused++;
     this.#options.refuse(number, asError(thrown));
   }
+}
+
+/** Not the fault of a line. */
+function isBackends(thrown: unknown): boolean {
+  return thrown instanceof UnavailableError || thrown instanceof ConfigurationError;
 }
 
 function payloadOf(line: Line): unknown {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BaseProvider } from "../adapters/ports.ts";
+import type { BaseBroker, BaseProvider } from "../adapters/ports.ts";
 import type { Random } from "../backoff.ts";
 import type { HandlerRunner } from "../domain/handler_runner.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
@@ -22,6 +22,8 @@ export interface Assembly {
   readonly subscriptions: readonly StreamSubscription[];
   readonly processors: readonly OutboxProcessor[];
   readonly cleaners: readonly OutboxCleaner[];
+  /** What the subscriptions read from. */
+  readonly broker: BaseBroker;
 }
 
 export interface AssemblyOptions {
@@ -59,7 +61,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...(options.random ? { random: options.random } : {}),
     })
   );
-  return { subscriptions, ...outboxServices(runtime, planned, identity, options) };
+  return { subscriptions, broker, ...outboxServices(runtime, planned, identity, options) };
 }
 
 function plan(runtime: DomainRuntime): readonly Planned[] {

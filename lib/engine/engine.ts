@@ -12,7 +12,7 @@ import type { Random } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Domain } from "../domain/domain.ts";
 import { type DomainRuntime, isRunning, runtimeOf } from "../domain/runtime.ts";
-import { asError, IncorrectUsageError, UnavailableError } from "../errors.ts";
+import { asError, IncorrectUsageError } from "../errors.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { engineRoutes } from "../health/routes.ts";
 import { HealthServer } from "../health/server.ts";
@@ -21,6 +21,7 @@ import { assemble, type Assembly, managedProviders } from "./assembly.ts";
 import { unknownSubscriptionTables } from "../subscription/unknown_tables.ts";
 import { drain } from "./drain.ts";
 import { untilQuiet } from "./once.ts";
+import { preflight } from "./preflight.ts";
 import { subscriptionSource } from "./subscription_rows.ts";
 
 const log = getLogger(["protean", "engine"]);
@@ -125,7 +126,15 @@ export class Engine {
     const services = [...assembly.processors, ...assembly.subscriptions, ...assembly.cleaners];
     try {
       await listener?.start();
-      if (this.#options.requireDependencies) await this.#require(monitor);
+      await preflight({
+        check: () => monitor.check(stop),
+        providers: this.#running.providers,
+        tables: runtime.tables,
+        broker: assembly.broker,
+        categories: assembly.subscriptions.map(({ category }) => category),
+        required: this.#options.requireDependencies ?? false,
+        clock,
+      });
       await monitor.start();
       await Promise.all(services.map((service) => service.start()));
     } catch (error) {
@@ -161,11 +170,10 @@ export class Engine {
   }
 
   #monitor(runtime: DomainRuntime, assembly: Assembly): HealthMonitor {
-    const broker = runtime.brokers.get("default");
     return new HealthMonitor({
       components: componentsOf(runtime),
       clock: runtime.clock,
-      ...(broker ? { subscriptions: subscriptionSource(assembly, broker, managedProviders(runtime)) } : {}),
+      subscriptions: subscriptionSource(assembly, assembly.broker, managedProviders(runtime)),
     });
   }
 
@@ -185,17 +193,6 @@ export class Engine {
     });
     void server.bound.then((address) => this.#listening.resolve(address));
     return server;
-  }
-
-  async #require(monitor: HealthMonitor): Promise<void> {
-    const missing = await monitor.check();
-    if (missing.length === 0) return;
-    const reasons = missing.map(({ kind, name, error }) =>
-      `${kind.replace("_", " ")} '${name}': ${error?.message.replace(/\.$/, "") ?? "no answer"}`
-    );
-    throw new UnavailableError(
-      `The server was told to require its dependencies, and these do not answer: ${reasons.join("; ")}.`,
-    );
   }
 
   async #untilStop(stop: AbortSignal): Promise<void> {

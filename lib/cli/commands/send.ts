@@ -8,7 +8,7 @@ import { type Clock, sleep } from "../../clock.ts";
 import { didYouMean } from "../../config/nearest.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import type { MessageType } from "../../domain/types.ts";
-import { asError } from "../../errors.ts";
+import { asError, ConfigurationError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
@@ -21,7 +21,7 @@ import {
   type LogOptions,
 } from "../options.ts";
 import { Progress } from "../progress.ts";
-import { EXIT_FAILURE } from "../report.ts";
+import { EXIT_FAILURE, EXIT_USAGE } from "../report.ts";
 import { openPayloads, type Payloads } from "../send_source.ts";
 import { Sender } from "../sender.ts";
 import { printable } from "../table.ts";
@@ -112,7 +112,7 @@ async function send(
       );
     }
     const failed = sender.refused > 0 || stopped !== undefined;
-    if (failed) cli.exitCode = EXIT_FAILURE;
+    if (failed) cli.exitCode = stopped?.error instanceof ConfigurationError ? EXIT_USAGE : EXIT_FAILURE;
     const { sent, refused } = sender;
     if (options.json) {
       const data = { message: type.typeString, sent, refused, refusals, stopped_at: stopped?.line ?? null };
@@ -121,7 +121,7 @@ async function send(
   });
 }
 
-/** Sends every line that is not blank. Answers where it stopped because the backend went away. */
+/** Sends every line that is not blank. Answers where it stopped because the backend went away or refused us. */
 async function sendAll(
   sender: Sender,
   payloads: Payloads,

@@ -1,0 +1,111 @@
+/**
+ * The look before the start. What answers and is wrong (a refused password, a table that is not ours, a key of another type) ends
+ * the start with a sentence for each fault, for no waiting mends it; what does not answer is waited for in the background (HLT-3),
+ * unless it was required.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { BaseBroker, BaseProvider, TableSpec } from "../adapters/ports.ts";
+import { type Clock, sleep } from "../clock.ts";
+import { asError, ConfigurationError, UnavailableError } from "../errors.ts";
+import type { ComponentState } from "../health/types.ts";
+import { deadLetterStream } from "../message/names.ts";
+
+const log = getLogger(["protean", "engine"]);
+
+/** Whoever has just answered a ping answers this in time, or is left to the background. */
+const LOOK_MS = 2000;
+/** Code of the error for a table that `db setup` would create. */
+const TABLE_MISSING = "DATABASE_TABLE_MISSING";
+
+export interface PreflightParts {
+  /** Asks every component for a sign of life; answers those that gave none. */
+  readonly check: () => Promise<readonly ComponentState[]>;
+  /** Databases whose tables are ours. */
+  readonly providers: readonly BaseProvider[];
+  /** By provider. */
+  readonly tables: ReadonlyMap<string, readonly TableSpec[]>;
+  readonly broker: BaseBroker;
+  /** Stream categories that are subscribed to. */
+  readonly categories: Iterable<string>;
+  /** With `--require-dependencies` nothing is waited for. */
+  readonly required: boolean;
+  readonly clock: Clock;
+}
+
+/** Throws `ConfigurationError` for what is wrong, all of it at once, and `UnavailableError` for what is required and away. */
+export async function preflight(parts: PreflightParts): Promise<void> {
+  const missing = await parts.check();
+  const away = (kind: ComponentState["kind"], name: string) =>
+    missing.some((component) => component.kind === kind && component.name === name);
+  const faults: Error[] = missing.flatMap(({ error }) => error ?? []);
+  const looks = parts.providers.filter(({ name }) => !away("provider", name))
+    .map((provider) => lookAtDatabase(provider, parts));
+  if (!away("broker", parts.broker.name)) looks.push(lookAtStreams(parts));
+  faults.push(...await within(parts.clock, Promise.all(looks)));
+  const wrong = faults.filter((fault) => fault instanceof ConfigurationError);
+  if (wrong.length > 0) throw together(wrong);
+  if (parts.required && missing.length > 0) throw absent(missing);
+}
+
+/** The tables of the server itself are made where they are missing, those of the domain are `db setup`'s. */
+async function lookAtDatabase(provider: BaseProvider, { tables, broker }: PreflightParts): Promise<Error[]> {
+  const faults = await failures([
+    () => provider.setup("own", []),
+    () => provider.outbox.nextDue(broker.name),
+  ]);
+  const rows = (tables.get(provider.name) ?? []).map(({ name }) => async () => {
+    const session = provider.session();
+    try {
+      await session.load(name, "");
+    } finally {
+      await session.rollback();
+    }
+  });
+  const found = await failures(rows);
+  const [missing] = found.filter(isTableMissing);
+  if (missing) log.warn("engine.table_missing", { provider: provider.name, error: missing.message });
+  return [...faults, ...found.filter((fault) => !isTableMissing(fault))];
+}
+
+function isTableMissing(fault: Error): boolean {
+  return fault instanceof ConfigurationError && fault.code === TABLE_MISSING;
+}
+
+function lookAtStreams({ broker, categories }: PreflightParts): Promise<Error[]> {
+  const streams = new Set([...categories].flatMap((category) => [category, deadLetterStream(category)]));
+  return failures([...streams].map((stream) => () => broker.length(stream)));
+}
+
+async function failures(works: readonly (() => Promise<unknown>)[]): Promise<Error[]> {
+  const found: Error[] = [];
+  for (const work of works) await work().catch((error) => found.push(asError(error)));
+  return found;
+}
+
+async function within(clock: Clock, looks: Promise<readonly Error[][]>): Promise<readonly Error[]> {
+  const over = new AbortController();
+  const faults = await Promise.race([looks, sleep(clock, LOOK_MS, over.signal).then(() => [])]);
+  over.abort();
+  return faults.flat();
+}
+
+function together(wrong: readonly ConfigurationError[]): ConfigurationError {
+  const unique = [...new Map(wrong.map((fault) => [fault.message, fault])).values()];
+  const [first] = unique;
+  if (first && unique.length === 1) return first;
+  return new ConfigurationError(unique.map(({ message }) => message).join("\n"), {
+    problems: unique.flatMap(({ problems }) => problems),
+    cause: first,
+  });
+}
+
+function absent(missing: readonly ComponentState[]): UnavailableError {
+  const reasons = missing.map(({ kind, name, error }) =>
+    `${kind.replace("_", " ")} '${name}': ${error?.message.replace(/\.$/, "") ?? "no answer"}`
+  );
+  return new UnavailableError(
+    `The server was told to require its dependencies, and these do not answer: ${reasons.join("; ")}.`,
+  );
+}

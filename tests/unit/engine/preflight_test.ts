@@ -1,0 +1,129 @@
+/** What is wrong ends the start, what is away does not (HLT-3; issue 3, bad input). */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
+import { MemoryProvider } from "../../../lib/adapters/memory/provider.ts";
+import type { ProviderSession } from "../../../lib/adapters/ports.ts";
+import { FakeClock } from "../../../lib/clock.ts";
+import { preflight, type PreflightParts } from "../../../lib/engine/preflight.ts";
+import { BrokerUnavailableError, ConfigurationError, UnavailableError } from "../../../lib/errors.ts";
+import type { ComponentState } from "../../../lib/health/types.ts";
+
+const refused = new ConfigurationError("The password is wrong: correct it.", { code: "REFUSED" });
+const gone = new BrokerUnavailableError("Nobody answers: start the broker.");
+
+const tables = [{ kind: "aggregate", name: "protean_shop_order" }] as const;
+
+class Bench {
+  readonly clock = new FakeClock();
+  readonly provider: MemoryProvider;
+  readonly broker: MemoryBroker;
+  asked: string[] = [];
+
+  constructor() {
+    const options = { name: "default", domain: "shop", settings: {}, folder: ".", clock: this.clock };
+    this.provider = new MemoryProvider(options);
+    this.broker = new MemoryBroker(options);
+    this.broker.length = (stream) => {
+      this.asked.push(stream);
+      return Promise.resolve(0);
+    };
+  }
+
+  async run(change: Partial<PreflightParts> = {}, ...missing: ComponentState[]): Promise<void> {
+    await MemoryProvider.prototype.setup.call(this.provider, "all", tables);
+    await preflight({
+      check: () => Promise.resolve(missing),
+      providers: [this.provider],
+      tables: new Map([["default", tables]]),
+      broker: this.broker,
+      categories: ["shop::order", "shop::order"],
+      required: false,
+      clock: this.clock,
+      ...change,
+    });
+  }
+}
+
+function unavailable(kind: ComponentState["kind"], error: Error): ComponentState {
+  return { kind, name: "default", status: "unavailable", error };
+}
+
+Deno.test("the start goes on when everything answers, each stream and its dead letters looked at once", async () => {
+  const bench = new Bench();
+  await bench.run();
+  assertEquals(bench.asked, ["shop::order", "shop::order:dlq"]);
+  assertEquals(bench.clock.pending, 0);
+});
+
+Deno.test("what does not answer is waited for, and asked nothing further", async () => {
+  const bench = new Bench();
+  bench.provider.setup = () => Promise.reject(refused);
+  await bench.run({}, unavailable("broker", gone), unavailable("provider", gone));
+  assertEquals(bench.asked, []);
+});
+
+Deno.test("what is required and does not answer ends the start with its name and reason", async () => {
+  const error = await assertRejects(
+    () => new Bench().run({ required: true }, unavailable("event_store", gone)),
+    UnavailableError,
+  );
+  assertStringIncludes(error.message, "event store 'default': Nobody answers: start the broker.");
+  assert(!error.message.includes(".."));
+});
+
+Deno.test("what refuses us ends the start, required or not", async () => {
+  const error = await assertRejects(() => new Bench().run({}, unavailable("broker", refused)));
+  assertEquals(error, refused);
+});
+
+Deno.test("a database whose own tables are wrong ends the start", async () => {
+  const bench = new Bench();
+  bench.provider.setup = () => Promise.reject(refused);
+  assertEquals(await assertRejects(() => bench.run()), refused);
+});
+
+Deno.test("a stream key of another type ends the start", async () => {
+  const bench = new Bench();
+  bench.broker.length = () => Promise.reject(refused);
+  assertEquals(await assertRejects(() => bench.run()), refused);
+});
+
+Deno.test("several faults are told together, each once", async () => {
+  const bench = new Bench();
+  const other = new ConfigurationError("The table is not ours: move it.");
+  bench.provider.setup = () => Promise.reject(other);
+  bench.broker.length = () => Promise.reject(refused);
+  const error = await assertRejects(() => bench.run({}, unavailable("cache", refused)), ConfigurationError);
+  assertEquals(error.message, `${refused.message}\n${other.message}`);
+  assertEquals(error.problems.map(({ code }) => code), ["REFUSED", "CONFIGURATION"]);
+});
+
+for (
+  const [code, ends] of [["DATABASE_TABLE_MISSING", false], ["DATABASE_TABLE_DIFFERS", true]] as const
+) {
+  Deno.test(`a table of the domain with ${code} ${ends ? "ends" : "does not end"} the start`, async () => {
+    const bench = new Bench();
+    const fault = new ConfigurationError("The table is not right: see to it.", { code });
+    let rolledBack = 0;
+    bench.provider.session = () =>
+      ({
+        load: () => Promise.reject(fault),
+        rollback: () => Promise.resolve(void rolledBack++),
+      }) as unknown as ProviderSession;
+    if (ends) assertEquals(await assertRejects(() => bench.run()), fault);
+    else await bench.run();
+    assertEquals(rolledBack, 1);
+  });
+}
+
+Deno.test("a database that falls silent after its ping holds the start up for two seconds", async () => {
+  const bench = new Bench();
+  bench.provider.setup = () => new Promise(() => {});
+  let over = false;
+  const running = bench.run().then(() => over = true);
+  await bench.clock.advance(1900);
+  assertEquals(over, false);
+  await bench.clock.advance(200);
+  assertEquals(over, true);
+  await running;
+});
