@@ -51,7 +51,7 @@ export class Backend {
 
   /** Runs `work` on a connection of its own, which is in no transaction afterwards. */
   async use<T>(work: (connection: Connection) => Promise<T>, doing = "setting up tables"): Promise<T> {
-    const { member } = await this.pool.acquire();
+    const { member } = await this.pool.acquire(undefined, true);
     try {
       return await work(member);
     } catch (error) {

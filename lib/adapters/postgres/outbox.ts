@@ -44,7 +44,7 @@ export class PostgresOutbox implements OutboxStore {
     const now = clock.now();
     this.#looked.set(broker, now);
     const holder = `${owner}/${crypto.randomUUID()}`;
-    const connection = (await this.#leases.acquire()).member;
+    const connection = (await this.#leases.acquire(undefined, true)).member;
     try {
       const [rows = []] = await exchange(connection, [{
         text: takeText(names),

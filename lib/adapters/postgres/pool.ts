@@ -85,16 +85,20 @@ export class Pool<M extends Member> {
 
   /**
    * Takes a connection; `reused` is false for one opened just now. First come, first served. Rejects with `PoolTimeoutError`,
-   * with what `open` rejects with, or with the reason of `signal` when that aborts.
+   * with what `open` rejects with, or with the reason of `signal` when that aborts. `sure`: also one that was just in use is
+   * asked for a sign of life; for work that cannot simply be repeated on the next one.
    */
-  async acquire(signal?: AbortSignal): Promise<{ readonly member: M; readonly reused: boolean }> {
+  async acquire(
+    signal?: AbortSignal,
+    sure = false,
+  ): Promise<{ readonly member: M; readonly reused: boolean }> {
     signal?.throwIfAborted();
     if (this.#closing.signal.aborted) throw this.#closed();
     const { clock, timeoutSeconds } = this.#options;
     const deadline = clock.monotonic() + timeoutSeconds * 1000;
     const granted = await this.#seat(signal);
     try {
-      const kept = granted && this.#isYoung(granted) ? granted : await this.#takeIdle();
+      const kept = granted && this.#isYoung(granted) ? granted : await this.#takeIdle(sure ? -1 : FRESH_MS);
       const member = kept ?? await this.#openOne(deadline, signal);
       this.#busy.add(member);
       return { member, reused: kept !== undefined };
@@ -158,12 +162,12 @@ export class Pool<M extends Member> {
   }
 
   /** An idle connection that is fit for use; those that are not go. */
-  async #takeIdle(): Promise<M | undefined> {
+  async #takeIdle(freshMs: number): Promise<M | undefined> {
     const { clock, prePing, ping } = this.#options;
     for (let idle = this.#idle.shift(); idle; idle = this.#idle.shift()) {
       const { member, since } = idle;
       if (member.lost || !this.#isYoung(member)) continue;
-      if (!prePing || clock.monotonic() - since <= FRESH_MS) return member;
+      if (!prePing || clock.monotonic() - since <= freshMs) return member;
       try {
         await ping(member);
         return member;
