@@ -51,10 +51,11 @@ export async function preflight(parts: PreflightParts): Promise<void> {
 
 /** The tables of the server itself are made where they are missing, those of the domain are `db setup`'s. */
 async function lookAtDatabase(provider: BaseProvider, { tables, broker }: PreflightParts): Promise<Error[]> {
-  const faults = await failures([
-    () => provider.setup("own", []),
-    () => provider.outbox.nextDue(broker.name),
-  ]);
+  const own = async () => {
+    await provider.setup("own", []);
+    await provider.outbox.nextDue(broker.name);
+  };
+  const faults = await failures([own]);
   const rows = (tables.get(provider.name) ?? []).map(({ name }) => async () => {
     const session = provider.session();
     try {

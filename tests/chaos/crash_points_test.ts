@@ -18,7 +18,7 @@ faultTest(
     stage.produce({ events: 1, keys: 1 });
     await stage.settled(killed);
     // From here on Redis does as it is told, and the server never learns of it.
-    stage.proxy.mute();
+    stage.redisProxy.mute();
     stage.produce({ events: EVENTS, keys: 1, batch: EVENTS });
     await killed.until(
       async () => await stage.streams.length(STREAM) === EVENTS,
@@ -26,7 +26,7 @@ faultTest(
     );
     await killed.end("SIGKILL");
     assertEquals(await stage.books.unpublished(), EVENTS - 1, "rows not marked");
-    stage.proxy.heal();
+    stage.redisProxy.heal();
     const heir = await stage.serve();
     await stage.settled(heir);
     assertEquals(await stage.streams.length(STREAM), EVENTS + EVENTS - 1, "entries");
@@ -42,13 +42,13 @@ faultTest("F20: a crash between commit and acknowledgement has one effect", asyn
   stage.produce({ events: EVENTS, keys: EVENTS, batch: 1 });
   await killed.until(async () => (await stage.deliveries()).length === EVENTS, "all handlers in flight");
   // Nothing reaches Redis any more; the database is not behind the proxy.
-  stage.proxy.blackhole();
+  stage.redisProxy.blackhole();
   await stage.release();
   await stage.effects(EVENTS, killed);
   await killed.end("SIGKILL");
   const pending = async () => (await stage.streams.groups(STREAM))[0]?.pending;
   assertEquals(await pending(), EVENTS, "entries not acknowledged");
-  stage.proxy.heal();
+  stage.redisProxy.heal();
   const heir = await stage.serve();
   await stage.settled(heir);
   assertEquals(await pending(), 0);

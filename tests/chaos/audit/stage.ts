@@ -51,7 +51,8 @@ interface Parts {
   readonly options: Required<StageOptions>;
   readonly redis: RedisServer;
   readonly postgres: PostgresServer;
-  readonly proxy: TcpProxy;
+  readonly redisProxy: TcpProxy;
+  readonly postgresProxy: TcpProxy;
   readonly installation: Installation;
   readonly books: Books;
   readonly streams: Streams;
@@ -61,8 +62,9 @@ interface Parts {
 export class Stage implements AsyncDisposable {
   readonly redis: RedisServer;
   readonly postgres: PostgresServer;
-  /** The servers reach Redis through it; the producer and the auditor do not. */
-  readonly proxy: TcpProxy;
+  /** The servers reach Redis and PostgreSQL through these; the producer and the auditor do not. */
+  readonly redisProxy: TcpProxy;
+  readonly postgresProxy: TcpProxy;
   readonly books: Books;
   readonly streams: Streams;
   readonly #parts: Parts;
@@ -73,7 +75,8 @@ export class Stage implements AsyncDisposable {
   private constructor(parts: Parts) {
     this.redis = parts.redis;
     this.postgres = parts.postgres;
-    this.proxy = parts.proxy;
+    this.redisProxy = parts.redisProxy;
+    this.postgresProxy = parts.postgresProxy;
     this.books = parts.books;
     this.streams = parts.streams;
     this.#parts = parts;
@@ -92,14 +95,12 @@ export class Stage implements AsyncDisposable {
     await using opened = new AsyncDisposableStack();
     const redis = opened.use(await RedisServer.start({ appendOnly: true }));
     const postgres = opened.use(await PostgresServer.start({ settings: POSTGRES }));
-    const proxy = opened.use(TcpProxy.start(redis.port));
-    const installation = opened.use(
-      await Installation.create(configuration(options, postgres.uri(), proxy.port), {
-        domain: file.pathname,
-      }),
-    );
+    const redisProxy = opened.use(TcpProxy.start(redis.port));
+    const postgresProxy = opened.use(TcpProxy.start(postgres.port));
+    const proxied = configuration(options, { postgres: postgresProxy.port, redis: redisProxy.port });
+    const installation = opened.use(await Installation.create(proxied, { domain: file.pathname }));
     const config = `${installation.folder}/producer.toml`;
-    await Deno.writeTextFile(config, configuration(options, postgres.uri(), redis.port));
+    await Deno.writeTextFile(config, configuration(options, { postgres: postgres.port, redis: redis.port }));
     await domain.init({ config });
     opened.defer(async () => void await domain.close());
     const { providers, tables } = runtimeOf(domain);
@@ -107,7 +108,10 @@ export class Stage implements AsyncDisposable {
     const books = opened.use(new Books(postgres.uri()));
     await books.prepare();
     const streams = opened.use(new Streams(redis.port));
-    return new Stage({ options, redis, postgres, proxy, installation, books, streams, stack: opened.move() });
+    return new Stage({
+      ...{ options, redis, postgres, redisProxy, postgresProxy, installation, books, streams },
+      stack: opened.move(),
+    });
   }
 
   /** Starts a server and waits until it is ready. */
@@ -116,10 +120,11 @@ export class Stage implements AsyncDisposable {
     return await installation.start([], this.#servers++ === 0 ? installation.port : freePort());
   }
 
-  /** Begins to commit events; `settled` waits for the last of them. */
+  /** Begins to commit events, so many in all, behind those that were begun before; `settled` waits for the last of them. */
   produce({ events, keys = 40, batch = 25 }: Production): void {
     const { module, chance } = this.#parts.options;
-    this.#production = produce(module.audited, { chance, events, keys, batch, signal: this.#over.signal });
+    const options = { chance, events, keys, batch, signal: this.#over.signal };
+    this.#production = this.#production.then(() => produce(module.audited, options));
     // It is told by `settled`; a test that fails before has its own failure to tell.
     this.#production.catch(() => {});
   }
@@ -186,15 +191,14 @@ export class Stage implements AsyncDisposable {
 
 function configuration(
   { handlers, settings, connections }: Required<StageOptions>,
-  databaseUri: string,
-  redisPort: number,
+  ports: { readonly postgres: number; readonly redis: number },
 ): string {
-  const uri = `redis://127.0.0.1:${redisPort}/0`;
+  const uri = `redis://127.0.0.1:${ports.redis}/0`;
   const table = Object.entries({ ...SETTINGS, ...settings }).map(([key, value]) => `${key} = ${value}`);
   return [
     "[databases.default]",
     'provider = "postgresql"',
-    `database_uri = "${databaseUri}"`,
+    `database_uri = "postgresql://postgres@127.0.0.1:${ports.postgres}/postgres"`,
     "pool_size = 10",
     `max_overflow = ${connections - 10}`,
     "[brokers.default]",
