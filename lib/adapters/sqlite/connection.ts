@@ -7,6 +7,7 @@
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ConfigurationError } from "../../errors.ts";
+import { prepare } from "./older_runtime.ts";
 import { fileTrouble, isBusy } from "./sqlite_error.ts";
 
 /** `FULL` survives a power cut, `NORMAL` the death of the process (delivery 14). */
@@ -30,24 +31,36 @@ export async function connect(path: string, synchronous: Synchronous): Promise<C
   let writer: DatabaseSync | undefined;
   let reader: DatabaseSync | undefined;
   try {
-    writer = new DatabaseSync(path, { timeout: 0 });
-    const mode = writer.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
+    writer = openWithoutWaiting(path);
+    const mode = prepare(writer, "PRAGMA journal_mode = WAL").get()?.journal_mode;
     if (mode !== "wal") {
       throw refusal(path, "is on a file system without shared memory, which SQLite's WAL mode needs");
     }
-    writer.prepare(`PRAGMA synchronous = ${synchronous}`).run();
-    writer.prepare(`PRAGMA journal_size_limit = ${JOURNAL_SIZE_LIMIT}`).get();
-    writer.prepare("BEGIN IMMEDIATE").run();
-    writer.prepare("ROLLBACK").run();
-    reader = new DatabaseSync(path, { timeout: 0 });
-    reader.prepare("PRAGMA query_only = 1").run();
-    reader.prepare("PRAGMA schema_version").get();
+    prepare(writer, `PRAGMA synchronous = ${synchronous}`).run();
+    prepare(writer, `PRAGMA journal_size_limit = ${JOURNAL_SIZE_LIMIT}`).get();
+    prepare(writer, "BEGIN IMMEDIATE").run();
+    prepare(writer, "ROLLBACK").run();
+    reader = openWithoutWaiting(path);
+    prepare(reader, "PRAGMA query_only = 1").run();
+    prepare(reader, "PRAGMA schema_version").get();
     return { writer, reader };
   } catch (cause) {
     reader?.close();
     writer?.close();
     if (isBusy(cause) || cause instanceof ConfigurationError) throw cause;
     throw refusal(path, fileTrouble(cause) ?? `cannot be opened (${(cause as Error).message})`, cause);
+  }
+}
+
+/** The driver takes its option `timeout: 0` for none given and waits 5 s, in which the event loop stands still. */
+export function openWithoutWaiting(path: string): DatabaseSync {
+  const db = new DatabaseSync(path);
+  try {
+    prepare(db, "PRAGMA busy_timeout = 0").get();
+    return db;
+  } catch (cause) {
+    db.close();
+    throw cause;
   }
 }
 

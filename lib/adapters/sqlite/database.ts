@@ -16,6 +16,7 @@ import { CommitWatch } from "./commit_watch.ts";
 import { connect, type Connections, type Synchronous } from "./connection.ts";
 import { HeldTransaction } from "./held_transaction.ts";
 import { Mutex } from "./mutex.ts";
+import { inTransaction } from "./older_runtime.ts";
 import { asStatementError, fileTrouble } from "./sqlite_error.ts";
 import { statement } from "./statements.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -228,7 +229,7 @@ export class SqliteDatabase {
   /** Some errors (a full disk) have rolled back already; one in ROLLBACK itself has, too. */
   #rollback(db: DatabaseSync): void {
     try {
-      if (db.isOpen && db.isTransaction) statement(db, "ROLLBACK").run();
+      if (inTransaction(db)) statement(db, "ROLLBACK").run();
     } catch {
       // Nothing is left to undo, and the error that led here is the one to tell.
     }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { inTransaction } from "./older_runtime.ts";
 
 /** What a held transaction needs of its database. */
 export interface HoldHost {
@@ -55,7 +56,7 @@ export class HeldTransaction {
   }
 
   #check(): void {
-    if (!this.#open || !this.host.db.isOpen || !this.host.db.isTransaction) throw this.host.lost();
+    if (!this.#open || !inTransaction(this.host.db)) throw this.host.lost();
   }
 
   #end(): void {

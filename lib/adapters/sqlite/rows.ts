@@ -6,6 +6,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { ConfigurationError, ExpectedVersionError } from "../../errors.ts";
 import type { RowWrite, StoredRow } from "../ports.ts";
+import { fileOf } from "./older_runtime.ts";
 import { quoted } from "./schema.ts";
 import { statement } from "./statements.ts";
 
@@ -82,7 +83,7 @@ function onTable<T>(db: DatabaseSync, table: string, work: () => T): T {
   } catch (cause) {
     if (!(cause instanceof Error) || !cause.message.startsWith("no such table")) throw cause;
     throw new ConfigurationError(
-      `The table ${table} does not exist in ${db.location()}: create it with 'protean-server db setup'.`,
+      `The table ${table} does not exist in ${fileOf(db)}: create it with 'protean-server db setup'.`,
       { code: "TABLE_MISSING", cause },
     );
   }

@@ -5,6 +5,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { ConfigurationError } from "../../errors.ts";
+import { fileOf } from "./older_runtime.ts";
 
 /**
  * The outbox has the columns of wire 3.2, `seq` (the order of commits) and `shard` (delivery 9). `id` is `seq` as text:
@@ -125,7 +126,7 @@ export function requireColumns(db: DatabaseSync, table: string, columns: readonl
   const missing = columns.filter((column) => !found.includes(column));
   if (missing.length === 0) return;
   throw new ConfigurationError(
-    `The table ${table} in ${db.location()} is not this server's, as it lacks ${missing.join(", ")}: ` +
+    `The table ${table} in ${fileOf(db)} is not this server's, as it lacks ${missing.join(", ")}: ` +
       "rename it, or give the server a file of its own.",
     { code: "SQLITE_TABLE" },
   );

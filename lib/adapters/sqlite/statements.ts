@@ -4,6 +4,7 @@
  * @module
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { prepare } from "./older_runtime.ts";
 
 /** More texts than the adapters have; `ctx.sql` with ever new texts must not grow without bound. */
 const KEPT = 256;
@@ -15,7 +16,7 @@ export function statement(db: DatabaseSync, sql: string): StatementSync {
   if (!cache) caches.set(db, cache = new Map());
   const known = cache.get(sql);
   if (known) return known;
-  const prepared = db.prepare(sql);
+  const prepared = prepare(db, sql);
   if (cache.size >= KEPT) {
     const oldest = cache.keys().next();
     if (!oldest.done) cache.delete(oldest.value);

@@ -46,16 +46,16 @@ export function execute(db: DatabaseSync, query: SqlStatement): readonly SqlRow[
     );
   }
   if (word === "") throw new IncorrectUsageError("ctx.sql was given no statement.");
-  const text = numbered(query.strings);
+  const text = withParameters(query.strings);
   const prepared = statement(db, text);
   // SQLite would run the first statement and leave the rest out without a word.
   if (!BLANK.test(text.slice(prepared.sourceSQL.length))) {
     throw new IncorrectUsageError("ctx.sql runs one statement at a time: give each its own ctx.sql`…`.");
   }
-  const values = query.values.map(bound);
+  const values = Object.fromEntries(query.values.map((value, index) => [`p${index + 1}`, bound(value)]));
   prepared.setReadBigInts(true);
   try {
-    return prepared.all(...values).map(asRow);
+    return prepared.all(values).map(asRow);
   } catch (cause) {
     if (cause instanceof ProteanError || sqliteCode(cause) !== undefined) throw cause;
     throw new ProteanError(`A parameter of ctx.sql cannot be stored: ${(cause as Error).message}`, {
@@ -65,8 +65,9 @@ export function execute(db: DatabaseSync, query: SqlStatement): readonly SqlRow[
   }
 }
 
-function numbered(strings: readonly string[]): string {
-  return strings.reduce((text, piece, index) => `${text}?${index}${piece}`);
+/** Parameters have names, so that a question mark in the statement is never one of them. */
+function withParameters(strings: readonly string[]): string {
+  return strings.reduce((text, piece, index) => `${text}@p${index}${piece}`);
 }
 
 /** The first keyword in upper case, past blanks, comments and opening parentheses. */

@@ -7,6 +7,7 @@
 import { setImmediate } from "node:timers";
 import type { DatabaseSync } from "node:sqlite";
 import { UnavailableError } from "../../errors.ts";
+import { inTransaction } from "./older_runtime.ts";
 import { statement } from "./statements.ts";
 
 /** More wait for the next turn: the event loop must not stand still for long. */
@@ -159,7 +160,7 @@ function inSavepoint(db: DatabaseSync, work: (db: DatabaseSync) => unknown): Out
     statement(db, "RELEASE one_of_group").run();
     return { result };
   } catch (cause) {
-    if (!db.isTransaction) throw cause;
+    if (!inTransaction(db)) throw cause;
     statement(db, "ROLLBACK TO one_of_group").run();
     statement(db, "RELEASE one_of_group").run();
     return { cause };
