@@ -101,14 +101,36 @@ export class PostgresServer implements AsyncDisposable {
     await this.#process.status;
   }
 
-  /** Starts it again on the same port and folder, after `stop()`. */
-  async restart(): Promise<void> {
-    this.#process = await launch(this.port, this.folder, this.#options);
+  /** Starts it again on the same port and folder, after `stop()`; `settings` are added for this time. */
+  async restart(settings: Readonly<Record<string, string>> = {}): Promise<void> {
+    const options = { ...this.#options, settings: { ...this.#options.settings, ...settings } };
+    this.#process = await launch(this.port, this.folder, options);
+  }
+
+  /** SIGSTOP to every process of it: connections stay open, nothing answers. */
+  async freeze(): Promise<void> {
+    await this.#signalAll("SIGSTOP");
+  }
+
+  /** SIGCONT. */
+  async thaw(): Promise<void> {
+    await this.#signalAll("SIGCONT");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop("immediate");
     await Deno.remove(this.folder, { recursive: true });
+  }
+
+  async #signalAll(signal: "SIGSTOP" | "SIGCONT"): Promise<void> {
+    const children = await output("ps", ["-o", "pid=", "--ppid", String(this.#process.pid)]);
+    for (const pid of [this.#process.pid, ...children.split("\n").map(Number)]) {
+      try {
+        if (pid > 0) Deno.kill(pid, signal);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error; // Gone since it was listed.
+      }
+    }
   }
 }
 

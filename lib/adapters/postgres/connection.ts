@@ -95,7 +95,7 @@ export class Connection {
     });
     const cut = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal;
     try {
-      const connection = new Connection(options, place, await dial(place, uri, cut));
+      const connection = new Connection(options, place, await dial(place, options, cut));
       const abort = () => connection.destroy(asError(cut.reason).message);
       cut.addEventListener("abort", abort, { once: true });
       try {

@@ -6,8 +6,9 @@
  */
 import { Buffer } from "node:buffer";
 import { connect, isIP, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions as TlsOptions } from "node:tls";
+import { checkServerIdentity, connect as connectTls, type ConnectionOptions as TlsOptions } from "node:tls";
 import { asError, ConfigurationError, ProviderUnavailableError } from "../../errors.ts";
+import type { Where } from "./errors.ts";
 import type { Place, PostgresUri } from "./uri.ts";
 
 /** Protocol message: "may we speak TLS?", answered with one byte. */
@@ -15,29 +16,39 @@ const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const YES = "S".charCodeAt(0);
 const NO = "N".charCodeAt(0);
 
+/** A database, as `domain.toml` names it. */
+interface Target extends Where {
+  readonly uri: PostgresUri;
+}
+
+function nameOf({ name, label }: Where): string {
+  return `Database '${name}' (${label})`;
+}
+
 /**
  * Connects to `place`. Rejects with `ConfigurationError` when something else than PostgreSQL answers there or TLS cannot be had
  * as asked, and with the system's error when nobody answers. `signal` cuts it at any point.
  */
-export async function dial(place: Place, uri: PostgresUri, signal: AbortSignal): Promise<Socket> {
+export async function dial(place: Place, target: Target, signal: AbortSignal): Promise<Socket> {
+  const { uri } = target;
   const socket = begin(place);
   await ready(socket, "connect", signal);
   // Without it, a small statement waits for the acknowledgement of the one before.
   if (!isFolder(place)) socket.setNoDelay(true);
   if (isFolder(place) || uri.sslmode === "disable") return socket;
   const answer = await ask(socket, signal);
-  if (answer === YES) return await encrypt(socket, place, uri, signal);
+  if (answer === YES) return await encrypt(socket, place, target, signal);
   if (answer === NO && (uri.sslmode === "prefer" || uri.sslmode === "allow")) return socket;
   socket.destroy();
   if (answer === NO) {
     throw new ConfigurationError(
-      `The server at ${uri.label} offers no TLS and the database_uri has sslmode=${uri.sslmode}: ` +
+      `${nameOf(target)} offers no TLS, and its database_uri has sslmode=${uri.sslmode}: ` +
         "switch ssl on there, or use sslmode=prefer.",
       { code: "POSTGRES_TLS" },
     );
   }
   throw new ConfigurationError(
-    `Something answers at ${uri.label}, but it is not PostgreSQL: correct host and port in the database_uri.`,
+    `${nameOf(target)} answers, but it is not PostgreSQL: correct host and port in the database_uri.`,
     { code: "POSTGRES_ADDRESS" },
   );
 }
@@ -104,18 +115,18 @@ async function ask(socket: Socket, signal: AbortSignal): Promise<number | undefi
 async function encrypt(
   socket: Socket,
   place: Place,
-  uri: PostgresUri,
+  target: Target,
   signal: AbortSignal,
 ): Promise<Socket> {
   try {
-    const secure = connectTls({ ...await tlsOptions(uri, place), socket }).on("error", () => {});
+    const secure = connectTls({ ...await tlsOptions(target.uri, place), socket }).on("error", () => {});
     await ready(secure, "secureConnect", signal);
     return secure;
   } catch (cause) {
     socket.destroy();
     if (signal.aborted || cause instanceof ConfigurationError) throw cause;
     throw new ConfigurationError(
-      `TLS with the server at ${uri.label} failed (sslmode=${uri.sslmode}): ${
+      `${nameOf(target)} does not pass the checks of its encryption (sslmode=${target.uri.sslmode}): ${
         asError(cause).message
       }; check its certificate, its name and sslrootcert.`,
       { code: "POSTGRES_TLS", cause },
@@ -132,7 +143,9 @@ async function tlsOptions(uri: PostgresUri, place: Place): Promise<TlsOptions> {
   return {
     rejectUnauthorized: verified,
     ...(isIP(place.host) ? {} : { servername: place.host }),
-    ...(sslmode === "verify-full" ? {} : { checkServerIdentity: () => undefined }),
+    // Left alone, it would compare with 'localhost': the socket comes connected, without the name of its host.
+    checkServerIdentity: (_, certificate) =>
+      sslmode === "verify-full" ? checkServerIdentity(place.host, certificate) : undefined,
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
