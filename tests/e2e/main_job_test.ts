@@ -14,7 +14,9 @@ function state(installation: Installation) {
     return {
       orders: count("select count(*) n from protean_my_domain_order"),
       summaries: count("select count(*) n from protean_my_domain_view_order_summary"),
-      eventsCounted: count("select sum(json_extract(state, '$.events')) n from protean_my_domain_view_order_summary"),
+      eventsCounted: count(
+        "select sum(json_extract(state, '$.events')) n from protean_my_domain_view_order_summary",
+      ),
       picking: count("select count(*) n from protean_my_domain_view_picking_list"),
       audited: count("select count(*) n from protean_my_domain_view_audit_entry"),
       placedEvents: count("select count(*) n from protean_outbox where type = 'MyDomain.OrderPlaced.v1'"),
