@@ -262,6 +262,27 @@ postgresTest("sslmode means what it means to libpq", async () => {
   }
 });
 
+postgresTest(
+  "a connection that breaks while TLS begins is waited for, not taken for a bad certificate",
+  async () => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const talking = (async () => {
+      for await (const connection of listener) {
+        await connection.read(new Uint8Array(64));
+        await connection.write(new TextEncoder().encode("S"));
+        connection.close();
+      }
+    })();
+    const { port } = listener.addr as Deno.NetAddr;
+    {
+      await using provider = new TestProvider({ uri: `postgresql://ann@127.0.0.1:${port}/shop` });
+      await assertRejects(() => provider.setup("own", []), ProviderUnavailableError);
+    }
+    listener.close();
+    await talking;
+  },
+);
+
 /** An authority, a certificate of it for `localhost`, and an authority that nobody uses, as files in `folder`. */
 async function certify(folder: string): Promise<void> {
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];

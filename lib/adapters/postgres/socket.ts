@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { connect, isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions as TlsOptions } from "node:tls";
-import { asError, ConfigurationError, ProviderUnavailableError } from "../../errors.ts";
+import { asError, ConfigurationError, ProteanError, ProviderUnavailableError } from "../../errors.ts";
 import type { Where } from "./errors.ts";
 import type { Place, PostgresUri } from "./uri.ts";
 
@@ -124,14 +124,19 @@ async function encrypt(
     return secure;
   } catch (cause) {
     socket.destroy();
-    if (signal.aborted || cause instanceof ConfigurationError) throw cause;
+    // A connection that breaks in the middle says nothing about certificates.
+    if (signal.aborted || cause instanceof ProteanError || /^E[A-Z]+$/.test(codeOf(cause))) throw cause;
     throw new ConfigurationError(
-      `${nameOf(target)} does not pass the checks of its encryption (sslmode=${target.uri.sslmode}): ${
+      `${nameOf(target)} fails the checks of its TLS (sslmode=${target.uri.sslmode}): ${
         asError(cause).message
       }; check its certificate, its name and sslrootcert.`,
       { code: "POSTGRES_TLS", cause },
     );
   }
+}
+
+function codeOf(thrown: unknown): string {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
 }
 
 async function tlsOptions(uri: PostgresUri, place: Place): Promise<TlsOptions> {
