@@ -34,14 +34,18 @@ export class Backend {
 
   /** Runs one statement that only reads. */
   async read(statement: Planned): Promise<readonly Row[]> {
-    const [reply = []] = await this.use((connection) => exchange(connection, [statement], this.where));
+    const [reply = []] = await this.use(
+      statement.doing,
+      (connection) => exchange(connection, [statement], this.where),
+    );
     return reply;
   }
 
   /** Runs statements that write, in a transaction of their own; answers their replies. */
   async write(...statements: readonly Planned[]): Promise<readonly Reply[]> {
-    const replies = await this.use((connection) =>
-      exchange(connection, [BEGIN, ...statements, COMMIT], this.where)
+    const replies = await this.use(
+      "writing",
+      (connection) => exchange(connection, [BEGIN, ...statements, COMMIT], this.where),
     );
     if (replies.at(-1)?.command !== "COMMIT") {
       throw new ProteanError(`Database '${this.where.name}' has rolled a transaction back.`);
@@ -49,8 +53,8 @@ export class Backend {
     return replies.slice(1, -1);
   }
 
-  /** Runs `work` on a connection of its own, which is in no transaction afterwards. */
-  async use<T>(work: (connection: Connection) => Promise<T>, doing = "setting up tables"): Promise<T> {
+  /** Runs `work` on a connection of its own, which is in no transaction afterwards; `doing` is for messages. */
+  async use<T>(doing: string, work: (connection: Connection) => Promise<T>): Promise<T> {
     const { member } = await this.pool.acquire(undefined, true);
     try {
       return await work(member);

@@ -85,14 +85,14 @@ export class Pool<M extends Member> {
 
   /**
    * Takes a connection; `reused` is false for one opened just now. First come, first served. Rejects with `PoolTimeoutError`,
-   * with what `open` rejects with, or with the reason of `signal` when that aborts. `sure`: also one that was just in use is
-   * asked for a sign of life; for work that cannot simply be repeated on the next one.
+   * with what `open` rejects with, or with the reason of `signal` when that aborts; with one that has aborted already nobody
+   * waits, but an idle connection is had: the drain gives those who are about to commit a moment for it. `sure`: also one that
+   * was just in use is asked for a sign of life; for work that cannot simply be repeated on the next one.
    */
   async acquire(
     signal?: AbortSignal,
     sure = false,
   ): Promise<{ readonly member: M; readonly reused: boolean }> {
-    signal?.throwIfAborted();
     if (this.#closing.signal.aborted) throw this.#closed();
     const { clock, timeoutSeconds } = this.#options;
     const deadline = clock.monotonic() + timeoutSeconds * 1000;
@@ -132,6 +132,7 @@ export class Pool<M extends Member> {
       this.#checkedOut++;
       return Promise.resolve(undefined);
     }
+    if (signal?.aborted) return Promise.reject(asError(signal.reason));
     return new Promise((resolve, reject) => {
       const settle: Waiter<M> = (granted) => {
         this.#waiting.delete(settle);
@@ -192,6 +193,7 @@ export class Pool<M extends Member> {
     const { open, clock, isPassing, random } = this.#options;
     const cut = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
     for (let attempt = 1;; attempt++) {
+      signal?.throwIfAborted();
       try {
         const member = await open(cut);
         this.#open.add(member);

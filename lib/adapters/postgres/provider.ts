@@ -107,7 +107,10 @@ export class PostgresProvider extends BaseProvider {
     const wanted = [outboxTable, processedTable];
     if (scope === "all") wanted.push(...tables.map(({ name }) => rowTable(name)));
     const { names } = this.#backend;
-    await this.#backend.use((connection) => createTables(connection, names, wanted, this.#where));
+    await this.#backend.use(
+      "setting up tables",
+      (connection) => createTables(connection, names, wanted, this.#where),
+    );
   }
 
   /** Drops the given tables, outbox and marks. */
@@ -120,7 +123,10 @@ export class PostgresProvider extends BaseProvider {
   /** Empties the given tables, outbox and marks; those that are missing are empty. */
   async truncate(tables: readonly TableSpec[]): Promise<void> {
     const { names } = this.#backend;
-    const found = await this.#backend.use((connection) => existing(connection, names, this.#tables(tables)));
+    const found = await this.#backend.use(
+      "emptying tables",
+      (connection) => existing(connection, names, this.#tables(tables)),
+    );
     if (found.length === 0) return;
     const text = `truncate ${found.map((name) => names.table(name)).join(", ")}`;
     await this.#backend.write({ text, values: [], doing: "emptying tables" });

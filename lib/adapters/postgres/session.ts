@@ -51,6 +51,8 @@ export class PostgresSession implements ProviderSession {
   /** The last statement's turn: statements that were not awaited run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #abandoned = false;
+  /** COMMIT was sent: unless the connection is lost, the transaction is over, one way or the other. */
+  #ended = false;
   #wroteOutbox = false;
 
   constructor(parts: SessionParts, options: SessionOptions = {}) {
@@ -199,22 +201,27 @@ export class PostgresSession implements ProviderSession {
         member.together(() => [exchange(member, [BEGIN], where), work(member)] as const),
       );
       if (begun.status === "fulfilled" && done.status === "fulfilled") return done.value;
-      const failure = begun.status === "rejected" ? begun : done;
       if (!reused || !member.lost || this.#abandoned) {
-        throw failure.status === "rejected" ? failure.reason : cutError();
+        throw [begun, done].find((result) => result.status === "rejected")?.reason;
       }
       this.#connection = undefined;
       pool.release(member);
     }
   }
 
+  /** Takes a connection; a wait for one ends when the session's signal aborts or the session is cut. */
   async #acquire(): Promise<{ readonly member: Connection; readonly reused: boolean }> {
     const { signal } = this.#options;
-    const cut = signal ? AbortSignal.any([signal, this.#cut.signal]) : this.#cut.signal;
+    // Not AbortSignal.any, which takes as long as the rest of the statement.
+    const cut = () => this.#cut.abort(signal?.reason);
+    if (signal?.aborted) cut();
+    signal?.addEventListener("abort", cut, { once: true });
     try {
-      return await this.#parts.pool.acquire(cut);
+      return await this.#parts.pool.acquire(this.#cut.signal);
     } catch (error) {
-      throw cut.aborted && !(error instanceof CommitRefusedError) ? cutError(error) : error;
+      throw this.#cut.signal.aborted && !(error instanceof CommitRefusedError) ? cutError(error) : error;
+    } finally {
+      signal?.removeEventListener("abort", cut);
     }
   }
 
@@ -244,6 +251,7 @@ export class PostgresSession implements ProviderSession {
     }
     const connection = this.#connection;
     if (!connection) throw cutError();
+    this.#ended = true;
     const reply = (await exchange(connection, [...rest, COMMIT], where)).at(-1);
     if (reply?.command !== "COMMIT") {
       throw new ProteanError(
@@ -259,7 +267,7 @@ export class PostgresSession implements ProviderSession {
   async #undo(): Promise<void> {
     const connection = this.#connection;
     if (!connection) return;
-    if (!connection.lost) {
+    if (!connection.lost && !this.#ended) {
       await connection.run("rollback", [], "simple").catch((error: unknown) => {
         connection.destroy(`rolling back failed: ${asError(error).message}`);
       });

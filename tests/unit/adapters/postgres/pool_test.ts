@@ -135,7 +135,17 @@ Deno.test("Pool lets go of who waits when the signal aborts, with its reason", a
   pool.release(member as FakeMember);
   assertStrictEquals((await next).member, member);
   assertEquals(clock.pending, 0);
-  await assertRejects(() => pool.acquire(abort.signal), Error, "drained");
+});
+
+Deno.test("Pool lets nobody wait or open whose signal has aborted, but hands out what is idle", async () => {
+  const { pool, opened } = poolOf({ size: 1, maxOverflow: 0 });
+  const aborted = AbortSignal.abort(new Error("drained"));
+  await assertRejects(() => pool.acquire(aborted), Error, "drained");
+  const [member] = await take(pool, 1);
+  await assertRejects(() => pool.acquire(aborted), Error, "drained");
+  pool.release(member as FakeMember);
+  assertStrictEquals((await pool.acquire(aborted)).member, member);
+  assertEquals([opened.length, pool.stats.checkedOut], [1, 1]);
 });
 
 for (const [size, maxOverflow] of [[0, 1], [2, -1]] as const) {
