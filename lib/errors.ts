@@ -153,7 +153,15 @@ export class IncorrectUsageError extends ProteanError {
   }
 }
 
-/** Whatever was thrown, as an Error: user code may throw anything. */
+/** Whatever was thrown, as an Error: user code may throw anything. Never throws. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown), { cause: thrown });
+  return thrown instanceof Error ? thrown : new Error(inWords(thrown), { cause: thrown });
+}
+
+function inWords(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return "something was thrown that has no text";
+  }
 }

@@ -14,14 +14,31 @@ export interface ErrorDescription {
   readonly stack: string;
 }
 
-/** Describes whatever was thrown; each text is cut at `maxBytes` of UTF-8. */
+/** Describes whatever was thrown; each text is cut at `maxBytes` of UTF-8. Never throws. */
 export function describeError(thrown: unknown, maxBytes: number): ErrorDescription {
   const error = asError(thrown);
   return {
-    type: cut(typeName(error), maxBytes),
-    message: cut(error.message, maxBytes),
-    stack: cut(stackOf(error), maxBytes),
+    type: cut(readable(() => typeName(error)), maxBytes),
+    message: cut(readable(() => error.message), maxBytes),
+    stack: cut(readable(() => stackOf(error)), maxBytes),
   };
+}
+
+/** One line for the log: `TypeError: amount is negative`. Never throws. */
+export function errorLine(thrown: unknown): string {
+  const { type, message } = describeError(thrown, MAX_LINE_BYTES);
+  return `${type}: ${message}`;
+}
+
+const MAX_LINE_BYTES = 1024;
+
+/** Errors of user code may have a message that is no text, or a getter that throws. */
+function readable(text: () => unknown): string {
+  try {
+    return String(text());
+  } catch {
+    return "(unreadable)";
+  }
 }
 
 /** Many classes leave `name` at `Error`. */
