@@ -9,7 +9,7 @@ import type { Clock } from "../clock.ts";
 import { asError } from "../errors.ts";
 import type { Delivery } from "./delivery.ts";
 
-/** How long an idle subscription waits for a read to take the acknowledgements along. */
+/** How long acknowledgements wait for a read to take them along. */
 const LINGER_MS = 5;
 const log = getLogger(["protean", "subscription"]);
 
@@ -17,6 +17,7 @@ export class Acknowledgements {
   #waiting: Delivery[] = [];
   #cancel: (() => void) | undefined;
   #flushing: Promise<void> | undefined;
+  #closed = false;
 
   /** `settled` is called for each entry once the broker has taken its acknowledgement. */
   constructor(
@@ -29,8 +30,10 @@ export class Acknowledgements {
     return this.#waiting.length;
   }
 
+  /** Leaves with the next read, or by itself if none comes soon: a handler may be at work for long, or a read block. */
   add(delivery: Delivery): void {
     this.#waiting.push(delivery);
+    this.linger();
   }
 
   /** What the next read takes along; give it to `confirm` or `giveBack` afterwards. */
@@ -52,7 +55,7 @@ export class Acknowledgements {
 
   /** Sends them shortly unless a read takes them first. */
   linger(): void {
-    if (this.#waiting.length === 0 || this.#cancel) return;
+    if (this.#cancel || this.#closed || this.#waiting.length === 0) return;
     this.#cancel = this.clock.after(LINGER_MS, () => {
       this.#cancel = undefined;
       void this.flush();
@@ -68,8 +71,9 @@ export class Acknowledgements {
     this.#flushing = undefined;
   }
 
-  /** Clears the timer and waits for what is under way. */
+  /** Clears the timer, for good, and waits for what is under way. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#disarm();
     await this.#flushing;
   }

@@ -15,8 +15,11 @@ export interface Batch {
   open: number;
 }
 
-/** `queued` waits for a worker; `held` waits behind its stream; `running` is in the handler; `waiting` backs off; `done` is over. */
-export type Stage = "queued" | "held" | "running" | "waiting" | "done";
+/**
+ * `queued` waits for a worker; `held` waits behind its stream; `running` is in the handler; `waiting` backs off; `closing` has its
+ * outcome, which the broker is being told; `done` is over.
+ */
+export type Stage = "queued" | "held" | "running" | "waiting" | "closing" | "done";
 
 export class Delivery implements RunOptions {
   stage: Stage = "queued";
@@ -47,7 +50,7 @@ export class Delivery implements RunOptions {
 
   constructor(
     readonly id: string,
-    readonly text: string | undefined,
+    public text: string | undefined,
     readonly batch: Batch,
     /** Started attempts, as the pending list counts them (delivery 2). */
     public count: number,
@@ -64,6 +67,13 @@ export class Delivery implements RunOptions {
 
   mayCommit(): boolean {
     return !this.lost && !this.abandoned;
+  }
+
+  /** Nothing of it is needed any more; its batch may live on for long, for the sake of one that backs off. */
+  letGo(): void {
+    this.text = undefined;
+    this.message = undefined;
+    this.plan = undefined;
   }
 
   /** Aborts the handler's signal. */

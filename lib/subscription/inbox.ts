@@ -26,13 +26,19 @@ export class Inbox {
   #suspect: Delivery | undefined;
   #unfinished = 0;
 
-  constructor(clock: Clock) {
+  /** `room`: how many unfinished deliveries there may be before reading pauses (delivery 4). */
+  constructor(clock: Clock, private readonly room: number) {
     this.#retries = new RetrySchedule(clock, (delivery) => this.#resume(delivery));
   }
 
   /** Deliveries whose outcome is open: queued, held, running, waiting. */
   get unfinished(): number {
     return this.#unfinished;
+  }
+
+  /** Enough is unfinished: nothing more should be read. */
+  get full(): boolean {
+    return this.#unfinished >= this.room;
   }
 
   /** Deliveries read and not yet looked at. */
@@ -97,6 +103,11 @@ export class Inbox {
     return delivery.inside;
   }
 
+  /** The outcome is known, and the broker is about to be told: the handler is over, its place is kept until `decide`. */
+  closing(delivery: Delivery): void {
+    delivery.stage = "closing";
+  }
+
   /** Tries the delivery again after `ms`; its stream waits meanwhile, everything else goes on (PIPE-3). */
   defer(delivery: Delivery, ms: number): void {
     delivery.stage = "waiting";
@@ -124,6 +135,7 @@ export class Inbox {
 
   /** The entry is no longer pending on us: acknowledged, dead-lettered or lost. */
   settle(delivery: Delivery): void {
+    delivery.letGo();
     if (--delivery.batch.open === 0) this.#batches.delete(delivery.batch);
   }
 
@@ -139,7 +151,8 @@ export class Inbox {
   openIds(group: StreamGroup): ReadonlySet<string> {
     const ids = new Set<string>();
     for (const batch of this.#batches) {
-      if (batch.group === group) { for (const delivery of batch.deliveries) ids.add(delivery.id); }
+      if (batch.group !== group) continue;
+      for (const delivery of batch.deliveries) if (!delivery.lost) ids.add(delivery.id);
     }
     return ids;
   }
@@ -161,7 +174,8 @@ export class Inbox {
   lose(group: StreamGroup, ids: ReadonlySet<string>): number {
     let count = 0;
     for (const delivery of this.owned().get(group) ?? []) {
-      if (!ids.has(delivery.id)) continue;
+      // One whose outcome is on its way may be gone by that very outcome; the broker's answer to it tells.
+      if (!ids.has(delivery.id) || delivery.stage === "closing") continue;
       count++;
       delivery.lost = true;
       if (delivery.stage === "waiting") this.drop(delivery);
@@ -179,7 +193,7 @@ export class Inbox {
 
   /** Stops the clock of everything that waits; nothing is taken from the inbox afterwards. */
   close(): void {
-    this.#retries.clear();
+    this.#retries.close();
   }
 
   #resume(delivery: Delivery): void {

@@ -14,9 +14,6 @@ import type { Inbox } from "./inbox.ts";
 
 const log = getLogger(["protean", "subscription"]);
 
-/** Reading pauses when this many batches are unfinished (delivery 4). */
-const UNFINISHED_BATCHES = 4;
-
 export interface ReaderParts {
   readonly group: StreamGroup;
   readonly inbox: Inbox;
@@ -67,11 +64,9 @@ export class Reader {
   /** Waits until the workers have begun the last batch and not too much is held back. */
   async #room(signal: AbortSignal): Promise<void> {
     const { inbox, settings, acks } = this.parts;
-    const full = () =>
-      inbox.ready >= settings.messagesPerTick ||
-      inbox.unfinished >= UNFINISHED_BATCHES * settings.messagesPerTick;
     this.paused = true;
-    while (full() && !signal.aborted) {
+    while ((inbox.full || inbox.ready >= settings.messagesPerTick) && !signal.aborted) {
+      // A flush that failed has left some.
       acks.linger();
       await inbox.changed.wait({ signal });
     }

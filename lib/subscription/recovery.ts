@@ -27,18 +27,24 @@ export class Recovery {
 
   /** One pass over the pending list of all consumers. Rejects when the broker does not answer. */
   pass(group: StreamGroup): Promise<void> {
-    return this.#scan(group, { minIdleMs: this.parts.claimIdleMs }, this.parts.claimIdleMs);
+    const { claimIdleMs, admit } = this.parts;
+    return this.#scan(group, { minIdleMs: claimIdleMs }, claimIdleMs, admit);
   }
 
   /** Takes what is pending on our own consumer and unknown to us. Only between reads: a reply in flight is not lost yet. */
   own(group: StreamGroup): Promise<void> {
-    return this.#scan(group, { consumer: group.consumer }, 0);
+    return this.#scan(group, { consumer: group.consumer }, 0, (delivery) => {
+      // Delivered once, and we did not hear of it: what was counted then is the start that is still to come.
+      delivery.counted = delivery.count === 1;
+      this.parts.admit(delivery);
+    });
   }
 
   async #scan(
     group: StreamGroup,
     filter: { minIdleMs?: number; consumer?: string },
     minIdleMs: number,
+    admit: (delivery: Delivery) => void,
   ): Promise<void> {
     const { inbox, limit } = this.parts;
     let after: string | undefined;
@@ -48,15 +54,20 @@ export class Recovery {
         limit: PAGE,
         ...(after === undefined ? {} : { after }),
       });
-      await this.#claim(group, found, minIdleMs);
+      await this.#claim(group, found, minIdleMs, admit);
       const last = found.at(-1);
       if (!last || found.length < PAGE) return;
       after = last.id;
     }
   }
 
-  async #claim(group: StreamGroup, found: readonly PendingEntry[], minIdleMs: number): Promise<void> {
-    const { inbox, counters, admit } = this.parts;
+  async #claim(
+    group: StreamGroup,
+    found: readonly PendingEntry[],
+    minIdleMs: number,
+    admit: (delivery: Delivery) => void,
+  ): Promise<void> {
+    const { inbox, counters } = this.parts;
     const known = found.some((entry) => entry.consumer === group.consumer) ? inbox.openIds(group) : undefined;
     const suspects = found.filter((entry) => entry.consumer !== group.consumer || !known?.has(entry.id));
     if (suspects.length === 0) return;

@@ -14,6 +14,7 @@ export class RetrySchedule<T> {
   readonly #heap: Entry<T>[] = [];
   #cancel: (() => void) | undefined;
   #armedFor = Infinity;
+  #closed = false;
 
   /** `due` gets each item when its time has come. */
   constructor(private readonly clock: Clock, private readonly due: (item: T) => void) {}
@@ -28,8 +29,9 @@ export class RetrySchedule<T> {
     this.#arm();
   }
 
-  /** Forgets everything and clears the timer; answers what was waiting. */
-  clear(): readonly T[] {
+  /** Forgets everything and clears the timer, for good; answers what was waiting. */
+  close(): readonly T[] {
+    this.#closed = true;
     this.#cancel?.();
     this.#cancel = undefined;
     this.#armedFor = Infinity;
@@ -38,7 +40,7 @@ export class RetrySchedule<T> {
 
   #arm(): void {
     const first = this.#heap[0];
-    if (!first || first.at >= this.#armedFor) return;
+    if (this.#closed || !first || first.at >= this.#armedFor) return;
     this.#cancel?.();
     this.#armedFor = first.at;
     this.#cancel = this.clock.after(Math.max(0, first.at - this.clock.monotonic()), () => this.#fire());

@@ -29,6 +29,8 @@ const log = getLogger(["protean", "subscription"]);
 
 /** Handlers that never wait must still let probes and sockets have their turn (PERF-6). */
 const YIELD_AFTER_MS = 5;
+/** Reading pauses when this many batches are unfinished, those in handlers not counted (delivery 4). */
+const UNFINISHED_BATCHES = 4;
 /** Consumers without anything pending are removed after this long idle (PIPE-9). */
 const SWEEP_IDLE_MS = 3_600_000;
 const SWEEP_EVERY_PASSES = 60;
@@ -125,7 +127,7 @@ export class StreamSubscription extends BackgroundService {
     return given;
   }
 
-  protected override begin(): void {
+  protected override begin(signal: AbortSignal): void {
     const { runner, category, broker, consumer, settings, clock } = this.#options;
     const random = this.#options.random ?? Math.random;
     this.#abandoned = Promise.withResolvers<void>();
@@ -136,7 +138,8 @@ export class StreamSubscription extends BackgroundService {
       consumer,
       lane: true,
     });
-    const inbox = new Inbox(clock);
+    const room = UNFINISHED_BATCHES * settings.messagesPerTick + Math.max(1, settings.concurrency);
+    const inbox = new Inbox(clock, room);
     const settled = (delivery: Delivery) => inbox.settle(delivery);
     const acks = new Acknowledgements(main, clock, settled);
     const laneAcks = new Acknowledgements(lane, clock, settled);
@@ -152,13 +155,14 @@ export class StreamSubscription extends BackgroundService {
       counters: this.counters,
       clock,
       random,
+      stopped: signal,
       acknowledge,
     });
     const recovery = new Recovery({
       inbox,
       counters: this.counters,
       claimIdleMs: settings.claimIdleMs,
-      limit: 8 * settings.messagesPerTick,
+      limit: 2 * room,
       admit: (delivery) => {
         if (worker.admit(delivery)) inbox.enter(delivery);
       },
@@ -176,23 +180,37 @@ export class StreamSubscription extends BackgroundService {
     this.#parts = { main, lane, inbox, acks, laneAcks, worker, recovery, reader };
   }
 
-  protected async run(signal: AbortSignal): Promise<void> {
-    const parts = this.#need();
+  protected override run(signal: AbortSignal): Promise<void> {
+    // A broker that does not answer may not keep the subscription from ending, once its handlers are given up.
+    return Promise.race([this.#loops(this.#need(), signal), this.#abandoned.promise]);
+  }
+
+  async #loops(parts: Parts, stop: AbortSignal): Promise<void> {
     const { settings } = this.#options;
     // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
     await this.#maintain(parts, 0);
+    const defect = new AbortController();
+    const signal = AbortSignal.any([stop, defect.signal]);
     const workers = Array.from(
       { length: Math.max(1, settings.concurrency) },
       () => this.#work(parts, signal),
     );
-    const drained = Promise.race([Promise.all(workers), this.#abandoned.promise]);
-    await Promise.all([
+    const loops = [
+      ...workers,
       parts.reader.run(signal),
+      this.#replay(parts, signal),
       this.#every(settings.claimIntervalMs, signal, (pass) => this.#maintain(parts, pass)),
       // Ownership is kept up until the last handler has finished, also during the drain.
-      this.#keepOwnership(parts, drained),
-      drained,
-    ]);
+      this.#keepOwnership(parts, Promise.allSettled(workers)),
+    ];
+    try {
+      await Promise.all(loops);
+    } catch (cause) {
+      // Told at once, ended like the others: handlers that run have the drain's time.
+      if (!stop.aborted) this.failed(cause);
+      defect.abort();
+      await Promise.allSettled(loops);
+    }
   }
 
   protected override async end(): Promise<void> {
@@ -213,13 +231,12 @@ export class StreamSubscription extends BackgroundService {
   }
 
   async #work(parts: Parts, signal: AbortSignal): Promise<void> {
-    const { inbox, worker, acks } = parts;
+    const { inbox, worker } = parts;
     const { clock } = this.#options;
     let since = clock.monotonic();
     while (!signal.aborted) {
       const delivery = inbox.take();
       if (!delivery) {
-        acks.linger();
         await inbox.changed.wait({ signal });
         since = clock.monotonic();
         continue;
@@ -234,18 +251,14 @@ export class StreamSubscription extends BackgroundService {
     }
   }
 
-  /** One maintenance pass: claims, the replay lane, retention, and now and then dead consumers. */
+  /** One maintenance pass: claims, retention, and now and then dead consumers. */
   async #maintain(parts: Parts, pass: number): Promise<void> {
-    const { main, lane, inbox, recovery } = parts;
+    const { main, lane, recovery } = parts;
     const { settings } = this.#options;
     try {
       if (pass === 0) await main.ensure();
       await recovery.pass(main);
       await recovery.pass(lane);
-      if (inbox.unfinished < settings.messagesPerTick * 4) {
-        const replayed = await lane.read({ count: settings.messagesPerTick });
-        if (replayed.length > 0) inbox.addRead(lane, replayed);
-      }
       if (settings.retentionMaxlen) {
         for (
           let step = 0;
@@ -263,9 +276,28 @@ export class StreamSubscription extends BackgroundService {
     }
   }
 
+  /** What an operator replays to this group (delivery 19): looked for at every claim interval, and then read to its end. */
+  async #replay({ lane, laneAcks, inbox }: Parts, signal: AbortSignal): Promise<void> {
+    const { settings, clock } = this.#options;
+    while (!signal.aborted) {
+      let found = 0;
+      try {
+        // Those that failed at first: no read takes them along here.
+        await laneAcks.flush();
+        const replayed = await lane.read({ count: settings.messagesPerTick });
+        found = replayed.length;
+        if (found > 0) inbox.addRead(lane, replayed);
+      } catch (error) {
+        log.debug("subscription.replay_deferred", { subscription: this.name, error: asError(error).message });
+      }
+      if (found === 0) await sleep(clock, settings.claimIntervalMs, signal);
+      while (inbox.full && !signal.aborted) await inbox.changed.wait({ signal });
+    }
+  }
+
   async #keepOwnership(parts: Parts, drained: Promise<unknown>): Promise<void> {
     const over = new AbortController();
-    void drained.finally(() => over.abort());
+    void drained.then(() => over.abort());
     await this.#every(this.#options.settings.claimIdleMs / 3, over.signal, async () => {
       for (const [group, deliveries] of parts.inbox.owned()) {
         if (deliveries.length === 0) continue;

@@ -9,6 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { HandlerRunner, Verdict } from "../domain/handler_runner.ts";
 import { asError, GroupMissingError, ProteanError, UnavailableError } from "../errors.ts";
 import { originalText, renderDeadLetter } from "../message/dead_letter.ts";
+import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import { deadLetterStream } from "../message/names.ts";
 import type { SubscriptionCounters } from "./counters.ts";
@@ -31,6 +32,8 @@ export interface WorkerParts {
   readonly counters: SubscriptionCounters;
   readonly clock: Clock;
   readonly random: Random;
+  /** Aborts when nothing may be started any more (DRN-2). */
+  readonly stopped: AbortSignal;
   /** Takes the acknowledgement of a finished delivery; resolves at once where it travels with the next read. */
   readonly acknowledge: (delivery: Delivery) => Promise<void> | void;
 }
@@ -50,13 +53,13 @@ export class Worker {
       if (!delivery.message && (delivery.skip || !this.admit(delivery))) return await this.#skip(delivery);
       if (!delivery.inside && !inbox.enter(delivery)) return;
       if ((delivery.started || delivery.recovered) && !await this.#mayStart(delivery)) return;
-      delivery.started = true;
-      delivery.stage = "running";
     } catch (error) {
       return this.#brokerFailed(delivery, asError(error));
     }
     const message = delivery.message;
     if (!message) return;
+    delivery.started = true;
+    delivery.stage = "running";
     let result: "handled" | "duplicate";
     try {
       result = await runner.run(message, delivery.plan, delivery);
@@ -105,7 +108,7 @@ export class Worker {
 
   /** Every start after the first is counted first, by the broker, if the entry is still ours (delivery 2). */
   async #mayStart(delivery: Delivery): Promise<boolean> {
-    const { inbox, settings, counters, runner } = this.#parts;
+    const { settings, counters, runner, stopped } = this.#parts;
     const { group } = delivery.batch;
     if (!delivery.started && delivery.count >= settings.maxDeliveries) {
       const reason =
@@ -113,27 +116,27 @@ export class Worker {
       await this.#deadLetter(delivery, new ProteanError(reason, { code: "DELIVERIES_EXCEEDED" }));
       return false;
     }
-    if (delivery.counted) {
-      const lost = await group.refresh([delivery.id]);
-      if (lost.length > 0) this.#lost(delivery);
-      else delivery.counted = false;
-      return lost.length === 0;
+    // A repetition after an outage is counted already, and so is a start that the end of the subscription came before.
+    const counted = delivery.counted;
+    if (counted) {
+      if ((await group.refresh([delivery.id])).length > 0) return this.#lost(delivery);
+    } else {
+      const count = await group.attempt(delivery.id);
+      if (count === undefined) return this.#lost(delivery);
+      delivery.count = count;
+      delivery.counted = true;
     }
-    const count = await group.attempt(delivery.id);
-    if (count === undefined) {
-      this.#lost(delivery);
-      return false;
-    }
-    if (delivery.started) counters.retried++;
-    delivery.count = count;
-    inbox.changed.notify();
+    if (stopped.aborted) return false;
+    if (delivery.lost) return this.#lost(delivery);
+    delivery.counted = false;
+    if (delivery.started && !counted) counters.retried++;
     return true;
   }
 
   async #failed(delivery: Delivery, error: Error): Promise<void> {
     const { settings, counters, inbox, random, runner } = this.#parts;
     if (delivery.abandoned) return;
-    if (delivery.lost) return this.#lost(delivery);
+    if (delivery.lost) return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
     if (delivery.cut) return;
     counters.failed++;
@@ -144,9 +147,9 @@ export class Worker {
       entry: delivery.id,
       message_id: delivery.message?.metadata.headers.id,
       attempt: delivery.count,
-      error: `${error.name}: ${error.message}`,
+      error: errorLine(error),
     };
-    if (error instanceof UnavailableError && delivery.unavailable < UNAVAILABLE_RETRIES) {
+    if (isOutage(error) && delivery.unavailable < UNAVAILABLE_RETRIES) {
       delivery.unavailable++;
       delivery.counted = true;
       const wait = retryDelay(
@@ -178,7 +181,7 @@ export class Worker {
       stream: group.stream,
       entry: delivery.id,
       attempts: delivery.count,
-      error: `${error.name}: ${error.message}`,
+      error: errorLine(error),
     };
     if (!settings.enableDlq) {
       counters.discarded++;
@@ -201,8 +204,9 @@ export class Worker {
       error,
     });
     try {
+      inbox.closing(delivery);
       if (!await group.deadLetter(delivery.id, deadLetterStream(source), text)) {
-        return this.#lost(delivery);
+        return void this.#lost(delivery);
       }
     } catch (cause) {
       return this.#brokerFailed(delivery, asError(cause));
@@ -215,26 +219,31 @@ export class Worker {
 
   /** A suspect is acknowledged before the next one starts, so that a crash dead-letters one of them and not all (delivery 2). */
   async #finish(delivery: Delivery): Promise<void> {
+    const { inbox, acknowledge } = this.#parts;
     if (delivery.recovered) {
-      await this.#parts.acknowledge(delivery);
-      this.#parts.inbox.decide(delivery);
+      inbox.closing(delivery);
+      await acknowledge(delivery);
+      inbox.decide(delivery);
     } else {
-      this.#parts.inbox.decide(delivery);
-      await this.#parts.acknowledge(delivery);
+      inbox.decide(delivery);
+      await acknowledge(delivery);
     }
   }
 
-  #lost(delivery: Delivery): void {
+  /** Somebody else has it: false, it may not be started here. */
+  #lost(delivery: Delivery): false {
     if (!delivery.lost) this.#parts.counters.lost++;
     this.#parts.inbox.drop(delivery);
+    return false;
   }
 
   /** The broker did not do what we asked: the delivery keeps its place and is tried again. */
   #brokerFailed(delivery: Delivery, error: Error): void {
     const { inbox, random, runner, settings } = this.#parts;
-    if (error instanceof GroupMissingError) return this.#lost(delivery);
+    if (error instanceof GroupMissingError) return void this.#lost(delivery);
     const wait = retryDelay(1, Math.max(0.25, settings.retryDelaySeconds), 5, random);
-    log.warn("subscription.broker_unavailable", {
+    // The read loop warns of the outage, once; this comes for every message that waits.
+    log.debug("subscription.broker_unavailable", {
       handler: runner.name,
       stream: delivery.batch.group.stream,
       entry: delivery.id,
@@ -242,6 +251,13 @@ export class Worker {
     });
     inbox.defer(delivery, wait);
   }
+}
+
+/** True when nothing but backends that are away kept the handler's methods from their work. */
+function isOutage(error: Error): boolean {
+  return error instanceof UnavailableError ||
+    error instanceof AggregateError && error.errors.length > 0 &&
+      error.errors.every((each) => each instanceof UnavailableError);
 }
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */

@@ -104,7 +104,12 @@ export class SubscriptionBench {
     });
   }
 
-  subscribe(runner: HandlerRunner, change: Partial<SubscriptionSettings> = {}): StreamSubscription {
+  subscribe(
+    runner: HandlerRunner,
+    change: Partial<SubscriptionSettings> = {},
+    onFailure: (error: Error) => void = () => {},
+    random: () => number = () => 0.5,
+  ): StreamSubscription {
     const consumer = `${runner.name}-host-1-${(this.#consumers.size + 1).toString(16).padStart(6, "0")}`;
     const subscription = new StreamSubscription({
       runner,
@@ -113,7 +118,8 @@ export class SubscriptionBench {
       settings: { ...settings, ...change },
       consumer,
       clock: this.clock,
-      random: () => 0.5,
+      random,
+      onFailure,
     });
     this.#consumers.set(subscription, consumer);
     return subscription;
@@ -144,7 +150,7 @@ export class SubscriptionBench {
   /** Entries pending in the runner's group, as `id count` pairs with their consumer's number. */
   pending(runner: HandlerRunner) {
     return this.broker.group({ stream: CATEGORY, group: runner.group, consumer: "observer" }).pending({
-      limit: 1000,
+      limit: 10_000,
     });
   }
 

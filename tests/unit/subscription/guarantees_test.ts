@@ -82,7 +82,8 @@ class World {
   restarted = false;
 
   constructor(private readonly change: Partial<SubscriptionSettings>) {
-    this.bench.broker.fault = () => this.#faults[this.#at++ % Math.max(1, this.#faults.length)];
+    this.bench.broker.fault = (operation) =>
+      operation === "close" ? undefined : this.#faults[this.#at++ % Math.max(1, this.#faults.length)];
   }
 
   async step(step: Step): Promise<void> {

@@ -1,0 +1,31 @@
+import { assertEquals } from "@std/assert";
+import { FakeClock } from "../../../lib/clock.ts";
+import { Inbox } from "../../../lib/subscription/inbox.ts";
+import { FlakyBroker } from "../../support/flaky_broker.ts";
+
+function bench() {
+  const clock = new FakeClock();
+  const broker = new FlakyBroker({ name: "default", domain: "shop", settings: {}, folder: ".", clock });
+  const group = broker.group({ stream: "s", group: "g", consumer: "c" });
+  const inbox = new Inbox(clock, 10);
+  inbox.addRead(group, ["1-0", "2-0", "3-0"].map((id) => ({ id, data: `text of ${id}` })));
+  return { clock, group, inbox };
+}
+
+Deno.test("a finished entry gives up its text, however long others of its batch take", () => {
+  const { inbox } = bench();
+  const delivery = inbox.take();
+  if (!delivery) throw new Error("there is nothing to take");
+  delivery.plan = {};
+  inbox.decide(delivery);
+  assertEquals(delivery.text, "text of 1-0");
+  inbox.settle(delivery);
+  assertEquals([delivery.text, delivery.message, delivery.plan], [undefined, undefined, undefined]);
+  assertEquals(inbox.unfinished, 2);
+});
+
+Deno.test("an entry that was lost does not count as ours, so that it can be claimed back", () => {
+  const { group, inbox } = bench();
+  inbox.lose(group, new Set(["2-0"]));
+  assertEquals([...inbox.openIds(group)], ["1-0", "3-0"]);
+});
