@@ -17,6 +17,7 @@ import { connect, type Connections, type Synchronous } from "./connection.ts";
 import { HeldTransaction } from "./held_transaction.ts";
 import { Mutex } from "./mutex.ts";
 import { inTransaction } from "./older_runtime.ts";
+import { disappear } from "./process_identity.ts";
 import { asStatementError, fileTrouble } from "./sqlite_error.ts";
 import { statement } from "./statements.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -204,6 +205,7 @@ export class SqliteDatabase {
     this.#closed = this.#unavailable("is closed");
     this.#mutex.close(this.#closed);
     this.#rollback(this.connections.writer);
+    disappear(this.connections.writer);
     this.connections.reader.close();
     this.connections.writer.close();
   }

@@ -34,9 +34,15 @@ export function inTransaction(db: DatabaseSync): boolean {
   return false;
 }
 
+const paths = new WeakMap<DatabaseSync, string>();
+
 /** The path of the file; empty for a database in memory. */
 export function fileOf(db: DatabaseSync): string {
-  return String(db.prepare("PRAGMA database_list").get()?.file ?? "");
+  const known = paths.get(db);
+  if (known !== undefined) return known;
+  const path = String(db.prepare("PRAGMA database_list").get()?.file ?? "");
+  paths.set(db, path);
+  return path;
 }
 
 /** Prepares a statement, which may have numbered parameters (`?2`): older drivers bind named ones only. */

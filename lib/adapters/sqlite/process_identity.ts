@@ -1,62 +1,110 @@
 /**
- * Who holds something, so that others notice when that process is dead and take it over at once (delivery 14). A process
- * id alone is not enough: ids are used again, and containers that share a volume count their own.
+ * Who holds something in a SQLite file, so that others notice when that process is dead and take it over at once
+ * (delivery 14). A process id does not tell: ids are used again, containers that share a volume count their own, and
+ * `/proc` is closed to an executable without every permission. So a process keeps a lock on a file of its own beside the
+ * database; the system lets the lock go with the process, however it ends. Wherever SQLite works, such locks do.
  *
  * @module
  */
-import { readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
+import type { DatabaseSync } from "node:sqlite";
+import { openWithoutWaiting } from "./connection.ts";
+import { fileOf, prepare } from "./older_runtime.ts";
 
-/** A process of some machine. Plain JSON. */
+/** A process that has a SQLite file open. Plain JSON. */
 export interface ProcessIdentity {
   readonly pid: number;
   /**
-   * What tells this process from another one with the same pid: host name, boot, pid namespace and start time. It begins
-   * with `?` where the system does not tell, and then nobody can call the process dead.
+   * `<ISO time> <token>`; the token names the file that the process keeps locked. It begins with `?` where no such file
+   * could be made, and then nobody can call the process dead.
    */
   readonly startedAt: string;
 }
 
-let own: ProcessIdentity | undefined;
-let machine: string | undefined;
+interface Presence {
+  readonly identity: ProcessIdentity;
+  /** Holds the lock; undefined where there is none. */
+  readonly lock: DatabaseSync | undefined;
+}
 
-/** This process. */
-export function selfIdentity(): ProcessIdentity {
-  return own ??= { pid: process.pid, startedAt: describe(process.pid) ?? `?${crypto.randomUUID()}` };
+/** Signs of life of this process, by database file. */
+const present = new Map<string, Presence>();
+const TOKEN = /^\d\S+ ([0-9a-f-]{36})$/;
+
+/** This process, as one that has the file of `db` open. */
+export function selfIdentity(db: DatabaseSync): ProcessIdentity {
+  const file = fileOf(db);
+  let presence = present.get(file);
+  if (!presence) present.set(file, presence = appear(file));
+  return presence.identity;
 }
 
 /**
- * True only if that process certainly does not run any more: it was of this very machine, boot and pid namespace, and its
- * pid is free or belongs to a process started at another time. Anything uncertain is false; a lease's expiry decides then.
+ * True only if that process certainly does not have the file of `db` open any more. Anything uncertain is false; a lease's
+ * expiry decides then.
  */
-export function isDead(identity: ProcessIdentity): boolean {
-  const self = selfIdentity();
-  if (scopeOf(identity.startedAt) !== scopeOf(self.startedAt) || self.startedAt.startsWith("?")) return false;
-  if (identity.pid === self.pid) return identity.startedAt !== self.startedAt;
-  return describe(identity.pid) !== identity.startedAt;
+export function isDead(db: DatabaseSync, { startedAt }: ProcessIdentity): boolean {
+  const token = TOKEN.exec(startedAt)?.[1];
+  const file = fileOf(db);
+  if (!token || file === "" || present.get(file)?.identity.startedAt === startedAt) return false;
+  return isFree(signOfLife(file, token));
 }
 
-/** Everything but the start time, its last part. */
-function scopeOf(startedAt: string): string {
-  return startedAt.slice(0, startedAt.lastIndexOf(" "));
+/** Nothing is held in the file of `db` any more: whatever this process has left in it is free. */
+export function disappear(db: DatabaseSync): void {
+  const file = fileOf(db);
+  const presence = present.get(file);
+  present.delete(file);
+  if (!presence?.lock) return;
+  const path = fileOf(presence.lock);
+  presence.lock.close();
+  remove(path);
 }
 
-/** `<host> <boot id> <pid namespace> <start, in clock ticks since boot>`, or undefined: no such process, or no `/proc`. */
-function describe(pid: number): string | undefined {
+function appear(file: string): Presence {
+  const token = crypto.randomUUID();
+  const identity = { pid: process.pid, startedAt: `${new Date().toISOString()} ${token}` };
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field is the program's name in parentheses and may hold anything; state and 18 more come before the start.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const [state, start] = [fields[0], fields[19]];
-    if (state === "Z" || state === "X" || !start) return undefined;
-    return `${machineText()} ${start}`;
+    return { identity, lock: file === "" ? undefined : locked(signOfLife(file, token)) };
   } catch {
-    return undefined;
+    return { identity: { ...identity, startedAt: `?${identity.startedAt}` }, lock: undefined };
   }
 }
 
-/** Never changes while this process lives. */
-function machineText(): string {
-  const boot = () => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-  return machine ??= `${Deno.hostname()} ${boot()} ${readlinkSync("/proc/self/ns/pid")}`;
+function signOfLife(file: string, token: string): string {
+  return `${file}-alive-${token}`;
+}
+
+/** Locks the file for as long as the connection lives; nothing is ever written to it. Throws when another has it locked. */
+function locked(path: string): DatabaseSync {
+  const lock = openWithoutWaiting(path);
+  try {
+    // Its journal would be a second file.
+    prepare(lock, "PRAGMA journal_mode = MEMORY").get();
+    prepare(lock, "BEGIN EXCLUSIVE").run();
+    return lock;
+  } catch (cause) {
+    lock.close();
+    throw cause;
+  }
+}
+
+/** Whether nobody has it locked, or it is gone. Then it goes: its process will not come back. */
+function isFree(path: string): boolean {
+  try {
+    locked(path).close();
+  } catch {
+    return false;
+  }
+  remove(path);
+  return true;
+}
+
+/** A file that stays is only litter. */
+function remove(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // The folder has become read-only, or another process was faster.
+  }
 }

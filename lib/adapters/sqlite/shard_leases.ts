@@ -35,7 +35,7 @@ export function freeShards(db: DatabaseSync, broker: string, now: number): reado
     db,
     "SELECT shard, holder, pid, started_at, refreshed_at FROM protean_outbox_lease WHERE target_broker = ?",
   ).all(broker);
-  const lost = lostHolders(now);
+  const lost = lostHolders(db, now);
   const kept = held.filter((row) => !lost(row)).map((row) => Number(row.shard));
   return Array.from({ length: OUTBOX_SHARDS }, (_, shard) => shard).filter((shard) => !kept.includes(shard));
 }
@@ -48,7 +48,7 @@ export function takeShards(
   holder: string,
   now: number,
 ): void {
-  const { pid, startedAt } = selfIdentity();
+  const { pid, startedAt } = selfIdentity(db);
   const take = statement(db, "INSERT OR REPLACE INTO protean_outbox_lease VALUES (?, ?, ?, ?, ?, ?)");
   for (const shard of shards) take.run(broker, shard, holder, pid, startedAt, now);
 }
@@ -67,7 +67,7 @@ export function dropShards(db: DatabaseSync, holder: string): void {
 }
 
 /** Asks the system once per process, not once per shard. */
-function lostHolders(now: number): (row: Record<string, unknown>) => boolean {
+function lostHolders(db: DatabaseSync, now: number): (row: Record<string, unknown>) => boolean {
   const dead = new Map<string, boolean>();
   return (row) => {
     if (Number(row.refreshed_at) + LEASE_MS <= now) return true;
@@ -75,7 +75,7 @@ function lostHolders(now: number): (row: Record<string, unknown>) => boolean {
     if (holder.includes(`/${instance}/`)) return !living.has(holder);
     const identity = { pid: Number(row.pid), startedAt: String(row.started_at) };
     const key = `${identity.pid} ${identity.startedAt}`;
-    const known = dead.get(key) ?? isDead(identity);
+    const known = dead.get(key) ?? isDead(db, identity);
     dead.set(key, known);
     return known;
   };

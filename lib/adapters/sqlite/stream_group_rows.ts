@@ -90,7 +90,7 @@ export function groupInfos(db: DatabaseSync, stream: string): readonly GroupInfo
 
 /** Registers the consumer as this process's, seen now; answers its row id. */
 export function enterConsumer(db: DatabaseSync, group: GroupRow, name: string, now: number): number {
-  const { pid, startedAt } = selfIdentity();
+  const { pid, startedAt } = selfIdentity(db);
   return Number(statement(db, ENTER).get(group.id, name, pid, startedAt, now)?.id);
 }
 
@@ -102,7 +102,7 @@ export function findConsumer(db: DatabaseSync, group: GroupRow, name: string): n
 /** Consumers of processes that are known to be dead: whatever they have is free (delivery 14). */
 export function deadConsumers(db: DatabaseSync, group: GroupRow): ReadonlySet<number> {
   const rows = statement(db, CONSUMERS).all(group.id) as unknown as readonly ConsumerRow[];
-  const dead = rows.filter(({ pid, started_at }) => isDead({ pid, startedAt: started_at }));
+  const dead = rows.filter(({ pid, started_at }) => isDead(db, { pid, startedAt: started_at }));
   return new Set(dead.map(({ id }) => id));
 }
 
