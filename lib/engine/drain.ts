@@ -9,7 +9,7 @@
  * 5. the adapters close: event store, brokers, caches, providers;
  * 6. the health listener closes last, because only an open listener can say 503.
  *
- * A second signal goes to the cut of step 3 at once.
+ * A second signal goes to the cut of step 3 at once; after that, a further wait ends with it.
  *
  * @module
  */
@@ -17,8 +17,6 @@ import { getLogger } from "@logtape/logtape";
 import { type Clock, sleep } from "../clock.ts";
 import { asError } from "../errors.ts";
 import type { Service } from "../lifecycle.ts";
-import type { OutboxProcessor } from "../outbox/processor.ts";
-import type { StreamSubscription } from "../subscription/stream_subscription.ts";
 
 const log = getLogger(["protean", "engine"]);
 
@@ -30,9 +28,25 @@ const LAST_PASS_MS = 2000;
 const LAST_PASS_AFTER_CUT_MS = 400;
 const CLOSE_MS = 2000;
 
+/** What the drain needs of a subscription. */
+export interface Cuttable extends Service {
+  /** `cut`: handlers that the drain has stopped or given up. */
+  readonly counters: { readonly cut: number };
+  /** Aborts the signals of the handlers that run. */
+  cut(): void;
+  /** Gives up those that run on; answers how many. */
+  abandon(): number;
+}
+
+/** What the drain needs of an outbox processor. */
+export interface Flushable extends Service {
+  /** Publishes what is due. */
+  pass(signal: AbortSignal): Promise<void>;
+}
+
 export interface DrainParts {
-  readonly subscriptions: readonly StreamSubscription[];
-  readonly processors: readonly OutboxProcessor[];
+  readonly subscriptions: readonly Cuttable[];
+  readonly processors: readonly Flushable[];
   readonly maintenance: readonly Service[];
   readonly monitor: Service & { beginShutdown(): void };
   readonly listener: Service | undefined;
@@ -43,94 +57,105 @@ export interface DrainParts {
 
 /** Runs the whole drain; never rejects. Answers how many handlers were cut. `cutNow` aborts at the second signal. */
 export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<number> {
-  const { clock } = parts;
+  const { clock, processors, maintenance, monitor, listener } = parts;
   const began = clock.monotonic();
-  parts.monitor.beginShutdown();
-  const subscriptions = stopAll(parts.subscriptions);
-  // Waited for apart: one of them may hang on a backend that does not answer, and that is no handler.
-  const others = stopAll([...parts.processors, ...parts.maintenance]);
-  const cut = await step(clock, "handlers_drained", () => drainHandlers(parts, subscriptions, cutNow));
-  const wait = cut > 0 ? LAST_PASS_AFTER_CUT_MS : LAST_PASS_MS;
-  await step(
-    clock,
-    "outbox_flushed",
-    () =>
-      bounded(clock, wait, async (signal) => {
-        await others;
-        await lastPass(parts.processors, signal);
-      }),
+  monitor.beginShutdown();
+  const subscriptions = all(parts.subscriptions, stop);
+  // Waited for later: one of them may hang on a backend that does not answer, and that is no handler.
+  const stopped = all(maintenance, stop);
+  const publishing = new Map(
+    processors.map((processor) => [processor, forgiving(processor.name, stop(processor))]),
   );
-  await parts.monitor.stop();
-  await step(clock, "adapters_closed", () => bounded(clock, CLOSE_MS, async () => void await parts.close()));
-  await step(clock, "health_listener_closed", () => parts.listener?.stop() ?? Promise.resolve());
+
+  const cut = await timed(clock, "handlers_drained", () => drainHandlers(parts, subscriptions, cutNow));
+  const bounded = (name: string, ms: number, work: (signal: AbortSignal) => Promise<unknown>) =>
+    timed(clock, name, async () => {
+      const over = new AbortController();
+      if (await within(clock, ms, forgiving(name, work(over.signal)), further(cutNow))) return;
+      over.abort();
+      log.warn("engine.drain_step_left", { step: name });
+    });
+  await bounded(
+    "outbox_flushed",
+    cut > 0 || cutNow.aborted ? LAST_PASS_AFTER_CUT_MS : LAST_PASS_MS,
+    (signal) =>
+      Promise.all([
+        stopped,
+        all(processors, async (processor) => {
+          await publishing.get(processor);
+          await processor.pass(signal);
+        }),
+      ]),
+  );
+  await bounded("adapters_closed", CLOSE_MS, () => Promise.all([all([monitor], stop), parts.close()]));
+  await bounded("health_listener_closed", CLOSE_MS, () => listener?.stop() ?? Promise.resolve());
   log.info("engine.drained", { duration_ms: Math.round(clock.monotonic() - began), cut });
   return cut;
 }
 
 async function drainHandlers(
-  parts: DrainParts,
-  stopping: Promise<unknown>,
+  { clock, subscriptions, drainTimeoutSeconds }: DrainParts,
+  stopped: Promise<void>,
   cutNow: AbortSignal,
 ): Promise<number> {
-  const { clock, subscriptions } = parts;
   const before = total(subscriptions);
-  const finished = await settledWithin(clock, parts.drainTimeoutSeconds * 1000, stopping, cutNow);
-  if (!finished) {
-    for (const subscription of subscriptions) subscription.cut();
-    if (!await settledWithin(clock, GRACE_MS, stopping)) {
-      const given = subscriptions.reduce((sum, subscription) => sum + subscription.abandon(), 0);
-      // A broker that hangs keeps its subscription from ending: the process leaves without it.
-      if (!await settledWithin(clock, RELEASE_MS, stopping)) return given;
-    }
-  }
-  return total(subscriptions) - before;
+  if (await within(clock, drainTimeoutSeconds * 1000, stopped, cutNow)) return total(subscriptions) - before;
+  for (const subscription of subscriptions) subscription.cut();
+  if (await within(clock, GRACE_MS, stopped, further(cutNow))) return total(subscriptions) - before;
+  const given = subscriptions.reduce((sum, subscription) => sum + subscription.abandon(), 0);
+  // A broker that hangs may keep its subscription from ending: the process leaves without it.
+  await within(clock, RELEASE_MS, stopped, further(cutNow));
+  return Math.max(given, total(subscriptions) - before);
 }
 
-async function stopAll(services: readonly Service[]): Promise<void> {
-  await Promise.all(services.map((service) => service.stop()));
-}
-
-function total(subscriptions: readonly StreamSubscription[]): number {
+function total(subscriptions: readonly Cuttable[]): number {
   return subscriptions.reduce((sum, subscription) => sum + subscription.counters.cut, 0);
 }
 
-/** True when `work` settled before the time was over or `early` aborted. */
-async function settledWithin(
+function stop(service: Service): Promise<void> {
+  return service.stop();
+}
+
+/** Does `work` on all of them at once; what fails on one is logged and no matter of the others'. Never rejects. */
+async function all<S extends Service>(
+  services: readonly S[],
+  work: (service: S) => Promise<void>,
+): Promise<void> {
+  await Promise.all(services.map((service) => forgiving(service.name, work(service))));
+}
+
+async function forgiving(what: string, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    log.warn("engine.drain_step_failed", { step: what, error: asError(error).message });
+  }
+}
+
+/** The second signal where it is still to come. */
+function further(cutNow: AbortSignal): AbortSignal | undefined {
+  return cutNow.aborted ? undefined : cutNow;
+}
+
+/** True when `work`, which never rejects, ended before the time was over or `early` aborted. */
+async function within(
   clock: Clock,
   ms: number,
-  work: Promise<unknown>,
+  work: Promise<void>,
   early?: AbortSignal,
 ): Promise<boolean> {
   const over = new AbortController();
   const abort = () => over.abort();
   early?.addEventListener("abort", abort, { once: true });
   if (early?.aborted) abort();
-  let settled = false;
-  await Promise.race([work.then(() => settled = true), sleep(clock, ms, over.signal)]);
+  let ended = false;
+  await Promise.race([work.then(() => ended = true), sleep(clock, ms, over.signal)]);
   over.abort();
   early?.removeEventListener("abort", abort);
-  return settled;
+  return ended;
 }
 
-/** Runs `work` for at most `ms`, then lets it be. Never rejects. */
-async function bounded(
-  clock: Clock,
-  ms: number,
-  work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const over = new AbortController();
-  const done = work(over.signal).catch((error) =>
-    log.warn("engine.drain_step_failed", { error: asError(error).message })
-  );
-  await settledWithin(clock, ms, done);
-  over.abort();
-}
-
-async function lastPass(processors: readonly OutboxProcessor[], signal: AbortSignal): Promise<void> {
-  await Promise.all(processors.map((processor) => processor.pass(signal)));
-}
-
-async function step<T>(clock: Clock, name: string, work: () => Promise<T>): Promise<T> {
+async function timed<T>(clock: Clock, name: string, work: () => Promise<T>): Promise<T> {
   const began = clock.monotonic();
   const result = await work();
   log.info(`engine.${name}`, { duration_ms: Math.round(clock.monotonic() - began) });

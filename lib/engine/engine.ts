@@ -91,6 +91,8 @@ export class Engine {
       );
     } catch (error) {
       await this.#domain.close();
+      // Told to stop before it had begun: there is nothing to drain and nothing wrong.
+      if (stop.signal.aborted && error === stop.signal.reason) return FINE;
       throw error;
     } finally {
       forget();
