@@ -10,7 +10,7 @@ const EVENTS = 20;
 const STREAM = "audit::source";
 
 faultTest(
-  "F19: a crash between publishing and marking the row publishes twice and has one effect",
+  "F19: a crash between XADD and marking the row publishes twice and has one effect",
   async (chance) => {
     await using stage = await Stage.open({ chance });
     const killed = await stage.serve();
@@ -41,7 +41,7 @@ faultTest("F20: a crash between commit and acknowledgement has one effect", asyn
   await stage.hold();
   stage.produce({ events: EVENTS, keys: EVENTS, batch: 1 });
   await killed.until(async () => (await stage.deliveries()).length === EVENTS, "all handlers in flight");
-  // Nothing reaches Redis any more; the database is not behind the proxy.
+  // Nothing reaches Redis any more; the way to the database is open.
   stage.redisProxy.blackhole();
   await stage.release();
   await stage.effects(EVENTS, killed);
