@@ -111,6 +111,20 @@ postgresTest(
   },
 );
 
+postgresTest("a session whose signal has aborted may still commit what it has done", async () => {
+  const db = await start();
+  await using provider = await TestProvider.ready({ uri: db.uri() });
+  const abort = new AbortController();
+  const session = provider.session({ signal: abort.signal });
+  await session.load(ORDERS, "o1");
+  const untouched = provider.session({ signal: abort.signal });
+  abort.abort();
+  await provider.commit({ rows: [row("o0", -1, {})] });
+  await session.commit(writeSet({ rows: [row("o1", -1, {})] }));
+  await untouched.commit(writeSet({ rows: [row("o2", -1, {})] }));
+  assertEquals(await db.sql(`select id from ${ORDERS} order by id`), ["o0", "o1", "o2"]);
+});
+
 postgresTest("an idle connection that the server has killed costs the next session nothing", async () => {
   const db = await start();
   const settings = { pool_size: 3, max_overflow: 0, outbox_notify: false };

@@ -19,20 +19,19 @@ import type { Hints } from "./hints.ts";
 import { PostgresOutboxLease } from "./lease.ts";
 import { takeText } from "./lease_sql.ts";
 import { cleanOutbox, listOutbox, nextRetry, outboxStats, requeueRows } from "./outbox_report.ts";
-import type { Pool } from "./pool.ts";
 import { exchange } from "./statement.ts";
 
 export class PostgresOutbox implements OutboxStore {
   readonly #backend: Backend;
-  /** Connections of leases. */
-  readonly #leases: Pool<Connection>;
+  /** The same database through connections of its own: no handler can keep a processor waiting. */
+  readonly #processors: Backend;
   readonly #hints: Hints;
   /** When each broker's rows were last looked for, epoch ms. */
   readonly #looked = new Map<string, number>();
 
-  constructor(backend: Backend, leases: Pool<Connection>, hints: Hints) {
+  constructor(backend: Backend, processors: Backend, hints: Hints) {
     this.#backend = backend;
-    this.#leases = leases;
+    this.#processors = processors;
     this.#hints = hints;
   }
 
@@ -40,11 +39,11 @@ export class PostgresOutbox implements OutboxStore {
     options: { readonly broker: string; readonly owner: string; readonly maxShards?: number },
   ): Promise<OutboxLease | undefined> {
     const { broker, owner, maxShards = OUTBOX_SHARDS } = options;
-    const { names, where, clock } = this.#backend;
+    const { names, where, clock, pool } = this.#processors;
     const now = clock.now();
     this.#looked.set(broker, now);
     const holder = `${owner}/${crypto.randomUUID()}`;
-    const connection = (await this.#leases.acquire(undefined, true)).member;
+    const connection = (await pool.acquire(undefined, true)).member;
     try {
       const [rows = []] = await exchange(connection, [{
         text: takeText(names),
@@ -53,16 +52,16 @@ export class PostgresOutbox implements OutboxStore {
       }], where);
       const shards = rows.map((row) => Number(row["shard"]));
       if (shards.length > 0) {
-        const giveBack = (returned: Connection) => this.#leases.release(returned);
+        const giveBack = (returned: Connection) => pool.release(returned);
         return new PostgresOutboxLease({ connection, where, names, clock, broker, holder, shards, giveBack });
       }
     } catch (error) {
       // It may have locked some shards before it failed.
       connection.destroy("taking shards failed");
-      this.#leases.release(connection);
+      pool.release(connection);
       throw error;
     }
-    this.#leases.release(connection);
+    pool.release(connection);
     return undefined;
   }
 
@@ -72,7 +71,7 @@ export class PostgresOutbox implements OutboxStore {
 
   /** A row that was due when its shard was last asked for is in somebody else's hands: it is not what to wait for. */
   nextDue(broker: string): Promise<number | undefined> {
-    return nextRetry(this.#backend, broker, this.#looked.get(broker) ?? 0);
+    return nextRetry(this.#processors, broker, this.#looked.get(broker) ?? 0);
   }
 
   stats(): Promise<OutboxStats> {

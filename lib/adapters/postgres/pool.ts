@@ -100,6 +100,10 @@ export class Pool<M extends Member> {
     try {
       const kept = granted && this.#isYoung(granted) ? granted : await this.#takeIdle(sure ? -1 : FRESH_MS);
       const member = kept ?? await this.#openOne(deadline, signal);
+      if (this.#closing.signal.aborted) {
+        member.destroy("the pool is closed");
+        throw this.#closed();
+      }
       this.#busy.add(member);
       return { member, reused: kept !== undefined };
     } catch (error) {

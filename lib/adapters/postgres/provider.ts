@@ -71,7 +71,8 @@ export class PostgresProvider extends BaseProvider {
     });
     const { outboxNotify: notify } = this.#settings;
     this.#hints = new Hints({ clock, channel: names.channel, notify, side: this.#side });
-    this.outbox = new PostgresOutbox(this.#backend, this.#leases, this.#hints);
+    const processors = new Backend({ where, names, clock, pool: this.#leases });
+    this.outbox = new PostgresOutbox(this.#backend, processors, this.#hints);
     this.#sessions = {
       ...{ where, names, clock, pool },
       mayPrepare: (text) => this.#mayPrepare(text),

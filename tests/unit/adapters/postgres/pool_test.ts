@@ -256,6 +256,19 @@ Deno.test("Pool turns everybody away when it is closed, cuts what is in use and 
   assertEquals([pool.stats.checkedIn, clock.pending], [0, 0]);
 });
 
+Deno.test("Pool hands nothing out that was on its way when it was closed", async () => {
+  const pinged = Promise.withResolvers<void>();
+  const { pool, clock, opened } = poolOf({ ping: () => pinged.promise });
+  const [member] = await take(pool, 1);
+  pool.release(member as FakeMember);
+  await clock.advance(501);
+  const late = assertRejects(() => pool.acquire(), ProviderUnavailableError, "closed");
+  const closed = pool.close();
+  pinged.resolve();
+  await Promise.all([late, closed]);
+  assertEquals([opened[0]?.lost, pool.stats.checkedOut], [true, 0]);
+});
+
 Deno.test("Pool takes a connection back once, however often it is given back", async () => {
   const { pool } = poolOf();
   const [member] = await take(pool, 1);
