@@ -8,7 +8,7 @@ const IN_FLIGHT = 100;
 const CLAIM_IDLE_MS = 3000;
 const CLAIM_INTERVAL_MS = 1000;
 /** What two busy cores may add between a redelivery and our noticing it. */
-const NOTICING_MS = 500;
+const NOTICING_MS = 1000;
 
 faultTest(
   "F2: a hundred handlers in flight at SIGKILL all run again, the first of them as soon as it may",

@@ -44,6 +44,9 @@ export interface Production {
 /** Quick to take over what a dead process left, so that tests are. */
 const SETTINGS = { concurrency: 16, claim_idle_ms: 2000, claim_interval_ms: 500, blocking_timeout_ms: 500 };
 
+/** Seconds on a machine of its own, but CI runs several of these at once. */
+const SETTLED_MS = 120_000;
+
 /** The machine does not fail here, only the server: what it has written is there after a crash without being synced. */
 const POSTGRES = { fsync: "off", full_page_writes: "off", max_connections: "300" };
 
@@ -156,11 +159,15 @@ export class Stage implements AsyncDisposable {
   async settled(server: RunningServer): Promise<void> {
     await this.#production;
     let quiet = 0;
-    await server.until(async () => {
-      // The outbox first: what leaves it while we look is seen in the streams.
-      quiet = await this.books.unpublished() === 0 && await this.streams.workedOff() ? quiet + 1 : 0;
-      return quiet >= 2;
-    }, "everything to be worked off");
+    await server.until(
+      async () => {
+        // The outbox first: what leaves it while we look is seen in the streams.
+        quiet = await this.books.unpublished() === 0 && await this.streams.workedOff() ? quiet + 1 : 0;
+        return quiet >= 2;
+      },
+      "everything to be worked off",
+      SETTLED_MS,
+    );
   }
 
   /**
