@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { COMMIT } from "@protean/build";
 import manifest from "../deno.json" with { type: "json" };
 
+export { COMMIT };
 export const VERSION: string = manifest.version;

@@ -19,7 +19,6 @@ import { readLines } from "../lines.ts";
 import { Progress } from "../progress.ts";
 import { table } from "../table.ts";
 
-const ORDERS = new URL("../../../handlers/sample/orders.jsonl", import.meta.url);
 const whole = (figure: number) => Math.round(figure).toLocaleString("en");
 
 export function demoCommand(cli: Cli): Command {
@@ -105,7 +104,8 @@ async function send(cli: Cli, domain: Domain): Promise<number> {
   const progress = new Progress(cli, systemClock);
   const type = runtimeOf(domain).messageType("PlaceOrder");
   if (!type) throw new ProteanError("The bundled domain has no PlaceOrder: the executable is damaged.");
-  const file = await Deno.readFile(ORDERS);
+  const orders = await import("../../../handlers/sample/orders.jsonl", { with: { type: "text" } });
+  const file = new TextEncoder().encode(orders.default);
   let sent = 0;
   for await (const line of readLines(ReadableStream.from([file]), { maxBytes: 65_536 })) {
     if (!("text" in line) || line.text === "") continue;

@@ -4,7 +4,7 @@
  * @module
  */
 import { Command } from "commander";
-import { VERSION } from "../../version.ts";
+import { COMMIT, VERSION } from "../../version.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
@@ -15,12 +15,17 @@ export function versionCommand(cli: Cli): Command {
   const command = addJsonOption(new Command("version").description("Print the version."));
   return withExamples(command, [
     ["version", "the version of the server"],
-    ["version --json", "with the runtime it was built on"],
+    ["version --json", "with the commit and the Deno it was built from"],
   ]).action((options: { json?: boolean }) => {
-    const { deno, v8, typescript } = Deno.version;
     cli.io.out(
       options.json
-        ? envelope("pass", { version: VERSION, deno, v8, typescript, target: Deno.build.target, standalone })
+        ? envelope("pass", {
+          version: VERSION,
+          commit: COMMIT,
+          ...Deno.version,
+          target: Deno.build.target,
+          standalone,
+        })
         : `protean-server ${VERSION}\n`,
     );
   });

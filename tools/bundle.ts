@@ -1,0 +1,64 @@
+/**
+ * Everything that goes into the executable, in one folder: our modules and the packages they use as a few JavaScript files,
+ * and a `deno.json` of their own. Bundled first, the executable is smaller and starts faster: only what a start needs is
+ * loaded, and no package is embedded whole.
+ *
+ * Each export of the library is an entry of the bundle, and all entries share their chunks. So a domain module on disk
+ * that imports `@protean/server` gets, through the import map of that `deno.json`, the very library that is running.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { commit } from "./commit.ts";
+import { run } from "./process.ts";
+
+/** The part of our `deno.json` that a build reads. */
+interface Manifest {
+  readonly name: string;
+  readonly exports: Readonly<Record<string, string>>;
+  readonly compile: { readonly permissions: Readonly<Record<string, unknown>> };
+}
+
+/** What the bundle holds, as paths in its folder. */
+export interface Bundle {
+  /** The module that the executable runs. */
+  readonly main: string;
+  /** Modules that nothing imports until a domain on disk does. */
+  readonly others: readonly string[];
+  readonly config: string;
+}
+
+/** The module that says where a build came from; the source has one that says nothing. */
+const BUILD_INFO = "@protean/build";
+
+/** Bundles the server into `folder`, which exists. `root` is the folder of our `deno.json`. */
+export async function bundle(root: string, folder: string): Promise<Bundle> {
+  const manifest: Manifest = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
+  const entries = Object.values(manifest.exports).map((path) => path.replace(/^\.\//, ""));
+  // Names of classes and functions stay as they are: dead letters say which error it was.
+  const how = ["--quiet", "--platform=deno", "--code-splitting", "--keep-names", `--external=${BUILD_INFO}`];
+  await run(Deno.execPath(), ["bundle", ...how, `--outdir=${folder}`, "main.ts", ...entries], { cwd: root });
+  const config = {
+    // Packages come out of the bundle, or for a domain on disk from the node_modules beside it.
+    nodeModulesDir: "manual",
+    unstable: ["raw-imports"],
+    imports: {
+      [BUILD_INFO]: "./build.js",
+      ...Object.fromEntries(
+        Object.entries(manifest.exports).map(([name, path]) => [manifest.name + name.slice(1), built(path)]),
+      ),
+    },
+    compile: { permissions: manifest.compile.permissions },
+  };
+  await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify(config, null, 2));
+  await Deno.writeTextFile(
+    join(folder, "build.js"),
+    `export const COMMIT = ${JSON.stringify(await commit(root))};\n`,
+  );
+  return { main: "main.js", others: entries.map(built), config: "deno.json" };
+}
+
+/** `./lib/mod.ts` → `./lib/mod.js` */
+function built(path: string): string {
+  return path.replace(/\.ts$/, ".js");
+}

@@ -1,0 +1,65 @@
+/**
+ * `deno task compile`: one executable, `./protean-server` unless `--output` says otherwise.
+ *
+ * `DENO_COMPILE` names another Deno to compile with, `DENORT_BIN` the runtime to embed; both must be of one version.
+ *
+ * @module
+ */
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { bundle } from "./bundle.ts";
+import { run } from "./process.ts";
+
+/** What to compile. */
+export interface CompileOptions {
+  /** Path of the executable. */
+  readonly output: string;
+  /** As `deno compile --target` has it. @default this machine */
+  readonly target?: string;
+}
+
+const root = new URL("../", import.meta.url).pathname;
+
+/** Writes the executable. Throws when a step fails. */
+export async function compile({ output, target }: CompileOptions): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "protean-compile-" });
+  try {
+    const { main, others, config } = await bundle(root, folder);
+    const deno = Deno.env.get("DENO_COMPILE") || Deno.execPath();
+    const foreign = target !== undefined && target !== Deno.build.target;
+    await run(deno, [
+      "compile",
+      "--quiet",
+      `--config=${config}`,
+      // The permissions of deno.json and no others; what they do not allow fails, without a question on the terminal.
+      "--permission-set",
+      "--no-prompt",
+      "--no-lock",
+      "--no-check",
+      // It gains nothing, and its file in the temporary folder has a name that others can foresee.
+      "--no-code-cache",
+      ...others.map((path) => `--include=${path}`),
+      ...(target === undefined ? [] : [`--target=${target}`]),
+      `--output=${resolve(output)}`,
+      main,
+    ], {
+      cwd: folder,
+      // A runtime at hand is this machine's.
+      env: { DENO_NO_UPDATE_CHECK: "1", ...(foreign && { DENORT_BIN: undefined }) },
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      output: { type: "string", default: join(root, "protean-server") },
+      target: { type: "string" },
+    },
+  });
+  const { output, target } = values;
+  await compile({ output, ...(target !== undefined && { target }) });
+}
