@@ -86,8 +86,8 @@ class Opening {
   }
 
   one<K extends AdapterKind>(kind: K, name: string, settings: Table): Promise<Port<K> | undefined> {
-    const { registry, facts: { normalizedName: domain, clock, config: { folder, dataFolder } }, signal } =
-      this;
+    const { registry, facts: { normalizedName: domain, clock, config }, signal } = this;
+    const { folder, dataFolder } = config;
     const { provider } = settings;
     return this.attempt(async () => {
       signal?.throwIfAborted();
@@ -97,7 +97,10 @@ class Opening {
       const adapter = await registry.create(kind, provider, {
         name,
         domain,
-        settings,
+        // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
+        settings: kind === "provider"
+          ? { ...settings, outbox_notify: config.config.outbox.notify }
+          : settings,
         folder: dataFolder,
         clock,
       });
