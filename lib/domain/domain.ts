@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { firstOf } from "../abort.ts";
 import type { AdapterKind } from "../adapters/ports.ts";
 import { type AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -78,7 +79,7 @@ export class Domain extends Declarations implements AsyncDisposable {
     const closing = new AbortController();
     const further: StartOptions = options;
     this.#clock.current = further.clock ?? systemClock;
-    const signal = options.signal ? AbortSignal.any([options.signal, closing.signal]) : closing.signal;
+    const signal = options.signal ? firstOf(options.signal, closing.signal) : closing.signal;
     const starting = start(this.identity, this.elements, this.#registry, closing.signal, {
       ...further,
       signal,

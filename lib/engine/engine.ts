@@ -7,6 +7,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { firstOf } from "../abort.ts";
 import type { BaseProvider } from "../adapters/ports.ts";
 import type { Random } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
@@ -198,7 +199,7 @@ export class Engine {
   }
 
   async #untilStop(stop: AbortSignal): Promise<void> {
-    const over = AbortSignal.any([stop, this.#failure.signal]);
+    const over = firstOf(stop, this.#failure.signal);
     if (this.#options.once) return await this.untilQuiet(undefined, over);
     if (over.aborted) return;
     await new Promise<void>((resolve) => over.addEventListener("abort", () => resolve(), { once: true }));

@@ -8,6 +8,7 @@
  */
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
+import { firstOf } from "../abort.ts";
 import type { BaseBroker, GroupInfo, StreamGroup } from "../adapters/ports.ts";
 import type { Random } from "../backoff.ts";
 import { type Clock, sleep } from "../clock.ts";
@@ -190,7 +191,7 @@ export class StreamSubscription extends BackgroundService {
     // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
     await this.#maintain(parts, 0);
     const defect = new AbortController();
-    const signal = AbortSignal.any([stop, defect.signal]);
+    const signal = firstOf(stop, defect.signal);
     const workers = Array.from(
       { length: Math.max(1, settings.concurrency) },
       () => this.#work(parts, signal),
