@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { domain } from "./domain.ts";
 
 export const Order = domain.aggregate("Order", {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { Order } from "./aggregates.ts";
 import { domain } from "./domain.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { domain } from "./domain.ts";
 
 /** One row for every order, with what has become of it. */

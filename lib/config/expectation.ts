@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { bare } from "./walk.ts";
 
 type JsonSchema = z.core.JSONSchema._JSONSchema;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** A whole number between `min` and `max`, both allowed. */
 export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodInt =>

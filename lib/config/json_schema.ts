@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { configSchema } from "./schema.ts";
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;

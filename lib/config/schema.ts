@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { atLeast, flag, text, whole } from "./fields.ts";
 import { brokerSchema, cacheSchema, databaseSchema, eventStoreSchema } from "./schema/adapters.ts";
 import { lintSchema, loggingSchema, observatorySchema, telemetrySchema } from "./schema/observing.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { isTable, type Path, type Table } from "./tree.ts";
 
 /** The schema without defaults, optionality and transformations: what a user has to write. */

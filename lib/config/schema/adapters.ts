@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { above, atLeast, flag, text, whole } from "../fields.ts";
 
 const provider = () =>

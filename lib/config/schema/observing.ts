@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { above, atLeast, flag, share, text, texts, whole } from "../fields.ts";
 
 const LEVELS = ["", "trace", "debug", "info", "warning", "warn", "error", "fatal", "critical"] as const;

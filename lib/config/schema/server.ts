@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { above, atLeast, flag, text, texts, whole } from "../fields.ts";
 import { profileSchema, settingShape, subscriptionSchema, subscriptionTypeSchema } from "./subscription.ts";
 

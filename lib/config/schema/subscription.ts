@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { above, atLeast, flag, text, whole } from "../fields.ts";
 
 /** Names that a custom profile may not take and may inherit from (S16, S17). */
