@@ -59,6 +59,8 @@ export abstract class BackgroundService implements Service {
       await this.begin(signal);
       begun.resolve();
     } catch (cause) {
+      // Forgotten before the caller hears of it, who may start again at once.
+      this.#state = undefined;
       begun.reject(cause);
       return;
     }

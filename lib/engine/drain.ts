@@ -51,6 +51,8 @@ export interface DrainParts {
   readonly monitor: Service & { beginShutdown(): void };
   readonly listener: Service | undefined;
   readonly close: () => Promise<readonly Error[]>;
+  /** Told right before the handlers' signals abort. */
+  readonly onCut?: () => void;
   readonly clock: Clock;
   readonly drainTimeoutSeconds: number;
 }
@@ -94,12 +96,13 @@ export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<num
 }
 
 async function drainHandlers(
-  { clock, subscriptions, drainTimeoutSeconds }: DrainParts,
+  { clock, subscriptions, drainTimeoutSeconds, onCut }: DrainParts,
   stopped: Promise<void>,
   cutNow: AbortSignal,
 ): Promise<number> {
   const before = total(subscriptions);
   if (await within(clock, drainTimeoutSeconds * 1000, stopped, cutNow)) return total(subscriptions) - before;
+  onCut?.();
   for (const subscription of subscriptions) subscription.cut();
   if (await within(clock, GRACE_MS, stopped, further(cutNow))) return total(subscriptions) - before;
   const given = subscriptions.reduce((sum, subscription) => sum + subscription.abandon(), 0);

@@ -13,7 +13,7 @@ import type { Random } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Domain } from "../domain/domain.ts";
 import { type DomainRuntime, isRunning, runtimeOf } from "../domain/runtime.ts";
-import { asError, IncorrectUsageError } from "../errors.ts";
+import { IncorrectUsageError } from "../errors.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { engineRoutes } from "../health/routes.ts";
 import { HealthServer } from "../health/server.ts";
@@ -21,6 +21,7 @@ import { componentsOf } from "../health/components.ts";
 import { assemble, type Assembly, managedProviders } from "./assembly.ts";
 import { unknownSubscriptionTables } from "../subscription/unknown_tables.ts";
 import { drain } from "./drain.ts";
+import { Failure } from "./failure.ts";
 import { untilQuiet } from "./once.ts";
 import { preflight } from "./preflight.ts";
 import { subscriptionSource } from "./subscription_rows.ts";
@@ -51,8 +52,8 @@ const CUT = 4;
 export class Engine {
   readonly #domain: Domain;
   readonly #options: EngineOptions;
-  readonly #failure = new AbortController();
   readonly #listening = Promise.withResolvers<Deno.NetAddr>();
+  #active = false;
   #assembly: Assembly | undefined;
   #running: { readonly providers: readonly BaseProvider[]; readonly clock: Clock } | undefined;
 
@@ -62,7 +63,7 @@ export class Engine {
     this.#options = options;
   }
 
-  /** The address of the health listener, once it listens. */
+  /** The address of the health listener, once it listens for the first time. */
   get listening(): Promise<Deno.NetAddr> {
     return this.#listening.promise;
   }
@@ -75,20 +76,26 @@ export class Engine {
   /**
    * Runs until `signal` aborts (or everything is worked off, with `once`), drains, closes the domain and answers the exit code: 0,
    * 1 after a failure, 4 when work was cut and will be redelivered. Rejects, with the domain closed, when it cannot start
-   * (`ConfigurationError`, or `UnavailableError` with `requireDependencies`).
+   * (`ConfigurationError`, or `UnavailableError` with `requireDependencies`); it may be run again after either end.
    */
   async run(options: EngineRunOptions = {}): Promise<number> {
+    if (this.#active) {
+      throw new IncorrectUsageError("The engine is running already: await its end before another run().");
+    }
+    this.#active = true;
+    const failure = new Failure();
     const stop = new AbortController();
     const abort = () => stop.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", abort, { once: true });
     if (options.signal?.aborted) abort();
-    const forget = this.#catchStrayErrors();
+    const forget = failure.catchStrayErrors();
     try {
       if (!isRunning(this.#domain)) await this.#domain.init({ signal: stop.signal });
       return await this.#live(
         runtimeOf(this.#domain),
         stop.signal,
         options.cut ?? new AbortController().signal,
+        failure,
       );
     } catch (error) {
       await this.#domain.close();
@@ -98,6 +105,7 @@ export class Engine {
     } finally {
       forget();
       options.signal?.removeEventListener("abort", abort);
+      this.#active = false;
     }
   }
 
@@ -113,10 +121,15 @@ export class Engine {
     await untilQuiet(this.subscriptions, providers, { clock, signal, look });
   }
 
-  async #live(runtime: DomainRuntime, stop: AbortSignal, cut: AbortSignal): Promise<number> {
+  async #live(
+    runtime: DomainRuntime,
+    stop: AbortSignal,
+    cut: AbortSignal,
+    failure: Failure,
+  ): Promise<number> {
     const { clock, config: { config } } = runtime;
     const assembly = assemble(runtime, {
-      onFailure: (error) => this.#fail(error),
+      onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
     for (const { message } of unknownSubscriptionTables(runtime.config, runtime.runners)) {
@@ -150,7 +163,7 @@ export class Engine {
       subscription_count: assembly.subscriptions.length,
       outbox_processors: assembly.processors.length,
     });
-    await this.#untilStop(stop);
+    await this.#untilStop(firstOf(stop, failure.signal));
     log.info("engine.shutting_down", { signal: typeof stop.reason === "string" ? stop.reason : undefined });
     const cutHandlers = await drain({
       subscriptions: assembly.subscriptions,
@@ -159,10 +172,11 @@ export class Engine {
       monitor,
       listener,
       close: () => this.#domain.close(),
+      onCut: () => failure.handlersCut(),
       clock,
       drainTimeoutSeconds: config.server.drain_timeout_seconds,
     }, cut);
-    const code = this.#failure.signal.aborted ? FAILED : cutHandlers > 0 ? CUT : FINE;
+    const code = failure.signal.aborted ? FAILED : cutHandlers > 0 ? CUT : FINE;
     log.info("engine.stopped", { exit_code: code });
     return code;
   }
@@ -198,34 +212,9 @@ export class Engine {
     return server;
   }
 
-  async #untilStop(stop: AbortSignal): Promise<void> {
-    const over = firstOf(stop, this.#failure.signal);
+  async #untilStop(over: AbortSignal): Promise<void> {
     if (this.#options.once) return await this.untilQuiet(undefined, over);
     if (over.aborted) return;
     await new Promise<void>((resolve) => over.addEventListener("abort", () => resolve(), { once: true }));
-  }
-
-  #fail(error: Error): void {
-    if (this.#failure.signal.aborted) return;
-    log.fatal("engine.failed", { error: error.message });
-    this.#failure.abort(error);
-  }
-
-  /** A rejection that a handler forgot must not end the process without a drain (S72). */
-  #catchStrayErrors(): () => void {
-    const rejection = (event: PromiseRejectionEvent) => {
-      event.preventDefault();
-      this.#fail(asError(event.reason));
-    };
-    const error = (event: ErrorEvent) => {
-      event.preventDefault();
-      this.#fail(asError(event.error));
-    };
-    globalThis.addEventListener("unhandledrejection", rejection);
-    globalThis.addEventListener("error", error);
-    return () => {
-      globalThis.removeEventListener("unhandledrejection", rejection);
-      globalThis.removeEventListener("error", error);
-    };
   }
 }

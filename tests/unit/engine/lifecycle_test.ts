@@ -146,6 +146,15 @@ Deno.test("a failed start leaves the service stopped, and it may be started agai
   assertEquals([service.running, service.runs, service.ends], [false, 1, 1]);
 });
 
+Deno.test("a start right after a failed one is a new attempt", async () => {
+  const service = new Fragile();
+  await assertRejects(() => service.start(), Error, "not today");
+  service.broken = false;
+  await service.start();
+  assert(service.running);
+  await service.stop();
+});
+
 Deno.test("a run that throws by itself is reported, once, and its end is run", async () => {
   const service = new Fragile();
   service.broken = false;
