@@ -29,6 +29,10 @@ export interface InstallationOptions {
   readonly domain?: string;
   /** Further environment of every process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What is run, and the arguments before its own. @default `program()` */
+  readonly program?: readonly string[];
+  /** No configuration is written or named: the executable's own is in force, and takes its port from `HEALTH_PORT`. */
+  readonly embedded?: boolean;
 }
 
 /** One data folder, one configuration, any number of processes over it. */
@@ -37,21 +41,25 @@ export class Installation {
   readonly #logs: Promise<void>[] = [];
   readonly #domain: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #program: readonly string[];
+  readonly #named: readonly string[];
 
   private constructor(readonly folder: string, readonly port: number, options: InstallationOptions) {
     this.#domain = options.domain ?? "my_domain";
     this.#env = { NO_COLOR: "1", ...options.env };
+    this.#program = options.program ?? program();
+    this.#named = [`--domain=${this.#domain}`, ...(options.embedded ? [] : [`--config=${this.config}`])];
   }
 
   /** `extra` is appended to the configuration; sections must not repeat `[server.health]`. */
   static async create(extra = "", options: InstallationOptions = {}): Promise<Installation> {
     const folder = await Deno.makeTempDir({ prefix: "protean-e2e-" });
-    const port = freePort();
-    await Deno.writeTextFile(
-      `${folder}/domain.toml`,
-      `[server.health]\nport = "\${HEALTH_PORT|${port}}"\n${extra}`,
-    );
-    return new Installation(folder, port, options);
+    const installation = new Installation(folder, freePort(), options);
+    if (!options.embedded) {
+      const health = `[server.health]\nport = "\${HEALTH_PORT|${installation.port}}"\n`;
+      await Deno.writeTextFile(installation.config, health + extra);
+    }
+    return installation;
   }
 
   get config(): string {
@@ -67,7 +75,7 @@ export class Installation {
     args: readonly string[],
     options: { input?: string; env?: Record<string, string> } = {},
   ): Promise<Finished> {
-    const [command, ...before] = program();
+    const [command, ...before] = this.#program;
     const child = new Deno.Command(command ?? "", {
       args: [...before, ...args],
       cwd: this.folder,
@@ -90,7 +98,7 @@ export class Installation {
     verb: readonly string[],
     options?: { input?: string; env?: Record<string, string> },
   ): Promise<Finished> {
-    return this.run([...verb, `--domain=${this.#domain}`, `--config=${this.config}`], options);
+    return this.run([...verb, ...this.#named], options);
   }
 
   /** Starts a server and waits until it is ready. `port`: of its probes, where another server has the configured one. */
@@ -102,15 +110,14 @@ export class Installation {
 
   /** Starts a server without waiting for it. */
   async launch(args: readonly string[] = [], port = this.port): Promise<RunningServer> {
-    const [command, ...before] = program();
+    const [command, ...before] = this.#program;
     const log = `${this.folder}/server-${this.#children.length}.log`;
     const file = await Deno.open(log, { write: true, create: true, truncate: true });
     const child = new Deno.Command(command ?? "", {
       args: [
         ...before,
         "server",
-        `--domain=${this.#domain}`,
-        `--config=${this.config}`,
+        ...this.#named,
         "--log-format=json",
         ...args,
       ],
