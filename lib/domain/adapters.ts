@@ -143,7 +143,10 @@ function summary(failures: readonly Error[]): Error {
   // An abort, a backend that is away and a defect are not for the operator's list.
   const other = failures.find((error) => !(error instanceof ConfigurationError));
   if (other) return other;
-  const problems = failures.flatMap((error) => error instanceof ConfigurationError ? error.problems : []);
+  const found = failures.flatMap((error) => error instanceof ConfigurationError ? error.problems : []);
+  // Adapters that share a file or a server have the same to say.
+  const problems = [...new Map(found.map((problem) => [describeProblem(problem), problem])).values()];
+  if (first && problems.length === 1) return first;
   const lines = problems.map((problem) => `  ${describeProblem(problem)}`);
   return new ConfigurationError(`${failures.length} adapters cannot be opened:\n${lines.join("\n")}`, {
     problems,

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ConfigurationError } from "../../errors.ts";
 import { prepare } from "./older_runtime.ts";
-import { fileTrouble, isBusy } from "./sqlite_error.ts";
+import { fileTrouble, isBusy, isSpoilt } from "./sqlite_error.ts";
 
 /** `FULL` survives a power cut, `NORMAL` the death of the process (delivery 14). */
 export type Synchronous = "FULL" | "NORMAL";
@@ -78,8 +78,11 @@ async function checkFolder(path: string): Promise<void> {
 }
 
 function refusal(path: string, trouble: string, cause?: unknown): ConfigurationError {
-  return new ConfigurationError(
-    `The SQLite file ${path} ${trouble}: give its URI a path in a folder this process may write to, on a disk with room.`,
-    { code: "SQLITE_FILE", cause },
-  );
+  const advice = isSpoilt(cause)
+    ? "restore it from a backup, or give its URI another path"
+    : "give its URI a path in a folder this process may write to, on a disk with room";
+  return new ConfigurationError(`The SQLite file ${path} ${trouble}: ${advice}.`, {
+    code: "SQLITE_FILE",
+    cause,
+  });
 }

@@ -9,16 +9,18 @@ import { ProteanError } from "../../errors.ts";
 /** Primary result codes of SQLite that are told apart here. */
 const BUSY = 5;
 const READONLY = 8;
+const CORRUPT = 11;
 const CONSTRAINT = 19;
+const NOTADB = 26;
 
 /** Codes that say that the file or the disk is in trouble, each with what an operator reads. */
 const trouble: ReadonlyMap<number, string> = new Map([
   [READONLY, "is read-only"],
   [10, "cannot be read or written"],
-  [11, "is damaged"],
+  [CORRUPT, "is damaged"],
   [13, "cannot grow: the disk is full"],
   [14, "cannot be opened"],
-  [26, "is not a SQLite database"],
+  [NOTADB, "is not a SQLite database"],
 ]);
 
 /** The primary result code of a driver's error (its low byte; the driver gives the extended one), or undefined. */
@@ -40,6 +42,12 @@ export function isReadOnly(thrown: unknown): boolean {
 /** A unique or another constraint refused a row. */
 export function isConstraint(thrown: unknown): boolean {
   return sqliteCode(thrown) === CONSTRAINT;
+}
+
+/** What is in the file is wrong, wherever it lies. */
+export function isSpoilt(thrown: unknown): boolean {
+  const code = sqliteCode(thrown);
+  return code === CORRUPT || code === NOTADB;
 }
 
 /** The end of a sentence that begins with the file's name, or undefined when the error is not about the file. */

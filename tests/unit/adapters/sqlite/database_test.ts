@@ -277,7 +277,7 @@ Deno.test("SqliteDatabase refuses a file it cannot use, in one sentence that nam
     await Deno.mkdir(join(folder, "folder.db"));
     const cases: readonly (readonly [path: string, reason: string])[] = [
       [join(folder, "missing", "shop.db"), "does not exist"],
-      [join(folder, "text.db"), "is not a SQLite database"],
+      [join(folder, "text.db"), "is not a SQLite database: restore it from a backup"],
       [join(folder, "text.db", "shop.db"), "folder"],
       [join(folder, "folder.db"), "not a regular file"],
       ["/proc/shop.db", "cannot be opened"],
