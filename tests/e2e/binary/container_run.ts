@@ -102,17 +102,9 @@ export class Image {
 
   /** `log`: the file that takes what is written to stderr; without it, both outputs are captured. */
   #command(args: readonly string[], { env, volumes = true }: RunOptions, log?: string): Deno.Command {
-    const words = [
-      ...UNSHARE,
-      "sh",
-      "-euc",
-      this.#script(volumes, log),
-      "sh",
-      ...this.file.entrypoint,
-      ...args,
-    ];
+    const script = this.#script(volumes, log);
     return new Deno.Command("unshare", {
-      args: words,
+      args: [...UNSHARE, "sh", "-euc", script, "sh", ...this.file.entrypoint, ...args],
       clearEnv: true,
       env: { ...ENGINE, ...this.file.env, ...env },
       stdin: "null",
@@ -127,19 +119,16 @@ export class Image {
     const bind = (source: string, target: string) => `mount --bind ${quoted(source)} ${quoted(target)}`;
     const readOnly = (target: string) => `mount -o remount,bind,ro ${quoted(target)}`;
     const [uid, gid] = this.file.user.split(":");
+    const place = `--root=${quoted(root)} --wd=${quoted(this.file.folder)}`;
     return [
       ...(log === undefined ? [] : [`exec 2>${quoted(log)}`]),
       bind(root, root),
       `mount -t proc -o nosuid,nodev,noexec proc ${quoted(`${root}/proc`)}`,
       ...(volumes ? this.file.volumes : []).map((target) => bind(this.data, root + target)),
-      ...[...this.#files].flatMap((
-        [target, source],
-      ) => [bind(source, root + target), readOnly(root + target)]),
+      ...[...this.#files].map(([target, source]) => bind(source, root + target)),
+      ...[...this.#files.keys()].map((target) => readOnly(root + target)),
       readOnly(root),
-      `exec setpriv --no-new-privs \\`,
-      `  unshare --root=${quoted(root)} --wd=${
-        quoted(this.file.folder)
-      } --setgid=${gid} --setuid=${uid} -- "$@"`,
+      `exec setpriv --no-new-privs unshare ${place} --setgid=${gid} --setuid=${uid} -- "$@"`,
     ].join("\n");
   }
 

@@ -22,7 +22,7 @@ domain.commandHandler("OrderCommandHandler", {
 const sorting = `
 import { Domain } from "@protean/server";
 import { DatabaseSync } from "node:sqlite";
-using database = new DatabaseSync("/data/sorting.db");
+const database = new DatabaseSync("/data/sorting.db");
 database.exec(\`
   pragma cache_size = 10;
   create table words (word);
@@ -30,6 +30,7 @@ database.exec(\`
     insert into words select hex(randomblob(500)) from n;
 \`);
 database.prepare("select word from words order by word").all();
+database.close();
 export const domain = new Domain("sorting");
 `;
 
@@ -53,10 +54,16 @@ function containerTest(name: string, work: (image: Image) => Promise<void>): voi
 
 /** Numbers of rows by table, from a database that nobody has open. */
 function rows(file: string, tables: readonly string[]): Record<string, number> {
-  using database = new DatabaseSync(file);
-  return Object.fromEntries(
-    tables.map((table) => [table, Number(database.prepare(`select count(*) n from ${table}`).get()?.["n"])]),
-  );
+  const database = new DatabaseSync(file);
+  try {
+    return Object.fromEntries(
+      tables.map((
+        table,
+      ) => [table, Number(database.prepare(`select count(*) n from ${table}`).get()?.["n"])]),
+    );
+  } finally {
+    database.close();
+  }
 }
 
 async function place(container: RunningContainer, domain: string, orderId: string): Promise<void> {
