@@ -4,18 +4,8 @@
  * @module
  */
 import { Command, Option } from "commander";
-import { jsonSchema } from "../../config/json_schema.ts";
-import { loadConfig, type LoadedConfig, type Origin } from "../../config/load.ts";
-import { maskValue } from "../../config/mask.ts";
-import { renderToml } from "../../config/render.ts";
-import { dotted, merge, type Path, type Table } from "../../config/tree.ts";
-import { DomainLoadError } from "../../errors.ts";
-import { governedByProfile } from "../../subscription/levels.ts";
 import type { Cli } from "../cli.ts";
-import { configSearch } from "../config_search.ts";
-import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { loadDomain } from "../load_domain.ts";
 import { addDomainOption, addJsonOption, type DomainOptions } from "../options.ts";
 
 interface PrintOptions extends DomainOptions {
@@ -40,7 +30,8 @@ function printCommand(cli: Cli): Command {
     ["config print --origin --config ./domain.toml", "where each value came from"],
     ["config print --json --domain=my_domain", "for scripts"],
   ]).action(async (options: PrintOptions) => {
-    const loaded = await loadFor(cli, options);
+    const { loadEffective, renderConfig } = await import("../effective_config.ts");
+    const loaded = await loadEffective(cli, options);
     for (const { message } of loaded.warnings) cli.io.err(`${cli.errColors.yellow("Warning:")} ${message}\n`);
     cli.io.out(renderConfig(loaded, options));
   });
@@ -52,70 +43,8 @@ function schemaCommand(cli: Cli): Command {
     // The schema is the same for every domain, but a script may add --domain to whatever it runs.
     .addOption(new Option("--domain <domain>").hideHelp());
   return withExamples(command, [["config schema > domain.schema.json", "for an editor with TOML support"]])
-    .action(() => cli.io.out(JSON.stringify(jsonSchema(), null, 2) + "\n"));
-}
-
-/**
- * The configuration in effect: TOML, with `origin` a comment behind each value, or with `json` the house envelope.
- * Secrets are masked. Where `default_subscription_profile` stands in for a default of `[server]`, its value is shown.
- */
-export function renderConfig(
-  loaded: LoadedConfig,
-  { origin = false, json = false }: { origin?: boolean; json?: boolean } = {},
-): string {
-  const governed = governedByProfile(loaded);
-  const effective = governed.reduce(
-    (tree, { path, value }) => merge(tree, tableOf(path, value)),
-    loaded.config as Table,
-  );
-  const masked = maskValue("", effective) as Table;
-  const profile = `profile ${loaded.config.server.default_subscription_profile}`;
-  const byProfile = new Set(governed.map(({ path }) => dotted(path)));
-  const comment = (path: Path) => {
-    const key = dotted(path);
-    return byProfile.has(key) ? profile : describeOrigin(loaded.origins.get(key));
-  };
-  if (json) {
-    const origins = Object.fromEntries(
-      [...loaded.origins].map(([key, value]) => [key, describeOrigin(value)]),
-    );
-    const fromProfile = Object.fromEntries([...byProfile].map((key) => [key, profile]));
-    const { path: file, dataFolder } = loaded;
-    return envelope("pass", {
-      file: file ?? null,
-      dataFolder,
-      config: masked,
-      origins: { ...origins, ...fromProfile },
+    .action(async () => {
+      const { jsonSchema } = await import("../../config/json_schema.ts");
+      cli.io.out(JSON.stringify(jsonSchema(), null, 2) + "\n");
     });
-  }
-  return renderToml(masked, origin ? comment : undefined);
-}
-
-/** `from domain.toml:12`, `environment overlay production (domain.toml:40)`, `default`, … */
-function describeOrigin(origin: Origin | undefined): string {
-  if (!origin) return "default";
-  const { kind, file, line, env, variables = [] } = origin;
-  const place = line === undefined ? file : `${file}:${line}`;
-  const through = variables.length === 0 ? "" : `, with ${variables.map((name) => `\${${name}}`).join(" ")}`;
-  if (kind === "code") return "code";
-  return kind === "overlay" ? `environment overlay ${env} (${place})${through}` : `from ${place}${through}`;
-}
-
-/** A tree with a single value in it. */
-function tableOf(path: Path, value: unknown): Table {
-  return path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Table;
-}
-
-/**
- * The configuration that the server would use. Where no domain is named and the current folder holds none, that of the
- * first compiled-in domain: the file is what is asked about.
- */
-async function loadFor(cli: Cli, options: DomainOptions): Promise<LoadedConfig> {
-  const [first] = Object.keys(cli.compiledIn.domains);
-  const found = await loadDomain(cli, options).catch((error) => {
-    const named = options.domain ?? cli.io.env("PROTEAN_DOMAIN");
-    if (!(error instanceof DomainLoadError) || named || first === undefined) throw error;
-    return { domain: { name: first }, folder: undefined };
-  });
-  return await loadConfig({ domain: found.domain.name, ...await configSearch(cli, found.folder, options) });
 }

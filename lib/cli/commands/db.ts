@@ -9,7 +9,6 @@ import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { withDomain } from "../open_domain.ts";
 import {
   addDomainOption,
   addJsonOption,
@@ -17,6 +16,7 @@ import {
   type DomainOptions,
   type LogOptions,
 } from "../options.ts";
+import { withDomain } from "../with_domain.ts";
 
 interface Options extends DomainOptions, LogOptions {
   readonly json?: boolean;

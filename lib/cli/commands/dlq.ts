@@ -12,7 +12,6 @@ import { confirm } from "../confirm.ts";
 import { letterDetails, letterJson, letterPayload } from "../dead_letter_view.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { withDomain } from "../open_domain.ts";
 import {
   addDomainOption,
   addJsonOption,
@@ -21,6 +20,7 @@ import {
   type LogOptions,
 } from "../options.ts";
 import { clipped, table } from "../table.ts";
+import { withDomain } from "../with_domain.ts";
 
 interface Options extends DomainOptions, LogOptions, LetterFilter {
   readonly limit: number;

@@ -8,7 +8,6 @@ import { asError, ProteanError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { withExamples } from "../examples.ts";
 import { addDomainOption, type DomainOptions } from "../options.ts";
-import { readConfig } from "../config_search.ts";
 
 interface Options extends DomainOptions {
   readonly url?: string;
@@ -58,6 +57,7 @@ function reasonOf(error: Error): string {
 
 /** The probe of the server that this configuration starts, seen from the same machine. */
 async function ownProbe(cli: Cli, options: DomainOptions): Promise<string> {
+  const { readConfig } = await import("../config_search.ts");
   const { host, port } = (await readConfig(cli, options)).config.server.health;
   const reachable = host === "0.0.0.0"
     ? "127.0.0.1"

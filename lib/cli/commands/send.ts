@@ -12,7 +12,6 @@ import { asError, ConfigurationError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { withDomain } from "../open_domain.ts";
 import {
   addDomainOption,
   addJsonOption,
@@ -26,6 +25,7 @@ import { openPayloads, type Payloads } from "../send_source.ts";
 import { Sender } from "../sender.ts";
 import { printable } from "../table.ts";
 import { UsageError } from "../usage_error.ts";
+import { withDomain } from "../with_domain.ts";
 
 interface Options extends DomainOptions, LogOptions {
   readonly data?: string;

@@ -4,12 +4,11 @@
  * @module
  */
 import { Command, InvalidArgumentError } from "commander";
-import { Engine } from "../../engine/engine.ts";
 import { listenForStopSignals } from "../../engine/signals.ts";
 import { ConfigurationError, UnavailableError } from "../../errors.ts";
+import { beginLog } from "../begin_log.ts";
 import type { Cli } from "../cli.ts";
 import { withExamples } from "../examples.ts";
-import { openDomain } from "../open_domain.ts";
 import { addDomainOption, addLogOptions, type DomainOptions, type LogOptions } from "../options.ts";
 
 interface Options extends DomainOptions, LogOptions {
@@ -38,7 +37,10 @@ export function serverCommand(cli: Cli): Command {
 async function serve(cli: Cli, options: Options): Promise<void> {
   const signals = listenForStopSignals();
   try {
+    beginLog(cli, options, "info");
+    const { openDomain } = await import("../open_domain.ts");
     const domain = await openDomain(cli, options, "info");
+    const { Engine } = await import("../../engine/engine.ts");
     const engine = new Engine(domain, {
       once: options.once ?? false,
       requireDependencies: options.requireDependencies ?? false,

@@ -1,0 +1,166 @@
+/**
+ * What `demo` does: a thousand orders are sent, handled, retried and, where they cannot succeed, dead-lettered; then it is told what
+ * happened, and the server drains.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import { DeadLetterQueues } from "../dlq/queues.ts";
+import type { Domain } from "../domain/domain.ts";
+import { type DomainRuntime, runtimeOf } from "../domain/runtime.ts";
+import { Engine } from "../engine/engine.ts";
+import { ProteanError } from "../errors.ts";
+import { beginLog } from "./begin_log.ts";
+import type { Cli } from "./cli.ts";
+import { letterDetails } from "./dead_letter_view.ts";
+import { readLines } from "./lines.ts";
+import { Progress } from "./progress.ts";
+import { table } from "./table.ts";
+
+const whole = (figure: number) => Math.round(figure).toLocaleString("en");
+
+/** Runs the bundled domain on SQLite in a temporary folder that goes away again. Throws `ProteanError` where it is not compiled in. */
+export async function demo(cli: Cli): Promise<void> {
+  const load = cli.compiledIn.domains["my_domain"];
+  if (!load) {
+    throw new ProteanError(
+      "This executable does not carry the bundled domain 'my_domain', which the demo runs.",
+    );
+  }
+  const folder = await Deno.makeTempDir({ prefix: "protean-demo-" });
+  try {
+    beginLog(cli, {}, "fatal");
+    const domain = await load();
+    await domain.init({ config: configuration(folder) });
+    cli.exitCode = await show(cli, domain, folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function show(cli: Cli, domain: Domain, folder: string): Promise<number> {
+  const { io, colors } = cli;
+  const title = (text: string) => io.out(`\n${colors.bold(text)}\n`);
+  io.out(
+    `${
+      colors.bold("protean-server demo")
+    }: the domain 'my_domain' on the embedded default, SQLite in ${folder}\n`,
+  );
+  const runtime = runtimeOf(domain);
+  const engine = new Engine(domain);
+  const stop = new AbortController();
+  const running = engine.run({ signal: stop.signal });
+  try {
+    const { hostname, port } = await engine.listening;
+    const began = performance.now();
+    const sent = await send(cli, domain);
+    const sentIn = performance.now() - began;
+    const busy = await watch(cli, engine, began);
+    title("What happened");
+    io.out(
+      `${whole(sent)} orders sent in ${(sentIn / 1000).toFixed(2)} s; all that came of them handled ${
+        (busy / 1000).toFixed(2)
+      } s after the first.\n`,
+    );
+    io.out(
+      `${whole(handled(engine))} handler runs committed, ${
+        whole(handled(engine) / (busy / 1000))
+      } a second, retries and their waits included.\n\n`,
+    );
+    io.out(
+      table(cli, ["Handler", "Stream", "Handled", "Failed runs", "Retried", "Dead-lettered"], rows(engine)),
+    );
+    title(`The readiness probe, http://${hostname}:${port}/readyz`);
+    const probe = await fetch(`http://${hostname}:${port}/readyz`);
+    io.out(`${probe.status} ${summary(await probe.json())}\n`);
+    title("One dead letter");
+    io.out(await oneDeadLetter(cli, runtime));
+  } finally {
+    stop.abort("the demo is over");
+  }
+  const draining = performance.now();
+  const code = await running;
+  io.out(`\nDrained in ${Math.round(performance.now() - draining)} ms, exit code ${code}.\n`);
+  return code;
+}
+
+/** Sends the sample through `domain.process`, as `send` does. */
+async function send(cli: Cli, domain: Domain): Promise<number> {
+  const progress = new Progress(cli, systemClock);
+  const type = runtimeOf(domain).messageType("PlaceOrder");
+  if (!type) throw new ProteanError("The bundled domain has no PlaceOrder: the executable is damaged.");
+  const orders = await import("../../handlers/sample/orders.jsonl", { with: { type: "text" } });
+  const file = new TextEncoder().encode(orders.default);
+  let sent = 0;
+  for await (const line of readLines(ReadableStream.from([file]), { maxBytes: 65_536 })) {
+    if (!("text" in line) || line.text === "") continue;
+    await domain.process(type, JSON.parse(line.text));
+    progress.update(`${++sent} orders sent`, sent / 1000);
+  }
+  progress.clear();
+  return sent;
+}
+
+/** Waits until everything is worked off, retries included; answers the milliseconds since `began`. */
+async function watch(cli: Cli, engine: Engine, began: number): Promise<number> {
+  const progress = new Progress(cli, systemClock);
+  const quiet = engine.untilQuiet(() =>
+    progress.update(
+      `${whole(handled(engine))} handler runs committed, ${whole(total(engine, "failed"))} failed`,
+      undefined,
+    )
+  );
+  await quiet;
+  progress.clear();
+  return performance.now() - began;
+}
+
+type Counter = keyof Engine["subscriptions"][number]["counters"];
+
+function total(engine: Engine, counter: Counter): number {
+  return engine.subscriptions.reduce((sum, { counters }) => sum + counters[counter], 0);
+}
+
+function handled(engine: Engine): number {
+  return total(engine, "handled");
+}
+
+function rows(engine: Engine): string[][] {
+  return engine.subscriptions.map(({ runner, category, counters }) => [
+    runner.name,
+    category,
+    whole(counters.handled),
+    whole(counters.failed),
+    whole(counters.retried),
+    whole(counters.deadLettered),
+  ]);
+}
+
+/** The probe's verdict without the rows, which the table above shows better. */
+function summary(body: { status: string; checks: Record<string, unknown> }): string {
+  const { subscriptions: _rows, ...checks } = body.checks;
+  return JSON.stringify({ status: body.status, checks });
+}
+
+async function oneDeadLetter(cli: Cli, runtime: DomainRuntime): Promise<string> {
+  const broker = runtime.brokers.get("default");
+  if (!broker) return "";
+  const queues = new DeadLetterQueues(broker, runtime.runners);
+  const [letter] = await queues.list({}, 1);
+  return letter
+    ? letterDetails(cli, { ...letter, letter: { ...letter.letter, errorStack: null } })
+    : "There is none.\n";
+}
+
+/** The embedded default in a folder of its own, with the probes on any free port. */
+function configuration(folder: string): Record<string, unknown> {
+  const database = `sqlite:///${folder}/my_domain.db`;
+  const streams = `sqlite:///${folder}/my_domain-streams.db`;
+  return {
+    databases: { default: { provider: "sqlite", database_uri: database } },
+    event_store: { provider: "sqlite", database_uri: database },
+    brokers: { default: { provider: "sqlite", URI: streams } },
+    caches: { default: { provider: "sqlite", URI: streams } },
+    server: { health: { port: 0 } },
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * What `config print` shows: the configuration in effect, and why (CFG-4).
+ *
+ * @module
+ */
+import { loadConfig, type LoadedConfig, type Origin } from "../config/load.ts";
+import { maskValue } from "../config/mask.ts";
+import { renderToml } from "../config/render.ts";
+import { dotted, merge, type Path, type Table } from "../config/tree.ts";
+import { DomainLoadError } from "../errors.ts";
+import { governedByProfile } from "../subscription/levels.ts";
+import type { Cli } from "./cli.ts";
+import { configSearch } from "./config_search.ts";
+import { envelope } from "./envelope.ts";
+import { loadDomain } from "./load_domain.ts";
+import type { DomainOptions } from "./options.ts";
+
+/**
+ * The configuration in effect: TOML, with `origin` a comment behind each value, or with `json` the house envelope.
+ * Secrets are masked. Where `default_subscription_profile` stands in for a default of `[server]`, its value is shown.
+ */
+export function renderConfig(
+  loaded: LoadedConfig,
+  { origin = false, json = false }: { origin?: boolean; json?: boolean } = {},
+): string {
+  const governed = governedByProfile(loaded);
+  const effective = governed.reduce(
+    (tree, { path, value }) => merge(tree, tableOf(path, value)),
+    loaded.config as Table,
+  );
+  const masked = maskValue("", effective) as Table;
+  const profile = `profile ${loaded.config.server.default_subscription_profile}`;
+  const byProfile = new Set(governed.map(({ path }) => dotted(path)));
+  const comment = (path: Path) => {
+    const key = dotted(path);
+    return byProfile.has(key) ? profile : describeOrigin(loaded.origins.get(key));
+  };
+  if (json) {
+    const origins = Object.fromEntries(
+      [...loaded.origins].map(([key, value]) => [key, describeOrigin(value)]),
+    );
+    const fromProfile = Object.fromEntries([...byProfile].map((key) => [key, profile]));
+    const { path: file, dataFolder } = loaded;
+    return envelope("pass", {
+      file: file ?? null,
+      dataFolder,
+      config: masked,
+      origins: { ...origins, ...fromProfile },
+    });
+  }
+  return renderToml(masked, origin ? comment : undefined);
+}
+
+/** `from domain.toml:12`, `environment overlay production (domain.toml:40)`, `default`, … */
+function describeOrigin(origin: Origin | undefined): string {
+  if (!origin) return "default";
+  const { kind, file, line, env, variables = [] } = origin;
+  const place = line === undefined ? file : `${file}:${line}`;
+  const through = variables.length === 0 ? "" : `, with ${variables.map((name) => `\${${name}}`).join(" ")}`;
+  if (kind === "code") return "code";
+  return kind === "overlay" ? `environment overlay ${env} (${place})${through}` : `from ${place}${through}`;
+}
+
+/** A tree with a single value in it. */
+function tableOf(path: Path, value: unknown): Table {
+  return path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Table;
+}
+
+/**
+ * The configuration that the server would use. Where no domain is named and the current folder holds none, that of the
+ * first compiled-in domain: the file is what is asked about.
+ */
+export async function loadEffective(cli: Cli, options: DomainOptions): Promise<LoadedConfig> {
+  const [first] = Object.keys(cli.compiledIn.domains);
+  const found = await loadDomain(cli, options).catch((error) => {
+    const named = options.domain ?? cli.io.env("PROTEAN_DOMAIN");
+    if (!(error instanceof DomainLoadError) || named || first === undefined) throw error;
+    return { domain: { name: first }, folder: undefined };
+  });
+  return await loadConfig({ domain: found.domain.name, ...await configSearch(cli, found.folder, options) });
+}
