@@ -38,6 +38,8 @@ export async function compile({ output, target }: CompileOptions): Promise<void>
       "--no-check",
       // It gains nothing, and its file in the temporary folder has a name that others can foresee.
       "--no-code-cache",
+      // A young generation of full size from the start: reading the modules fills a small one four times over.
+      "--v8-flags=--min-semi-space-size=16",
       ...others.map((path) => `--include=${path}`),
       ...(target === undefined ? [] : [`--target=${target}`]),
       `--output=${resolve(output)}`,

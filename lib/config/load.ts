@@ -68,7 +68,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
       kubernetes: Boolean(variables("KUBERNETES_SERVICE_HOST")),
     }),
   ) as Table;
-  const result = configSchema.safeParse(completed);
+  // Read once: to compile a validator for each table would take longer than the reading.
+  const result = configSchema.safeParse(completed, { jitless: true });
 
   // A text that could not be substituted is wrong for that reason alone.
   const unresolved = new Set(failures.map(({ path }) => dotted(path)));
