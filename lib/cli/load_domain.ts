@@ -10,7 +10,7 @@ import { asError, DomainLoadError } from "../errors.ts";
 import type { Cli } from "./cli.ts";
 import { placeOf } from "./config_search.ts";
 import type { DomainOptions } from "./options.ts";
-import { loadsTypeScript } from "./standalone.ts";
+import { loadsTypeScript } from "../standalone.ts";
 
 /** A domain and where it came from. */
 export interface FoundDomain {

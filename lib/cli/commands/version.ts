@@ -9,7 +9,7 @@ import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
 import { addJsonOption } from "../options.ts";
-import { standalone } from "../standalone.ts";
+import { standalone } from "../../standalone.ts";
 
 export function versionCommand(cli: Cli): Command {
   const command = addJsonOption(new Command("version").description("Print the version."));

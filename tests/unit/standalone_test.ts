@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { loadsTypeScript } from "../../../lib/cli/standalone.ts";
+import { loadsTypeScript } from "../../lib/standalone.ts";
 
 for (
   const [compiled, runtime, loads] of [
