@@ -1,5 +1,5 @@
 /**
- * Running the programs that a build needs.
+ * Running the programs that a build needs, and telling about it.
  *
  * @module
  */
@@ -10,6 +10,11 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Changes to this process's environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Tells whoever builds. */
+export function say(line: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
 /** Runs a program to its end. Throws when it cannot be run or fails. */
