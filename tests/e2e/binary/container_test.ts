@@ -1,6 +1,9 @@
 /** The image of the Containerfile: what it says, and what runs in its file system as a container engine would run it. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { serversConfig } from "../../integration/shared_config.ts";
+import { postgresAvailable, PostgresServer } from "../../support/postgres_server.ts";
+import { redisAvailable, RedisServer } from "../../support/redis_server.ts";
 import { projectFolder, readContainerfile } from "./container_file.ts";
 import { Image, obstacle, type RunningContainer } from "./container_run.ts";
 
@@ -41,10 +44,10 @@ if (reason !== undefined) {
   Deno.stderr.writeSync(new TextEncoder().encode(text));
 }
 
-function containerTest(name: string, work: (image: Image) => Promise<void>): void {
+function containerTest(name: string, work: (image: Image) => Promise<void>, possible = true): void {
   Deno.test({
     name,
-    ignore: reason !== undefined,
+    ignore: reason !== undefined || !possible,
     fn: async () => {
       await using image = await Image.assemble();
       await work(image);
@@ -171,3 +174,19 @@ containerTest("the image says in one sentence that it has nowhere to write, and 
   assert(!/^ +at /m.test(err), err);
   assertEquals(out, "");
 });
+
+containerTest("on Redis and PostgreSQL the image needs nowhere to write", async (image) => {
+  await using postgres = await PostgresServer.start();
+  await using redis = await RedisServer.start();
+  const database = await postgres.createDatabase();
+  const servers = serversConfig({ database: database.uri(), redis: redis.uri });
+  await image.mount("domain.toml", `[server.health]\nport = ${image.port}\n${servers}`);
+  const options = { volumes: false };
+  const setUp = await image.run(["db", "setup", "--domain=my_domain"], options);
+  assertEquals(setUp.code, 0, setUp.err);
+  const server = await image.start(["--domain=my_domain"], options);
+  await place(server, "my_domain", "o-1");
+  await server.quiet();
+  assertEquals(await server.end("SIGTERM"), 0, await server.log());
+  assertEquals(await database.sql("select count(*) from protean_my_domain_order"), ["1"]);
+}, postgresAvailable && redisAvailable);
