@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
 import { systemClock } from "../../lib/clock.ts";
 

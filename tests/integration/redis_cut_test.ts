@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { assert, assertEquals } from "@std/assert";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { redisTest } from "../support/redis_server.ts";

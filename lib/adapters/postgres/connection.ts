@@ -6,6 +6,7 @@
  * @module
  */
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import postgres from "postgres";
 import type { Clock } from "../../clock.ts";
 import { asError, ConfigurationError, ProviderUnavailableError } from "../../errors.ts";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import type { SqlValue } from "../ports.ts";
 
 /** A parameter as the driver sees it. */
@@ -12,7 +13,7 @@ export type TextValue = string | null;
 /** Text that PostgreSQL reads as `value`, whatever type the statement wants there; a bytea goes as hexadecimal digits. */
 export function textOf(value: SqlValue): TextValue {
   if (value === null) return null;
-  return value instanceof Uint8Array ? `\\x${value.toHex()}` : String(value);
+  return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString("hex")}` : String(value);
 }
 
 /** A list as PostgreSQL writes arrays, to be cast to the type it is meant to have. */
@@ -67,5 +68,5 @@ export const typeRules = {
   time: rule([1184, 1114], isoTime),
   date: rule([1082], same),
   json: rule([114, 3802], same),
-  bytea: rule([17], (text) => Uint8Array.fromHex(text.slice(2))),
+  bytea: rule([17], (text) => new Uint8Array(Buffer.from(text.slice(2), "hex"))),
 };

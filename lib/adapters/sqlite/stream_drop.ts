@@ -4,6 +4,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers";
 import { compareStreamIds, type StreamId } from "../stream_id.ts";
 import { TRIM_LIMIT } from "../stream_rules.ts";
 import type { BrokerDatabase } from "./broker_database.ts";
