@@ -4,13 +4,12 @@
  * @module
  */
 import { dirname } from "node:path";
-import { pathToFileURL } from "node:url";
+import { type DiskModuleOptions, importFromDisk } from "../domain/disk_module.ts";
 import { Domain } from "../domain/domain.ts";
 import { asError, DomainLoadError } from "../errors.ts";
 import type { Cli } from "./cli.ts";
 import { placeOf } from "./config_search.ts";
 import type { DomainOptions } from "./options.ts";
-import { loadsTypeScript } from "../standalone.ts";
 
 /** A domain and where it came from. */
 export interface FoundDomain {
@@ -21,33 +20,32 @@ export interface FoundDomain {
 
 /**
  * Finds and loads the domain; it is not initialised. Throws `DomainLoadError` when it is missing, unknown, ambiguous or
- * fails while loading.
+ * fails while loading; the reason of `how.signal` when that aborts first.
  */
-export async function loadDomain(cli: Cli, options: DomainOptions): Promise<FoundDomain> {
+export async function loadDomain(
+  cli: Cli,
+  options: DomainOptions,
+  how: DiskModuleOptions = {},
+): Promise<FoundDomain> {
   const place = placeOf(cli, options);
   const load = place.kind === "compiled" ? cli.compiledIn.domains[place.name] : undefined;
   if (load) return { domain: await load(), folder: undefined };
   if (place.kind === "compiled") throw new DomainLoadError(`The domain '${place.name}' is not compiled in.`);
-  const exports = await importModule(place.file);
+  const exports = await importModule(place.file, how);
   return { domain: pick(exports, place.file, place.exportName), folder: dirname(place.file) };
 }
 
-async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
-  if (/\.[mc]?tsx?$/.test(file) && !loadsTypeScript()) {
-    throw new DomainLoadError(
-      `This executable cannot load TypeScript from disk ('${file}'): compile the domain in, or bundle it to a .js file.`,
-    );
-  }
+async function importModule(
+  file: string,
+  options: DiskModuleOptions,
+): Promise<Readonly<Record<string, unknown>>> {
   try {
-    return await import(pathToFileURL(file).href);
+    return await importFromDisk(file, options);
   } catch (cause) {
-    // The first line says what is wrong; the rest is a stack, which is for those who debug.
-    const [reason = ""] = asError(cause).message.split("\n");
+    if (options.signal?.aborted) throw cause;
     throw new DomainLoadError(
-      `The domain module '${file}' failed while loading: ${reason.replace(/\.$/, "")}.`,
-      {
-        cause,
-      },
+      `The domain module '${file}' failed while loading: ${asError(cause).message}.`,
+      { cause },
     );
   }
 }

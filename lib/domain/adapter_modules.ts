@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { isAbsolute, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { isAbsolute, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type AdapterKind, BaseBroker, BaseCache, BaseEventStore, BaseProvider } from "../adapters/ports.ts";
 import type { AdapterClass } from "../adapters/registry.ts";
 import { asError, ConfigurationError, IncorrectUsageError } from "../errors.ts";
+import { importFromDisk } from "./disk_module.ts";
 
 const BASES = {
   provider: BaseProvider,
@@ -55,14 +56,12 @@ export async function loadAdapterClass<K extends AdapterKind>(
   folder: string,
 ): Promise<AdapterClass<K>> {
   const [path = "", name] = provider.split("#", 2);
-  const url = path.startsWith("file:")
-    ? path
-    : pathToFileURL(isAbsolute(path) ? path : join(folder, path)).href;
-  let exported: Record<string, unknown>;
+  const file = path.startsWith("file:") ? fileURLToPath(path) : resolve(folder, path);
+  let exported: Readonly<Record<string, unknown>>;
   try {
-    exported = await import(url);
+    exported = await importFromDisk(file);
   } catch (cause) {
-    throw failure(kind, provider, asError(cause).message.split("\n", 1)[0] ?? "", cause);
+    throw failure(kind, provider, asError(cause).message, cause);
   }
   const wanted = name === undefined ? exported.default : exported[name];
   if (isAdapterClass(kind, wanted)) return wanted;
