@@ -9,7 +9,7 @@ import { DeadLetterQueues } from "../dlq/queues.ts";
 import type { Domain } from "../domain/domain.ts";
 import { type DomainRuntime, runtimeOf } from "../domain/runtime.ts";
 import { Engine } from "../engine/engine.ts";
-import { ProteanError } from "../errors.ts";
+import { asError, ConfigurationError, ProteanError } from "../errors.ts";
 import { beginLog } from "./begin_log.ts";
 import type { Cli } from "./cli.ts";
 import { letterDetails } from "./dead_letter_view.ts";
@@ -27,7 +27,7 @@ export async function demo(cli: Cli): Promise<void> {
       "This executable does not carry the bundled domain 'my_domain', which the demo runs.",
     );
   }
-  const folder = await Deno.makeTempDir({ prefix: "protean-demo-" });
+  const folder = await temporaryFolder();
   try {
     beginLog(cli, {}, "fatal");
     const domain = await load();
@@ -35,6 +35,19 @@ export async function demo(cli: Cli): Promise<void> {
     cli.exitCode = await show(cli, domain, folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function temporaryFolder(): Promise<string> {
+  try {
+    return await Deno.makeTempDir({ prefix: "protean-demo-" });
+  } catch (cause) {
+    throw new ConfigurationError(
+      `The demo needs a folder for its databases and cannot make a temporary one (${
+        asError(cause).message
+      }): let TMPDIR name one that can be written to.`,
+      { code: "TEMPORARY_FOLDER", cause },
+    );
   }
 }
 

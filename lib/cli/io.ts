@@ -5,12 +5,16 @@
  * @module
  */
 
+import { asError } from "../errors.ts";
+
 /** The terminal, pipes and surroundings of one run. Writing is synchronous and never throws. */
 export interface CliIo {
   /** Writes data to stdout, as it is. Text for a reader who has gone is dropped. */
   out(text: string): void;
   /** Writes talk to stderr, as it is. Text for a reader who has gone is dropped. */
   err(text: string): void;
+  /** Why text for stdout was lost although somebody may want it, such as a full disk; not set for a reader who has gone. */
+  readonly outFailure?: Error | undefined;
   /** Bytes from stdin; one reader per run. */
   stdin(): ReadableStream<Uint8Array>;
   /** True when stdout is a terminal: tables may use colours. */
@@ -32,8 +36,12 @@ const FULL_PIPE_WAIT_MS = 5_000;
 
 /** The process's own input and output. */
 export function processIo(): CliIo {
+  let outFailure: Error | undefined;
   return {
-    out: writer(Deno.stdout),
+    out: writer(Deno.stdout, (error) => outFailure = error),
+    get outFailure() {
+      return outFailure;
+    },
     err: writer(Deno.stderr),
     stdin: () => Deno.stdin.readable,
     isTerminal: terminal(Deno.stdout),
@@ -45,8 +53,14 @@ export function processIo(): CliIo {
   };
 }
 
-/** Writes whole texts; a reader that went away (EPIPE) or a descriptor that was never open costs nothing but the text. */
-export function writer(target: { writeSync(bytes: Uint8Array): number }): (text: string) => void {
+/**
+ * Writes whole texts. A reader that went away (EPIPE) or a descriptor that was never open costs nothing but the text; any other
+ * failure is handed to `failed`, once, and ends the writing too.
+ */
+export function writer(
+  target: { writeSync(bytes: Uint8Array): number },
+  failed: (error: Error) => void = () => {},
+): (text: string) => void {
   const encoder = new TextEncoder();
   let gone = false;
   return (text) => {
@@ -63,10 +77,15 @@ export function writer(target: { writeSync(bytes: Uint8Array): number }): (text:
           continue;
         }
         gone = true;
+        if (!nobodyReads(error)) failed(asError(error));
         return;
       }
     }
   };
+}
+
+function nobodyReads(error: unknown): boolean {
+  return error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.BadResource;
 }
 
 function terminal(stream: { isTerminal(): boolean }): boolean {

@@ -11,6 +11,7 @@
  * @module
  */
 import type { Domain } from "../domain/domain.ts";
+import { ProteanError } from "../errors.ts";
 import { stopLogging } from "../telemetry/logging.ts";
 import { verbFirst } from "./arguments.ts";
 import { bundled } from "./bundled.ts";
@@ -43,12 +44,22 @@ export async function main(options: MainOptions = {}): Promise<number> {
   try {
     const program = buildProgram(cli);
     await program.parseAsync(verbFirst(args, program, DEFAULT_VERB), { from: "user" });
+    assertWritten(cli.io);
     return cli.exitCode;
   } catch (error) {
     return report(cli, error, args);
   } finally {
     stopLogging();
   }
+}
+
+/** Throws when data for stdout did not get there: whoever keeps it in a file must not take a part for the whole. */
+function assertWritten({ outFailure }: CliIo): void {
+  if (!outFailure) return;
+  throw new ProteanError(`Not all of the output could be written: ${outFailure.message}.`, {
+    code: "OUTPUT",
+    cause: outFailure,
+  });
 }
 
 function compiledIn({ domains, config }: MainOptions): CompiledIn {

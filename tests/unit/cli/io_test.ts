@@ -35,13 +35,18 @@ Deno.test("a full pipe is waited for", () => {
 });
 
 for (
-  const error of [new Deno.errors.BrokenPipe("gone"), new Deno.errors.BadResource("closed"), new Error("EIO")]
+  const [error, matters] of [
+    [new Deno.errors.BrokenPipe("gone"), false],
+    [new Deno.errors.BadResource("closed"), false],
+    [new Error("No space left on device"), true],
+  ] as const
 ) {
-  Deno.test(`after '${error.name}: ${error.message}' nothing is written and nothing is thrown`, () => {
+  Deno.test(`after '${error.name}: ${error.message}' nothing is written, nothing is thrown, and it is ${matters ? "told" : "not told"}`, () => {
     const target = stream(100, () => error);
-    const write = writer(target);
+    const told: Error[] = [];
+    const write = writer(target, (failure) => told.push(failure));
     write("a");
     write("b");
-    assertEquals([target.text, target.attempts], ["", 1]);
+    assertEquals([target.text, target.attempts, told], ["", 1, matters ? [error] : []]);
   });
 }
