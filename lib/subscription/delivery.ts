@@ -46,6 +46,11 @@ export class Delivery implements RunOptions {
   abandoned = false;
   /** Its worker was told to stop it (drain deadline, or ownership lost). */
   cut = false;
+  /**
+   * It may have killed the process that had it, so it runs with no other suspect beside it and is acknowledged before the next
+   * (delivery 2). What a drain handed back without a finished attempt did not: it is as good as new.
+   */
+  readonly suspect: boolean;
   #abort: AbortController | undefined;
 
   constructor(
@@ -54,9 +59,11 @@ export class Delivery implements RunOptions {
     readonly batch: Batch,
     /** Started attempts, as the pending list counts them (delivery 2). */
     public count: number,
-    /** Found in the pending list instead of read: a suspect. */
+    /** Found in the pending list instead of read: its start is counted, by the broker, before it. */
     readonly recovered: boolean,
-  ) {}
+  ) {
+    this.suspect = recovered && count > 0;
+  }
 
   /** Made when first asked for: most handlers never look. */
   get signal(): AbortSignal {

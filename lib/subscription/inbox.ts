@@ -19,9 +19,9 @@ export class Inbox {
   readonly #retries: RetrySchedule<Delivery>;
   #ready: Delivery[] = [];
   #head = 0;
-  /** Released by the order gate, or due again. */
+  /** Released by the order gate, due again, or handed back by a drain. */
   readonly #resumed: Delivery[] = [];
-  /** Recovered entries run one at a time: one of them may have killed its process (delivery 2). */
+  /** They run one at a time. */
   readonly #suspects: Delivery[] = [];
   #suspect: Delivery | undefined;
   #unfinished = 0;
@@ -73,7 +73,7 @@ export class Inbox {
     this.#unfinished += entries.length;
     for (const delivery of batch.deliveries) {
       admit(delivery);
-      if (delivery.stage === "queued") this.#suspects.push(delivery);
+      if (delivery.stage === "queued") (delivery.suspect ? this.#suspects : this.#resumed).push(delivery);
     }
     this.changed.notify();
   }
@@ -199,7 +199,7 @@ export class Inbox {
   #resume(delivery: Delivery): void {
     if (delivery.stage === "done") return;
     delivery.stage = "queued";
-    if (delivery.recovered && !delivery.started) this.#suspects.unshift(delivery);
+    if (delivery.suspect && !delivery.started) this.#suspects.unshift(delivery);
     else this.#resumed.push(delivery);
     this.changed.notify();
   }

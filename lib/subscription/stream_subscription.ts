@@ -147,7 +147,7 @@ export class StreamSubscription extends BackgroundService {
     const acknowledge = (delivery: Delivery): Promise<void> | void => {
       const buffer = delivery.batch.group === lane ? laneAcks : acks;
       buffer.add(delivery);
-      if (buffer === laneAcks || delivery.recovered) return buffer.flush();
+      if (buffer === laneAcks || delivery.suspect) return buffer.flush();
     };
     const worker = new Worker({
       runner,

@@ -220,7 +220,7 @@ export class Worker {
   /** A suspect is acknowledged before the next one starts, so that a crash dead-letters one of them and not all (delivery 2). */
   async #finish(delivery: Delivery): Promise<void> {
     const { inbox, acknowledge } = this.#parts;
-    if (delivery.recovered) {
+    if (delivery.suspect) {
       inbox.closing(delivery);
       await acknowledge(delivery);
       inbox.decide(delivery);

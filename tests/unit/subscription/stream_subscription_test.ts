@@ -248,6 +248,34 @@ Deno.test("recovered messages run one at a time, each acknowledged before the ne
   await bench.close(subscription);
 });
 
+Deno.test("what a drain handed back unstarted runs as if newly read, beside other messages and in order (delivery 7)", async () => {
+  const bench = new SubscriptionBench();
+  const first = new ScriptedRunner(() => new Promise(() => {}));
+  const drained = bench.subscribe(first);
+  await drained.start();
+  await bench.publish("a1 b1 c1 a2");
+  const stopping = drained.stop();
+  drained.cut();
+  drained.abandon();
+  await bench.clock.advance(2000);
+  await stopping;
+  assertEquals((await bench.pending(first)).map(({ count }) => count), [0, 0, 0, 0]);
+
+  const release = Promise.withResolvers<void>();
+  const second = new ScriptedRunner(() => release.promise);
+  const successor = bench.subscribe(second, { concurrency: 3 });
+  await successor.start();
+  await bench.publish("b2");
+  await bench.clock.advance(100);
+  assertEquals(second.log, "a1 b1 c1");
+  // Each was counted before it was started: if it kills this process, the next one suspects it.
+  assertEquals((await bench.pending(second)).map(({ count }) => count), [1, 1, 1, 0, 1]);
+  release.resolve();
+  await bench.clock.advance(100);
+  assertEquals(second.log, "a1 b1 c1 a2 b2");
+  await bench.close(successor);
+});
+
 Deno.test("keeps the claim of a long-running handler alive, so that nobody else runs it (PIPE-4)", async () => {
   const bench = new SubscriptionBench();
   const release = Promise.withResolvers<void>();
