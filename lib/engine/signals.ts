@@ -14,7 +14,10 @@ export interface StopSignals {
   dispose(): void;
 }
 
-const STOP: readonly Deno.Signal[] = ["SIGTERM", "SIGINT", "SIGHUP"];
+/** Windows knows no SIGTERM and sends these for Ctrl-C and Ctrl-Break; listening for others is refused there. */
+const STOP: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK"]
+  : ["SIGTERM", "SIGINT", "SIGHUP"];
 
 /**
  * Listens from now on. Called before the first `await` of the process: as PID 1 a process without a listener ignores
