@@ -33,7 +33,16 @@ export async function openPayloads(io: CliIo, source: SendSource): Promise<Paylo
   }
   if (source.data !== undefined) return { batches: single(source.data), fraction: () => undefined };
   if (source.file !== undefined) return await openFile(resolve(io.cwd(), source.file), source.file);
-  return { batches: readLineBatches(io.stdin(), { maxBytes: MAX_MESSAGE_BYTES }), fraction: () => undefined };
+  return { batches: lines(io.stdin(), "stdin"), fraction: () => undefined };
+}
+
+/** Throws `UsageError` where the source stops being readable, as a folder does at once. */
+async function* lines(source: ReadableStream<Uint8Array>, name: string): AsyncGenerator<readonly Line[]> {
+  try {
+    yield* readLineBatches(source, { maxBytes: MAX_MESSAGE_BYTES });
+  } catch (cause) {
+    throw new UsageError(`Cannot read ${name}: ${asError(cause).message}.`, { cause });
+  }
 }
 
 async function* single(text: string): AsyncGenerator<readonly Line[]> {
@@ -58,7 +67,7 @@ async function openFile(path: string, given: string): Promise<Payloads> {
     }),
   );
   return {
-    batches: readLineBatches(counted, { maxBytes: MAX_MESSAGE_BYTES }),
+    batches: lines(counted, `the file '${given}'`),
     fraction: () => (isFile && size > 0 ? Math.min(1, read / size) : undefined),
   };
 }
