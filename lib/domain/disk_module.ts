@@ -28,7 +28,7 @@ export async function importFromDisk(
   { clock = systemClock, signal }: DiskModuleOptions = {},
 ): Promise<Readonly<Record<string, unknown>>> {
   signal?.throwIfAborted();
-  if (isTypeScript(file) && !loadsTypeScript()) throw new Error(cannotLoadTypeScript(file));
+  if (isTypeScript(file) && !loadsTypeScript()) throw new Error(cannotLoadTypeScript());
   await assertReadable(file);
   const late = Promise.withResolvers<never>();
   const cancel = clock.after(LONGEST_LOAD_SECONDS * 1000, () => {

@@ -35,9 +35,11 @@ export function isTypeScript(file: string): boolean {
   return /\.[mc]?tsx?$/.test(file);
 }
 
-/** The sentence, without its full stop, about a `.ts` file where the runtime cannot load it. */
-export function cannotLoadTypeScript(file: string): string {
-  return `'${file}' is TypeScript, which this executable cannot load from disk: ${WAYS_OUT}`;
+/** The rest of a sentence, without its full stop, about a `.ts` file where the runtime cannot load it. */
+export function cannotLoadTypeScript(file?: string): string {
+  return `${
+    file === undefined ? "it" : `'${file}'`
+  } is TypeScript, which this executable cannot load from disk: ${WAYS_OUT}`;
 }
 
 /**

@@ -14,3 +14,11 @@ export function binary(): string {
   }
   return path;
 }
+
+/** Whether the runtime inside it is that of Deno 2.`minor` or later. */
+export async function builtWithDeno2(minor: number): Promise<boolean> {
+  const { stdout } = await new Deno.Command(binary(), { args: ["version", "--json"] }).output();
+  const [major = 0, found = 0] = String(JSON.parse(new TextDecoder().decode(stdout)).data.deno).split(".")
+    .map(Number);
+  return major > 2 || (major === 2 && found >= minor);
+}
