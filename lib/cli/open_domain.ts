@@ -17,13 +17,17 @@ import type { DomainOptions, LogOptions } from "./options.ts";
 
 const logger = getLogger(["protean", "cli"]);
 
-/** Loads the domain and initialises it with the configuration that belongs to it; the log follows its `[logging]` from then on. */
+/**
+ * Loads the domain and initialises it with the configuration that belongs to it; the log follows its `[logging]` from then on. Rejects
+ * with the reason of `signal` when that aborts first.
+ */
 export async function openDomain(
   cli: Cli,
   options: DomainOptions & LogOptions,
   fallbackLevel: FallbackLevel,
+  signal?: AbortSignal,
 ): Promise<Domain> {
-  const { domain, folder } = await loadDomain(cli, options);
+  const { domain, folder } = await loadDomain(cli, options, { ...(signal && { signal }) });
   const loaded = await loadConfig({ domain: domain.name, ...await configSearch(cli, folder, options) });
   beginLog(cli, options, fallbackLevel, loaded.config.logging);
   // The first thing to know about a server that is looked at by night is which one it is.
@@ -36,7 +40,7 @@ export async function openDomain(
     pid: Deno.pid,
   });
   for (const { code, message } of loaded.warnings) logger.warning("config.warning", { code, message });
-  const start: StartOptions = { loaded };
+  const start: StartOptions = { loaded, ...(signal && { signal }) };
   await domain.init(start);
   return domain;
 }

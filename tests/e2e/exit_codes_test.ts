@@ -109,3 +109,16 @@ Deno.test("an error that a handler let go of drains the process with exit 1, and
   assertEquals((await logged(running, "engine.drained")).map(({ cut }) => cut), [0]);
   assertEquals((await tasks.ended()).sort(), ["careless", "slow"]);
 });
+
+Deno.test("SIGTERM while the domain is still loading ends the server at once with exit 0", async () => {
+  await using installation = await Installation.create("", { domain: "./slow.js" });
+  await Deno.writeTextFile(
+    `${installation.folder}/slow.js`,
+    `await Deno.writeTextFile(${JSON.stringify(`${installation.folder}/loading`)}, "");
+     setInterval(() => {}, 1000);
+     await new Promise(() => {});`,
+  );
+  const running = await installation.launch();
+  await running.until(async () => (await Deno.stat(`${installation.folder}/loading`)).isFile, "it to load");
+  assertEquals(await running.end("SIGTERM"), 0, await running.log());
+});

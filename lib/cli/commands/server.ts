@@ -39,7 +39,7 @@ async function serve(cli: Cli, options: Options): Promise<void> {
   try {
     beginLog(cli, options, "info");
     const { openDomain } = await import("../open_domain.ts");
-    const domain = await openDomain(cli, options, "info");
+    const domain = await openDomain(cli, options, "info", signals.drain);
     const { Engine } = await import("../../engine/engine.ts");
     const engine = new Engine(domain, {
       once: options.once ?? false,
@@ -47,6 +47,8 @@ async function serve(cli: Cli, options: Options): Promise<void> {
     });
     cli.exitCode = await engine.run({ signal: signals.drain, cut: signals.cut });
   } catch (error) {
+    // Told to stop before it had begun: there is nothing to drain and nothing wrong.
+    if (signals.drain.aborted && error === signals.drain.reason) return;
     // The run rejects only where it could not begin: then the environment is not what it was told to require.
     if (!(error instanceof UnavailableError)) throw error;
     throw new ConfigurationError(error.message, { code: error.code, cause: error });
