@@ -6,6 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
 import { systemClock } from "../../lib/clock.ts";
+import { certify, opensslAvailable } from "../support/certificates.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 
 /** Runs as the client process: publishes, reads blocking, cuts a read, and tells what it saw. */
@@ -40,45 +41,6 @@ async function run(uri: string, authority?: string): Promise<{ error?: string }>
     stderr: "null",
   }).output();
   return JSON.parse(new TextDecoder().decode(stdout));
-}
-
-const opensslAvailable = (() => {
-  try {
-    return new Deno.Command("openssl", { args: ["version"] }).outputSync().success;
-  } catch {
-    return Deno.env.get("CI") === "1"; // There its absence is to be a failure.
-  }
-})();
-
-async function openssl(folder: string, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command("openssl", { args, cwd: folder }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-}
-
-/** An authority and a certificate of it for 127.0.0.1, as files in `folder`. */
-async function certify(folder: string): Promise<void> {
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  await openssl(
-    folder,
-    "req",
-    "-x509",
-    ...key,
-    "-keyout",
-    "ca.key",
-    "-out",
-    "ca.pem",
-    "-days",
-    "2",
-    "-subj",
-    "/CN=ca",
-  );
-  await openssl(folder, "req", ...key, "-keyout", "key.pem", "-out", "leaf.csr", "-subj", "/CN=redis");
-  await Deno.writeTextFile(`${folder}/names`, "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n");
-  await openssl(
-    folder,
-    ...["x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"],
-    ...["-days", "2", "-out", "cert.pem", "-extfile", "names"],
-  );
 }
 
 if (import.meta.main) {
