@@ -83,15 +83,18 @@ function moduleIn(folder: string): string | undefined {
 }
 
 function kindOf(path: string): "file" | "folder" | undefined {
+  let found: Deno.FileInfo;
   try {
-    const { isFile, isDirectory } = Deno.statSync(path);
-    return isFile ? "file" : isDirectory ? "folder" : undefined;
+    found = Deno.statSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw new DomainLoadError(`The domain at '${path}' cannot be read: ${asError(error).message}.`, {
       cause: error,
     });
   }
+  if (found.isFile) return "file";
+  if (found.isDirectory) return "folder";
+  throw new DomainLoadError(`The domain at '${path}' is neither a file nor a folder.`);
 }
 
 /** ` Did you mean 'my_domain' or './my_domain.ts'?`, or what there is. */

@@ -51,6 +51,24 @@ Deno.test("pure ES modules are found in a node_modules above, with their own dep
     },
   ));
 
+Deno.test("the imports of the user's package.json are followed, those of a deno.json are not", async () => {
+  const files = {
+    "shop/name.js": 'export const name = "named";',
+    "shop/package.json": '{ "name": "shop", "imports": { "#name": "./name.js" } }',
+    "shop/deno.json": '{ "imports": { "mapped": "./name.js" } }',
+  };
+  await withPackages(
+    `${LIBRARY}import { name } from "#name"; export const domain = new Domain(name);`,
+    ({ code, err }) => assertEquals(code, 0, err),
+    files,
+  );
+  await withPackages(
+    'import "mapped";',
+    (ended) => assertStringIncludes(sentence(ended), "imports the package 'mapped'"),
+    files,
+  );
+});
+
 Deno.test("zod of the user's own validates what a disk domain takes", async () => {
   const zod = dirname(fileURLToPath(import.meta.resolve("zod")));
   const text = `${LIBRARY}import { on } from "@protean/server"; import { z } from "zod";

@@ -92,6 +92,7 @@ for (
     ],
     ["nothing named and nothing there", [], {}, /No domain was named.*--domain=NAME.*my_domain\.$/],
     ["a file taken for a folder", ["shop.ts"], { wanted: "shop.ts/domain" }, /no domain 'shop\.ts\/domain'/],
+    ["a device", [], { wanted: "/dev/null" }, /'\/dev\/null' is neither a file nor a folder\.$/],
     ["an empty path", [], { wanted: ":orders" }, /no domain ':orders'/],
   ] as const
 ) {
