@@ -57,6 +57,8 @@ export function openWithoutWaiting(path: string): DatabaseSync {
   const db = new DatabaseSync(path);
   try {
     prepare(db, "PRAGMA busy_timeout = 0").get();
+    // What it sorts or journals beside the file stays in memory: a root that is read-only has no temporary folder.
+    prepare(db, "PRAGMA temp_store = MEMORY").run();
     return db;
   } catch (cause) {
     db.close();

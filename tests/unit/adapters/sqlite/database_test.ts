@@ -103,6 +103,14 @@ Deno.test("SqliteDatabase waits for the disk unless a commit need not survive a 
     assertEquals([await level(true), await level(false), await level(true)], [2, 1, 2]);
   }));
 
+Deno.test("SqliteDatabase needs no folder for temporary files", () =>
+  withFolder(async ({ open }) => {
+    const database = await open();
+    const store = (db: DatabaseSync) => db.prepare("PRAGMA temp_store").get()?.temp_store;
+    const MEMORY = 2;
+    assertEquals([await database.write(store), await database.read(store)], [MEMORY, MEMORY]);
+  }));
+
 Deno.test("SqliteDatabase commits what work has written, and nothing when it throws", () =>
   withFolder(async ({ open }) => {
     const database = await open();
