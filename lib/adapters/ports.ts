@@ -230,6 +230,7 @@ export type OutboxOutcome =
 
 /** Some shards of one target broker's rows, held by one processor; nobody else claims from them meanwhile. */
 export interface OutboxLease {
+  /** Those held now. */
   readonly shards: readonly number[];
   /**
    * The next rows in order of `seq`, marked `processing`, at most `limit`: pending ones and failed ones that are due,
@@ -237,7 +238,16 @@ export interface OutboxLease {
    * retaken at once (delivery 9); rows this lease has claimed and not settled are not claimed again. Empty: nothing is due.
    */
   claim(limit: number): Promise<readonly OutboxRow[]>;
+  /** Even an empty list tells the others that the holder lives, where a lease runs out by time. */
   settle(outcomes: readonly OutboxOutcome[]): Promise<void>;
+  /**
+   * Brings a standing lease to its share: shards beyond it are let go, free ones are taken up to it. A share is an even part of the
+   * shards among all standing leases on this broker's rows, rounded up. To be called while no claimed row is unsettled; does nothing
+   * for other leases.
+   */
+  share(): Promise<void>;
+  /** Epoch ms when the next failed row of these shards falls due that was not yet due at the last claim, if any. */
+  nextDue(): Promise<number | undefined>;
   /** Lets the shards go; unsettled rows stay `processing` for the next holder. Idempotent, never throws. */
   release(): Promise<void>;
 }
@@ -262,9 +272,19 @@ export interface OutboxListing {
 
 /** The outbox table of one provider. Rows are inserted by `ProviderSession.commit`. */
 export interface OutboxStore {
-  /** Takes free shards that hold due rows for `broker`, at most `maxShards`. Undefined: nothing is due, or others hold it. */
+  /**
+   * Takes free shards that hold due rows for `broker`, at most `maxShards`. Undefined: nothing is due, or others hold it.
+   *
+   * `standing` asks for a lease to be kept from batch to batch: it is always given, with this holder's share of the shards as far as
+   * that is free, due or not; `share()` does the rest.
+   */
   lease(
-    options: { readonly broker: string; readonly owner: string; readonly maxShards?: number },
+    options: {
+      readonly broker: string;
+      readonly owner: string;
+      readonly maxShards?: number;
+      readonly standing?: boolean;
+    },
   ): Promise<OutboxLease | undefined>;
   /**
    * Calls `wake` soon after a commit with outbox rows: at once in this process, by a coalesced hint from others. Only a hint: it
@@ -297,6 +317,11 @@ export interface BrokerCapabilities {
    * process's own publishes.
    */
   readonly blocking: "connection" | "poll" | "wake";
+  /**
+   * A `publish` that refuses an entry refuses those behind it on the same stream too. Without this the outbox publishes the rows of
+   * one aggregate's stream one at a time, so that none overtakes one that was refused. @default false
+   */
+  readonly inOrder?: boolean;
 }
 
 /** One entry of a stream: Redis's single field `data`, as text (wire 2.1). */
@@ -433,7 +458,7 @@ export abstract class BaseBroker extends BaseAdapter {
 
   /**
    * Appends, in order, pipelined. One result per entry; an entry's own failure does not throw, a broker that cannot be reached
-   * rejects with `BrokerUnavailableError` (then any of them may have been appended).
+   * rejects with `BrokerUnavailableError` (then any of them may have been appended). See `BrokerCapabilities.inOrder`.
    */
   abstract publish(
     entries: readonly { readonly stream: string; readonly data: string }[],

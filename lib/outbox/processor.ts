@@ -1,6 +1,6 @@
 /**
  * The outbox processor: takes shards, publishes their rows in order, marks them (delivery 9). Woken by the commit, not by the
- * tick; every process may run one, and there is no leader.
+ * tick; every process may run one, and there is no leader. While it runs it keeps its share of the shards.
  *
  * @module
  */
@@ -8,15 +8,16 @@ import { getLogger } from "@logtape/logtape";
 import type { BaseBroker, BaseProvider, OutboxLease, OutboxRow } from "../adapters/ports.ts";
 import { type Random, reconnectDelay } from "../backoff.ts";
 import { type Clock, sleep } from "../clock.ts";
-import { asError, ConfigurationError } from "../errors.ts";
+import { asError, ProteanError } from "../errors.ts";
 import { BackgroundService } from "../lifecycle.ts";
 import { Wakeup } from "../wakeup.ts";
-import { type OutboxRetry, publishBatch, type PublishedBatch } from "./publisher.ts";
+import type { OutboxRetry, PublishedBatch } from "./publisher.ts";
+import { publishDue } from "./round.ts";
 
 const log = getLogger(["protean", "outbox"]);
 
-/** A lease is given back after this long, so that other processes get their turn at the shards. */
-const LEASE_MS = 2000;
+/** While there is work, shards are shared out anew this often: so long somebody who has just come waits for the first of them. */
+const SHARE_MS = 200;
 
 export interface OutboxProcessorOptions {
   readonly provider: BaseProvider;
@@ -54,22 +55,22 @@ export class OutboxProcessor extends BackgroundService {
   /** Publishes everything that is due now; used for the drain's last pass. Rejects when a backend does not answer. */
   async pass(signal?: AbortSignal): Promise<void> {
     const { provider, broker, owner } = this.#options;
-    if (!this.#prepared) {
-      await provider.setup("own", []);
-      this.#prepared = true;
-    }
+    await this.#prepare();
     while (!signal?.aborted) {
       const lease = await provider.outbox.lease({ broker: broker.name, owner });
       if (!lease) return;
       try {
-        const unavailable = await this.#work(lease, signal);
-        if (unavailable) throw unavailable;
+        await this.#round(lease, () => !signal?.aborted);
       } finally {
         await lease.release();
       }
     }
   }
 
+  /**
+   * Whatever a backend answers is tried again, for ever, and readiness tells of it: what only an operator can mend, he mends while
+   * this runs. An error that is no adapter's is a defect and ends the service.
+   */
   protected async run(signal: AbortSignal): Promise<void> {
     const { provider, clock } = this.#options;
     const random = this.#options.random ?? Math.random;
@@ -79,13 +80,12 @@ export class OutboxProcessor extends BackgroundService {
     });
     try {
       while (!signal.aborted) {
-        this.#woken = false;
         try {
-          await this.pass(signal);
-          this.#recovered();
-          await this.#idle(signal);
+          await this.#prepare();
+          await this.#stand(signal);
         } catch (error) {
-          this.#failed(asError(error), signal);
+          if (!(error instanceof ProteanError)) throw error;
+          this.#failed(error, signal);
           await sleep(clock, reconnectDelay(this.#failures, random), signal);
         }
       }
@@ -102,34 +102,48 @@ export class OutboxProcessor extends BackgroundService {
     this.#options.onFailure?.(asError(cause));
   }
 
-  /** While one batch is published the next is claimed; while that is published the first is marked. */
-  async #work(lease: OutboxLease, signal: AbortSignal | undefined): Promise<Error | undefined> {
-    const { broker, clock, settings } = this.#options;
-    const random = this.#options.random ?? Math.random;
-    const parts = { broker, retry: settings.retry, clock, random, held: new Set<string>() };
-    const until = clock.monotonic() + LEASE_MS;
-    let marking: Promise<void> = Promise.resolve();
-    let rows = await lease.claim(settings.messagesPerTick);
-    while (rows.length > 0) {
-      const more = !signal?.aborted && clock.monotonic() < until && rows.length >= settings.messagesPerTick;
-      const published = publishBatch(rows, parts);
-      const [batch, next] = await Promise.all([
-        published,
-        more ? lease.claim(settings.messagesPerTick) : noRows,
-        marking,
-      ]);
-      this.#count(batch, rows);
-      marking = lease.settle(batch.outcomes);
-      marking.catch(() => {});
-      rows = next;
-      if (batch.unavailable) {
-        await marking;
-        if (next.length > 0) await lease.settle(next.map(({ id }) => ({ id, status: "held" })));
-        return batch.unavailable;
+  async #prepare(): Promise<void> {
+    if (this.#prepared) return;
+    await this.#options.provider.setup("own", []);
+    this.#prepared = true;
+  }
+
+  /** Works on a lease of its own until `signal` aborts or a backend fails. */
+  async #stand(signal: AbortSignal): Promise<void> {
+    const { provider, broker, owner, clock } = this.#options;
+    const lease = await provider.outbox.lease({ broker: broker.name, owner, standing: true });
+    if (!lease) return await this.#wait(undefined, signal);
+    try {
+      let shared = clock.monotonic();
+      while (!signal.aborted) {
+        if (clock.monotonic() - shared >= SHARE_MS) {
+          await lease.share();
+          shared = clock.monotonic();
+        }
+        this.#woken = false;
+        const looked = clock.now();
+        const mayGoOn = () => !signal.aborted && clock.monotonic() - shared < SHARE_MS;
+        const done = await this.#round(lease, mayGoOn);
+        this.#recovered();
+        if (!done || this.#woken) continue;
+        const due = await lease.nextDue();
+        // What was due already is in somebody else's hands, or behind a row that is not: there is nothing to be had before the tick.
+        await this.#wait(due !== undefined && due > looked ? due : undefined, signal);
       }
+    } finally {
+      await lease.release();
     }
-    await marking;
-    return undefined;
+  }
+
+  async #round(lease: OutboxLease, mayGoOn: () => boolean): Promise<boolean> {
+    const { broker, clock, settings } = this.#options;
+    return await publishDue({
+      ...{ lease, broker, clock, mayGoOn },
+      retry: settings.retry,
+      limit: settings.messagesPerTick,
+      random: this.#options.random ?? Math.random,
+      onBatch: (batch, rows) => this.#count(batch, rows),
+    });
   }
 
   #count(batch: PublishedBatch, rows: readonly OutboxRow[]): void {
@@ -147,11 +161,10 @@ export class OutboxProcessor extends BackgroundService {
     }
   }
 
-  async #idle(signal: AbortSignal): Promise<void> {
-    const { provider, broker, clock, settings } = this.#options;
+  /** Until a commit, until `due` (epoch ms), for a tick at most. */
+  async #wait(due: number | undefined, signal: AbortSignal): Promise<void> {
     if (this.#woken) return;
-    const due = await provider.outbox.nextDue(broker.name);
-    if (this.#woken) return;
+    const { clock, settings } = this.#options;
     const longest = settings.maxTickIntervalSeconds * 1000;
     const ms = due === undefined ? longest : Math.min(longest, Math.max(1, due - clock.now()));
     await this.#wakeup.wait({ signal, ms, clock });
@@ -167,12 +180,9 @@ export class OutboxProcessor extends BackgroundService {
   /** Rows wait in the database; the log says so once per outage (OBX-4). */
   #failed(error: Error, signal: AbortSignal): void {
     if (signal.aborted) return;
-    if (error instanceof ConfigurationError) this.#options.onFailure?.(error);
     if (this.#failures === 0) {
       log.warn("outbox.publishing_paused", { processor: this.name, error: error.message });
     }
     this.#failures++;
   }
 }
-
-const noRows: Promise<readonly OutboxRow[]> = Promise.resolve([]);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BaseBroker, OutboxOutcome, OutboxRow } from "../adapters/ports.ts";
+import type { BaseBroker, OutboxOutcome, OutboxRow, PublishResult } from "../adapters/ports.ts";
 import type { Random } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { asError, UnavailableError } from "../errors.ts";
@@ -20,70 +20,99 @@ export interface OutboxRetry {
   readonly jitter_factor: number;
 }
 
+export interface PublisherParts {
+  readonly broker: BaseBroker;
+  readonly retry: OutboxRetry;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
 export interface PublishedBatch {
+  /** One for every row. */
   readonly outcomes: readonly OutboxOutcome[];
   readonly published: number;
   /** Set when the broker is away, full or read-only: the rows wait uncounted, and the processor backs off. */
   readonly unavailable: Error | undefined;
 }
 
-/** Publishes in order. `held`: streams of this lease that a failed row holds back; it grows here. */
+/**
+ * Publishes in order. `held`: streams whose rows have to wait, because an earlier one did not get through or was not tried; it grows
+ * here, and its owner empties it once that is written down.
+ */
 export async function publishBatch(
   rows: readonly OutboxRow[],
-  parts: { broker: BaseBroker; retry: OutboxRetry; clock: Clock; random: Random; held: Set<string> },
+  parts: PublisherParts,
+  held: Set<string>,
 ): Promise<PublishedBatch> {
-  const { broker, held } = parts;
-  const tried = held.size === 0 ? rows : rows.filter((row) => !held.has(row.streamName));
-  const outcomes: OutboxOutcome[] = held.size === 0
-    ? []
-    : rows.filter((row) => held.has(row.streamName)).map(({ id }) => ({ id, status: "held" }));
-  if (tried.length === 0) return { outcomes, published: 0, unavailable: undefined };
-  let results;
-  try {
-    results = await broker.publish(
-      tried.map((row) => ({ stream: categoryOf(row.streamName), data: encodeRaw(row.data, row.metadata) })),
-    );
-  } catch (error) {
-    for (const { id } of tried) outcomes.push({ id, status: "held" });
-    return { outcomes, published: 0, unavailable: asError(error) };
-  }
+  const outcomes: OutboxOutcome[] = [];
   let published = 0;
   let unavailable: Error | undefined;
-  tried.forEach((row, index) => {
-    const result = results[index];
-    if (result && "id" in result) {
-      published++;
-      outcomes.push({ id: row.id, status: "published" });
-      return;
-    }
-    const error = result?.error ?? new Error("the broker gave no answer for this row");
+  const hold = (row: OutboxRow) => {
     held.add(row.streamName);
-    if (error instanceof UnavailableError) {
-      unavailable = error;
-      outcomes.push({ id: row.id, status: "held" });
-    } else {
-      outcomes.push(failure(row, error, parts));
+    outcomes.push({ id: row.id, status: "held" });
+  };
+  for (const wave of waves(rows, parts.broker)) {
+    const { free = [], waiting = [] } = Object.groupBy(
+      wave,
+      (row) => unavailable || held.has(row.streamName) ? "waiting" : "free",
+    );
+    waiting.forEach(hold);
+    if (free.length === 0) continue;
+    let results: readonly PublishResult[];
+    try {
+      results = await parts.broker.publish(
+        free.map((row) => ({ stream: categoryOf(row.streamName), data: encodeRaw(row.data, row.metadata) })),
+      );
+    } catch (error) {
+      unavailable = asError(error);
+      free.forEach(hold);
+      continue;
     }
-  });
+    const refused = new Set<string>();
+    free.forEach((row, index) => {
+      const result = results[index];
+      if (result && "id" in result) {
+        published++;
+        outcomes.push({ id: row.id, status: "published" });
+        return;
+      }
+      const error = result?.error ?? new Error("the broker gave no answer for this row");
+      if (error instanceof UnavailableError) unavailable = error;
+      // Behind a refused row it was refused for that one's sake, and has not had its own attempt.
+      if (error instanceof UnavailableError || refused.has(row.streamName)) return hold(row);
+      refused.add(row.streamName);
+      const outcome = failure(row, error, parts);
+      // Given up, its stream goes on without it (wire 3.6).
+      if (outcome.status === "failed") held.add(row.streamName);
+      outcomes.push(outcome);
+    });
+  }
   return { outcomes, published, unavailable };
 }
 
-function failure(
-  row: OutboxRow,
-  error: Error,
-  parts: { retry: OutboxRetry; clock: Clock; random: Random; held: Set<string> },
-): OutboxOutcome {
+/** What may be sent at once: everything, or at most one row of each stream where the broker would let the next one overtake it. */
+function waves(rows: readonly OutboxRow[], broker: BaseBroker): readonly (readonly OutboxRow[])[] {
+  if (broker.capabilities.inOrder) return [rows];
+  const sent = new Map<string, number>();
+  const found: OutboxRow[][] = [];
+  for (const row of rows) {
+    const wave = sent.get(row.streamName) ?? 0;
+    sent.set(row.streamName, wave + 1);
+    (found[wave] ??= []).push(row);
+  }
+  return found;
+}
+
+function failure(row: OutboxRow, error: Error, { retry, clock, random }: PublisherParts): OutboxOutcome {
   const attempts = row.retryCount + 1;
-  if (attempts >= parts.retry.max_attempts) {
-    // Given up: its stream goes on without it (wire 3.6).
-    parts.held.delete(row.streamName);
+  if (attempts >= retry.max_attempts) {
     return { id: row.id, status: "abandoned", error: `Max retries exceeded: ${error.message}` };
   }
   return {
     id: row.id,
     status: "failed",
     error: error.message,
-    retryAt: parts.clock.now() + outboxDelay(attempts, parts.retry, parts.random),
+    retryAt: clock.now() + outboxDelay(attempts, retry, random),
   };
 }
 

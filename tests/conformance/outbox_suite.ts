@@ -8,6 +8,7 @@ import { outboxFailureRules } from "./outbox_suite_failures.ts";
 import { outboxOperatorRules } from "./outbox_suite_operators.ts";
 import { outboxLeaseRules } from "./outbox_suite_leases.ts";
 import { outboxRowRules } from "./outbox_suite_rows.ts";
+import { outboxStandingRules } from "./outbox_suite_standing.ts";
 import { openProviderBench, type ProviderFixture, type Rule } from "./provider_suite_bench.ts";
 
 /** Runs every rule against providers that `open` opens, each rule with its own. */
@@ -24,6 +25,7 @@ export function outboxConformance(name: string, open: () => Promise<ProviderFixt
   };
   outboxRowRules(rule);
   outboxLeaseRules(rule);
+  outboxStandingRules(rule);
   outboxFailureRules(rule);
   outboxOperatorRules(rule);
 }

@@ -15,7 +15,12 @@ import { outboxInsert } from "./provider_suite_bench.ts";
 /** A lease on everything that is due for the broker. Throws when there is none. */
 export async function leaseOf(
   provider: BaseProvider,
-  options: { readonly broker?: string; readonly owner?: string; readonly maxShards?: number } = {},
+  options: {
+    readonly broker?: string;
+    readonly owner?: string;
+    readonly maxShards?: number;
+    readonly standing?: boolean;
+  } = {},
 ): Promise<OutboxLease> {
   const lease = await provider.outbox.lease({ broker: "default", owner: "w1", ...options });
   if (!lease) throw new Error("Expected a lease, got none.");

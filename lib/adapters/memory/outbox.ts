@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
+import { fairShare } from "../outbox_share.ts";
 import {
   OUTBOX_SHARDS,
   type OutboxInsert,
@@ -39,6 +40,8 @@ export class MemoryOutbox implements OutboxStore {
   readonly #keys = new Set<string>();
   /** `<broker> <shard>` to its holder. */
   readonly #leases = new Map<string, symbol>();
+  /** Those that share a broker's shards. */
+  readonly #standing = new Map<string, Set<symbol>>();
   readonly #listeners = new Set<{ readonly wake: () => void }>();
   #seq = 0;
   #announced = false;
@@ -78,22 +81,26 @@ export class MemoryOutbox implements OutboxStore {
   }
 
   async lease(
-    options: { readonly broker: string; readonly owner: string; readonly maxShards?: number },
+    options: {
+      readonly broker: string;
+      readonly owner: string;
+      readonly maxShards?: number;
+      readonly standing?: boolean;
+    },
   ): Promise<OutboxLease | undefined> {
     await Promise.resolve();
-    const { broker, owner, maxShards = OUTBOX_SHARDS } = options;
-    const due = new Set(this.#due(broker).map(({ insert }) => insert.shard));
-    const shards = [...due].filter((shard) => !this.#leases.has(`${broker} ${shard}`))
-      .sort((a, b) => a - b).slice(0, maxShards);
-    if (shards.length === 0) return undefined;
+    const { broker, owner, maxShards = OUTBOX_SHARDS, standing = false } = options;
     const holder = Symbol(owner);
+    if (standing) {
+      this.#standing.set(broker, (this.#standing.get(broker) ?? new Set()).add(holder));
+      this.#share(broker, holder);
+      return this.#leaseOf(broker, holder);
+    }
+    const due = new Set(this.#due(broker).map(({ insert }) => insert.shard));
+    const shards = this.#free(broker).filter((shard) => due.has(shard)).slice(0, maxShards);
+    if (shards.length === 0) return undefined;
     for (const shard of shards) this.#leases.set(`${broker} ${shard}`, holder);
-    return {
-      shards,
-      claim: (limit) => Promise.resolve(this.#claim(broker, holder, limit)),
-      settle: (outcomes) => Promise.resolve(this.#settle(outcomes, holder)),
-      release: () => Promise.resolve(this.#release(holder)),
-    };
+    return this.#leaseOf(broker, holder);
   }
 
   watch(wake: () => void): () => void {
@@ -105,11 +112,7 @@ export class MemoryOutbox implements OutboxStore {
   }
 
   nextDue(broker: string): Promise<number | undefined> {
-    let due: number | undefined;
-    for (const { insert, retryAt } of this.#active.values()) {
-      if (insert.targetBroker === broker && retryAt !== undefined) due = Math.min(due ?? Infinity, retryAt);
-    }
-    return Promise.resolve(due);
+    return Promise.resolve(this.#nextDue(broker, () => true));
   }
 
   stats(): Promise<OutboxStats> {
@@ -173,6 +176,62 @@ export class MemoryOutbox implements OutboxStore {
     return Promise.resolve(count);
   }
 
+  #leaseOf(broker: string, holder: symbol): OutboxLease {
+    let released: readonly number[] | undefined;
+    const shards = () => released ?? this.#held(broker, holder);
+    let looked = 0;
+    return {
+      get shards() {
+        return shards();
+      },
+      claim: (limit) => {
+        looked = this.clock.now();
+        return Promise.resolve(this.#claim(broker, holder, limit));
+      },
+      settle: (outcomes) => Promise.resolve(this.#settle(outcomes, holder)),
+      share: () => Promise.resolve(this.#share(broker, holder)),
+      nextDue: () =>
+        Promise.resolve(
+          this.#nextDue(broker, ({ insert, retryAt = 0 }) => {
+            return retryAt > looked && this.#held(broker, holder).includes(insert.shard);
+          }),
+        ),
+      release: () => {
+        released ??= shards();
+        return Promise.resolve(this.#release(broker, holder));
+      },
+    };
+  }
+
+  #held(broker: string, holder: symbol | undefined): readonly number[] {
+    return Array.from({ length: OUTBOX_SHARDS }, (_, shard) => shard)
+      .filter((shard) => this.#leases.get(`${broker} ${shard}`) === holder);
+  }
+
+  #free(broker: string): readonly number[] {
+    return this.#held(broker, undefined);
+  }
+
+  #share(broker: string, holder: symbol): void {
+    const standing = this.#standing.get(broker);
+    if (!standing?.has(holder)) return;
+    const fair = fairShare(standing.size);
+    const held = this.#held(broker, holder);
+    for (const shard of held.slice(fair)) this.#leases.delete(`${broker} ${shard}`);
+    const room = Math.max(0, fair - held.length);
+    for (const shard of this.#free(broker).slice(0, room)) this.#leases.set(`${broker} ${shard}`, holder);
+  }
+
+  /** When the next of the failed rows falls due that `wanted` names. */
+  #nextDue(broker: string, wanted: (row: Row) => boolean): number | undefined {
+    let due: number | undefined;
+    for (const row of this.#active.values()) {
+      if (row.insert.targetBroker !== broker || row.retryAt === undefined || !wanted(row)) continue;
+      due = Math.min(due ?? Infinity, row.retryAt);
+    }
+    return due;
+  }
+
   /** Rows that may be claimed: not before their retry, nor behind an earlier row of their stream that waits for its own. */
   #due(broker: string): readonly Row[] {
     const now = this.clock.now();
@@ -220,7 +279,8 @@ export class MemoryOutbox implements OutboxStore {
     }
   }
 
-  #release(holder: symbol): void {
+  #release(broker: string, holder: symbol): void {
+    this.#standing.get(broker)?.delete(holder);
     for (const [shard, other] of this.#leases) if (other === holder) this.#leases.delete(shard);
   }
 

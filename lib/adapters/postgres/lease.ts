@@ -6,10 +6,21 @@
  */
 import type { Clock } from "../../clock.ts";
 import { asError } from "../../errors.ts";
+import { fairShare } from "../outbox_share.ts";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../ports.ts";
 import type { Connection, Row } from "./connection.ts";
 import type { Where } from "./errors.ts";
-import { claimText, publishedText, unpublishedText } from "./lease_sql.ts";
+import {
+  claimFewText,
+  claimText,
+  letGoText,
+  nextDueText,
+  publishedText,
+  standingText,
+  standText,
+  takeFreeText,
+  unpublishedText,
+} from "./lease_sql.ts";
 import type { Names } from "./names.ts";
 import { exchange, type Planned } from "./statement.ts";
 import { arrayText } from "./values.ts";
@@ -22,6 +33,7 @@ export interface LeaseParts {
   readonly broker: string;
   /** Unique to this lease: rows `processing` under any other name were left by somebody who is gone. */
   readonly holder: string;
+  /** Locked already. */
   readonly shards: readonly number[];
   /** Takes the connection back, its locks given up or itself destroyed. */
   readonly giveBack: (connection: Connection) => void;
@@ -30,25 +42,71 @@ export interface LeaseParts {
 type Tried = Extract<OutboxOutcome, { readonly error: string }>;
 
 export class PostgresOutboxLease implements OutboxLease {
-  readonly shards: readonly number[];
   readonly #parts: LeaseParts;
+  #shards: readonly number[];
+  #stands = false;
+  /** When rows were last asked for, epoch ms. */
+  #looked = 0;
+  /** More is waiting than the last claim took. */
+  #backlog = false;
   /** Message ids of the rows claimed and not settled, by id. */
   readonly #claimed = new Map<string, string>();
   #released: Promise<void> | undefined;
 
   constructor(parts: LeaseParts) {
     this.#parts = parts;
-    this.shards = parts.shards;
+    this.#shards = parts.shards;
+  }
+
+  get shards(): readonly number[] {
+    return this.#shards;
+  }
+
+  /** Makes it a standing one, with its share. */
+  async stand(): Promise<void> {
+    await this.#run({ text: standText, values: [this.#lock], doing: "standing for shards of the outbox" });
+    this.#stands = true;
+    await this.share();
+  }
+
+  async share(): Promise<void> {
+    if (this.#released || !this.#stands) return;
+    const [found] = await this.#run({
+      text: standingText,
+      values: [this.#lock],
+      doing: "counting the processors of the outbox",
+    });
+    const fair = fairShare(Number(found?.["standing"]));
+    if (this.#shards.length > fair) await this.#letGo(this.#shards.slice(fair));
+    else if (this.#shards.length < fair) await this.#takeFree(fair - this.#shards.length);
+  }
+
+  async nextDue(): Promise<number | undefined> {
+    if (this.#released || this.#shards.length === 0) return undefined;
+    const { names, broker } = this.#parts;
+    const [found] = await this.#run({
+      text: nextDueText(names),
+      values: [broker, String(this.#looked), arrayText(this.#shards.map(String))],
+      doing: "looking for the next retry",
+    });
+    const due = found?.["due"];
+    return typeof due === "number" ? Math.ceil(due) : undefined;
   }
 
   async claim(limit: number): Promise<readonly OutboxRow[]> {
-    if (this.#released || limit < 1) return [];
-    const { connection, names, where, clock, broker, holder } = this.#parts;
-    const [rows = []] = await exchange(connection, [{
-      text: claimText(names, this.shards.length),
-      values: [broker, holder, String(clock.now()), String(limit), ...this.shards.map(String)],
+    if (this.#released || limit < 1 || this.#shards.length === 0) return [];
+    const { names, clock, broker, holder } = this.#parts;
+    this.#looked = clock.now();
+    const shards = this.#shards.map(String);
+    const rows = await this.#run({
+      text: this.#backlog ? claimText(names, shards.length) : claimFewText(names),
+      values: [
+        ...[broker, holder, String(this.#looked), String(limit)],
+        ...(this.#backlog ? shards : [arrayText(shards)]),
+      ],
       doing: "claiming outbox rows",
-    }], where);
+    });
+    this.#backlog = rows.length >= limit;
     const claimed = [...rows].sort((a, b) => Number(a["seq"]) - Number(b["seq"])).map(asOutboxRow);
     for (const { id, messageId } of claimed) this.#claimed.set(id, messageId);
     return claimed;
@@ -74,6 +132,35 @@ export class PostgresOutboxLease implements OutboxLease {
 
   release(): Promise<void> {
     return this.#released ??= this.#release();
+  }
+
+  get #lock(): string {
+    const { names, broker } = this.#parts;
+    return String(names.lockKey(broker));
+  }
+
+  async #run(statement: Planned): Promise<readonly Row[]> {
+    const [rows = []] = await exchange(this.#parts.connection, [statement], this.#parts.where);
+    return rows;
+  }
+
+  async #letGo(shards: readonly number[]): Promise<void> {
+    // Whatever becomes of the statement, they are not claimed from any more.
+    this.#shards = this.#shards.filter((shard) => !shards.includes(shard));
+    await this.#run({
+      text: letGoText,
+      values: [this.#lock, arrayText(shards.map(String))],
+      doing: "letting shards of the outbox go",
+    });
+  }
+
+  async #takeFree(count: number): Promise<void> {
+    const taken = await this.#run({
+      text: takeFreeText,
+      values: [this.#lock, arrayText(this.#shards.map(String)), String(count)],
+      doing: "taking free shards of the outbox",
+    });
+    this.#shards = [...this.#shards, ...taken.map((row) => Number(row["shard"]))].sort((a, b) => a - b);
   }
 
   #marking(text: (names: Names) => string, messageIds: readonly string[]): Planned {

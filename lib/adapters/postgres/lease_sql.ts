@@ -9,11 +9,13 @@ import { epoch } from "./row_writes.ts";
 
 /**
  * An outbox is empty now and holds a million rows in a minute, and the statistics know neither in time: so the plans do not
- * depend on them, but always follow the indexes. What a claim or a mark has written may be lost with the whole server, for
- * then the rows are published again. A processor whose machine is gone loses its locks within half a minute.
+ * depend on them, but always follow the indexes. Their seeming costs must not have them compiled: that takes a quarter of a second.
+ * What a claim or a mark has written may be lost with the whole server, for then the rows are published again. A processor whose
+ * machine is gone loses its locks within half a minute.
  */
 export const LEASE_SESSION = [
   "set plan_cache_mode = force_generic_plan",
+  "set jit = off",
   ...["seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"].map((node) => `set enable_${node} = off`),
   "set synchronous_commit = off",
   "set tcp_keepalives_idle = 10",
@@ -46,22 +48,62 @@ export function takeText(names: Names): string {
     select shard from due where pg_try_advisory_lock($4, shard) limit $5::bigint`;
 }
 
+/** Beside the shards' own locks: a standing lease has this one shared, so that the others can count it. */
+const STANDING = OUTBOX_SHARDS;
+
+/** Shows everybody that this session stands for shards: `$1` the lock's number for the broker. */
+export const standText = `select pg_advisory_lock_shared($1, ${STANDING})`;
+
+/** How many do. */
+export const standingText = `select count(*)::int as standing from pg_locks
+  where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
+    and classid = $1::int::oid and objid = ${STANDING} and objsubid = 2 and granted`;
+
+/** Locks free shards, due or not, besides those in the list `$2`, at most `$3`. */
+export const takeFreeText = `select shard from generate_series(0, ${OUTBOX_SHARDS - 1}) as shard
+  where shard <> all($2::int[]) and pg_try_advisory_lock($1, shard) limit $3::bigint`;
+
+/** Unlocks the shards in the list `$2`. */
+export const letGoText = "select pg_advisory_unlock($1, shard) from unnest($2::int[]) as shard";
+
+/** When the next failed row of the broker `$1` in the shards `$3` falls due after `$2`. */
+export function nextDueText(names: Names): string {
+  return `select (extract(epoch from min(next_retry_at)) * 1000)::float8 as due from ${names.outbox}
+    where target_broker = $1 and next_retry_at > ${
+    epoch("$2")
+  } and status = 'failed' and shard = any($3::int[])`;
+}
+
 /**
  * Claims the next rows of `count` shards, `$5` and on, at most `$4`, in order of `seq`. Each shard is a scan of its own in that
  * order, and they are merged lazily: so a claim reads what it takes, however much waits there or in the shards of others.
  */
 export function claimText(names: Names, count: number): string {
-  const shards = Array.from(
-    { length: count },
-    (_, index) =>
-      `(select o.seq, o.message_id from ${names.outbox} o where o.shard = $${index + 5} and ${
-        claimable(names)
-      }
-      order by o.seq)`,
+  const shards = Array.from({ length: count }, (_, index) => `(${nextOf(names, `$${index + 5}`)})`);
+  return claiming(names, shards.join(" union all "));
+}
+
+/**
+ * The same for the shards in the list `$5`, to be used where no backlog is expected: so many scans at once cost more to begin than
+ * to run. One after the other they are begun in half the time, but may each read up to `$4` rows.
+ */
+export function claimFewText(names: Names): string {
+  const next = nextOf(names, "mine.shard");
+  return claiming(
+    names,
+    `select next.* from unnest($5::int[]) as mine(shard), lateral (${next} limit $4::bigint) as next`,
   );
+}
+
+function nextOf(names: Names, shard: string): string {
+  return `select o.seq, o.message_id from ${names.outbox} o where o.shard = ${shard} and ${claimable(names)}
+    order by o.seq`;
+}
+
+function claiming(names: Names, next: string): string {
   return `update ${names.outbox} set status = 'processing', locked_by = $2, last_processed_at = ${epoch("$3")}
     where target_broker = $1 and message_id = any(array(
-      select message_id from (${shards.join(" union all ")}) as next order by seq limit $4::bigint))
+      select message_id from (${next}) as next order by seq limit $4::bigint))
     returning seq, message_id, stream_name, type, data, metadata_, priority, retry_count,
       (extract(epoch from created_at) * 1000)::float8 as created_at`;
 }

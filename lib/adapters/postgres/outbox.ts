@@ -36,25 +36,35 @@ export class PostgresOutbox implements OutboxStore {
   }
 
   async lease(
-    options: { readonly broker: string; readonly owner: string; readonly maxShards?: number },
+    options: {
+      readonly broker: string;
+      readonly owner: string;
+      readonly maxShards?: number;
+      readonly standing?: boolean;
+    },
   ): Promise<OutboxLease | undefined> {
-    const { broker, owner, maxShards = OUTBOX_SHARDS } = options;
+    const { broker, owner, maxShards = OUTBOX_SHARDS, standing = false } = options;
     const { names, where, clock, pool } = this.#processors;
     const now = clock.now();
     this.#looked.set(broker, now);
     const holder = `${owner}/${crypto.randomUUID()}`;
     const connection = (await pool.acquire(undefined, true)).member;
+    const giveBack = (returned: Connection) => pool.release(returned);
+    const leaseOf = (shards: readonly number[]) =>
+      new PostgresOutboxLease({ connection, where, names, clock, broker, holder, shards, giveBack });
     try {
+      if (standing) {
+        const lease = leaseOf([]);
+        await lease.stand();
+        return lease;
+      }
       const [rows = []] = await exchange(connection, [{
         text: takeText(names),
         values: [broker, holder, String(now), String(names.lockKey(broker)), String(maxShards)],
         doing: "taking shards of the outbox",
       }], where);
       const shards = rows.map((row) => Number(row["shard"]));
-      if (shards.length > 0) {
-        const giveBack = (returned: Connection) => pool.release(returned);
-        return new PostgresOutboxLease({ connection, where, names, clock, broker, holder, shards, giveBack });
-      }
+      if (shards.length > 0) return leaseOf(shards);
     } catch (error) {
       // It may have locked some shards before it failed.
       connection.destroy("taking shards failed");

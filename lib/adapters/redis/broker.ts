@@ -24,7 +24,12 @@ import { readSettings } from "./settings.ts";
 import { groupsOf } from "./stream_info.ts";
 
 export class RedisBroker extends BaseBroker {
-  readonly capabilities: BrokerCapabilities = { shared: true, embedded: false, blocking: "connection" };
+  readonly capabilities: BrokerCapabilities = {
+    shared: true,
+    embedded: false,
+    blocking: "connection",
+    inOrder: true,
+  };
   readonly #groups = new Set<RedisStreamGroup>();
   #endpoint: Endpoint | undefined;
 

@@ -23,7 +23,12 @@ import { append, findStream } from "./stream_rows.ts";
 import { sqlitePath } from "./uri.ts";
 
 export class SqliteBroker extends BaseBroker {
-  readonly capabilities: BrokerCapabilities = { shared: true, embedded: true, blocking: "poll" };
+  readonly capabilities: BrokerCapabilities = {
+    shared: true,
+    embedded: true,
+    blocking: "poll",
+    inOrder: true,
+  };
   readonly #database: BrokerDatabase;
   readonly #deadLetters: DeadLetters;
   readonly #closing = new AbortController();

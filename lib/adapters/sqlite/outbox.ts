@@ -23,22 +23,29 @@ export class SqliteOutbox implements OutboxStore {
   constructor(private readonly database: () => SqliteDatabase, private readonly clock: Clock) {}
 
   async lease(
-    options: { readonly broker: string; readonly owner: string; readonly maxShards?: number },
+    options: {
+      readonly broker: string;
+      readonly owner: string;
+      readonly maxShards?: number;
+      readonly standing?: boolean;
+    },
   ): Promise<OutboxLease | undefined> {
     const { broker, owner, maxShards = OUTBOX_SHARDS } = options;
     const now = this.clock.now();
     const database = this.database();
+    if (options.standing) return await this.#stand(database, broker, owner);
     // Seen on the reading connection first: a processor that finds nothing to do does not write.
-    const wanted = await database.read((db) =>
-      dueShards(db, broker, freeShards(db, broker, now), new Date(now).toISOString()).slice(0, maxShards)
-    );
+    const wanted = await database.read((db) => {
+      const shards = freeShards(db, broker, now);
+      return dueShards(db, { broker, shards, holder: "", now: new Date(now).toISOString() });
+    });
     if (wanted.length === 0) return undefined;
     const holder = newHolder(owner);
     let shards: readonly number[] = [];
     try {
       shards = await database.write((db) => {
         const free = freeShards(db, broker, now);
-        const taken = wanted.filter((shard) => free.includes(shard));
+        const taken = wanted.filter((shard) => free.includes(shard)).slice(0, maxShards);
         takeShards(db, broker, taken, holder, now);
         return taken;
       }, BOOKKEEPING);
@@ -46,7 +53,7 @@ export class SqliteOutbox implements OutboxStore {
       if (shards.length === 0) letGo(holder);
     }
     if (shards.length === 0) return undefined;
-    return new SqliteOutboxLease(database, this.clock, broker, holder, shards);
+    return new SqliteOutboxLease(database, this.clock, broker, holder, shards, false);
   }
 
   watch(wake: () => void): () => void {
@@ -81,5 +88,17 @@ export class SqliteOutbox implements OutboxStore {
         abandonedBefore: text(options.abandonedBefore),
         limit: options.limit,
       }), BOOKKEEPING);
+  }
+
+  async #stand(database: SqliteDatabase, broker: string, owner: string): Promise<OutboxLease> {
+    const holder = newHolder(owner);
+    const lease = new SqliteOutboxLease(database, this.clock, broker, holder, [], true);
+    try {
+      await lease.share();
+      return lease;
+    } catch (cause) {
+      await lease.release();
+      throw cause;
+    }
   }
 }

@@ -91,12 +91,18 @@ export function cleanOutbox(
   return published + remove("abandoned", options.abandonedBefore, options.limit - published);
 }
 
-/** Epoch ms of the next retry for the broker. */
-export function nextRetry(db: DatabaseSync, broker: string): number | undefined {
-  const row = statement(
+/** Epoch ms of the next retry for the broker; of those due after `after` (ISO) in those shards, where that is given. */
+export function nextRetry(
+  db: DatabaseSync,
+  broker: string,
+  among: { readonly after: string; readonly shards: readonly number[] } | undefined = undefined,
+): number | undefined {
+  const next = `SELECT min(next_retry_at) AS due FROM protean_outbox INDEXED BY protean_outbox_failed
+    WHERE target_broker = ? AND status = 'failed'`;
+  const row = among === undefined ? statement(db, next).get(broker) : statement(
     db,
-    "SELECT min(next_retry_at) AS due FROM protean_outbox WHERE target_broker = ? AND status = 'failed'",
-  ).get(broker);
+    `${next} AND next_retry_at > ? AND shard IN (SELECT value FROM json_each(?))`,
+  ).get(broker, among.after, JSON.stringify(among.shards));
   return typeof row?.due === "string" ? Date.parse(row.due) : undefined;
 }
 

@@ -47,43 +47,40 @@ export function insertOutboxRow(db: DatabaseSync, row: OutboxInsert, now: string
   );
 }
 
-/** Those of the shards that have a row to be claimed. */
-export function dueShards(
-  db: DatabaseSync,
-  broker: string,
-  shards: readonly number[],
-  now: string,
-): readonly number[] {
-  const due = statement(
+/** Where rows are looked for, and for whom. */
+export interface Wanted {
+  readonly broker: string;
+  readonly shards: readonly number[];
+  /** Rows that this holder is processing already are left out. */
+  readonly holder: string;
+  /** ISO. */
+  readonly now: string;
+}
+
+/** Those of the shards that have a row to be claimed, ascending. */
+export function dueShards(db: DatabaseSync, { broker, shards, holder, now }: Wanted): readonly number[] {
+  return statement(
     db,
-    `SELECT 1 FROM protean_outbox INDEXED BY protean_outbox_active
-      WHERE target_broker = ?1 AND shard = ?4 AND ${DUE} LIMIT 1`,
-  );
-  const waiting = anyWaits(db, broker, now);
-  return shards.filter((shard) => due.get(broker, now, waiting, shard) !== undefined);
+    `SELECT value AS due FROM json_each(?5) WHERE EXISTS (${rowsOf("value")}) ORDER BY value`,
+  ).all(broker, now, anyWaits(db, broker, now), holder, JSON.stringify(shards)).map(({ due }) => Number(due));
 }
 
 /** The lowest `seq`s to be claimed by `holder`, in order: not the rows that it is processing already. */
-export function nextRows(
-  db: DatabaseSync,
-  options: {
-    readonly broker: string;
-    readonly shards: readonly number[];
-    readonly holder: string;
-    readonly limit: number;
-    readonly now: string;
-  },
-): readonly number[] {
-  const { broker, shards, holder, limit, now } = options;
-  if (shards.length === 0) return [];
+export function nextRows(db: DatabaseSync, wanted: Wanted, limit: number): readonly number[] {
+  const { broker, holder, now } = wanted;
+  // Most shards have nothing most of the time, and to ask whether is far cheaper than to merge their scans.
+  const due = dueShards(db, wanted);
+  if (due.length === 0) return [];
   // One ordered scan per shard, merged: SQLite reads no further than the limit, however long the backlog is.
-  const scans = shards.map((_, index) =>
-    `SELECT seq FROM protean_outbox INDEXED BY protean_outbox_active WHERE target_broker = ?1 AND shard = ?${
-      index + 6
-    } AND ${DUE} AND NOT (status = 'processing' AND locked_by = ?4)`
-  );
+  const scans = due.map((_, index) => rowsOf(`?${index + 6}`));
   return statement(db, `${scans.join(" UNION ALL ")} ORDER BY seq LIMIT ?5`)
-    .all(broker, now, anyWaits(db, broker, now), holder, limit, ...shards).map((row) => Number(row.seq));
+    .all(broker, now, anyWaits(db, broker, now), holder, limit, ...due).map((row) => Number(row.seq));
+}
+
+/** ?1 to ?3 as in `DUE`, ?4 is the holder. */
+function rowsOf(shard: string): string {
+  return `SELECT seq FROM protean_outbox INDEXED BY protean_outbox_active WHERE target_broker = ?1 AND shard = ${shard}
+    AND ${DUE} AND NOT (status = 'processing' AND locked_by = ?4)`;
 }
 
 /** Whether a failed row of the broker waits for its retry: 1 or 0. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { fairShare } from "../outbox_share.ts";
 import { OUTBOX_SHARDS } from "../ports.ts";
 import { isDead, selfIdentity } from "./process_identity.ts";
 import { statement } from "./statements.ts";
@@ -29,15 +30,16 @@ export function letGo(holder: string): void {
   living.delete(holder);
 }
 
+/**
+ * Numbers of shards that there are not: each standing lease has one of them besides its shards, so that the others can count it,
+ * and loses it as it would lose a shard.
+ */
+const SEATS = OUTBOX_SHARDS;
+
 /** The shards of a broker's rows that nobody holds, ascending. */
 export function freeShards(db: DatabaseSync, broker: string, now: number): readonly number[] {
-  const held = statement(
-    db,
-    "SELECT shard, holder, pid, started_at, refreshed_at FROM protean_outbox_lease WHERE target_broker = ?",
-  ).all(broker);
-  const lost = lostHolders(db, now);
-  const kept = held.filter((row) => !lost(row)).map((row) => Number(row.shard));
-  return Array.from({ length: OUTBOX_SHARDS }, (_, shard) => shard).filter((shard) => !kept.includes(shard));
+  const kept = livingRows(db, broker, now).map(({ shard }) => shard);
+  return allShards.filter((shard) => !kept.includes(shard));
 }
 
 /** Writes down, in a transaction that has just seen them free, that `holder` has the shards. */
@@ -53,17 +55,68 @@ export function takeShards(
   for (const shard of shards) take.run(broker, shard, holder, pid, startedAt, now);
 }
 
+/** Makes the holder's a standing lease: gives it the first free seat. */
+export function takeSeat(db: DatabaseSync, broker: string, holder: string, now: number): void {
+  const taken = livingRows(db, broker, now).map(({ shard }) => shard);
+  let seat = SEATS;
+  while (taken.includes(seat)) seat++;
+  takeShards(db, broker, [seat], holder, now);
+}
+
+/** What a standing lease has to let go, and what is free for it, so that it has its share. */
+export function shareOf(db: DatabaseSync, broker: string, holder: string, now: number): {
+  /** False: it was silent for so long that another has its seat. */
+  readonly seated: boolean;
+  readonly surplus: readonly number[];
+  readonly room: readonly number[];
+} {
+  const rows = livingRows(db, broker, now);
+  const mine = rows.filter((row) => row.holder === holder).map(({ shard }) => shard);
+  const held = mine.filter((shard) => shard < SEATS);
+  const fair = fairShare(rows.filter(({ shard }) => shard >= SEATS).length);
+  const free = allShards.filter((shard) => !rows.some((row) => row.shard === shard));
+  return {
+    seated: mine.length > held.length,
+    surplus: held.slice(fair),
+    room: free.slice(0, Math.max(0, fair - held.length)),
+  };
+}
+
 /** Still here; answers the shards that the holder still has. */
 export function refreshShards(db: DatabaseSync, holder: string, now: number): readonly number[] {
   return statement(
     db,
     "UPDATE protean_outbox_lease SET refreshed_at = ? WHERE holder = ? RETURNING shard",
-  ).all(now, holder).map((row) => Number(row.shard));
+  ).all(now, holder).map((row) => Number(row.shard)).filter((shard) => shard < SEATS);
 }
 
-/** Lets all shards of the holder go. */
-export function dropShards(db: DatabaseSync, holder: string): void {
-  statement(db, "DELETE FROM protean_outbox_lease WHERE holder = ?").run(holder);
+/** Lets some shards of the holder go, or all of them and its seat. */
+export function dropShards(db: DatabaseSync, holder: string, shards?: readonly number[]): void {
+  if (shards === undefined) {
+    statement(db, "DELETE FROM protean_outbox_lease WHERE holder = ?").run(holder);
+    return;
+  }
+  const drop = statement(db, "DELETE FROM protean_outbox_lease WHERE holder = ? AND shard = ?");
+  for (const shard of shards) drop.run(holder, shard);
+}
+
+const allShards: readonly number[] = Array.from({ length: OUTBOX_SHARDS }, (_, shard) => shard);
+
+/** Shards and seats of a broker's rows in the hands of somebody who is not known to be gone. */
+function livingRows(
+  db: DatabaseSync,
+  broker: string,
+  now: number,
+): readonly { readonly shard: number; readonly holder: string }[] {
+  const held = statement(
+    db,
+    "SELECT shard, holder, pid, started_at, refreshed_at FROM protean_outbox_lease WHERE target_broker = ?",
+  ).all(broker);
+  const lost = lostHolders(db, now);
+  return held.filter((row) => !lost(row)).map((row) => ({
+    shard: Number(row.shard),
+    holder: String(row.holder),
+  }));
 }
 
 /** Asks the system once per process, not once per shard. */

@@ -1,0 +1,11 @@
+/**
+ * How the shards of an outbox are divided among the processors that stand for them (delivery 9).
+ *
+ * @module
+ */
+import { OUTBOX_SHARDS } from "./ports.ts";
+
+/** How many shards each of so many standing leases may have. */
+export function fairShare(leases: number): number {
+  return Math.ceil(OUTBOX_SHARDS / Math.max(1, leases));
+}

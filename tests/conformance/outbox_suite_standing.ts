@@ -1,0 +1,125 @@
+/**
+ * Rules of standing leases: how they share the shards (delivery 9, OBX-1).
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import type { BaseProvider, OutboxLease } from "../../lib/adapters/ports.ts";
+import { type Rule, soon } from "./provider_suite_bench.ts";
+import { inserts, leaseOf, names, published } from "./outbox_suite_bench.ts";
+
+export function outboxStandingRules(rule: Rule): void {
+  const stand = (provider: BaseProvider, broker = "default") =>
+    leaseOf(provider, { broker, owner: "w1", standing: true });
+  const counts = (leases: readonly OutboxLease[]) => leases.map(({ shards }) => shards.length);
+
+  rule("gives a standing lease before anything is due, and it claims what comes", async (bench) => {
+    const { provider, other, commit } = bench;
+    const lease = await stand(provider);
+    assertEquals(lease.shards.length, 16);
+    assertEquals(await lease.claim(9), []);
+    await commit({ outbox: [...inserts("1", "m1"), ...inserts("2", "n1")] });
+    assertEquals(await other.outbox.lease({ broker: "default", owner: "w2" }), undefined);
+    const rows = await lease.claim(9);
+    assertEquals(names(rows), ["m1", "n1"]);
+    await lease.settle(rows.map(published));
+    await lease.settle([]);
+    await lease.release();
+    assertEquals((await provider.outbox.stats()).counts.published, 2);
+  });
+
+  rule("gives every standing lease an even share, from the next sharing on", async ({ provider, other }) => {
+    const leases = [await stand(provider), await stand(other)];
+    assertEquals(counts(leases), [16, 0]);
+    for (const lease of leases) await lease.share();
+    assertEquals(counts(leases), [8, 8]);
+    leases.push(await stand(provider));
+    for (const lease of leases) await lease.share();
+    assertEquals(counts(leases), [6, 6, 4]);
+    assertEquals(new Set(leases.flatMap(({ shards }) => shards)).size, 16);
+    await leases.shift()?.release();
+    for (const lease of leases) await lease.share();
+    assertEquals(counts(leases), [8, 8]);
+    await leases.shift()?.release();
+    for (const lease of leases) await lease.share();
+    assertEquals(counts(leases), [16]);
+    for (const lease of leases) await lease.release();
+  });
+
+  rule(
+    "does not count standing leases on another broker's rows, nor leases that do not stand",
+    async (bench) => {
+      const { provider, other, commit } = bench;
+      const elsewhere = await stand(other, "a");
+      await commit({ outbox: inserts("1", "m1") });
+      const passing = await leaseOf(other);
+      const lease = await stand(provider);
+      assertEquals(counts([elsewhere, lease]), [16, 15]);
+      await passing.release();
+      await passing.share();
+      await lease.share();
+      assertEquals(counts([lease]), [16]);
+      await lease.release();
+      await elsewhere.release();
+    },
+  );
+
+  rule(
+    "tells when the next failed row of a lease's own shards falls due, once it was not due",
+    async (bench) => {
+      const { provider, commit, clock, elapse } = bench;
+      await commit({ outbox: [...inserts("1", "m1"), ...inserts("2", "n1")] });
+      const lease = await stand(provider);
+      assertEquals(await lease.nextDue(), undefined);
+      const rows = await lease.claim(9);
+      const [soonest, later] = [clock.now() + 100, clock.now() + 60_000];
+      await lease.settle(rows.map(({ id, messageId }) => {
+        return { id, status: "failed", error: "no", retryAt: messageId === "m1" ? soonest : later };
+      }));
+      assertEquals(await lease.nextDue(), soonest);
+      await elapse(150);
+      assertEquals(names(await lease.claim(9)), ["m1"]);
+      assertEquals(await lease.nextDue(), later);
+      await lease.release();
+      assertEquals(await lease.nextDue(), undefined);
+    },
+  );
+
+  rule("keeps each stream in order through standing leases that come, share and go", async (bench) => {
+    const { provider, other, commit } = bench;
+    const total = 400;
+    const sent: string[] = [];
+    const produce = async () => {
+      for (let n = 0; n < total; n += 10) {
+        const rows = Array.from({ length: 10 }, (_, index) => {
+          const stream = (n + index) % 23;
+          return inserts(String(stream), `${stream}/${String(n + index).padStart(4, "0")}`);
+        });
+        await commit({ outbox: rows.flat() }, n % 20 ? provider : other);
+      }
+    };
+    const work = async (at: BaseProvider, turns: number) => {
+      while (sent.length < total) {
+        const lease = await stand(at);
+        for (let turn = 0; turn < turns && sent.length < total; turn++) {
+          const rows = await lease.claim(7);
+          sent.push(...names(rows));
+          await lease.settle(rows.map(published));
+          await lease.share();
+        }
+        await lease.release();
+      }
+    };
+    await soon(
+      Promise.all([produce(), work(provider, Infinity), work(other, 20), work(provider, 9)]),
+      "Publishing everything",
+    );
+    assertEquals([sent.length, new Set(sent).size], [total, total]);
+    const last = new Map<string, string>();
+    for (const id of sent) {
+      const stream = id.slice(0, id.indexOf("/"));
+      assert((last.get(stream) ?? "") < id, `${id} came after ${last.get(stream)}`);
+      last.set(stream, id);
+    }
+  });
+}

@@ -1,0 +1,161 @@
+/** What goes wrong under a running processor: dependencies that are down, defects, and brokers that refuse single rows. */
+import { assert, assertEquals } from "@std/assert";
+import { ConfigurationError, ProteanError, ProviderUnavailableError } from "../../../lib/errors.ts";
+import { Bench, intercept } from "./outbox_bench.ts";
+
+const down: readonly (readonly [what: string, error: Error])[] = [
+  ["does not answer", new ProviderUnavailableError("Database 'default' does not answer.")],
+  ["refuses the password", new ConfigurationError("Database 'default' refuses the connection.")],
+  ["fails a statement", new ProteanError("A statement failed on my_domain.db.", { code: "SQL" })],
+];
+
+for (const [what, error] of down) {
+  Deno.test(`a database that ${what} is tried again until it is mended, and ends nothing`, async () => {
+    const bench = new Bench();
+    let broken = true;
+    intercept(bench, {
+      lease: (lease) => ({ claim: (limit) => broken ? Promise.reject(error) : lease.claim(limit) }),
+    });
+    const failures: Error[] = [];
+    const processor = bench.processor(10, (failure) => failures.push(failure));
+    await processor.start();
+    await bench.commit("a1 a2");
+    await bench.clock.advance(60_000);
+    assertEquals([failures.length, processor.running, await bench.counts()], [0, true, "pending 2"]);
+    broken = false;
+    await bench.clock.advance(6_000);
+    assertEquals(bench.broker.published, ["a1", "a2"]);
+    await bench.close(processor);
+  });
+}
+
+Deno.test("an error that is no adapter's is a defect: it ends the processor and is reported", async () => {
+  const bench = new Bench();
+  const defect = new TypeError("undefined is not a function");
+  intercept(bench, { lease: () => ({ claim: () => Promise.reject(defect) }) });
+  const failures: Error[] = [];
+  const processor = bench.processor(10, (failure) => failures.push(failure));
+  await processor.start();
+  await bench.clock.advance(0);
+  assertEquals([failures, processor.running, bench.clock.pending], [[defect], false, 0]);
+  const free = await bench.provider.outbox.lease({ broker: "default", owner: "other", standing: true });
+  assertEquals(free?.shards.length, 16);
+});
+
+Deno.test("no shard is let go while a publish is under way, whatever fails meanwhile", async () => {
+  const bench = new Bench();
+  const gate = Promise.withResolvers<void>();
+  let claims = 0;
+  let released = 0;
+  intercept(bench, {
+    lease: (lease) => ({
+      claim: (limit) =>
+        claims++ === 1 ? Promise.reject(new ProviderUnavailableError("gone")) : lease.claim(limit),
+      release: () => {
+        released++;
+        return lease.release();
+      },
+    }),
+  });
+  await bench.commit("a1 a2 a3");
+  bench.broker.gate = gate.promise;
+  const processor = bench.processor(1);
+  await processor.start();
+  await bench.clock.advance(0);
+  assertEquals([claims, bench.broker.batches, released], [2, [1], 0]);
+  gate.resolve();
+  await bench.clock.advance(0);
+  assertEquals([bench.broker.published, released], [["a1"], 1]);
+  await bench.clock.advance(6_000);
+  // The mark of the first was lost with the store: it is published again, before those behind it.
+  assertEquals(bench.broker.published, ["a1", "a1", "a2", "a3"]);
+  await bench.close(processor);
+});
+
+Deno.test("a row that is due in somebody else's hands is waited for from tick to tick, not polled", async () => {
+  const bench = new Bench();
+  await bench.commit("a1");
+  const other = await bench.provider.outbox.lease({ broker: "default", owner: "other" });
+  const [row] = await other?.claim(1) ?? [];
+  await other?.settle([{
+    id: row?.id ?? "",
+    status: "failed",
+    error: "no",
+    retryAt: bench.clock.now() + 10,
+  }]);
+  let looks = 0;
+  const nextDue = bench.provider.outbox.nextDue.bind(bench.provider.outbox);
+  const count = <T>(answer: T): T => {
+    looks++;
+    return answer;
+  };
+  intercept(bench, {
+    store: { nextDue: (broker) => count(nextDue(broker)) },
+    lease: (lease) => ({ claim: (limit) => count(lease.claim(limit)) }),
+  });
+  const processor = bench.processor();
+  await processor.start();
+  await bench.clock.advance(2_000);
+  assert(looks <= 5, `${looks} looks in two seconds`);
+  await other?.release();
+  await bench.clock.advance(1_000);
+  assertEquals(bench.ofStream("a"), ["a1"]);
+  await bench.close(processor);
+});
+
+Deno.test("a store that answers a time long past is not polled without a pause", async () => {
+  const bench = new Bench();
+  let looks = 0;
+  intercept(bench, {
+    lease: () => ({
+      nextDue: () => {
+        looks++;
+        return Promise.resolve(bench.clock.now() - 1000);
+      },
+    }),
+  });
+  const processor = bench.processor();
+  await processor.start();
+  await bench.clock.advance(2_000);
+  assert(looks <= 3, `${looks} looks in two seconds`);
+  await bench.close(processor);
+});
+
+Deno.test("a broker that refuses one row and takes later ones does not get a later one of the same stream", async () => {
+  const bench = new Bench();
+  bench.broker.capabilities = { shared: true, embedded: false, blocking: "poll" };
+  bench.broker.stumbles = new Set(["a2", "b1"]);
+  const processor = bench.processor();
+  await processor.start();
+  await bench.commit("a1 a2 b1 a3 c1 b2 c2");
+  assertEquals(bench.ofStream("a"), ["a1"]);
+  assertEquals(bench.ofStream("b"), []);
+  assertEquals(bench.ofStream("c"), ["c1", "c2"]);
+  // One row of each stream at a time.
+  assertEquals(bench.broker.batches, [3, 2]);
+  await bench.clock.advance(1_000);
+  assertEquals(bench.ofStream("a"), ["a1", "a2", "a3"]);
+  assertEquals(bench.ofStream("b"), ["b1", "b2"]);
+  await bench.close(processor);
+});
+
+Deno.test("rows refused for the sake of an earlier one of their stream have not had their attempt", async () => {
+  const bench = new Bench();
+  bench.broker.refused.add("shop::order-a");
+  const processor = bench.processor();
+  await processor.start();
+  await bench.commit("a1 a2 a3");
+  assertEquals(bench.broker.batches, [3]);
+  // a1 is tried three times and given up; only then has a2 its first attempt.
+  await bench.clock.advance(3_000);
+  const rows = await bench.provider.outbox.list({ limit: 9 });
+  assertEquals(rows.map(({ messageId, status, retryCount }) => `${messageId} ${status} ${retryCount}`), [
+    "a1 abandoned 3",
+    "a2 failed 1",
+    "a3 pending 0",
+  ]);
+  bench.broker.refused.clear();
+  await bench.clock.advance(1_000);
+  assertEquals(bench.ofStream("a"), ["a2", "a3"]);
+  await bench.close(processor);
+});

@@ -1,0 +1,64 @@
+/** Standing leases in a SQLite file, which run out a minute after the last word of their holder. */
+import { assertEquals } from "@std/assert";
+import { SqliteProvider } from "../../../lib/adapters/sqlite/provider.ts";
+import type { OutboxLease } from "../../../lib/adapters/ports.ts";
+import { FakeClock } from "../../../lib/clock.ts";
+import { leaseOf } from "../../conformance/outbox_suite_bench.ts";
+
+async function withProvider(
+  test: (provider: SqliteProvider, clock: FakeClock) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  const clock = new FakeClock();
+  const settings = { database_uri: "sqlite:///shop.db" };
+  const provider = new SqliteProvider({ name: "default", domain: "shop", settings, folder, clock });
+  try {
+    await provider.open();
+    await provider.setup("own", []);
+    await test(provider, clock);
+  } finally {
+    await provider.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const stand = (provider: SqliteProvider) => leaseOf(provider, { standing: true });
+const counts = (...leases: OutboxLease[]) => leases.map(({ shards }) => shards.length);
+
+Deno.test("a standing lease that shares from time to time keeps its shards, however little there is to do", () =>
+  withProvider(async (provider, clock) => {
+    const lease = await stand(provider);
+    for (let second = 0; second < 120; second++) {
+      await clock.advance(1000);
+      await lease.share();
+    }
+    const other = await stand(provider);
+    assertEquals(counts(lease, other), [16, 0]);
+    await lease.release();
+    await other.release();
+  }));
+
+Deno.test("a standing lease that fell silent loses shards and seat to the next, and gets its share back", () =>
+  withProvider(async (provider, clock) => {
+    const silent = await stand(provider);
+    await clock.advance(60_000);
+    const heir = await stand(provider);
+    assertEquals(counts(heir), [16]);
+    await silent.settle([]);
+    assertEquals(counts(silent), [0]);
+    await silent.share();
+    await heir.share();
+    await silent.share();
+    assertEquals(counts(silent, heir), [8, 8]);
+    await silent.release();
+    await heir.release();
+  }));
+
+Deno.test("released standing leases leave nothing in the table", () =>
+  withProvider(async (provider) => {
+    const leases = [await stand(provider), await stand(provider)];
+    for (const lease of leases) await lease.release();
+    const again = await stand(provider);
+    assertEquals(counts(again), [16]);
+    await again.release();
+  }));
