@@ -10,6 +10,7 @@ import { setImmediate } from "node:timers";
 import postgres from "postgres";
 import type { Clock } from "../../clock.ts";
 import { asError, ConfigurationError, ProviderUnavailableError } from "../../errors.ts";
+import { OWN_BACKEND } from "./activity.ts";
 import { connectError, endsConnection, type Where } from "./errors.ts";
 import { dial, requestCancel } from "./socket.ts";
 import type { Place, PostgresUri } from "./uri.ts";
@@ -25,6 +26,8 @@ export interface ConnectionOptions extends Where {
   readonly clock: Clock;
   /** SQL that runs once, after logging in. */
   readonly session: string;
+  /** Called when a statement begins. */
+  readonly onRun?: () => void;
   /** Called with the payload of every notification. */
   readonly onNotify?: (payload: string) => void;
 }
@@ -50,18 +53,21 @@ export class Connection {
   readonly openedAt: number;
   /** Resolves when nothing of it is left: socket closed, timers gone. */
   readonly ended: Promise<void>;
+  /** Where it leads to. */
+  readonly place: Place;
   readonly #options: ConnectionOptions;
-  readonly #place: Place;
   readonly #socket: Socket;
   readonly #driver: postgres.Sql;
   readonly #ended = Promise.withResolvers<void>();
   readonly #unsettled = new Set<(reason: Error) => void>();
-  #backend: { readonly pid: number; readonly secret: number } | undefined;
+  /** What a cancel request needs. */
+  #key: { readonly pid: number; readonly secret: number } | undefined;
+  #backend: string | undefined;
   #lost: Error | undefined;
 
   private constructor(options: ConnectionOptions, place: Place, socket: Socket) {
     this.#options = options;
-    this.#place = place;
+    this.place = place;
     this.#socket = socket;
     this.openedAt = options.clock.monotonic();
     this.ended = this.#ended.promise;
@@ -118,12 +124,28 @@ export class Connection {
     return this.#lost !== undefined;
   }
 
+  /** True while a statement waits for its answer. */
+  get busy(): boolean {
+    return this.#unsettled.size > 0;
+  }
+
+  /** Bytes that have come in. */
+  get received(): number {
+    return this.#socket.bytesRead;
+  }
+
+  /** Its process at the server, as `activity.ts` names it; undefined where the server lists none. */
+  get backend(): string | undefined {
+    return this.#backend;
+  }
+
   /**
    * Runs one statement behind those that run already. Rejects with the server's error as it is, or with
    * `ProviderUnavailableError` when the connection is lost; any error but an ordinary one of the server's destroys it.
    */
   run(text: string, values: readonly TextValue[] = [], mode: Mode = "prepared"): Promise<Reply> {
     if (this.#lost) return Promise.reject(this.#lost);
+    this.#options.onRun?.();
     return new Promise((resolve, reject) => {
       this.#unsettled.add(reject);
       const options = { prepare: mode === "prepared", simple: mode === "simple" };
@@ -161,13 +183,12 @@ export class Connection {
 
   /** As `destroy`, and asks the server to stop the statement that runs, which it would otherwise bring to its end. */
   async cancel(why: string): Promise<void> {
-    const backend = this.#backend;
-    const busy = this.#unsettled.size > 0;
+    const { busy } = this;
     this.destroy(why);
-    if (!backend || !busy) return;
+    if (!this.#key || !busy) return;
     const deadline = new AbortController();
     const cancel = this.#options.clock.after(COURTESY_MS, () => deadline.abort());
-    await requestCancel(this.#place, backend, deadline.signal).catch(() => {});
+    await requestCancel(this.place, this.#key, deadline.signal).catch(() => {});
     cancel();
   }
 
@@ -185,8 +206,8 @@ export class Connection {
     const { uri, onNotify } = this.#options;
     let handedOut = false;
     return postgres({
-      host: this.#place.host,
-      port: this.#place.port,
+      host: this.place.host,
+      port: this.place.port,
       user: uri.user,
       pass: uri.password,
       database: uri.database,
@@ -215,12 +236,15 @@ export class Connection {
 
   async #greet(): Promise<void> {
     const replies = await this.run(
-      `${this.#options.session}; select current_setting('server_version_num')::int as version`,
+      `${this.#options.session}; ` +
+        `select current_setting('server_version_num')::int as version, ${OWN_BACKEND} as backend`,
       [],
       "simple",
     );
     const last = (replies as unknown as postgres.RowList<Row[]>[]).at(-1);
-    this.#backend = last?.state;
+    this.#key = last?.state;
+    const backend = last?.[0]?.["backend"];
+    if (typeof backend === "string") this.#backend = backend;
     const version = Number(last?.[0]?.["version"]);
     if (!(version >= OLDEST_VERSION)) {
       throw new ConfigurationError(

@@ -2,9 +2,9 @@
  * PostgreSQL: aggregate and view rows, outbox and idempotency marks in one database, one transaction for each unit of work
  * (delivery 13, 17; design 8).
  *
- * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and pings, and one for each
- * outbox processor at work. Connections are this process's own: a transaction pooler in between is not supported, because leases
- * are locks of a session.
+ * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and pings, one for each
+ * outbox processor at work, and one for moments to ask about those that are silent. Connections are this process's own: a
+ * transaction pooler in between is not supported, because leases are locks of a session.
  *
  * @module
  */
@@ -30,10 +30,15 @@ import { epoch } from "./row_writes.ts";
 import { PostgresSession, type SessionParts } from "./session.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
 import { createTables, existing } from "./setup.ts";
+import { SilenceWatch } from "./silence.ts";
 import { SideConnection } from "./side_connection.ts";
+import type { Place } from "./uri.ts";
 
 /** A connection that does not answer a ping for so long is given up. */
 const PING_MS = 5000;
+/** Within half a minute the server ends the transactions of a machine that is gone; by itself it would take hours. */
+const SERVER_KEEPALIVE =
+  "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3";
 /** So many texts of user statements are prepared; each takes memory on every connection of the server. */
 const PREPARED_TEXTS = 256;
 /** Connections of outbox leases: one is kept, others come and go with the processors for further brokers. */
@@ -48,6 +53,7 @@ export class PostgresProvider extends BaseProvider {
   readonly #leases: Pool<Connection>;
   readonly #side: SideConnection;
   readonly #hints: Hints;
+  readonly #silence: SilenceWatch;
   readonly #sessions: SessionParts;
   readonly #prepared = new Set<string>();
   /** What goes on after abandoned sessions. */
@@ -64,6 +70,10 @@ export class PostgresProvider extends BaseProvider {
     const pool = this.#pool(this.#settings, "set default_transaction_read_only = on");
     this.#backend = new Backend({ where, names, clock, pool });
     this.#leases = this.#pool(LEASES, LEASE_SESSION);
+    this.#silence = new SilenceWatch({
+      ...{ name: options.name, clock, timeoutMs: this.#settings.uri.connectTimeoutMs },
+      open: (place, signal) => this.#openAt([place], "set default_transaction_read_only = on", signal),
+    });
     this.#side = new SideConnection({
       clock,
       open: (signal) => this.#open(`set synchronous_commit = off; listen ${quoted(names.channel)}`, signal),
@@ -96,7 +106,8 @@ export class PostgresProvider extends BaseProvider {
 
   override async close(): Promise<void> {
     this.#hints.close();
-    await Promise.all([this.#backend.pool.close(), this.#leases.close(), this.#side.close()]);
+    const closing = [this.#backend.pool, this.#leases, this.#side, this.#silence];
+    await Promise.all(closing.map((part) => part.close()));
     await Promise.all(this.#afterwards);
   }
 
@@ -168,19 +179,27 @@ export class PostgresProvider extends BaseProvider {
     });
   }
 
-  #open(session: string, signal: AbortSignal | undefined): Promise<Connection> {
+  async #open(session: string, signal: AbortSignal | undefined): Promise<Connection> {
+    const connection = await this.#openAt(this.#settings.uri.places, session, signal);
+    this.#silence.add(connection);
+    return connection;
+  }
+
+  #openAt(places: readonly Place[], session: string, signal: AbortSignal | undefined): Promise<Connection> {
     const { uri, schema } = this.#settings;
     const path = schema === "public" ? [] : [`set search_path = ${quoted(schema)}, public`];
     return Connection.open({
       ...this.#where,
-      uri,
+      uri: { ...uri, places },
       clock: this.options.clock,
       // Times without a zone must mean UTC (wire 6.4), and values must look as `values.ts` reads them.
       session: [
         "set time zone 'UTC'; set datestyle = 'ISO, MDY'; set bytea_output = 'hex'; set client_min_messages = warning",
+        SERVER_KEEPALIVE,
         ...path,
         session,
       ].join("; "),
+      onRun: () => this.#silence.wake(),
       onNotify: (payload) => this.#hints.received(payload),
     }, signal);
   }

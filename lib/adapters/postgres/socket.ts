@@ -15,6 +15,8 @@ import type { Place, PostgresUri } from "./uri.ts";
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const YES = "S".charCodeAt(0);
 const NO = "N".charCodeAt(0);
+/** After so long without traffic the system asks the other end for a sign of life, which also keeps firewalls from forgetting. */
+const KEEPALIVE_MS = 10_000;
 
 /** A database, as `domain.toml` names it. */
 interface Target extends Where {
@@ -34,7 +36,7 @@ export async function dial(place: Place, target: Target, signal: AbortSignal): P
   const socket = begin(place);
   await ready(socket, "connect", signal);
   // Without it, a small statement waits for the acknowledgement of the one before.
-  if (!isFolder(place)) socket.setNoDelay(true);
+  if (!isFolder(place)) socket.setNoDelay(true).setKeepAlive(true, KEEPALIVE_MS);
   if (isFolder(place) || uri.sslmode === "disable") return socket;
   const answer = await ask(socket, signal);
   if (answer === YES) return await encrypt(socket, place, target, signal);
