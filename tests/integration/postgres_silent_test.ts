@@ -38,19 +38,19 @@ class Setting implements AsyncDisposable {
   }
 
   /** Lets time pass until `work` rejects as a lost connection does; answers the message. */
-  async lost(work: Promise<unknown>): Promise<string> {
+  async lost(work: Promise<unknown>, step = ROUND_MS): Promise<string> {
     let settled = false;
     const ended = work.then(() => undefined, (error: unknown) => error).finally(() => settled = true);
-    await this.pass("The end of the statement", () => settled);
+    await this.pass("The end of the statement", () => settled, step);
     const error = await ended;
     assertInstanceOf(error, ProviderUnavailableError);
     return error.message;
   }
 
-  /** Lets time pass until `done`. */
-  async pass(what: string, done: () => boolean): Promise<void> {
+  /** Lets time pass until `done`, so many milliseconds at once. */
+  async pass(what: string, done: () => boolean, step = ROUND_MS): Promise<void> {
     await eventually(what, async () => {
-      if (!done()) await this.clock.advance(ROUND_MS);
+      if (!done()) await this.clock.advance(step);
       return done();
     });
   }
@@ -217,7 +217,7 @@ postgresTest("a frozen server ends the statement, and the next one is answered a
   assert(await session.mark(MARK));
   await db.server.freeze();
   try {
-    await setting.lost(session.commit(writeSet({ rows: [ORDER] })));
+    await setting.lost(session.commit(writeSet({ rows: [ORDER] })), 60_000);
   } finally {
     await db.server.thaw();
   }
