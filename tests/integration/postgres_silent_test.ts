@@ -196,7 +196,7 @@ postgresTest(
     proxy.hold();
     proxy.blackhole();
     assertStringIncludes(
-      await setting.lost(session.commit(writeSet({ rows: [ORDER] }))),
+      await setting.lost(session.commit(writeSet({ rows: [ORDER] })), 60_000),
       "the server cannot be reached",
     );
     await setting.backends("state = 'idle in transaction'");
