@@ -134,7 +134,7 @@ export class Connection {
     return this.#socket.bytesRead;
   }
 
-  /** Its process at the server, as `activity.ts` names it; undefined where the server lists none. */
+  /** Its process at the server, as `activity.ts` names it; undefined where that cannot be known. */
   get backend(): string | undefined {
     return this.#backend;
   }
@@ -244,7 +244,8 @@ export class Connection {
     const last = (replies as unknown as postgres.RowList<Row[]>[]).at(-1);
     this.#key = last?.state;
     const backend = last?.[0]?.["backend"];
-    if (typeof backend === "string") this.#backend = backend;
+    // Where a pooler stands between, it gives itself out for the server, and a statement runs in whichever process is free.
+    if (typeof backend === "string" && backend.startsWith(`${this.#key?.pid} `)) this.#backend = backend;
     const version = Number(last?.[0]?.["version"]);
     if (!(version >= OLDEST_VERSION)) {
       throw new ConfigurationError(
