@@ -1,13 +1,12 @@
 /**
- * PERF-3 and PERF-4 on real servers, in one run: the outbox processor against a bare claim + XADD + mark loop on the same table, and
- * the time from a commit to the start of its handler at 1,000 events a second. PostgreSQL and Redis are started for it.
+ * PERF-3 on real servers, in one run: the outbox processor against a bare claim + XADD + mark loop on the same table. PostgreSQL and
+ * Redis are started for it.
  * `deno run -A bench/outbox_path_bench.ts [rows] [rounds]`
  *
  * @module
  */
 import { Redis } from "ioredis";
 import postgres from "postgres";
-import { z } from "zod";
 import type { OutboxInsert } from "../lib/adapters/ports.ts";
 import { PostgresProvider } from "../lib/adapters/postgres/provider.ts";
 import { RedisBroker } from "../lib/adapters/redis/broker.ts";
@@ -16,11 +15,10 @@ import { shardOf } from "../lib/domain/shard.ts";
 import { canonicalJson } from "../lib/message/canonical.ts";
 import { checksumOf } from "../lib/message/checksum.ts";
 import { eventMetadata } from "../lib/message/metadata.ts";
-import { Domain, Engine, on } from "../lib/mod.ts";
 import { OutboxProcessor } from "../lib/outbox/processor.ts";
 import { PostgresServer } from "../tests/support/postgres_server.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";
-import { print, rate, ratio, seconds } from "./report.ts";
+import { print, rate, ratio } from "./report.ts";
 
 const ROWS = Number(Deno.args[0] ?? 30_000);
 const ROUNDS = Number(Deno.args[1] ?? 3);
@@ -118,63 +116,6 @@ async function ours(provider: PostgresProvider): Promise<number> {
   return rate(ROWS, ms);
 }
 
-/** Milliseconds that a commit takes, and from its end to the start of the handler; nothing below zero is counted. */
-async function latency(perSecond: number, count: number): Promise<Record<string, number>> {
-  const committed: number[] = [];
-  const started: number[] = [];
-  const commitTook: number[] = [];
-  let handled = 0;
-  const done = Promise.withResolvers<void>();
-  const domain = new Domain("latency");
-  const schema = z.object({ id: z.string(), n: z.number() });
-  const Item = domain.aggregate("Item", { schema });
-  const Added = domain.event("Added", { partOf: Item, schema });
-  domain.eventHandler("NoOp", {
-    partOf: Item,
-    handles: [on(Added, ({ n }) => {
-      started[n] = performance.now();
-      if (++handled === count) done.resolve();
-    })],
-  });
-  await domain.init({
-    config: {
-      databases: { default: { provider: "postgresql", database_uri: database.uri() } },
-      brokers: { default: { provider: "redis", URI: cache.uri } },
-      server: { health: { enabled: false } },
-    },
-  });
-  const stop = new AbortController();
-  const running = new Engine(domain).run({ signal: stop.signal });
-  const commits: Promise<unknown>[] = [];
-  const began = performance.now();
-  for (let n = 0; n < count;) {
-    for (const due = (performance.now() - began) * perSecond / 1000; n < Math.min(due, count); n++) {
-      const at = n;
-      const asked = performance.now();
-      commits.push(
-        domain.publish(Added, { id: `i${n % 100}`, n }).then(() => {
-          committed[at] = performance.now();
-          commitTook.push(performance.now() - asked);
-        }),
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  await Promise.all(commits);
-  await done.promise;
-  stop.abort();
-  await running;
-  const took = started.map((at, n) => Math.max(0, at - (committed[n] ?? at)));
-  const share = (figures: number[], part: number) =>
-    figures.toSorted((x, y) => x - y)[Math.floor(figures.length * part)] ?? NaN;
-  return {
-    p50: share(took, 0.5),
-    p99: share(took, 0.99),
-    "the commit itself p50": share(commitTook, 0.5),
-    p99_commit: share(commitTook, 0.99),
-  };
-}
-
 const median = (figures: number[]) =>
   figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
 const provider = new PostgresProvider(adapter({ database_uri: database.uri() }));
@@ -199,4 +140,3 @@ print(
 await provider.close();
 await sql.end();
 redis.disconnect();
-seconds("commit to handler start at 1,000 events/s on PostgreSQL + Redis", await latency(1000, 5000));

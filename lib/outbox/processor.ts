@@ -111,6 +111,7 @@ export class OutboxProcessor extends BackgroundService {
   /** Works on a lease of its own until `signal` aborts or a backend fails. */
   async #stand(signal: AbortSignal): Promise<void> {
     const { provider, broker, owner, clock } = this.#options;
+    this.#woken = false;
     const lease = await provider.outbox.lease({ broker: broker.name, owner, standing: true });
     if (!lease) return await this.#wait(undefined, signal);
     try {
