@@ -10,17 +10,13 @@ import { epoch } from "./row_writes.ts";
 /**
  * An outbox is empty now and holds a million rows in a minute, and the statistics know neither in time: so the plans do not
  * depend on them, but always follow the indexes. Their seeming costs must not have them compiled: that takes a quarter of a second.
- * What a claim or a mark has written may be lost with the whole server, for then the rows are published again. A processor whose
- * machine is gone loses its locks within half a minute.
+ * What a claim or a mark has written may be lost with the whole server, for then the rows are published again.
  */
 export const LEASE_SESSION = [
   "set plan_cache_mode = force_generic_plan",
   "set jit = off",
   ...["seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"].map((node) => `set enable_${node} = off`),
   "set synchronous_commit = off",
-  "set tcp_keepalives_idle = 10",
-  "set tcp_keepalives_interval = 5",
-  "set tcp_keepalives_count = 3",
 ].join("; ");
 
 /** Rows that somebody still has to publish; the condition of the poll's index. */
