@@ -81,7 +81,11 @@ async function show(cli: Cli, domain: Domain, folder: string): Promise<number> {
       } a second, retries and their waits included.\n\n`,
     );
     io.out(
-      table(cli, ["Handler", "Stream", "Handled", "Failed runs", "Retried", "Dead-lettered"], rows(engine)),
+      await table(
+        cli,
+        ["Handler", "Stream", "Handled", "Failed runs", "Retried", "Dead-lettered"],
+        rows(engine),
+      ),
     );
     title(`The readiness probe, http://${hostname}:${port}/readyz`);
     const probe = await fetch(`http://${hostname}:${port}/readyz`);

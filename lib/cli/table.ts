@@ -3,11 +3,16 @@
  *
  * @module
  */
-import Table from "cli-table3";
 import type { Cli } from "./cli.ts";
 
 /** Renders rows below their titles; every line ended. Cells are made printable. */
-export function table(cli: Cli, titles: readonly string[], rows: readonly (readonly string[])[]): string {
+export async function table(
+  cli: Cli,
+  titles: readonly string[],
+  rows: readonly (readonly string[])[],
+): Promise<string> {
+  // Few commands print one, and a server should not wait for it to be loaded.
+  const { default: Table } = await import("cli-table3");
   const rendered = new Table({
     head: titles.map((title) => cli.colors.bold(title)),
     chars: {

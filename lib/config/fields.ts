@@ -8,7 +8,7 @@ import * as z from "zod";
 
 /** A whole number between `min` and `max`, both allowed. */
 export const whole = (min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodInt =>
-  z.int().min(min).max(max);
+  z.int().check(z.gte(min), z.lte(max));
 
 /** A finite number of at least `min`; seconds, factors and rates may have decimals. */
 export const atLeast = (min: number): z.ZodNumber => z.number().min(min);
@@ -17,7 +17,7 @@ export const atLeast = (min: number): z.ZodNumber => z.number().min(min);
 export const above = (min: number): z.ZodNumber => z.number().gt(min);
 
 /** A share between 0 and 1. */
-export const share = (): z.ZodNumber => z.number().min(0).max(1);
+export const share = (): z.ZodNumber => z.number().check(z.gte(0), z.lte(1));
 
 export const flag = (): z.ZodBoolean => z.boolean();
 

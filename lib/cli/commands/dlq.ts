@@ -129,7 +129,7 @@ async function list(cli: Cli, queues: DeadLetterQueues, options: Options): Promi
     return;
   }
   const titles = ["DLQ ID", "Subscription", "Consumer Group", "Failure Reason", "Failed At", "Retries"];
-  cli.io.out(table(cli, titles, letters.map(row)));
+  cli.io.out(await table(cli, titles, letters.map(row)));
   cli.io.out(`\n${letters.length} DLQ message(s) found.\n`);
 }
 

@@ -22,9 +22,9 @@ function letter(text: string) {
   };
 }
 
-Deno.test("a table has aligned columns and no trailing spaces", () => {
+Deno.test("a table has aligned columns and no trailing spaces", async () => {
   assertEquals(
-    table(cli(), ["A", "Long title"], [["1", "x"], ["two", "日本"]]),
+    await table(cli(), ["A", "Long title"], [["1", "x"], ["two", "日本"]]),
     "A    Long title\n1    x\ntwo  日本\n",
   );
 });
