@@ -49,6 +49,14 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     );
   }
   const { clock } = runtime;
+  const services = outboxServices(runtime, planned, identity, options);
+  const published = (messageId: string) => {
+    for (const processor of services.processors) {
+      const marked = processor.marked(messageId);
+      if (marked) return marked;
+    }
+    return undefined;
+  };
   const subscriptions = planned.map(({ runner, category, settings }) =>
     new StreamSubscription({
       runner: runtime.bind(runner, settings),
@@ -57,11 +65,12 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       broker,
       clock,
       consumer: `${runner.name}-${identity}-${hex()}`,
+      published,
       onFailure: options.onFailure,
       ...(options.random ? { random: options.random } : {}),
     })
   );
-  return { subscriptions, broker, ...outboxServices(runtime, planned, identity, options) };
+  return { subscriptions, broker, ...services };
 }
 
 function plan(runtime: DomainRuntime): readonly Planned[] {

@@ -13,6 +13,7 @@ import { BackgroundService } from "../lifecycle.ts";
 import { Wakeup } from "../wakeup.ts";
 import type { OutboxRetry, PublishedBatch } from "./publisher.ts";
 import { publishDue } from "./round.ts";
+import { Unmarked } from "./unmarked.ts";
 
 const log = getLogger(["protean", "outbox"]);
 
@@ -42,6 +43,7 @@ export class OutboxProcessor extends BackgroundService {
   readonly counters = { published: 0, failed: 0, abandoned: 0 };
   readonly #options: OutboxProcessorOptions;
   readonly #wakeup = new Wakeup();
+  readonly #unmarked = new Unmarked();
   #woken = false;
   #prepared = false;
   #failures = 0;
@@ -50,6 +52,11 @@ export class OutboxProcessor extends BackgroundService {
     super();
     this.#options = options;
     this.name = `outbox-processor-${options.provider.name}-to-${options.broker.name}`;
+  }
+
+  /** Resolves when a message that is just being published may be handled in this process; undefined: at once. Never rejects. */
+  marked(messageId: string): Promise<void> | undefined {
+    return this.#unmarked.of(messageId);
   }
 
   /** Publishes everything that is due now; used for the drain's last pass. Rejects when a backend does not answer. */
@@ -138,13 +145,17 @@ export class OutboxProcessor extends BackgroundService {
 
   async #round(lease: OutboxLease, mayGoOn: () => boolean): Promise<boolean> {
     const { broker, clock, settings } = this.#options;
-    return await publishDue({
-      ...{ lease, broker, clock, mayGoOn },
-      retry: settings.retry,
-      limit: settings.messagesPerTick,
-      random: this.#options.random ?? Math.random,
-      onBatch: (batch, rows) => this.#count(batch, rows),
-    });
+    try {
+      return await publishDue({
+        ...{ lease, broker, clock, mayGoOn, unmarked: this.#unmarked },
+        retry: settings.retry,
+        limit: settings.messagesPerTick,
+        random: this.#options.random ?? Math.random,
+        onBatch: (batch, rows) => this.#count(batch, rows),
+      });
+    } finally {
+      this.#unmarked.clear();
+    }
   }
 
   #count(batch: PublishedBatch, rows: readonly OutboxRow[]): void {

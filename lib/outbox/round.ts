@@ -9,10 +9,13 @@
  */
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../adapters/ports.ts";
 import { publishBatch, type PublishedBatch, type PublisherParts } from "./publisher.ts";
+import type { Unmarked } from "./unmarked.ts";
 import { Vigil } from "./vigil.ts";
 
 export interface RoundParts extends PublisherParts {
   readonly lease: OutboxLease;
+  /** Told what is published and not marked yet; what is left there when a round rejects is its owner's to clear. */
+  readonly unmarked: Unmarked;
   /** Rows claimed at a time. */
   readonly limit: number;
   /** False: no further batch is begun. */
@@ -22,7 +25,7 @@ export interface RoundParts extends PublisherParts {
 
 /** Answers false when it ended early. Rejects when a backend does not answer, with the rows back in the outbox as far as it does. */
 export async function publishDue(parts: RoundParts): Promise<boolean> {
-  const { lease, limit, mayGoOn, onBatch } = parts;
+  const { lease, limit, mayGoOn, onBatch, unmarked } = parts;
   const vigil = new Vigil(lease, parts.clock);
   const claim = () => vigil.heard(lease.claim(limit));
   const settle = (outcomes: readonly OutboxOutcome[]) => vigil.heard(lease.settle(outcomes));
@@ -31,10 +34,11 @@ export async function publishDue(parts: RoundParts): Promise<boolean> {
   let rows = await claim();
   while (rows.length > 0) {
     const ahead = rows.length >= limit && held.size === 0 && mayGoOn();
+    const marked = unmarked.begin(rows);
     const publishing = vigil.keep(() => publishBatch(rows, parts, held));
     const [batch, next] = await together(publishing, ahead ? claim() : noRows, marking);
     onBatch(batch, rows);
-    marking = settle(batch.outcomes);
+    marking = settle(batch.outcomes).finally(marked);
     if (batch.unavailable) {
       await together(marking, settle(next.map(({ id }) => ({ id, status: "held" }))));
       throw batch.unavailable;

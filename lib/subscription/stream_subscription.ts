@@ -48,6 +48,8 @@ export interface StreamSubscriptionOptions {
   readonly consumer: string;
   readonly clock: Clock;
   readonly random?: Random;
+  /** See `WorkerParts.published`. @default nothing is waited for */
+  readonly published?: (messageId: string) => Promise<void> | undefined;
   /** Told when `run` ends although nobody stopped it (S72). */
   readonly onFailure?: (error: Error) => void;
 }
@@ -157,6 +159,7 @@ export class StreamSubscription extends BackgroundService {
       clock,
       random,
       stopped: signal,
+      published: this.#options.published ?? (() => undefined),
       acknowledge,
     });
     const recovery = new Recovery({

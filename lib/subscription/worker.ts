@@ -34,6 +34,8 @@ export interface WorkerParts {
   readonly random: Random;
   /** Aborts when nothing may be started any more (DRN-2). */
   readonly stopped: AbortSignal;
+  /** Resolves when a message that this process is publishing may be handled here; undefined: at once. Never rejects. */
+  readonly published: (messageId: string) => Promise<void> | undefined;
   /** Takes the acknowledgement of a finished delivery; resolves at once where it travels with the next read. */
   readonly acknowledge: (delivery: Delivery) => Promise<void> | void;
 }
@@ -52,6 +54,8 @@ export class Worker {
       if (delivery.verdict) return await this.#deadLetter(delivery, delivery.verdict);
       if (!delivery.message && (delivery.skip || !this.admit(delivery))) return await this.#skip(delivery);
       if (!delivery.inside && !inbox.enter(delivery)) return;
+      const publishing = delivery.message && this.#parts.published(delivery.message.metadata.headers.id);
+      if (publishing && !await this.#outlast(publishing, delivery)) return;
       if ((delivery.started || delivery.recovered) && !await this.#mayStart(delivery)) return;
     } catch (error) {
       return this.#brokerFailed(delivery, asError(error));
@@ -104,6 +108,18 @@ export class Worker {
     if (verdict?.kind === "foreign") this.#parts.counters.foreign++;
     if (verdict?.kind === "expired") this.#parts.counters.expired++;
     await this.#finish(delivery);
+  }
+
+  /** Answers whether it may still be started then. */
+  async #outlast(publishing: Promise<void>, delivery: Delivery): Promise<boolean> {
+    const { stopped } = this.#parts;
+    const stop = Promise.withResolvers<void>();
+    const abort = () => stop.resolve();
+    stopped.addEventListener("abort", abort);
+    await Promise.race([publishing, stop.promise]);
+    stopped.removeEventListener("abort", abort);
+    if (stopped.aborted) return false;
+    return delivery.lost ? this.#lost(delivery) : true;
   }
 
   /** Every start after the first is counted first, by the broker, if the entry is still ours (delivery 2). */

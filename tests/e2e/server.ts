@@ -184,6 +184,15 @@ export class RunningServer {
     await this.until(async () => (await this.probe("/readyz")).status === 200, "the server to be ready");
   }
 
+  /** Resolves when it has ended by itself; rejects with its log when it does not. */
+  async finished(): Promise<void> {
+    try {
+      await until(() => this.#ended !== undefined, "the server to end by itself", { within: 120_000 });
+    } catch (error) {
+      throw new Error(`${asError(error).message}\n${(await this.log()).slice(-4000)}`, { cause: error });
+    }
+  }
+
   /** Resolves when every subscription has caught up and the outbox is empty. */
   async quiet(): Promise<void> {
     let seen = 0;

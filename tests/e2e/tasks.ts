@@ -43,9 +43,9 @@ export class Tasks implements AsyncDisposable {
   /** Runs a server that works off everything available, and answers its exit code. */
   async once(): Promise<number> {
     const server = await this.installation.launch(["--once"]);
-    const { code } = await server.child.status;
+    await server.finished();
     await server.logged;
-    return code;
+    return (await server.child.status).code;
   }
 
   /** Ids of the tasks whose handler was started, in order, as often as it was. */

@@ -11,7 +11,10 @@ import { encodeMessage } from "../../lib/message/envelope.ts";
 import { eventMetadata } from "../../lib/message/metadata.ts";
 import type { Message } from "../../lib/message/types.ts";
 import type { SubscriptionSettings } from "../../lib/subscription/settings.ts";
-import { StreamSubscription } from "../../lib/subscription/stream_subscription.ts";
+import {
+  StreamSubscription,
+  type StreamSubscriptionOptions,
+} from "../../lib/subscription/stream_subscription.ts";
 import { FlakyBroker } from "./flaky_broker.ts";
 
 export const CATEGORY = "shop::order";
@@ -106,7 +109,8 @@ export class SubscriptionBench {
 
   subscribe(
     runner: HandlerRunner,
-    change: Partial<SubscriptionSettings> = {},
+    { published, ...change }: Partial<SubscriptionSettings> & Pick<StreamSubscriptionOptions, "published"> =
+      {},
     onFailure: (error: Error) => void = () => {},
     random: () => number = () => 0.5,
   ): StreamSubscription {
@@ -120,6 +124,7 @@ export class SubscriptionBench {
       clock: this.clock,
       random,
       onFailure,
+      ...(published && { published }),
     });
     this.#consumers.set(subscription, consumer);
     return subscription;

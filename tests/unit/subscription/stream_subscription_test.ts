@@ -434,6 +434,36 @@ Deno.test("starts again after it was stopped, and goes on where it was", async (
   await bench.close(subscription);
 });
 
+Deno.test("a message that this process is still publishing is handled once it is marked, and others meanwhile (F21)", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner();
+  const marked = Promise.withResolvers<void>();
+  const subscription = bench.subscribe(runner, {
+    concurrency: 2,
+    published: (id) => id === `${CATEGORY}-a-1.1` ? marked.promise : undefined,
+  });
+  await subscription.start();
+  await bench.publish("a1 b1 a2 b2");
+  assertEquals(runner.log, "b1 b2");
+  marked.resolve();
+  await bench.clock.advance(0);
+  assertEquals(runner.log, "b1 b2 a1 a2");
+  await bench.close(subscription);
+});
+
+Deno.test("a stop does not wait for what is being published: the message is handed back unstarted", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner();
+  const subscription = bench.subscribe(runner, { published: () => new Promise(() => {}) });
+  await subscription.start();
+  await bench.publish("a1");
+  const stopping = subscription.stop();
+  await bench.clock.advance(2000);
+  await stopping;
+  assertEquals([runner.log, (await bench.pending(runner)).map(({ count }) => count)], ["", [0]]);
+  await bench.broker.close();
+});
+
 Deno.test("two subscriptions of one group share the messages and run each once", async () => {
   const bench = new SubscriptionBench();
   const runner = new ScriptedRunner();
