@@ -100,6 +100,7 @@ Deno.test("an error that a handler let go of drains the process with exit 1, and
   await using tasks = await Tasks.create();
   const running = await tasks.start();
   await tasks.give([{ id: "slow", does: "wait" }, { id: "careless", does: "forget" }]);
+  await running.finished();
   assertEquals((await running.child.status).code, 1, await running.log());
   assertEquals((await logged(running, "engine.failed")).map(({ error }) => error), [
     "careless was forgotten",

@@ -120,6 +120,7 @@ Deno.test("SIGTERM under load drains: exit 0, and the next server goes on where 
   assertEquals(sent.code, 0, sent.err);
   assertEquals(await first.end("SIGTERM"), 0, await first.log());
   const second = await installation.start(["--once"]);
+  await second.finished();
   assertEquals((await second.child.status).code, 0);
   assertEquals(state(installation), finalState);
 });
@@ -129,6 +130,7 @@ Deno.test("--once works off everything available and exits 0", async () => {
   const sent = await installation.command(["send", "PlaceOrder", "--file", sampleOrders]);
   assertEquals(sent.code, 0, sent.err);
   const server = await installation.launch(["--once"]);
+  await server.finished();
   assertEquals((await server.child.status).code, 0, await server.log());
   assertEquals(state(installation), finalState);
 });

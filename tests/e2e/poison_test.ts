@@ -80,6 +80,7 @@ for (
         await server.until(async () => await deadly() === process, "the message to be started");
         server.child.kill("SIGKILL");
       }
+      await server.finished();
       assertEquals((await server.child.status).code, killed ? 137 : 9, await server.log());
     }
     assertEquals(await tasks.once(), 0);
