@@ -52,10 +52,14 @@ export async function publishDue(parts: RoundParts): Promise<boolean> {
       await marking;
       held.clear();
     }
+    if (!mayGoOn()) {
+      await marking;
+      return false;
+    }
     // Also behind a batch that was not full: rows may have come since, and their hint, from another process, comes later.
-    [rows] = await together(mayGoOn() ? claim() : noRows, marking);
+    [rows] = await together(claim(), marking);
   }
-  return mayGoOn();
+  return true;
 }
 
 const noRows: Promise<readonly OutboxRow[]> = Promise.resolve([]);

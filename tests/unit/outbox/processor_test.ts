@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
+import { sleep } from "../../../lib/clock.ts";
 import { OutboxCleaner } from "../../../lib/outbox/cleaner.ts";
 import { outboxDelay } from "../../../lib/outbox/publisher.ts";
-import { Bench } from "./outbox_bench.ts";
+import { Bench, intercept } from "./outbox_bench.ts";
 
 Deno.test("a commit wakes the processor at once, without a tick (OBX-2)", async () => {
   const bench = new Bench();
@@ -159,4 +160,25 @@ Deno.test("the cleaner removes what is past its retention, in batches, and keeps
   assertEquals((await cleaner.pass()).rows, 5);
   assertEquals(await bench.counts(), "published 1");
   await bench.close(processor);
+});
+
+Deno.test("a database that answers slowly is asked once a tick while nothing is due", async () => {
+  const bench = new Bench();
+  let claims = 0;
+  intercept(bench, {
+    lease: (lease) => ({
+      claim: async (limit) => {
+        claims++;
+        await sleep(bench.clock, 250);
+        return await lease.claim(limit);
+      },
+    }),
+  });
+  const processor = bench.processor();
+  await processor.start();
+  await bench.clock.advance(10_000);
+  assert(claims <= 10, `${claims}`);
+  const stopping = processor.stop();
+  await bench.clock.advance(250);
+  await stopping;
 });
