@@ -47,6 +47,8 @@ export class OutboxProcessor extends BackgroundService {
   #woken = false;
   #prepared = false;
   #failures = 0;
+  /** The broker did not take the last batch. */
+  #refused = false;
 
   constructor(options: OutboxProcessorOptions) {
     super();
@@ -133,7 +135,7 @@ export class OutboxProcessor extends BackgroundService {
         const mayGoOn = () => !signal.aborted && clock.monotonic() - shared < SHARE_MS;
         const done = await this.#round(lease, mayGoOn);
         this.#recovered();
-        if (!done || this.#woken) continue;
+        if (!done || this.#woken || signal.aborted) continue;
         const due = await lease.nextDue();
         // What was due already is in somebody else's hands, or behind a row that is not: there is nothing to be had before the tick.
         await this.#wait(due !== undefined && due > looked ? due : undefined, signal);
@@ -159,6 +161,7 @@ export class OutboxProcessor extends BackgroundService {
   }
 
   #count(batch: PublishedBatch, rows: readonly OutboxRow[]): void {
+    this.#refused = batch.unavailable !== undefined;
     this.counters.published += batch.published;
     for (const outcome of batch.outcomes) {
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
@@ -182,7 +185,9 @@ export class OutboxProcessor extends BackgroundService {
     await this.#wakeup.wait({ signal, ms, clock });
   }
 
+  /** A round that found nothing, for another has those rows now, says nothing about a broker that was away. */
   #recovered(): void {
+    if (this.#refused) return;
     if (this.#failures > 0) {
       log.info("outbox.publishing_again", { processor: this.name, attempts: this.#failures });
     }

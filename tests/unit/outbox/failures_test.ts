@@ -1,5 +1,7 @@
 /** What goes wrong under a running processor: dependencies that are down, defects, and brokers that refuse single rows. */
 import { assert, assertEquals } from "@std/assert";
+import { configure, type LogRecord, reset } from "@logtape/logtape";
+import { sleep } from "../../../lib/clock.ts";
 import { ConfigurationError, ProteanError, ProviderUnavailableError } from "../../../lib/errors.ts";
 import { Bench, intercept } from "./outbox_bench.ts";
 
@@ -158,4 +160,34 @@ Deno.test("rows refused for the sake of an earlier one of their stream have not 
   await bench.clock.advance(1_000);
   assertEquals(bench.ofStream("a"), ["a2", "a3"]);
   await bench.close(processor);
+});
+
+Deno.test("processors that wait for a broker together tell of the outage once each, and of its end once it is over", async () => {
+  const bench = new Bench();
+  const told: string[] = [];
+  const note = ({ rawMessage }: LogRecord) => told.push(String(rawMessage));
+  await configure({
+    reset: true,
+    sinks: { note },
+    loggers: [
+      { category: "protean", sinks: ["note"], lowestLevel: "info" },
+      { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal" },
+    ],
+  });
+  bench.broker.away = true;
+  // Whoever waits for its answer has the shards, and the others find nothing to do.
+  Object.defineProperty(bench.broker, "gate", { get: () => sleep(bench.clock, 5000) });
+  const processors = [bench.processor(), bench.processor()];
+  try {
+    await bench.commit("a1 b1");
+    for (const processor of processors) await processor.start();
+    await bench.clock.advance(60_000);
+    assertEquals(told, ["outbox.publishing_paused", "outbox.publishing_paused"]);
+    bench.broker.away = false;
+    await bench.clock.advance(15_000);
+    assertEquals([told[2], await bench.counts()], ["outbox.publishing_again", "published 2"]);
+  } finally {
+    await bench.close(...processors);
+    await reset();
+  }
 });
