@@ -233,6 +233,11 @@ export interface OutboxLease {
   /** Those held now. */
   readonly shards: readonly number[];
   /**
+   * When the store last noted that the holder lives, on the clock's monotonic scale; for a store where that may be long after it was
+   * asked to. Undefined: it was when the last call was made that has succeeded.
+   */
+  readonly renewedAt?: number;
+  /**
    * The next rows in order of `seq`, marked `processing`, at most `limit`: pending ones and failed ones that are due,
    * without those whose stream has an earlier failed row that is not due. Rows that an earlier holder left `processing` are
    * retaken at once (delivery 9); rows this lease has claimed and not settled are not claimed again. Empty: nothing is due.

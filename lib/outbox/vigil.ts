@@ -20,11 +20,11 @@ export class Vigil {
     this.#heard = clock.monotonic();
   }
 
-  /** Notes, once `call` to the lease has succeeded, that the holder was alive when it was made. */
+  /** Notes, once `call` to the lease has succeeded, when the holder was known to be alive. */
   async heard<T>(call: Promise<T>): Promise<T> {
     const made = this.clock.monotonic();
     const answer = await call;
-    this.#heard = Math.max(this.#heard, made);
+    this.#heard = Math.max(this.#heard, this.lease.renewedAt ?? made);
     return answer;
   }
 

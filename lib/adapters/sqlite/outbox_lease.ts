@@ -30,6 +30,8 @@ export class SqliteOutboxLease implements OutboxLease {
   /** When others were last told that the holder lives, and when rows were last asked for, epoch ms. */
   #refreshed: number;
   #looked = 0;
+  /** Writing waits for its turn, behind a handler that writes as well: what counts is when it had it. */
+  #renewedAt: number;
 
   /**
    * `holder` is unique to this lease: rows `processing` under any other name were left by somebody who is gone. A `standing` one has
@@ -45,10 +47,15 @@ export class SqliteOutboxLease implements OutboxLease {
   ) {
     this.#shards = shards;
     this.#refreshed = clock.now();
+    this.#renewedAt = clock.monotonic();
   }
 
   get shards(): readonly number[] {
     return this.#shards;
+  }
+
+  get renewedAt(): number {
+    return this.#renewedAt;
   }
 
   async claim(limit: number): Promise<readonly OutboxRow[]> {
@@ -61,9 +68,8 @@ export class SqliteOutboxLease implements OutboxLease {
       nextRows(db, { broker, shards: this.#shards, holder, now: time }, limit)
     );
     if (seqs.length === 0) return [];
-    const until = new Date(now + LEASE_MS).toISOString();
     return await this.database.write((db) => {
-      this.#refresh(db, now);
+      const until = new Date(this.#refresh(db) + LEASE_MS).toISOString();
       return takeRows(db, { seqs, shards: this.#shards, holder, until, now: time });
     }, BOOKKEEPING);
   }
@@ -72,7 +78,7 @@ export class SqliteOutboxLease implements OutboxLease {
     const now = this.clock.now();
     await this.database.write((db) => {
       settleRows(db, outcomes, this.holder, new Date(now).toISOString());
-      if (!this.#released) this.#refresh(db, now);
+      if (!this.#released) this.#refresh(db);
     }, BOOKKEEPING);
   }
 
@@ -89,7 +95,7 @@ export class SqliteOutboxLease implements OutboxLease {
       const { surplus, room } = shareOf(db, broker, holder, now);
       dropShards(db, holder, surplus);
       takeShards(db, broker, room, holder, now);
-      this.#refresh(db, now);
+      this.#refresh(db);
     }, BOOKKEEPING);
   }
 
@@ -111,8 +117,12 @@ export class SqliteOutboxLease implements OutboxLease {
     }
   }
 
-  #refresh(db: DatabaseSync, now: number): void {
+  /** Answers the time it tells the others, epoch ms. */
+  #refresh(db: DatabaseSync): number {
+    const now = this.clock.now();
     this.#shards = refreshShards(db, this.holder, now);
     this.#refreshed = now;
+    this.#renewedAt = this.clock.monotonic();
+    return now;
   }
 }

@@ -2,8 +2,12 @@
 import { assertEquals } from "@std/assert";
 import { SqliteProvider } from "../../../lib/adapters/sqlite/provider.ts";
 import type { OutboxLease } from "../../../lib/adapters/ports.ts";
-import { FakeClock } from "../../../lib/clock.ts";
-import { leaseOf } from "../../conformance/outbox_suite_bench.ts";
+import { FakeClock, sleep } from "../../../lib/clock.ts";
+import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
+import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
+import { inserts, leaseOf } from "../../conformance/outbox_suite_bench.ts";
+import { sql } from "../../conformance/provider_suite_bench.ts";
+import { retry } from "./outbox_bench.ts";
 
 async function withProvider(
   test: (provider: SqliteProvider, clock: FakeClock) => Promise<void>,
@@ -61,4 +65,31 @@ Deno.test("released standing leases leave nothing in the table", () =>
     const again = await stand(provider);
     assertEquals(counts(again), [16]);
     await again.release();
+  }));
+
+Deno.test("a processor that waits for its turn to write, behind handlers, is not taken for one that stood still", () =>
+  withProvider(async (provider, clock) => {
+    const broker = new MemoryBroker({ name: "default", domain: "shop", settings: {}, folder: ".", clock });
+    const settings = { messagesPerTick: 10, maxTickIntervalSeconds: 1, retry };
+    const processor = new OutboxProcessor({ provider, broker, owner: "host-1", clock, settings });
+    await provider.session().commit({ rows: [], outbox: inserts("1", "m1"), events: [] });
+    const over = new AbortController();
+    const holding = (async () => {
+      while (!over.signal.aborted) {
+        const handler = provider.session();
+        await handler.query(sql`delete from protean_processed`);
+        await sleep(clock, 25_000, over.signal);
+        await handler.rollback();
+      }
+    })();
+    await clock.advance(1000);
+    await processor.start();
+    for (let second = 0; second < 200 && processor.counters.published === 0; second++) {
+      await clock.advance(1000);
+    }
+    assertEquals(processor.counters.published, 1);
+    over.abort();
+    const stopping = Promise.all([holding, processor.stop()]);
+    await clock.advance(100);
+    await stopping;
   }));
