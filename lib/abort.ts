@@ -1,5 +1,5 @@
 /**
- * Several reasons to stop, as one signal.
+ * Several reasons to stop, as one signal; and not waiting any longer than a signal allows.
  *
  * @module
  */
@@ -17,4 +17,18 @@ export function firstOf(...signals: readonly AbortSignal[]): AbortSignal {
     else signal.addEventListener("abort", abort, { once: true, signal: first.signal });
   }
   return first.signal;
+}
+
+/** Settles as `work` does, or rejects with the signal's reason when that aborts first; `work` goes on unheard. */
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return await work;
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { pathToFileURL } from "node:url";
+import { abortable } from "../abort.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { asError } from "../errors.ts";
 import { loadsTypeScript } from "../standalone.ts";
@@ -38,16 +39,13 @@ export async function importFromDisk(
       ),
     );
   });
-  const stop = () => late.reject(signal?.reason);
-  signal?.addEventListener("abort", stop, { once: true });
   try {
     const loading = import(pathToFileURL(file).href).catch((cause) => {
       throw new Error(whyNotImported(cause, file), { cause });
     });
-    return await Promise.race([loading, late.promise]);
+    return await abortable(Promise.race([loading, late.promise]), signal);
   } finally {
     cancel();
-    signal?.removeEventListener("abort", stop);
   }
 }
 

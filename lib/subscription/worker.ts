@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { abortable } from "../abort.ts";
 import { type Random, retryDelay } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { HandlerRunner, Verdict } from "../domain/handler_runner.ts";
@@ -113,11 +114,8 @@ export class Worker {
   /** Answers whether it may still be started then. */
   async #outlast(publishing: Promise<void>, delivery: Delivery): Promise<boolean> {
     const { stopped } = this.#parts;
-    const stop = Promise.withResolvers<void>();
-    const abort = () => stop.resolve();
-    stopped.addEventListener("abort", abort);
-    await Promise.race([publishing, stop.promise]);
-    stopped.removeEventListener("abort", abort);
+    // It rejects with the stop alone, which is looked at next.
+    await abortable(publishing, stopped).catch(() => {});
     if (stopped.aborted) return false;
     return delivery.lost ? this.#lost(delivery) : true;
   }

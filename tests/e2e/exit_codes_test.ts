@@ -1,16 +1,9 @@
 /** What the process says and ends with when it is not all well (design 9): 0, 1, 2 and 4; the drain's own are in `drain_test.ts`. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { freePort } from "../support/free_port.ts";
-import { type Finished, Installation } from "./server.ts";
+import { sentence } from "./run.ts";
+import { Installation } from "./server.ts";
 import { logged, Tasks } from "./tasks.ts";
-
-/** What the user reads: one line that begins as errors do, after the log, and no stack. */
-function sentence({ err }: Finished): string {
-  const lines = err.trim().split("\n").filter((line) => !line.startsWith("{"));
-  assertEquals(lines.length, 1, err);
-  assert(lines[0]?.startsWith("Error: "), err);
-  return lines[0] ?? "";
-}
 
 const server = ["server", "--log-format=json"];
 

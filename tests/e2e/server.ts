@@ -186,11 +186,9 @@ export class RunningServer {
 
   /** Resolves when it has ended by itself; rejects with its log when it does not. */
   async finished(): Promise<void> {
-    try {
-      await until(() => this.#ended !== undefined, "the server to end by itself", { within: 120_000 });
-    } catch (error) {
-      throw new Error(`${asError(error).message}\n${(await this.log()).slice(-4000)}`, { cause: error });
-    }
+    await this.#tellingLog(
+      until(() => this.#ended !== undefined, "the server to end by itself", { within: 120_000 }),
+    );
   }
 
   /** Resolves when every subscription has caught up and the outbox is empty. */
@@ -211,8 +209,12 @@ export class RunningServer {
   /** Waits for something that this server brings about; the end of its process, and of the wait, is told with its log. */
   async until(condition: () => boolean | Promise<boolean>, what: string, within = 60_000): Promise<number> {
     const hopeless = () => this.#ended && `the server ended with ${this.#ended.code}`;
+    return await this.#tellingLog(until(condition, what, { within, hopeless }));
+  }
+
+  async #tellingLog<T>(wait: Promise<T>): Promise<T> {
     try {
-      return await until(condition, what, { within, hopeless });
+      return await wait;
     } catch (error) {
       throw new Error(`${asError(error).message}\n${(await this.log()).slice(-4000)}`, { cause: error });
     }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { fairShare } from "../outbox_share.ts";
+import { allShards, fairShare } from "../outbox_share.ts";
 import {
   OUTBOX_SHARDS,
   type OutboxInsert,
@@ -204,8 +204,7 @@ export class MemoryOutbox implements OutboxStore {
   }
 
   #held(broker: string, holder: symbol | undefined): readonly number[] {
-    return Array.from({ length: OUTBOX_SHARDS }, (_, shard) => shard)
-      .filter((shard) => this.#leases.get(`${broker} ${shard}`) === holder);
+    return allShards.filter((shard) => this.#leases.get(`${broker} ${shard}`) === holder);
   }
 
   #free(broker: string): readonly number[] {

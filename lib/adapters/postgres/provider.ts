@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { abortable } from "../../abort.ts";
 import {
   type AdapterOptions,
   BaseProvider,
@@ -94,7 +95,7 @@ export class PostgresProvider extends BaseProvider {
   /** Asks on the connection beside the pool, for a pool in full use is no reason to be unready. */
   async ping(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const connection = await unlessAborted(this.#side.get(), signal);
+    const connection = await abortable(this.#side.get(), signal);
     const cut = () => connection.destroy("it did not answer a ping");
     signal.addEventListener("abort", cut, { once: true });
     try {
@@ -231,15 +232,4 @@ export class PostgresProvider extends BaseProvider {
 function isTooMany(error: unknown): boolean {
   return error instanceof ProviderUnavailableError && isServerError(error.cause) &&
     error.cause.code === SQLSTATE.tooManyConnections;
-}
-
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }

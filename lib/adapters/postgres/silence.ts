@@ -117,7 +117,8 @@ export class SilenceWatch {
       if (this.#closing.signal.aborted) return;
       log.debug("database.look_failed", this.#told({ error: asError(error).message }));
       // A server that refuses is there, and says nothing about the others.
-      if (!isRefusal(error)) { for (const connection of silent) this.#judge(connection, "unreachable"); }
+      if (isRefusal(error)) return;
+      for (const connection of silent) this.#judge(connection, "unreachable");
     }
   }
 

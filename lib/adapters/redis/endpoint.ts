@@ -3,10 +3,10 @@
  *
  * @module
  */
+import { abortable } from "../../abort.ts";
 import type { Redis } from "ioredis";
 import type { Clock } from "../../clock.ts";
 import { UnavailableError } from "../../errors.ts";
-import { abortable } from "./abortable.ts";
 import { unavailable } from "./faults.ts";
 import { Link } from "./link.ts";
 import { Outage } from "./outage.ts";

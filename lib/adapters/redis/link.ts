@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { abortable } from "../../abort.ts";
 import { asError } from "../../errors.ts";
-import { abortable } from "./abortable.ts";
 import { Connection } from "./connection.ts";
 import { unavailable } from "./faults.ts";
 import type { RedisServer } from "./server.ts";

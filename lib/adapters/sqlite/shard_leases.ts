@@ -5,7 +5,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { fairShare } from "../outbox_share.ts";
+import { allShards, fairShare } from "../outbox_share.ts";
 import { OUTBOX_SHARDS } from "../ports.ts";
 import { isDead, selfIdentity } from "./process_identity.ts";
 import { statement } from "./statements.ts";
@@ -99,8 +99,6 @@ export function dropShards(db: DatabaseSync, holder: string, shards?: readonly n
   const drop = statement(db, "DELETE FROM protean_outbox_lease WHERE holder = ? AND shard = ?");
   for (const shard of shards) drop.run(holder, shard);
 }
-
-const allShards: readonly number[] = Array.from({ length: OUTBOX_SHARDS }, (_, shard) => shard);
 
 /** Shards and seats of a broker's rows in the hands of somebody who is not known to be gone. */
 function livingRows(

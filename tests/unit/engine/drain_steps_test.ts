@@ -1,9 +1,9 @@
 /** The drain, step by step (design 7, DRN-1, DRN-3): what happens in which order, and who is waited for how long. */
 import { assert, assertEquals } from "@std/assert";
-import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { FakeClock, sleep } from "../../../lib/clock.ts";
 import { type Cuttable, drain, type DrainParts, type Flushable } from "../../../lib/engine/drain.ts";
 import type { Service } from "../../../lib/lifecycle.ts";
+import { logged } from "../../support/logged.ts";
 
 const hanging = () => new Promise<never>(() => {});
 
@@ -133,28 +133,18 @@ Deno.test("readiness first, everything stops, handlers finish, a last outbox pas
 });
 
 Deno.test("every step is logged with its duration", async () => {
-  const records: LogRecord[] = [];
-  await configure({
-    sinks: { memory: (record) => records.push(record) },
-    loggers: [
-      { category: "protean", sinks: ["memory"], lowestLevel: "info" },
-      { category: ["logtape", "meta"], lowestLevel: "fatal" },
-    ],
-  });
-  try {
-    const diary = new Diary();
-    await diary.drain({ subscriptions: [diary.subscription(undefined, 500)], close: hanging });
-    assertEquals(records.map(({ rawMessage, properties }) => [rawMessage, properties]), [
-      ["engine.handlers_drained", { duration_ms: 10_500 }],
-      ["engine.outbox_flushed", { duration_ms: 0 }],
-      ["engine.drain_step_left", { step: "adapters_closed" }],
-      ["engine.adapters_closed", { duration_ms: 2000 }],
-      ["engine.health_listener_closed", { duration_ms: 0 }],
-      ["engine.drained", { duration_ms: 12_500, cut: 1 }],
-    ]);
-  } finally {
-    await reset();
-  }
+  const diary = new Diary();
+  const records = await logged(() =>
+    diary.drain({ subscriptions: [diary.subscription(undefined, 500)], close: hanging })
+  );
+  assertEquals(records.map(({ rawMessage, properties }) => [rawMessage, properties]), [
+    ["engine.handlers_drained", { duration_ms: 10_500 }],
+    ["engine.outbox_flushed", { duration_ms: 0 }],
+    ["engine.drain_step_left", { step: "adapters_closed" }],
+    ["engine.adapters_closed", { duration_ms: 2000 }],
+    ["engine.health_listener_closed", { duration_ms: 0 }],
+    ["engine.drained", { duration_ms: 12_500, cut: 1 }],
+  ]);
 });
 
 Deno.test("handlers that heed their signal end with it: cut, and not given up", async () => {

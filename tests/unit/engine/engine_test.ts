@@ -1,11 +1,12 @@
 /** A domain run in the test's own process: how it starts, when it ends by itself, and with which exit code (design 7 and 9, S72). */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { configure, type LogRecord, reset } from "@logtape/logtape";
+import type { LogRecord } from "@logtape/logtape";
 import { z } from "zod";
 import { MemoryCache } from "../../../lib/adapters/memory/cache.ts";
 import { ConfigurationError, type Context, Domain, Engine, on, UnavailableError } from "../../../lib/mod.ts";
 import { IncorrectUsageError } from "../../../lib/errors.ts";
 import { freePort } from "../../support/free_port.ts";
+import { logged } from "../../support/logged.ts";
 
 /** A job that is published when it is placed; `work` is what its handler does, `attempts` how often it may. */
 function jobs(work: (id: string, ctx: Context) => unknown) {
@@ -47,24 +48,6 @@ async function letGo(error: Error): Promise<void> {
   globalThis.addEventListener("unhandledrejection", () => noticed.resolve(), { once: true });
   void Promise.reject(error);
   await noticed.promise;
-}
-
-/** Collects what is logged meanwhile. */
-async function logged(work: () => Promise<void>): Promise<LogRecord[]> {
-  const records: LogRecord[] = [];
-  await configure({
-    sinks: { memory: (record) => records.push(record) },
-    loggers: [
-      { category: "protean", sinks: ["memory"], lowestLevel: "info" },
-      { category: ["logtape", "meta"], lowestLevel: "fatal" },
-    ],
-  });
-  try {
-    await work();
-  } finally {
-    await reset();
-  }
-  return records;
 }
 
 const named = (records: readonly LogRecord[], name: string) =>

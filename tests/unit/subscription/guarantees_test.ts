@@ -86,6 +86,15 @@ class World {
       operation === "close" ? undefined : this.#faults[this.#at++ % Math.max(1, this.#faults.length)];
   }
 
+  /** One that has lived through all of this, and in which everything has come to rest. */
+  static async through(change: Partial<SubscriptionSettings>, steps: readonly Step[]): Promise<World> {
+    const world = new World(change);
+    await world.start();
+    for (const step of steps) await world.step(step);
+    await world.end();
+    return world;
+  }
+
   async step(step: Step): Promise<void> {
     switch (step.do) {
       case "publish":
@@ -236,10 +245,7 @@ Deno.test("whatever is published, slow, failing or restarted: order per stream, 
   );
   await fc.assert(
     fc.asyncProperty(change, steps, async (change, steps) => {
-      const world = new World(change);
-      await world.start();
-      for (const step of steps) await world.step(step);
-      await world.end();
+      const world = await World.through(change, steps);
       const dead = await world.dead();
       for (const { name, fails, ended, handled } of world.messages) {
         assertEquals(ended, Math.min(fails + 1, change.maxRetries), `attempts of ${name}`);
@@ -258,10 +264,7 @@ Deno.test("a broker that refuses and loses answers costs no message, and dead-le
   );
   await fc.assert(
     fc.asyncProperty(change, steps, async (change, steps) => {
-      const world = new World(change);
-      await world.start();
-      for (const step of steps) await world.step(step);
-      await world.end();
+      const world = await World.through(change, steps);
       await assertNothingLost(world);
     }),
     { numRuns: 100 },
@@ -275,10 +278,7 @@ Deno.test("processes that die, come and go cost no message, and dead-letter none
   );
   await fc.assert(
     fc.asyncProperty(change, steps, async (change, steps) => {
-      const world = new World(change);
-      await world.start();
-      for (const step of steps) await world.step(step);
-      await world.end();
+      const world = await World.through(change, steps);
       await assertNothingLost(world);
     }),
     { numRuns: 100 },
