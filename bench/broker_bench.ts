@@ -10,8 +10,8 @@ import { DatabaseSync } from "node:sqlite";
 import { MemoryBroker } from "../lib/adapters/memory/broker.ts";
 import type { BaseBroker } from "../lib/adapters/ports.ts";
 import { SqliteBroker } from "../lib/adapters/sqlite/broker.ts";
-import { createBrokerTables } from "../lib/adapters/sqlite/broker_schema.ts";
-import { systemClock } from "../lib/clock.ts";
+import { createBrokerTables } from "../lib/adapters/sqlite/streams/schema.ts";
+import { systemClock } from "../lib/async/clock.ts";
 import { print, rate, ratio } from "./report.ts";
 
 const BATCH = 100;

@@ -13,7 +13,7 @@ import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { Domain, Engine, on } from "../lib/mod.ts";
 import { SqliteBroker } from "../lib/adapters/sqlite/broker.ts";
-import { systemClock } from "../lib/clock.ts";
+import { systemClock } from "../lib/async/clock.ts";
 import { canonicalJson } from "../lib/message/canonical.ts";
 import { checksumOf } from "../lib/message/checksum.ts";
 import { encodeMessage } from "../lib/message/envelope.ts";

@@ -8,7 +8,7 @@
 import postgres from "postgres";
 import type { OutboxInsert, OutboxRow, WriteSet } from "../lib/adapters/ports.ts";
 import { PostgresProvider } from "../lib/adapters/postgres/provider.ts";
-import { systemClock } from "../lib/clock.ts";
+import { systemClock } from "../lib/async/clock.ts";
 import { ExpectedVersionError } from "../lib/errors.ts";
 import { shardOf } from "../lib/domain/shard.ts";
 import type { MessageMetadata } from "../lib/message/types.ts";

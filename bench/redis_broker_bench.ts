@@ -6,7 +6,7 @@
  */
 import { Redis } from "ioredis";
 import { RedisBroker } from "../lib/adapters/redis/broker.ts";
-import { systemClock } from "../lib/clock.ts";
+import { systemClock } from "../lib/async/clock.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";
 import { print, rate, ratio } from "./report.ts";
 

@@ -9,10 +9,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { OutboxInsert, WriteSet } from "../lib/adapters/ports.ts";
 import { SqliteProvider } from "../lib/adapters/sqlite/provider.ts";
-import { createOwnTables, createRowTable } from "../lib/adapters/sqlite/schema.ts";
-import { systemClock } from "../lib/clock.ts";
+import { createOwnTables, createRowTable } from "../lib/adapters/sqlite/tables/schema.ts";
+import { systemClock } from "../lib/async/clock.ts";
 import { shardOf } from "../lib/domain/shard.ts";
-import { metadataOf } from "../tests/conformance/provider_suite_bench.ts";
+import { metadataOf } from "../tests/conformance/provider_suite_rig.ts";
 import { print, rate, ratio } from "./report.ts";
 
 const TABLE = "protean_bench_order";

@@ -8,8 +8,8 @@
  * @module
  */
 export { Domain } from "./domain/domain.ts";
-export { on, onAny } from "./domain/handlings.ts";
-export { SubscriptionProfile } from "./subscription/profiles.ts";
+export { on, onAny } from "./domain/elements/on.ts";
+export { SubscriptionProfile } from "./subscription/settings/profiles.ts";
 export { Engine, type EngineOptions, type EngineRunOptions } from "./engine/engine.ts";
 export { createHealthRouter, type HealthRouter, type HealthRouterOptions } from "./health/mod.ts";
 
@@ -49,11 +49,11 @@ export type {
   PublishOptions,
   StepOptions,
   SubscriberOptions,
-} from "./domain/element_options.ts";
+} from "./domain/options.ts";
 
 export * from "./adapters/ports.ts";
 export type { AdapterClass } from "./adapters/registry.ts";
-export type { Clock } from "./clock.ts";
+export type { Clock } from "./async/clock.ts";
 export type {
   DomainMetadata,
   EventStorePosition,

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import { Wakeup } from "../wakeup.ts";
+import type { Clock } from "../async/clock.ts";
+import { Wakeup } from "../async/wakeup.ts";
 
 export interface BlockingReadOptions {
   readonly clock: Clock;

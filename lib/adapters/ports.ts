@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../async/clock.ts";
 import type { MessageMetadata } from "../message/types.ts";
 import { NotSupportedError } from "../errors.ts";
 

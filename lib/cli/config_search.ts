@@ -8,7 +8,7 @@ import { loadConfig, type LoadedConfig, type LoadOptions } from "../config/load.
 import type { Cli } from "./cli.ts";
 import { type DomainPlace, locateDomain } from "./locate_domain.ts";
 import type { DomainOptions } from "./options.ts";
-import { executableFolder } from "../standalone.ts";
+import { executableFolder } from "../executable/standalone.ts";
 
 /** What `loadConfig` needs besides the domain's name, for a module in `folder` or a compiled-in domain (undefined). */
 export async function configSearch(

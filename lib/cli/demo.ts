@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { systemClock } from "../clock.ts";
+import { systemClock } from "../async/clock.ts";
 import { DeadLetterQueues } from "../dlq/queues.ts";
 import type { Domain } from "../domain/domain.ts";
 import { type DomainRuntime, runtimeOf } from "../domain/runtime.ts";

@@ -8,7 +8,7 @@ import { maskValue } from "../config/mask.ts";
 import { renderToml } from "../config/render.ts";
 import { dotted, merge, type Path, type Table } from "../config/tree.ts";
 import { DomainLoadError } from "../errors.ts";
-import { governedByProfile } from "../subscription/levels.ts";
+import { governedByProfile } from "../subscription/settings/precedence.ts";
 import type { Cli } from "./cli.ts";
 import { configSearch } from "./config_search.ts";
 import { envelope } from "./envelope.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname } from "node:path";
-import { type DiskModuleOptions, importFromDisk } from "../domain/disk_module.ts";
+import { type DiskModuleOptions, importFromDisk } from "../loading/disk_module.ts";
 import { Domain } from "../domain/domain.ts";
 import { asError, DomainLoadError } from "../errors.ts";
 import type { Cli } from "./cli.ts";

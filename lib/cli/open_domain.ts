@@ -8,7 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import { loadConfig } from "../config/load.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { StartOptions } from "../domain/startup.ts";
-import { COMMIT, VERSION } from "../version.ts";
+import { COMMIT, VERSION } from "../executable/version.ts";
 import { beginLog, type FallbackLevel } from "./begin_log.ts";
 import type { Cli } from "./cli.ts";
 import { configSearch } from "./config_search.ts";

@@ -15,7 +15,7 @@ import { sendCommand } from "./commands/send.ts";
 import { serverCommand } from "./commands/server.ts";
 import { versionCommand } from "./commands/version.ts";
 import { withExamples } from "./examples.ts";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../executable/version.ts";
 
 /** The name users type. */
 export const PROGRAM = "protean-server";

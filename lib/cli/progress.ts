@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../async/clock.ts";
 import type { Cli } from "./cli.ts";
 
 const REDRAW_MS = 100;

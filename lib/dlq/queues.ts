@@ -6,7 +6,7 @@
  */
 import type { BaseBroker, StreamEntry } from "../adapters/ports.ts";
 import { didYouMean } from "../config/nearest.ts";
-import type { HandlerRunner } from "../domain/handler_runner.ts";
+import type { HandlerRunner } from "../domain/handler_port.ts";
 import { ProteanError } from "../errors.ts";
 import { type DeadLetter, parseDeadLetter } from "../message/dead_letter.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";

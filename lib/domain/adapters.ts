@@ -7,7 +7,7 @@ import type { AdapterKind, BaseAdapter, TableSpec } from "../adapters/ports.ts";
 import type { AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
 import { describeProblem } from "../config/problems.ts";
 import { asError, ConfigurationError, ProteanError } from "../errors.ts";
-import { isModulePath, loadAdapterClass } from "./adapter_modules.ts";
+import { isModulePath, loadAdapterClass } from "../loading/adapter_modules.ts";
 import type { Adapters, RuntimeFacts } from "./runtime.ts";
 
 type Port<K extends AdapterKind> = InstanceType<AdapterClass<K>>;

@@ -4,20 +4,20 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { firstOf } from "../abort.ts";
+import { firstOf } from "../async/abort.ts";
 import type { AdapterKind } from "../adapters/ports.ts";
 import { type AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../async/clock.ts";
 import { IncorrectUsageError } from "../errors.ts";
-import { assertAdapterClass } from "./adapter_modules.ts";
+import { assertAdapterClass } from "../loading/adapter_modules.ts";
 import { closeAdapters } from "./adapters.ts";
-import { WorkContext } from "./context.ts";
-import { Declarations, identityOf } from "./declarations.ts";
-import { runEffect } from "./effect.ts";
-import type { InitOptions, ProcessOptions, PublishOptions } from "./element_options.ts";
-import { messageOf } from "./message_definition.ts";
+import { WorkContext } from "./work/context.ts";
+import { Declarations, identityOf } from "./elements/declarations.ts";
+import { runEffect } from "./work/effect.ts";
+import type { InitOptions, ProcessOptions, PublishOptions } from "./options.ts";
+import { messageOf } from "./elements/message_definition.ts";
 import { type DomainRuntime, setRuntime } from "./runtime.ts";
-import { guardOf, processCommand, publishEvent } from "./sending.ts";
+import { guardOf, processCommand, publishEvent } from "./handlers/sending.ts";
 import { start, type Started, type StartOptions } from "./startup.ts";
 import type { Context, In, MessageType, Schema } from "./types.ts";
 

@@ -4,12 +4,12 @@
  * @module
  */
 import type { BaseBroker, BaseCache, BaseEventStore, BaseProvider, TableSpec } from "../adapters/ports.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { IncorrectUsageError } from "../errors.ts";
-import type { HandlerRunner } from "./handler_runner.ts";
-import type { DomainIdentity } from "./identity.ts";
-import type { MessageDefinition } from "./message_definition.ts";
+import type { HandlerRunner } from "./handler_port.ts";
+import type { DomainIdentity } from "./elements/identity.ts";
+import type { MessageDefinition } from "./elements/message_definition.ts";
 
 /** What is known of a domain once its configuration is loaded. */
 export interface RuntimeFacts {

@@ -5,18 +5,18 @@
  */
 import type { AdapterRegistry } from "../adapters/registry.ts";
 import type { TableSpec } from "../adapters/ports.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../async/clock.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
 import { configurationError } from "../config/problems.ts";
 import { ConfigurationError, type ConfigurationProblem, IncorrectUsageError } from "../errors.ts";
 import { openAdapters } from "./adapters.ts";
-import { MAIN } from "./commit.ts";
-import { elementProblems } from "./element_problems.ts";
-import type { InitOptions } from "./element_options.ts";
-import type { Elements } from "./elements.ts";
-import type { DomainIdentity } from "./identity.ts";
-import { buildModel, type Model } from "./model.ts";
-import { ElementRunner } from "./runner.ts";
+import { MAIN } from "./work/commit.ts";
+import { elementProblems } from "./elements/element_problems.ts";
+import type { InitOptions } from "./options.ts";
+import type { Elements } from "./elements/elements.ts";
+import type { DomainIdentity } from "./elements/identity.ts";
+import { buildModel, type Model } from "./elements/model.ts";
+import { ElementRunner } from "./handlers/runner.ts";
 import type { Adapters, DomainRuntime, RuntimeFacts } from "./runtime.ts";
 
 /** What the engine, the command line and the testing harness may say beyond the public options. */

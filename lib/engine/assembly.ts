@@ -4,13 +4,13 @@
  * @module
  */
 import type { BaseBroker, BaseProvider } from "../adapters/ports.ts";
-import type { Random } from "../backoff.ts";
-import type { HandlerRunner } from "../domain/handler_runner.ts";
+import type { Random } from "../async/backoff.ts";
+import type { HandlerRunner } from "../domain/handler_port.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
-import { resolveSettings, type SubscriptionSettings } from "../subscription/settings.ts";
+import { resolveSettings, type SubscriptionSettings } from "../subscription/settings/resolve.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
 
 /** Outbox rows are looked for at least this often while the cleanup's own unit is ticks (wire 3.7). */

@@ -14,9 +14,9 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { type Clock, sleep } from "../clock.ts";
+import { type Clock, sleep } from "../async/clock.ts";
 import { asError } from "../errors.ts";
-import type { Service } from "../lifecycle.ts";
+import type { Service } from "../async/service.ts";
 
 const log = getLogger(["protean", "engine"]);
 

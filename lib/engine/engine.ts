@@ -7,10 +7,10 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { firstOf } from "../abort.ts";
+import { firstOf } from "../async/abort.ts";
 import type { BaseProvider } from "../adapters/ports.ts";
-import type { Random } from "../backoff.ts";
-import type { Clock } from "../clock.ts";
+import type { Random } from "../async/backoff.ts";
+import type { Clock } from "../async/clock.ts";
 import type { Domain } from "../domain/domain.ts";
 import { type DomainRuntime, isRunning, runtimeOf } from "../domain/runtime.ts";
 import { IncorrectUsageError } from "../errors.ts";
@@ -19,10 +19,10 @@ import { engineRoutes } from "../health/routes.ts";
 import { HealthServer } from "../health/server.ts";
 import { componentsOf } from "../health/components.ts";
 import { assemble, type Assembly, managedProviders } from "./assembly.ts";
-import { unknownSubscriptionTables } from "../subscription/unknown_tables.ts";
+import { unknownSubscriptionTables } from "../subscription/settings/unknown_tables.ts";
 import { drain } from "./drain.ts";
 import { Failure } from "./failure.ts";
-import { untilQuiet } from "./once.ts";
+import { untilQuiet } from "./until_quiet.ts";
 import { preflight } from "./preflight.ts";
 import { subscriptionSource } from "./subscription_rows.ts";
 

@@ -7,7 +7,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { BaseBroker, BaseProvider, TableSpec } from "../adapters/ports.ts";
-import { type Clock, sleep } from "../clock.ts";
+import { type Clock, sleep } from "../async/clock.ts";
 import { asError, ConfigurationError, UnavailableError } from "../errors.ts";
 import type { ComponentState } from "../health/types.ts";
 import { deadLetterStream } from "../message/names.ts";

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../async/clock.ts";
 import { asError, UnavailableError } from "../errors.ts";
 import type { Component, ComponentState } from "./types.ts";
 

@@ -5,8 +5,8 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { type Clock, sleep, systemClock } from "../clock.ts";
-import { BackgroundService } from "../lifecycle.ts";
+import { type Clock, sleep, systemClock } from "../async/clock.ts";
+import { BackgroundService } from "../async/service.ts";
 import { ComponentCheck } from "./component_check.ts";
 import { SubscriptionCollector, type SubscriptionSource } from "./subscription_collector.ts";
 import type { Component, ComponentState, HealthSnapshot } from "./types.ts";

@@ -5,9 +5,9 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { type Clock, sleep, systemClock } from "../clock.ts";
+import { type Clock, sleep, systemClock } from "../async/clock.ts";
 import { asError, ConfigurationError } from "../errors.ts";
-import { BackgroundService } from "../lifecycle.ts";
+import { BackgroundService } from "../async/service.ts";
 import { brokenResponse, respond, type Routes } from "./routes.ts";
 
 const logger = getLogger(["protean", "health"]);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../async/clock.ts";
 import type { SubscriptionRow, SubscriptionsBlock } from "./types.ts";
 
 /** Rows older than this are called stale: three refreshes were missed. */

@@ -5,9 +5,9 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { BaseProvider } from "../adapters/ports.ts";
-import { type Clock, sleep } from "../clock.ts";
+import { type Clock, sleep } from "../async/clock.ts";
 import { asError } from "../errors.ts";
-import { BackgroundService } from "../lifecycle.ts";
+import { BackgroundService } from "../async/service.ts";
 
 const log = getLogger(["protean", "outbox"]);
 const HOUR_MS = 3_600_000;

@@ -6,14 +6,13 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { BaseBroker, BaseProvider, OutboxLease, OutboxRow } from "../adapters/ports.ts";
-import { type Random, reconnectDelay } from "../backoff.ts";
-import { type Clock, sleep } from "../clock.ts";
+import { type Random, reconnectDelay } from "../async/backoff.ts";
+import { type Clock, sleep } from "../async/clock.ts";
 import { asError, ProteanError } from "../errors.ts";
-import { BackgroundService } from "../lifecycle.ts";
-import { Wakeup } from "../wakeup.ts";
-import type { OutboxRetry, PublishedBatch } from "./publisher.ts";
-import { publishDue } from "./round.ts";
-import { Unmarked } from "./unmarked.ts";
+import { BackgroundService } from "../async/service.ts";
+import { Wakeup } from "../async/wakeup.ts";
+import { type OutboxRetry, publishDue, type PublishedBatch } from "./publisher.ts";
+import { Unmarked } from "./in_flight.ts";
 
 const log = getLogger(["protean", "outbox"]);
 

@@ -5,7 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { StreamGroup } from "../adapters/ports.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../async/clock.ts";
 import { asError } from "../errors.ts";
 import type { Delivery } from "./delivery.ts";
 

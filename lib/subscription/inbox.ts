@@ -4,9 +4,9 @@
  * @module
  */
 import type { ClaimedEntry, StreamEntry, StreamGroup } from "../adapters/ports.ts";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../async/clock.ts";
 import { ProteanError } from "../errors.ts";
-import { Wakeup } from "../wakeup.ts";
+import { Wakeup } from "../async/wakeup.ts";
 import { type Batch, Delivery } from "./delivery.ts";
 import { OrderGate } from "./order_gate.ts";
 import { RetrySchedule } from "./retry_schedule.ts";

@@ -5,11 +5,11 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { StreamGroup } from "../adapters/ports.ts";
-import { type Random, reconnectDelay } from "../backoff.ts";
-import { type Clock, sleep } from "../clock.ts";
+import { type Random, reconnectDelay } from "../async/backoff.ts";
+import { type Clock, sleep } from "../async/clock.ts";
 import { asError, GroupMissingError } from "../errors.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
-import type { SubscriptionCounters } from "./counters.ts";
+import type { SubscriptionCounters } from "./delivery.ts";
 import type { Inbox } from "./inbox.ts";
 
 const log = getLogger(["protean", "subscription"]);

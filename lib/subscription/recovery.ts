@@ -5,8 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { PendingEntry, StreamGroup } from "../adapters/ports.ts";
-import type { SubscriptionCounters } from "./counters.ts";
-import type { Delivery } from "./delivery.ts";
+import type { Delivery, SubscriptionCounters } from "./delivery.ts";
 import type { Inbox } from "./inbox.ts";
 
 const log = getLogger(["protean", "subscription"]);

@@ -5,7 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { StreamGroup } from "../adapters/ports.ts";
-import { type Clock, sleep } from "../clock.ts";
+import { type Clock, sleep } from "../async/clock.ts";
 import { asError } from "../errors.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import type { Inbox } from "./inbox.ts";

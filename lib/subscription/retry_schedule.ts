@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../async/clock.ts";
 
 interface Entry<T> {
   readonly at: number;

@@ -8,22 +8,21 @@
  */
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
-import { firstOf } from "../abort.ts";
+import { firstOf } from "../async/abort.ts";
 import type { BaseBroker, GroupInfo, StreamGroup } from "../adapters/ports.ts";
-import type { Random } from "../backoff.ts";
-import { type Clock, sleep } from "../clock.ts";
-import type { HandlerRunner } from "../domain/handler_runner.ts";
+import type { Random } from "../async/backoff.ts";
+import { type Clock, sleep } from "../async/clock.ts";
+import type { HandlerRunner } from "../domain/handler_port.ts";
 import { asError, ProteanError } from "../errors.ts";
-import { BackgroundService } from "../lifecycle.ts";
+import { BackgroundService } from "../async/service.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
-import { newCounters, type SubscriptionCounters } from "./counters.ts";
-import type { Delivery } from "./delivery.ts";
+import { type Delivery, newCounters, type SubscriptionCounters } from "./delivery.ts";
 import { Inbox } from "./inbox.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
 import { releaseAll } from "./release.ts";
-import type { SubscriptionSettings } from "./settings.ts";
+import type { SubscriptionSettings } from "./settings/resolve.ts";
 import { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);

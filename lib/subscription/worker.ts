@@ -4,19 +4,18 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { abortable } from "../abort.ts";
-import { type Random, retryDelay } from "../backoff.ts";
-import type { Clock } from "../clock.ts";
-import type { HandlerRunner, Verdict } from "../domain/handler_runner.ts";
+import { abortable } from "../async/abort.ts";
+import { type Random, retryDelay } from "../async/backoff.ts";
+import type { Clock } from "../async/clock.ts";
+import type { HandlerRunner, Verdict } from "../domain/handler_port.ts";
 import { asError, GroupMissingError, ProteanError, UnavailableError } from "../errors.ts";
 import { originalText, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import { deadLetterStream } from "../message/names.ts";
-import type { SubscriptionCounters } from "./counters.ts";
-import type { Delivery } from "./delivery.ts";
+import type { Delivery, SubscriptionCounters } from "./delivery.ts";
 import type { Inbox } from "./inbox.ts";
-import type { SubscriptionSettings } from "./settings.ts";
+import type { SubscriptionSettings } from "./settings/resolve.ts";
 
 const log = getLogger(["protean", "subscription"]);
 

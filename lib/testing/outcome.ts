@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { validate } from "../domain/schema.ts";
+import { validate } from "../domain/elements/schema.ts";
 import type { MessageType, Out, Schema } from "../domain/types.ts";
 import type { MessageMetadata } from "../message/types.ts";
 

@@ -3,8 +3,7 @@ import { assertEquals } from "@std/assert";
 import { pause } from "../support/until.ts";
 import { faultTest } from "./audit/fault.ts";
 import { audited } from "./audit/ledger.ts";
-import type { Chance } from "./audit/seed.ts";
-import { runSize } from "./audit/seed.ts";
+import { type Chance, runSize } from "./audit/seed.ts";
 import { Stage } from "./audit/stage.ts";
 
 /** A third of the backends falls at every blow. */

@@ -7,7 +7,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import type { BaseBroker, StreamGroup } from "../../lib/adapters/ports.ts";
 import { GroupMissingError } from "../../lib/errors.ts";
-import { idsOf } from "./broker_suite_bench.ts";
+import { idsOf } from "./broker_suite_rig.ts";
 import { BrokerModel } from "./broker_model.ts";
 
 const GROUPS = ["g1", "g2"];

@@ -6,7 +6,7 @@
 import fc from "fast-check";
 import { BrokerModel } from "./broker_model.ts";
 import { brokerCommands, type BrokerUnderTest, prepare } from "./broker_model_commands.ts";
-import type { BrokerFixture } from "./broker_suite_bench.ts";
+import type { BrokerFixture } from "./broker_suite_rig.ts";
 
 export interface BrokerModelOptions {
   /**

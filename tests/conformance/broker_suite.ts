@@ -5,7 +5,7 @@
  * @module
  */
 import type { StreamGroup } from "../../lib/adapters/ports.ts";
-import { type BrokerFixture, openBench, type Rule } from "./broker_suite_bench.ts";
+import { type BrokerFixture, openBench, type Rule } from "./broker_suite_rig.ts";
 import { consumerRules } from "./broker_suite_consumers.ts";
 import { deadLetterRules } from "./broker_suite_dead_letters.ts";
 import { pendingRules } from "./broker_suite_pending.ts";
@@ -13,7 +13,7 @@ import { publishRules } from "./broker_suite_publish.ts";
 import { readRules } from "./broker_suite_read.ts";
 import { retentionRules } from "./broker_suite_retention.ts";
 
-export type { BrokerFixture } from "./broker_suite_bench.ts";
+export type { BrokerFixture } from "./broker_suite_rig.ts";
 
 /** Runs every rule against brokers that `open` opens, each rule with its own. */
 export function brokerConformance(name: string, open: () => Promise<BrokerFixture>): void {

@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { at, numbered, type Rule } from "./broker_suite_bench.ts";
+import { at, numbered, type Rule } from "./broker_suite_rig.ts";
 
 export function consumerRules(rule: Rule): void {
   rule("retires a consumer only when it has nothing pending", async ({ publish, consumer }) => {

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import type { StreamGroup } from "../../lib/adapters/ports.ts";
-import { at, type BrokerBench, idsOf, numbered, type Rule, textsOf } from "./broker_suite_bench.ts";
+import { at, type BrokerBench, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
 
 /** Reads `texts` and dead-letters each; answers the ids in the dead-letter stream. */
 async function bury(bench: BrokerBench, group: StreamGroup, ...texts: string[]): Promise<readonly string[]> {

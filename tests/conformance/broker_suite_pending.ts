@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { PendingEntry } from "../../lib/adapters/ports.ts";
-import { at, idsOf, numbered, type Rule, textsOf } from "./broker_suite_bench.ts";
+import { at, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
 
 const HOUR = 3_600_000;
 

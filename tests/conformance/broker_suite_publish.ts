@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { at, idsOf, numbered, type Rule, textsOf } from "./broker_suite_bench.ts";
+import { at, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
 
 export function publishRules(rule: Rule): void {
   rule("answers its ping", async ({ broker }) => {

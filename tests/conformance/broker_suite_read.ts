@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { GroupMissingError } from "../../lib/errors.ts";
-import { at, idsOf, numbered, type Rule, textsOf } from "./broker_suite_bench.ts";
+import { at, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
 
 export function readRules(rule: Rule): void {
   rule("creates a group once, whoever asks", async ({ broker, other, stream }) => {

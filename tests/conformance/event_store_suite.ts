@@ -5,9 +5,9 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { BaseEventStore, BaseProvider, EventAppend, StoredEvent } from "../../lib/adapters/ports.ts";
-import type { Clock } from "../../lib/clock.ts";
+import type { Clock } from "../../lib/async/clock.ts";
 import { ExpectedVersionError, ProteanError } from "../../lib/errors.ts";
-import { inSession, metadataOf, outboxInsert, writeSet } from "./provider_suite_bench.ts";
+import { inSession, metadataOf, outboxInsert, writeSet } from "./provider_suite_rig.ts";
 
 /** An opened, empty event store under test. */
 export interface EventStoreFixture {

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../lib/adapters/memory/broker.ts";
-import { FakeClock } from "../../lib/clock.ts";
+import { FakeClock } from "../../lib/async/clock.ts";
 import { brokerModel } from "./broker_model_suite.ts";
 import { brokerConformance } from "./broker_suite.ts";
 

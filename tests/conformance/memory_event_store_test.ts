@@ -5,7 +5,7 @@
  */
 import { MemoryEventStore } from "../../lib/adapters/memory/event_store.ts";
 import { MemoryProvider } from "../../lib/adapters/memory/provider.ts";
-import { FakeClock } from "../../lib/clock.ts";
+import { FakeClock } from "../../lib/async/clock.ts";
 import { eventStoreConformance } from "./event_store_suite.ts";
 
 eventStoreConformance("memory", async () => {

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { MemoryProvider } from "../../lib/adapters/memory/provider.ts";
-import { FakeClock } from "../../lib/clock.ts";
+import { FakeClock } from "../../lib/async/clock.ts";
 import { outboxConformance } from "./outbox_suite.ts";
 import { providerConformance, type ProviderFixture } from "./provider_suite.ts";
 

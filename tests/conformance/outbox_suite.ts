@@ -9,7 +9,7 @@ import { outboxOperatorRules } from "./outbox_suite_operators.ts";
 import { outboxLeaseRules } from "./outbox_suite_leases.ts";
 import { outboxRowRules } from "./outbox_suite_rows.ts";
 import { outboxStandingRules } from "./outbox_suite_standing.ts";
-import { openProviderBench, type ProviderFixture, type Rule } from "./provider_suite_bench.ts";
+import { openProviderBench, type ProviderFixture, type Rule } from "./provider_suite_rig.ts";
 
 /** Runs every rule against providers that `open` opens, each rule with its own. */
 export function outboxConformance(name: string, open: () => Promise<ProviderFixture>): void {

@@ -5,8 +5,8 @@
  */
 import { assertEquals } from "@std/assert";
 import type { BaseProvider } from "../../lib/adapters/ports.ts";
-import type { Rule } from "./provider_suite_bench.ts";
-import { claimAll, inserts, leaseOf, names, published, settleAll } from "./outbox_suite_bench.ts";
+import type { Rule } from "./provider_suite_rig.ts";
+import { claimAll, inserts, leaseOf, names, published, settleAll } from "./outbox_suite_rig.ts";
 
 export function outboxFailureRules(rule: Rule): void {
   const fail = async (provider: BaseProvider, messageId: string, retryAt: number) => {

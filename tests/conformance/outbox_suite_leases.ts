@@ -5,8 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { BaseProvider, OutboxRow } from "../../lib/adapters/ports.ts";
-import { outboxInsert, type ProviderBench, type Rule, soon } from "./provider_suite_bench.ts";
-import { inserts, leaseOf, names, published } from "./outbox_suite_bench.ts";
+import { outboxInsert, type ProviderBench, type Rule, soon } from "./provider_suite_rig.ts";
+import { inserts, leaseOf, names, published } from "./outbox_suite_rig.ts";
 
 export function outboxLeaseRules(rule: Rule): void {
   const lease = (provider: BaseProvider, broker = "default") =>

@@ -5,8 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { BaseProvider } from "../../lib/adapters/ports.ts";
-import type { Rule } from "./provider_suite_bench.ts";
-import { claimAll, inserts, names, published, settleAll } from "./outbox_suite_bench.ts";
+import type { Rule } from "./provider_suite_rig.ts";
+import { claimAll, inserts, names, published, settleAll } from "./outbox_suite_rig.ts";
 
 export function outboxOperatorRules(rule: Rule): void {
   const abandon = (provider: BaseProvider) =>

@@ -4,8 +4,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { metadataOf, outboxInsert, type Rule, soon, writeSet } from "./provider_suite_bench.ts";
-import { claimAll, inserts, leaseOf, names, published, settleAll } from "./outbox_suite_bench.ts";
+import { metadataOf, outboxInsert, type Rule, soon, writeSet } from "./provider_suite_rig.ts";
+import { claimAll, inserts, leaseOf, names, published, settleAll } from "./outbox_suite_rig.ts";
 
 export function outboxRowRules(rule: Rule): void {
   rule("hands a row over exactly as it was written", async ({ provider, commit, clock }) => {

@@ -5,8 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { BaseProvider, OutboxLease } from "../../lib/adapters/ports.ts";
-import { type Rule, soon } from "./provider_suite_bench.ts";
-import { inserts, leaseOf, names, published } from "./outbox_suite_bench.ts";
+import { type Rule, soon } from "./provider_suite_rig.ts";
+import { inserts, leaseOf, names, published } from "./outbox_suite_rig.ts";
 
 export function outboxStandingRules(rule: Rule): void {
   const stand = (provider: BaseProvider, broker = "default") =>

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { openProviderBench, type ProviderFixture, type Rule } from "./provider_suite_bench.ts";
+import { openProviderBench, type ProviderFixture, type Rule } from "./provider_suite_rig.ts";
 import { markRules } from "./provider_suite_marks.ts";
 import { rowRules } from "./provider_suite_rows.ts";
 import { sqlRules } from "./provider_suite_sql.ts";
 import { transactionRules } from "./provider_suite_transactions.ts";
 
-export type { ProviderFixture } from "./provider_suite_bench.ts";
+export type { ProviderFixture } from "./provider_suite_rig.ts";
 
 /** Runs every rule against providers that `open` opens, each rule with its own. */
 export function providerConformance(name: string, open: () => Promise<ProviderFixture>): void {

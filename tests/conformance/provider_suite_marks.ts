@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import type { BaseProvider, Mark } from "../../lib/adapters/ports.ts";
 import { DuplicateMessageError } from "../../lib/errors.ts";
-import { inSession, type Rule, soon, writeSet } from "./provider_suite_bench.ts";
+import { inSession, type Rule, soon, writeSet } from "./provider_suite_rig.ts";
 
 const MARK: Mark = {
   handler: "shop.OrderHandler",

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ConfigurationError, ExpectedVersionError } from "../../lib/errors.ts";
-import { inSession, outboxInsert, type Rule, writeSet } from "./provider_suite_bench.ts";
+import { inSession, outboxInsert, type Rule, writeSet } from "./provider_suite_rig.ts";
 
 /** In order of code points, which is not the order of UTF-16 units. */
 const SORTED_IDS = ["", "10", "9", "A", "B-1", "a", "a b", "it's", "z", "é", "€", "\uff5e", "😀"];

@@ -14,7 +14,7 @@ import {
   soon,
   sql,
   writeSet,
-} from "./provider_suite_bench.ts";
+} from "./provider_suite_rig.ts";
 
 export function sqlRules(rule: Rule): void {
   /** Providers without SQL say so, whatever the statement. */

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { CommitRefusedError, ExpectedVersionError, ProteanError } from "../../lib/errors.ts";
-import { inSession, outboxInsert, type Rule, soon, writeSet } from "./provider_suite_bench.ts";
+import { inSession, outboxInsert, type Rule, soon, writeSet } from "./provider_suite_rig.ts";
 
 export function transactionRules(rule: Rule): void {
   rule(

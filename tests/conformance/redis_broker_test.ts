@@ -4,7 +4,7 @@
  * @module
  */
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
-import { systemClock } from "../../lib/clock.ts";
+import { systemClock } from "../../lib/async/clock.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 import { brokerModel } from "./broker_model_suite.ts";
 import { brokerConformance } from "./broker_suite.ts";

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Redis } from "ioredis";
 import { RedisCache } from "../../lib/adapters/redis/cache.ts";
-import { systemClock } from "../../lib/clock.ts";
+import { systemClock } from "../../lib/async/clock.ts";
 import { ConfigurationError, UnavailableError } from "../../lib/errors.ts";
 import { redisAvailable, RedisServer, redisTest } from "../support/redis_server.ts";
 import { cacheConformance } from "./cache_suite.ts";

@@ -9,7 +9,7 @@
  */
 import { setImmediate } from "node:timers";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
-import { systemClock } from "../../lib/clock.ts";
+import { systemClock } from "../../lib/async/clock.ts";
 
 const [folder = ".", command = "hold"] = Deno.args;
 const broker = new SqliteBroker({

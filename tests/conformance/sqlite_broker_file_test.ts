@@ -7,9 +7,9 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
-import { FakeClock } from "../../lib/clock.ts";
+import { FakeClock } from "../../lib/async/clock.ts";
 import { BrokerUnavailableError, ConfigurationError, IncorrectUsageError } from "../../lib/errors.ts";
-import { idsOf, numbered } from "./broker_suite_bench.ts";
+import { idsOf, numbered } from "./broker_suite_rig.ts";
 
 function brokerIn(
   folder: string,

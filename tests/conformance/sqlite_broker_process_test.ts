@@ -5,8 +5,8 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
-import { systemClock } from "../../lib/clock.ts";
-import { idsOf, textsOf } from "./broker_suite_bench.ts";
+import { systemClock } from "../../lib/async/clock.ts";
+import { idsOf, textsOf } from "./broker_suite_rig.ts";
 
 const HOUR = 3_600_000;
 

@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import type { AdapterOptions } from "../../lib/adapters/ports.ts";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
-import { FakeClock } from "../../lib/clock.ts";
+import { FakeClock } from "../../lib/async/clock.ts";
 import { brokerModel } from "./broker_model_suite.ts";
 import { brokerConformance } from "./broker_suite.ts";
 

@@ -6,11 +6,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import postgres from "postgres";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../lib/adapters/ports.ts";
-import { Names } from "../../lib/adapters/postgres/names.ts";
-import { FakeClock } from "../../lib/clock.ts";
+import { Names } from "../../lib/adapters/postgres/connection/names.ts";
+import { FakeClock } from "../../lib/async/clock.ts";
 import { UnavailableError } from "../../lib/errors.ts";
-import { leaseOf, names, published } from "../conformance/outbox_suite_bench.ts";
-import { outboxInsert, soon, writeSet } from "../conformance/provider_suite_bench.ts";
+import { leaseOf, names, published } from "../conformance/outbox_suite_rig.ts";
+import { outboxInsert, soon, writeSet } from "../conformance/provider_suite_rig.ts";
 import { eventually, TestProvider } from "../support/postgres_provider.ts";
 import { type PostgresDatabase, postgresTest, sharedPostgres } from "../support/postgres_server.ts";
 

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { IncorrectUsageError } from "../../lib/errors.ts";
 import { redisTest } from "../support/redis_server.ts";
-import { RedisBench, textsOf, until } from "./redis_bench.ts";
+import { RedisBench, textsOf, until } from "./redis_rig.ts";
 
 /** Connections of ours that the server sees. */
 async function connections(bench: RedisBench): Promise<number> {

@@ -5,9 +5,9 @@
  */
 import { setImmediate } from "node:timers";
 import { assert, assertEquals } from "@std/assert";
-import { type Clock, systemClock } from "../../lib/clock.ts";
+import { type Clock, systemClock } from "../../lib/async/clock.ts";
 import { redisTest } from "../support/redis_server.ts";
-import { consumerOf, GROUP, publish, RedisBench, STREAM, textsOf } from "./redis_bench.ts";
+import { consumerOf, GROUP, publish, RedisBench, STREAM, textsOf } from "./redis_rig.ts";
 
 /** A seeded generator of numbers between 0 and 1, so that a failure can be repeated. */
 function seeded(seed: number): () => number {

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { BrokerUnavailableError } from "../../lib/errors.ts";
 import { redisTest } from "../support/redis_server.ts";
-import { consumerOf, eventually, IMPATIENT, publish, RedisBench, textsOf } from "./redis_bench.ts";
+import { consumerOf, eventually, IMPATIENT, publish, RedisBench, textsOf } from "./redis_rig.ts";
 
 /** How long `work` takes to reject as unavailable. */
 async function timeToReject(work: () => Promise<unknown>): Promise<number> {

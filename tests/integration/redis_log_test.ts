@@ -7,7 +7,7 @@ import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { assertEquals, assertRejects } from "@std/assert";
 import { BrokerUnavailableError, ConfigurationError } from "../../lib/errors.ts";
 import { redisTest } from "../support/redis_server.ts";
-import { eventually, IMPATIENT, RedisBench } from "./redis_bench.ts";
+import { eventually, IMPATIENT, RedisBench } from "./redis_rig.ts";
 
 /** Runs `work` and answers the event names that the adapter logged meanwhile. */
 async function logged(work: (names: readonly string[]) => Promise<void>): Promise<readonly string[]> {

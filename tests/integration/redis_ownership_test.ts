@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { StreamGroup } from "../../lib/adapters/ports.ts";
 import { redisTest } from "../support/redis_server.ts";
-import { consumerOf, publish, RedisBench, STREAM } from "./redis_bench.ts";
+import { consumerOf, publish, RedisBench, STREAM } from "./redis_rig.ts";
 
 const DEAD = `${STREAM}:dlq`;
 

@@ -16,7 +16,7 @@ import {
   STREAM,
   textsOf,
   until,
-} from "./redis_bench.ts";
+} from "./redis_rig.ts";
 
 redisTest("RedisBroker opens before its server is there, and comes up with it (HLT-3)", async () => {
   await using bench = await RedisBench.open();

@@ -5,10 +5,10 @@
  */
 import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects } from "@std/assert";
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
-import { systemClock } from "../../lib/clock.ts";
+import { systemClock } from "../../lib/async/clock.ts";
 import { BrokerUnavailableError, ConfigurationError, GroupMissingError } from "../../lib/errors.ts";
 import { RedisServer, redisTest } from "../support/redis_server.ts";
-import { consumerOf, eventually, GROUP, publish, RedisBench, STREAM, textsOf } from "./redis_bench.ts";
+import { consumerOf, eventually, GROUP, publish, RedisBench, STREAM, textsOf } from "./redis_rig.ts";
 
 const second = () => AbortSignal.timeout(1000);
 

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
-import { systemClock } from "../../lib/clock.ts";
+import { systemClock } from "../../lib/async/clock.ts";
 import { certify, opensslAvailable } from "../support/certificates.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { WriteSet } from "../../lib/adapters/ports.ts";
 import { PostgresProvider } from "../../lib/adapters/postgres/provider.ts";
-import { type Clock, systemClock } from "../../lib/clock.ts";
+import { type Clock, systemClock } from "../../lib/async/clock.ts";
 
 /** An aggregate's table that `TestProvider.ready` sets up. */
 export const ORDERS = "protean_shop_order";

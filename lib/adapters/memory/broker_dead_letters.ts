@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../async/clock.ts";
 import type { DeadLetters, StreamEntry } from "../ports.ts";
 import { parseCursor } from "../stream_id.ts";
 import { entryOf } from "./stream_log.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { cacheTtl } from "../cache_ttl.ts";
-import { compareCodePoints } from "../../code_points.ts";
+import { compareCodePoints } from "../../message/json_format.ts";
 import { type AdapterOptions, BaseCache } from "../ports.ts";
 
 interface Entry {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../async/clock.ts";
 import { takeWhenThere } from "../blocking_read.ts";
 import type {
   ClaimedEntry,

@@ -4,7 +4,7 @@
  * @module
  */
 import { ConfigurationError, ExpectedVersionError } from "../../errors.ts";
-import { compareCodePoints } from "../../code_points.ts";
+import { compareCodePoints } from "../../message/json_format.ts";
 import type { RowWrite, StoredRow } from "../ports.ts";
 
 type Rows = Map<string, StoredRow>;

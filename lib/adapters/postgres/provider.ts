@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { abortable } from "../../abort.ts";
+import { abortable } from "../../async/abort.ts";
 import {
   type AdapterOptions,
   BaseProvider,
@@ -18,22 +18,22 @@ import {
   type TableSpec,
 } from "../ports.ts";
 import { ProviderUnavailableError } from "../../errors.ts";
-import { Backend } from "./backend.ts";
-import { Connection } from "./connection.ts";
-import { outboxTable, processedTable, rowTable } from "./ddl.ts";
-import { isServerError, SQLSTATE, type Where } from "./errors.ts";
-import { Hints } from "./hints.ts";
-import { LEASE_SESSION } from "./lease_sql.ts";
-import { Names, quoted } from "./names.ts";
-import { PostgresOutbox } from "./outbox.ts";
-import { Pool } from "./pool.ts";
-import { epoch } from "./row_writes.ts";
-import { PostgresSession, type SessionParts } from "./session.ts";
+import { Backend } from "./connection/backend.ts";
+import { Connection } from "./connection/connection.ts";
+import { outboxTable, processedTable, rowTable } from "./tables/ddl.ts";
+import { isServerError, SQLSTATE, type Where } from "./connection/errors.ts";
+import { Hints } from "./outbox/notify.ts";
+import { LEASE_SESSION } from "./outbox/lease_sql.ts";
+import { Names, quoted } from "./connection/names.ts";
+import { PostgresOutbox } from "./outbox/outbox.ts";
+import { Pool } from "./connection/pool.ts";
+import { epoch } from "./tables/row_writes.ts";
+import { PostgresSession, type SessionParts } from "./tables/session.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
-import { createTables, existing } from "./setup.ts";
-import { SilenceWatch } from "./silence.ts";
-import { SideConnection } from "./side_connection.ts";
-import type { Place } from "./uri.ts";
+import { createTables, existing } from "./tables/setup.ts";
+import { SilenceWatch } from "./connection/silence.ts";
+import { SideConnection } from "./connection/side_connection.ts";
+import type { Place } from "./connection/uri.ts";
 
 /** A connection that does not answer a ping for so long is given up. */
 const PING_MS = 5000;

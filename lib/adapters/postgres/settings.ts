@@ -4,7 +4,7 @@
  * @module
  */
 import { ConfigurationError } from "../../errors.ts";
-import { parsePostgresUri, type PostgresUri } from "./uri.ts";
+import { parsePostgresUri, type PostgresUri } from "./connection/uri.ts";
 
 export interface PostgresSettings {
   readonly uri: PostgresUri;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { sleep } from "../../clock.ts";
+import { sleep } from "../../async/clock.ts";
 import type { StreamEntry } from "../ports.ts";
 import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";

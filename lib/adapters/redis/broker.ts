@@ -19,9 +19,9 @@ import { RedisDeadLetters } from "./dead_letters.ts";
 import { Endpoint } from "./endpoint.ts";
 import { explain } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
-import { append } from "./scripts/append.ts";
+import { append } from "./scripts.ts";
 import { readSettings } from "./settings.ts";
-import { groupsOf } from "./stream_info.ts";
+import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
   readonly capabilities: BrokerCapabilities = {

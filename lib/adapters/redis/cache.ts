@@ -5,7 +5,7 @@
  */
 import { UnavailableError } from "../../errors.ts";
 import { cacheTtl } from "../cache_ttl.ts";
-import { compareCodePoints } from "../../code_points.ts";
+import { compareCodePoints } from "../../message/json_format.ts";
 import { BaseCache } from "../ports.ts";
 import { Endpoint } from "./endpoint.ts";
 import { readSettings } from "./settings.ts";

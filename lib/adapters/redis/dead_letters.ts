@@ -7,7 +7,7 @@ import type { DeadLetters, StreamEntry } from "../ports.ts";
 import { parseCursor, parseStreamId } from "../stream_id.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { entriesRanged } from "./replies.ts";
-import { purge, replay } from "./scripts/dead_letters.ts";
+import { purge, replay } from "./scripts.ts";
 
 /** Ids in one XDEL. */
 const REMOVE_STEP = 1_000;

@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { abortable } from "../../abort.ts";
+import { abortable } from "../../async/abort.ts";
 import type { Redis } from "ioredis";
-import type { Clock } from "../../clock.ts";
+import type { Clock } from "../../async/clock.ts";
 import { UnavailableError } from "../../errors.ts";
 import { unavailable } from "./faults.ts";
 import { Link } from "./link.ts";
-import { Outage } from "./outage.ts";
-import type { RedisServer } from "./server.ts";
+import { Outage, type RedisServer } from "./outage.ts";
 import type { RedisSettings } from "./settings.ts";
 
 export interface CommandOptions {

@@ -18,15 +18,8 @@ import { parseCursor } from "../stream_id.ts";
 import { BlockingReader } from "./blocking_reader.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
 import { PollingReader } from "./polling_reader.ts";
-import type { Script } from "./script.ts";
-import { attempt } from "./scripts/attempt.ts";
-import { claim } from "./scripts/claim.ts";
-import { retire, sweep } from "./scripts/consumers.ts";
-import { deadLetter } from "./scripts/dead_letter.ts";
-import { refresh } from "./scripts/refresh.ts";
-import { release } from "./scripts/release.ts";
-import { trim } from "./scripts/trim.ts";
-import { groupsOf } from "./stream_info.ts";
+import { attempt, claim, deadLetter, refresh, release, retire, type Script, sweep, trim } from "./scripts.ts";
+import { groupsOf } from "./replies.ts";
 import { acknowledge, type StreamPlace } from "./stream_place.ts";
 
 /** Most entries that one trim drops (delivery 8): an exact 500,000 would hold up the server for 42 ms. */

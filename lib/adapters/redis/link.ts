@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { abortable } from "../../abort.ts";
+import { abortable } from "../../async/abort.ts";
 import { asError } from "../../errors.ts";
 import { Connection } from "./connection.ts";
 import { unavailable } from "./faults.ts";
-import type { RedisServer } from "./server.ts";
+import type { RedisServer } from "./outage.ts";
 
 export class Link {
   readonly #server: RedisServer;

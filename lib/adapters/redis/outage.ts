@@ -5,10 +5,19 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { reconnectDelay } from "../../backoff.ts";
-import type { Clock } from "../../clock.ts";
+import { reconnectDelay } from "../../async/backoff.ts";
+import type { Clock } from "../../async/clock.ts";
 import { ConfigurationError } from "../../errors.ts";
-import { Wakeup } from "../../wakeup.ts";
+import { Wakeup } from "../../async/wakeup.ts";
+import type { RedisSettings } from "./settings.ts";
+
+// A Redis server as all connections of one adapter see it.
+
+export interface RedisServer {
+  readonly settings: RedisSettings;
+  readonly clock: Clock;
+  readonly outage: Outage;
+}
 
 const log = getLogger(["protean", "redis"]);
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { sleep } from "../../clock.ts";
+import { sleep } from "../../async/clock.ts";
 import { GroupMissingError } from "../../errors.ts";
 import type { StreamEntry } from "../ports.ts";
 import type { ReadRequest } from "./blocking_reader.ts";

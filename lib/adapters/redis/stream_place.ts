@@ -6,7 +6,7 @@
 import type { Redis } from "ioredis";
 import type { StreamEntry } from "../ports.ts";
 import { entriesRead } from "./replies.ts";
-import { ackLane } from "./scripts/ack_lane.ts";
+import { ackLane } from "./scripts.ts";
 
 export interface StreamPlace {
   readonly stream: string;

@@ -14,13 +14,13 @@ import {
   type PublishResult,
   type StreamGroup,
 } from "../ports.ts";
-import { BrokerDatabase } from "./broker_database.ts";
-import { SqliteDeadLetters } from "./broker_dead_letters.ts";
-import { collectDropped } from "./stream_drop.ts";
-import { SqliteStreamGroup } from "./stream_group.ts";
-import { groupInfos } from "./stream_group_rows.ts";
-import { append, findStream } from "./stream_rows.ts";
-import { sqlitePath } from "./uri.ts";
+import { BrokerDatabase } from "./streams/broker_database.ts";
+import { SqliteDeadLetters } from "./streams/dead_letters.ts";
+import { collectDropped } from "./streams/drop.ts";
+import { SqliteStreamGroup } from "./streams/group.ts";
+import { groupInfos } from "./streams/group_rows.ts";
+import { append, findStream } from "./streams/rows.ts";
+import { sqlitePath } from "./file/uri.ts";
 
 export class SqliteBroker extends BaseBroker {
   readonly capabilities: BrokerCapabilities = {

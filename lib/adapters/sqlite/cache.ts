@@ -6,11 +6,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type AdapterOptions, BaseCache } from "../ports.ts";
 import { cacheTtl } from "../cache_ttl.ts";
-import { compareCodePoints } from "../../code_points.ts";
-import { DatabaseFile } from "./database_file.ts";
-import { requireColumns } from "./schema.ts";
-import { statement } from "./statements.ts";
-import { sqlitePath } from "./uri.ts";
+import { compareCodePoints } from "../../message/json_format.ts";
+import { DatabaseFile } from "./file/database_file.ts";
+import { requireColumns } from "./tables/schema.ts";
+import { statement } from "./file/statements.ts";
+import { sqlitePath } from "./file/uri.ts";
 
 /** Expired rows that one `set` clears away: more than it can add, so that the table never grows beyond what lives. */
 const SWEPT = 16;

@@ -11,10 +11,10 @@ import {
   type EventAppend,
   type StoredEvent,
 } from "../ports.ts";
-import { DatabaseFile } from "./database_file.ts";
-import { appendEvents, createEventTable, lastEvent, readEvents } from "./events.ts";
+import { DatabaseFile } from "./file/database_file.ts";
+import { appendEvents, createEventTable, lastEvent, readEvents } from "./tables/events.ts";
 import { SqliteProvider } from "./provider.ts";
-import { sqlitePath } from "./uri.ts";
+import { sqlitePath } from "./file/uri.ts";
 
 export class SqliteEventStore extends BaseEventStore {
   /** Absolute path of the file. */

@@ -12,12 +12,12 @@ import {
   type SessionOptions,
   type TableSpec,
 } from "../ports.ts";
-import { DatabaseFile } from "./database_file.ts";
-import { deleteMarks } from "./marks.ts";
-import { SqliteOutbox } from "./outbox.ts";
-import { createOwnTables, createRowTable, dropTables, truncateTables } from "./schema.ts";
-import { SqliteSession } from "./session.ts";
-import { sqlitePath } from "./uri.ts";
+import { DatabaseFile } from "./file/database_file.ts";
+import { deleteMarks } from "./tables/marks.ts";
+import { SqliteOutbox } from "./outbox/outbox.ts";
+import { createOwnTables, createRowTable, dropTables, truncateTables } from "./tables/schema.ts";
+import { SqliteSession } from "./tables/session.ts";
+import { sqlitePath } from "./file/uri.ts";
 
 export class SqliteProvider extends BaseProvider {
   readonly capabilities: ProviderCapabilities = { sql: true, embedded: true, shared: true };

@@ -4,7 +4,7 @@
  * @module
  */
 import { Command, InvalidArgumentError } from "commander";
-import { type Clock, sleep } from "../../clock.ts";
+import { type Clock, sleep } from "../../async/clock.ts";
 import { didYouMean } from "../../config/nearest.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import type { MessageType } from "../../domain/types.ts";

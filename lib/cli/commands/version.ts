@@ -4,12 +4,12 @@
  * @module
  */
 import { Command } from "commander";
-import { COMMIT, VERSION } from "../../version.ts";
+import { COMMIT, VERSION } from "../../executable/version.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
 import { addJsonOption } from "../options.ts";
-import { standalone } from "../../standalone.ts";
+import { standalone } from "../../executable/standalone.ts";
 
 export function versionCommand(cli: Cli): Command {
   const command = addJsonOption(new Command("version").description("Print the version."));

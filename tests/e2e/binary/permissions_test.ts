@@ -2,8 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { run, sentence } from "../run.ts";
-import type { Finished } from "../server.ts";
-import { sampleOrders } from "../server.ts";
+import { type Finished, sampleOrders } from "../server.ts";
 import { mountObstacle, PublicFolder, rootlessObstacle, skipped } from "./nobody.ts";
 
 const DOMAIN = "--domain=my_domain";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { cacheTtl } from "../../../lib/adapters/cache_ttl.ts";
-import { systemClock } from "../../../lib/clock.ts";
+import { systemClock } from "../../../lib/async/clock.ts";
 import { ConfigurationError } from "../../../lib/errors.ts";
 
 const options = (TTL: unknown) => ({

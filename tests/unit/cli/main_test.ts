@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../../../lib/cli/mod.ts";
 import { recordingIo, type Surroundings } from "./support.ts";
-import { VERSION } from "../../../lib/version.ts";
+import { VERSION } from "../../../lib/executable/version.ts";
 
 async function run(line: string, surroundings: Surroundings = {}) {
   const io = recordingIo(surroundings);

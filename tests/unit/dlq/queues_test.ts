@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
-import { FakeClock } from "../../../lib/clock.ts";
+import { FakeClock } from "../../../lib/async/clock.ts";
 import { DeadLetterQueues, type LetterFilter } from "../../../lib/dlq/queues.ts";
-import type { HandlerRunner } from "../../../lib/domain/handler_runner.ts";
+import type { HandlerRunner } from "../../../lib/domain/handler_port.ts";
 import { ProteanError } from "../../../lib/errors.ts";
 import { renderDeadLetter } from "../../../lib/message/dead_letter.ts";
 

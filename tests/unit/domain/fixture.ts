@@ -1,8 +1,8 @@
 /** A small shop and the means to look inside a domain; shared by the tests of `lib/domain/`. */
 import { Domain, type Message, type Row } from "@protean/server";
 import { z } from "zod";
-import { FakeClock } from "../../../lib/clock.ts";
-import type { HandlerRunner, RunOptions } from "../../../lib/domain/handler_runner.ts";
+import { FakeClock } from "../../../lib/async/clock.ts";
+import type { HandlerRunner, RunOptions } from "../../../lib/domain/handler_port.ts";
 import { type DomainRuntime, runtimeOf } from "../../../lib/domain/runtime.ts";
 import type { StartOptions } from "../../../lib/domain/startup.ts";
 import { takeOutbox } from "../../../lib/testing/delivery.ts";

@@ -1,8 +1,8 @@
 /** The drain, step by step (design 7, DRN-1, DRN-3): what happens in which order, and who is waited for how long. */
 import { assert, assertEquals } from "@std/assert";
-import { FakeClock, sleep } from "../../../lib/clock.ts";
+import { FakeClock, sleep } from "../../../lib/async/clock.ts";
 import { type Cuttable, drain, type DrainParts, type Flushable } from "../../../lib/engine/drain.ts";
-import type { Service } from "../../../lib/lifecycle.ts";
+import type { Service } from "../../../lib/async/service.ts";
 import { logged } from "../../support/logged.ts";
 
 const hanging = () => new Promise<never>(() => {});

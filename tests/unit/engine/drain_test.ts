@@ -1,10 +1,10 @@
 /** The drain ends in time, whatever hangs (design 7, DRN-3). */
 import { assert, assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/clock.ts";
+import { FakeClock } from "../../../lib/async/clock.ts";
 import { drain, type DrainParts } from "../../../lib/engine/drain.ts";
-import type { Service } from "../../../lib/lifecycle.ts";
+import type { Service } from "../../../lib/async/service.ts";
 import type { OutboxProcessor } from "../../../lib/outbox/processor.ts";
-import { eventText, ScriptedRunner, SubscriptionBench } from "../../support/subscription_bench.ts";
+import { eventText, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
 
 const never = new AbortController().signal;
 const hanging = () => new Promise<never>(() => {});

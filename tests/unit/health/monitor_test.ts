@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/clock.ts";
+import { FakeClock } from "../../../lib/async/clock.ts";
 import { engineReadiness } from "../../../lib/health/bodies.ts";
 import { HealthMonitor } from "../../../lib/health/monitor.ts";
 import { FakeComponent } from "./support.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { DeserializationError } from "../../../lib/errors.ts";
-import { canonicalText } from "../../../lib/message/canonical.ts";
+import { canonicalJson, canonicalText } from "../../../lib/message/canonical.ts";
 import {
   type DeadLetterFacts,
   originalText,
@@ -10,7 +10,6 @@ import {
 } from "../../../lib/message/dead_letter.ts";
 import { memberText } from "../../../lib/message/json_text.ts";
 import { decodeMessage, encodeMessage } from "../../../lib/message/envelope.ts";
-import { canonicalJson } from "../../../lib/message/canonical.ts";
 import { key, model } from "./arbitraries.ts";
 import { DATA, METADATA, pythonText } from "./samples.ts";
 import { write } from "./slow_canonical.ts";

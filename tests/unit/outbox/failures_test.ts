@@ -1,9 +1,9 @@
 /** What goes wrong under a running processor: dependencies that are down, defects, and brokers that refuse single rows. */
 import { assert, assertEquals } from "@std/assert";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
-import { sleep } from "../../../lib/clock.ts";
+import { sleep } from "../../../lib/async/clock.ts";
 import { ConfigurationError, ProteanError, ProviderUnavailableError } from "../../../lib/errors.ts";
-import { Bench, intercept } from "./outbox_bench.ts";
+import { Bench, intercept } from "./outbox_rig.ts";
 
 const down: readonly (readonly [what: string, error: Error])[] = [
   ["does not answer", new ProviderUnavailableError("Database 'default' does not answer.")],

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { sleep } from "../../../lib/clock.ts";
+import { sleep } from "../../../lib/async/clock.ts";
 import { OutboxCleaner } from "../../../lib/outbox/cleaner.ts";
 import { outboxDelay } from "../../../lib/outbox/publisher.ts";
-import { Bench, intercept } from "./outbox_bench.ts";
+import { Bench, intercept } from "./outbox_rig.ts";
 
 Deno.test("a commit wakes the processor at once, without a tick (OBX-2)", async () => {
   const bench = new Bench();

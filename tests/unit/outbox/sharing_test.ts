@@ -1,7 +1,7 @@
 /** Several processors on one outbox: everybody gets a share, and no stream is in two hands (delivery 9). */
 import { assert, assertEquals } from "@std/assert";
 import type { OutboxProcessor } from "../../../lib/outbox/processor.ts";
-import { Bench, intercept } from "./outbox_bench.ts";
+import { Bench, intercept } from "./outbox_rig.ts";
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyz".split("");
 

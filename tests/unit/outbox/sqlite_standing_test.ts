@@ -2,12 +2,12 @@
 import { assertEquals } from "@std/assert";
 import { SqliteProvider } from "../../../lib/adapters/sqlite/provider.ts";
 import type { OutboxLease } from "../../../lib/adapters/ports.ts";
-import { FakeClock, sleep } from "../../../lib/clock.ts";
+import { FakeClock, sleep } from "../../../lib/async/clock.ts";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
-import { inserts, leaseOf } from "../../conformance/outbox_suite_bench.ts";
-import { sql } from "../../conformance/provider_suite_bench.ts";
-import { retry } from "./outbox_bench.ts";
+import { inserts, leaseOf } from "../../conformance/outbox_suite_rig.ts";
+import { sql } from "../../conformance/provider_suite_rig.ts";
+import { retry } from "./outbox_rig.ts";
 
 async function withProvider(
   test: (provider: SqliteProvider, clock: FakeClock) => Promise<void>,

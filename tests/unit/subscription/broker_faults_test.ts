@@ -1,6 +1,6 @@
 /** What a subscription does when its broker fails in the middle of something. */
 import { assert, assertEquals } from "@std/assert";
-import { CATEGORY, ScriptedRunner, SubscriptionBench } from "../../support/subscription_bench.ts";
+import { CATEGORY, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
 
 const lane = (runner: ScriptedRunner) => `${CATEGORY}:replay:${runner.group}`;
 

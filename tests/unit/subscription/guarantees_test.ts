@@ -1,10 +1,10 @@
 /** The guarantees of delivery (docs/guarantees.md) under random schedules of what can happen to a subscription. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { SubscriptionSettings } from "../../../lib/subscription/settings.ts";
+import type { SubscriptionSettings } from "../../../lib/subscription/settings/resolve.ts";
 import type { StreamSubscription } from "../../../lib/subscription/stream_subscription.ts";
 import type { Fault } from "../../support/flaky_broker.ts";
-import { ScriptedRunner, SubscriptionBench } from "../../support/subscription_bench.ts";
+import { ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
 
 const KEYS = ["a", "b", "c"];
 

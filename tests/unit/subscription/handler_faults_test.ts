@@ -1,7 +1,7 @@
 /** What a subscription does with whatever a handler does. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ProviderUnavailableError } from "../../../lib/errors.ts";
-import { ScriptedRunner, SubscriptionBench } from "../../support/subscription_bench.ts";
+import { ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
 
 class Hostile extends Error {
   override get message(): string {

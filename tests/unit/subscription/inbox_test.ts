@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/clock.ts";
+import { FakeClock } from "../../../lib/async/clock.ts";
 import { Inbox } from "../../../lib/subscription/inbox.ts";
 import { FlakyBroker } from "../../support/flaky_broker.ts";
 

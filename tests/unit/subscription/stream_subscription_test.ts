@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ConfigurationError, ProviderUnavailableError } from "../../../lib/errors.ts";
-import { CATEGORY, eventText, ScriptedRunner, SubscriptionBench } from "../../support/subscription_bench.ts";
+import { CATEGORY, eventText, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
 
 const meta = (letter: Record<string, unknown> | undefined) =>
   (letter?.["_dlq_metadata"] ?? {}) as Record<string, unknown>;

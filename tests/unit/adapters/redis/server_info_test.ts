@@ -1,5 +1,5 @@
 import { assertThrows } from "@std/assert";
-import { checkServerInfo } from "../../../../lib/adapters/redis/server_info.ts";
+import { checkServerInfo } from "../../../../lib/adapters/redis/connection.ts";
 import { BrokerUnavailableError, ConfigurationError } from "../../../../lib/errors.ts";
 import { settingsOf } from "./settings.ts";
 

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { SqliteDatabase } from "../../../../lib/adapters/sqlite/database.ts";
-import { selfIdentity } from "../../../../lib/adapters/sqlite/process_identity.ts";
+import { SqliteDatabase } from "../../../../lib/adapters/sqlite/file/database.ts";
+import { selfIdentity } from "../../../../lib/adapters/sqlite/file/process_identity.ts";
 import { SqliteProvider } from "../../../../lib/adapters/sqlite/provider.ts";
-import { FakeClock, systemClock } from "../../../../lib/clock.ts";
+import { FakeClock, systemClock } from "../../../../lib/async/clock.ts";
 import {
   CommitRefusedError,
   ConfigurationError,
@@ -12,7 +12,7 @@ import {
   ProteanError,
   ProviderUnavailableError,
 } from "../../../../lib/errors.ts";
-import { inSession, outboxInsert, sql, writeSet } from "../../../conformance/provider_suite_bench.ts";
+import { inSession, outboxInsert, sql, writeSet } from "../../../conformance/provider_suite_rig.ts";
 
 const TABLE = "protean_shop_order";
 const row = (id: string, expected: number | undefined = -1) => ({ table: TABLE, id, expected, state: "{}" });

@@ -1,5 +1,5 @@
 /** Standard Schema validators by hand, so that this domain needs no package. */
-import { problemOf } from "../lib/problem.js";
+import { problemOf } from "./problem.js";
 
 const standard = (validate) => ({ "~standard": { version: 1, vendor: "workshop", validate } });
 

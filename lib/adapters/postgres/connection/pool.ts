@@ -1,0 +1,237 @@
+/**
+ * A pool with the rules of SQLAlchemy's QueuePool (POOL-1): at most `size` connections stay open when nobody uses them,
+ * `maxOverflow` more are opened under load and closed when they come back, a checkout beyond that waits its turn.
+ *
+ * @module
+ */
+import { reconnectDelay } from "../../../async/backoff.ts";
+import { type Clock, sleep } from "../../../async/clock.ts";
+import { asError, PoolTimeoutError, ProviderUnavailableError } from "../../../errors.ts";
+
+/** What a pool holds. */
+export interface Member {
+  /** On the clock's monotonic scale. */
+  readonly openedAt: number;
+  /** Cannot be used any more. */
+  readonly lost: boolean;
+  /** Resolves when nothing of it is left. */
+  readonly ended: Promise<void>;
+  destroy(why: string): void;
+  /** Closes it politely. */
+  close(): Promise<void>;
+}
+
+export interface PoolOptions<M extends Member> {
+  /** For messages: the key in `domain.toml`. */
+  readonly name: string;
+  readonly clock: Clock;
+  /** Kept open when idle; 0 is without limit, as in QueuePool. */
+  readonly size: number;
+  /** Beyond `size`; -1 is without limit. */
+  readonly maxOverflow: number;
+  /** Older connections are replaced at the next checkout; -1 never. */
+  readonly recycleSeconds: number;
+  /** Longest wait for one to come free. */
+  readonly timeoutSeconds: number;
+  /** Whether an idle connection is asked for a sign of life before it is handed out. */
+  readonly prePing: boolean;
+  readonly open: (signal: AbortSignal | undefined) => Promise<M>;
+  /** Rejects when the connection does not answer; bounded. */
+  readonly ping: (member: M) => Promise<void>;
+  /** True for a refusal that passes by itself within moments, such as "too many connections" at start (POOL-2). */
+  readonly isPassing?: (error: unknown) => boolean;
+  readonly random?: () => number;
+}
+
+export interface PoolStats {
+  readonly size: number;
+  readonly checkedOut: number;
+  readonly overflow: number;
+  readonly checkedIn: number;
+}
+
+/** A connection that was in use this recently is not asked for a sign of life. */
+const FRESH_MS = 500;
+
+interface Idle<M> {
+  readonly member: M;
+  readonly since: number;
+}
+
+/** Somebody who waits for a connection; `undefined` is the right to open one. */
+type Waiter<M> = (granted: M | undefined | Error) => void;
+
+export class Pool<M extends Member> {
+  readonly #options: PoolOptions<M>;
+  /** Longest idle first: they are used in turn, as QueuePool does. */
+  readonly #idle: Idle<M>[] = [];
+  readonly #busy = new Set<M>();
+  readonly #waiting = new Set<Waiter<M>>();
+  /** Everything not yet ended, for `close()`. */
+  readonly #open = new Set<M>();
+  readonly #closing = new AbortController();
+  /** Rights in use: connections handed out or being opened. */
+  #checkedOut = 0;
+
+  constructor(options: PoolOptions<M>) {
+    this.#options = options;
+  }
+
+  get stats(): PoolStats {
+    const { size } = this.#options;
+    const [checkedOut, checkedIn] = [this.#checkedOut, this.#idle.length];
+    return { size, checkedOut, overflow: Math.max(0, checkedOut + checkedIn - size), checkedIn };
+  }
+
+  /**
+   * Takes a connection; `reused` is false for one opened just now. First come, first served. Rejects with `PoolTimeoutError`,
+   * with what `open` rejects with, or with the reason of `signal` when that aborts; with one that has aborted already nobody
+   * waits, but an idle connection is had: the drain gives those who are about to commit a moment for it. `sure`: also one that
+   * was just in use is asked for a sign of life; for work that cannot simply be repeated on the next one.
+   */
+  async acquire(
+    signal?: AbortSignal,
+    sure = false,
+  ): Promise<{ readonly member: M; readonly reused: boolean }> {
+    if (this.#closing.signal.aborted) throw this.#closed();
+    const { clock, timeoutSeconds } = this.#options;
+    const deadline = clock.monotonic() + timeoutSeconds * 1000;
+    const granted = await this.#seat(signal);
+    try {
+      const kept = granted && this.#isYoung(granted) ? granted : await this.#takeIdle(sure ? -1 : FRESH_MS);
+      const member = kept ?? await this.#openOne(deadline, signal);
+      if (this.#closing.signal.aborted) {
+        member.destroy("the pool is closed");
+        throw this.#closed();
+      }
+      this.#busy.add(member);
+      return { member, reused: kept !== undefined };
+    } catch (error) {
+      this.#leaveSeat(undefined);
+      throw error;
+    }
+  }
+
+  /** Gives a connection back, in no transaction; a lost one makes room for a new one. */
+  release(member: M): void {
+    if (!this.#busy.delete(member)) return;
+    if (this.#closing.signal.aborted) member.destroy("the pool is closed");
+    this.#leaveSeat(member.lost ? undefined : member);
+  }
+
+  /** Closes what is idle politely and cuts what is in use; whoever waits is turned away. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const waiter of [...this.#waiting]) waiter(this.#closed());
+    for (const member of this.#busy) member.destroy("the pool is closed");
+    const idle = this.#idle.splice(0);
+    await Promise.all(idle.map(({ member }) => member.close()));
+    await Promise.all([...this.#open].map((member) => member.ended));
+  }
+
+  /** The right to hold one connection, perhaps with the connection that somebody has just given back. */
+  #seat(signal: AbortSignal | undefined): Promise<M | undefined> {
+    const { size, maxOverflow, clock, timeoutSeconds } = this.#options;
+    if (size === 0 || maxOverflow < 0 || this.#checkedOut < size + maxOverflow) {
+      this.#checkedOut++;
+      return Promise.resolve(undefined);
+    }
+    if (signal?.aborted) return Promise.reject(asError(signal.reason));
+    return new Promise((resolve, reject) => {
+      const settle: Waiter<M> = (granted) => {
+        this.#waiting.delete(settle);
+        cancel();
+        signal?.removeEventListener("abort", abort);
+        if (granted instanceof Error) reject(granted);
+        else resolve(granted);
+      };
+      const cancel = clock.after(timeoutSeconds * 1000, () => settle(this.#timeout()));
+      const abort = () => settle(asError(signal?.reason));
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#waiting.add(settle);
+    });
+  }
+
+  /** Passes the right on, to whoever has waited longest. */
+  #leaveSeat(member: M | undefined): void {
+    const [next] = this.#waiting;
+    if (next) {
+      next(member);
+      return;
+    }
+    this.#checkedOut--;
+    if (!member) return;
+    const { size, clock } = this.#options;
+    if (size > 0 && this.#idle.length >= size) void member.close();
+    else this.#idle.push({ member, since: clock.monotonic() });
+  }
+
+  /** An idle connection that is fit for use; those that are not go. */
+  async #takeIdle(freshMs: number): Promise<M | undefined> {
+    const { clock, prePing, ping } = this.#options;
+    for (let idle = this.#idle.shift(); idle; idle = this.#idle.shift()) {
+      const { member, since } = idle;
+      if (member.lost || !this.#isYoung(member)) continue;
+      if (!prePing || clock.monotonic() - since <= freshMs) return member;
+      try {
+        await ping(member);
+        return member;
+      } catch {
+        member.destroy("it did not answer a ping");
+        // Whatever made this one silent has probably met its neighbours too; asking each would take too long.
+        for (const { member: other } of this.#idle.splice(0)) void other.close();
+      }
+    }
+    return undefined;
+  }
+
+  /** False, and on its way out, when it has lived for longer than `recycleSeconds`. */
+  #isYoung(member: M): boolean {
+    const { clock, recycleSeconds } = this.#options;
+    if (recycleSeconds < 0 || clock.monotonic() - member.openedAt <= recycleSeconds * 1000) return true;
+    void member.close();
+    return false;
+  }
+
+  async #openOne(deadline: number, signal: AbortSignal | undefined): Promise<M> {
+    const { open, clock, isPassing, random } = this.#options;
+    const cut = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+    for (let attempt = 1;; attempt++) {
+      signal?.throwIfAborted();
+      try {
+        const member = await open(cut);
+        this.#open.add(member);
+        void member.ended.then(() => this.#forget(member));
+        return member;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (this.#closing.signal.aborted) throw this.#closed();
+        const delay = reconnectDelay(attempt, random ?? Math.random);
+        if (!isPassing?.(error) || clock.monotonic() + delay > deadline) throw error;
+        await sleep(clock, delay, cut);
+      }
+    }
+  }
+
+  #forget(member: M): void {
+    this.#open.delete(member);
+    const index = this.#idle.findIndex((idle) => idle.member === member);
+    if (index >= 0) this.#idle.splice(index, 1);
+  }
+
+  #timeout(): PoolTimeoutError {
+    const { name, timeoutSeconds } = this.#options;
+    const { size, checkedOut, overflow, checkedIn } = this.stats;
+    return new PoolTimeoutError(
+      `No connection of pool '${name}' came free within ${timeoutSeconds} s (size ${size}, checked out ${checkedOut}, ` +
+        `overflow ${overflow}, checked in ${checkedIn}, others waiting ${this.#waiting.size}): ` +
+        "raise pool_size or max_overflow, or do less at a time.",
+    );
+  }
+
+  #closed(): ProviderUnavailableError {
+    return new ProviderUnavailableError(
+      `The connections of database '${this.#options.name}' are closed: the domain is closed.`,
+    );
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * PostgreSQL URIs as SQLAlchemy and libpq write them: `postgresql+psycopg2://user:password@host:5432/database?sslmode=require`.
+ *
+ * @module
+ */
+import { ConfigurationError } from "../../../errors.ts";
+
+export type SslMode = "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full";
+
+/** One address to try. `host` may be a folder with a Unix socket in it. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Everything a URI says, defaults filled in. */
+export interface PostgresUri {
+  /** At least one; tried in order. */
+  readonly places: readonly Place[];
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** `allow` is treated as `prefer`. @default "prefer" */
+  readonly sslmode: SslMode;
+  /** PEM files of the certificate authority, of the client's certificate and of its key. */
+  readonly sslrootcert: string | undefined;
+  readonly sslcert: string | undefined;
+  readonly sslkey: string | undefined;
+  /** Longest time to reach one place and log in. @default 10000 */
+  readonly connectTimeoutMs: number;
+  /** @default "protean-server" */
+  readonly applicationName: string;
+  /** Settings for the server's session, such as `-c statement_timeout=5s`. */
+  readonly options: string | undefined;
+  /** For messages: where and as whom, never the password. */
+  readonly label: string;
+}
+
+const SSL_MODES: readonly SslMode[] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
+
+/** Parameters of libpq that mean nothing here and do no harm. */
+const IGNORED = new Set([
+  ...["client_encoding", "gssencmode", "channel_binding", "fallback_application_name", "tcp_user_timeout"],
+  ...["keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "sslcompression"],
+]);
+
+const UNDERSTOOD = [
+  ...["host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey"],
+  ...["connect_timeout", "application_name", "options"],
+];
+
+const SHAPE =
+  /^postgres(?:ql)?(?:\+\w+)?:\/\/(?:(?<user>[^:/?@]*)(?::(?<password>[^@]*))?@)?(?<hosts>[^/?]*)(?:\/(?<database>[^?]*))?(?:\?(?<query>.*))?$/s;
+
+/**
+ * Reads the URI of the database called `name` in `domain.toml`. What it leaves out comes from `PGUSER` (else `USER`) and
+ * `PGPASSWORD`; the database is named like the user, the host is `localhost`, the port 5432. Throws `ConfigurationError`,
+ * never showing the password.
+ */
+export function parsePostgresUri(
+  name: string,
+  text: string,
+  env: (name: string) => string | undefined = (name) => Deno.env.get(name),
+): PostgresUri {
+  try {
+    return parse(text, env);
+  } catch (trouble) {
+    if (!(trouble instanceof Trouble)) throw trouble;
+    throw new ConfigurationError(
+      `The database_uri of database '${name}' ${trouble.message}: write postgresql://user:password@host:5432/database.`,
+      { code: "POSTGRES_URI" },
+    );
+  }
+}
+
+/** What is wrong with a URI: the middle of a sentence. */
+class Trouble extends Error {}
+
+function parse(text: string, env: (name: string) => string | undefined): PostgresUri {
+  const parts = SHAPE.exec(text)?.groups;
+  if (!parts) throw new Trouble("does not begin with postgresql:// or does not go on as a URI");
+  const query = parameters(parts["query"] ?? "");
+  const user = decode(parts["user"]) || one(query, "user") || env("PGUSER") || env("USER");
+  if (!user) throw new Trouble("names no user");
+  const database = decode(parts["database"]) || one(query, "dbname") || user;
+  const places = placesOf(parts["hosts"] ?? "", query.get("host") ?? [], one(query, "port"));
+  const where = places.map(({ host, port }) => host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+  return {
+    places,
+    user,
+    password: decode(parts["password"]) || one(query, "password") || env("PGPASSWORD") || "",
+    database,
+    sslmode: sslMode(one(query, "sslmode")),
+    sslrootcert: one(query, "sslrootcert"),
+    sslcert: one(query, "sslcert"),
+    sslkey: one(query, "sslkey"),
+    connectTimeoutMs: seconds(one(query, "connect_timeout")) * 1000,
+    applicationName: one(query, "application_name") ?? "protean-server",
+    options: one(query, "options"),
+    label: `${user}@${where.join(",")}/${database}`,
+  };
+}
+
+function parameters(text: string): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const pair of text.split("&").filter((part) => part !== "")) {
+    const cut = pair.indexOf("=");
+    const name = decode(cut < 0 ? pair : pair.slice(0, cut));
+    if (IGNORED.has(name)) continue;
+    if (!UNDERSTOOD.includes(name)) {
+      throw new Trouble(`has the unknown parameter '${name}' (known are ${UNDERSTOOD.join(", ")})`);
+    }
+    const value = decode(cut < 0 ? "" : pair.slice(cut + 1));
+    found.set(name, [...found.get(name) ?? [], value]);
+  }
+  return found;
+}
+
+function one(query: ReadonlyMap<string, readonly string[]>, name: string): string | undefined {
+  return query.get(name)?.at(-1) || undefined;
+}
+
+/** `?host=` hides the host before the path, and may be given several times (SQLAlchemy) or as a list (libpq). */
+function placesOf(hosts: string, overriding: readonly string[], port: string | undefined): readonly Place[] {
+  const given = overriding.length > 0 ? overriding : [hosts];
+  const ports = (port ?? "5432").split(",");
+  const list = given.flatMap((item) => item.split(",")).map((item, index) =>
+    placeOf(overriding.length > 0 ? item : decode(item), ports[index] ?? ports.at(-1) ?? "5432")
+  );
+  return list;
+}
+
+function placeOf(text: string, fallback: string): Place {
+  if (text.startsWith("/")) return { host: text, port: portOf(fallback) };
+  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text) ?? [];
+  if (bracketed === undefined && plain === undefined) {
+    throw new Trouble(`has the address '${text}', which is not host:port`);
+  }
+  return { host: bracketed || plain || "localhost", port: portOf(port || fallback) };
+}
+
+function portOf(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
+    throw new Trouble(`has the port '${text}', which is not a number from 1 to 65535`);
+  }
+  return port;
+}
+
+function sslMode(text = "prefer"): SslMode {
+  const mode = SSL_MODES.find((known) => known === text);
+  if (!mode) throw new Trouble(`has sslmode '${text}', which is not one of ${SSL_MODES.join(", ")}`);
+  return mode;
+}
+
+function seconds(text = "10"): number {
+  const value = Number(text);
+  if (!(value > 0)) {
+    throw new Trouble(`has connect_timeout '${text}', which is not a number of seconds above 0`);
+  }
+  return value;
+}
+
+function decode(text = ""): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Trouble("has a broken percent escape (write % as %25)");
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * Shards of the outbox in the hands of one processor (delivery 9): session advisory locks, and every statement on the session
+ * that has them. So whoever has lost the locks cannot mark a row any more, and a holder that dies lets go at once.
+ *
+ * @module
+ */
+import type { Clock } from "../../../async/clock.ts";
+import { asError } from "../../../errors.ts";
+import { fairShare } from "../../outbox_share.ts";
+import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../ports.ts";
+import type { Connection, Row } from "../connection/connection.ts";
+import type { Where } from "../connection/errors.ts";
+import {
+  claimFewText,
+  claimText,
+  letGoText,
+  nextDueText,
+  publishedText,
+  standingText,
+  standText,
+  takeFreeText,
+  unpublishedText,
+} from "./lease_sql.ts";
+import type { Names } from "../connection/names.ts";
+import { exchange, type Planned } from "../connection/statement.ts";
+import { arrayText } from "../connection/values.ts";
+
+export interface LeaseParts {
+  readonly connection: Connection;
+  readonly where: Where;
+  readonly names: Names;
+  readonly clock: Clock;
+  readonly broker: string;
+  /** Unique to this lease: rows `processing` under any other name were left by somebody who is gone. */
+  readonly holder: string;
+  /** Locked already. */
+  readonly shards: readonly number[];
+  /** Takes the connection back, its locks given up or itself destroyed. */
+  readonly giveBack: (connection: Connection) => void;
+}
+
+type Tried = Extract<OutboxOutcome, { readonly error: string }>;
+
+export class PostgresOutboxLease implements OutboxLease {
+  readonly #parts: LeaseParts;
+  #shards: readonly number[];
+  #stands = false;
+  /** When rows were last asked for, epoch ms. */
+  #looked = 0;
+  /** More is waiting than the last claim took. */
+  #backlog = false;
+  /** Message ids of the rows claimed and not settled, by id. */
+  readonly #claimed = new Map<string, string>();
+  #released: Promise<void> | undefined;
+
+  constructor(parts: LeaseParts) {
+    this.#parts = parts;
+    this.#shards = parts.shards;
+  }
+
+  get shards(): readonly number[] {
+    return this.#shards;
+  }
+
+  /** Makes it a standing one, with its share. */
+  async stand(): Promise<void> {
+    await this.#run({ text: standText, values: [this.#lock], doing: "standing for shards of the outbox" });
+    this.#stands = true;
+    await this.share();
+  }
+
+  async share(): Promise<void> {
+    if (this.#released || !this.#stands) return;
+    const [found] = await this.#run({
+      text: standingText,
+      values: [this.#lock],
+      doing: "counting the processors of the outbox",
+    });
+    const fair = fairShare(Number(found?.["standing"]));
+    if (this.#shards.length > fair) await this.#letGo(this.#shards.slice(fair));
+    else if (this.#shards.length < fair) await this.#takeFree(fair - this.#shards.length);
+  }
+
+  async nextDue(): Promise<number | undefined> {
+    if (this.#released || this.#shards.length === 0) return undefined;
+    const { names, broker } = this.#parts;
+    const [found] = await this.#run({
+      text: nextDueText(names),
+      values: [broker, String(this.#looked), arrayText(this.#shards.map(String))],
+      doing: "looking for the next retry",
+    });
+    const due = found?.["due"];
+    return typeof due === "number" ? Math.ceil(due) : undefined;
+  }
+
+  async claim(limit: number): Promise<readonly OutboxRow[]> {
+    if (this.#released || limit < 1 || this.#shards.length === 0) return [];
+    const { names, clock, broker, holder } = this.#parts;
+    this.#looked = clock.now();
+    const shards = this.#shards.map(String);
+    const rows = await this.#run({
+      text: this.#backlog ? claimText(names, shards.length) : claimFewText(names),
+      values: [
+        ...[broker, holder, String(this.#looked), String(limit)],
+        ...(this.#backlog ? shards : [arrayText(shards)]),
+      ],
+      doing: "claiming outbox rows",
+    });
+    this.#backlog = rows.length >= limit;
+    const claimed = [...rows].sort((a, b) => Number(a["seq"]) - Number(b["seq"])).map(asOutboxRow);
+    for (const { id, messageId } of claimed) this.#claimed.set(id, messageId);
+    return claimed;
+  }
+
+  async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
+    if (this.#released) return;
+    const published: string[] = [];
+    const unpublished: Record<string, unknown> = {};
+    for (const outcome of outcomes) {
+      const messageId = this.#claimed.get(outcome.id);
+      if (messageId === undefined) continue;
+      this.#claimed.delete(outcome.id);
+      if (outcome.status === "published") published.push(messageId);
+      else unpublished[messageId] = this.#columns(outcome);
+    }
+    const statements = [
+      ...(published.length > 0 ? [this.#marking(publishedText, published)] : []),
+      ...(Object.keys(unpublished).length > 0 ? [this.#unpublished(unpublished)] : []),
+    ];
+    await exchange(this.#parts.connection, statements, this.#parts.where);
+  }
+
+  release(): Promise<void> {
+    return this.#released ??= this.#release();
+  }
+
+  get #lock(): string {
+    const { names, broker } = this.#parts;
+    return String(names.lockKey(broker));
+  }
+
+  async #run(statement: Planned): Promise<readonly Row[]> {
+    const [rows = []] = await exchange(this.#parts.connection, [statement], this.#parts.where);
+    return rows;
+  }
+
+  async #letGo(shards: readonly number[]): Promise<void> {
+    // Whatever becomes of the statement, they are not claimed from any more.
+    this.#shards = this.#shards.filter((shard) => !shards.includes(shard));
+    await this.#run({
+      text: letGoText,
+      values: [this.#lock, arrayText(shards.map(String))],
+      doing: "letting shards of the outbox go",
+    });
+  }
+
+  async #takeFree(count: number): Promise<void> {
+    const taken = await this.#run({
+      text: takeFreeText,
+      values: [this.#lock, arrayText(this.#shards.map(String)), String(count)],
+      doing: "taking free shards of the outbox",
+    });
+    this.#shards = [...this.#shards, ...taken.map((row) => Number(row["shard"]))].sort((a, b) => a - b);
+  }
+
+  #marking(text: (names: Names) => string, messageIds: readonly string[]): Planned {
+    const { names, clock, broker, holder } = this.#parts;
+    return {
+      text: text(names),
+      values: [broker, holder, String(clock.now()), arrayText(messageIds)],
+      doing: `marking ${messageIds.length} outbox rows`,
+    };
+  }
+
+  #unpublished(outcomes: Record<string, unknown>): Planned {
+    const marking = this.#marking(unpublishedText, Object.keys(outcomes));
+    return { ...marking, values: [...marking.values, JSON.stringify(outcomes)] };
+  }
+
+  #columns(outcome: Exclude<OutboxOutcome, { readonly status: "published" }>): Record<string, unknown> {
+    if (outcome.status === "held") return { status: "pending" };
+    return {
+      status: outcome.status,
+      last_error: this.#lastError(outcome),
+      ...(outcome.status === "failed" ? { retry_at: outcome.retryAt } : {}),
+    };
+  }
+
+  /** As in wire 3.6; the server adds the count. A NUL character cannot be stored. */
+  #lastError({ status, error }: Tried): Record<string, unknown> {
+    return {
+      message: error.replaceAll("\0", "\ufffd"),
+      failed_at: new Date(this.#parts.clock.now()).toISOString(),
+      ...(status === "abandoned" ? { reason: "Max retries exceeded" } : {}),
+    };
+  }
+
+  async #release(): Promise<void> {
+    const { connection, giveBack } = this.#parts;
+    try {
+      await connection.run("select pg_advisory_unlock_all()", [], "simple");
+    } catch (error) {
+      connection.destroy(`its locks could not be given up: ${asError(error).message}`);
+    }
+    giveBack(connection);
+  }
+}
+
+function asOutboxRow(row: Row): OutboxRow {
+  return {
+    id: String(row["seq"]),
+    messageId: String(row["message_id"]),
+    streamName: String(row["stream_name"]),
+    type: String(row["type"]),
+    data: String(row["data"]),
+    metadata: String(row["metadata_"]),
+    priority: Number(row["priority"]),
+    retryCount: Number(row["retry_count"]),
+    createdAt: Number(row["created_at"]),
+  };
+}

@@ -1,0 +1,132 @@
+/**
+ * The statements of an outbox processor, and the settings of the session that runs them.
+ *
+ * @module
+ */
+import { OUTBOX_SHARDS } from "../../ports.ts";
+import type { Names } from "../connection/names.ts";
+import { epoch } from "../tables/row_writes.ts";
+
+/**
+ * An outbox is empty now and holds a million rows in a minute, and the statistics know neither in time: so the plans do not
+ * depend on them, but always follow the indexes. Their seeming costs must not have them compiled: that takes a quarter of a second.
+ * What a claim or a mark has written may be lost with the whole server, for then the rows are published again.
+ */
+export const LEASE_SESSION = [
+  "set plan_cache_mode = force_generic_plan",
+  "set jit = off",
+  ...["seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"].map((node) => `set enable_${node} = off`),
+  "set synchronous_commit = off",
+].join("; ");
+
+/** Rows that somebody still has to publish; the condition of the poll's index. */
+const OPEN = "o.published_at is null and o.abandoned_at is null";
+
+/**
+ * Rows that may be claimed by the holder `$2` for the broker `$1` at the time `$3`: pending, due again, or left behind by an
+ * earlier holder; and not behind a failed row of their stream that is not due.
+ */
+function claimable(names: Names): string {
+  return `o.target_broker = $1 and ${OPEN} and (o.status = 'pending'
+      or o.status = 'processing' and o.locked_by is distinct from $2
+      or o.status = 'failed' and o.next_retry_at <= ${epoch("$3")})
+    and not exists (select from ${names.outbox} f where f.target_broker = $1 and f.stream_name = o.stream_name
+      and f.seq < o.seq and f.next_retry_at > ${epoch("$3")} and f.status = 'failed')`;
+}
+
+/**
+ * Locks shards that hold such rows: `$4` the lock's number for the broker, `$5` how many at most. The list is made before the
+ * first lock is tried, and no lock is tried after the last that is wanted.
+ */
+export function takeText(names: Names): string {
+  return `with due as materialized (select shard from generate_series(0, ${OUTBOX_SHARDS - 1}) as shard
+      where exists (select from ${names.outbox} o where o.shard = shard.shard and ${claimable(names)}))
+    select shard from due where pg_try_advisory_lock($4, shard) limit $5::bigint`;
+}
+
+/** Beside the shards' own locks: a standing lease has this one shared, so that the others can count it. */
+const STANDING = OUTBOX_SHARDS;
+
+/** Shows everybody that this session stands for shards: `$1` the lock's number for the broker. */
+export const standText = `select pg_advisory_lock_shared($1, ${STANDING})`;
+
+/** How many do. */
+export const standingText = `select count(*)::int as standing from pg_locks
+  where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
+    and classid = $1::int::oid and objid = ${STANDING} and objsubid = 2 and granted`;
+
+/**
+ * Locks free shards, due or not, besides those in the list `$2`, at most `$3`. The list of candidates is made first: the planner tries
+ * the cheaper condition first, which is the lock, and a lock of our own that is taken twice outlasts its unlocking.
+ */
+export const takeFreeText = `with others as materialized (
+    select shard from generate_series(0, ${OUTBOX_SHARDS - 1}) as shard where shard <> all($2::int[]))
+  select shard from others where pg_try_advisory_lock($1, shard) limit $3::bigint`;
+
+/** Unlocks the shards in the list `$2`. */
+export const letGoText = "select pg_advisory_unlock($1, shard) from unnest($2::int[]) as shard";
+
+/** When the next failed row of the broker `$1` in the shards `$3` falls due after `$2`. */
+export function nextDueText(names: Names): string {
+  return `select (extract(epoch from min(next_retry_at)) * 1000)::float8 as due from ${names.outbox}
+    where target_broker = $1 and next_retry_at > ${
+    epoch("$2")
+  } and status = 'failed' and shard = any($3::int[])`;
+}
+
+/**
+ * Claims the next rows of `count` shards, `$5` and on, at most `$4`, in order of `seq`. Each shard is a scan of its own in that
+ * order, and they are merged lazily: so a claim reads what it takes, however much waits there or in the shards of others.
+ */
+export function claimText(names: Names, count: number): string {
+  const shards = Array.from({ length: count }, (_, index) => `(${nextOf(names, `$${index + 5}`)})`);
+  return claiming(names, shards.join(" union all "));
+}
+
+/**
+ * The same for the shards in the list `$5`, to be used where no backlog is expected: so many scans at once cost more to begin than
+ * to run. One after the other they are begun in half the time, but may each read up to `$4` rows.
+ */
+export function claimFewText(names: Names): string {
+  const next = nextOf(names, "mine.shard");
+  return claiming(
+    names,
+    `select next.* from unnest($5::int[]) as mine(shard), lateral (${next} limit $4::bigint) as next`,
+  );
+}
+
+function nextOf(names: Names, shard: string): string {
+  return `select o.seq, o.message_id from ${names.outbox} o where o.shard = ${shard} and ${claimable(names)}
+    order by o.seq`;
+}
+
+function claiming(names: Names, next: string): string {
+  return `update ${names.outbox} set status = 'processing', locked_by = $2, last_processed_at = ${epoch("$3")}
+    where target_broker = $1 and message_id = any(array(
+      select message_id from (${next}) as next order by seq limit $4::bigint))
+    returning seq, message_id, stream_name, type, data, metadata_, priority, retry_count,
+      (extract(epoch from created_at) * 1000)::float8 as created_at`;
+}
+
+/** Rows `$4` (message ids) of the broker `$1`, claimed by `$2`, were published at `$3`. */
+export function publishedText(names: Names): string {
+  return `update ${names.outbox} set status = 'published', published_at = ${epoch("$3")}, locked_by = null,
+      last_processed_at = ${epoch("$3")}, next_retry_at = null, last_error = null
+    where target_broker = $1 and locked_by = $2 and message_id = any($4::text[])`;
+}
+
+/**
+ * Rows `$4` of the broker `$1`, claimed by `$2`, were not published. `$5` is a JSON object that tells for each message id the new
+ * `status` and, where it was tried, `last_error` and `retry_at` (epoch ms).
+ */
+export function unpublishedText(names: Names): string {
+  const outcome = "($5::jsonb -> message_id)";
+  return `update ${names.outbox} set status = ${outcome} ->> 'status', locked_by = null,
+      last_processed_at = ${epoch("$3")},
+      retry_count = retry_count + (${outcome} -> 'last_error' is not null)::int,
+      next_retry_at = ${epoch(`(${outcome} ->> 'retry_at')`)},
+      abandoned_at = case when ${outcome} ->> 'status' = 'abandoned' then ${epoch("$3")} end,
+      last_error = coalesce(${outcome} -> 'last_error'
+        || jsonb_build_object('retry_count', retry_count + 1), last_error)
+    where target_broker = $1 and locked_by = $2 and message_id = any($4::text[])`;
+}

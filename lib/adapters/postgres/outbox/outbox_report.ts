@@ -1,0 +1,138 @@
+/**
+ * What operators see of the outbox and do to it: counts, listings, requeueing, cleaning (OBX-4, OBX-5; wire 3.7, 3.9).
+ *
+ * @module
+ */
+import type { OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
+import type { Backend } from "../connection/backend.ts";
+import type { Row } from "../connection/connection.ts";
+import { epoch } from "../tables/row_writes.ts";
+import { arrayText } from "../connection/values.ts";
+
+/** Beyond so many rows the published ones are estimated, as the statistics have them, instead of counted. */
+const COUNTED_ROWS = 1_000_000;
+
+/** Rows by status. Those not yet published are read from the poll's index alone, however many published ones are kept. */
+export async function outboxStats(backend: Backend): Promise<OutboxStats> {
+  const { outbox } = backend.names;
+  const [row = {}] = await backend.read({
+    text:
+      `with waiting as (select count(*) as rows, count(*) filter (where status = 'processing') as processing,
+        count(*) filter (where status = 'failed') as failed, (extract(epoch from min(created_at)) * 1000)::float8 as oldest
+        from ${outbox} where published_at is null and abandoned_at is null),
+      given as (select count(*) as rows from ${outbox} where abandoned_at is not null)
+    select waiting.rows - processing - failed as pending, processing, failed, given.rows as abandoned, oldest,
+      case when reltuples < ${COUNTED_ROWS} then (select count(*) from ${outbox} where published_at is not null)
+        else greatest(0, reltuples::bigint - waiting.rows - given.rows) end as published
+    from waiting, given, pg_class where pg_class.oid = $1::regclass`,
+    values: [outbox],
+    doing: "counting outbox rows",
+  });
+  const count = (status: OutboxStatus) => Number(row[status] ?? 0);
+  return {
+    counts: {
+      pending: count("pending"),
+      processing: count("processing"),
+      published: count("published"),
+      failed: count("failed"),
+      abandoned: count("abandoned"),
+    },
+    oldest: row["oldest"] === null ? undefined : Number(row["oldest"]),
+  };
+}
+
+/** Where rows of a status are found. What was published may be without end, so of those the first that come are taken. */
+const PARTS: readonly { readonly statuses: readonly OutboxStatus[]; readonly rows: string }[] = [
+  {
+    statuses: ["pending", "processing", "failed"],
+    rows: "published_at is null and abandoned_at is null and ($1::text is null or status = $1) order by seq",
+  },
+  { statuses: ["abandoned"], rows: "abandoned_at is not null order by seq" },
+  { statuses: ["published"], rows: "published_at is not null" },
+];
+
+/** In order of `seq`. */
+export async function listOutbox(
+  backend: Backend,
+  { status, limit }: { readonly status?: OutboxStatus; readonly limit: number },
+): Promise<readonly OutboxListing[]> {
+  const parts = PARTS.filter(({ statuses }) => status === undefined || statuses.includes(status))
+    .map(({ rows }) => `(select * from ${backend.names.outbox} where ${rows} limit $2::bigint)`);
+  const rows = await backend.read({
+    text: `select seq, message_id, stream_name, type, status, target_broker, retry_count,
+        last_error ->> 'message' as last_error, (extract(epoch from created_at) * 1000)::float8 as created_at
+      from (${parts.join(" union all ")}) as listed where $1::text is null or status = $1
+      order by seq limit $2::bigint`,
+    values: [status ?? null, String(limit)],
+    doing: "listing outbox rows",
+  });
+  return rows.map(asListing);
+}
+
+/** Failed and abandoned rows become pending with no attempt counted; answers how many. */
+export async function requeueRows(
+  backend: Backend,
+  ids: readonly string[] | undefined,
+): Promise<number> {
+  const seqs = ids?.filter((id) => /^\d{1,18}$/.test(id));
+  const [reply] = await backend.write({
+    text:
+      `update ${backend.names.outbox} set status = 'pending', retry_count = 0, next_retry_at = null, abandoned_at = null,
+        last_error = null
+      where (next_retry_at is not null or abandoned_at is not null) and status in ('failed', 'abandoned')
+        and ($1::bigint[] is null or seq = any($1::bigint[]))`,
+    values: [seqs === undefined ? null : arrayText(seqs)],
+    doing: "requeueing outbox rows",
+  });
+  return reply?.count ?? 0;
+}
+
+/** Deletes what was published or abandoned before those times, at most `limit`; answers how many. */
+export async function cleanOutbox(
+  backend: Backend,
+  options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
+): Promise<number> {
+  const [reply] = await backend.write({
+    // By place, for the rows of a block go together; a row that changes meanwhile has another place and stays.
+    text: `delete from ${backend.names.outbox} where ctid = any(array(
+        (select ctid from ${backend.names.outbox} where published_at < ${epoch("$1")} limit $3::bigint)
+        union all (select ctid from ${backend.names.outbox} where abandoned_at < ${
+      epoch("$2")
+    } limit $3::bigint)
+        limit $3::bigint))`,
+    values: [String(options.publishedBefore), String(options.abandonedBefore), String(options.limit)],
+    doing: "cleaning the outbox",
+  });
+  return reply?.count ?? 0;
+}
+
+/** Epoch ms when the next failed row falls due that was not due yet at `after`. */
+export async function nextRetry(
+  backend: Backend,
+  broker: string,
+  after: number,
+): Promise<number | undefined> {
+  const [row] = await backend.read({
+    text: `select (extract(epoch from min(next_retry_at)) * 1000)::float8 as due from ${backend.names.outbox}
+      where target_broker = $1 and next_retry_at > ${epoch("$2")} and status = 'failed'`,
+    values: [broker, String(after)],
+    doing: "looking for the next retry",
+  });
+  const due = row?.["due"];
+  return typeof due === "number" ? Math.ceil(due) : undefined;
+}
+
+function asListing(row: Row): OutboxListing {
+  const error = row["last_error"];
+  return {
+    id: String(row["seq"]),
+    messageId: String(row["message_id"]),
+    streamName: String(row["stream_name"]),
+    type: String(row["type"]),
+    status: row["status"] as OutboxStatus,
+    targetBroker: String(row["target_broker"]),
+    retryCount: Number(row["retry_count"]),
+    lastError: typeof error === "string" ? error : undefined,
+    createdAt: Number(row["created_at"]),
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * Aggregate and view rows, one statement each. A write that does not find the version it expects is an error inside the
+ * database, not a count to look at afterwards: so COMMIT may travel right behind it (delivery 13).
+ *
+ * @module
+ */
+import { ExpectedVersionError } from "../../../errors.ts";
+import type { RowWrite } from "../../ports.ts";
+import { type ServerError, SQLSTATE } from "../connection/errors.ts";
+import type { Names } from "../connection/names.ts";
+import type { Planned } from "../connection/statement.ts";
+
+/** Reads one row: `$1` its id. */
+export function loadText(names: Names, table: string): string {
+  return `select version, state from ${names.table(table)} where id = $1`;
+}
+
+/** Reads rows in order of id: after `$1`, at most `$2`. */
+export function listText(names: Names, table: string): string {
+  return `select id, version, state from ${names.table(table)} where id > $1 order by id limit $2::bigint`;
+}
+
+/** As `listText`, from the beginning: `$1` is the limit. */
+export function listAllText(names: Names, table: string): string {
+  return `select id, version, state from ${names.table(table)} order by id limit $1::bigint`;
+}
+
+/** One write as a statement; `now` is epoch ms. */
+export function rowWrite(names: Names, write: RowWrite, now: number): Planned {
+  const { id, state, expected } = write;
+  const table = names.table(write.table);
+  const doing = `writing '${id}' to ${write.table}`;
+  const explain = (error: ServerError) => conflict(write, error);
+  const time = String(now);
+  if (state === undefined) {
+    if (expected === undefined) return { doing, text: `delete from ${table} where id = $1`, values: [id] };
+    if (expected < 0) {
+      // Divides by zero when the row is there after all.
+      return { doing, explain, text: `select 1 / (1 - count(*)) from ${table} where id = $1`, values: [id] };
+    }
+    return {
+      doing,
+      explain,
+      text: oneRow(`delete from ${table} where id = $1 and version = $2`),
+      values: [id, String(expected)],
+    };
+  }
+  if (expected !== undefined && expected >= 0) {
+    return {
+      doing,
+      explain,
+      text: oneRow(
+        `update ${table} set state = $3, version = version + 1, updated_at = ${epoch("$4")} ` +
+          "where id = $1 and version = $2",
+      ),
+      values: [id, String(expected), state, time],
+    };
+  }
+  const insert = `insert into ${table} as old (id, version, state, created_at, updated_at) ` +
+    `values ($1, 0, $2, ${epoch("$3")}, ${epoch("$3")})`;
+  const upsert = " on conflict (id) do update set " +
+    "state = excluded.state, version = old.version + 1, updated_at = excluded.updated_at";
+  return {
+    doing,
+    explain,
+    text: expected === undefined ? insert + upsert : insert,
+    values: [id, state, time],
+  };
+}
+
+/** Fails, by a division by zero, unless the statement changes a row. */
+function oneRow(statement: string): string {
+  return `with done as (${statement} returning 1) select 1 / count(*) from done`;
+}
+
+/** A parameter in epoch ms as a time. */
+export function epoch(parameter: string): string {
+  return `to_timestamp(${parameter}::float8 / 1000)`;
+}
+
+function conflict({ table, id, expected }: RowWrite, error: ServerError): Error | undefined {
+  const taken = error.code === SQLSTATE.uniqueViolation && error.constraint_name?.endsWith("_pkey");
+  if (error.code !== SQLSTATE.divisionByZero && !taken) return undefined;
+  const state = expected === -1 ? "exists already" : `is not at version ${expected} any more`;
+  return new ExpectedVersionError(
+    `Row '${id}' of ${table} ${state}: somebody else saved it first, so load it again and repeat the work.`,
+    { cause: error },
+  );
+}

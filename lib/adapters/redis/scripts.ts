@@ -1,0 +1,257 @@
+/**
+ * A Lua script: several commands that Redis runs as one.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { Redis } from "ioredis";
+
+export class Script {
+  readonly #lua: string;
+  readonly #sha: string;
+
+  constructor(lua: string) {
+    this.#lua = lua;
+    this.#sha = createHash("sha1").update(lua).digest("hex");
+  }
+
+  /** Runs it by its hash; a server that does not know it (yet, or after SCRIPT FLUSH) gets the text. Answers as Redis does. */
+  async run(client: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    const rest = [keys.length, ...keys, ...args];
+    try {
+      return await client.call("EVALSHA", [this.#sha, ...rest]);
+    } catch (error) {
+      if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
+      return await client.call("EVAL", [this.#lua, ...rest]);
+    }
+  }
+}
+
+// The question that every script about an owned entry begins with (delivery 1). KEYS[1] is the stream, ARGV[1] the group.
+
+/** Lua: `pending_entry(id, consumer)` answers `{id, consumer, idle, count}`, or nil when that consumer does not own it. */
+export const PENDING_ENTRY = `
+local function pending_entry(id, consumer)
+  local found = redis.pcall('XPENDING', KEYS[1], ARGV[1], id, id, 1, consumer)
+  if found.err then
+    if string.sub(found.err, 1, 7) == 'NOGROUP' then return nil end
+    error(found)
+  end
+  return found[1]
+end
+`;
+
+// Acknowledges on a replay lane: the entries go, and the stream goes with the last of them (delivery 19).
+//
+// Arguments: group, id…. Answers how many were pending.
+
+/** Lua: `leave_lane(id)` removes the entry, and the lane when it was the last one. */
+export const LEAVE_LANE = `
+local function leave_lane(id)
+  redis.call('XDEL', KEYS[1], id)
+  if redis.call('XLEN', KEYS[1]) == 0 then redis.call('DEL', KEYS[1]) end
+end
+`;
+
+export const ackLane = new Script(`${LEAVE_LANE}
+local acknowledged = 0
+for i = 2, #ARGV do
+  if redis.call('XACK', KEYS[1], ARGV[1], ARGV[i]) == 1 then
+    acknowledged = acknowledged + 1
+    leave_lane(ARGV[i])
+  end
+end
+return acknowledged
+`);
+
+// Appends a batch. One script instead of a pipeline of XADDs, because memory that runs out (or comes free) half-way through a
+// pipeline refuses some entries and takes later ones, and so breaks their order: Redis judges a script once. It is also quicker,
+// one reply instead of a hundred.
+//
+// Keys: the streams. Arguments: pairs of a stream's place among the keys and the data. Answers an id or an error for each.
+
+export const append = new Script(`
+local results = {}
+for i = 1, #ARGV, 2 do
+  results[#results + 1] = redis.pcall('XADD', KEYS[tonumber(ARGV[i])], '*', 'data', ARGV[i + 1])
+end
+return results
+`);
+
+// Counts a started attempt (delivery 2).
+//
+// Arguments: group, consumer, id. Answers the new count, or nil when the entry is not ours: another consumer's, nobody's, or
+// trimmed away under us.
+
+export const attempt = new Script(`${PENDING_ENTRY}
+local mine = pending_entry(ARGV[3], ARGV[2])
+if not mine then return nil end
+local count = mine[4] + 1
+-- As XCLAIM without JUSTID would, but without loading the entry.
+local kept = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'RETRYCOUNT', count, 'JUSTID')[1]
+return kept and count
+`);
+
+// Takes entries over without counting (delivery 2), each only if the consumer named still owns it and left it alone long enough.
+//
+// Arguments: group, new consumer, least idle time in ms, then pairs of id and present owner. Answers `{id, count, data}` for each
+// that was taken, `{id, count}` for those that the stream no longer holds: they leave the pending list (PIPE-7). `data` is
+// false where the entry has no such field.
+
+export const claim = new Script(`${PENDING_ENTRY}
+local function data_of(fields)
+  for f = 1, #fields, 2 do
+    if fields[f] == 'data' then return fields[f + 1] end
+  end
+  return false
+end
+
+local claimed = {}
+for i = 4, #ARGV, 2 do
+  local id = ARGV[i]
+  local held = pending_entry(id, ARGV[i + 1])
+  if held and held[3] >= tonumber(ARGV[3]) then
+    -- Drops the entry from the pending list if the stream no longer holds it.
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')
+    local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
+    claimed[#claimed + 1] = entry and {id, held[4], data_of(entry[2])} or {id, held[4]}
+  end
+end
+return claimed
+`);
+
+// Removing consumers (PIPE-9). XGROUP DELCONSUMER drops what is pending for good, so each is looked at in the same step.
+
+/** Arguments: group, consumer. Answers 1 if the consumer is gone, 0 if it has something pending. */
+export const retire = new Script(`
+local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
+if pending.err then
+  if string.sub(pending.err, 1, 7) == 'NOGROUP' then return 1 end
+  return pending
+end
+if #pending > 0 then return 0 end
+redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+return 1
+`);
+
+/** Arguments: group, consumer to spare, least idle time in ms. Answers the names of the consumers removed. */
+export const sweep = new Script(`
+local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
+if consumers.err then
+  if string.sub(consumers.err, 1, 7) == 'NOGROUP' or consumers.err == 'ERR no such key' then return {} end
+  return consumers
+end
+local gone = {}
+for _, consumer in ipairs(consumers) do
+  local facts = {}
+  for f = 1, #consumer, 2 do facts[consumer[f]] = consumer[f + 1] end
+  if facts.name ~= ARGV[2] and facts.pending == 0 and facts.idle >= tonumber(ARGV[3]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], facts.name)
+    gone[#gone + 1] = facts.name
+  end
+end
+return gone
+`);
+
+// Moves an entry to the dead letters: written there and acknowledged here, or neither (delivery 18).
+//
+// Keys: stream, dead-letter stream. Arguments: group, consumer, id, data, '1' for a lane. Answers 1, or 0 when this consumer does
+// not own the entry.
+
+export const deadLetter = new Script(`${PENDING_ENTRY}${LEAVE_LANE}
+local id = ARGV[3]
+if not pending_entry(id, ARGV[2]) then return 0 end
+redis.call('XADD', KEYS[2], '*', 'data', ARGV[4])
+redis.call('XACK', KEYS[1], ARGV[1], id)
+if ARGV[5] == '1' then leave_lane(id) end
+return 1
+`);
+
+// Moving and dropping dead letters.
+
+/**
+ * Moves one entry, fields as they are, to the end of a replay lane, whose group is created at 0 if missing; it is in exactly one
+ * place at every moment (delivery 19, DLQ-5). Keys: dead-letter stream, lane. Arguments: id, group. Answers 1, or 0 when the
+ * entry is not there (any more).
+ */
+export const replay = new Script(`
+local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
+if #found == 0 then return 0 end
+local created = redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[2], '0', 'MKSTREAM')
+if created.err and string.sub(created.err, 1, 9) ~= 'BUSYGROUP' then return created end
+redis.call('XADD', KEYS[2], '*', unpack(found[1][2]))
+redis.call('XDEL', KEYS[1], ARGV[1])
+return 1
+`);
+
+/** Drops a stream whole and answers how many entries it had. The memory is freed in the background. */
+export const purge = new Script(`
+local length = redis.call('XLEN', KEYS[1])
+redis.call('UNLINK', KEYS[1])
+return length
+`);
+
+// Keeps entries ours: resets their idle time, never raises a count (delivery 1).
+//
+// Arguments: group, consumer, id…. Answers the ids that are not ours: another consumer's, nobody's, or trimmed away under us;
+// those last ones XCLAIM drops from the pending list.
+
+export const refresh = new Script(`${PENDING_ENTRY}
+local lost = {}
+for i = 3, #ARGV do
+  local id = ARGV[i]
+  local kept = pending_entry(id, ARGV[2]) and
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')[1]
+  if not kept then lost[#lost + 1] = id end
+end
+return lost
+`);
+
+// Hands entries back so that anyone claims them at once (delivery 7).
+//
+// Arguments: group, consumer, then pairs of id and count. Entries of others are left alone.
+
+/** Older than any claim threshold. */
+const RELEASED_IDLE_MS = 86_400_000;
+
+export const release = new Script(`${PENDING_ENTRY}
+for i = 3, #ARGV, 2 do
+  if pending_entry(ARGV[i], ARGV[2]) then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i],
+      'IDLE', ${RELEASED_IDLE_MS}, 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
+  end
+end
+return 1
+`);
+
+// Retention as a soft cap (delivery 8, PIPE-8): nothing goes that any group has not read, or has read and not acknowledged.
+//
+// Arguments: greatest length, most entries to drop in one call. Answers how many went. The bound is the lowest, over all groups,
+// of the first pending id and the id after the last one delivered; a stream without groups is left alone. Redis drops whole
+// nodes of the stream (100 entries), never more than it was allowed to.
+
+export const trim = new Script(`
+local excess = math.min(redis.call('XLEN', KEYS[1]) - tonumber(ARGV[1]), tonumber(ARGV[2]))
+if excess < 1 then return 0 end
+
+local low_ms, low_n
+local function needed(id, step)
+  local ms, n = string.match(id, '^(%d+)-(%d+)$')
+  ms, n = tonumber(ms), tonumber(n) + step
+  if not low_ms or ms < low_ms or (ms == low_ms and n < low_n) then low_ms, low_n = ms, n end
+end
+
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local name, last
+  for f = 1, #group, 2 do
+    if group[f] == 'name' then name = group[f + 1] end
+    if group[f] == 'last-delivered-id' then last = group[f + 1] end
+  end
+  needed(last, 1)
+  local first = redis.call('XPENDING', KEYS[1], name)[2]
+  if first then needed(first, 0) end
+end
+if not low_ms then return 0 end
+
+return redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f-%.0f', low_ms, low_n), 'LIMIT', excess)
+`);

@@ -1,0 +1,293 @@
+/**
+ * One SQLite file as this process uses it: one writing connection behind an asynchronous mutex, one reading connection,
+ * shared by every adapter that opens the same file (delivery 14).
+ *
+ * Statements are synchronous and short; whatever has to wait (for the turn to write, for another process's transaction)
+ * waits asynchronously. `busy_timeout` is 0 because any other value stops the event loop.
+ *
+ * @module
+ */
+import { basename, dirname, join, resolve } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type { Clock } from "../../../async/clock.ts";
+import { ConfigurationError, ProviderUnavailableError, type UnavailableError } from "../../../errors.ts";
+import { type BusyOptions, retryBusy } from "./busy.ts";
+import { CommitWatch } from "./commit_watch.ts";
+import { connect, type Connections, type Synchronous } from "./connection.ts";
+import { HeldTransaction } from "./held_transaction.ts";
+import { Mutex } from "./mutex.ts";
+import { inTransaction } from "./older_runtime.ts";
+import { disappear } from "./process_identity.ts";
+import { asStatementError, fileTrouble } from "./sqlite_error.ts";
+import { statement } from "./statements.ts";
+import { WriteQueue } from "./write_queue.ts";
+
+export { HeldTransaction, statement };
+
+/** Longest wait, in ms, for the turn to write, be it this process's own or another one's. */
+const WAIT_LIMIT = 30_000;
+const HELD = `has been held by another unit of work of this process for ${WAIT_LIMIT / 1000} s: ` +
+  "do not wait for one unit of work inside another that has written with ctx.sql";
+const LOCKED = `has been locked by another process for ${WAIT_LIMIT / 1000} s: ` +
+  "end whatever holds a transaction open on it";
+/** Bytes of the trial write that finds out whether a full disk has room again. */
+const TRIAL_BYTES = 64 * 1024;
+
+/** How `SqliteDatabase.open` opens a file. */
+export interface OpenDatabase {
+  /** Absolute. */
+  readonly path: string;
+  /** `FULL` for the database and its event store, `NORMAL` for streams and caches; one file cannot be both. */
+  readonly synchronous: Synchronous;
+  readonly clock: Clock;
+  /** The error class for a file in trouble. @default ProviderUnavailableError */
+  readonly unavailable?: new (message: string, options: { cause?: unknown }) => UnavailableError;
+}
+
+/** How one transaction is written. */
+export interface WriteOptions {
+  /** Cuts the waiting for the turn to write, not the writing. */
+  readonly signal?: AbortSignal | undefined;
+  /** Tells those who watch. @default true */
+  readonly notify?: boolean;
+  /**
+   * False where a power cut may undo it, because it is done again then (claims, leases): the event loop does not wait for
+   * the disk. The death of the process undoes nothing either way. @default true
+   */
+  readonly durable?: boolean;
+}
+
+interface Shared {
+  readonly synchronous: Synchronous;
+  readonly opened: Promise<SqliteDatabase>;
+  users: number;
+}
+const files = new Map<string, Shared>();
+
+/** A file, open. Every `open` needs its own `close`; the last one closes the file. */
+export class SqliteDatabase {
+  readonly #mutex: Mutex;
+  readonly #queue: WriteQueue;
+  readonly #watch: CommitWatch;
+  readonly #inode: number | null;
+  /** As set on the writing connection now. */
+  #synchronous: Synchronous;
+  #trouble = false;
+  #closed: Error | undefined;
+
+  private constructor(
+    readonly path: string,
+    private readonly connections: Connections,
+    private readonly options: OpenDatabase,
+  ) {
+    this.#synchronous = options.synchronous;
+    const dataVersion = connections.writer.prepare("PRAGMA data_version");
+    this.#watch = new CommitWatch(dataVersion, options.clock);
+    this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late: () => this.#unavailable(HELD) });
+    this.#inode = Deno.statSync(path).ino;
+    this.#queue = new WriteQueue({
+      acquire: () => this.#mutex.acquire(),
+      retry: (attempt, signal) => this.#retry(signal, attempt),
+      begin: (durable) => this.#begin(durable),
+      commit: (db, notify) => this.#commit(db, notify),
+      rollback: (db) => this.#rollback(db),
+    });
+  }
+
+  /**
+   * Opens the file, or shares it when this process has it open. Throws `ConfigurationError` for a file that cannot be used
+   * (missing or unwritable folder, full disk, not a database, used for something else), and `UnavailableError` when
+   * another process keeps it locked.
+   */
+  static async open(options: OpenDatabase): Promise<SqliteDatabase> {
+    const path = await realPath(options.path);
+    const shared = files.get(path) ?? share(path, options, SqliteDatabase.#create(path, options));
+    if (shared.synchronous !== options.synchronous) throw mixed(path);
+    shared.users++;
+    try {
+      return await shared.opened;
+    } catch (cause) {
+      if (files.get(path) === shared) files.delete(path);
+      throw cause;
+    }
+  }
+
+  static async #create(path: string, options: OpenDatabase): Promise<SqliteDatabase> {
+    const connections = await retryBusy(() => connect(path, options.synchronous), busyOptions(path, options));
+    return new SqliteDatabase(path, connections, options);
+  }
+
+  /**
+   * Runs `work` in one write transaction and commits, all synchronously once it is this caller's turn; resolves after the
+   * commit, which it may share with others (`WriteQueue`). `work` may run again from its start. Rejects with what `work` throws (nothing
+   * is written then), with the signal's reason, or with `UnavailableError`.
+   */
+  async write<T>(work: (db: DatabaseSync) => T, options: WriteOptions = {}): Promise<T> {
+    try {
+      return await new Promise<T>((resolve, reject) =>
+        this.#queue.push({
+          work,
+          durable: options.durable ?? true,
+          notify: options.notify ?? true,
+          signal: options.signal,
+          done: (result) => resolve(result as T),
+          failed: reject,
+        })
+      );
+    } catch (cause) {
+      throw this.#ours(cause);
+    }
+  }
+
+  /** Takes the turn to write and begins a transaction that stays open until it is committed or rolled back. */
+  async hold(signal?: AbortSignal): Promise<HeldTransaction> {
+    const release = await this.#mutex.acquire(signal);
+    try {
+      const db = await this.#retry(signal, () => this.#begin(true));
+      return new HeldTransaction({
+        db,
+        commit: (notify) => this.#commit(db, notify),
+        rollback: () => this.#rollback(db),
+        release,
+        ours: (thrown) => this.#ours(thrown),
+        lost: () => this.#unavailable("has rolled this transaction back: run the unit of work again"),
+      });
+    } catch (cause) {
+      release();
+      throw this.#ours(cause);
+    }
+  }
+
+  /** Runs `work` on the reading connection, which sees what is committed and refuses writes. */
+  async read<T>(work: (db: DatabaseSync) => T, signal?: AbortSignal): Promise<T> {
+    try {
+      if (this.#closed) throw this.#closed;
+      return await this.#retry(signal, () => work(this.connections.reader));
+    } catch (cause) {
+      throw this.#ours(cause);
+    }
+  }
+
+  /**
+   * Calls `listener` after commits: this process's that notify (once for several in one turn), and another process's within
+   * 5 to 50 ms. Returns the way to stop.
+   */
+  watch(listener: () => void): () => void {
+    return this.#watch.add(listener);
+  }
+
+  /**
+   * One real read; and when the last write failed because of the file or the disk, one real write, so that readiness
+   * comes back by itself once there is room again.
+   */
+  async ping(signal?: AbortSignal): Promise<void> {
+    await this.read((db) => statement(db, "SELECT count(*) FROM sqlite_schema").get(), signal);
+    const inode = await Deno.stat(this.path).then((info) => info.ino, () => undefined);
+    if (inode !== this.#inode) {
+      throw this.#unavailable("was removed or replaced while it was in use: restart this process");
+    }
+    if (!this.#trouble) return;
+    const quiet = { notify: false, signal };
+    await this.write((db) => {
+      db.prepare("CREATE TABLE IF NOT EXISTS protean_trial (id integer PRIMARY KEY, room blob)").run();
+      db.prepare("INSERT OR REPLACE INTO protean_trial VALUES (1, zeroblob(?))").run(TRIAL_BYTES);
+    }, quiet);
+    await this.write((db) => db.prepare("DROP TABLE protean_trial").run(), quiet);
+    this.#trouble = false;
+  }
+
+  /** Gives up this caller's share. The last one refuses whoever still waits, rolls back what is held and closes the file. */
+  async close(): Promise<void> {
+    const shared = files.get(this.path);
+    if (!shared || await shared.opened !== this || --shared.users > 0) return;
+    files.delete(this.path);
+    this.#watch.close();
+    this.#closed = this.#unavailable("is closed");
+    this.#mutex.close(this.#closed);
+    this.#rollback(this.connections.writer);
+    disappear(this.connections.writer);
+    this.connections.reader.close();
+    this.connections.writer.close();
+  }
+
+  #begin(durable: boolean): DatabaseSync {
+    if (this.#closed) throw this.#closed;
+    const db = this.connections.writer;
+    // SQLite refuses to change this inside a transaction.
+    const synchronous = durable ? this.options.synchronous : "NORMAL";
+    if (synchronous !== this.#synchronous) {
+      statement(db, `PRAGMA synchronous = ${synchronous}`).run();
+      this.#synchronous = synchronous;
+    }
+    statement(db, "BEGIN IMMEDIATE").run();
+    return db;
+  }
+
+  #commit(db: DatabaseSync, notify: boolean): void {
+    statement(db, "COMMIT").run();
+    if (notify) this.#watch.announce();
+  }
+
+  /** Some errors (a full disk) have rolled back already; one in ROLLBACK itself has, too. */
+  #rollback(db: DatabaseSync): void {
+    try {
+      if (inTransaction(db)) statement(db, "ROLLBACK").run();
+    } catch {
+      // Nothing is left to undo, and the error that led here is the one to tell.
+    }
+  }
+
+  #retry<T>(signal: AbortSignal | undefined, attempt: () => T): Promise<T> {
+    return retryBusy(attempt, { ...busyOptions(this.path, this.options), signal });
+  }
+
+  #ours(thrown: unknown): unknown {
+    const trouble = fileTrouble(thrown);
+    if (!trouble) return asStatementError(this.path, thrown);
+    this.#trouble = true;
+    return this.#unavailable(`${trouble}: make room or mend it, then work goes on by itself`, thrown);
+  }
+
+  #unavailable(trouble: string, cause?: unknown): UnavailableError {
+    return unavailable(this.path, this.options, trouble, cause);
+  }
+}
+
+function unavailable(path: string, options: OpenDatabase, trouble: string, cause: unknown): UnavailableError {
+  const Unavailable = options.unavailable ?? ProviderUnavailableError;
+  return new Unavailable(`The SQLite file ${path} ${trouble}.`, { cause });
+}
+
+function busyOptions(path: string, options: OpenDatabase): BusyOptions {
+  return {
+    clock: options.clock,
+    limit: WAIT_LIMIT,
+    locked: (cause) => unavailable(path, options, LOCKED, cause),
+  };
+}
+
+function share(path: string, { synchronous }: OpenDatabase, opened: Promise<SqliteDatabase>): Shared {
+  const shared = { synchronous, opened, users: 0 };
+  files.set(path, shared);
+  return shared;
+}
+
+/** A unit of work that holds the database's write transaction and then writes its cache would wait for itself. */
+function mixed(path: string): ConfigurationError {
+  return new ConfigurationError(
+    `The SQLite file ${path} cannot hold the database and streams or a cache too: ` +
+      "give brokers and caches a file of their own, such as sqlite:///my_domain-streams.db.",
+    { code: "SQLITE_FILE" },
+  );
+}
+
+/** Two spellings of one file are one file. */
+async function realPath(path: string): Promise<string> {
+  const absolute = resolve(path);
+  try {
+    return await Deno.realPath(absolute);
+  } catch {
+    const folder = dirname(absolute);
+    return join(await Deno.realPath(folder).catch(() => folder), basename(absolute));
+  }
+}

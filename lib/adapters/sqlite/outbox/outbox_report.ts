@@ -1,0 +1,113 @@
+/**
+ * What operators see of the outbox and do to it: counts, listings, requeueing, cleaning (OBX-4, OBX-5; wire 3.7, 3.9).
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
+import { statement } from "../file/statements.ts";
+
+const LISTED =
+  "seq, message_id, stream_name, type, status, target_broker, retry_count, last_error, created_at";
+
+/** Rows by status. Reads the partial indexes alone, so that it stays cheap beside a long history. */
+export function outboxStats(db: DatabaseSync): OutboxStats {
+  const active = statement(
+    db,
+    `SELECT count(*) AS rows, sum(status = 'processing') AS processing, sum(status = 'failed') AS failed,
+      min(seq) AS first FROM protean_outbox INDEXED BY protean_outbox_active
+      WHERE status IN ('pending', 'processing', 'failed')`,
+  ).get() ?? {};
+  const done = statement(
+    db,
+    `SELECT status, count(*) AS rows FROM protean_outbox INDEXED BY protean_outbox_done
+      WHERE status IN ('published', 'abandoned') GROUP BY status`,
+  ).all();
+  const ended = (status: OutboxStatus) => Number(done.find((row) => row.status === status)?.rows ?? 0);
+  const [rows, processing, failed] = [Number(active.rows), Number(active.processing), Number(active.failed)];
+  return {
+    counts: {
+      pending: rows - processing - failed,
+      processing,
+      published: ended("published"),
+      failed,
+      abandoned: ended("abandoned"),
+    },
+    oldest: createdAt(db, active.first),
+  };
+}
+
+/** Rows in order of `seq`. */
+export function listOutbox(
+  db: DatabaseSync,
+  options: { readonly status?: OutboxStatus; readonly limit: number },
+): readonly OutboxListing[] {
+  const { status, limit } = options;
+  const rows = status === undefined
+    ? statement(db, `SELECT ${LISTED} FROM protean_outbox ORDER BY seq LIMIT ?`).all(limit)
+    : statement(db, `SELECT ${LISTED} FROM protean_outbox WHERE status = ? ORDER BY seq LIMIT ?`)
+      .all(status, limit);
+  return rows.map((row) => ({
+    id: String(row.seq),
+    messageId: String(row.message_id),
+    streamName: String(row.stream_name),
+    type: String(row.type),
+    status: row.status as OutboxStatus,
+    targetBroker: String(row.target_broker),
+    retryCount: Number(row.retry_count),
+    lastError: row.last_error === null ? undefined : String(JSON.parse(String(row.last_error)).message),
+    createdAt: Date.parse(String(row.created_at)),
+  }));
+}
+
+/** Abandoned and failed rows become pending with no attempt counted; answers how many. */
+export function requeueRows(db: DatabaseSync, ids: readonly string[] | undefined): number {
+  const set = "status = 'pending', retry_count = 0, next_retry_at = NULL, last_error = NULL";
+  const revived = "status IN ('abandoned', 'failed')";
+  const result = ids === undefined
+    ? statement(db, `UPDATE protean_outbox SET ${set} WHERE ${revived}`).run()
+    : statement(
+      db,
+      `UPDATE protean_outbox SET ${set} WHERE ${revived} AND seq IN (SELECT value FROM json_each(?))`,
+    ).run(JSON.stringify(ids.filter((id) => /^\d+$/.test(id)).map(Number)));
+  return Number(result.changes);
+}
+
+/** Deletes what was published or abandoned before those times, the oldest first, at most `limit`; answers how many. */
+export function cleanOutbox(
+  db: DatabaseSync,
+  options: { readonly publishedBefore: string; readonly abandonedBefore: string; readonly limit: number },
+): number {
+  const remove = (status: OutboxStatus, before: string, limit: number) =>
+    Number(
+      statement(
+        db,
+        `DELETE FROM protean_outbox WHERE seq IN (SELECT seq FROM protean_outbox INDEXED BY protean_outbox_done
+          WHERE status = ?1 AND status IN ('published', 'abandoned') AND last_processed_at < ?2
+          ORDER BY last_processed_at LIMIT ?3)`,
+      ).run(status, before, limit).changes,
+    );
+  const published = remove("published", options.publishedBefore, options.limit);
+  return published + remove("abandoned", options.abandonedBefore, options.limit - published);
+}
+
+/** Epoch ms of the next retry for the broker; of those due after `after` (ISO) in those shards, where that is given. */
+export function nextRetry(
+  db: DatabaseSync,
+  broker: string,
+  among: { readonly after: string; readonly shards: readonly number[] } | undefined = undefined,
+): number | undefined {
+  const next = `SELECT min(next_retry_at) AS due FROM protean_outbox INDEXED BY protean_outbox_failed
+    WHERE target_broker = ? AND status = 'failed'`;
+  const row = among === undefined ? statement(db, next).get(broker) : statement(
+    db,
+    `${next} AND next_retry_at > ? AND shard IN (SELECT value FROM json_each(?))`,
+  ).get(broker, among.after, JSON.stringify(among.shards));
+  return typeof row?.due === "string" ? Date.parse(row.due) : undefined;
+}
+
+function createdAt(db: DatabaseSync, seq: unknown): number | undefined {
+  if (typeof seq !== "number") return undefined;
+  const row = statement(db, "SELECT created_at FROM protean_outbox WHERE seq = ?").get(seq);
+  return row && Date.parse(String(row.created_at));
+}

@@ -1,0 +1,194 @@
+/**
+ * Rows of `protean_outbox`: written with the change they tell of, claimed in order, marked (wire 3.2 to 3.6, delivery 9).
+ * Every function runs inside a transaction or on the reading connection of its caller.
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { OutboxInsert, OutboxOutcome, OutboxRow } from "../../ports.ts";
+import { statement } from "../file/statements.ts";
+
+const ACTIVE = "status IN ('pending', 'processing', 'failed')";
+const SHORT = "seq, message_id, stream_name, type, priority, retry_count, created_at";
+
+/**
+ * A row may be claimed when it is due and no earlier row of its stream waits for its retry: a failed row holds back its
+ * own stream, and no other (delivery 9). ?1 is the broker, ?2 the time, ?3 whether any failed row waits: where none does,
+ * which is nearly always, the index alone answers and no row is read.
+ */
+const DUE = `${ACTIVE} AND (status <> 'failed' OR next_retry_at <= ?2) AND (NOT ?3 OR NOT EXISTS (
+  SELECT 1 FROM protean_outbox AS held WHERE held.target_broker = ?1 AND held.stream_name = protean_outbox.stream_name
+    AND held.seq < protean_outbox.seq AND held.status = 'failed' AND held.next_retry_at > ?2))`;
+
+/** ?1 is the time. */
+const UNLOCKED = "locked_by = NULL, locked_until = NULL, last_processed_at = ?1";
+/** ?2 is the holder. */
+const MINE = "status = 'processing' AND locked_by = ?2";
+
+/** Writes a pending row; nothing when this message is in the outbox for that broker already. */
+export function insertOutboxRow(db: DatabaseSync, row: OutboxInsert, now: string): void {
+  statement(
+    db,
+    `INSERT INTO protean_outbox (message_id, stream_name, type, shard, target_broker, priority, created_at,
+      correlation_id, causation_id, data, metadata_) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (message_id, target_broker) DO NOTHING`,
+  ).run(
+    row.messageId,
+    row.streamName,
+    row.type,
+    row.shard,
+    row.targetBroker,
+    row.priority,
+    now,
+    row.metadata.domain.correlation_id,
+    row.metadata.domain.causation_id,
+    row.data,
+    JSON.stringify(row.metadata),
+  );
+}
+
+/** Where rows are looked for, and for whom. */
+export interface Wanted {
+  readonly broker: string;
+  readonly shards: readonly number[];
+  /** Rows that this holder is processing already are left out. */
+  readonly holder: string;
+  /** ISO. */
+  readonly now: string;
+}
+
+/** Those of the shards that have a row to be claimed, ascending. */
+export function dueShards(db: DatabaseSync, { broker, shards, holder, now }: Wanted): readonly number[] {
+  return statement(
+    db,
+    `SELECT value AS due FROM json_each(?5) WHERE EXISTS (${rowsOf("value")}) ORDER BY value`,
+  ).all(broker, now, anyWaits(db, broker, now), holder, JSON.stringify(shards)).map(({ due }) => Number(due));
+}
+
+/** The lowest `seq`s to be claimed by `holder`, in order: not the rows that it is processing already. */
+export function nextRows(db: DatabaseSync, wanted: Wanted, limit: number): readonly number[] {
+  const { broker, holder, now } = wanted;
+  // Most shards have nothing most of the time, and to ask whether is far cheaper than to merge their scans.
+  const due = dueShards(db, wanted);
+  if (due.length === 0) return [];
+  // One ordered scan per shard, merged: SQLite reads no further than the limit, however long the backlog is.
+  const scans = due.map((_, index) => rowsOf(`?${index + 6}`));
+  return statement(db, `${scans.join(" UNION ALL ")} ORDER BY seq LIMIT ?5`)
+    .all(broker, now, anyWaits(db, broker, now), holder, limit, ...due).map((row) => Number(row.seq));
+}
+
+/** ?1 to ?3 as in `DUE`, ?4 is the holder. */
+function rowsOf(shard: string): string {
+  return `SELECT seq FROM protean_outbox INDEXED BY protean_outbox_active WHERE target_broker = ?1 AND shard = ${shard}
+    AND ${DUE} AND NOT (status = 'processing' AND locked_by = ?4)`;
+}
+
+/** Whether a failed row of the broker waits for its retry: 1 or 0. */
+function anyWaits(db: DatabaseSync, broker: string, now: string): number {
+  const sql = `SELECT 1 FROM protean_outbox INDEXED BY protean_outbox_failed
+    WHERE target_broker = ? AND status = 'failed' AND next_retry_at > ? LIMIT 1`;
+  return statement(db, sql).get(broker, now) ? 1 : 0;
+}
+
+/** Marks the rows `processing` and answers them in order of `seq`; without those of shards that are not the holder's (any more). */
+export function takeRows(
+  db: DatabaseSync,
+  options: {
+    readonly seqs: readonly number[];
+    readonly shards: readonly number[];
+    readonly holder: string;
+    readonly until: string;
+    readonly now: string;
+  },
+): readonly OutboxRow[] {
+  const taken = statement(
+    db,
+    `UPDATE protean_outbox SET status = 'processing', locked_by = ?1, locked_until = ?2, last_processed_at = ?3
+      WHERE seq IN (SELECT value FROM json_each(?4)) AND shard IN (SELECT value FROM json_each(?5))
+        AND ${ACTIVE} AND NOT (status = 'processing' AND locked_by = ?1)
+      RETURNING ${SHORT}, data, metadata_`,
+  ).all(
+    options.holder,
+    options.until,
+    options.now,
+    JSON.stringify(options.seqs),
+    JSON.stringify(options.shards),
+  );
+  return taken.sort((a, b) => Number(a.seq) - Number(b.seq)).map(asRow);
+}
+
+/** Writes down what became of rows that `holder` has claimed; rows that another has retaken meanwhile are left alone. */
+export function settleRows(
+  db: DatabaseSync,
+  outcomes: readonly OutboxOutcome[],
+  holder: string,
+  now: string,
+): void {
+  const published: number[] = [];
+  const held: number[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.status === "published") published.push(Number(outcome.id));
+    else if (outcome.status === "held") held.push(Number(outcome.id));
+    else settleFailure(db, outcome, holder, now);
+  }
+  if (published.length > 0) {
+    const set =
+      `status = 'published', published_at = ?1, last_error = NULL, next_retry_at = NULL, ${UNLOCKED}`;
+    updateMany(db, set, published, holder, now);
+  }
+  if (held.length > 0) updateMany(db, `status = 'pending', ${UNLOCKED}`, held, holder, now);
+}
+
+function updateMany(
+  db: DatabaseSync,
+  set: string,
+  seqs: readonly number[],
+  holder: string,
+  now: string,
+): void {
+  statement(
+    db,
+    `UPDATE protean_outbox SET ${set} WHERE ${MINE} AND seq IN (SELECT value FROM json_each(?3))`,
+  ).run(now, holder, JSON.stringify(seqs));
+}
+
+/** One more attempt is counted; `last_error` is JSON as in wire 3.6. */
+function settleFailure(
+  db: DatabaseSync,
+  outcome: Extract<OutboxOutcome, { error: string }>,
+  holder: string,
+  now: string,
+): void {
+  const failed = outcome.status === "failed";
+  const error = {
+    message: outcome.error,
+    failed_at: now,
+    ...(failed ? {} : { reason: "Max retries exceeded" }),
+  };
+  statement(
+    db,
+    `UPDATE protean_outbox SET status = ?3, ${UNLOCKED}, retry_count = retry_count + 1, next_retry_at = ?4,
+      last_error = json_set(?5, '$.retry_count', retry_count + 1) WHERE ${MINE} AND seq = ?6`,
+  ).run(
+    now,
+    holder,
+    outcome.status,
+    failed ? new Date(outcome.retryAt).toISOString() : null,
+    JSON.stringify(error),
+    Number(outcome.id),
+  );
+}
+
+function asRow(row: Record<string, unknown>): OutboxRow {
+  return {
+    id: String(row.seq),
+    messageId: String(row.message_id),
+    streamName: String(row.stream_name),
+    type: String(row.type),
+    data: String(row.data),
+    metadata: String(row.metadata_),
+    priority: Number(row.priority),
+    retryCount: Number(row.retry_count),
+    createdAt: Date.parse(String(row.created_at)),
+  };
+}

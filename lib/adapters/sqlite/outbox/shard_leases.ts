@@ -1,0 +1,133 @@
+/**
+ * Who holds which shard of the outbox (delivery 9). A shard is free when nobody holds it, when its holder is known to be
+ * gone, or when the holder has not been heard of for `LEASE_MS`.
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { allShards, fairShare } from "../../outbox_share.ts";
+import { OUTBOX_SHARDS } from "../../ports.ts";
+import { isDead, selfIdentity } from "../file/process_identity.ts";
+import { statement } from "../file/statements.ts";
+
+/** A living holder keeps a shard this long after its last claim or settlement, in ms. */
+export const LEASE_MS = 60_000;
+
+/** Holders of this instance of the server that have not let go. One that has, but could not write it down, is gone too. */
+const living = new Set<string>();
+const instance = crypto.randomUUID();
+let holders = 0;
+
+/** A name for one lease, unlike that of every other. */
+export function newHolder(owner: string): string {
+  const holder = `${owner}/${instance}/${++holders}`;
+  living.add(holder);
+  return holder;
+}
+
+/** Whatever becomes of its rows in the table: the holder holds nothing any more. */
+export function letGo(holder: string): void {
+  living.delete(holder);
+}
+
+/**
+ * Numbers of shards that there are not: each standing lease has one of them besides its shards, so that the others can count it,
+ * and loses it as it would lose a shard.
+ */
+const SEATS = OUTBOX_SHARDS;
+
+/** The shards of a broker's rows that nobody holds, ascending. */
+export function freeShards(db: DatabaseSync, broker: string, now: number): readonly number[] {
+  const kept = livingRows(db, broker, now).map(({ shard }) => shard);
+  return allShards.filter((shard) => !kept.includes(shard));
+}
+
+/** Writes down, in a transaction that has just seen them free, that `holder` has the shards. */
+export function takeShards(
+  db: DatabaseSync,
+  broker: string,
+  shards: readonly number[],
+  holder: string,
+  now: number,
+): void {
+  const { pid, startedAt } = selfIdentity(db);
+  const take = statement(db, "INSERT OR REPLACE INTO protean_outbox_lease VALUES (?, ?, ?, ?, ?, ?)");
+  for (const shard of shards) take.run(broker, shard, holder, pid, startedAt, now);
+}
+
+/** Makes the holder's a standing lease: gives it the first free seat. */
+export function takeSeat(db: DatabaseSync, broker: string, holder: string, now: number): void {
+  const taken = livingRows(db, broker, now).map(({ shard }) => shard);
+  let seat = SEATS;
+  while (taken.includes(seat)) seat++;
+  takeShards(db, broker, [seat], holder, now);
+}
+
+/** What a standing lease has to let go, and what is free for it, so that it has its share. */
+export function shareOf(db: DatabaseSync, broker: string, holder: string, now: number): {
+  /** False: it was silent for so long that another has its seat. */
+  readonly seated: boolean;
+  readonly surplus: readonly number[];
+  readonly room: readonly number[];
+} {
+  const rows = livingRows(db, broker, now);
+  const mine = rows.filter((row) => row.holder === holder).map(({ shard }) => shard);
+  const held = mine.filter((shard) => shard < SEATS);
+  const fair = fairShare(rows.filter(({ shard }) => shard >= SEATS).length);
+  const free = allShards.filter((shard) => !rows.some((row) => row.shard === shard));
+  return {
+    seated: mine.length > held.length,
+    surplus: held.slice(fair),
+    room: free.slice(0, Math.max(0, fair - held.length)),
+  };
+}
+
+/** Still here; answers the shards that the holder still has. */
+export function refreshShards(db: DatabaseSync, holder: string, now: number): readonly number[] {
+  return statement(
+    db,
+    "UPDATE protean_outbox_lease SET refreshed_at = ? WHERE holder = ? RETURNING shard",
+  ).all(now, holder).map((row) => Number(row.shard)).filter((shard) => shard < SEATS);
+}
+
+/** Lets some shards of the holder go, or all of them and its seat. */
+export function dropShards(db: DatabaseSync, holder: string, shards?: readonly number[]): void {
+  if (shards === undefined) {
+    statement(db, "DELETE FROM protean_outbox_lease WHERE holder = ?").run(holder);
+    return;
+  }
+  const drop = statement(db, "DELETE FROM protean_outbox_lease WHERE holder = ? AND shard = ?");
+  for (const shard of shards) drop.run(holder, shard);
+}
+
+/** Shards and seats of a broker's rows in the hands of somebody who is not known to be gone. */
+function livingRows(
+  db: DatabaseSync,
+  broker: string,
+  now: number,
+): readonly { readonly shard: number; readonly holder: string }[] {
+  const held = statement(
+    db,
+    "SELECT shard, holder, pid, started_at, refreshed_at FROM protean_outbox_lease WHERE target_broker = ?",
+  ).all(broker);
+  const lost = lostHolders(db, now);
+  return held.filter((row) => !lost(row)).map((row) => ({
+    shard: Number(row.shard),
+    holder: String(row.holder),
+  }));
+}
+
+/** Asks the system once per process, not once per shard. */
+function lostHolders(db: DatabaseSync, now: number): (row: Record<string, unknown>) => boolean {
+  const dead = new Map<string, boolean>();
+  return (row) => {
+    if (Number(row.refreshed_at) + LEASE_MS <= now) return true;
+    const holder = String(row.holder);
+    if (holder.includes(`/${instance}/`)) return !living.has(holder);
+    const identity = { pid: Number(row.pid), startedAt: String(row.started_at) };
+    const key = `${identity.pid} ${identity.startedAt}`;
+    const known = dead.get(key) ?? isDead(db, identity);
+    dead.set(key, known);
+    return known;
+  };
+}

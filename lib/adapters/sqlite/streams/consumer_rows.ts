@@ -1,0 +1,129 @@
+/**
+ * What consumers have of each other: the pending list, claims, and the removal of those that are gone. Every function runs inside
+ * the caller's transaction.
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { ClaimedEntry, PendingEntry } from "../../ports.ts";
+import { parseStreamId, type StreamId } from "../../stream_id.ts";
+import { statement } from "../file/statements.ts";
+import {
+  acknowledge,
+  deadConsumers,
+  enterConsumer,
+  findConsumer,
+  findPending,
+  type GroupRow,
+  setPending,
+} from "./group_rows.ts";
+import { entryOf, findEntry } from "./rows.ts";
+
+const LIST = `SELECT p.ms, p.n, p.consumer, c.name, p.at, p.count FROM protean_stream_pending p
+  JOIN protean_stream_consumer c ON c.id = p.consumer
+  WHERE p.grp = ? AND (p.ms, p.n) > (?, ?) AND (? IS NULL OR c.name = ?)
+    AND (p.at <= ? OR p.consumer IN (SELECT value FROM json_each(?)))
+  ORDER BY p.ms, p.n LIMIT ?`;
+const BUSY = "SELECT 1 FROM protean_stream_pending WHERE grp = ? AND consumer = ? LIMIT 1";
+const OTHERS =
+  "SELECT id, name, seen_at FROM protean_stream_consumer WHERE grp = ? AND name <> ? ORDER BY id";
+const FORGET = "DELETE FROM protean_stream_consumer WHERE id = ?";
+
+export interface ListOptions {
+  readonly after: StreamId;
+  readonly limit: number;
+  readonly consumer?: string;
+  readonly minIdleMs?: number;
+  readonly now: number;
+}
+
+/** The pending list in order of id. */
+export function listPending(
+  db: DatabaseSync,
+  group: GroupRow,
+  options: ListOptions,
+): readonly PendingEntry[] {
+  const { after, consumer = null, minIdleMs = 0, now, limit } = options;
+  const dead = deadConsumers(db, group);
+  // A clock that was set back must not hide entries from a caller who wants all of them.
+  const latest = minIdleMs > 0 ? now - minIdleMs : Number.MAX_SAFE_INTEGER;
+  const rows = statement(db, LIST).all(
+    group.id,
+    after.ms,
+    after.n,
+    consumer,
+    consumer,
+    latest,
+    JSON.stringify([...dead]),
+    limit,
+  ) as unknown as readonly {
+    readonly ms: number;
+    readonly n: number;
+    readonly consumer: number;
+    readonly name: string;
+    readonly at: number;
+    readonly count: number;
+  }[];
+  return rows.map((row) => ({
+    id: `${row.ms}-${row.n}`,
+    consumer: row.name,
+    idleMs: dead.has(row.consumer) ? Infinity : Math.max(0, now - row.at),
+    count: row.count,
+  }));
+}
+
+export interface ClaimOptions {
+  /** Name of the consumer that claims. */
+  readonly by: string;
+  readonly minIdleMs: number;
+  readonly now: number;
+  /** Consumers whose entries are free however fresh. */
+  readonly dead: ReadonlySet<number>;
+}
+
+/** Takes one entry over from `from`, if that still owns it and it has been idle long enough. */
+export function claimEntry(
+  db: DatabaseSync,
+  group: GroupRow,
+  id: string,
+  from: string,
+  options: ClaimOptions,
+): ClaimedEntry | undefined {
+  const { by, minIdleMs, now, dead } = options;
+  const key = parseStreamId(id);
+  const row = key && findPending(db, group, key);
+  if (!row || row.consumer !== findConsumer(db, group, from)) return undefined;
+  if (minIdleMs > 0 && now - row.at < minIdleMs && !dead.has(row.consumer)) return undefined;
+  const entry = findEntry(db, group.stream, key);
+  if (!entry) {
+    acknowledge(db, group, key);
+    return { id, data: undefined, count: row.count, trimmed: true };
+  }
+  setPending(db, group, key, { consumer: enterConsumer(db, group, by, now), at: now, count: row.count });
+  return { ...entryOf(entry), count: row.count, trimmed: false };
+}
+
+/** Deletes a consumer; false if it has something pending. */
+export function retireConsumer(db: DatabaseSync, group: GroupRow, consumer: number): boolean {
+  if (statement(db, BUSY).get(group.id, consumer)) return false;
+  statement(db, FORGET).run(consumer);
+  return true;
+}
+
+/** Deletes consumers with nothing pending that were last seen by `seenBefore` or are dead; answers their names. */
+export function sweepConsumers(
+  db: DatabaseSync,
+  group: GroupRow,
+  options: { readonly spare: string; readonly seenBefore: number },
+): readonly string[] {
+  const dead = deadConsumers(db, group);
+  const others = statement(db, OTHERS).all(group.id, options.spare) as unknown as readonly {
+    readonly id: number;
+    readonly name: string;
+    readonly seen_at: number;
+  }[];
+  return others
+    .filter(({ id, seen_at }) => seen_at <= options.seenBefore || dead.has(id))
+    .filter(({ id }) => retireConsumer(db, group, id))
+    .map(({ name }) => name);
+}

@@ -1,0 +1,74 @@
+/**
+ * Dead-letter streams of the SQLite broker.
+ *
+ * @module
+ */
+import type { Clock } from "../../../async/clock.ts";
+import type { DeadLetters, StreamEntry } from "../../ports.ts";
+import { parseCursor, parseStreamId } from "../../stream_id.ts";
+import type { BrokerDatabase } from "./broker_database.ts";
+import { collectDropped, dropStream } from "./drop.ts";
+import { ensureGroup } from "./group_rows.ts";
+import { append, entriesAfter, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
+
+export class SqliteDeadLetters implements DeadLetters {
+  readonly #database: BrokerDatabase;
+  readonly #clock: Clock;
+
+  constructor(database: BrokerDatabase, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  async depth(stream: string): Promise<number> {
+    return await this.#database.read((db) => findStream(db, stream)?.length ?? 0);
+  }
+
+  async list(
+    stream: string,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly StreamEntry[]> {
+    const after = parseCursor(options.after);
+    return await this.#database.read((db) => {
+      const row = findStream(db, stream);
+      return row ? entriesAfter(db, row.id, after, options.limit).map(entryOf) : [];
+    });
+  }
+
+  async get(stream: string, id: string): Promise<StreamEntry | undefined> {
+    const key = parseStreamId(id);
+    return await this.#database.read((db) => {
+      const row = findStream(db, stream);
+      const entry = row && key && findEntry(db, row.id, key);
+      return entry && entryOf(entry);
+    });
+  }
+
+  async replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {
+    const key = parseStreamId(id);
+    return await this.#database.write((db) => {
+      const row = findStream(db, stream);
+      const entry = row && key && findEntry(db, row.id, key);
+      if (!entry) return false;
+      ensureGroup(db, lane, group);
+      append(db, [{ stream: lane, data: entryOf(entry).data ?? "" }], this.#clock.now());
+      return removeEntry(db, row.id, key);
+    }, { notify: true });
+  }
+
+  async remove(stream: string, ids: readonly string[]): Promise<number> {
+    if (ids.length === 0) return 0;
+    return await this.#database.write((db) => {
+      const row = findStream(db, stream);
+      const gone = ids.map(parseStreamId).filter((key) => row && key && removeEntry(db, row.id, key));
+      return gone.length;
+    });
+  }
+
+  async purge(stream: string): Promise<number> {
+    // Waiting readers learn that their group is gone.
+    const length = await this.#database.write((db) => dropStream(db, stream), { notify: true });
+    await collectDropped(this.#database);
+    return length;
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * The table of the event store, as Message DB has it (wire 4.2): one row a message, positions without gaps within a
+ * stream, global positions in the order of commits.
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { categoryOf } from "../../../message/names.ts";
+import type { EventAppend, StoredEvent } from "../../ports.ts";
+import { checkStreamEnd, kindOfStream, storedMetadata } from "../../stored_event.ts";
+import { requireColumns } from "./schema.ts";
+import { statement } from "../file/statements.ts";
+
+const COLUMNS = "global_position, position, stream_name, type, data, metadata, time";
+
+/** Creates the table where missing. Throws `ConfigurationError` when another table has its name. */
+export function createEventTable(db: DatabaseSync): void {
+  db.prepare(
+    `CREATE TABLE IF NOT EXISTS messages (
+      global_position integer PRIMARY KEY AUTOINCREMENT,
+      position integer NOT NULL,
+      time text NOT NULL,
+      stream_name text NOT NULL,
+      category text NOT NULL,
+      type text NOT NULL,
+      id text NOT NULL,
+      data text NOT NULL,
+      metadata text,
+      UNIQUE (stream_name, position)
+    )`,
+  ).run();
+  requireColumns(db, "messages", ["global_position", "position", "stream_name", "category", "metadata"]);
+  db.prepare("CREATE INDEX IF NOT EXISTS messages_category ON messages (category, global_position)").run();
+}
+
+/** Appends inside the transaction, in order; answers the positions. Throws `ExpectedVersionError`. `now` is ISO 8601 text. */
+export function appendEvents(
+  db: DatabaseSync,
+  events: readonly EventAppend[],
+  now: string,
+): readonly number[] {
+  return events.map((event) => {
+    const end = endOf(db, event.stream);
+    checkStreamEnd(event, end);
+    statement(
+      db,
+      "INSERT INTO messages (position, time, stream_name, category, type, id, data, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    ).run(
+      end + 1,
+      now,
+      event.stream,
+      categoryOf(event.stream),
+      event.type,
+      crypto.randomUUID(),
+      event.data,
+      storedMetadata(event, end),
+    );
+    return end + 1;
+  });
+}
+
+/** One stream by position, or a category or `$all` by global position; inclusive `from`. */
+export function readEvents(
+  db: DatabaseSync,
+  name: string,
+  from: number,
+  limit: number,
+): readonly StoredEvent[] {
+  const { where, by, values } = selection(name);
+  return statement(db, `SELECT ${COLUMNS} FROM messages WHERE ${where} AND ${by} >= ? ORDER BY ${by} LIMIT ?`)
+    .all(...values, from, limit).map(asEvent);
+}
+
+/** The last message of a stream, a category or `$all`. */
+export function lastEvent(db: DatabaseSync, name: string): StoredEvent | undefined {
+  const { where, by, values } = selection(name);
+  const row = statement(db, `SELECT ${COLUMNS} FROM messages WHERE ${where} ORDER BY ${by} DESC LIMIT 1`)
+    .get(...values);
+  return row && asEvent(row);
+}
+
+/** The position of the stream's last message, or -1. */
+function endOf(db: DatabaseSync, stream: string): number {
+  const row = statement(db, "SELECT max(position) AS end FROM messages WHERE stream_name = ?").get(stream);
+  return row?.end === null || row === undefined ? -1 : Number(row.end);
+}
+
+function selection(name: string): { where: string; by: string; values: string[] } {
+  switch (kindOfStream(name)) {
+    case "all":
+      return { where: "true", by: "global_position", values: [] };
+    case "stream":
+      return { where: "stream_name = ?", by: "position", values: [name] };
+    case "category":
+      return { where: "category = ?", by: "global_position", values: [name] };
+  }
+}
+
+function asEvent(row: Record<string, unknown>): StoredEvent {
+  return {
+    globalPosition: Number(row.global_position),
+    position: Number(row.position),
+    stream: String(row.stream_name),
+    type: String(row.type),
+    data: String(row.data),
+    metadata: row.metadata === null ? "null" : String(row.metadata),
+    time: Date.parse(String(row.time)),
+  };
+}

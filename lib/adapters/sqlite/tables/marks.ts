@@ -1,0 +1,40 @@
+/**
+ * Idempotency marks: one row for every effect that is committed (PIPE-13, delivery 10 and 16).
+ *
+ * @module
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { DuplicateMessageError } from "../../../errors.ts";
+import type { Mark } from "../../ports.ts";
+import { statement } from "../file/statements.ts";
+
+/** Whether the effect is committed (or written in this transaction) already. */
+export function isMarked(db: DatabaseSync, mark: Mark): boolean {
+  const sql = "SELECT 1 FROM protean_processed WHERE handler = ? AND type = ? AND message_id = ?";
+  return statement(db, sql).get(mark.handler, mark.type, mark.messageId) !== undefined;
+}
+
+/** Writes a mark inside the transaction. Throws `DuplicateMessageError` when another has committed it. */
+export function writeMark(db: DatabaseSync, mark: Mark, now: string): void {
+  const { changes } = statement(
+    db,
+    "INSERT INTO protean_processed (handler, type, message_id, processed_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  ).run(mark.handler, mark.type, mark.messageId, now);
+  if (Number(changes) > 0) return;
+  throw new DuplicateMessageError(
+    `Message '${mark.messageId}' (${mark.type}) has been handled by ${mark.handler} already: nothing is committed twice.`,
+  );
+}
+
+/** Deletes marks older than `before`, the oldest first, at most `limit`; answers how many. */
+export function deleteMarks(db: DatabaseSync, before: string, limit: number): number {
+  // Read in order of insertion, so that it stops at the first mark that stays instead of looking at all of them.
+  let last: number | undefined;
+  const oldest = statement(db, "SELECT mark, processed_at FROM protean_processed ORDER BY mark LIMIT ?");
+  for (const row of oldest.all(limit)) {
+    if (String(row.processed_at) >= before) break;
+    last = Number(row.mark);
+  }
+  if (last === undefined) return 0;
+  return Number(statement(db, "DELETE FROM protean_processed WHERE mark <= ?").run(last).changes);
+}

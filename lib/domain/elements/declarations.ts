@@ -1,0 +1,224 @@
+/**
+ * The declaring half of a domain: every method makes one element and notes it.
+ *
+ * @module
+ */
+import { IncorrectUsageError, NotSupportedError } from "../../errors.ts";
+import {
+  camelDomain,
+  commandCategory,
+  normalizedDomain,
+  parseTypeString,
+  typeString,
+} from "../../message/names.ts";
+import { AggregateDefinition, aggregateOf } from "./aggregate.ts";
+import type {
+  AggregateOptions,
+  CommandHandlerOptions,
+  CommandOptions,
+  EventHandlerOptions,
+  EventOptions,
+  ExternalEventOptions,
+  ProcessManagerOptions,
+  ProjectionOptions,
+  ProjectorOptions,
+  SubscriberOptions,
+} from "../options.ts";
+import { Elements } from "./elements.ts";
+import type { HandlerKind } from "../handler_port.ts";
+import { assertName, type DomainIdentity } from "./identity.ts";
+import { EXTERNAL, MessageDefinition } from "./message_definition.ts";
+import { ProjectionDefinition, projectionOf } from "./projection.ts";
+import type { AggregateType, HandlerOptions, MessageType, ProjectionType, Schema } from "../types.ts";
+
+export class Declarations {
+  protected readonly elements = new Elements();
+  protected readonly identity: DomainIdentity;
+
+  constructor(identity: DomainIdentity) {
+    this.identity = identity;
+  }
+
+  /** An aggregate: the unit that is loaded, changed and saved as a whole, and that raises events. */
+  aggregate<A extends string, S extends Schema>(name: A, options: AggregateOptions<S>): AggregateType<S, A> {
+    this.elements.assertOpen("aggregate", name);
+    const definition = new AggregateDefinition<S, A>(this.identity, name, options);
+    this.elements.aggregates.push(definition);
+    return definition;
+  }
+
+  /** An event that instances of `partOf` raise. */
+  event<S extends Schema, A extends string, T extends Schema>(
+    name: string,
+    options: EventOptions<S, A, T>,
+  ): MessageType<S, A> {
+    this.elements.assertOpen("event", name);
+    const { partOf, schema, version = 1, published = false, upcasters = {}, apply } = options;
+    if (apply) {
+      throw new IncorrectUsageError(
+        `Event ${name} has an apply function, which is for event-sourced aggregates: ${partOf.name} stores its state, so ` +
+          "change it with update(…).",
+      );
+    }
+    return this.#message("event", name, partOf, { schema, version, published, upcasters });
+  }
+
+  /** Another domain's event, by its type string: `Shop.Paid.v1`. */
+  externalEvent<S extends Schema>(
+    type: string,
+    options: ExternalEventOptions<S>,
+  ): MessageType<S, "(external)"> {
+    this.elements.assertOpen("external event", type);
+    const parts = parseTypeString(type);
+    if (!parts) {
+      throw new IncorrectUsageError(
+        `'${type}' is not a type string: name an external event as its domain does, such as 'Shop.Paid.v1'.`,
+      );
+    }
+    const { name, version } = parts;
+    const { schema } = options;
+    const definition = new MessageDefinition({
+      kind: "event",
+      name,
+      version,
+      typeString: type,
+      schema,
+      partOf: EXTERNAL,
+    });
+    this.elements.messages.push(definition);
+    return definition;
+  }
+
+  /** A command that is addressed to an instance of `partOf`. */
+  command<S extends Schema, A extends string, T extends Schema>(
+    name: string,
+    options: CommandOptions<S, A, T>,
+  ): MessageType<S, A> {
+    this.elements.assertOpen("command", name);
+    const { partOf, schema, identity } = options;
+    return this.#message("command", name, partOf, {
+      schema,
+      version: 1,
+      ...identity === undefined ? {} : { identity },
+    });
+  }
+
+  /** A read model, kept in a database or in a cache. */
+  projection<S extends Schema>(name: string, options: ProjectionOptions<S>): ProjectionType<S> {
+    this.elements.assertOpen("projection", name);
+    const definition = new ProjectionDefinition(this.identity, name, options);
+    this.elements.projections.push(definition);
+    return definition;
+  }
+
+  /** Handles commands. Each command has exactly one method in the domain. */
+  commandHandler(name: string, options: CommandHandlerOptions): void {
+    const { category } = this.#own(options.partOf, name);
+    this.#handler("command_handler", name, options, [commandCategory(category)]);
+  }
+
+  /** Handles events of an aggregate's category, or of any other. */
+  eventHandler(name: string, options: EventHandlerOptions): void {
+    const category = "partOf" in options ? this.#own(options.partOf, name).category : options.streamCategory;
+    this.#handler("event_handler", name, options, [category]);
+  }
+
+  /** Keeps a projection up to date with events. */
+  projector(name: string, options: ProjectorOptions): void {
+    const projection = projectionOf(options.projection);
+    if (projection.domain !== this.identity) throw foreign(`the projection ${projection.name}`, name);
+    this.#handler("projector", name, options, options.streamCategories);
+  }
+
+  /** A handler of another system's stream. Not in this version: throws `NotSupportedError`. */
+  subscriber(name: string, _options: SubscriberOptions): void {
+    throw notYet(
+      "subscriber",
+      name,
+      "read the stream with an event handler and streamCategory if it holds Protean messages",
+    );
+  }
+
+  /** A process over several aggregates. Not in this version: throws `NotSupportedError`. */
+  processManager<P extends Schema>(name: string, _options: ProcessManagerOptions<P>): void {
+    throw notYet(
+      "process manager",
+      name,
+      "keep the state of the process in an aggregate and use event handlers",
+    );
+  }
+
+  #message<S extends Schema, A extends string, T extends Schema>(
+    kind: "event" | "command",
+    name: string,
+    partOf: AggregateType<T, A>,
+    facts: {
+      readonly schema: S;
+      readonly version: number;
+      readonly published?: boolean;
+      readonly upcasters?: NonNullable<EventOptions<S, A, T>["upcasters"]>;
+      readonly identity?: string;
+    },
+  ): MessageType<S, A> {
+    assertName(kind, name);
+    const aggregate = this.#own(partOf, name);
+    if (!Number.isInteger(facts.version) || facts.version < 1) {
+      throw new IncorrectUsageError(
+        `The version of ${kind} ${name} must be a positive whole number: current value is ${facts.version}.`,
+      );
+    }
+    const type = typeString(this.identity.name, name, facts.version);
+    const definition = new MessageDefinition<S, A>({
+      ...facts,
+      kind,
+      name,
+      typeString: type,
+      partOf: aggregate.name,
+      aggregate,
+    });
+    this.elements.messages.push(definition);
+    return definition;
+  }
+
+  #handler(
+    kind: HandlerKind,
+    name: string,
+    options: HandlerOptions,
+    categories: readonly string[] | undefined,
+  ): void {
+    const label = kind.replace("_", " ");
+    this.elements.assertOpen(label, name);
+    assertName(label, name);
+    this.elements.handlers.push({ kind, name, options, categories });
+  }
+
+  #own<S extends Schema, A extends string>(
+    partOf: AggregateType<S, A>,
+    name: string,
+  ): AggregateDefinition<S, A> {
+    const aggregate = aggregateOf(partOf);
+    if (aggregate.domain === this.identity) return aggregate;
+    throw foreign(`the aggregate ${aggregate.name}`, name);
+  }
+}
+
+/** Names of a domain. Throws `IncorrectUsageError` for one of which nothing is left in ASCII. */
+export function identityOf(name: string, now: () => number): DomainIdentity {
+  const normalizedName = typeof name === "string" ? normalizedDomain(name) : "";
+  if (normalizedName === "" || camelDomain(name) === "") {
+    throw new IncorrectUsageError(
+      `A domain cannot be called '${name}': its name is part of streams and type strings, so give it letters or digits.`,
+    );
+  }
+  return { name, normalizedName, now };
+}
+
+function foreign(what: string, name: string): IncorrectUsageError {
+  return new IncorrectUsageError(`${name} names ${what} of another domain: declare both on the same one.`);
+}
+
+function notYet(kind: string, name: string, instead: string): NotSupportedError {
+  return new NotSupportedError(
+    `This version does not run the ${kind} ${name} yet: ${instead}, or wait for a later one.`,
+  );
+}

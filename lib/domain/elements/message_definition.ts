@@ -1,0 +1,110 @@
+/**
+ * Events and commands as declared, with what the domain needs to know of them beyond their public type.
+ *
+ * @module
+ */
+import { IncorrectUsageError, ValidationError } from "../../errors.ts";
+import { MAX_MESSAGE_BYTES } from "../../message/envelope.ts";
+import { isJsonObject } from "../../message/parse.ts";
+import type { DomainIdentity } from "./identity.ts";
+import { encode } from "./schema.ts";
+import type { MessageType, Row, Schema } from "../types.ts";
+
+/** Room for the metadata beside a payload of the greatest size. */
+const MAX_PAYLOAD_BYTES = MAX_MESSAGE_BYTES - 64 * 1024;
+
+/** `partOf` of another domain's messages. */
+export const EXTERNAL = "(external)";
+
+/** The aggregate that a message belongs to, as far as messages care. */
+export interface MessageAggregate {
+  readonly name: string;
+  readonly identity: string;
+  readonly category: string;
+  readonly domain: DomainIdentity;
+}
+
+export type Upcasters = Readonly<Record<number, (data: Row) => Row>>;
+
+interface MessageFacts<S extends Schema, A extends string> {
+  readonly kind: "event" | "command";
+  readonly name: string;
+  readonly version: number;
+  readonly typeString: string;
+  readonly schema: S;
+  readonly partOf: A;
+  readonly aggregate?: MessageAggregate;
+  readonly published?: boolean;
+  readonly upcasters?: Upcasters;
+  readonly identity?: string;
+}
+
+export class MessageDefinition<S extends Schema = Schema, A extends string = string>
+  implements MessageType<S, A> {
+  readonly kind: "event" | "command";
+  readonly name: string;
+  readonly version: number;
+  readonly typeString: string;
+  readonly schema: S;
+  readonly partOf: A;
+  /** Undefined for another domain's messages. */
+  readonly aggregate: MessageAggregate | undefined;
+  /** Goes to the external brokers as well. */
+  readonly published: boolean;
+  /** By version: makes a payload of that version one of the next. */
+  readonly upcasters: Upcasters;
+  /** Commands: the field that names the addressed aggregate, where it was told. */
+  readonly identity: string | undefined;
+
+  constructor(facts: MessageFacts<S, A>) {
+    this.kind = facts.kind;
+    this.name = facts.name;
+    this.version = facts.version;
+    this.typeString = facts.typeString;
+    this.schema = facts.schema;
+    this.partOf = facts.partOf;
+    this.aggregate = facts.aggregate;
+    this.published = facts.published ?? false;
+    this.upcasters = facts.upcasters ?? {};
+    this.identity = facts.identity;
+  }
+
+  /** `event OrderPlaced`, for messages to people. */
+  get label(): string {
+    return `${this.kind} ${this.name}`;
+  }
+
+  /** Validates `data`; answers the payload and its canonical text. Throws `ValidationError`. */
+  encode(data: unknown): { readonly payload: Readonly<Row>; readonly text: string } {
+    const what = `The data of ${this.label}`;
+    const { json, text } = encode(this.schema, data, what);
+    if (!isJsonObject(json)) throw new ValidationError(`${what} must be an object: every payload is one.`);
+    if (text.length > MAX_PAYLOAD_BYTES) {
+      throw new ValidationError(
+        `${what} has ${text.length} bytes as JSON: at most ${MAX_PAYLOAD_BYTES} travel in one message, so send a ` +
+          "reference to the rest.",
+      );
+    }
+    return { payload: json, text };
+  }
+}
+
+/** The definition behind a public message type. Throws `IncorrectUsageError` for what no domain has made. */
+export function messageOf(
+  message: MessageType,
+  kind?: "event" | "command",
+): MessageDefinition {
+  if (!(message instanceof MessageDefinition)) {
+    throw new IncorrectUsageError(
+      "This is not a message type: use what domain.event(…), domain.command(…) or domain.externalEvent(…) returned.",
+    );
+  }
+  if (kind !== undefined && message.kind !== kind) {
+    throw new IncorrectUsageError(
+      kind === "command"
+        ? `${message.name} is an event: publish it, or process a command.`
+        : `${message.name} is a command: process it, or use an event.`,
+    );
+  }
+  return message;
+}

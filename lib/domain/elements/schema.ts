@@ -1,0 +1,100 @@
+/**
+ * Standard Schema at the boundary: synchronous validation, errors without payload values, and the JSON of the validated
+ * output, which is what is stored and sent (delivery 17).
+ *
+ * @module
+ */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { ConfigurationError, ValidationError } from "../../errors.ts";
+import { canonicalJson } from "../../message/canonical.ts";
+import type { Out, Schema } from "../types.ts";
+
+/** Refusals that a message or `issues` holds at most; a list of a million bad items must not become the log. */
+const MAX_ISSUES = 20;
+const MAX_TEXT = 200;
+
+/** Validated data, as it will be read back. */
+export interface Encoded<T> {
+  readonly value: T;
+  /** Canonical JSON of the schema's output: what is stored and sent. */
+  readonly text: string;
+  /** The text, parsed. */
+  readonly json: unknown;
+}
+
+/**
+ * Validates `value`. `what` names the element and what was looked at, such as `Data of event OrderPlaced`.
+ *
+ * Throws `ValidationError`, and `ConfigurationError` for a schema that answers with a Promise.
+ */
+export function validate<S extends Schema>(schema: S, value: unknown, what: string): Out<S> {
+  const result = schema["~standard"].validate(value);
+  if (isPromise(result)) throw asynchronousSchema(result, what);
+  if (result.issues) throw refusal(result.issues, what);
+  return result.value;
+}
+
+/**
+ * Validates what user code gave us and turns it into what will be read back: the schema's output for its own JSON.
+ * Throws `ValidationError`, and `ConfigurationError` for a schema that refuses its own output.
+ */
+export function encode<S extends Schema>(schema: S, value: unknown, what: string): Encoded<Out<S>> {
+  const text = jsonText(validate(schema, value, what), what);
+  const json: unknown = JSON.parse(text);
+  try {
+    return { value: validate(schema, json, what), text, json };
+  } catch (cause) {
+    if (!(cause instanceof ValidationError)) throw cause;
+    throw new ConfigurationError(
+      `${what} cannot be read back: the schema must accept the JSON of its own output, such as z.coerce.date() ` +
+        `instead of z.date() (${reasons(cause.issues)}).`,
+      { code: "CONFIG_SCHEMA_NOT_REPEATABLE", cause },
+    );
+  }
+}
+
+/** `value` as canonical JSON. Throws `ValidationError` for what JSON cannot hold: NaN, bigint, a circular reference. */
+export function jsonText(value: unknown, what: string): string {
+  try {
+    return canonicalJson(value);
+  } catch (cause) {
+    if (!(cause instanceof ValidationError)) throw cause;
+    throw new ValidationError(`${what} cannot be written as JSON: ${reasons(cause.issues)}.`, cause.issues, {
+      cause,
+    });
+  }
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as { then?: unknown }).then === "function";
+}
+
+function asynchronousSchema(result: Promise<unknown>, what: string): ConfigurationError {
+  // Nobody waits for it any more; its rejection must not end the process.
+  Promise.resolve(result).catch(() => {});
+  return new ConfigurationError(
+    `${what} is validated asynchronously: use a schema that answers at once, and do what must wait in the handler.`,
+    { code: "CONFIG_ASYNC_SCHEMA" },
+  );
+}
+
+function refusal(issues: readonly StandardSchemaV1.Issue[], what: string): ValidationError {
+  const listed = issues.slice(0, MAX_ISSUES).map((issue) => ({
+    path: clip((issue.path ?? []).map(segment).join(".")),
+    message: clip(issue.message),
+  }));
+  const more = issues.length > MAX_ISSUES ? `; and ${issues.length - MAX_ISSUES} more` : "";
+  return new ValidationError(`${what} is refused by its schema: ${reasons(listed)}${more}.`, listed);
+}
+
+function segment(part: PropertyKey | StandardSchemaV1.PathSegment): string {
+  return String(typeof part === "object" ? part.key : part);
+}
+
+function reasons(issues: ValidationError["issues"]): string {
+  return issues.map(({ path, message }) => path === "" ? message : `${path}: ${message}`).join("; ");
+}
+
+function clip(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+}

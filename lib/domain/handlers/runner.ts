@@ -1,0 +1,181 @@
+/**
+ * Handlers at work: judging messages and running the methods that want them.
+ *
+ * @module
+ */
+import type { Mark } from "../../adapters/ports.ts";
+import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError } from "../../errors.ts";
+import { camelDomain, parseTypeString } from "../../message/names.ts";
+import { parseTime } from "../../message/time.ts";
+import type { Message } from "../../message/types.ts";
+import { WorkContext } from "../work/context.ts";
+import { type Effect, runEffect } from "../work/effect.ts";
+import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
+import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
+import type { WorkRuntime } from "../runtime.ts";
+import type { Guard } from "../work/sessions.ts";
+import type { UnitOfWork } from "../work/unit_of_work.ts";
+
+// What an idempotency mark is keyed by (delivery 10).
+
+/**
+ * `headers.id`, which is unique to its message; but for commands whose id is only the id part of their stream, as Python
+ * writes them, the broker's id or the position in the event store. Where neither is known, their time makes the difference.
+ */
+export function markId({ metadata }: Message, brokerId?: string): string {
+  const { id, stream, time } = metadata.headers;
+  if (metadata.domain.kind !== "COMMAND" || stream.slice(stream.indexOf("-") + 1) !== id) return id;
+  return brokerId ?? String(metadata.event_store?.global_position ?? `${id}@${time}`);
+}
+
+/** What `judge` hands to `run`. */
+interface Plan {
+  readonly payload: unknown;
+  readonly methods: readonly HandlerMethod[];
+}
+
+const IGNORED: Verdict = { kind: "ignored" };
+const FOREIGN: Verdict = { kind: "foreign" };
+const EXPIRED: Verdict = { kind: "expired" };
+
+export class ElementRunner implements HandlerRunner {
+  readonly name: string;
+  readonly kind: HandlerKind;
+  readonly group: string;
+  readonly sharedGroup: boolean;
+  readonly categories: readonly string[];
+  readonly options: HandlerRunner["options"];
+  readonly #runtime: WorkRuntime;
+  readonly #model: Model;
+  readonly #handler: HandlerModel;
+  readonly #idempotent: boolean;
+  /** First part of the type strings of this domain. */
+  readonly #prefix: string;
+
+  /** `idempotent` is what the subscription's settings say; without them, what the handler itself says. */
+  constructor(runtime: WorkRuntime, model: Model, handler: HandlerModel, idempotent?: boolean) {
+    const { name, kind, options } = handler.definition;
+    this.name = name;
+    this.kind = kind;
+    this.group = handler.group;
+    this.sharedGroup = options.consumerGroup !== undefined;
+    this.categories = handler.categories;
+    this.options = options;
+    this.#runtime = runtime;
+    this.#model = model;
+    this.#handler = handler;
+    this.#idempotent = idempotent ?? options.idempotent ?? kind === "command_handler";
+    this.#prefix = camelDomain(runtime.name);
+  }
+
+  /** The same handler, as a subscription's settings have it. */
+  bind(settings: { readonly idempotent: boolean }): ElementRunner {
+    return new ElementRunner(this.#runtime, this.#model, this.#handler, settings.idempotent);
+  }
+
+  judge(message: Message): Verdict {
+    const { type, deadline } = message.metadata.headers;
+    const route = this.#handler.routes.get(type);
+    if (!route) return this.#unrouted(message);
+    if (deadline !== null && this.#isPast(deadline)) return EXPIRED;
+    try {
+      const plan: Plan = { payload: route.reader.read(message.data), methods: route.methods };
+      return { kind: "run", plan };
+    } catch (error) {
+      return { kind: "poison", error: asError(error) };
+    }
+  }
+
+  async run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
+    const { payload, methods } = plan as Plan;
+    const failures: Error[] = [];
+    let result: "handled" | "duplicate" = "duplicate";
+    for (const method of methods) {
+      try {
+        const mark = this.#idempotent ? this.#mark(method, message, options.id) : undefined;
+        const effect = await this.#effect(method, message, payload, options, mark);
+        if (effect.kind === "done") result = "handled";
+      } catch (error) {
+        failures.push(asError(error));
+        // Its siblings still run (PIPE-15), but not on behalf of somebody else: the message is delivered again.
+        if (error instanceof CommitRefusedError || !options.mayCommit()) break;
+      }
+    }
+    const [first, second] = failures;
+    if (first && !second) throw first;
+    if (first) {
+      throw new AggregateError(
+        failures,
+        `${failures.length} of ${methods.length} methods of ${this.name} failed: ${first.message}`,
+      );
+    }
+    return result;
+  }
+
+  /**
+   * Handles a command here and now; answers what its method returns. `prepare` adds to the unit of work, `mark` makes it
+   * happen once (then undefined is answered).
+   */
+  async handleNow(
+    message: Message,
+    guard: Guard,
+    prepare: (unit: UnitOfWork) => void,
+    mark: Mark | undefined,
+  ): Promise<unknown> {
+    const route = this.#handler.routes.get(message.metadata.headers.type);
+    const method = route?.methods[0];
+    if (!method) {
+      throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
+    }
+    const payload = route.reader.read(message.data);
+    const effect = await this.#effect(method, message, payload, guard, mark, prepare);
+    return effect.kind === "done" ? effect.value : undefined;
+  }
+
+  #effect(
+    method: HandlerMethod,
+    message: Message,
+    payload: unknown,
+    guard: Guard,
+    mark: Mark | undefined,
+    prepare?: (unit: UnitOfWork) => void,
+  ): Promise<Effect<unknown>> {
+    const options = { name: this.name, message, guard, mark, repeat: true };
+    return runEffect(this.#runtime, options, (unit) => {
+      prepare?.(unit);
+      return method.handle(payload, new WorkContext(unit, guard, this.name));
+    });
+  }
+
+  #mark({ key }: HandlerMethod, message: Message, brokerId: string | undefined): Mark {
+    return { handler: key, type: message.metadata.headers.type, messageId: markId(message, brokerId) };
+  }
+
+  /** No method is declared for this type string (delivery 5). */
+  #unrouted(message: Message): Verdict {
+    const { type } = message.metadata.headers;
+    if (this.#model.readers.has(type)) return IGNORED;
+    const { catchAll } = this.#handler;
+    if (catchAll.length > 0) {
+      const plan: Plan = { payload: message.data, methods: catchAll };
+      return { kind: "run", plan };
+    }
+    const parts = parseTypeString(type);
+    if (parts && parts.domain !== this.#prefix) return FOREIGN;
+    return { kind: "poison", error: unreadable(type) };
+  }
+
+  #isPast(deadline: string): boolean {
+    const time = parseTime(deadline);
+    return time !== undefined && time <= this.#runtime.clock.now();
+  }
+}
+
+function unreadable(type: string): DeserializationError {
+  return new DeserializationError(
+    `'${
+      String(type).slice(0, 200)
+    }' is not registered on this domain, nor is a version that an upcaster could read it ` +
+      "as: declare it, add an upcaster, or give the handler an onAny.",
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * `domain.process` and `domain.publish`: commands and events from outside of handlers.
+ *
+ * @module
+ */
+import type { Mark } from "../../adapters/ports.ts";
+import { IncorrectUsageError } from "../../errors.ts";
+import type { ProcessOptions, PublishOptions } from "../options.ts";
+import { runEffect } from "../work/effect.ts";
+import type { MessageDefinition } from "../elements/message_definition.ts";
+import { commandMessage, type Outgoing, publishedMessage } from "../work/outgoing.ts";
+import type { ElementRunner } from "./runner.ts";
+import type { WorkRuntime } from "../runtime.ts";
+import type { Guard } from "../work/sessions.ts";
+
+/**
+ * Sends a command, or handles it here. Answers the event-store position, or what the handler returned; undefined where a
+ * command of the same type and idempotency key was taken before.
+ */
+export async function processCommand(
+  runtime: WorkRuntime,
+  command: MessageDefinition,
+  data: unknown,
+  options: ProcessOptions,
+  handler: ElementRunner | undefined,
+): Promise<unknown> {
+  assertOptions(options);
+  const asynchronous = options.asynchronous ?? runtime.config.config.command_processing === "async";
+  const message = commandMessage(runtime, command, data, { ...options, asynchronous }, undefined);
+  const mark = keyMark(runtime, command, options.idempotencyKey);
+  if (asynchronous) {
+    const name = "domain.process";
+    const effect = await runEffect(
+      runtime,
+      { name, guard: guardOf(runtime), mark, repeat: false },
+      (unit) => unit.send(message),
+    );
+    return effect.kind === "done" ? effect.positions[0] : undefined;
+  }
+  if (!handler) {
+    throw new IncorrectUsageError(
+      `No command handler of this domain handles ${command.name}, so it cannot be handled here: declare one, or send it ` +
+        "with asynchronous: true.",
+    );
+  }
+  return await handler.handleNow(
+    { data: JSON.parse(message.data), metadata: message.metadata },
+    guardOf(runtime),
+    (unit) => unit.record(message),
+    mark,
+  );
+}
+
+/** Publishes an event that no aggregate raised; answers its message id (delivery 12). */
+export async function publishEvent(
+  runtime: WorkRuntime,
+  event: MessageDefinition,
+  data: unknown,
+  options: PublishOptions,
+): Promise<string> {
+  const message: Outgoing = publishedMessage(runtime, event, data, options.id, undefined);
+  const name = "domain.publish";
+  await runEffect(runtime, { name, guard: guardOf(runtime), repeat: false }, (unit) => unit.send(message));
+  return message.metadata.headers.id;
+}
+
+/** Work outside of handlers may commit until the domain closes. */
+export function guardOf({ closing }: WorkRuntime): Guard {
+  return { signal: closing, mayCommit: () => !closing.aborted };
+}
+
+/** The key lives where the marks do, so that it is taken if and only if the command is. */
+function keyMark(
+  { normalizedName }: WorkRuntime,
+  { typeString }: MessageDefinition,
+  key: string | undefined,
+): Mark | undefined {
+  return key === undefined
+    ? undefined
+    : { handler: `${normalizedName}.process`, type: typeString, messageId: key };
+}
+
+function assertOptions({ idempotencyKey, priority, correlationId, timeoutMs }: ProcessOptions): void {
+  const wrong = idempotencyKey === ""
+    ? "idempotencyKey must not be empty"
+    : correlationId === ""
+    ? "correlationId must not be empty"
+    : priority !== undefined && !Number.isInteger(priority)
+    ? `priority must be a whole number: current value is ${priority}`
+    : timeoutMs !== undefined && !(timeoutMs > 0 && Number.isFinite(timeoutMs))
+    ? `timeoutMs must be a positive number of milliseconds: current value is ${timeoutMs}`
+    : undefined;
+  if (wrong) throw new IncorrectUsageError(`The command cannot be processed as ${wrong}.`);
+}

@@ -1,0 +1,82 @@
+/**
+ * The cache writes of one unit of work. They wait for its end, so that a handler that fails leaves none behind, and go
+ * out right before the commit: a process that dies in between repeats them, one that wrote them after the commit would
+ * lose them.
+ *
+ * @module
+ */
+import { compareCodePoints } from "../../message/json_format.ts";
+import type { BaseCache } from "../../adapters/ports.ts";
+import { IncorrectUsageError } from "../../errors.ts";
+import type { Page } from "./view_rows.ts";
+
+interface Write {
+  /** JSON text; undefined deletes. */
+  readonly text: string | undefined;
+  readonly ttlMs: number | undefined;
+}
+
+export class CacheWrites {
+  readonly #caches: ReadonlyMap<string, BaseCache>;
+  readonly #writes = new Map<string, Map<string, Write>>();
+
+  constructor(caches: ReadonlyMap<string, BaseCache>) {
+    this.#caches = caches;
+  }
+
+  /** The value, own writes included. */
+  async get(cache: string, key: string): Promise<string | undefined> {
+    const write = this.#writes.get(cache)?.get(key);
+    return write ? write.text : await this.#cache(cache).get(key);
+  }
+
+  write(cache: string, key: string, text: string | undefined, ttlMs?: number): void {
+    this.#cache(cache);
+    let writes = this.#writes.get(cache);
+    if (!writes) this.#writes.set(cache, writes = new Map());
+    writes.set(key, { text, ttlMs });
+  }
+
+  /** Entries whose keys begin with `prefix`, in order of key, those behind `prefix + after`, own writes included. */
+  async list(
+    cache: string,
+    prefix: string,
+    { after, limit }: Page,
+  ): Promise<{ key: string; text: string }[]> {
+    const own = [...this.#writes.get(cache) ?? []].filter(([key]) =>
+      key.startsWith(prefix) && (after === undefined || compareCodePoints(key, prefix + after) > 0)
+    );
+    const options = { limit: limit + own.length };
+    const stored = await this.#cache(cache).keys(
+      prefix,
+      after === undefined ? options : { ...options, after: prefix + after },
+    );
+    const keys = [...new Set([...stored, ...own.map(([key]) => key)])].sort(compareCodePoints);
+    const entries: { key: string; text: string }[] = [];
+    for (const key of keys) {
+      if (entries.length === limit) break;
+      // Gone since it was listed, or deleted here.
+      const text = await this.get(cache, key);
+      if (text !== undefined) entries.push({ key, text });
+    }
+    return entries;
+  }
+
+  /** Writes everything. */
+  async flush(): Promise<void> {
+    for (const [name, writes] of this.#writes) {
+      const cache = this.#cache(name);
+      for (const [key, { text, ttlMs }] of writes) {
+        if (text === undefined) await cache.delete(key);
+        else await cache.set(key, text, ttlMs);
+      }
+    }
+    this.#writes.clear();
+  }
+
+  #cache(name: string): BaseCache {
+    const cache = this.#caches.get(name);
+    if (cache) return cache;
+    throw new IncorrectUsageError(`There is no cache '${name}': configure it as [caches.${name}].`);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * The commit of a unit of work, step by step (delivery 13 to 15).
+ *
+ * @module
+ */
+import type { EventAppend, OutboxInsert, RowWrite, WriteSet } from "../../adapters/ports.ts";
+import type { Outgoing } from "./outgoing.ts";
+import type { RuntimeFacts, WorkRuntime } from "../runtime.ts";
+import type { Sessions } from "./sessions.ts";
+import type { MessageMetadata } from "../../message/types.ts";
+import { shardOf } from "../shard.ts";
+
+// What a message is written as by the transaction that sends it: outbox rows and an event-store append.
+
+/** One row for the outbox's broker and, for a published event, one per external broker (S53). */
+export function outboxRows(facts: RuntimeFacts, message: Outgoing): OutboxInsert[] {
+  const { broker, external_brokers } = facts.config.config.outbox;
+  const { data, metadata, priority } = message;
+  const { id, stream, type } = metadata.headers;
+  const row = { messageId: id, streamName: stream, type, data, priority, shard: shardOf(stream) };
+  const rows = [{ ...row, metadata, targetBroker: broker }];
+  if (!message.published) return rows;
+  const external = externalForm(metadata);
+  return [...rows, ...external_brokers.map((name) => ({ ...row, metadata: external, targetBroker: name }))];
+}
+
+/** The copy for the event store. Its position is nobody's expectation: the aggregate's row is what versions are checked on. */
+export function storeCopy({ data, metadata }: Outgoing): EventAppend {
+  const { stream, type } = metadata.headers;
+  return { stream, type, data, metadata, expectedVersion: undefined };
+}
+
+/**
+ * What leaves the company of Protean services (wire 1.11): no checksum, no position, nothing about how it was processed. The type
+ * is the internal form's because outbox rows are; readers of external brokers find keys missing, as upstream has them.
+ */
+function externalForm({ headers, envelope, domain, extensions }: MessageMetadata): MessageMetadata {
+  const { expected_version: _e, asynchronous: _a, priority: _p, ...shared } = domain;
+  return {
+    headers,
+    domain: shared,
+    envelope: { specversion: envelope.specversion },
+    ...Object.keys(extensions).length > 0 ? { extensions } : {},
+  } as unknown as MessageMetadata;
+}
+
+/** The database of aggregates, outbox rows and marks. */
+export const MAIN = "default";
+
+/** Everything that a unit of work has buffered. */
+export interface Buffered {
+  /** By provider; the keys are those that have something to write. */
+  readonly rows: ReadonlyMap<string, readonly RowWrite[]>;
+  /** Sent and kept, in order. */
+  readonly messages: readonly Outgoing[];
+  /** Kept in the event store only, before the others. */
+  readonly recorded: readonly Outgoing[];
+  /** Writes the cache. */
+  readonly flushCache: () => Promise<void>;
+}
+
+/**
+ * Commits on every provider touched; answers the event-store positions of `recorded`, then `messages`.
+ *
+ * The usual case is one call: everything is in the main database, and so is the event store. Otherwise all rows are
+ * flushed first, so that what can fail fails before anything is final elsewhere; then the caches, the other databases and the
+ * event store are written, and the main database, with the outbox and the mark, commits last. A process that dies in between
+ * repeats the message.
+ */
+export async function commitAll(
+  runtime: WorkRuntime,
+  sessions: Sessions,
+  { rows, messages, recorded, flushCache }: Buffered,
+): Promise<readonly number[]> {
+  const { eventStore, appendsInside } = runtime;
+  const events = eventStore ? [...recorded, ...messages].map(storeCopy) : [];
+  let writes: WriteSet = {
+    rows: rows.get(MAIN) ?? [],
+    outbox: messages.flatMap((message) => outboxRows(runtime, message)),
+    events: appendsInside ? events : [],
+  };
+  const outside: readonly EventAppend[] = appendsInside ? [] : events;
+  const touched = new Set([...sessions.names, ...rows.keys()]);
+  if (!isEmpty(writes)) touched.add(MAIN);
+  const others = [...touched].filter((name) => name !== MAIN);
+
+  if (others.length > 0 || outside.length > 0) {
+    for (const name of others) await sessions.on(name).flush({ ...NOTHING, rows: rows.get(name) ?? [] });
+    if (!isEmpty(writes)) await sessions.on(MAIN).flush(writes);
+    writes = NOTHING;
+  }
+  sessions.assertMayCommit();
+  await flushCache();
+  for (const name of others) await sessions.commit(name, NOTHING);
+  const appended = eventStore && outside.length > 0 ? await eventStore.append(outside) : undefined;
+  const committed = touched.has(MAIN) ? await sessions.commit(MAIN, writes) : undefined;
+  return appended ?? committed ?? [];
+}
+
+/** A write set without writes. */
+export const NOTHING: WriteSet = { rows: [], outbox: [], events: [] };
+
+function isEmpty({ rows, outbox, events }: WriteSet): boolean {
+  return rows.length === 0 && outbox.length === 0 && events.length === 0;
+}
+
+/** Rows are locked in one order everywhere, so that units of work that share several do not deadlock. */
+export function inLockOrder(rows: readonly RowWrite[]): readonly RowWrite[] {
+  if (rows.length < 2) return rows;
+  const key = ({ table, id }: RowWrite) => `${table}\n${id}`;
+  return [...rows].sort((a, b) => key(a) < key(b) ? -1 : 1);
+}

@@ -1,0 +1,109 @@
+/**
+ * One effect: work in a unit of work of its own, marked where it must happen once, repeated where somebody else saved
+ * first.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Mark } from "../../adapters/ports.ts";
+import { sleep } from "../../async/clock.ts";
+import { DuplicateMessageError, ExpectedVersionError } from "../../errors.ts";
+import { parseTime } from "../../message/time.ts";
+import type { Message } from "../../message/types.ts";
+import type { WorkRuntime } from "../runtime.ts";
+import type { Guard } from "./sessions.ts";
+import { UnitOfWork } from "./unit_of_work.ts";
+
+const log = getLogger(["protean", "domain"]);
+
+export interface EffectOptions {
+  /** Who works, for the log. */
+  readonly name: string;
+  /** The message in context. */
+  readonly message?: Message | undefined;
+  readonly guard: Guard;
+  /** Claimed before the work; where it was claimed before, nothing is done. */
+  readonly mark?: Mark | undefined;
+  /** Handlers are repeated after a version conflict on `[server.version_retry]` (wire 10.7); work outside of them is not. */
+  readonly repeat: boolean;
+}
+
+/** Committed: what the work returned, and the event-store positions of what it wrote there. */
+export interface Done<R> {
+  readonly kind: "done";
+  readonly value: R;
+  readonly positions: readonly number[];
+}
+
+/** What came of it: `duplicate` when the mark said that the effect is there already. */
+export type Effect<R> = Done<R> | { readonly kind: "duplicate" };
+
+type Work<R> = (unit: UnitOfWork) => R | Promise<R>;
+
+/**
+ * Runs `work` and commits. Rejects with what `work` or the commit throws; nothing is committed then. Every repetition
+ * has a fresh unit of work.
+ */
+export function runEffect<R>(
+  runtime: WorkRuntime,
+  options: EffectOptions & { readonly mark?: undefined },
+  work: Work<R>,
+): Promise<Done<R>>;
+export function runEffect<R>(
+  runtime: WorkRuntime,
+  options: EffectOptions,
+  work: Work<R>,
+): Promise<Effect<R>>;
+export async function runEffect<R>(
+  runtime: WorkRuntime,
+  options: EffectOptions,
+  work: Work<R>,
+): Promise<Effect<R>> {
+  const { guard, message, name } = options;
+  for (let attempt = 0;; attempt++) {
+    try {
+      return await once(runtime, options, attempt > 0, work);
+    } catch (error) {
+      if (!options.repeat || !(error instanceof ExpectedVersionError)) throw error;
+      const wait = conflictDelay(runtime, attempt, message);
+      if (wait === undefined) throw error;
+      log.debug("handler.version_conflict", { handler: name, attempt: attempt + 1, retry_in_ms: wait });
+      if (wait > 0) await sleep(runtime.clock, wait, guard.signal);
+      if (guard.signal.aborted) throw error;
+    }
+  }
+}
+
+async function once<R>(
+  runtime: WorkRuntime,
+  { guard, mark, message, repeat }: EffectOptions,
+  again: boolean,
+  work: Work<R>,
+): Promise<Effect<R>> {
+  const unit = new UnitOfWork(runtime, { message, guard, careful: again || !repeat });
+  try {
+    if (mark && !await unit.claim(mark)) {
+      await unit.rollback();
+      return { kind: "duplicate" };
+    }
+    const value = await work(unit);
+    return { kind: "done", value, positions: await unit.commit() };
+  } catch (error) {
+    await unit.rollback();
+    if (mark && error instanceof DuplicateMessageError) return { kind: "duplicate" };
+    throw error;
+  }
+}
+
+/** Milliseconds before the next repetition; undefined: it was the last one, or a command's deadline comes first. */
+function conflictDelay(
+  { config, clock }: WorkRuntime,
+  attempt: number,
+  message: Message | undefined,
+): number | undefined {
+  const { enabled, max_retries, base_delay_seconds, max_delay_seconds } = config.config.server.version_retry;
+  if (!enabled || attempt >= max_retries) return undefined;
+  const wait = 1000 * Math.min(base_delay_seconds * 2 ** attempt, max_delay_seconds);
+  const deadline = parseTime(message?.metadata.headers.deadline ?? null);
+  return deadline !== undefined && clock.now() + wait >= deadline ? undefined : wait;
+}

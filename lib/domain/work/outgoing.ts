@@ -1,0 +1,215 @@
+/**
+ * Messages on their way out of a unit of work, built with their metadata.
+ *
+ * @module
+ */
+import { IncorrectUsageError, ValidationError } from "../../errors.ts";
+import { checksumOf } from "../../message/checksum.ts";
+import {
+  commandMetadata,
+  eventId,
+  eventMetadata,
+  newCorrelationId,
+  newMessageId,
+  sequenceId,
+} from "../../message/metadata.ts";
+import { commandCategory, streamOf } from "../../message/names.ts";
+import type { Message, MessageMetadata } from "../../message/types.ts";
+import { parseTime } from "../../message/time.ts";
+import { addressee, identityText } from "../elements/identity.ts";
+import { type AggregateInstance, nextInOrder } from "../elements/instance.ts";
+import type { MessageAggregate, MessageDefinition } from "../elements/message_definition.ts";
+import type { RuntimeFacts } from "../runtime.ts";
+import type { Row } from "../types.ts";
+
+// What a message inherits from the message that is being handled when it is written (spec: wire 1.2, 1.9, 1.10).
+
+/** Options of `eventMetadata` and `commandMetadata` that come from the message in context. */
+export interface Lineage {
+  readonly correlationId: string | null;
+  readonly causationId: string | null;
+  readonly originStream: string | null;
+  readonly extensions: Readonly<Record<string, unknown>>;
+}
+
+/** Of an event. Outside any message it has no correlation and no cause. */
+export function eventLineage(parent: Message | undefined): Lineage {
+  const domain = parent?.metadata.domain;
+  return {
+    correlationId: domain?.correlation_id ?? null,
+    causationId: parent?.metadata.headers.id ?? null,
+    originStream: domain?.kind === "COMMAND" ? domain.origin_stream : null,
+    extensions: inherited(parent),
+  };
+}
+
+/** Of a command. It begins a correlation where there is none. */
+export function commandLineage(parent: Message | undefined, correlationId?: string): Lineage {
+  const domain = parent?.metadata.domain;
+  return {
+    correlationId: correlationId ?? domain?.correlation_id ?? newCorrelationId(),
+    causationId: parent?.metadata.headers.id ?? null,
+    originStream: domain?.kind === "EVENT" ? parent?.metadata.headers.stream ?? null : null,
+    extensions: inherited(parent),
+  };
+}
+
+/** The ambient priority: which lane and which outbox rows go first. */
+export function ambientPriority(parent: Message | undefined): number {
+  return parent?.metadata.domain.priority ?? 0;
+}
+
+/** Tenant, user and the like travel on; keys that begin with `_` are about the parent alone. */
+function inherited(parent: Message | undefined): Readonly<Record<string, unknown>> {
+  const extensions = parent?.metadata.extensions;
+  if (!extensions) return {};
+  return Object.fromEntries(Object.entries(extensions).filter(([key]) => !key.startsWith("_")));
+}
+
+/** A message that is ready to be written. */
+export interface Outgoing {
+  readonly data: string;
+  readonly metadata: MessageMetadata;
+  /** Of its outbox rows; an event's own metadata always says 0 (wire 1.10). */
+  readonly priority: number;
+  /** External brokers get it too. */
+  readonly published: boolean;
+  /** Place among everything the unit of work sends. */
+  readonly order: number;
+}
+
+/** Options of `commandMessage`. */
+export interface CommandSettings {
+  readonly asynchronous: boolean;
+  readonly priority?: number;
+  readonly correlationId?: string;
+  readonly timeoutMs?: number;
+  readonly idempotencyKey?: string;
+}
+
+/** The events raised on `instance` that its row of `version` is saved with. */
+export function raisedMessages(
+  facts: RuntimeFacts,
+  instance: AggregateInstance,
+  version: number,
+  parent: Message | undefined,
+): Outgoing[] {
+  const { category } = instance.aggregate;
+  const stream = streamOf(category, instance.id);
+  return instance.raised.map(({ event, data, time, order }, index) => ({
+    data,
+    metadata: eventMetadata({
+      id: eventId(stream, version, index + 1),
+      sequenceId: sequenceId(version, index + 1),
+      time,
+      stream,
+      category,
+      ...typeFacts(facts, event),
+      checksum: checksumOf(data),
+      ...eventLineage(parent),
+    }),
+    priority: ambientPriority(parent),
+    published: event.published,
+    order,
+  }));
+}
+
+/** An event that no aggregate raised (delivery 12). `id` names the stream; else the payload does, else it is a new one. */
+export function publishedMessage(
+  facts: RuntimeFacts,
+  event: MessageDefinition,
+  data: unknown,
+  id: string | undefined,
+  parent: Message | undefined,
+): Outgoing {
+  const aggregate = ownAggregate(facts, event, "published");
+  if (id === "") throw new IncorrectUsageError(`The id that ${event.name} is published with is empty.`);
+  const { payload, text } = event.encode(data);
+  return {
+    data: text,
+    metadata: eventMetadata({
+      id: newMessageId(),
+      time: facts.clock.now(),
+      stream: streamOf(aggregate.category, id ?? addressee(payload, aggregate) ?? crypto.randomUUID()),
+      category: aggregate.category,
+      ...typeFacts(facts, event),
+      checksum: checksumOf(text),
+      ...eventLineage(parent),
+    }),
+    priority: ambientPriority(parent),
+    published: event.published,
+    order: nextInOrder(),
+  };
+}
+
+/** A command (wire 1.9, delivery 10): a fresh id, on the stream of the aggregate that its payload addresses. */
+export function commandMessage(
+  facts: RuntimeFacts,
+  command: MessageDefinition,
+  data: unknown,
+  settings: CommandSettings,
+  parent: Message | undefined,
+): Outgoing {
+  const aggregate = ownAggregate(facts, command, "processed");
+  const { payload, text } = command.encode(data);
+  const now = facts.clock.now();
+  const priority = settings.priority ?? ambientPriority(parent);
+  return {
+    data: text,
+    metadata: commandMetadata({
+      id: newMessageId(),
+      time: now,
+      stream: streamOf(commandCategory(aggregate.category), commandAddressee(command, aggregate, payload)),
+      ...typeFacts(facts, command),
+      asynchronous: settings.asynchronous,
+      priority,
+      idempotencyKey: settings.idempotencyKey ?? null,
+      deadline: deadlineOf(facts, settings.timeoutMs, now, parent),
+      checksum: checksumOf(text),
+      ...commandLineage(parent, settings.correlationId),
+    }),
+    priority,
+    published: false,
+    order: nextInOrder(),
+  };
+}
+
+function typeFacts(facts: RuntimeFacts, { typeString, name, version }: MessageDefinition) {
+  return { type: typeString, version, fqn: `${facts.normalizedName}.${name}` };
+}
+
+function ownAggregate(facts: RuntimeFacts, message: MessageDefinition, verb: string): MessageAggregate {
+  if (message.aggregate?.domain === facts.identity) return message.aggregate;
+  throw new IncorrectUsageError(
+    `${message.typeString} belongs to another domain and cannot be ${verb} here: declare a message of '${facts.name}'.`,
+  );
+}
+
+function commandAddressee(
+  command: MessageDefinition,
+  aggregate: MessageAggregate,
+  payload: Readonly<Row>,
+): string {
+  // Never the same as headers.id: who writes both alike, as Python does, is told apart by broker ids (delivery 10).
+  if (command.identity === undefined) return addressee(payload, aggregate) ?? crypto.randomUUID();
+  const id = identityText(payload[command.identity]);
+  if (id !== undefined) return id;
+  const message = "must be a text that is not empty, or a number";
+  throw new ValidationError(
+    `The data of ${command.label} names no ${aggregate.name}: ${command.identity}: ${message}.`,
+    [{ path: command.identity, message }],
+  );
+}
+
+function deadlineOf(
+  { config }: RuntimeFacts,
+  timeoutMs: number | undefined,
+  now: number,
+  parent: Message | undefined,
+): number | null {
+  if (timeoutMs !== undefined) return now + timeoutMs;
+  const inherited = parseTime(parent?.metadata.headers.deadline ?? null);
+  if (inherited !== undefined) return inherited;
+  const seconds = config.config.command_default_timeout;
+  return seconds === undefined ? null : now + seconds * 1000;
+}

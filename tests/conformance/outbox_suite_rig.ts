@@ -1,0 +1,62 @@
+/**
+ * Short forms of the outbox rules.
+ *
+ * @module
+ */
+import type {
+  BaseProvider,
+  OutboxInsert,
+  OutboxLease,
+  OutboxOutcome,
+  OutboxRow,
+} from "../../lib/adapters/ports.ts";
+import { outboxInsert } from "./provider_suite_rig.ts";
+
+/** A lease on everything that is due for the broker. Throws when there is none. */
+export async function leaseOf(
+  provider: BaseProvider,
+  options: {
+    readonly broker?: string;
+    readonly owner?: string;
+    readonly maxShards?: number;
+    readonly standing?: boolean;
+  } = {},
+): Promise<OutboxLease> {
+  const lease = await provider.outbox.lease({ broker: "default", owner: "w1", ...options });
+  if (!lease) throw new Error("Expected a lease, got none.");
+  return lease;
+}
+
+/** Claims everything with a lease of its own that is released afterwards; unsettled rows stay `processing`. */
+export async function claimAll(provider: BaseProvider, broker = "default"): Promise<readonly OutboxRow[]> {
+  const lease = await provider.outbox.lease({ broker, owner: "w1" });
+  if (!lease) return [];
+  const rows = await lease.claim(10_000);
+  await lease.release();
+  return rows;
+}
+
+/** Claims everything and settles every row with what `outcome` says. */
+export async function settleAll(
+  provider: BaseProvider,
+  outcome: (row: OutboxRow) => OutboxOutcome,
+): Promise<void> {
+  const lease = await leaseOf(provider);
+  const rows = await lease.claim(10_000);
+  await lease.settle(rows.map(outcome));
+  await lease.release();
+}
+
+export function published({ id }: OutboxRow): OutboxOutcome {
+  return { id, status: "published" };
+}
+
+/** Message ids, which the rules choose. */
+export function names(rows: readonly { readonly messageId: string }[]): string[] {
+  return rows.map(({ messageId }) => messageId);
+}
+
+/** One row of `shop::order-<stream>` for each name. */
+export function inserts(stream: string, ...messageIds: string[]): OutboxInsert[] {
+  return messageIds.map((messageId) => outboxInsert(`shop::order-${stream}`, { messageId }));
+}

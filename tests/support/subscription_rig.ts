@@ -1,0 +1,168 @@
+/**
+ * A stream subscription on a memory broker, with a handler that the test scripts and time that the test moves.
+ *
+ * @module
+ */
+import { FakeClock } from "../../lib/async/clock.ts";
+import type { HandlerRunner, RunOptions, Verdict } from "../../lib/domain/handler_port.ts";
+import { checksumOf } from "../../lib/message/checksum.ts";
+import { canonicalJson } from "../../lib/message/canonical.ts";
+import { encodeMessage } from "../../lib/message/envelope.ts";
+import { eventMetadata } from "../../lib/message/metadata.ts";
+import type { Message } from "../../lib/message/types.ts";
+import type { SubscriptionSettings } from "../../lib/subscription/settings/resolve.ts";
+import {
+  StreamSubscription,
+  type StreamSubscriptionOptions,
+} from "../../lib/subscription/stream_subscription.ts";
+import { FlakyBroker } from "./flaky_broker.ts";
+
+export const CATEGORY = "shop::order";
+
+/** The text of an event of aggregate `id`, numbered `n`. */
+export function eventText(id: string, n: number, type = "Shop.OrderPlaced.v1"): string {
+  const data = canonicalJson({ id, n });
+  return encodeMessage({
+    data,
+    metadata: eventMetadata({
+      id: `${CATEGORY}-${id}-${n}.1`,
+      time: 0,
+      type,
+      stream: `${CATEGORY}-${id}`,
+      category: CATEGORY,
+      checksum: checksumOf(data),
+    }),
+  });
+}
+
+export interface Call {
+  readonly id: string;
+  readonly n: number;
+  readonly options: RunOptions;
+}
+
+/** A handler whose work is `work`; it keeps a log of its calls and lets tests wait for them. */
+export class ScriptedRunner implements HandlerRunner {
+  readonly kind = "event_handler";
+  readonly sharedGroup = false;
+  readonly categories = [CATEGORY];
+  readonly options = {};
+  readonly group: string;
+  readonly calls: Call[] = [];
+  judge: (message: Message) => Verdict = () => ({ kind: "run", plan: undefined });
+
+  constructor(readonly work: (call: Call) => unknown = () => {}, readonly name = "OrderEventHandler") {
+    this.group = `shop.${name}`;
+  }
+
+  /** `a1 a2 b1`: aggregate and number of each call, in order of their start. */
+  get log(): string {
+    return this.calls.map(({ id, n }) => `${id}${n}`).join(" ");
+  }
+
+  async run(message: Message, _plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
+    const call = { id: String(message.data["id"]), n: Number(message.data["n"]), options };
+    this.calls.push(call);
+    await this.work(call);
+    return "handled";
+  }
+}
+
+export const settings: SubscriptionSettings = {
+  subscriptionType: "stream",
+  profile: undefined,
+  messagesPerTick: 10,
+  tickIntervalSeconds: 0,
+  blockingTimeoutMs: 1000,
+  maxRetries: 3,
+  retryDelaySeconds: 1,
+  retryMaxDelaySeconds: 60,
+  enableDlq: true,
+  positionUpdateInterval: 10,
+  circuitBreakerThreshold: 10,
+  circuitBreakerResetSeconds: 60,
+  retentionMaxlen: undefined,
+  concurrency: 1,
+  idempotent: false,
+  claimIdleMs: 30_000,
+  claimIntervalMs: 5_000,
+  maxDeliveries: 5,
+  dlqRetentionHours: 168,
+  dlqAlertThreshold: 100,
+  sequentialBy: undefined,
+};
+
+export class SubscriptionBench {
+  readonly clock = new FakeClock();
+  readonly broker: FlakyBroker;
+  readonly #consumers = new Map<StreamSubscription, string>();
+
+  constructor() {
+    this.broker = new FlakyBroker({
+      name: "default",
+      domain: "shop",
+      settings: {},
+      folder: ".",
+      clock: this.clock,
+    });
+  }
+
+  subscribe(
+    runner: HandlerRunner,
+    { published, ...change }: Partial<SubscriptionSettings> & Pick<StreamSubscriptionOptions, "published"> =
+      {},
+    onFailure: (error: Error) => void = () => {},
+    random: () => number = () => 0.5,
+  ): StreamSubscription {
+    const consumer = `${runner.name}-host-1-${(this.#consumers.size + 1).toString(16).padStart(6, "0")}`;
+    const subscription = new StreamSubscription({
+      runner,
+      category: CATEGORY,
+      broker: this.broker,
+      settings: { ...settings, ...change },
+      consumer,
+      clock: this.clock,
+      random,
+      onFailure,
+      ...(published && { published }),
+    });
+    this.#consumers.set(subscription, consumer);
+    return subscription;
+  }
+
+  /** Its process dies as it stands: nothing it asks of the broker is answered any more. Its handlers are the test's to silence. */
+  kill(subscription: StreamSubscription): void {
+    this.broker.kill(this.#consumers.get(subscription) ?? "");
+  }
+
+  /** Publishes `a1 b1 a2`: aggregate and number. */
+  async publish(events: string): Promise<void> {
+    await this.send(
+      ...events.split(" ").map((event) => eventText(event.slice(0, 1), Number(event.slice(1)))),
+    );
+  }
+
+  async send(...texts: string[]): Promise<void> {
+    await this.broker.publish(texts.map((data) => ({ stream: CATEGORY, data })));
+    await this.clock.advance(0);
+  }
+
+  async deadLetters(): Promise<Record<string, unknown>[]> {
+    const entries = await this.broker.deadLetters.list(`${CATEGORY}:dlq`, { limit: 1000 });
+    return entries.map((entry) => JSON.parse(entry.data ?? "null"));
+  }
+
+  /** Entries pending in the runner's group, as `id count` pairs with their consumer's number. */
+  pending(runner: HandlerRunner) {
+    return this.broker.group({ stream: CATEGORY, group: runner.group, consumer: "observer" }).pending({
+      limit: 10_000,
+    });
+  }
+
+  async close(...subscriptions: StreamSubscription[]): Promise<void> {
+    const stopping = Promise.all(subscriptions.map((subscription) => subscription.stop()));
+    await this.clock.advance(2000);
+    await stopping;
+    await this.broker.close();
+  }
+}
