@@ -7,11 +7,10 @@
  */
 import { Redis } from "ioredis";
 import postgres from "postgres";
-import type { OutboxInsert } from "../lib/adapters/ports.ts";
+import { type OutboxInsert, shardOf } from "../lib/adapters/ports.ts";
 import { PostgresProvider } from "../lib/adapters/postgres/provider.ts";
 import { RedisBroker } from "../lib/adapters/redis/broker.ts";
 import { systemClock } from "../lib/async/clock.ts";
-import { shardOf } from "../lib/domain/shard.ts";
 import { canonicalJson } from "../lib/message/canonical.ts";
 import { checksumOf } from "../lib/message/checksum.ts";
 import { eventMetadata } from "../lib/message/metadata.ts";

@@ -6,11 +6,10 @@
  * @module
  */
 import postgres from "postgres";
-import type { OutboxInsert, OutboxRow, WriteSet } from "../lib/adapters/ports.ts";
+import { type OutboxInsert, type OutboxRow, shardOf, type WriteSet } from "../lib/adapters/ports.ts";
 import { PostgresProvider } from "../lib/adapters/postgres/provider.ts";
 import { systemClock } from "../lib/async/clock.ts";
 import { ExpectedVersionError } from "../lib/errors.ts";
-import { shardOf } from "../lib/domain/shard.ts";
 import type { MessageMetadata } from "../lib/message/types.ts";
 import { PostgresServer } from "../tests/support/postgres_server.ts";
 import { print, rate, ratio } from "./report.ts";

@@ -7,11 +7,10 @@
  */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { OutboxInsert, WriteSet } from "../lib/adapters/ports.ts";
+import { type OutboxInsert, shardOf, type WriteSet } from "../lib/adapters/ports.ts";
 import { SqliteProvider } from "../lib/adapters/sqlite/provider.ts";
 import { createOwnTables, createRowTable } from "../lib/adapters/sqlite/tables/schema.ts";
 import { systemClock } from "../lib/async/clock.ts";
-import { shardOf } from "../lib/domain/shard.ts";
 import { metadataOf } from "../tests/conformance/provider_suite_rig.ts";
 import { print, rate, ratio } from "./report.ts";
 

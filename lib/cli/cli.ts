@@ -7,12 +7,23 @@ import picocolors from "picocolors";
 import type { Domain } from "../domain/domain.ts";
 import type { CliIo } from "./io.ts";
 
+/** A sample that `demo` runs through a domain on the embedded default. */
+export interface Demo {
+  /** Name among the domains. */
+  readonly domain: string;
+  /** Name of the command that is sent. */
+  readonly command: string;
+  /** Its payloads as JSON, one a line. */
+  readonly lines: () => Promise<string>;
+}
+
 /** What the executable carries besides the library. */
 export interface CompiledIn {
   /** Domains by name, loaded when asked for. */
   readonly domains: Readonly<Record<string, () => Promise<Domain>>>;
   /** Text of the domain.toml for these domains where none is found on disk; undefined: there is none. */
   readonly config: () => Promise<string | undefined>;
+  readonly demo?: Demo | undefined;
 }
 
 type Colors = ReturnType<typeof picocolors.createColors>;

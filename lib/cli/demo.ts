@@ -11,7 +11,7 @@ import { type DomainRuntime, runtimeOf } from "../domain/runtime.ts";
 import { Engine } from "../engine/engine.ts";
 import { asError, ConfigurationError, ProteanError } from "../errors.ts";
 import { beginLog } from "./begin_log.ts";
-import type { Cli } from "./cli.ts";
+import type { Cli, Demo } from "./cli.ts";
 import { letterDetails } from "./dead_letter_view.ts";
 import { readLines } from "./lines.ts";
 import { Progress } from "./progress.ts";
@@ -19,12 +19,12 @@ import { table } from "./table.ts";
 
 const whole = (figure: number) => Math.round(figure).toLocaleString("en");
 
-/** Runs the bundled domain on SQLite in a temporary folder that goes away again. Throws `ProteanError` where it is not compiled in. */
-export async function demo(cli: Cli): Promise<void> {
-  const load = cli.compiledIn.domains["my_domain"];
+/** Runs the bundled domain on SQLite in a temporary folder that goes away again. */
+export async function demo(cli: Cli, sample: Demo): Promise<void> {
+  const load = cli.compiledIn.domains[sample.domain];
   if (!load) {
     throw new ProteanError(
-      "This executable does not carry the bundled domain 'my_domain', which the demo runs.",
+      `The executable does not carry the domain '${sample.domain}', which its demo runs.`,
     );
   }
   const folder = await temporaryFolder();
@@ -32,7 +32,7 @@ export async function demo(cli: Cli): Promise<void> {
     beginLog(cli, {}, "fatal");
     const domain = await load();
     await domain.init({ config: configuration(folder) });
-    cli.exitCode = await show(cli, domain, folder);
+    cli.exitCode = await show(cli, domain, sample, folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -51,13 +51,13 @@ async function temporaryFolder(): Promise<string> {
   }
 }
 
-async function show(cli: Cli, domain: Domain, folder: string): Promise<number> {
+async function show(cli: Cli, domain: Domain, sample: Demo, folder: string): Promise<number> {
   const { io, colors } = cli;
   const title = (text: string) => io.out(`\n${colors.bold(text)}\n`);
   io.out(
     `${
       colors.bold("protean-server demo")
-    }: the domain 'my_domain' on the embedded default, SQLite in ${folder}\n`,
+    }: the domain '${sample.domain}' on the embedded default, SQLite in ${folder}\n`,
   );
   const runtime = runtimeOf(domain);
   const engine = new Engine(domain);
@@ -66,7 +66,7 @@ async function show(cli: Cli, domain: Domain, folder: string): Promise<number> {
   try {
     const { hostname, port } = await engine.listening;
     const began = performance.now();
-    const sent = await send(cli, domain);
+    const sent = await send(cli, domain, sample);
     const sentIn = performance.now() - began;
     const busy = await watch(cli, engine, began);
     title("What happened");
@@ -102,12 +102,11 @@ async function show(cli: Cli, domain: Domain, folder: string): Promise<number> {
 }
 
 /** Sends the sample through `domain.process`, as `send` does. */
-async function send(cli: Cli, domain: Domain): Promise<number> {
+async function send(cli: Cli, domain: Domain, sample: Demo): Promise<number> {
   const progress = new Progress(cli, systemClock);
-  const type = runtimeOf(domain).messageType("PlaceOrder");
-  if (!type) throw new ProteanError("The bundled domain has no PlaceOrder: the executable is damaged.");
-  const orders = await import("../../handlers/sample/orders.jsonl", { with: { type: "text" } });
-  const file = new TextEncoder().encode(orders.default);
+  const type = runtimeOf(domain).messageType(sample.command);
+  if (!type) throw new ProteanError(`The demo sends ${sample.command}, which its domain does not have.`);
+  const file = new TextEncoder().encode(await sample.lines());
   let sent = 0;
   for await (const line of readLines(ReadableStream.from([file]), { maxBytes: 65_536 })) {
     if (!("text" in line) || line.text === "") continue;
@@ -171,8 +170,8 @@ async function oneDeadLetter(cli: Cli, runtime: DomainRuntime): Promise<string> 
 
 /** The embedded default in a folder of its own, with the probes on any free port. */
 function configuration(folder: string): Record<string, unknown> {
-  const database = `sqlite:///${folder}/my_domain.db`;
-  const streams = `sqlite:///${folder}/my_domain-streams.db`;
+  const database = `sqlite:///${folder}/demo.db`;
+  const streams = `sqlite:///${folder}/demo-streams.db`;
   return {
     databases: { default: { provider: "sqlite", database_uri: database } },
     event_store: { provider: "sqlite", database_uri: database },

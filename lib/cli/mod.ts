@@ -14,20 +14,22 @@ import type { Domain } from "../domain/domain.ts";
 import { ProteanError } from "../errors.ts";
 import { stopLogging } from "../telemetry/logging.ts";
 import { verbFirst } from "./arguments.ts";
-import { bundled } from "./bundled.ts";
-import { type CompiledIn, createCli } from "./cli.ts";
+import { type CompiledIn, createCli, type Demo } from "./cli.ts";
 import { type CliIo, processIo } from "./io.ts";
 import { buildProgram, DEFAULT_VERB } from "./program.ts";
 import { report } from "./report.ts";
 
+export type { Demo } from "./cli.ts";
 export type { CliIo } from "./io.ts";
 
 /** Options of `main`. */
 export interface MainOptions {
-  /** Domains that `--domain=NAME` finds before it looks at the disk. @default the bundled `my_domain` */
-  readonly domains?: Readonly<Record<string, Domain>>;
-  /** Text of the domain.toml for `domains` where none is found on disk; import it `with { type: "text" }`. */
-  readonly config?: string;
+  /** Domains that `--domain=NAME` finds before it looks at the disk; a function loads its domain when it is asked for. @default none */
+  readonly domains?: Readonly<Record<string, Domain | (() => Promise<Domain>)>>;
+  /** Text of the domain.toml for `domains` where none is found on disk; import it `with { type: "text" }`. @default none */
+  readonly config?: string | (() => Promise<string>);
+  /** What `demo` shows. @default there is no such command */
+  readonly demo?: Demo;
   /** @default the process's own */
   readonly args?: readonly string[];
   /** @default the process's own */
@@ -62,12 +64,15 @@ function assertWritten({ outFailure }: CliIo): void {
   });
 }
 
-function compiledIn({ domains, config }: MainOptions): CompiledIn {
-  if (!domains) return bundled;
+function compiledIn({ domains = {}, config, demo }: MainOptions): CompiledIn {
   return {
     domains: Object.fromEntries(
-      Object.entries(domains).map(([name, domain]) => [name, () => Promise.resolve(domain)]),
+      Object.entries(domains).map(([name, domain]) => [
+        name,
+        () => Promise.resolve(typeof domain === "function" ? domain() : domain),
+      ]),
     ),
-    config: () => Promise.resolve(config),
+    config: () => Promise.resolve(typeof config === "function" ? config() : config),
+    demo,
   };
 }

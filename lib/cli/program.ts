@@ -43,7 +43,7 @@ export function buildProgram(cli: Cli): Command {
       dbCommand(cli),
       configCommand(cli),
       healthcheckCommand(cli),
-      demoCommand(cli),
+      ...cli.compiledIn.demo ? [demoCommand(cli, cli.compiledIn.demo)] : [],
       completionCommand(cli, program, DEFAULT_VERB),
       versionCommand(cli),
     ]

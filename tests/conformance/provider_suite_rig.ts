@@ -3,20 +3,20 @@
  *
  * @module
  */
-import type {
-  BaseProvider,
-  OutboxInsert,
-  ProviderSession,
-  RowWrite,
-  SqlRow,
-  SqlStatement,
-  SqlValue,
-  StoredRow,
-  WriteSet,
+import {
+  type BaseProvider,
+  type OutboxInsert,
+  type ProviderSession,
+  type RowWrite,
+  shardOf,
+  type SqlRow,
+  type SqlStatement,
+  type SqlValue,
+  type StoredRow,
+  type WriteSet,
 } from "../../lib/adapters/ports.ts";
 import type { Clock } from "../../lib/async/clock.ts";
 import type { MessageMetadata } from "../../lib/message/types.ts";
-import { shardOf } from "../../lib/domain/shard.ts";
 
 /** An opened provider under test, on a database of its own with nothing in it. */
 export interface ProviderFixture {

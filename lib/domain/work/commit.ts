@@ -3,12 +3,17 @@
  *
  * @module
  */
-import type { EventAppend, OutboxInsert, RowWrite, WriteSet } from "../../adapters/ports.ts";
+import {
+  type EventAppend,
+  type OutboxInsert,
+  type RowWrite,
+  shardOf,
+  type WriteSet,
+} from "../../adapters/ports.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { RuntimeFacts, WorkRuntime } from "../runtime.ts";
 import type { Sessions } from "./sessions.ts";
 import type { MessageMetadata } from "../../message/types.ts";
-import { shardOf } from "../shard.ts";
 
 // What a message is written as by the transaction that sends it: outbox rows and an event-store append.
 

@@ -6,15 +6,15 @@
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { MemoryProvider } from "../../../lib/adapters/memory/provider.ts";
-import type {
-  BrokerCapabilities,
-  OutboxInsert,
-  OutboxLease,
-  OutboxStore,
-  PublishResult,
+import {
+  type BrokerCapabilities,
+  type OutboxInsert,
+  type OutboxLease,
+  type OutboxStore,
+  type PublishResult,
+  shardOf,
 } from "../../../lib/adapters/ports.ts";
 import { FakeClock } from "../../../lib/async/clock.ts";
-import { shardOf } from "../../../lib/domain/shard.ts";
 import { BrokerUnavailableError } from "../../../lib/errors.ts";
 import { decodeMessage } from "../../../lib/message/envelope.ts";
 import { eventMetadata } from "../../../lib/message/metadata.ts";

@@ -1,0 +1,45 @@
+/**
+ * What every adapter has in common.
+ *
+ * @module
+ */
+import type { Clock } from "../../async/clock.ts";
+
+export type AdapterKind = "provider" | "broker" | "cache" | "event_store";
+
+/** What every adapter is constructed with. */
+export interface AdapterOptions {
+  /** The key in `domain.toml`: `default`, `analytics`, … */
+  readonly name: string;
+  /** The normalized domain name, such as `my_domain`. */
+  readonly domain: string;
+  /** The adapter's own table of `domain.toml`, validated, snake-case keys. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Absolute folder that relative paths and SQLite URIs are relative to. */
+  readonly folder: string;
+  readonly clock: Clock;
+}
+
+export abstract class BaseAdapter {
+  readonly name: string;
+
+  constructor(protected readonly options: AdapterOptions) {
+    this.name = options.name;
+  }
+
+  /**
+   * Prepares the adapter. It need not reach the backend: a server started before its database comes up by itself
+   * (HLT-3). Throws `ConfigurationError` for what no waiting mends (a bad URI, an unwritable or corrupt file).
+   */
+  open(_signal?: AbortSignal): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** One real operation against the backend. Rejects with the reason when it does not answer before `signal` aborts. */
+  abstract ping(signal: AbortSignal): Promise<void>;
+
+  /** Idempotent. Frees sockets, files and timers. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * The port of message streams: consumer groups, dead letters.
+ *
+ * @module
+ */
+import { NotSupportedError } from "../../errors.ts";
+import { BaseAdapter } from "./adapter.ts";
+
+export interface BrokerCapabilities {
+  /** Several processes may share it. */
+  readonly shared: boolean;
+  /** Runs inside this process with no server. */
+  readonly embedded: boolean;
+  /**
+   * `connection`: `read` with `blockMs` waits on a connection of its own. `poll`: it waits by polling. `wake`: it waits for this
+   * process's own publishes.
+   */
+  readonly blocking: "connection" | "poll" | "wake";
+  /**
+   * A `publish` that refuses an entry refuses those behind it on the same stream too. Without this the outbox publishes the rows of
+   * one aggregate's stream one at a time, so that none overtakes one that was refused. @default false
+   */
+  readonly inOrder?: boolean;
+}
+
+/** One entry of a stream: Redis's single field `data`, as text (wire 2.1). */
+export interface StreamEntry {
+  /** `<ms>-<n>`, ascending within a stream. */
+  readonly id: string;
+  /** Text of the field `data`; undefined when the entry has no such field. */
+  readonly data: string | undefined;
+}
+
+/** An entry found in the pending list. */
+export interface PendingEntry {
+  readonly id: string;
+  readonly consumer: string;
+  /** Since it was last delivered, claimed or refreshed; Infinity where its consumer's process is known to be dead. */
+  readonly idleMs: number;
+  /** Started attempts (delivery 2): 1 after its first delivery. */
+  readonly count: number;
+}
+
+/** An entry that this consumer now owns. `trimmed`: the stream no longer holds it, and it has left the pending list (PIPE-7). */
+export interface ClaimedEntry extends StreamEntry {
+  readonly count: number;
+  readonly trimmed: boolean;
+}
+
+export interface ReadOptions {
+  readonly count: number;
+  /** Longest wait for a first entry. 0 or absent: answers at once. Never endless. */
+  readonly blockMs?: number;
+  /** Cuts the wait; the read then resolves with what had been delivered, possibly nothing (delivery 6). */
+  readonly signal?: AbortSignal;
+  /** Acknowledged together with this read, before it (design 11). Lost if the read rejects: the caller keeps them until it resolves. */
+  readonly ack?: readonly string[];
+}
+
+/**
+ * One consumer of one group on one stream. Entries read or claimed are pending on this consumer until acknowledged,
+ * dead-lettered, released, or claimed by somebody else. Methods that touch an entry check, atomically, that the pending
+ * list still names this consumer: a bare claim would steal back what another has claimed (delivery 1).
+ */
+export interface StreamGroup {
+  readonly stream: string;
+  readonly group: string;
+  readonly consumer: string;
+  /** Creates stream and group where missing (from the beginning, wire 2.2). True when it created the group. */
+  ensure(): Promise<boolean>;
+  /** New entries, in order. Their count becomes 1. One read at a time. Throws `GroupMissingError`. */
+  read(options: ReadOptions): Promise<readonly StreamEntry[]>;
+  /** Answers how many were still pending in the group (any consumer). On a lane the entries are removed too. */
+  ack(ids: readonly string[]): Promise<number>;
+  /** Resets the idle time of those still owned; answers the ids that are not (delivery 1). Never raises a count. */
+  refresh(ids: readonly string[]): Promise<readonly string[]>;
+  /** Before every start after the first: raises the count and answers it, or undefined when the entry is no longer ours. */
+  attempt(id: string): Promise<number | undefined>;
+  /** The pending list in order of id, after `after`, of all consumers or of one. */
+  pending(
+    options: {
+      readonly limit: number;
+      readonly after?: string;
+      readonly consumer?: string;
+      readonly minIdleMs?: number;
+    },
+  ): Promise<readonly PendingEntry[]>;
+  /**
+   * Takes entries over without counting, each only if `from` still owns it and it has been idle for `minIdleMs` (a dead
+   * process's entry always qualifies). Answers those taken; trimmed ones are dropped from the pending list and marked.
+   */
+  claim(
+    entries: readonly { readonly id: string; readonly from: string }[],
+    minIdleMs: number,
+  ): Promise<readonly ClaimedEntry[]>;
+  /** Atomically: append `data` to `deadLetterStream` and acknowledge, if still owned. False: it was not ours, nothing was written. */
+  deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean>;
+  /** Hands entries back so that anyone claims them at once, with the given count (delivery 7). Those not owned are left alone. */
+  release(entries: readonly { readonly id: string; readonly count: number }[]): Promise<void>;
+  /** Soft cap (delivery 8): drops the oldest entries beyond `maxLength` that every group has read and acknowledged. Answers how many. */
+  trim(maxLength: number): Promise<number>;
+  /** Deletes this consumer if it has nothing pending, atomically checked (PIPE-9). */
+  retire(): Promise<boolean>;
+  /** Deletes other consumers that have nothing pending and were idle for `idleMs`. Answers their names. */
+  sweep(idleMs: number): Promise<readonly string[]>;
+  info(): Promise<GroupInfo | undefined>;
+  /** Frees this consumer's connection; entries stay pending. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface GroupInfo {
+  readonly group: string;
+  /** Entries in the stream. */
+  readonly length: number;
+  /** Entries not yet delivered to the group; null is unknown, never zero. */
+  readonly lag: number | null;
+  readonly pending: number;
+  readonly consumers: number;
+  readonly lastDeliveredId: string;
+}
+
+export interface GroupOptions {
+  readonly stream: string;
+  readonly group: string;
+  readonly consumer: string;
+  /**
+   * A replay lane (delivery 19): never created by reading (a missing stream reads as empty), its entries are removed when they are
+   * acknowledged or dead-lettered, and the stream goes with the last of them.
+   */
+  readonly lane?: boolean;
+}
+
+export type PublishResult = { readonly id: string } | { readonly error: Error };
+
+/** Dead-letter streams (`<stream>:dlq`): plain streams without groups. */
+export interface DeadLetters {
+  depth(stream: string): Promise<number>;
+  /** In order of id, after `after`. */
+  list(
+    stream: string,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly StreamEntry[]>;
+  get(stream: string, id: string): Promise<StreamEntry | undefined>;
+  /**
+   * Moves one entry, fields as they are, to the end of `lane`, whose `group` is created at 0 if missing; in one atomic step, so that
+   * the entry is in exactly one place at every moment. False: it was not there (any more).
+   */
+  replay(stream: string, id: string, lane: string, group: string): Promise<boolean>;
+  /** Answers how many of the ids went. */
+  remove(stream: string, ids: readonly string[]): Promise<number>;
+  /** Removes the whole stream; answers how many entries it had. */
+  purge(stream: string): Promise<number>;
+}
+
+export abstract class BaseBroker extends BaseAdapter {
+  abstract readonly capabilities: BrokerCapabilities;
+
+  /**
+   * Appends, in order, pipelined. One result per entry; an entry's own failure does not throw, a broker that cannot be reached
+   * rejects with `BrokerUnavailableError` (then any of them may have been appended). See `BrokerCapabilities.inOrder`.
+   */
+  abstract publish(
+    entries: readonly { readonly stream: string; readonly data: string }[],
+    signal?: AbortSignal,
+  ): Promise<readonly PublishResult[]>;
+
+  group(_options: GroupOptions): StreamGroup {
+    throw new NotSupportedError(
+      `Broker '${this.name}' has no consumer groups: use one that does for stream subscriptions.`,
+    );
+  }
+
+  get deadLetters(): DeadLetters {
+    throw new NotSupportedError(`Broker '${this.name}' keeps no dead letters: use one that does.`);
+  }
+
+  /** Every group of a stream; empty when there is none. */
+  groups(_stream: string): Promise<readonly GroupInfo[]> {
+    return Promise.resolve([]);
+  }
+
+  /** Entries in the stream; 0 when it does not exist. */
+  abstract length(stream: string): Promise<number>;
+}

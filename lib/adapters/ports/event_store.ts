@@ -1,0 +1,37 @@
+/**
+ * The port of the event store.
+ *
+ * @module
+ */
+import { BaseAdapter } from "./adapter.ts";
+import type { BaseProvider, EventAppend } from "./provider.ts";
+
+/** A message read from the event store. */
+export interface StoredEvent {
+  readonly globalPosition: number;
+  readonly position: number;
+  readonly stream: string;
+  readonly type: string;
+  readonly data: string;
+  /** JSON text. */
+  readonly metadata: string;
+  /** Epoch ms. */
+  readonly time: number;
+}
+
+export abstract class BaseEventStore extends BaseAdapter {
+  /** True when appends can ride in that provider's own transaction, as `WriteSet.events` (delivery 15). */
+  sharesTransactionWith(_provider: BaseProvider): boolean {
+    return false;
+  }
+
+  /** Appends in order, each at the end of its stream; answers positions, 0-based. Throws `ExpectedVersionError`. */
+  abstract append(events: readonly EventAppend[]): Promise<readonly number[]>;
+  /** One stream (`shop::order-1`) by position, or a category (`shop::order`) or `$all` by global position; inclusive `from`. */
+  abstract read(
+    stream: string,
+    options: { readonly from?: number; readonly limit: number },
+  ): Promise<readonly StoredEvent[]>;
+  /** The last message of a stream, category or `$all`. */
+  abstract last(stream: string): Promise<StoredEvent | undefined>;
+}

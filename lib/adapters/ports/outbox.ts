@@ -1,0 +1,132 @@
+/**
+ * The port of the transactional outbox, which every provider has (delivery 9).
+ *
+ * @module
+ */
+
+/** Shards of the outbox (delivery 9). */
+export const OUTBOX_SHARDS = 16;
+
+const encoder = new TextEncoder();
+
+/**
+ * Which shard of the outbox a stream belongs to. The number is stored with each row, so this function must never change: rows of
+ * one stream in two shards could be published out of order.
+ *
+ * 0 to 15 (`OUTBOX_SHARDS`): the 32-bit FNV-1a hash of the stream's name in UTF-8, mixed once more (`h ^= h >>> 16`,
+ * `h *= 0x85ebca6b`) because streams that differ in their last digit alone would share the top bits, and of that the top four.
+ */
+export function shardOf(stream: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of encoder.encode(stream)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return Math.imul(hash ^ (hash >>> 16), 0x85ebca6b) >>> 28;
+}
+
+export type OutboxStatus = "pending" | "processing" | "published" | "failed" | "abandoned";
+
+export interface OutboxRow {
+  /** Opaque; unique. */
+  readonly id: string;
+  readonly messageId: string;
+  readonly streamName: string;
+  readonly type: string;
+  readonly data: string;
+  /** JSON text of the metadata. */
+  readonly metadata: string;
+  readonly priority: number;
+  readonly retryCount: number;
+  /** Epoch ms of the commit's insert; for the latency histogram. */
+  readonly createdAt: number;
+}
+
+/** What became of a claimed row. */
+export type OutboxOutcome =
+  | { readonly id: string; readonly status: "published" }
+  /** `retry_count` grows by one; due again at `retryAt` (epoch ms). Holds back later rows of its stream until then. */
+  | { readonly id: string; readonly status: "failed"; readonly error: string; readonly retryAt: number }
+  /** Given up: listed by `outbox list`, revived by `outbox requeue`. Later rows of its stream go on. */
+  | { readonly id: string; readonly status: "abandoned"; readonly error: string }
+  /** Not tried, because an earlier row of its stream failed: pending again, uncounted. */
+  | { readonly id: string; readonly status: "held" };
+
+/** Some shards of one target broker's rows, held by one processor; nobody else claims from them meanwhile. */
+export interface OutboxLease {
+  /** Those held now. */
+  readonly shards: readonly number[];
+  /**
+   * When the store last noted that the holder lives, on the clock's monotonic scale; for a store where that may be long after it was
+   * asked to. Undefined: it was when the last call was made that has succeeded.
+   */
+  readonly renewedAt?: number;
+  /**
+   * The next rows in order of `seq`, marked `processing`, at most `limit`: pending ones and failed ones that are due,
+   * without those whose stream has an earlier failed row that is not due. Rows that an earlier holder left `processing` are
+   * retaken at once (delivery 9); rows this lease has claimed and not settled are not claimed again. Empty: nothing is due.
+   */
+  claim(limit: number): Promise<readonly OutboxRow[]>;
+  /** Even an empty list tells the others that the holder lives, where a lease runs out by time. */
+  settle(outcomes: readonly OutboxOutcome[]): Promise<void>;
+  /**
+   * Brings a standing lease to its share: shards beyond it are let go, free ones are taken up to it. A share is an even part of the
+   * shards among all standing leases on this broker's rows, rounded up. To be called while no claimed row is unsettled; does nothing
+   * for other leases.
+   */
+  share(): Promise<void>;
+  /** Epoch ms when the next failed row of these shards falls due that was not yet due at the last claim, if any. */
+  nextDue(): Promise<number | undefined>;
+  /** Lets the shards go; unsettled rows stay `processing` for the next holder. Idempotent, never throws. */
+  release(): Promise<void>;
+}
+
+export interface OutboxStats {
+  readonly counts: Readonly<Record<OutboxStatus, number>>;
+  /** Epoch ms of the oldest row not yet published nor abandoned. */
+  readonly oldest: number | undefined;
+}
+
+export interface OutboxListing {
+  readonly id: string;
+  readonly messageId: string;
+  readonly streamName: string;
+  readonly type: string;
+  readonly status: OutboxStatus;
+  readonly targetBroker: string;
+  readonly retryCount: number;
+  readonly lastError: string | undefined;
+  readonly createdAt: number;
+}
+
+/** The outbox table of one provider. Rows are inserted by `ProviderSession.commit`. */
+export interface OutboxStore {
+  /**
+   * Takes free shards that hold due rows for `broker`, at most `maxShards`. Undefined: nothing is due, or others hold it.
+   *
+   * `standing` asks for a lease to be kept from batch to batch: it is always given, with this holder's share of the shards as far as
+   * that is free, due or not; `share()` does the rest.
+   */
+  lease(
+    options: {
+      readonly broker: string;
+      readonly owner: string;
+      readonly maxShards?: number;
+      readonly standing?: boolean;
+    },
+  ): Promise<OutboxLease | undefined>;
+  /**
+   * Calls `wake` soon after a commit with outbox rows: at once in this process, by a coalesced hint from others. Only a hint: it
+   * may be late, doubled or missing, the poll is the truth (OBX-2). Returns the way to stop it.
+   */
+  watch(wake: () => void): () => void;
+  /** Epoch ms when the next failed row falls due, if any. */
+  nextDue(broker: string): Promise<number | undefined>;
+  stats(): Promise<OutboxStats>;
+  list(
+    options: { readonly status?: OutboxStatus; readonly limit: number },
+  ): Promise<readonly OutboxListing[]>;
+  /** Abandoned (or failed) rows become pending with `retry_count` 0; all of them when `ids` is undefined. */
+  requeue(ids?: readonly string[]): Promise<number>;
+  /** Deletes published rows and abandoned rows older than the given epochs, at most `limit` (OBX-5). */
+  clean(
+    options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
+  ): Promise<number>;
+}

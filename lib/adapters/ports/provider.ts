@@ -1,0 +1,149 @@
+/**
+ * The port of databases: units of work, tables, idempotency marks.
+ *
+ * @module
+ */
+import type { MessageMetadata } from "../../message/types.ts";
+import { BaseAdapter } from "./adapter.ts";
+import type { OutboxStore } from "./outbox.ts";
+
+export interface ProviderCapabilities {
+  /** Understands `ctx.sql`. */
+  readonly sql: boolean;
+  /** Runs inside this process with no server (SQLite, memory): its tables are created at start. */
+  readonly embedded: boolean;
+  /** Several processes may share it. */
+  readonly shared: boolean;
+}
+
+/** A table of ours: aggregate and view rows have one shape, `(id text primary key, version, state json, created_at, updated_at)`. */
+export interface TableSpec {
+  readonly kind: "aggregate" | "view";
+  /** Full name, such as `protean_my_domain_order` (delivery 17). */
+  readonly name: string;
+}
+
+/** A stored aggregate or view row; `state` is JSON text. Versions count from 0. */
+export interface StoredRow {
+  readonly id: string;
+  readonly version: number;
+  readonly state: string;
+}
+
+/** One buffered write of an aggregate or view row. */
+export interface RowWrite {
+  readonly table: string;
+  readonly id: string;
+  /** JSON text to store, or undefined to delete the row. */
+  readonly state: string | undefined;
+  /**
+   * Version the row must have now: a number ≥ 0, or -1 for "must not exist" (`ExpectedVersionError` otherwise); undefined
+   * writes whatever is there (a version grows by one, deleting nothing is fine). The stored version becomes expected + 1.
+   */
+  readonly expected: number | undefined;
+}
+
+/** A row for the outbox: status `pending`, `retry_count` 0 (wire 3.2, delivery 9). */
+export interface OutboxInsert {
+  /** `headers.id`; unique together with `targetBroker` (a repeated pair is a `ConfigurationError`-free no-op: already there). */
+  readonly messageId: string;
+  /** `headers.stream`; the target stream is its category (the text before the first `-`). */
+  readonly streamName: string;
+  readonly type: string;
+  /** Canonical payload text, published as it is. */
+  readonly data: string;
+  readonly metadata: MessageMetadata;
+  readonly targetBroker: string;
+  readonly priority: number;
+  /** `shardOf(streamName)`, 0 to 15. */
+  readonly shard: number;
+}
+
+/** An append to the event store that belongs to the same commit (delivery 15). */
+export interface EventAppend {
+  readonly stream: string;
+  readonly type: string;
+  readonly data: string;
+  readonly metadata: MessageMetadata;
+  /** Position the stream must end at (-1: must not exist); undefined appends wherever it ends. */
+  readonly expectedVersion: number | undefined;
+}
+
+/** Everything a unit of work has buffered for one provider; flushed and committed in this order. */
+export interface WriteSet {
+  readonly rows: readonly RowWrite[];
+  readonly outbox: readonly OutboxInsert[];
+  /** Only for an event store in the same database; `metadata.domain.expected_version` is filled in by the adapter. */
+  readonly events: readonly EventAppend[];
+}
+
+/** Identifies one effect: the handler's name, the type string, and `headers.id` (delivery 10, 16). */
+export interface Mark {
+  readonly handler: string;
+  readonly type: string;
+  readonly messageId: string;
+}
+
+export type SqlValue = string | number | bigint | boolean | null | Uint8Array;
+
+/** A statement cut at its parameters: `strings` has one more item than `values`; the adapter writes its own placeholders between. */
+export interface SqlStatement {
+  readonly strings: readonly string[];
+  readonly values: readonly SqlValue[];
+}
+
+export type SqlRow = Record<string, unknown>;
+
+/**
+ * One unit of work on one provider: a single transaction that begins with its first statement and holds no connection
+ * before (POOL-3). Used by one handler, serially; every method rejects with `CommitRefusedError` after `abandon()`.
+ */
+export interface ProviderSession {
+  load(table: string, id: string): Promise<StoredRow | undefined>;
+  /** In order of id (code points), those after `after`, at most `limit`. Reads what is committed or flushed. */
+  list(
+    table: string,
+    options: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly StoredRow[]>;
+  /**
+   * Claims a mark for this transaction. False: the effect is committed already. A concurrent duplicate waits and then gets
+   * false, or its `commit` rejects with `DuplicateMessageError`; either way one effect is committed.
+   */
+  mark(mark: Mark): Promise<boolean>;
+  /** Runs one user statement; the unit of work flushes its buffered writes first, so that the statement sees them. */
+  query(statement: SqlStatement): Promise<readonly SqlRow[]>;
+  /** Writes without committing. */
+  flush(writes: WriteSet): Promise<void>;
+  /**
+   * Writes and commits. Resolves only if the commit is certain; with the event-store positions of `writes.events`.
+   * Throws `ExpectedVersionError`, `DuplicateMessageError`, `UnavailableError` (then the outcome may be unknown: idempotency
+   * marks make the retry safe). The session is over either way.
+   */
+  commit(writes: WriteSet): Promise<{ readonly positions: readonly number[] }>;
+  /** Gives up what was written; idempotent; never throws. */
+  rollback(): Promise<void>;
+  /** The drain cut this work: whatever runs is stopped, its connection destroyed, a later commit refused. Never throws. */
+  abandon(): void;
+}
+
+export interface SessionOptions {
+  readonly signal?: AbortSignal;
+}
+
+export abstract class BaseProvider extends BaseAdapter {
+  abstract readonly capabilities: ProviderCapabilities;
+  abstract readonly outbox: OutboxStore;
+
+  /** Creates what is missing. `own`: outbox and marks. `all`: the given tables too. Idempotent, safe to run concurrently. */
+  abstract setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void>;
+  abstract drop(tables: readonly TableSpec[]): Promise<void>;
+  abstract truncate(tables: readonly TableSpec[]): Promise<void>;
+  abstract session(options?: SessionOptions): ProviderSession;
+  /** Deletes marks older than `before` (epoch ms), at most `limit`; answers how many went. */
+  abstract cleanMarks(before: number, limit: number): Promise<number>;
+
+  /** Live pool figures, where there is a pool (POOL-4). */
+  poolStats(): { size: number; checkedOut: number; overflow: number; checkedIn: number } | undefined {
+    return undefined;
+  }
+}
