@@ -1,0 +1,92 @@
+/**
+ * Who is told of what a running domain does: one interface, and nobody listens unless somebody is named. What is observed
+ * calls it with what it has at hand; instruments, traces and figures are its subscribers and nothing at those places.
+ *
+ * Every method is optional, and one that is missing costs nothing: no object is made and no clock is read for it. What is
+ * observed many times is asked about once, by subject (a subscription, an outbox processor), so that a subscriber
+ * can prepare its attributes there. An observer must not throw and must not wait.
+ *
+ * @module
+ */
+import type { Message, TraceParent } from "../message/types.ts";
+
+/** What can become of a delivery on its way through a subscription. */
+export type DeliveryEvent =
+  /** A handler run committed. */
+  | "handled"
+  /** Skipped, because a mark said that the effect exists. */
+  | "duplicates"
+  /** Acknowledged without running: a type that this handler does not handle. */
+  | "ignored"
+  /** Acknowledged without running: a type of another domain. */
+  | "foreign"
+  /** Acknowledged without running: a command past its deadline. */
+  | "expired"
+  /** A handler run failed. */
+  | "failed"
+  /** A retry was started. */
+  | "retried"
+  /** Moved to the dead-letter stream. */
+  | "deadLettered"
+  /** Given up without a dead-letter stream (`enable_dlq = false`). */
+  | "discarded"
+  /** Taken over from another consumer, or found again after a lost reply. */
+  | "recovered"
+  /** Claimed by somebody else while we had it. */
+  | "lost"
+  /** A pending entry whose message had been trimmed (PIPE-7). */
+  | "trimmed"
+  /** The group had to be created again (PIPE-6). */
+  | "groupsRecreated"
+  /** A handler cut by the drain. */
+  | "cut";
+
+/** What can become of an outbox row. */
+export type PublishEvent = "published" | "failed" | "abandoned";
+
+/** Called once, at the end of what was observed; with the error it ended with, if any. */
+export type Ended = (error?: Error) => void;
+
+/** Of one handler run. */
+export interface HandlerSpan {
+  /** What messages written during the run carry as their trace; undefined: that of the message handled. */
+  readonly trace?: TraceParent | undefined;
+  readonly ended: Ended;
+}
+
+export interface SubscriptionFacts {
+  readonly handler: string;
+  readonly category: string;
+  readonly group: string;
+}
+
+export interface DeliveryObserver {
+  happened(event: DeliveryEvent, count: number): void;
+}
+
+export interface ProcessorFacts {
+  readonly provider: string;
+  readonly broker: string;
+}
+
+export interface PublishObserver {
+  happened(event: PublishEvent, count: number): void;
+}
+
+export interface Observer {
+  /** A subscription is made. */
+  subscription?(facts: SubscriptionFacts): DeliveryObserver;
+  /** An outbox processor is made. */
+  processor?(facts: ProcessorFacts): PublishObserver;
+  /** A handler starts on a message; undefined: this run is of no interest. */
+  handler?(handler: string, message: Message): HandlerSpan | undefined;
+  /** A unit of work begins to commit. `name` is the handler's, or that of the work outside of one. */
+  commit?(name: string): Ended | undefined;
+  /** `domain.process` was called with a command of this type string. */
+  command?(type: string): Ended | undefined;
+  /** An adapter is called: `provider`, `default`, `ping`. Adapters are wrapped only where this is given. */
+  call?(kind: string, adapter: string, operation: string): Ended | undefined;
+}
+
+/** Nobody. */
+export const UNOBSERVED: Observer = {};
