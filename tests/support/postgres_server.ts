@@ -73,6 +73,28 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
+  /** A hot standby of `primary`, as it is now and as it goes on; it only reads until `promote()`. */
+  static async standby(primary: PostgresServer): Promise<PostgresServer> {
+    const folder = await Deno.makeTempDir({ prefix: "protean-postgres-" });
+    try {
+      if (isRoot()) await output("chown", ["postgres", folder]);
+      await asServer("pg_basebackup", [
+        ...["-D", `${folder}/data`, "-h", "127.0.0.1", "-p", String(primary.port), "-U", "postgres"],
+        ...["-X", "stream", "-c", "fast", "-R", "--no-sync"],
+      ]);
+      const port = freePort();
+      return new PostgresServer(port, folder, primary.#options, await launch(port, folder, primary.#options));
+    } catch (error) {
+      await Deno.remove(folder, { recursive: true });
+      throw error;
+    }
+  }
+
+  /** A standby becomes a primary; resolves when it takes writes. */
+  async promote(): Promise<void> {
+    await this.sql("select pg_promote(true, 60)");
+  }
+
   /** `postgresql://postgres@127.0.0.1:<port>/postgres`, or with another database, user or query. */
   uri(parts: { readonly database?: string; readonly user?: string; readonly query?: string } = {}): string {
     const { database = "postgres", user = "postgres", query = "" } = parts;
@@ -183,7 +205,7 @@ function detect(): string | undefined {
     ...versions.map((version) => `/usr/lib/postgresql/${version}/bin`),
   ];
   const found = folders.find((folder) =>
-    ["initdb", "postgres", "psql"].every((name) => isFile(`${folder}/${name}`))
+    ["initdb", "postgres", "psql", "pg_basebackup"].every((name) => isFile(`${folder}/${name}`))
   );
   const usable = found !== undefined && (!isRoot() || succeeds("id", ["postgres"]));
   if (usable) return found;
@@ -217,7 +239,7 @@ async function launch(
   void process.status.then(() => exited = true);
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (!exited && performance.now() < deadline) {
-    if (log.text().includes("ready to accept connections")) return process;
+    if (/ready to accept (read-only )?connections/.test(log.text())) return process;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   if (!exited) process.kill("SIGQUIT");

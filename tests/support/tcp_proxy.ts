@@ -12,7 +12,7 @@ interface Pair {
 
 export class TcpProxy implements AsyncDisposable {
   readonly port: number;
-  readonly #target: number;
+  #target: number;
   readonly #listener: Deno.Listener;
   readonly #pairs = new Set<Pair>();
   readonly #running = new Set<Promise<void>>();
@@ -52,6 +52,11 @@ export class TcpProxy implements AsyncDisposable {
   /** Every piece of data waits this many milliseconds, asked anew for each; order is kept. */
   delay(ms: number | (() => number)): void {
     this.#delay = typeof ms === "number" ? () => ms : ms;
+  }
+
+  /** The address moves: new connections lead to another port of this machine, those that are open stay where they are. */
+  move(target: number): void {
+    this.#target = target;
   }
 
   /** Closes every open connection on both sides; new ones work. */
