@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import type { StreamGroup } from "../../lib/adapters/ports.ts";
+import type { StreamGroup } from "../../adapters/ports.ts";
 import { at, type BrokerBench, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
 
 /** Reads `texts` and dead-letters each; answers the ids in the dead-letter stream. */
