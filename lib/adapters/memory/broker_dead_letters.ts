@@ -27,10 +27,10 @@ export class MemoryDeadLetters implements DeadLetters {
     { direction, after, limit }: DeadLetterRange,
   ): Promise<readonly StreamEntry[]> {
     return Promise.try(() => {
+      const backwards = direction === "backwards";
+      const cursor = parseCursor(after, backwards ? END_ID : ZERO_ID);
       const log = this.#store.find(stream)?.log;
-      const page = direction === "backwards"
-        ? log?.before(parseCursor(after, END_ID), limit)
-        : log?.after(parseCursor(after), limit);
+      const page = backwards ? log?.before(cursor, limit) : log?.after(cursor, Math.max(0, limit));
       return (page ?? []).map(entryOf);
     });
   }

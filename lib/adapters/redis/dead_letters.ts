@@ -4,7 +4,14 @@
  * @module
  */
 import type { DeadLetterRange, DeadLetters, StreamEntry } from "../ports.ts";
-import { formatStreamId, parseCursor, parseStreamId } from "../stream_id.ts";
+import {
+  compareStreamIds,
+  END_ID,
+  formatStreamId,
+  parseCursor,
+  parseStreamId,
+  ZERO_ID,
+} from "../stream_id.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { KeyOf } from "./keys.ts";
 import { entriesRanged } from "./replies.ts";
@@ -35,12 +42,15 @@ export class RedisDeadLetters implements DeadLetters {
     stream: string,
     { direction = "forwards", after, limit }: DeadLetterRange,
   ): Promise<readonly StreamEntry[]> {
+    const backwards = direction === "backwards";
+    const cursor = parseCursor(after, backwards ? END_ID : ZERO_ID);
+    // Redis takes "before the first id" for an error.
+    if (limit < 1 || backwards && compareStreamIds(cursor, ZERO_ID) === 0) return [];
     // Written out: of `5` alone, XREVRANGE would make the last id of that millisecond.
-    const behind = after === undefined ? undefined : `(${formatStreamId(parseCursor(after))}`;
-    if (limit < 1) return [];
-    return direction === "backwards"
-      ? await this.#range("XREVRANGE", stream, behind ?? "+", "-", limit)
-      : await this.#range("XRANGE", stream, behind ?? "-", "+", limit);
+    const start = `(${formatStreamId(cursor)}`;
+    return backwards
+      ? await this.#range("XREVRANGE", stream, after === undefined ? "+" : start, "-", limit)
+      : await this.#range("XRANGE", stream, after === undefined ? "-" : start, "+", limit);
   }
 
   async oldest(stream: string): Promise<number | undefined> {
@@ -49,7 +59,8 @@ export class RedisDeadLetters implements DeadLetters {
   }
 
   async trimBefore(stream: string, ms: number, limit: number): Promise<number> {
-    const before = `${Math.max(0, Math.ceil(ms))}-0`;
+    if (ms <= 0) return 0;
+    const before = `${Math.ceil(ms)}-0`;
     const keys = [this.#keyOf(stream)];
     let trimmed = 0;
     for (let more = true; more && trimmed < limit;) {
