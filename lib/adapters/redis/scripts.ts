@@ -10,11 +10,12 @@ import type { StreamKey } from "./keys.ts";
 
 export class Script {
   readonly #lua: string;
-  readonly #sha: string;
+  /** The hash that Redis knows it by. */
+  readonly sha: string;
 
   constructor(lua: string) {
     this.#lua = lua;
-    this.#sha = createHash("sha1").update(lua).digest("hex");
+    this.sha = createHash("sha1").update(lua).digest("hex");
   }
 
   /** Runs it by its hash; a server that does not know it (yet, or after SCRIPT FLUSH) gets the text. Answers as Redis does. */
@@ -25,7 +26,7 @@ export class Script {
   ): Promise<unknown> {
     const rest = [keys.length, ...keys, ...args];
     try {
-      return await client.call("EVALSHA", [this.#sha, ...rest]);
+      return await client.call("EVALSHA", [this.sha, ...rest]);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
       return await client.call("EVAL", [this.#lua, ...rest]);
