@@ -3,8 +3,9 @@
  * and a `deno.json` of their own. Bundled first, the executable is smaller and starts faster: only what a start needs is
  * loaded, and no package is embedded whole.
  *
- * Each export of the library (but `SOURCE_ONLY`) is an entry of the bundle, and all entries share their chunks. So a domain module on disk
- * that imports `@protean/server` gets, through the import map of that `deno.json`, the very library that is running.
+ * Each export of the library (but `SOURCE_ONLY`) is an entry of the bundle, and all entries share their
+ * chunks. So a domain module on disk that imports `@protean/server` gets, through the import map of that
+ * `deno.json`, the very library that is running.
  *
  * @module
  */
@@ -29,8 +30,8 @@ export interface Bundle {
 }
 
 /**
- * Exports that stay out of the executable: the conformance suites register tests, which only `deno test` runs, and would bring a
- * library of assertions and one of property tests with them.
+ * Exports that stay out of the executable: the conformance suites register tests, which only `deno test`
+ * runs, and would bring a library of assertions and one of property tests with them.
  */
 const SOURCE_ONLY: readonly string[] = ["./testing/conformance"];
 

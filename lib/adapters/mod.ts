@@ -1,6 +1,6 @@
 /**
- * For writing an adapter of one's own: the base classes and types of the ports, the errors that adapters throw, and what the
- * built-in adapters share.
+ * For writing an adapter of one's own: the base classes and types of the ports, the errors that adapters
+ * throw, and what the built-in adapters share.
  *
  * ```ts
  * import { type AdapterOptions, BaseCache } from "@protean/server/adapters";
@@ -13,9 +13,9 @@
  * }
  * ```
  *
- * Register the class with `domain.registerAdapter("cache", "shelf", ShelfCache)`, or name its module in `domain.toml`:
- * `provider = "./shelf.js#ShelfCache"`. The suites of `@protean/server/testing/conformance` say whether it does what the server
- * relies on; `examples/custom-adapter` is a complete one.
+ * Register the class with `domain.registerAdapter("cache", "shelf", ShelfCache)`, or name its module in
+ * `domain.toml`: `provider = "./shelf.js#ShelfCache"`. The suites of `@protean/server/testing/conformance`
+ * say whether it does what the server relies on; `examples/custom-adapter` is a complete one.
  *
  * @module
  */

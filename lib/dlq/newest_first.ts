@@ -1,8 +1,10 @@
 /**
- * Several dead-letter streams as one list, the newest entries first, read from their ends backwards and no further than is asked.
+ * Several dead-letter streams as one list, the newest entries first, read from their ends backwards and no
+ * further than is asked.
  *
- * The order is that of the ids, which the broker gave by one clock when the messages failed for good; entries with the same id
- * are in order of their category. A cursor is a place in this order, so it stays good while entries come and go.
+ * The order is that of the ids, which the broker gave by one clock when the messages failed for good; entries
+ * with the same id are in order of their category. A cursor is a place in this order, so it stays good while
+ * entries come and go.
  *
  * @module
  */

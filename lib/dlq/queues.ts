@@ -16,7 +16,10 @@ import { cursorOf, type FoundEntry, newestFirst } from "./newest_first.ts";
 
 /** Entries of one queue that are read at once. */
 const PAGE = 200;
-/** Entries that one list looks at, so that a filter which few letters match does not read queues of a million to their ends. */
+/**
+ * Entries that one list looks at, so that a filter which few letters match does not read queues of a million
+ * to their ends.
+ */
 const MOST_LOOKED_AT = 10_000;
 /** Letters in one list, where nobody says how many. */
 const LIST_LIMIT = 100;
@@ -53,8 +56,8 @@ export interface LetterPage {
   /** The newest first. */
   readonly entries: readonly QueuedLetter[];
   /**
-   * Given where there may be more: always when `limit` ended the page, and when the filter let few of the letters looked at
-   * through, so that `entries` may be short or empty.
+   * Given where there may be more: always when `limit` ended the page, and when the filter let few of the
+   * letters looked at through, so that `entries` may be short or empty.
    */
   readonly cursor: string | undefined;
 }
@@ -82,8 +85,9 @@ export class DeadLetterQueues {
   }
 
   /**
-   * A page of letters over all queues, in the order in which they were dead-lettered, the newest first. However long the queues
-   * are, it reads little more than `limit` entries of each; with a handler, little more than 10,000 of all.
+   * A page of letters over all queues, in the order in which they were dead-lettered, the newest first.
+   * However long the queues are, it reads little more than `limit` entries of each; with a handler, little
+   * more than 10,000 of all.
    */
   async list(options: ListOptions = {}): Promise<LetterPage> {
     const { limit = LIST_LIMIT, cursor } = options;

@@ -54,7 +54,7 @@ export interface DomainRuntime extends WorkRuntime {
   bind(runner: HandlerRunner, settings: { readonly idempotent: boolean }): HandlerRunner;
 }
 
-/** The broker that subscriptions read from, with their dead letters. Throws `ConfigurationError` when there is none. */
+/** The broker of the subscriptions and their dead letters. Throws `ConfigurationError` when there is none. */
 export function defaultBroker({ brokers }: Pick<Adapters, "brokers">): BaseBroker {
   const broker = brokers.get("default");
   if (broker) return broker;

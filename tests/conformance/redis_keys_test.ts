@@ -1,6 +1,6 @@
 /**
- * The Redis broker with tagged keys, as a Cluster will want them: every rule of the broker suite holds, no command bypasses
- * `keyOf`, and no call names keys of two slots.
+ * The Redis broker with tagged keys, as a Cluster will want them: every rule of the broker suite holds, no
+ * command bypasses `keyOf`, and no call names keys of two slots.
  *
  * @module
  */
@@ -67,7 +67,10 @@ class Monitor {
   }
 }
 
-/** Throws unless every key has a tag, and all keys of one call have the same. `append` is split by slot on a Cluster. */
+/**
+ * Throws unless every key has a tag, and all keys of one call have the same. `append` is split by slot on a
+ * Cluster.
+ */
 function assertTagged(args: readonly string[]): void {
   const name = (args[0] ?? "").toLowerCase();
   if (KEYLESS.has(name)) return;

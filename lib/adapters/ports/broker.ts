@@ -136,7 +136,7 @@ export type PublishResult = { readonly id: string } | { readonly error: Error };
 export interface DeadLetterRange {
   /** `forwards`: the oldest first. `backwards`: the newest first. @default "forwards" */
   readonly direction?: "forwards" | "backwards";
-  /** The entry to go on behind, in this direction: the last one of the page before. It need not exist any more. */
+  /** The last entry of the page before, in this direction; it need not exist any more. */
   readonly after?: string;
   /** Most entries; no more than these are read. */
   readonly limit: number;
@@ -150,8 +150,8 @@ export interface DeadLetters {
   /** Time of the oldest entry, by its id: epoch ms on the broker's clock. Undefined when there is none. */
   oldest(stream: string): Promise<number | undefined>;
   /**
-   * Removes the oldest entries whose ids were given before `ms` (epoch ms on the broker's clock), at most `limit` of them.
-   * Returns how many; fewer than `limit` means that none is left (DLQ-2).
+   * Removes the oldest entries whose ids were given before `ms` (epoch ms on the broker's clock), at most
+   * `limit` of them. Returns how many; fewer than `limit` means that none is left (DLQ-2).
    */
   trimBefore(stream: string, ms: number, limit: number): Promise<number>;
   get(stream: string, id: string): Promise<StreamEntry | undefined>;

@@ -60,8 +60,8 @@ export class Endpoint {
   }
 
   /**
-   * A connection for blocking reads, if `max_connections` allows another beside the command connection; the caller gives it back.
-   * Undefined: share the command connection.
+   * A connection for blocking reads, if `max_connections` allows another beside the command connection; the
+   * caller gives it back. Undefined: share the command connection.
    */
   reserve(): ReconnectingConnection | undefined {
     if (this.#readers.size + 1 >= this.server.settings.maxConnections) return undefined;

@@ -20,9 +20,9 @@ export class ReconnectingConnection {
   }
 
   /**
-   * The open connection, or a new one. While the server is known to be away this rejects with the last reason: at once, or after
-   * waiting up to `patienceMs` for the time of the next attempt. Never takes longer than that and one attempt
-   * (`socket_connect_timeout`); an abort ends the wait with the signal's reason.
+   * The open connection, or a new one. While the server is known to be away this rejects with the last
+   * reason: at once, or after waiting up to `patienceMs` for the time of the next attempt. Never takes longer
+   * than that and one attempt (`socket_connect_timeout`); an abort ends the wait with the signal's reason.
    */
   async connection(
     options: { readonly patienceMs?: number; readonly signal?: AbortSignal } = {},

@@ -75,8 +75,9 @@ return acknowledged
 // pipeline refuses some entries and takes later ones, and so breaks their order: Redis judges a script once. It is also quicker,
 // one reply instead of a hundred.
 //
-// Keys: the streams. Arguments: pairs of a stream's place among the keys and the data. Answers an id or an error for each. The only
-// script whose keys are not all of one category: a Cluster needs one call of it for each slot.
+// Keys: the streams. Arguments: pairs of a stream's place among the keys and the data. Answers an id or an
+// error for each. The only script whose keys are not all of one category: a Cluster needs one call of it for
+// each slot.
 
 export const append = new Script(`
 local results = {}
@@ -193,9 +194,9 @@ return 1
 `);
 
 /**
- * Removes the oldest dead letters given before a time, exactly (DLQ-2). Whole nodes go without being read; of the node in which the
- * time lies, entries go one by one. Keys: dead-letter stream. Arguments: epoch ms, most entries to remove (at least 1). Returns
- * how many went, and 1 if there may be more.
+ * Removes the oldest dead letters given before a time, exactly (DLQ-2). Whole nodes go without being read; of
+ * the node in which the time lies, entries go one by one. Keys: dead-letter stream. Arguments: epoch ms, most
+ * entries to remove (at least 1). Returns how many went, and 1 if there may be more.
  */
 export const trimBefore = new Script(`
 local most = tonumber(ARGV[2])

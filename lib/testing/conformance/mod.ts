@@ -1,8 +1,10 @@
 /**
- * What every adapter must do, as tests: `@protean/server/testing/conformance`. The built-in adapters pass the same suites.
+ * What every adapter must do, as tests: `@protean/server/testing/conformance`. The built-in adapters pass the
+ * same suites.
  *
- * A test file calls the suite of its port with a name and a function that opens a fixture: an adapter on a backend with nothing
- * in it, a way to let time pass for that backend, and a way to close both. Each rule opens a fixture of its own.
+ * A test file calls the suite of its port with a name and a function that opens a fixture: an adapter on a
+ * backend with nothing in it, a way to let time pass for that backend, and a way to close both. Each rule
+ * opens a fixture of its own.
  *
  * ```ts
  * // shelf_cache_test.ts, run with `deno test`
@@ -25,8 +27,9 @@
  * | `BaseProvider` | `providerConformance`, and `outboxConformance` with the same fixtures |
  * | `BaseEventStore` | `eventStoreConformance` |
  *
- * What an adapter cannot do is one of its declared `capabilities`, which the suites heed; there is no way to leave a rule out.
- * The suites register tests with `Deno.test`, so they are for `deno test` and not part of the executable.
+ * What an adapter cannot do is one of its declared `capabilities`, which the suites heed; there is no way to
+ * leave a rule out. The suites register tests with `Deno.test`, so they are for `deno test` and not part of
+ * the executable.
  *
  * @module
  */

@@ -61,7 +61,7 @@ function dropOldest(db: DatabaseSync, stream: number, limit: StreamId, count: nu
   return dropped;
 }
 
-/** Drops the oldest entries of a stream without groups whose time is before `ms`, at most `limit`; returns how many. */
+/** Drops the oldest entries of a stream without groups, those before `ms`, at most `limit`; returns how many. */
 export async function trimBefore(
   database: BrokerDatabase,
   stream: string,
