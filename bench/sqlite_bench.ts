@@ -11,7 +11,7 @@ import { type OutboxInsert, shardOf, type WriteSet } from "../lib/adapters/ports
 import { SqliteProvider } from "../lib/adapters/sqlite/provider.ts";
 import { createOwnTables, createRowTable } from "../lib/adapters/sqlite/tables/schema.ts";
 import { systemClock } from "../lib/async/clock.ts";
-import { metadataOf } from "../tests/conformance/provider_suite_rig.ts";
+import { metadataOf } from "../lib/testing/conformance/provider_suite_rig.ts";
 import { print, rate, ratio } from "./report.ts";
 
 const TABLE = "protean_bench_order";

@@ -51,7 +51,15 @@ export type {
   SubscriberOptions,
 } from "./domain/options.ts";
 
-export * from "./adapters/ports.ts";
+// An adapter of one's own finds the rest of its port in `@protean/server/adapters`.
+export {
+  type AdapterKind,
+  type AdapterOptions,
+  BaseBroker,
+  BaseCache,
+  BaseEventStore,
+  BaseProvider,
+} from "./adapters/ports.ts";
 export type { AdapterClass } from "./adapters/registry.ts";
 export type { Clock } from "./async/clock.ts";
 export type {

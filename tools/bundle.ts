@@ -3,8 +3,9 @@
  * and a `deno.json` of their own. Bundled first, the executable is smaller and starts faster: only what a start needs is
  * loaded, and no package is embedded whole.
  *
- * Each export of the library is an entry of the bundle, and all entries share their chunks. So a domain module on disk
- * that imports `@protean/server` gets, through the import map of that `deno.json`, the very library that is running.
+ * Each export of the library (but `SOURCE_ONLY`) is an entry of the bundle, and all entries share their
+ * chunks. So a domain module on disk that imports `@protean/server` gets, through the import map of that
+ * `deno.json`, the very library that is running.
  *
  * @module
  */
@@ -28,13 +29,20 @@ export interface Bundle {
   readonly config: string;
 }
 
+/**
+ * Exports that stay out of the executable: the conformance suites register tests, which only `deno test`
+ * runs, and would bring a library of assertions and one of property tests with them.
+ */
+const SOURCE_ONLY: readonly string[] = ["./testing/conformance"];
+
 /** The module that says where a build came from; the source has one that says nothing. */
 const BUILD_INFO = "@protean/build";
 
 /** Bundles the server into `folder`, which exists. `root` is the folder of our `deno.json`. */
 export async function bundle(root: string, folder: string): Promise<Bundle> {
   const manifest: Manifest = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
-  const entries = Object.values(manifest.exports).map((path) => path.replace(/^\.\//, ""));
+  const exported = Object.entries(manifest.exports).filter(([name]) => !SOURCE_ONLY.includes(name));
+  const entries = exported.map(([, path]) => path.replace(/^\.\//, ""));
   // Names of classes and functions stay as they are: dead letters say which error it was.
   const how = ["--quiet", "--platform=deno", "--code-splitting", "--keep-names", `--external=${BUILD_INFO}`];
   await run(Deno.execPath(), ["bundle", ...how, `--outdir=${folder}`, "main.ts", ...entries], { cwd: root });
@@ -45,7 +53,7 @@ export async function bundle(root: string, folder: string): Promise<Bundle> {
     imports: {
       [BUILD_INFO]: "./build.js",
       ...Object.fromEntries(
-        Object.entries(manifest.exports).map(([name, path]) => [manifest.name + name.slice(1), built(path)]),
+        exported.map(([name, path]) => [manifest.name + name.slice(1), built(path)]),
       ),
     },
     compile: { permissions: manifest.compile.permissions },

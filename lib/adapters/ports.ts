@@ -1,7 +1,7 @@
 /**
- * The four interfaces between the server and its backends, and the base classes that adapters extend. Mechanisms are
- * those of `spec/delivery.md`; each port has one conformance suite in `tests/conformance/`, and what an adapter cannot
- * do is a declared capability, never a skipped test.
+ * The four interfaces between the server and its backends, and the base classes that adapters extend.
+ * Mechanisms are those of `spec/delivery.md`; each port has one conformance suite in `testing/conformance/`,
+ * and what an adapter cannot do is a declared capability, never a skipped test.
  *
  * Errors: an adapter throws `UnavailableError` (or a subclass) where waiting may help, `ConfigurationError` where only an
  * operator can, and nothing of its driver's own.

@@ -14,6 +14,9 @@ export interface StreamId {
 /** The id before every entry: where a new group starts. */
 export const ZERO_ID: StreamId = { ms: 0, n: 0 };
 
+/** The id behind every entry: where reading backwards starts. */
+export const END_ID: StreamId = { ms: Number.MAX_SAFE_INTEGER, n: Number.MAX_SAFE_INTEGER };
+
 /** Reads `<ms>-<n>`, or `<ms>` alone for `<ms>-0`. Undefined: no stream id, so no entry has it. */
 export function parseStreamId(text: string): StreamId | undefined {
   const match = /^(\d{1,16})(?:-(\d{1,16}))?$/.exec(text);
@@ -22,9 +25,9 @@ export function parseStreamId(text: string): StreamId | undefined {
   return Number.isSafeInteger(id.ms) && Number.isSafeInteger(id.n) ? id : undefined;
 }
 
-/** Reads the place to go on from; absent means the beginning. Throws `IncorrectUsageError` for what is no id. */
-export function parseCursor(after: string | undefined): StreamId {
-  if (after === undefined) return ZERO_ID;
+/** Reads the place to go on from; absent means `start`. Throws `IncorrectUsageError` for what is no id. */
+export function parseCursor(after: string | undefined, start: StreamId = ZERO_ID): StreamId {
+  if (after === undefined) return start;
   const id = parseStreamId(after);
   if (!id) {
     throw new IncorrectUsageError(

@@ -159,10 +159,7 @@ function summary(body: { status: string; checks: Record<string, unknown> }): str
 }
 
 async function oneDeadLetter(cli: Cli, runtime: DomainRuntime): Promise<string> {
-  const broker = runtime.brokers.get("default");
-  if (!broker) return "";
-  const queues = new DeadLetterQueues(broker, runtime.runners);
-  const [letter] = await queues.list({}, 1);
+  const { entries: [letter] } = await DeadLetterQueues.of(runtime).list({ limit: 1 });
   return letter
     ? letterDetails(cli, { ...letter, letter: { ...letter.letter, errorStack: null } })
     : "There is none.\n";

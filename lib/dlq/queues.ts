@@ -5,14 +5,24 @@
  * @module
  */
 import type { BaseBroker, StreamEntry } from "../adapters/ports.ts";
+import { compareStreamIds, parseStreamId, ZERO_ID } from "../adapters/stream_id.ts";
 import { didYouMean } from "../config/nearest.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
+import { defaultBroker, type DomainRuntime } from "../domain/runtime.ts";
 import { ProteanError } from "../errors.ts";
 import { type DeadLetter, parseDeadLetter } from "../message/dead_letter.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
+import { cursorOf, type FoundEntry, newestFirst } from "./newest_first.ts";
 
-/** Entries read at once. */
-const PAGE = 500;
+/** Entries of one queue that are read at once. */
+const PAGE = 200;
+/**
+ * Entries that one list looks at, so that a filter which few letters match does not read queues of a million
+ * to their ends.
+ */
+const MOST_LOOKED_AT = 10_000;
+/** Letters in one list, where nobody says how many. */
+const LIST_LIMIT = 100;
 
 /** A dead letter and where it lies. */
 export interface QueuedLetter {
@@ -33,6 +43,25 @@ export interface LetterFilter {
   readonly handler?: string;
 }
 
+/** Which letters to list. */
+export interface ListOptions extends LetterFilter {
+  /** Most letters, at least 1. @default 100 */
+  readonly limit?: number;
+  /** Goes on behind an earlier list: its `cursor`. */
+  readonly cursor?: string | undefined;
+}
+
+/** One page of a list. */
+export interface LetterPage {
+  /** The newest first. */
+  readonly entries: readonly QueuedLetter[];
+  /**
+   * Given where there may be more: always when `limit` ended the page, and when the filter let few of the
+   * letters looked at through, so that `entries` may be short or empty.
+   */
+  readonly cursor: string | undefined;
+}
+
 /** What became of a replay. */
 export type ReplayOutcome =
   /** In the replay lane of the group that failed, and nowhere else. */
@@ -50,15 +79,37 @@ export class DeadLetterQueues {
     this.#runners = runners;
   }
 
-  /** The newest letters by time of failure, at most `limit`. Holds no more than that in memory. */
-  async list(filter: LetterFilter, limit: number): Promise<readonly QueuedLetter[]> {
-    let newest: QueuedLetter[] = [];
-    for (const subscription of this.#subscriptions(filter)) {
-      for await (const letters of this.#pages(subscription, filter)) {
-        newest = [...newest, ...letters].sort(byFailure).slice(0, limit);
+  /** Those of a domain, on the broker that its subscriptions read from. */
+  static of(runtime: DomainRuntime): DeadLetterQueues {
+    return new DeadLetterQueues(defaultBroker(runtime), runtime.runners);
+  }
+
+  /**
+   * A page of letters over all queues, in the order in which they were dead-lettered, the newest first.
+   * However long the queues are, it reads little more than `limit` entries of each; with a handler, little
+   * more than 10,000 of all.
+   */
+  async list(options: ListOptions = {}): Promise<LetterPage> {
+    const { limit = LIST_LIMIT, cursor } = options;
+    const entries: QueuedLetter[] = [];
+    const found = newestFirst(this.#broker.deadLetters, {
+      subscriptions: this.#subscriptions(options),
+      cursor,
+      // The one beyond the limit tells whether there is another page.
+      page: options.handler === undefined ? Math.min(limit + 1, PAGE) : PAGE,
+    });
+    let lookedAt = 0;
+    let last: FoundEntry | undefined;
+    for await (const next of found) {
+      if (last && (entries.length >= limit || lookedAt >= MOST_LOOKED_AT)) {
+        return { entries, cursor: cursorOf(last) };
       }
+      const letter = queued(next.subscription, next.entry);
+      if (this.#matches(letter, options)) entries.push(letter);
+      last = next;
+      lookedAt++;
     }
-    return newest;
+    return { entries, cursor: undefined };
   }
 
   /**
@@ -112,7 +163,7 @@ export class DeadLetterQueues {
     return count;
   }
 
-  /** Removes the letters for good; answers how many. */
+  /** Removes the letters for good; returns how many. */
   async purge(filter: LetterFilter): Promise<number> {
     let purged = 0;
     for (const subscription of this.#subscriptions(filter)) {
@@ -146,19 +197,22 @@ export class DeadLetterQueues {
     );
   }
 
+  /** The letters that a queue holds now, the oldest first; not those that come while they are read. */
   async *#pages(subscription: string, filter: LetterFilter): AsyncGenerator<readonly QueuedLetter[]> {
+    const { deadLetters } = this.#broker;
     const queue = deadLetterStream(subscription);
+    const [newest] = await deadLetters.list(queue, { direction: "backwards", limit: 1 });
+    if (!newest) return;
     let after: string | undefined;
-    while (true) {
-      const page = await this.#broker.deadLetters.list(queue, {
-        limit: PAGE,
-        ...(after !== undefined && { after }),
-      });
-      yield page.map((entry) => queued(subscription, entry)).filter((letter) =>
+    let more = true;
+    while (more) {
+      const page = await deadLetters.list(queue, { limit: PAGE, ...(after !== undefined && { after }) });
+      const known = page.filter((entry) => !isNewer(entry, newest));
+      yield known.map((entry) => queued(subscription, entry)).filter((letter) =>
         this.#matches(letter, filter)
       );
       after = page.at(-1)?.id;
-      if (page.length < PAGE) return;
+      more = page.length === PAGE && known.length === PAGE;
     }
   }
 
@@ -175,8 +229,6 @@ function queued(subscription: string, { id, data }: StreamEntry): QueuedLetter {
   return { id, queue, subscription, letter: parseDeadLetter(data, { stream: queue, id }) };
 }
 
-/** Newest first, those without a time last, as upstream sorts them. */
-function byFailure(a: QueuedLetter, b: QueuedLetter): number {
-  const [x, y] = [a.letter.failedAt ?? "", b.letter.failedAt ?? ""];
-  return x < y ? 1 : x > y ? -1 : 0;
+function isNewer(a: StreamEntry, b: StreamEntry): boolean {
+  return compareStreamIds(parseStreamId(a.id) ?? ZERO_ID, parseStreamId(b.id) ?? ZERO_ID) > 0;
 }

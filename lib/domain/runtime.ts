@@ -6,7 +6,7 @@
 import type { BaseBroker, BaseCache, BaseEventStore, BaseProvider, TableSpec } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import { IncorrectUsageError } from "../errors.ts";
+import { ConfigurationError, IncorrectUsageError } from "../errors.ts";
 import type { HandlerRunner } from "./handler_port.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import type { MessageDefinition } from "./elements/message_definition.ts";
@@ -52,6 +52,16 @@ export interface DomainRuntime extends WorkRuntime {
   readonly messageNames: readonly string[];
   /** The same handler with its resolved settings; the engine subscribes with the result. */
   bind(runner: HandlerRunner, settings: { readonly idempotent: boolean }): HandlerRunner;
+}
+
+/** The broker of the subscriptions and their dead letters. Throws `ConfigurationError` when there is none. */
+export function defaultBroker({ brokers }: Pick<Adapters, "brokers">): BaseBroker {
+  const broker = brokers.get("default");
+  if (broker) return broker;
+  throw new ConfigurationError(
+    "No broker is called 'default': subscriptions read from it and it keeps their dead letters, so name one in [brokers.default].",
+    { code: "CONFIG_NO_DEFAULT_BROKER" },
+  );
 }
 
 const running = new WeakMap<object, DomainRuntime>();

@@ -6,7 +6,7 @@
 import type { BaseBroker, BaseProvider } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
-import type { DomainRuntime } from "../domain/runtime.ts";
+import { defaultBroker, type DomainRuntime } from "../domain/runtime.ts";
 import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
@@ -41,13 +41,7 @@ interface Planned {
 export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Assembly {
   const planned = plan(runtime);
   const identity = processIdentity();
-  const broker = runtime.brokers.get("default");
-  if (!broker) {
-    throw new ConfigurationError(
-      "No broker is called 'default': subscriptions read from it, so name one in [brokers.default].",
-      { code: "CONFIG_NO_DEFAULT_BROKER" },
-    );
-  }
+  const broker = defaultBroker(runtime);
   const { clock } = runtime;
   const services = outboxServices(runtime, planned, identity, options);
   const published = (messageId: string) => {

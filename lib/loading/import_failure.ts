@@ -13,6 +13,7 @@ import { loadsTypeScript, standalone } from "../executable/standalone.ts";
 /** What a module on disk may import of this library. */
 const LIBRARY = [
   "@protean/server",
+  "@protean/server/adapters",
   "@protean/server/health",
   "@protean/server/testing",
   "@protean/server/cli",

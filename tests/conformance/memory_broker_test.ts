@@ -6,8 +6,8 @@
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../lib/adapters/memory/broker.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
-import { brokerModel } from "./broker_model_suite.ts";
-import { brokerConformance } from "./broker_suite.ts";
+import { brokerModel } from "../../lib/testing/conformance/broker_model_suite.ts";
+import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 
 function options(clock: FakeClock) {
   return { name: "default", domain: "shop", settings: {}, folder: Deno.cwd(), clock };

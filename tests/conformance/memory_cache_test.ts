@@ -5,7 +5,7 @@
  */
 import { MemoryCache } from "../../lib/adapters/memory/cache.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
-import { cacheConformance } from "./cache_suite.ts";
+import { cacheConformance } from "../../lib/testing/conformance/cache_suite.ts";
 
 cacheConformance("memory", async () => {
   const clock = new FakeClock();

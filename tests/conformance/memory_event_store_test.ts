@@ -6,7 +6,7 @@
 import { MemoryEventStore } from "../../lib/adapters/memory/event_store.ts";
 import { MemoryProvider } from "../../lib/adapters/memory/provider.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
-import { eventStoreConformance } from "./event_store_suite.ts";
+import { eventStoreConformance } from "../../lib/testing/conformance/event_store_suite.ts";
 
 eventStoreConformance("memory", async () => {
   const clock = new FakeClock();

@@ -7,8 +7,8 @@ import { assertEquals } from "@std/assert";
 import { PostgresProvider } from "../../lib/adapters/postgres/provider.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
 import { postgresAvailable, PostgresServer } from "../support/postgres_server.ts";
-import { outboxConformance } from "./outbox_suite.ts";
-import { providerConformance, type ProviderFixture } from "./provider_suite.ts";
+import { outboxConformance } from "../../lib/testing/conformance/outbox_suite.ts";
+import { providerConformance, type ProviderFixture } from "../../lib/testing/conformance/provider_suite.ts";
 
 let server: PostgresServer | undefined;
 

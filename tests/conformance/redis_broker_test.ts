@@ -6,8 +6,8 @@
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
 import { systemClock } from "../../lib/async/clock.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
-import { brokerModel } from "./broker_model_suite.ts";
-import { brokerConformance } from "./broker_suite.ts";
+import { brokerModel } from "../../lib/testing/conformance/broker_model_suite.ts";
+import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 
 async function open(settings: Record<string, unknown>) {
   const server = await RedisServer.start();

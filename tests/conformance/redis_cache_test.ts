@@ -9,7 +9,7 @@ import { RedisCache } from "../../lib/adapters/redis/cache.ts";
 import { systemClock } from "../../lib/async/clock.ts";
 import { ConfigurationError, UnavailableError } from "../../lib/errors.ts";
 import { redisAvailable, RedisServer, redisTest } from "../support/redis_server.ts";
-import { cacheConformance } from "./cache_suite.ts";
+import { cacheConformance } from "../../lib/testing/conformance/cache_suite.ts";
 
 async function openOn(server: RedisServer, settings: Record<string, unknown> = {}): Promise<RedisCache> {
   const cache = new RedisCache({

@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
 import { BrokerUnavailableError, ConfigurationError, IncorrectUsageError } from "../../lib/errors.ts";
-import { idsOf, numbered } from "./broker_suite_rig.ts";
+import { idsOf, numbered } from "../../lib/testing/conformance/broker_suite_rig.ts";
 
 function brokerIn(
   folder: string,

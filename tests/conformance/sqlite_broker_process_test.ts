@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
 import { systemClock } from "../../lib/async/clock.ts";
-import { idsOf, textsOf } from "./broker_suite_rig.ts";
+import { idsOf, textsOf } from "../../lib/testing/conformance/broker_suite_rig.ts";
 
 const HOUR = 3_600_000;
 

@@ -7,8 +7,8 @@ import { assertEquals } from "@std/assert";
 import type { AdapterOptions } from "../../lib/adapters/ports.ts";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
-import { brokerModel } from "./broker_model_suite.ts";
-import { brokerConformance } from "./broker_suite.ts";
+import { brokerModel } from "../../lib/testing/conformance/broker_model_suite.ts";
+import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 
 function options(folder: string, clock: FakeClock): AdapterOptions {
   return { name: "default", domain: "shop", settings: { URI: "sqlite:///streams.db" }, folder, clock };

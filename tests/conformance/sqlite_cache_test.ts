@@ -5,7 +5,7 @@
  */
 import { SqliteCache } from "../../lib/adapters/sqlite/cache.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
-import { cacheConformance } from "./cache_suite.ts";
+import { cacheConformance } from "../../lib/testing/conformance/cache_suite.ts";
 
 cacheConformance("sqlite", async () => {
   const clock = new FakeClock();

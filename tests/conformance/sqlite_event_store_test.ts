@@ -6,7 +6,10 @@
 import { SqliteEventStore } from "../../lib/adapters/sqlite/event_store.ts";
 import { SqliteProvider } from "../../lib/adapters/sqlite/provider.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
-import { eventStoreConformance, type EventStoreFixture } from "./event_store_suite.ts";
+import {
+  eventStoreConformance,
+  type EventStoreFixture,
+} from "../../lib/testing/conformance/event_store_suite.ts";
 
 eventStoreConformance("sqlite", () => open({}));
 eventStoreConformance("sqlite in a file of its own", () => open({ database_uri: "sqlite:///events.db" }));

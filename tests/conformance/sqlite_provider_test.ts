@@ -6,8 +6,8 @@
 import { assertEquals } from "@std/assert";
 import { SqliteProvider } from "../../lib/adapters/sqlite/provider.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
-import { outboxConformance } from "./outbox_suite.ts";
-import { providerConformance, type ProviderFixture } from "./provider_suite.ts";
+import { outboxConformance } from "../../lib/testing/conformance/outbox_suite.ts";
+import { providerConformance, type ProviderFixture } from "../../lib/testing/conformance/provider_suite.ts";
 
 async function open(): Promise<ProviderFixture> {
   const clock = new FakeClock();

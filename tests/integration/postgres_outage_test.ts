@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ProviderUnavailableError, UnavailableError } from "../../lib/errors.ts";
-import { outboxInsert, soon, sql, writeSet } from "../conformance/provider_suite_rig.ts";
+import { outboxInsert, soon, sql, writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { eventually, ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { PostgresServer, postgresTest } from "../support/postgres_server.ts";
 

@@ -9,8 +9,8 @@ import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../lib/adapters/p
 import { Names } from "../../lib/adapters/postgres/connection/names.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
 import { UnavailableError } from "../../lib/errors.ts";
-import { leaseOf, names, published } from "../conformance/outbox_suite_rig.ts";
-import { outboxInsert, soon, writeSet } from "../conformance/provider_suite_rig.ts";
+import { leaseOf, names, published } from "../../lib/testing/conformance/outbox_suite_rig.ts";
+import { outboxInsert, soon, writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { eventually, TestProvider } from "../support/postgres_provider.ts";
 import { type PostgresDatabase, postgresTest, sharedPostgres } from "../support/postgres_server.ts";
 

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { FakeClock } from "../../lib/async/clock.ts";
 import { PoolTimeoutError, ProviderUnavailableError } from "../../lib/errors.ts";
-import { inSession, soon, sql, writeSet } from "../conformance/provider_suite_rig.ts";
+import { inSession, soon, sql, writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { eventually, ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { type PostgresDatabase, postgresTest, sharedPostgres } from "../support/postgres_server.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";

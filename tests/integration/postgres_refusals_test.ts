@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals, assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
 import { ConfigurationError, ProviderUnavailableError } from "../../lib/errors.ts";
-import { outboxInsert, sql } from "../conformance/provider_suite_rig.ts";
+import { outboxInsert, sql } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { postgresAvailable, PostgresServer, postgresTest } from "../support/postgres_server.ts";
 

@@ -11,7 +11,13 @@ import {
   ProviderUnavailableError,
   ValidationError,
 } from "../../lib/errors.ts";
-import { inSession, outboxInsert, soon, sql, writeSet } from "../conformance/provider_suite_rig.ts";
+import {
+  inSession,
+  outboxInsert,
+  soon,
+  sql,
+  writeSet,
+} from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { eventually, ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { postgresTest, sharedPostgres } from "../support/postgres_server.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";

@@ -8,7 +8,13 @@ import type { ProviderSession } from "../../lib/adapters/ports.ts";
 import { ROUND_MS } from "../../lib/adapters/postgres/connection/silence.ts";
 import { FakeClock } from "../../lib/async/clock.ts";
 import { ProviderUnavailableError } from "../../lib/errors.ts";
-import { inSession, outboxInsert, soon, sql, writeSet } from "../conformance/provider_suite_rig.ts";
+import {
+  inSession,
+  outboxInsert,
+  soon,
+  sql,
+  writeSet,
+} from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { eventually, ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { type PostgresDatabase, postgresTest, sharedPostgres } from "../support/postgres_server.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";

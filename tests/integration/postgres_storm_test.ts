@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import postgres from "postgres";
 import { CommitRefusedError, ExpectedVersionError, UnavailableError } from "../../lib/errors.ts";
-import { outboxInsert, soon, sql, writeSet } from "../conformance/provider_suite_rig.ts";
+import { outboxInsert, soon, sql, writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { type PostgresDatabase, postgresTest, sharedPostgres } from "../support/postgres_server.ts";
 

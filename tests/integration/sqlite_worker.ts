@@ -8,7 +8,7 @@
 import { SqliteEventStore } from "../../lib/adapters/sqlite/event_store.ts";
 import { SqliteProvider } from "../../lib/adapters/sqlite/provider.ts";
 import { systemClock } from "../../lib/async/clock.ts";
-import { metadataOf, outboxInsert, writeSet } from "../conformance/provider_suite_rig.ts";
+import { metadataOf, outboxInsert, writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
 
 export const TABLE = "protean_shop_order";
 

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Clock } from "../../async/clock.ts";
-import type { DeadLetters, StreamEntry } from "../ports.ts";
-import { parseCursor } from "../stream_id.ts";
+import type { DeadLetterRange, DeadLetters, StreamEntry } from "../ports.ts";
+import { END_ID, parseCursor, ZERO_ID } from "../stream_id.ts";
 import { entryOf } from "./stream_log.ts";
 import type { StreamStore } from "./stream_store.ts";
 
@@ -24,12 +24,23 @@ export class MemoryDeadLetters implements DeadLetters {
 
   list(
     stream: string,
-    options: { readonly after?: string; readonly limit: number },
+    { direction, after, limit }: DeadLetterRange,
   ): Promise<readonly StreamEntry[]> {
     return Promise.try(() => {
-      const after = parseCursor(options.after);
-      return (this.#store.find(stream)?.log.after(after, options.limit) ?? []).map(entryOf);
+      const backwards = direction === "backwards";
+      const cursor = parseCursor(after, backwards ? END_ID : ZERO_ID);
+      const log = this.#store.find(stream)?.log;
+      const page = backwards ? log?.before(cursor, limit) : log?.after(cursor, Math.max(0, limit));
+      return (page ?? []).map(entryOf);
     });
+  }
+
+  oldest(stream: string): Promise<number | undefined> {
+    return Promise.resolve(this.#store.find(stream)?.log.after(ZERO_ID, 1)[0]?.key.ms);
+  }
+
+  trimBefore(stream: string, ms: number, limit: number): Promise<number> {
+    return Promise.resolve(this.#store.find(stream)?.log.dropOldest(limit, { ms, n: 0 }) ?? 0);
   }
 
   get(stream: string, id: string): Promise<StreamEntry | undefined> {

@@ -46,6 +46,12 @@ export class StreamLog {
     return this.#entries.slice(start, start + count);
   }
 
+  /** Entries before `before`, the newest first, at most `count`. */
+  before(before: StreamId, count: number): readonly LogEntry[] {
+    const end = this.#indexAfter({ ms: before.ms, n: before.n - 1 });
+    return this.#entries.slice(Math.max(0, end - Math.max(0, count)), end).reverse();
+  }
+
   countAfter(after: StreamId): number {
     return this.#entries.length - this.#indexAfter(after);
   }

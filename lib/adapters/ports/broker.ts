@@ -132,14 +132,28 @@ export interface GroupOptions {
 
 export type PublishResult = { readonly id: string } | { readonly error: Error };
 
+/** Which part of a dead-letter stream is read. */
+export interface DeadLetterRange {
+  /** `forwards`: the oldest first. `backwards`: the newest first. @default "forwards" */
+  readonly direction?: "forwards" | "backwards";
+  /** The last entry of the page before, in this direction; it need not exist any more. */
+  readonly after?: string;
+  /** Most entries; no more than these are read. */
+  readonly limit: number;
+}
+
 /** Dead-letter streams (`<stream>:dlq`): plain streams without groups. */
 export interface DeadLetters {
   depth(stream: string): Promise<number>;
-  /** In order of id, after `after`. */
-  list(
-    stream: string,
-    options: { readonly after?: string; readonly limit: number },
-  ): Promise<readonly StreamEntry[]>;
+  /** One page, in order of id. Throws `IncorrectUsageError` when `after` is no id. */
+  list(stream: string, range: DeadLetterRange): Promise<readonly StreamEntry[]>;
+  /** Time of the oldest entry, by its id: epoch ms on the broker's clock. Undefined when there is none. */
+  oldest(stream: string): Promise<number | undefined>;
+  /**
+   * Removes the oldest entries whose ids were given before `ms` (epoch ms on the broker's clock), at most
+   * `limit` of them. Returns how many; fewer than `limit` means that none is left (DLQ-2).
+   */
+  trimBefore(stream: string, ms: number, limit: number): Promise<number>;
   get(stream: string, id: string): Promise<StreamEntry | undefined>;
   /**
    * Moves one entry, fields as they are, to the end of `lane`, whose `group` is created at 0 if missing; in one atomic step, so that
@@ -181,4 +195,9 @@ export abstract class BaseBroker extends BaseAdapter {
 
   /** Entries in the stream; 0 when it does not exist. */
   abstract length(stream: string): Promise<number>;
+
+  /** Epoch ms on the clock that gives entries their ids: what ages are measured by (DLQ-8). */
+  time(): Promise<number> {
+    return Promise.resolve(this.options.clock.now());
+  }
 }

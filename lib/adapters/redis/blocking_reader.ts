@@ -9,7 +9,7 @@ import type { StreamEntry } from "../ports.ts";
 import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { unavailable } from "./faults.ts";
-import type { Link } from "./link.ts";
+import type { ReconnectingConnection } from "./reconnecting.ts";
 import { readBatch, type StreamPlace } from "./stream_place.ts";
 
 /**
@@ -34,12 +34,12 @@ export interface ReadRequest {
 
 export class BlockingReader {
   readonly #endpoint: Endpoint;
-  readonly #link: Link;
+  readonly #reader: ReconnectingConnection;
   readonly #place: StreamPlace;
 
-  constructor(endpoint: Endpoint, link: Link, place: StreamPlace) {
+  constructor(endpoint: Endpoint, reader: ReconnectingConnection, place: StreamPlace) {
     this.#endpoint = endpoint;
-    this.#link = link;
+    this.#reader = reader;
     this.#place = place;
   }
 
@@ -50,7 +50,10 @@ export class BlockingReader {
     let cut: Cut | undefined;
     let onAbort: (() => void) | undefined;
     try {
-      const connection = await this.#link.connection({ patienceMs: Math.max(blockMs, PATIENCE_MS), signal });
+      const connection = await this.#reader.connection({
+        patienceMs: Math.max(blockMs, PATIENCE_MS),
+        signal,
+      });
       signal.throwIfAborted();
       onAbort = () => cut ??= new Cut(this.#endpoint, connection);
       signal.addEventListener("abort", onAbort);
@@ -71,7 +74,7 @@ export class BlockingReader {
 
   /** The next read takes a new connection. */
   async close(): Promise<void> {
-    await this.#endpoint.giveBack(this.#link);
+    await this.#endpoint.giveBack(this.#reader);
   }
 }
 

@@ -19,6 +19,7 @@ import { RedisDeadLetters } from "./dead_letters.ts";
 import { Endpoint } from "./endpoint.ts";
 import { explain } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
+import { plainKey, type StreamKey } from "./keys.ts";
 import { append } from "./scripts.ts";
 import { readSettings } from "./settings.ts";
 import { groupsOf } from "./replies.ts";
@@ -57,7 +58,8 @@ export class RedisBroker extends BaseBroker {
       args.push(place, data);
     }
     const redis = this.#redis;
-    const results = await redis.run((client) => append.run(client, [...places.keys()], args), { signal });
+    const keys = [...places.keys()].map((stream) => this.keyOf(stream));
+    const results = await redis.run((client) => append.run(client, keys, args), { signal });
     return (results as readonly (string | Error)[]).map((result, at) =>
       typeof result === "string"
         ? { id: result }
@@ -66,27 +68,49 @@ export class RedisBroker extends BaseBroker {
   }
 
   override group(options: GroupOptions): StreamGroup {
-    const group = new RedisStreamGroup(this.#redis, options, (closed) => this.#groups.delete(closed));
+    const group = new RedisStreamGroup(
+      this.#redis,
+      (stream) => this.keyOf(stream),
+      options,
+      (closed) => this.#groups.delete(closed),
+    );
     this.#groups.add(group);
     return group;
   }
 
   override get deadLetters(): DeadLetters {
-    return new RedisDeadLetters(this.#redis);
+    return new RedisDeadLetters(this.#redis, (stream) => this.keyOf(stream));
   }
 
   override async groups(stream: string): Promise<readonly GroupInfo[]> {
-    return await this.#redis.run((client) => groupsOf(client, stream), { key: stream, repeatable: true });
+    return await this.#redis.run((client) => groupsOf(client, this.keyOf(stream)), {
+      key: stream,
+      repeatable: true,
+    });
   }
 
   override async length(stream: string): Promise<number> {
-    return await this.#redis.run((client) => client.xlen(stream), { key: stream, repeatable: true });
+    return await this.#redis.run((client) => client.xlen(this.keyOf(stream)), {
+      key: stream,
+      repeatable: true,
+    });
+  }
+
+  /** The server's clock: it gives the entries their ids. */
+  override async time(): Promise<number> {
+    const [seconds = 0, micros = 0] = await this.#redis.run((client) => client.time(), { repeatable: true });
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
   }
 
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */
   override async close(): Promise<void> {
     await Promise.all([...this.#groups].map((group) => group.close()));
     await this.#endpoint?.close();
+  }
+
+  /** The one place where a stream's name becomes a key; nothing above knows (`keys.ts`). */
+  protected keyOf(stream: string): StreamKey {
+    return plainKey(stream);
   }
 
   get #redis(): Endpoint {

@@ -1,6 +1,7 @@
 /**
- * One physical connection to Redis that lives once: made, used, gone. ioredis reconnects nothing, queues nothing and resends
- * nothing here, so what a broken connection leaves behind is always known; `link.ts` makes the next one.
+ * One physical connection to Redis that lives once: made, used, gone. ioredis reconnects nothing, queues
+ * nothing and resends nothing here, so what a broken connection leaves behind is always known;
+ * `reconnecting.ts` makes the next one.
  *
  * @module
  */

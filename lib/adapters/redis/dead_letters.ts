@@ -3,44 +3,87 @@
  *
  * @module
  */
-import type { DeadLetters, StreamEntry } from "../ports.ts";
-import { parseCursor, parseStreamId } from "../stream_id.ts";
+import type { DeadLetterRange, DeadLetters, StreamEntry } from "../ports.ts";
+import {
+  compareStreamIds,
+  END_ID,
+  formatStreamId,
+  parseCursor,
+  parseStreamId,
+  ZERO_ID,
+} from "../stream_id.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { KeyOf } from "./keys.ts";
 import { entriesRanged } from "./replies.ts";
-import { purge, replay } from "./scripts.ts";
+import { purge, replay, trimBefore } from "./scripts.ts";
 
 /** Ids in one XDEL. */
 const REMOVE_STEP = 1_000;
+/** Most entries that one script trims, so that nobody waits for it. */
+const TRIM_STEP = 1_000;
 
 export class RedisDeadLetters implements DeadLetters {
   readonly #endpoint: Endpoint;
+  readonly #keyOf: KeyOf;
 
-  constructor(endpoint: Endpoint) {
+  constructor(endpoint: Endpoint, keyOf: KeyOf) {
     this.#endpoint = endpoint;
+    this.#keyOf = keyOf;
   }
 
   async depth(stream: string): Promise<number> {
-    return await this.#endpoint.run((client) => client.xlen(stream), { key: stream, repeatable: true });
+    return await this.#endpoint.run((client) => client.xlen(this.#keyOf(stream)), {
+      key: stream,
+      repeatable: true,
+    });
   }
 
   async list(
     stream: string,
-    options: { readonly after?: string; readonly limit: number },
+    { direction = "forwards", after, limit }: DeadLetterRange,
   ): Promise<readonly StreamEntry[]> {
-    const { after, limit } = options;
-    parseCursor(after);
-    if (limit < 1) return [];
-    return await this.#range(stream, after === undefined ? "-" : `(${after}`, "+", limit);
+    const backwards = direction === "backwards";
+    const cursor = parseCursor(after, backwards ? END_ID : ZERO_ID);
+    // Redis takes "before the first id" for an error.
+    if (limit < 1 || backwards && compareStreamIds(cursor, ZERO_ID) === 0) return [];
+    // Written out: of `5` alone, XREVRANGE would make the last id of that millisecond.
+    const start = `(${formatStreamId(cursor)}`;
+    return backwards
+      ? await this.#range("XREVRANGE", stream, after === undefined ? "+" : start, "-", limit)
+      : await this.#range("XRANGE", stream, after === undefined ? "-" : start, "+", limit);
+  }
+
+  async oldest(stream: string): Promise<number | undefined> {
+    const [first] = await this.list(stream, { limit: 1 });
+    return first && parseStreamId(first.id)?.ms;
+  }
+
+  async trimBefore(stream: string, ms: number, limit: number): Promise<number> {
+    if (ms <= 0) return 0;
+    const before = `${Math.ceil(ms)}-0`;
+    const keys = [this.#keyOf(stream)];
+    let trimmed = 0;
+    for (let more = true; more && trimmed < limit;) {
+      const most = Math.min(limit - trimmed, TRIM_STEP);
+      const [gone, full] = await this.#endpoint.run(
+        (client) => trimBefore.run(client, keys, [before, most]),
+        { key: stream },
+      ) as [number, number];
+      trimmed += gone;
+      more = gone === most || full === 1;
+    }
+    return trimmed;
   }
 
   async get(stream: string, id: string): Promise<StreamEntry | undefined> {
     if (!parseStreamId(id)) return undefined;
-    return (await this.#range(stream, id, id, 1))[0];
+    return (await this.#range("XRANGE", stream, id, id, 1))[0];
   }
 
   async replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {
     if (!parseStreamId(id)) return false;
-    const moved = await this.#endpoint.run((client) => replay.run(client, [stream, lane], [id, group]), {
+    const keys = [this.#keyOf(stream), this.#keyOf(lane)];
+    const moved = await this.#endpoint.run((client) => replay.run(client, keys, [id, group]), {
       key: stream,
     });
     return moved === 1;
@@ -51,18 +94,28 @@ export class RedisDeadLetters implements DeadLetters {
     let removed = 0;
     for (let at = 0; at < known.length; at += REMOVE_STEP) {
       const step = known.slice(at, at + REMOVE_STEP);
-      removed += await this.#endpoint.run((client) => client.xdel(stream, ...step), { key: stream });
+      removed += await this.#endpoint.run((client) => client.xdel(this.#keyOf(stream), ...step), {
+        key: stream,
+      });
     }
     return removed;
   }
 
   async purge(stream: string): Promise<number> {
-    return Number(await this.#endpoint.run((client) => purge.run(client, [stream], []), { key: stream }));
+    const keys = [this.#keyOf(stream)];
+    return Number(await this.#endpoint.run((client) => purge.run(client, keys, []), { key: stream }));
   }
 
-  async #range(stream: string, from: string, to: string, limit: number): Promise<readonly StreamEntry[]> {
+  async #range(
+    command: "XRANGE" | "XREVRANGE",
+    stream: string,
+    from: string,
+    to: string,
+    limit: number,
+  ): Promise<readonly StreamEntry[]> {
+    const args = [this.#keyOf(stream), from, to, "COUNT", limit];
     return await this.#endpoint.run(
-      async (client) => entriesRanged(await client.callBuffer("XRANGE", [stream, from, to, "COUNT", limit])),
+      async (client) => entriesRanged(await client.callBuffer(command, args)),
       { key: stream, repeatable: true },
     );
   }

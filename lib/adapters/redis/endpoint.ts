@@ -8,8 +8,8 @@ import type { Redis } from "ioredis";
 import type { Clock } from "../../async/clock.ts";
 import { UnavailableError } from "../../errors.ts";
 import { unavailable } from "./faults.ts";
-import { Link } from "./link.ts";
 import { Outage, type RedisServer } from "./outage.ts";
+import { ReconnectingConnection } from "./reconnecting.ts";
 import type { RedisSettings } from "./settings.ts";
 
 export interface CommandOptions {
@@ -23,12 +23,12 @@ export interface CommandOptions {
 
 export class Endpoint {
   readonly server: RedisServer;
-  readonly #commands: Link;
-  readonly #readers = new Set<Link>();
+  readonly #commands: ReconnectingConnection;
+  readonly #readers = new Set<ReconnectingConnection>();
 
   constructor(settings: RedisSettings, clock: Clock) {
     this.server = { settings, clock, outage: new Outage(settings.section, clock) };
-    this.#commands = new Link(this.server);
+    this.#commands = new ReconnectingConnection(this.server);
   }
 
   /**
@@ -60,25 +60,25 @@ export class Endpoint {
   }
 
   /**
-   * A link for blocking reads, if `max_connections` allows another beside the command connection; the caller gives it back.
-   * Undefined: share the command connection.
+   * A connection for blocking reads, if `max_connections` allows another beside the command connection; the
+   * caller gives it back. Undefined: share the command connection.
    */
-  reserve(): Link | undefined {
+  reserve(): ReconnectingConnection | undefined {
     if (this.#readers.size + 1 >= this.server.settings.maxConnections) return undefined;
-    const link = new Link(this.server);
-    this.#readers.add(link);
-    return link;
+    const reader = new ReconnectingConnection(this.server);
+    this.#readers.add(reader);
+    return reader;
   }
 
-  /** Closes a reserved link; its place is free once the socket is gone. */
-  async giveBack(link: Link): Promise<void> {
-    await link.close();
-    this.#readers.delete(link);
+  /** Closes a reserved connection; its place is free once the socket is gone. */
+  async giveBack(reader: ReconnectingConnection): Promise<void> {
+    await reader.close();
+    this.#readers.delete(reader);
   }
 
   /** Ends every connection; what is still under way rejects. Idempotent. */
   async close(): Promise<void> {
-    await Promise.all([this.#commands.close(), ...[...this.#readers].map((link) => this.giveBack(link))]);
+    await Promise.all([this.#commands.close(), ...[...this.#readers].map((reader) => this.giveBack(reader))]);
   }
 }
 

@@ -15,21 +15,21 @@ import type {
   StreamGroup,
 } from "../ports.ts";
 import { parseCursor } from "../stream_id.ts";
+import { TRIM_LIMIT } from "../stream_rules.ts";
 import { BlockingReader } from "./blocking_reader.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
+import type { KeyOf } from "./keys.ts";
 import { PollingReader } from "./polling_reader.ts";
 import { attempt, claim, deadLetter, refresh, release, retire, type Script, sweep, trim } from "./scripts.ts";
 import { groupsOf } from "./replies.ts";
 import { acknowledge, type StreamPlace } from "./stream_place.ts";
-
-/** Most entries that one trim drops (delivery 8): an exact 500,000 would hold up the server for 42 ms. */
-const TRIM_LIMIT = 10_000;
 
 export class RedisStreamGroup implements StreamGroup {
   readonly stream: string;
   readonly group: string;
   readonly consumer: string;
   readonly #place: StreamPlace;
+  readonly #keyOf: KeyOf;
   readonly #endpoint: Endpoint;
   readonly #onClose: (group: RedisStreamGroup) => void;
   readonly #polling: PollingReader;
@@ -40,24 +40,30 @@ export class RedisStreamGroup implements StreamGroup {
   #announced = false;
   #closed = false;
 
-  constructor(endpoint: Endpoint, options: GroupOptions, onClose: (group: RedisStreamGroup) => void) {
+  constructor(
+    endpoint: Endpoint,
+    keyOf: KeyOf,
+    options: GroupOptions,
+    onClose: (group: RedisStreamGroup) => void,
+  ) {
     const { stream, group, consumer, lane = false } = options;
     this.stream = stream;
     this.group = group;
     this.consumer = consumer;
-    this.#place = { stream, group, consumer, lane };
+    this.#place = { stream, key: keyOf(stream), group, consumer, lane };
+    this.#keyOf = keyOf;
     this.#endpoint = endpoint;
     this.#polling = new PollingReader(endpoint, this.#place);
     this.#onClose = onClose;
   }
 
   async ensure(): Promise<boolean> {
-    const { stream, group } = this;
+    const { key, group } = this.#place;
     return await this.#run(async (client) => {
       // A lane is made by the first replay, and by nothing else (delivery 19).
       const make = this.#place.lane ? [] : ["MKSTREAM"];
       try {
-        await client.call("XGROUP", ["CREATE", stream, group, "0", ...make]);
+        await client.call("XGROUP", ["CREATE", key, group, "0", ...make]);
         return true;
       } catch (error) {
         const text = error instanceof Error ? error.message : "";
@@ -120,7 +126,7 @@ export class RedisStreamGroup implements StreamGroup {
     if (limit < 1) return [];
     const rows = await this.#run((client) =>
       client.call("XPENDING", [
-        ...[this.stream, this.group],
+        ...[this.#place.key, this.group],
         ...minIdleMs > 0 ? ["IDLE", Math.ceil(minIdleMs)] : [],
         ...[after === undefined ? "-" : `(${after}`, "+", limit],
         ...consumer === undefined ? [] : [consumer],
@@ -149,7 +155,7 @@ export class RedisStreamGroup implements StreamGroup {
 
   async deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean> {
     const moved = await this.#run((client) =>
-      deadLetter.run(client, [this.stream, deadLetterStream], [
+      deadLetter.run(client, [this.#place.key, this.#keyOf(deadLetterStream)], [
         ...[this.group, this.consumer, id, data],
         this.#place.lane ? 1 : 0,
       ])
@@ -163,7 +169,7 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   async trim(maxLength: number): Promise<number> {
-    const trimmed = await this.#run((client) => trim.run(client, [this.stream], [maxLength, TRIM_LIMIT]));
+    const trimmed = await this.#run((client) => trim.run(client, [this.#place.key], [maxLength, TRIM_LIMIT]));
     return Number(trimmed);
   }
 
@@ -177,7 +183,7 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   async info(): Promise<GroupInfo | undefined> {
-    const groups = await this.#run((client) => groupsOf(client, this.stream), { repeatable: true });
+    const groups = await this.#run((client) => groupsOf(client, this.#place.key), { repeatable: true });
     return groups.find(({ group }) => group === this.group);
   }
 
@@ -209,8 +215,8 @@ export class RedisStreamGroup implements StreamGroup {
   /** The connection to block on, kept from the first blocking read on; none for lanes and beyond `max_connections`. */
   #blockingReader(blockMs: number): BlockingReader | undefined {
     if (this.#blocking || this.#place.lane || blockMs <= 0) return this.#blocking;
-    const link = this.#endpoint.reserve();
-    return this.#blocking = link && new BlockingReader(this.#endpoint, link, this.#place);
+    const own = this.#endpoint.reserve();
+    return this.#blocking = own && new BlockingReader(this.#endpoint, own, this.#place);
   }
 
   /** A script about this consumer's entries: its first arguments are the group and the consumer. */
@@ -220,7 +226,7 @@ export class RedisStreamGroup implements StreamGroup {
     options: CommandOptions = {},
   ): Promise<unknown> {
     return this.#run(
-      (client) => script.run(client, [this.stream], [this.group, this.consumer, ...args]),
+      (client) => script.run(client, [this.#place.key], [this.group, this.consumer, ...args]),
       options,
     );
   }

@@ -7,14 +7,15 @@
 import type { Buffer } from "node:buffer";
 import type { GroupInfo, StreamEntry } from "../ports.ts";
 import type { Redis } from "ioredis";
+import type { StreamKey } from "./keys.ts";
 
 // What Redis knows of the groups of a stream.
 
 /** Every group; none where the stream does not exist. `lag` is null where Redis lost count (delivery 8). */
-export async function groupsOf(client: Redis, stream: string): Promise<readonly GroupInfo[]> {
+export async function groupsOf(client: Redis, key: StreamKey): Promise<readonly GroupInfo[]> {
   const [length, groups] = await Promise.all([
-    client.xlen(stream),
-    client.xinfo("GROUPS", stream).catch(noneWithoutStream),
+    client.xlen(key),
+    client.xinfo("GROUPS", key).catch(noneWithoutStream),
   ]);
   return (groups as readonly unknown[]).map((group) => {
     const facts = pairs(group);
@@ -46,7 +47,7 @@ export function entriesRead(reply: unknown): readonly StreamEntry[] {
   return entries.map(entryOf);
 }
 
-/** The reply of XRANGE, read as buffers. */
+/** The reply of XRANGE or XREVRANGE, read as buffers. */
 export function entriesRanged(reply: unknown): readonly StreamEntry[] {
   return (reply as readonly RawEntry[]).map(entryOf);
 }

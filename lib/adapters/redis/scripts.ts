@@ -1,25 +1,32 @@
 /**
- * A Lua script: several commands that Redis runs as one.
+ * The Lua scripts: several commands that Redis runs as one.
  *
  * @module
  */
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
+import { RELEASED_IDLE_MS } from "../stream_rules.ts";
+import type { StreamKey } from "./keys.ts";
 
 export class Script {
   readonly #lua: string;
-  readonly #sha: string;
+  /** The hash that Redis knows it by. */
+  readonly sha: string;
 
   constructor(lua: string) {
     this.#lua = lua;
-    this.#sha = createHash("sha1").update(lua).digest("hex");
+    this.sha = createHash("sha1").update(lua).digest("hex");
   }
 
   /** Runs it by its hash; a server that does not know it (yet, or after SCRIPT FLUSH) gets the text. Answers as Redis does. */
-  async run(client: Redis, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  async run(
+    client: Redis,
+    keys: readonly StreamKey[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
     const rest = [keys.length, ...keys, ...args];
     try {
-      return await client.call("EVALSHA", [this.#sha, ...rest]);
+      return await client.call("EVALSHA", [this.sha, ...rest]);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
       return await client.call("EVAL", [this.#lua, ...rest]);
@@ -68,7 +75,9 @@ return acknowledged
 // pipeline refuses some entries and takes later ones, and so breaks their order: Redis judges a script once. It is also quicker,
 // one reply instead of a hundred.
 //
-// Keys: the streams. Arguments: pairs of a stream's place among the keys and the data. Answers an id or an error for each.
+// Keys: the streams. Arguments: pairs of a stream's place among the keys and the data. Answers an id or an
+// error for each. The only script whose keys are not all of one category: a Cluster needs one call of it for
+// each slot.
 
 export const append = new Script(`
 local results = {}
@@ -184,6 +193,21 @@ redis.call('XDEL', KEYS[1], ARGV[1])
 return 1
 `);
 
+/**
+ * Removes the oldest dead letters given before a time, exactly (DLQ-2). Whole nodes go without being read; of
+ * the node in which the time lies, entries go one by one. Keys: dead-letter stream. Arguments: epoch ms, most
+ * entries to remove (at least 1). Returns how many went, and 1 if there may be more.
+ */
+export const trimBefore = new Script(`
+local most = tonumber(ARGV[2])
+local gone = redis.call('XTRIM', KEYS[1], 'MINID', '~', ARGV[1], 'LIMIT', most)
+if gone >= most then return {gone, 0} end
+local step = math.min(most - gone, 100)
+local rest = redis.call('XRANGE', KEYS[1], '-', '(' .. ARGV[1], 'COUNT', step)
+for _, entry in ipairs(rest) do redis.call('XDEL', KEYS[1], entry[1]) end
+return {gone + #rest, #rest == step and 1 or 0}
+`);
+
 /** Drops a stream whole and answers how many entries it had. The memory is freed in the background. */
 export const purge = new Script(`
 local length = redis.call('XLEN', KEYS[1])
@@ -210,9 +234,6 @@ return lost
 // Hands entries back so that anyone claims them at once (delivery 7).
 //
 // Arguments: group, consumer, then pairs of id and count. Entries of others are left alone.
-
-/** Older than any claim threshold. */
-const RELEASED_IDLE_MS = 86_400_000;
 
 export const release = new Script(`${PENDING_ENTRY}
 for i = 3, #ARGV, 2 do

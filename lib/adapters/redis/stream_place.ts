@@ -5,11 +5,14 @@
  */
 import type { Redis } from "ioredis";
 import type { StreamEntry } from "../ports.ts";
+import type { StreamKey } from "./keys.ts";
 import { entriesRead } from "./replies.ts";
 import { ackLane } from "./scripts.ts";
 
 export interface StreamPlace {
+  /** Its name, for what people read. */
   readonly stream: string;
+  readonly key: StreamKey;
   readonly group: string;
   readonly consumer: string;
   /** Entries go when they are acknowledged, and a missing stream reads as empty (delivery 19). */
@@ -22,10 +25,10 @@ export async function acknowledge(
   place: StreamPlace,
   ids: readonly string[],
 ): Promise<number> {
-  const { stream, group, lane } = place;
+  const { key, group, lane } = place;
   return lane
-    ? Number(await ackLane.run(client, [stream], [group, ...ids]))
-    : await client.xack(stream, group, ...ids);
+    ? Number(await ackLane.run(client, [key], [group, ...ids]))
+    : await client.xack(key, group, ...ids);
 }
 
 export interface Batch {
@@ -52,11 +55,11 @@ export async function readBatch(
     ? acknowledge(client, place, ack).then(batch.acknowledged)
     : batch.acknowledged();
   // Whatever is wrong with it, the read tells.
-  if (announce) client.xgroup("CREATECONSUMER", place.stream, place.group, place.consumer).catch(() => {});
+  if (announce) client.xgroup("CREATECONSUMER", place.key, place.group, place.consumer).catch(() => {});
   const reply = client.callBuffer("XREADGROUP", [
     ...["GROUP", place.group, place.consumer, "COUNT", Math.max(1, count)],
     ...block,
-    ...["STREAMS", place.stream, ">"],
+    ...["STREAMS", place.key, ">"],
   ]);
   return entriesRead((await Promise.all([reply, acknowledged]))[0]);
 }

@@ -5,8 +5,7 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import { DeadLetterQueues, type LetterFilter, type QueuedLetter } from "../../dlq/queues.ts";
-import type { DomainRuntime } from "../../domain/runtime.ts";
-import { ConfigurationError, ProteanError } from "../../errors.ts";
+import { ProteanError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
 import { letterDetails, letterJson, letterPayload } from "../dead_letter_view.ts";
@@ -107,19 +106,11 @@ async function withQueues(
   options: Options,
   work: (queues: DeadLetterQueues) => Promise<void>,
 ): Promise<void> {
-  await withDomain(cli, options, (runtime) => work(queuesOf(runtime)));
-}
-
-function queuesOf({ brokers, runners }: DomainRuntime): DeadLetterQueues {
-  const broker = brokers.get("default");
-  if (!broker) {
-    throw new ConfigurationError("No broker is called 'default', and that one keeps the dead letters.");
-  }
-  return new DeadLetterQueues(broker, runners);
+  await withDomain(cli, options, (runtime) => work(DeadLetterQueues.of(runtime)));
 }
 
 async function list(cli: Cli, queues: DeadLetterQueues, options: Options): Promise<void> {
-  const letters = await queues.list(filterOf(options), options.limit);
+  const letters = await newest(queues, options);
   if (options.json) {
     cli.io.out(envelope("pass", { messages: letters.map(letterJson), count: letters.length }));
     return;
@@ -131,6 +122,19 @@ async function list(cli: Cli, queues: DeadLetterQueues, options: Options): Promi
   const titles = ["DLQ ID", "Subscription", "Consumer Group", "Failure Reason", "Failed At", "Retries"];
   cli.io.out(await table(cli, titles, letters.map(row)));
   cli.io.out(`\n${letters.length} DLQ message(s) found.\n`);
+}
+
+/** As many as were asked for, however far back a filter has to look for them. */
+async function newest(queues: DeadLetterQueues, options: Options): Promise<readonly QueuedLetter[]> {
+  const letters: QueuedLetter[] = [];
+  let cursor: string | undefined;
+  do {
+    const limit = options.limit - letters.length;
+    const page = await queues.list({ ...filterOf(options), limit, cursor });
+    letters.push(...page.entries);
+    cursor = page.cursor;
+  } while (cursor !== undefined && letters.length < options.limit);
+  return letters;
 }
 
 function row({ id, subscription, letter }: QueuedLetter): string[] {

@@ -32,7 +32,10 @@ async function setUp(letters: readonly (readonly [string, string, number])[]) {
     runner("Orders", [COMMANDS]),
   ]);
   const ids: string[] = [];
-  for (const [handler, category, minute] of letters) {
+  let passed = 0;
+  for (const [handler, category, minute] of letters.toSorted(([, , a], [, , b]) => a - b)) {
+    await clock.advance((minute - passed) * 60_000);
+    passed = minute;
     const data = renderDeadLetter(`{"data":{"n":${minute}},"metadata":{}}`, {
       originalStream: category,
       originalId: `${minute}-0`,
@@ -47,7 +50,7 @@ async function setUp(letters: readonly (readonly [string, string, number])[]) {
     if (result && "id" in result) ids.push(result.id);
   }
   const shown = async (filter: LetterFilter = {}, limit = 100) =>
-    (await queues.list(filter, limit)).map(({ letter }) => letter.errorMessage);
+    (await queues.list({ ...filter, limit })).entries.map(({ letter }) => letter.errorMessage);
   return { broker, queues, ids, shown };
 }
 
@@ -89,14 +92,14 @@ for (
 ) {
   Deno.test(`the filter ${JSON.stringify(filter)} is refused`, async () => {
     const { queues } = await setUp([]);
-    await assertRejects(() => queues.list(filter, 1), ProteanError, message);
+    await assertRejects(() => queues.list(filter), ProteanError, message);
   });
 }
 
 Deno.test("what is no message of ours is listed too", async () => {
   const { broker, queues } = await setUp([]);
   await broker.publish([{ stream: `${ORDER}:dlq`, data: "no json" }]);
-  const [found] = await queues.list({}, 10);
+  const { entries: [found] } = await queues.list();
   assertEquals([found?.letter.failureReason, found?.letter.originalStream], ["unknown", ORDER]);
 });
 

@@ -14,9 +14,9 @@ import {
   IncorrectUsageError,
   on,
   ProteanError,
-  type PublishResult,
   type Row,
 } from "@protean/server";
+import type { PublishResult } from "@protean/server/adapters";
 import { z } from "zod";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { MemoryCache } from "../../../lib/adapters/memory/cache.ts";

@@ -5,8 +5,8 @@ import type { OutboxLease } from "../../../lib/adapters/ports.ts";
 import { FakeClock, sleep } from "../../../lib/async/clock.ts";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
-import { inserts, leaseOf } from "../../conformance/outbox_suite_rig.ts";
-import { sql } from "../../conformance/provider_suite_rig.ts";
+import { inserts, leaseOf } from "../../../lib/testing/conformance/outbox_suite_rig.ts";
+import { sql } from "../../../lib/testing/conformance/provider_suite_rig.ts";
 import { retry } from "./outbox_rig.ts";
 
 async function withProvider(

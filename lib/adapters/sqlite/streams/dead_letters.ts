@@ -4,12 +4,12 @@
  * @module
  */
 import type { Clock } from "../../../async/clock.ts";
-import type { DeadLetters, StreamEntry } from "../../ports.ts";
-import { parseCursor, parseStreamId } from "../../stream_id.ts";
+import type { DeadLetterRange, DeadLetters, StreamEntry } from "../../ports.ts";
+import { END_ID, parseCursor, parseStreamId, ZERO_ID } from "../../stream_id.ts";
 import type { BrokerDatabase } from "./broker_database.ts";
-import { collectDropped, dropStream } from "./drop.ts";
+import { collectDropped, dropStream, trimBefore } from "./drop.ts";
 import { ensureGroup } from "./group_rows.ts";
-import { append, entriesAfter, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
+import { append, entriesAfter, entriesBefore, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
 
 export class SqliteDeadLetters implements DeadLetters {
   readonly #database: BrokerDatabase;
@@ -26,13 +26,25 @@ export class SqliteDeadLetters implements DeadLetters {
 
   async list(
     stream: string,
-    options: { readonly after?: string; readonly limit: number },
+    { direction = "forwards", after, limit }: DeadLetterRange,
   ): Promise<readonly StreamEntry[]> {
-    const after = parseCursor(options.after);
+    const [entries, start] = direction === "backwards" ? [entriesBefore, END_ID] : [entriesAfter, ZERO_ID];
+    const cursor = parseCursor(after, start);
     return await this.#database.read((db) => {
       const row = findStream(db, stream);
-      return row ? entriesAfter(db, row.id, after, options.limit).map(entryOf) : [];
+      return row ? entries(db, row.id, cursor, Math.max(0, limit)).map(entryOf) : [];
     });
+  }
+
+  async oldest(stream: string): Promise<number | undefined> {
+    return await this.#database.read((db) => {
+      const row = findStream(db, stream);
+      return row && entriesAfter(db, row.id, ZERO_ID, 1)[0]?.[0];
+    });
+  }
+
+  async trimBefore(stream: string, ms: number, limit: number): Promise<number> {
+    return await trimBefore(this.#database, stream, ms, limit);
   }
 
   async get(stream: string, id: string): Promise<StreamEntry | undefined> {

@@ -51,9 +51,36 @@ function trimStep(db: DatabaseSync, stream: string, maxLength: number): number {
   const lowest = row && lowestNeeded(db, row.id);
   const surplus = Math.min((row?.length ?? 0) - maxLength, STEP);
   if (!lowest || surplus <= 0) return 0;
-  const dropped = Number(statement(db, TRIM).run(row.id, lowest.ms, lowest.n, surplus).changes);
-  statement(db, SHRINK).run(dropped, row.id);
+  return dropOldest(db, row.id, lowest, surplus);
+}
+
+/** Drops the oldest entries before `limit`, at most `count`; returns how many. */
+function dropOldest(db: DatabaseSync, stream: number, limit: StreamId, count: number): number {
+  const dropped = Number(statement(db, TRIM).run(stream, limit.ms, limit.n, count).changes);
+  statement(db, SHRINK).run(dropped, stream);
   return dropped;
+}
+
+/** Drops the oldest entries of a stream without groups, those before `ms`, at most `limit`; returns how many. */
+export async function trimBefore(
+  database: BrokerDatabase,
+  stream: string,
+  ms: number,
+  limit: number,
+): Promise<number> {
+  const bound = { ms: Math.ceil(ms), n: 0 };
+  let trimmed = 0;
+  while (trimmed < limit) {
+    const most = Math.min(limit - trimmed, STEP);
+    const step = await database.write((db) => {
+      const row = findStream(db, stream);
+      return row ? dropOldest(db, row.id, bound, most) : 0;
+    });
+    trimmed += step;
+    if (step < most) break;
+    await breathe();
+  }
+  return trimmed;
 }
 
 /** Over all groups, the first pending id or the one after the last delivered (delivery 8); undefined without groups. */

@@ -27,6 +27,8 @@ const GROW = `UPDATE protean_stream
   SET last_ms = ?, last_n = ?, length = length + ?, added = added + ? WHERE id = ?`;
 const SELECT_AFTER = `SELECT ms, n, data FROM protean_stream_entry
   WHERE stream = ? AND (ms, n) > (?, ?) ORDER BY ms, n LIMIT ?`;
+const SELECT_BEFORE = `SELECT ms, n, data FROM protean_stream_entry
+  WHERE stream = ? AND (ms, n) < (?, ?) ORDER BY ms DESC, n DESC LIMIT ?`;
 const SELECT_ONE = "SELECT ms, n, data FROM protean_stream_entry WHERE stream = ? AND ms = ? AND n = ?";
 const EXISTS = "SELECT 1 FROM protean_stream_entry WHERE stream = ? AND ms = ? AND n = ?";
 const DELETE_ONE = "DELETE FROM protean_stream_entry WHERE stream = ? AND ms = ? AND n = ?";
@@ -80,6 +82,16 @@ export function entriesAfter(
   limit: number,
 ): readonly EntryRow[] {
   return asArrays<EntryRow>(statement(db, SELECT_AFTER)).all(stream, after.ms, after.n, limit);
+}
+
+/** Entries before `before`, the newest first. */
+export function entriesBefore(
+  db: DatabaseSync,
+  stream: number,
+  before: StreamId,
+  limit: number,
+): readonly EntryRow[] {
+  return asArrays<EntryRow>(statement(db, SELECT_BEFORE)).all(stream, before.ms, before.n, limit);
 }
 
 export function findEntry(db: DatabaseSync, stream: number, id: StreamId): EntryRow | undefined {

@@ -3,7 +3,8 @@
  * library, adapters of its own. Its handler does to each job what the job says, and writes what it found to `report.jsonl` of the
  * current folder, a line for each run.
  */
-import { BaseBroker, Domain, on, ProteanError, UnavailableError, ValidationError } from "@protean/server";
+import { Domain, on, ProteanError, UnavailableError, ValidationError } from "@protean/server";
+import { BaseBroker } from "@protean/server/adapters";
 import { createHealthRouter } from "@protean/server/health";
 import { testDomain } from "@protean/server/testing";
 import { appendFileSync } from "node:fs";

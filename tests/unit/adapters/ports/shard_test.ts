@@ -1,7 +1,7 @@
 import { shardOf } from "../../../../lib/adapters/ports.ts";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { OUTBOX_SHARDS } from "@protean/server";
+import { OUTBOX_SHARDS } from "@protean/server/adapters";
 
 // Computed by another implementation of the same sentence, in Python.
 const PINNED: [string, number][] = [

@@ -12,7 +12,12 @@ import {
   ProteanError,
   ProviderUnavailableError,
 } from "../../../../lib/errors.ts";
-import { inSession, outboxInsert, sql, writeSet } from "../../../conformance/provider_suite_rig.ts";
+import {
+  inSession,
+  outboxInsert,
+  sql,
+  writeSet,
+} from "../../../../lib/testing/conformance/provider_suite_rig.ts";
 
 const TABLE = "protean_shop_order";
 const row = (id: string, expected: number | undefined = -1) => ({ table: TABLE, id, expected, state: "{}" });

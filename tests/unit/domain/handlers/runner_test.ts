@@ -8,9 +8,9 @@ import {
   type Message,
   on,
   onAny,
-  type ProviderSession,
   ValidationError,
 } from "@protean/server";
+import type { ProviderSession } from "@protean/server/adapters";
 import { z } from "zod";
 import { MemoryProvider } from "../../../../lib/adapters/memory/provider.ts";
 import type { RunOptions } from "../../../../lib/domain/handler_port.ts";

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { IncorrectUsageError, type SqlStatement, type SqlValue } from "@protean/server";
+import { IncorrectUsageError } from "@protean/server";
+import type { SqlStatement, SqlValue } from "@protean/server/adapters";
 import { sqlTag } from "../../../../lib/domain/work/sql.ts";
 
 function recorded(rows: readonly Record<string, unknown>[] = []) {

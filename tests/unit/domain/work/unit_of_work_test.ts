@@ -6,11 +6,10 @@ import {
   IncorrectUsageError,
   ObjectNotFoundError,
   on,
-  type ProviderSession,
   type Row,
   ValidationError,
-  type WriteSet,
 } from "@protean/server";
+import type { ProviderSession, WriteSet } from "@protean/server/adapters";
 import { z } from "zod";
 import { MemoryCache } from "../../../../lib/adapters/memory/cache.ts";
 import { MemoryEventStore } from "../../../../lib/adapters/memory/event_store.ts";

@@ -1,5 +1,5 @@
 /** A cache of this domain's own: all in memory, written down in `box.jsonl` of the current folder. */
-import { BaseCache } from "@protean/server";
+import { BaseCache } from "@protean/server/adapters";
 
 export class Box extends BaseCache {
   #kept = new Map();

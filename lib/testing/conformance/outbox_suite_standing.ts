@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { BaseProvider, OutboxLease } from "../../lib/adapters/ports.ts";
+import type { BaseProvider, OutboxLease } from "../../adapters/ports.ts";
 import { type Rule, soon } from "./provider_suite_rig.ts";
 import { inserts, leaseOf, names, published } from "./outbox_suite_rig.ts";
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { StreamGroup } from "../../lib/adapters/ports.ts";
+import type { StreamGroup } from "../../adapters/ports.ts";
 import { type BrokerFixture, openBench, type Rule } from "./broker_suite_rig.ts";
 import { consumerRules } from "./broker_suite_consumers.ts";
 import { deadLetterRules } from "./broker_suite_dead_letters.ts";

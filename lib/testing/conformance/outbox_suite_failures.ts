@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import type { BaseProvider } from "../../lib/adapters/ports.ts";
+import type { BaseProvider } from "../../adapters/ports.ts";
 import type { Rule } from "./provider_suite_rig.ts";
 import { claimAll, inserts, leaseOf, names, published, settleAll } from "./outbox_suite_rig.ts";
 

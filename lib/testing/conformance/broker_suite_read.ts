@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { GroupMissingError } from "../../lib/errors.ts";
+import { GroupMissingError } from "../../errors.ts";
 import { at, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
 
 export function readRules(rule: Rule): void {

@@ -4,8 +4,8 @@
  * @module
  */
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import type { BaseProvider, Mark } from "../../lib/adapters/ports.ts";
-import { DuplicateMessageError } from "../../lib/errors.ts";
+import type { BaseProvider, Mark } from "../../adapters/ports.ts";
+import { DuplicateMessageError } from "../../errors.ts";
 import { inSession, type Rule, soon, writeSet } from "./provider_suite_rig.ts";
 
 const MARK: Mark = {

@@ -1,5 +1,5 @@
 /**
- * A connection that mends itself: always the same way to the server, over one physical connection after another.
+ * A connection that reconnects: one physical connection after another, a new one whenever the last is lost.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { Connection } from "./connection.ts";
 import { unavailable } from "./faults.ts";
 import type { RedisServer } from "./outage.ts";
 
-export class Link {
+export class ReconnectingConnection {
   readonly #server: RedisServer;
   readonly #closing = new AbortController();
   #current: Connection | undefined;
@@ -20,9 +20,9 @@ export class Link {
   }
 
   /**
-   * The open connection, or a new one. While the server is known to be away this rejects with the last reason: at once, or after
-   * waiting up to `patienceMs` for the time of the next attempt. Never takes longer than that and one attempt
-   * (`socket_connect_timeout`); an abort ends the wait with the signal's reason.
+   * The open connection, or a new one. While the server is known to be away this rejects with the last
+   * reason: at once, or after waiting up to `patienceMs` for the time of the next attempt. Never takes longer
+   * than that and one attempt (`socket_connect_timeout`); an abort ends the wait with the signal's reason.
    */
   async connection(
     options: { readonly patienceMs?: number; readonly signal?: AbortSignal } = {},
@@ -32,6 +32,8 @@ export class Link {
     if (this.#current?.usable) return this.#current;
     if (!this.#opening && outage.error && patienceMs > 0) await outage.wait(patienceMs, signal);
     if (this.#closing.signal.aborted) throw unavailable(settings, "it has been closed");
+    // While this call waited another may have opened one; opening again would destroy it under its user.
+    if (this.#current?.usable) return this.#current;
     if (!this.#opening && outage.error) throw outage.error;
     return await abortable(this.#opening ??= this.#open(), signal);
   }

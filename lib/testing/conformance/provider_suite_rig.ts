@@ -14,9 +14,9 @@ import {
   type SqlValue,
   type StoredRow,
   type WriteSet,
-} from "../../lib/adapters/ports.ts";
-import type { Clock } from "../../lib/async/clock.ts";
-import type { MessageMetadata } from "../../lib/message/types.ts";
+} from "../../adapters/ports.ts";
+import type { Clock } from "../../async/clock.ts";
+import type { MessageMetadata } from "../../message/types.ts";
 
 /** An opened provider under test, on a database of its own with nothing in it. */
 export interface ProviderFixture {

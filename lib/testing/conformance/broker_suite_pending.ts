@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import type { PendingEntry } from "../../lib/adapters/ports.ts";
+import type { PendingEntry } from "../../adapters/ports.ts";
 import { at, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
 
 const HOUR = 3_600_000;

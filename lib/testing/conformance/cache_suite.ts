@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import type { BaseCache } from "../../lib/adapters/ports.ts";
+import type { BaseCache } from "../../adapters/ports.ts";
 
 /** An opened cache under test, with nothing in it and a `TTL` of 300 seconds. */
 export interface CacheFixture {

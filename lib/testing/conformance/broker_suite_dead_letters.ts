@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
-import type { StreamGroup } from "../../lib/adapters/ports.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { StreamGroup } from "../../adapters/ports.ts";
+import { parseStreamId } from "../../adapters/stream_id.ts";
+import { IncorrectUsageError } from "../../errors.ts";
 import { at, type BrokerBench, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
 
 /** Reads `texts` and dead-letters each; answers the ids in the dead-letter stream. */
@@ -43,6 +45,87 @@ export function deadLetterRules(rule: Rule): void {
     assertEquals(textsOf(rest), ["3", "4", "5"]);
     assertEquals(await deadLetters.list(dead, { limit: 9, after: at(ids, 4) }), []);
     assertEquals(await deadLetters.get(dead, at(ids, 2)), { id: at(ids, 2), data: "3" });
+  });
+
+  rule("lists dead letters backwards, the newest first, page by page", async (bench) => {
+    const dead = `${bench.stream}:dlq`;
+    const { deadLetters } = bench.broker;
+    const ids = await bury(bench, await bench.consumer("a"), ...numbered(5));
+    const page = (limit: number, after?: string) =>
+      deadLetters.list(dead, { direction: "backwards", limit, ...(after !== undefined && { after }) });
+    const first = await page(2);
+    assertEquals(first, [{ id: at(ids, 4), data: "5" }, { id: at(ids, 3), data: "4" }]);
+    // What a page ended with may be gone before the next is read.
+    await deadLetters.remove(dead, [at(ids, 3)]);
+    assertEquals(textsOf(await page(9, at(ids, 3))), ["3", "2", "1"]);
+    assertEquals(await page(9, at(ids, 0)), []);
+    assertEquals(await page(0), []);
+    assertEquals(await page(-1), []);
+    const [ms = "0"] = at(ids, 0).split("-");
+    assertEquals(await page(9, ms), [], "a time alone is its first id");
+    assertEquals(await page(9, "0-0"), []);
+  });
+
+  rule("refuses to list dead letters behind what is no id", async ({ broker, stream }) => {
+    for (const direction of ["forwards", "backwards"] as const) {
+      await assertRejects(
+        async () =>
+          await broker.deadLetters.list(`${stream}:dlq`, { direction, after: "yesterday", limit: 1 }),
+        IncorrectUsageError,
+        "'yesterday'",
+      );
+    }
+  });
+
+  rule("gives dead letters the time of its own clock, and tells that of the oldest", async (bench) => {
+    const { broker, elapse } = bench;
+    const dead = `${bench.stream}:dlq`;
+    assertEquals(await broker.deadLetters.oldest(dead), undefined);
+    const a = await bench.consumer("a");
+    const before = await broker.time();
+    const [first = ""] = await bury(bench, a, "1");
+    const oldest = parseStreamId(first)?.ms ?? 0;
+    assert(before <= oldest && oldest <= await broker.time(), `${oldest} is not behind ${before}`);
+    await elapse(5);
+    await bury(bench, a, "2");
+    assertEquals(await broker.deadLetters.oldest(dead), oldest);
+    assert(await broker.time() >= oldest + 5);
+    await broker.deadLetters.purge(dead);
+    assertEquals(await broker.deadLetters.oldest(dead), undefined);
+  });
+
+  rule("trims dead letters by age, exactly and in steps (DLQ-2)", async ({ broker, stream, elapse }) => {
+    const dead = `${stream}:dlq`;
+    const { deadLetters } = broker;
+    const bury = (texts: readonly string[]) => broker.publish(texts.map((data) => ({ stream: dead, data })));
+    assertEquals(await deadLetters.trimBefore(dead, await broker.time(), 9), 0);
+    await bury(numbered(330));
+    await elapse(5);
+    const time = await broker.time();
+    assertEquals(await deadLetters.trimBefore(dead, 0, 9), 0);
+    assertEquals(await deadLetters.trimBefore(dead, time, 0), 0);
+    const kept = idsOf(await bury(numbered(70)));
+    assertEquals(await deadLetters.trimBefore(dead, time, 1), 1);
+    assertEquals(await deadLetters.trimBefore(dead, time, 149), 149);
+    assertEquals(textsOf(await deadLetters.list(dead, { limit: 1 })), ["151"]);
+    assertEquals(await deadLetters.trimBefore(dead, time, 10_000), 180);
+    assertEquals(await deadLetters.trimBefore(dead, time, 10_000), 0);
+    assertEquals(idsOf(await deadLetters.list(dead, { limit: 999 })), kept);
+    assertEquals(await deadLetters.depth(dead), 70);
+    assertEquals(await deadLetters.trimBefore(dead, time + 60_000, 10_000), 70);
+    assertEquals([await deadLetters.depth(dead), await deadLetters.oldest(dead)], [0, undefined]);
+  });
+
+  rule("trims a few dead letters as exactly as many", async (bench) => {
+    const dead = `${bench.stream}:dlq`;
+    const { deadLetters } = bench.broker;
+    const a = await bench.consumer("a");
+    await bury(bench, a, ...numbered(3));
+    await bench.elapse(5);
+    const time = await bench.broker.time();
+    await bury(bench, a, "4");
+    assertEquals(await deadLetters.trimBefore(dead, time, 100), 3);
+    assertEquals(textsOf(await deadLetters.list(dead, { limit: 9 })), ["4"]);
   });
 
   rule("removes some dead letters, or all", async (bench) => {

@@ -9,7 +9,7 @@ import type {
   OutboxLease,
   OutboxOutcome,
   OutboxRow,
-} from "../../lib/adapters/ports.ts";
+} from "../../adapters/ports.ts";
 import { outboxInsert } from "./provider_suite_rig.ts";
 
 /** A lease on everything that is due for the broker. Throws when there is none. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { CommitRefusedError, NotSupportedError, ProteanError } from "../../lib/errors.ts";
+import { CommitRefusedError, NotSupportedError, ProteanError } from "../../errors.ts";
 import {
   column,
   inSession,

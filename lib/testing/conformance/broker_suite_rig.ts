@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BaseBroker, PublishResult, StreamEntry, StreamGroup } from "../../lib/adapters/ports.ts";
+import type { BaseBroker, PublishResult, StreamEntry, StreamGroup } from "../../adapters/ports.ts";
 
 /** An opened broker under test. */
 export interface BrokerFixture {

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ConfigurationError, ExpectedVersionError } from "../../lib/errors.ts";
+import { ConfigurationError, ExpectedVersionError } from "../../errors.ts";
 import { inSession, outboxInsert, type Rule, writeSet } from "./provider_suite_rig.ts";
 
 /** In order of code points, which is not the order of UTF-16 units. */

@@ -5,8 +5,8 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import type { BaseBroker, StreamGroup } from "../../lib/adapters/ports.ts";
-import { GroupMissingError } from "../../lib/errors.ts";
+import type { BaseBroker, StreamGroup } from "../../adapters/ports.ts";
+import { GroupMissingError } from "../../errors.ts";
 import { idsOf } from "./broker_suite_rig.ts";
 import { BrokerModel } from "./broker_model.ts";
 

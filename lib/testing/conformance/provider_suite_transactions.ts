@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { CommitRefusedError, ExpectedVersionError, ProteanError } from "../../lib/errors.ts";
+import { CommitRefusedError, ExpectedVersionError, ProteanError } from "../../errors.ts";
 import { inSession, outboxInsert, type Rule, soon, writeSet } from "./provider_suite_rig.ts";
 
 export function transactionRules(rule: Rule): void {

@@ -4,9 +4,9 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { BaseEventStore, BaseProvider, EventAppend, StoredEvent } from "../../lib/adapters/ports.ts";
-import type { Clock } from "../../lib/async/clock.ts";
-import { ExpectedVersionError, ProteanError } from "../../lib/errors.ts";
+import type { BaseEventStore, BaseProvider, EventAppend, StoredEvent } from "../../adapters/ports.ts";
+import type { Clock } from "../../async/clock.ts";
+import { ExpectedVersionError, ProteanError } from "../../errors.ts";
 import { inSession, metadataOf, outboxInsert, writeSet } from "./provider_suite_rig.ts";
 
 /** An opened, empty event store under test. */

@@ -1,0 +1,117 @@
+/**
+ * The Redis broker with tagged keys, as a Cluster will want them: every rule of the broker suite holds, no
+ * command bypasses `keyOf`, and no call names keys of two slots.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { Redis } from "ioredis";
+import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
+import { plainKey, type StreamKey } from "../../lib/adapters/redis/keys.ts";
+import { append } from "../../lib/adapters/redis/scripts.ts";
+import { systemClock } from "../../lib/async/clock.ts";
+import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
+import { redisAvailable, RedisServer } from "../support/redis_server.ts";
+
+/** `{shop::order}:dlq`: all streams of one category have its tag, and so its slot. */
+class TaggedBroker extends RedisBroker {
+  protected override keyOf(stream: string): StreamKey {
+    return plainKey(stream.replace(/^(.*?)((?::dlq|:replay:).*)?$/s, "{$1}$2"));
+  }
+}
+
+/** Where a command has its keys. What is not here names none. */
+const KEYS: Readonly<Record<string, (args: readonly string[]) => readonly string[]>> = {
+  evalsha: (args) => args.slice(3, 3 + Number(args[2])),
+  xreadgroup: (args) => [args[args.indexOf("STREAMS") + 1] ?? ""],
+  xgroup: (args) => [args[2] ?? ""],
+  xinfo: (args) => [args[2] ?? ""],
+  ...Object.fromEntries(
+    ["xlen", "xadd", "xack", "xdel", "xrange", "xrevrange", "xpending", "xclaim", "xtrim", "del", "unlink"]
+      .map((name) => [name, (args: readonly string[]) => [args[1] ?? ""]]),
+  ),
+};
+/** EVAL follows an EVALSHA with the same keys. */
+const KEYLESS = new Set(["client", "info", "ping", "time", "echo", "eval"]);
+
+/** Everything that the server was asked, by whomever, scripts included. */
+class Monitor {
+  readonly #asked: (readonly string[])[] = [];
+  readonly #client: Redis;
+  readonly #monitor: Redis;
+
+  private constructor(client: Redis, monitor: Redis) {
+    this.#client = client;
+    this.#monitor = monitor;
+    monitor.on("monitor", (_time: string, args: readonly string[]) => this.#asked.push(args));
+  }
+
+  static async start(uri: string): Promise<Monitor> {
+    const client = new Redis(uri);
+    return new Monitor(client, await client.monitor());
+  }
+
+  /** What was asked before this call. */
+  async stop(): Promise<readonly (readonly string[])[]> {
+    const last = crypto.randomUUID();
+    const heard = new Promise<void>((resolve) =>
+      this.#monitor.on("monitor", (_time: string, args: readonly string[]) => {
+        if (args[1] === last) resolve();
+      })
+    );
+    await this.#client.echo(last);
+    await heard;
+    this.#monitor.disconnect();
+    this.#client.disconnect();
+    return this.#asked;
+  }
+}
+
+/**
+ * Throws unless every key has a tag, and all keys of one call have the same. `append` is split by slot on a
+ * Cluster.
+ */
+function assertTagged(args: readonly string[]): void {
+  const name = (args[0] ?? "").toLowerCase();
+  if (KEYLESS.has(name)) return;
+  const keys = KEYS[name]?.(args);
+  assert(keys, `a command that this test does not know: ${args.join(" ")}`);
+  const tags = new Set(keys.map((key) => /^\{(.+?)\}/.exec(key)?.[1]));
+  assert(!tags.has(undefined), `a key without a tag: ${args.join(" ").slice(0, 200)}`);
+  if (args[1] !== append.sha) {
+    assertEquals(tags.size, 1, `keys of several slots: ${args.join(" ").slice(0, 200)}`);
+  }
+}
+
+async function open() {
+  const server = await RedisServer.start();
+  const monitor = await Monitor.start(server.uri);
+  const brokers: RedisBroker[] = [];
+  const another = async () => {
+    const broker = new TaggedBroker({
+      name: "default",
+      domain: "shop",
+      settings: { URI: server.uri },
+      folder: Deno.cwd(),
+      clock: systemClock,
+    });
+    await broker.open();
+    brokers.push(broker);
+    return broker;
+  };
+  return {
+    broker: await another(),
+    another,
+    elapse: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+    close: async () => {
+      for (const broker of brokers) await broker.close();
+      const asked = await monitor.stop();
+      await server[Symbol.asyncDispose]();
+      for (const args of asked) assertTagged(args);
+    },
+  };
+}
+
+if (redisAvailable) {
+  brokerConformance("redis (tagged keys)", open);
+}
