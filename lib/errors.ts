@@ -153,9 +153,22 @@ export class IncorrectUsageError extends ProteanError {
   }
 }
 
-/** Whatever was thrown, as an Error: user code may throw anything. Never throws. */
+/** Whatever was thrown, as an Error whose message is a text: user code may throw anything. Never throws. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(inWords(thrown), { cause: thrown });
+  try {
+    // A Proxy may throw when it is asked what it is, a getter when it is read.
+    if (thrown instanceof Error && typeof thrown.message === "string") return thrown;
+  } catch { /* It is told in other words. */ }
+  return new Error(inWords(thrown), { cause: thrown });
+}
+
+/** Whether this is an Error, whatever it was made of. Never throws. */
+export function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error;
+  } catch {
+    return false;
+  }
 }
 
 function inWords(thrown: unknown): string {
