@@ -7,7 +7,7 @@ import { CommanderError } from "commander";
 import { asError, ConfigurationError, DomainLoadError, ProteanError } from "../errors.ts";
 import { UsageError } from "./usage_error.ts";
 import type { Cli } from "./cli.ts";
-import { type Diagnostic, envelope } from "./envelope.ts";
+import { envelope } from "./envelope.ts";
 
 /** Everything went as asked. */
 export const EXIT_OK = 0;
@@ -27,10 +27,7 @@ export function report(cli: Cli, thrown: unknown, args: readonly string[]): numb
   const problems = error instanceof ConfigurationError && error.problems.length > 0
     ? error.problems
     : [{ code: error instanceof ProteanError ? error.code : "UNEXPECTED", message: error.message }];
-  if (args.includes("--json")) {
-    const diagnostics = problems.map((problem): Diagnostic => ({ level: "error", ...problem }));
-    cli.io.out(envelope("error", { error: error.message }, diagnostics));
-  }
+  if (args.includes("--json")) cli.io.out(envelope("error", { error: error.message }, problems));
   cli.io.err(`${cli.errColors.red("Error:")} ${error.message}\n`);
   if (wantsStack(cli, args)) cli.io.err(`${stackOf(error)}\n`);
   const usage = error instanceof ConfigurationError || error instanceof DomainLoadError ||

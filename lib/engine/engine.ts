@@ -19,7 +19,9 @@ import { engineRoutes } from "../health/routes.ts";
 import { HealthServer } from "../health/server.ts";
 import { componentsOf } from "../health/components.ts";
 import { assemble, type Assembly, managedProviders } from "./assembly.ts";
+import { describeProblem } from "../config/problems.ts";
 import { unknownSubscriptionTables } from "../subscription/settings/unknown_tables.ts";
+import { settingsWithoutEffect } from "../subscription/settings/without_effect.ts";
 import { drain } from "./drain.ts";
 import { Failure } from "./failure.ts";
 import { untilQuiet } from "./until_quiet.ts";
@@ -134,6 +136,9 @@ export class Engine {
     });
     for (const { message } of unknownSubscriptionTables(runtime.config, runtime.runners)) {
       log.warn("config.unknown_handler", { message });
+    }
+    for (const diagnostic of settingsWithoutEffect(runtime.config, runtime.runners)) {
+      log.warn("config.no_effect", { key: diagnostic.key, message: describeProblem(diagnostic) });
     }
     this.#assembly = assembly;
     this.#running = { providers: managedProviders(runtime), clock };

@@ -57,7 +57,7 @@ export function logLevel(name: string, where: string): LogLevel {
   if (!level) {
     throw new ConfigurationError(
       `${where} is '${name}', which is no log level: use ${LOG_LEVEL_NAMES.join(", ")}.`,
-      { code: "LOG_LEVEL" },
+      { code: "CONFIG_INVALID_VALUE" },
     );
   }
   return level;

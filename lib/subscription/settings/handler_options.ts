@@ -26,7 +26,7 @@ export interface HandlerValues {
 }
 
 /** `messages_per_tick` → `messagesPerTick`. */
-function camelCase(key: string): string {
+export function camelCase(key: string): string {
   return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
