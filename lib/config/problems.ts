@@ -8,7 +8,7 @@ import type { z } from "zod";
 import type { ErrorCode } from "../error_codes.ts";
 import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { choices, expectation } from "./expectation.ts";
-import { isSecretKey, shown } from "./mask.ts";
+import { isSecretKey, shown } from "./secrets.ts";
 import { endingWithHint, nearest } from "./nearest.ts";
 import type { SubstitutionFailure } from "./substitute.ts";
 import { dotted, isTable, type Path, type Table, valueAt } from "./tree.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { shown } from "../../config/mask.ts";
+import { shown } from "../../config/secrets.ts";
 import { endingWithHint } from "../../config/nearest.ts";
 import { refusedValue } from "../../config/problems.ts";
 import { isPythonOnly } from "../../config/python_only.ts";
