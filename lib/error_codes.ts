@@ -27,7 +27,7 @@ export type CarriedBy =
   | "UnavailableError"
   | "UsageError"
   | "ValidationError"
-  | "warning";
+  | "diagnostic";
 
 /** Classes after which a command ends with 2, for nothing but another configuration or command line helps (design 9). */
 export const EXITS_WITH_2: readonly CarriedBy[] = ["ConfigurationError", "DomainLoadError", "UsageError"];
@@ -77,9 +77,10 @@ export const ERROR_CODES = {
     "Subscriptions read from the broker 'default', which is missing.",
   ],
   CONFIG_NOT_SUPPORTED: ["ConfigurationError", "A valid setting that this version does not serve."],
-  CONFIG_NO_EFFECT: ["warning", "A valid setting that has no effect in this version."],
-  CONFIG_UNKNOWN_ENVIRONMENT: ["warning", "PROTEAN_ENV names no overlay, and one has nearly that name."],
-  CONFIG_UNKNOWN_HANDLER: ["warning", "A table of [server.subscriptions] is about no handler."],
+  CONFIG_NO_EFFECT: ["diagnostic", "A valid setting that has no effect in this version."],
+  CONFIG_UNKNOWN_ENVIRONMENT: ["diagnostic", "PROTEAN_ENV names no overlay, and one has nearly that name."],
+  CONFIG_UNBOUNDED_STREAM: ["diagnostic", "Nothing trims a stream."],
+  CONFIG_UNKNOWN_HANDLER: ["diagnostic", "A table of [server.subscriptions] is about no handler."],
 
   // The elements of a domain.
   CONFIG_DUPLICATE_ELEMENT: ["ConfigurationError", "Two elements share a name, a table or a category."],

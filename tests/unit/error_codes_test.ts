@@ -63,7 +63,7 @@ Deno.test("every code has a sentence, and a carrier that gives it the exit code 
   const classes = { ...errors, UsageError, Error };
   for (const [code, [carrier, meaning]] of Object.entries(ERROR_CODES)) {
     assert(/^[A-Z`].*\.$/.test(meaning), code);
-    if (carrier === "warning") continue;
+    if (carrier === "diagnostic") continue;
     const cli = createCli(recordingIo(), { domains: {}, config: () => Promise.resolve(undefined) });
     const exit = report(cli, new classes[carrier](meaning), []);
     assertEquals(exit, EXITS_WITH_2.includes(carrier) ? 2 : 1, code);

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { SubscribingHandler } from "../../../../lib/subscription/settings/handler_options.ts";
 import { settingsWithoutEffect } from "../../../../lib/subscription/settings/without_effect.ts";
+import { unboundedStreams } from "../../../../lib/subscription/settings/unbounded.ts";
 import { unservedSections, unservedSettings } from "../../../../lib/subscription/settings/unserved.ts";
 import { load, loadObject } from "../../config/support.ts";
 
@@ -31,6 +32,21 @@ Deno.test("what a handler sets in code is told with the handler, what its profil
   ])];
   assertEquals(found.map(({ key }) => key), ["circuitBreakerThreshold", "dlqAlertThreshold"]);
   assertStringIncludes(found[0]?.message ?? "", "Handler 'Audit': 'circuitBreakerThreshold' has no effect");
+});
+
+Deno.test("streams that no subscription trims are named together", () => {
+  const on = (category: string, retentionMaxlen?: number) => ({ category, settings: { retentionMaxlen } });
+  const streams = [
+    on("shop::order", 5),
+    on("shop::order"),
+    on("shop::item"),
+    on("shop::cart"),
+    on("shop::cart"),
+  ];
+  const [note, ...others] = unboundedStreams(streams);
+  assertEquals([note?.level, note?.code, others.length], ["info", "CONFIG_UNBOUNDED_STREAM", 0]);
+  assertStringIncludes(note?.message ?? "", "Nothing trims the streams shop::item, shop::cart: set");
+  assertEquals([...unboundedStreams([on("shop::order", 5)])], []);
 });
 
 Deno.test("what would break a promise of order or delivery is refused with one sentence each", async () => {
