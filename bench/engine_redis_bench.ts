@@ -8,7 +8,7 @@ import { Redis } from "ioredis";
 import { z } from "zod";
 import { canonicalJson } from "../lib/message/canonical.ts";
 import { checksumOf } from "../lib/message/checksum.ts";
-import { encodeMessage } from "../lib/message/envelope.ts";
+import { encodeMessage } from "../tests/support/encode_message.ts";
 import { eventMetadata } from "../lib/message/metadata.ts";
 import { Domain, Engine, on } from "../lib/mod.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";

@@ -16,7 +16,7 @@ import { SqliteBroker } from "../lib/adapters/sqlite/broker.ts";
 import { systemClock } from "../lib/async/clock.ts";
 import { canonicalJson } from "../lib/message/canonical.ts";
 import { checksumOf } from "../lib/message/checksum.ts";
-import { encodeMessage } from "../lib/message/envelope.ts";
+import { encodeMessage } from "../tests/support/encode_message.ts";
 import { eventMetadata } from "../lib/message/metadata.ts";
 import { print, rate, ratio, seconds } from "./report.ts";
 

@@ -6,7 +6,8 @@
  */
 import { canonicalJson, canonicalText } from "../lib/message/canonical.ts";
 import { checksumOf } from "../lib/message/checksum.ts";
-import { decodeMessage, encodeMessage } from "../lib/message/envelope.ts";
+import { decodeMessage } from "../lib/message/envelope.ts";
+import { encodeMessage } from "../tests/support/encode_message.ts";
 import { eventId, eventMetadata, newCorrelationId, sequenceId } from "../lib/message/metadata.ts";
 
 const ROUNDS = 7;

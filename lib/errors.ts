@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { Diagnostic } from "./diagnostics.ts";
 
 /** Options of every error of ours. */
 export interface ProteanErrorOptions extends ErrorOptions {
-  /** Stable, upper snake case, such as `CONFIG_UNKNOWN_KEY`. Defaults to the class's own code. */
+  /** Stable, upper snake case, such as `CONFIG_UNKNOWN_KEY` (`error_codes.ts`). Defaults to the class's own code. */
   readonly code?: string;
 }
 
@@ -22,16 +23,8 @@ export class ProteanError extends Error {
   }
 }
 
-/** One problem in a configuration file. */
-export interface ConfigurationProblem {
-  readonly code: string;
-  readonly message: string;
-  /** Dotted key, such as `databases.default.pool_size`. */
-  readonly key?: string;
-  readonly file?: string;
-  /** Counted from 1. */
-  readonly line?: number;
-}
+/** One problem of the configuration or of the declared elements. */
+export type ConfigurationProblem = Diagnostic;
 
 /** The configuration or the declared elements cannot work as written; nothing starts (exit 2). */
 export class ConfigurationError extends ProteanError {
@@ -153,9 +146,22 @@ export class IncorrectUsageError extends ProteanError {
   }
 }
 
-/** Whatever was thrown, as an Error: user code may throw anything. Never throws. */
+/** Whatever was thrown, as an Error whose message is a text: user code may throw anything. Never throws. */
 export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(inWords(thrown), { cause: thrown });
+  try {
+    // A Proxy may throw when it is asked what it is, a getter when it is read.
+    if (thrown instanceof Error && typeof thrown.message === "string") return thrown;
+  } catch { /* It is told in other words. */ }
+  return new Error(inWords(thrown), { cause: thrown });
+}
+
+/** Whether this is an Error, whatever it was made of. Never throws. */
+export function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error;
+  } catch {
+    return false;
+  }
 }
 
 function inWords(thrown: unknown): string {

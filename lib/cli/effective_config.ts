@@ -4,7 +4,7 @@
  * @module
  */
 import { loadConfig, type LoadedConfig, type Origin } from "../config/load.ts";
-import { maskValue } from "../config/mask.ts";
+import { maskValue } from "../config/secrets.ts";
 import { renderToml } from "../config/render.ts";
 import { dotted, merge, type Path, type Table } from "../config/tree.ts";
 import { DomainLoadError } from "../errors.ts";

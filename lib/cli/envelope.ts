@@ -3,30 +3,19 @@
  *
  * @module
  */
+import type { Diagnostic } from "../diagnostics.ts";
 
 /** Version of the envelope itself, as upstream counts it. */
 const ENVELOPE_VERSION = "0.1.0";
 
 export type EnvelopeStatus = "pass" | "warn" | "fail" | "error";
 
-/** A finding about the configuration, the domain or the command. */
-export interface Diagnostic {
-  /** Stable, upper snake case. */
-  readonly code: string;
-  readonly level: "error" | "warning" | "info";
-  readonly message: string;
-  /** Dotted configuration key. */
-  readonly key?: string;
-  readonly file?: string;
-  /** Counted from 1. */
-  readonly line?: number;
-}
-
-/** The text of an envelope, indented, with its last line ended. */
+/** The text of an envelope, indented, with its last line ended. Every diagnostic says its level. */
 export function envelope(
   status: EnvelopeStatus,
   data: unknown,
   diagnostics: readonly Diagnostic[] = [],
 ): string {
-  return JSON.stringify({ version: ENVELOPE_VERSION, status, data, diagnostics }, null, 2) + "\n";
+  const levelled = diagnostics.map((diagnostic): Diagnostic => ({ level: "error", ...diagnostic }));
+  return JSON.stringify({ version: ENVELOPE_VERSION, status, data, diagnostics: levelled }, null, 2) + "\n";
 }

@@ -15,7 +15,7 @@ import { configSearch } from "./config_search.ts";
 import { loadDomain } from "./load_domain.ts";
 import type { DomainOptions, LogOptions } from "./options.ts";
 
-const logger = getLogger(["protean", "cli"]);
+const log = getLogger(["protean", "cli"]);
 
 /**
  * Loads the domain and initialises it with the configuration that belongs to it; the log follows its `[logging]` from then on. Rejects
@@ -31,7 +31,7 @@ export async function openDomain(
   const loaded = await loadConfig({ domain: domain.name, ...await configSearch(cli, folder, options) });
   beginLog(cli, options, fallbackLevel, loaded.config.logging);
   // The first thing to know about a server that is looked at by night is which one it is.
-  logger.info("domain.starting", {
+  log.info("domain.starting", {
     domain: domain.name,
     config: loaded.path ?? "the embedded default",
     version: VERSION,
@@ -39,7 +39,7 @@ export async function openDomain(
     deno: Deno.version.deno,
     pid: Deno.pid,
   });
-  for (const { code, message } of loaded.warnings) logger.warning("config.warning", { code, message });
+  for (const { code, message } of loaded.warnings) log.warn("config.warning", { code, message });
   const start: StartOptions = { loaded, ...(signal && { signal }) };
   await domain.init(start);
   return domain;

@@ -4,10 +4,12 @@
  * @module
  */
 import { CommanderError } from "commander";
+import { maskText } from "../config/secrets.ts";
 import { asError, ConfigurationError, DomainLoadError, ProteanError } from "../errors.ts";
+import { describeError } from "../message/describe_error.ts";
 import { UsageError } from "./usage_error.ts";
 import type { Cli } from "./cli.ts";
-import { type Diagnostic, envelope } from "./envelope.ts";
+import { envelope } from "./envelope.ts";
 
 /** Everything went as asked. */
 export const EXIT_OK = 0;
@@ -15,6 +17,9 @@ export const EXIT_OK = 0;
 export const EXIT_FAILURE = 1;
 /** Usage, configuration or environment. */
 export const EXIT_USAGE = 2;
+
+/** Longest stack, in bytes. */
+const MAX_STACK = 65_536;
 
 /** Tells the user what went wrong and answers the exit code. The stack is for those who debug. */
 export function report(cli: Cli, thrown: unknown, args: readonly string[]): number {
@@ -24,15 +29,13 @@ export function report(cli: Cli, thrown: unknown, args: readonly string[]): numb
     if (thrown.code === "commander.help") return EXIT_USAGE;
   }
   const error = thrown instanceof CommanderError ? usageError(thrown) : asError(thrown);
+  const message = maskText(error.message);
   const problems = error instanceof ConfigurationError && error.problems.length > 0
-    ? error.problems
-    : [{ code: error instanceof ProteanError ? error.code : "UNEXPECTED", message: error.message }];
-  if (args.includes("--json")) {
-    const diagnostics = problems.map((problem): Diagnostic => ({ level: "error", ...problem }));
-    cli.io.out(envelope("error", { error: error.message }, diagnostics));
-  }
-  cli.io.err(`${cli.errColors.red("Error:")} ${error.message}\n`);
-  if (wantsStack(cli, args)) cli.io.err(`${stackOf(error)}\n`);
+    ? error.problems.map((problem) => ({ ...problem, message: maskText(problem.message) }))
+    : [{ code: error instanceof ProteanError ? error.code : "UNEXPECTED", message }];
+  if (args.includes("--json")) cli.io.out(envelope("error", { error: message }, problems));
+  cli.io.err(`${cli.errColors.red("Error:")} ${message}\n`);
+  if (wantsStack(cli, args)) cli.io.err(`${maskText(describeError(error, MAX_STACK).stack)}\n`);
   const usage = error instanceof ConfigurationError || error instanceof DomainLoadError ||
     error instanceof UsageError;
   return usage ? EXIT_USAGE : EXIT_FAILURE;
@@ -50,9 +53,4 @@ function wantsStack(cli: Cli, args: readonly string[]): boolean {
   const flag = /--log-level[= ](\w+)/.exec(text)?.[1];
   const level = flag ?? cli.io.env("PROTEAN_LOG_LEVEL")?.toLowerCase();
   return level === "debug" || level === "trace";
-}
-
-function stackOf(error: Error): string {
-  const cause = error.cause === undefined ? "" : `\nCaused by: ${stackOf(asError(error.cause))}`;
-  return `${error.stack ?? error.message}${cause}`;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ErrorCode } from "../error_codes.ts";
 import { dirname, join, relative, resolve } from "node:path";
 import { configurationError } from "./problems.ts";
 
@@ -118,6 +119,6 @@ export function displayName(path: string, cwd: string): string {
   return short === "" || short.startsWith("..") ? path : short;
 }
 
-function unreadable(code: string, message: string, cause?: unknown, file?: string): Error {
+function unreadable(code: ErrorCode, message: string, cause?: unknown, file?: string): Error {
   return configurationError([{ code, message, ...(file === undefined ? {} : { file }) }], cause);
 }

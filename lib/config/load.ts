@@ -140,7 +140,7 @@ async function find(options: LoadOptions, variables: Variables, cwd: string): Pr
 /** Parses a TOML text. Throws `ConfigurationError`. */
 function read(text: string, file: string): Input {
   try {
-    return { tree: parse(text), file, lines: locate(text) };
+    return { tree: parse(text), file, locate: () => locate(text) };
   } catch (cause) {
     const told = cause instanceof Error ? cause.message : String(cause);
     const [, line, column, reason] = /line (\d+), column (\d+): (.*)/.exec(told) ?? [];

@@ -14,7 +14,7 @@ export interface Origin {
   readonly path: Path;
   readonly file?: string;
   /** Counted from 1. */
-  readonly line?: number;
+  readonly line?: number | undefined;
   /** Name of the environment, for an overlay. */
   readonly env?: string;
   /** Environment variables that were substituted into the value. */

@@ -5,9 +5,10 @@
  * @module
  */
 import type { z } from "zod";
+import type { ErrorCode } from "../error_codes.ts";
 import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { choices, expectation } from "./expectation.ts";
-import { isSecretKey, shown } from "./mask.ts";
+import { isSecretKey, shown } from "./secrets.ts";
 import { endingWithHint, nearest } from "./nearest.ts";
 import type { SubstitutionFailure } from "./substitute.ts";
 import { dotted, isTable, type Path, type Table, valueAt } from "./tree.ts";
@@ -15,7 +16,7 @@ import { keyPaths, keysOf, schemaAt } from "./walk.ts";
 
 /** A problem before its place in the file is known. */
 export interface Finding {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly path: Path;
   readonly message: string;
 }

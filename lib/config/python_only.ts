@@ -5,7 +5,7 @@
  * @module
  */
 import type { LoadedConfig } from "./loaded.ts";
-import { dotted, type Path } from "./tree.ts";
+import { dotted, matches, type Path } from "./tree.ts";
 
 /** Dotted patterns; `*` stands for one key, and everything below a match is meant too. */
 export const PYTHON_ONLY_KEYS: readonly string[] = [
@@ -39,13 +39,9 @@ export const PYTHON_ONLY_KEYS: readonly string[] = [
   "server.profiles.*.origin_stream",
 ];
 
-const patterns = PYTHON_ONLY_KEYS.map((key) => key.split("."));
-
 /** True when Python alone reads the key at `path` or one above it. */
 export function isPythonOnly(path: Path): boolean {
-  return patterns.some((pattern) =>
-    pattern.length <= path.length && pattern.every((part, index) => part === "*" || part === path[index])
-  );
+  return PYTHON_ONLY_KEYS.some((pattern) => matches(pattern, path));
 }
 
 /** Dotted keys that the user set and that have no effect here. */

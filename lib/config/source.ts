@@ -5,6 +5,7 @@
  */
 import type { ConfigurationProblem } from "../errors.ts";
 import type { Origin } from "./loaded.ts";
+import type { Lines } from "./locate.ts";
 import { nearest } from "./nearest.ts";
 import { type Finding, unknownKey } from "./problems.ts";
 import { configSchema, TOP_LEVEL_KEYS } from "./schema.ts";
@@ -16,8 +17,8 @@ export interface Input {
   readonly tree: Table;
   /** As it is shown; absent for an object given in code. */
   readonly file?: string;
-  /** Lines by dotted key. */
-  readonly lines?: ReadonlyMap<string, number>;
+  /** Finds the lines; called when the first of them has to be told. */
+  readonly locate?: () => Lines;
 }
 
 /** A configuration as written. */
@@ -27,6 +28,7 @@ export class Source {
   readonly environments: readonly string[];
   readonly #base: Table;
   readonly #overlay: Table;
+  #located: Lines | undefined;
 
   /** `env` is the environment whose overlay applies; undefined: none. */
   constructor(readonly input: Input, readonly env: string | undefined) {
@@ -49,13 +51,24 @@ export class Source {
     const origins = new Map<string, Origin>();
     for (const { path } of leaves(this.merged)) {
       const names = variables(path);
-      origins.set(dotted(path), {
+      const origin = {
         kind: this.input.file === undefined ? "code" : this.#overlays(path) ? "overlay" : "file",
         path,
-        ...this.place(path),
         ...(this.env !== undefined && this.#overlays(path) ? { env: this.env } : {}),
         ...(names.length > 0 ? { variables: names } : {}),
-      });
+      } as const;
+      const { file } = this.input;
+      const lineOf = () => this.#nearestLine(path);
+      origins.set(
+        dotted(path),
+        file === undefined ? origin : {
+          ...origin,
+          file,
+          get line() {
+            return lineOf();
+          },
+        },
+      );
     }
     return origins;
   }
@@ -69,15 +82,20 @@ export class Source {
   place(path: Path): { readonly file?: string; readonly line?: number } {
     const { file } = this.input;
     if (file === undefined) return {};
+    const line = this.#nearestLine(path);
+    return line === undefined ? { file } : { file, line };
+  }
+
+  #nearestLine(path: Path): number | undefined {
     for (let length = path.length; length > 0; length--) {
       const line = this.#lineOf(path.slice(0, length));
-      if (line !== undefined) return { file, line };
+      if (line !== undefined) return line;
     }
-    return { file };
+    return undefined;
   }
 
   #lineOf(path: Path): number | undefined {
-    const { lines } = this.input;
+    const lines = this.#located ??= this.input.locate?.();
     const above = this.env !== undefined && this.#overlays(path)
       ? lines?.get(dotted([this.env, ...path]))
       : undefined;

@@ -29,6 +29,12 @@ export function dotted(path: Path): string {
   }).join("");
 }
 
+/** Whether `path` is what a dotted pattern means, or below it; `*` stands for one key: `server.profiles.*.tick_interval`. */
+export function matches(pattern: string, path: Path): boolean {
+  const parts = pattern.split(".");
+  return parts.length <= path.length && parts.every((part, index) => part === "*" || part === path[index]);
+}
+
 /** The value at `path`, looking at own keys only. */
 export function valueAt(tree: unknown, path: Path): unknown {
   let value: unknown = tree;

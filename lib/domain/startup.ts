@@ -13,6 +13,7 @@ import { openAdapters } from "./adapters.ts";
 import { MAIN } from "./work/commit.ts";
 import { elementProblems } from "./elements/element_problems.ts";
 import type { InitOptions } from "./options.ts";
+import { startupProblems } from "./startup_rules.ts";
 import type { Elements } from "./elements/elements.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
@@ -86,60 +87,12 @@ async function configuration(
       ...config === undefined ? {} : { config },
       ...env === undefined ? {} : { env },
     });
-    problems.push(...unsupported(result), ...missingPlaces(elements, result));
+    problems.push(...startupProblems(elements, result));
     return result;
   } catch (error) {
     if (!(error instanceof ConfigurationError) || problems.length === 0) throw error;
     problems.push(...error.problems);
     return undefined;
-  }
-}
-
-/** Settings that are known and valid, and that this server does not serve. */
-function* unsupported({ config }: LoadedConfig): Generator<ConfigurationProblem> {
-  if (config.event_processing === "sync") {
-    yield {
-      code: "CONFIG_NOT_SUPPORTED",
-      key: "event_processing",
-      message:
-        "'event_processing' is \"sync\", and this server delivers events through subscriptions only: leave it out, and use " +
-        "the harness of @protean/server/testing where tests need them at once.",
-    };
-  }
-  if (config.server.transient_retry.enabled) {
-    yield {
-      code: "CONFIG_NOT_SUPPORTED",
-      key: "server.transient_retry.enabled",
-      message:
-        "'server.transient_retry.enabled' is true, and this version repeats version conflicts only within one delivery: " +
-        "leave it out, the subscription's own retries follow.",
-    };
-  }
-  if (config.databases.default?.managed === false) {
-    yield {
-      code: "CONFIG_NOT_SUPPORTED",
-      key: "databases.default.managed",
-      message:
-        "'databases.default.managed' is false, but the outbox and the aggregates live in the database 'default': leave it out.",
-    };
-  }
-}
-
-/** Projections in databases and caches that are not configured. */
-function* missingPlaces(
-  { projections }: Elements,
-  { config }: LoadedConfig,
-): Generator<ConfigurationProblem> {
-  for (const { name, provider, cache } of projections) {
-    const section = cache === undefined ? "databases" : "caches";
-    const place = cache ?? provider;
-    if (Object.hasOwn(config[section], place)) continue;
-    yield {
-      code: "CONFIG_MISSING_KEY",
-      key: `${section}.${place}`,
-      message:
-        `Projection ${name} is kept in '${place}', which is not configured: add [${section}.${place}].`,
-    };
   }
 }
 

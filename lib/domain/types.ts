@@ -144,7 +144,10 @@ export interface HandlerOptions {
   concurrency?: number;
   /** Consumer group instead of `<normalized domain>.<name>`: a Python handler's import path, to share its load. */
   consumerGroup?: string;
-  /** Payload field whose equal values are handled one after the other, across processes. */
+  /**
+   * Payload field whose equal values are handled one after the other, across processes. Not in this version: the engine refuses to
+   * start with it.
+   */
   sequentialBy?: string;
   /** Single subscription settings, camel case. */
   subscriptionConfig?: Row;

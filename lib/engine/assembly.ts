@@ -11,6 +11,7 @@ import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import { resolveSettings, type SubscriptionSettings } from "../subscription/settings/resolve.ts";
+import { unservedSections, unservedSettings } from "../subscription/settings/unserved.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
 
 /** Outbox rows are looked for at least this often while the cleanup's own unit is ticks (wire 3.7). */
@@ -74,34 +75,20 @@ function plan(runtime: DomainRuntime): readonly Planned[] {
     for (const category of runner.categories) {
       try {
         const settings = resolveSettings({ config: runtime.config, handler: runner, category });
-        if (settings.subscriptionType === "stream") planned.push({ runner, category, settings });
-        else problems.push(eventStoreProblem(runner));
+        problems.push(...unservedSettings(runner, settings));
+        planned.push({ runner, category, settings });
       } catch (error) {
         if (!(error instanceof ConfigurationError)) throw error;
         problems.push(...error.problems);
       }
     }
   }
-  if (runtime.config.config.server.priority_lanes.enabled) {
-    problems.push({
-      code: "PRIORITY_LANES_UNAVAILABLE",
-      key: "server.priority_lanes.enabled",
-      message: "[server.priority_lanes] is not read by this version: leave 'enabled' false.",
-    });
-  }
+  problems.push(...unservedSections(runtime.config.config));
   const unique = [...new Map(problems.map((problem) => [problem.message, problem])).values()];
   if (unique.length > 0) {
     throw new ConfigurationError(unique.map((problem) => problem.message).join("\n"), { problems: unique });
   }
   return planned;
-}
-
-function eventStoreProblem(runner: HandlerRunner): ConfigurationProblem {
-  return {
-    code: "SUBSCRIPTION_TYPE_UNAVAILABLE",
-    message:
-      `${runner.name} resolves to an event_store subscription, which this version does not run: set subscriptionType "stream" on it.`,
-  };
 }
 
 function outboxServices(
@@ -123,7 +110,7 @@ function outboxServices(
       const broker = runtime.brokers.get(name);
       if (!broker) {
         throw new ConfigurationError(`[outbox] names the broker '${name}', which is not in [brokers].`, {
-          code: "CONFIG_UNKNOWN_BROKER",
+          code: "CONFIG_INVALID_VALUE",
         });
       }
       processors.push(

@@ -19,11 +19,12 @@ import { engineRoutes } from "../health/routes.ts";
 import { HealthServer } from "../health/server.ts";
 import { componentsOf } from "../health/components.ts";
 import { assemble, type Assembly, managedProviders } from "./assembly.ts";
-import { unknownSubscriptionTables } from "../subscription/settings/unknown_tables.ts";
+import { describeProblem } from "../config/problems.ts";
 import { drain } from "./drain.ts";
 import { Failure } from "./failure.ts";
 import { untilQuiet } from "./until_quiet.ts";
 import { preflight } from "./preflight.ts";
+import { eventName, startDiagnostics } from "./start_diagnostics.ts";
 import { subscriptionSource } from "./subscription_rows.ts";
 
 const log = getLogger(["protean", "engine"]);
@@ -132,8 +133,12 @@ export class Engine {
       onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
-    for (const { message } of unknownSubscriptionTables(runtime.config, runtime.runners)) {
-      log.warn("config.unknown_handler", { message });
+    for (const diagnostic of startDiagnostics(runtime)) {
+      const { key, level } = diagnostic;
+      log[level === "info" ? "info" : "warn"](eventName(diagnostic), {
+        key,
+        message: describeProblem(diagnostic),
+      });
     }
     this.#assembly = assembly;
     this.#running = { providers: managedProviders(runtime), clock };

@@ -11,7 +11,7 @@ import { ComponentCheck } from "./component_check.ts";
 import { SubscriptionCollector, type SubscriptionSource } from "./subscription_collector.ts";
 import type { Component, ComponentState, HealthSnapshot } from "./types.ts";
 
-const logger = getLogger(["protean", "health"]);
+const log = getLogger(["protean", "health"]);
 
 /** Options of `HealthMonitor`. */
 export interface HealthMonitorOptions {
@@ -104,9 +104,9 @@ export class HealthMonitor extends BackgroundService {
       if (before === status) continue;
       this.#logged.set(key, status);
       if (status === "unavailable") {
-        logger.warning("health.component_unavailable", { kind, name, error: error?.message });
+        log.warn("health.component_unavailable", { kind, name, error: error?.message });
       } else if (before) {
-        logger.info("health.component_available", { kind, name });
+        log.info("health.component_available", { kind, name });
       }
     }
   }

@@ -10,7 +10,7 @@ import { asError, ConfigurationError } from "../errors.ts";
 import { BackgroundService } from "../async/service.ts";
 import { brokenResponse, respond, type Routes } from "./routes.ts";
 
-const logger = getLogger(["protean", "health"]);
+const log = getLogger(["protean", "health"]);
 
 const RETRY_MS = 5_000;
 const PORTS_TO_TRY = 100;
@@ -66,7 +66,7 @@ export class HealthServer extends BackgroundService {
         asError(cause).message
       }): free the port or set [server.health] port.`;
       if (required) throw new ConfigurationError(message, { code: "HEALTH_PORT_TAKEN", cause });
-      logger.error("health.port_unavailable", { host, port, error: message, retry_seconds: RETRY_MS / 1000 });
+      log.error("health.port_unavailable", { host, port, error: message, retry_seconds: RETRY_MS / 1000 });
     }
   }
 
@@ -80,14 +80,14 @@ export class HealthServer extends BackgroundService {
         await Promise.race([this.#server.finished.catch(() => {}), stopped]);
         if (signal.aborted) break;
         this.#server = undefined;
-        logger.error("health.listener_lost", { retry_seconds: RETRY_MS / 1000 });
+        log.error("health.listener_lost", { retry_seconds: RETRY_MS / 1000 });
       }
       await sleep(this.#clock, RETRY_MS, signal);
       if (signal.aborted) break;
       try {
         this.#listen();
       } catch (cause) {
-        logger.debug("health.port_unavailable", { error: asError(cause).message });
+        log.debug("health.port_unavailable", { error: asError(cause).message });
       }
     }
   }
@@ -102,7 +102,7 @@ export class HealthServer extends BackgroundService {
     // A client that stalled in the middle of its request is not waited for.
     if (!answered.signal.aborted) this.#abort?.abort();
     await last;
-    logger.info("health.stopped");
+    log.info("health.stopped");
   }
 
   #listen(): void {
@@ -129,7 +129,7 @@ export class HealthServer extends BackgroundService {
     }, (request) => respond(request, this.#options.routes));
     this.#abort = abort;
     const { addr } = this.#server;
-    logger.info("health.listening", { host: addr.hostname, port: addr.port });
+    log.info("health.listening", { host: addr.hostname, port: addr.port });
     this.#bound.resolve(addr);
   }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { asError } from "../errors.ts";
+import { asError, isError } from "../errors.ts";
 
 /** An error in words. */
 export interface ErrorDescription {
@@ -20,7 +20,7 @@ export function describeError(thrown: unknown, maxBytes: number): ErrorDescripti
   return {
     type: cut(readable(() => typeName(error)), maxBytes),
     message: cut(readable(() => error.message), maxBytes),
-    stack: cut(readable(() => stackOf(error)), maxBytes),
+    stack: cut(stackOf(error), maxBytes),
   };
 }
 
@@ -46,17 +46,29 @@ function typeName(error: Error): string {
   return error.name === "Error" ? error.constructor.name : error.name;
 }
 
-/** Deep enough for any honest chain; a circular one ends too. */
-const MAX_CAUSES = 5;
+/** Enough for any honest chain. Causes that lead back to themselves, or fan out, end too. */
+const MAX_STACKS = 10;
 
-function stackOf(error: Error, depth = 0): string {
-  const own = error.stack ?? `${typeName(error)}: ${error.message}`;
-  if (depth === MAX_CAUSES) return own;
-  const causes = error instanceof AggregateError ? error.errors : [error.cause];
-  const stacks = causes.filter((cause) => cause instanceof Error).map((cause) =>
-    `\nCaused by: ${stackOf(cause, depth + 1)}`
-  );
-  return own + stacks.join("");
+function stackOf(error: Error): string {
+  const stacks: string[] = [];
+  const told = new Set<unknown>();
+  const tell = (one: unknown) => {
+    if (told.has(one) || told.size === MAX_STACKS || !isError(one)) return;
+    told.add(one);
+    stacks.push(readable(() => one.stack ?? `${typeName(one)}: ${one.message}`));
+    for (const cause of causesOf(one)) tell(cause);
+  };
+  tell(error);
+  return stacks.join("\nCaused by: ");
+}
+
+function causesOf(error: Error): readonly unknown[] {
+  try {
+    const several: readonly unknown[] = error instanceof AggregateError ? error.errors : [];
+    return [...several.slice(0, MAX_STACKS), error.cause];
+  } catch {
+    return [];
+  }
 }
 
 /** Whole characters only. */

@@ -9,18 +9,13 @@ import { DeserializationError } from "../errors.ts";
 import { checksumMatches } from "./checksum.ts";
 import { isJsonObject, type JsonObject, parseJson } from "./parse.ts";
 import { readMetadata } from "./read_metadata.ts";
-import type { Message, OutgoingMessage } from "./types.ts";
+import type { Message } from "./types.ts";
 
 /** Size limit of a message that is read, in bytes of UTF-8 (SEC-3): 8 MiB. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
-/** Text of a message for a broker's field `data`. */
-export function encodeMessage(message: OutgoingMessage): string {
-  return encodeRaw(message.data, JSON.stringify(message.metadata));
-}
-
 /**
- * The same from texts, as outbox rows have them: canonical payload, metadata as JSON. The payload comes first and without
+ * Text of a message for a broker's field `data`, from what outbox rows have: canonical payload, metadata as JSON. The payload comes first and without
  * spaces, so that a reader can hash it where it stands.
  */
 export function encodeRaw(data: string, metadataJson: string): string {

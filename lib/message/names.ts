@@ -66,11 +66,6 @@ export function parseTypeString(type: string): TypeParts | undefined {
   return { domain, name, version: Number(version) };
 }
 
-/** Whether `type` is a type string of the domain called `domainName`, registered or not (delivery 5). */
-export function isTypeOfDomain(type: string, domainName: string): boolean {
-  return parseTypeString(type)?.domain === camelDomain(domainName);
-}
-
 /** `aggregateCategory("my_domain", "OrderItem")` is `my_domain::order_item`, unless the aggregate names its own. */
 export function aggregateCategory(domainName: string, aggregate: string): string {
   return `${normalizedDomain(domainName)}::${underscore(aggregate)}`;

@@ -65,9 +65,3 @@ export interface Message {
   readonly data: Readonly<Record<string, unknown>>;
   readonly metadata: MessageMetadata;
 }
-
-/** A message ready to be written: the payload as canonical text (never re-rendered afterwards) and its metadata. */
-export interface OutgoingMessage {
-  readonly data: string;
-  readonly metadata: MessageMetadata;
-}

@@ -5,7 +5,9 @@
  */
 import type { LogLevel, LogRecord } from "@logtape/logtape";
 import picocolors from "picocolors";
-import type { Redactor } from "./redaction.ts";
+import { isError } from "../errors.ts";
+import { describeError } from "../message/describe_error.ts";
+import { type Redactor, safeText } from "./redaction.ts";
 
 /** From a record to one line, with its end. */
 export type LogFormatter = (record: LogRecord) => string;
@@ -20,6 +22,9 @@ const NAMES: Readonly<Record<LogLevel, string>> = {
   fatal: "critical",
 };
 
+/** Longest stack, in bytes. */
+const MAX_STACK = 16_384;
+
 /** Keys of the record itself, which no property may replace. */
 const OWN_KEYS: ReadonlySet<string> = new Set(["event", "logger", "level", "timestamp"]);
 
@@ -27,7 +32,7 @@ const OWN_KEYS: ReadonlySet<string> = new Set(["event", "logger", "level", "time
 export function jsonFormatter(redact: Redactor, stacks: boolean): LogFormatter {
   return (record) =>
     JSON.stringify({
-      event: eventOf(record),
+      event: eventOf(record, redact),
       logger: record.category.join("."),
       level: NAMES[record.level],
       timestamp: new Date(record.timestamp).toISOString(),
@@ -52,12 +57,13 @@ export function consoleFormatter(redact: Redactor, stacks: boolean, color: boole
     const { stack, ...rest } = properties(record, redact, stacks);
     const details = Object.entries(rest).map(([key, value]) => ` ${paint.dim(`${key}=`)}${shown(value)}`);
     const trace = typeof stack === "string" ? `\n${stack}` : "";
-    return `${time} ${name} ${eventOf(record)}${details.join("")}${trace}\n`;
+    return `${time} ${name} ${eventOf(record, redact)}${details.join("")}${trace}\n`;
   };
 }
 
-function eventOf(record: LogRecord): string {
-  return record.message.map((part, index) => (index % 2 === 0 ? part : shown(part))).join("");
+function eventOf(record: LogRecord, redact: Redactor): string {
+  const parts = record.message.map((part, index) => (index % 2 === 0 ? part : shown(redact("", part))));
+  return safeText(parts.join(""));
 }
 
 /** An error becomes its message and type; its stack is for those who debug. */
@@ -68,9 +74,10 @@ function properties(record: LogRecord, redact: Redactor, stacks: boolean): Recor
     const safe = redact(key, value);
     if (safe === undefined) continue;
     shownProperties[key] = safe;
-    if (value instanceof Error) {
-      shownProperties[`${key}_type`] ??= value.name;
-      if (stacks && value.stack) shownProperties.stack ??= redact("stack", value.stack);
+    if (isError(value)) {
+      const { type, stack } = describeError(value, MAX_STACK);
+      shownProperties[`${key}_type`] ??= type;
+      if (stacks) shownProperties.stack ??= redact("stack", stack);
     }
   }
   return shownProperties;

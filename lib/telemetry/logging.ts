@@ -4,6 +4,7 @@
  * @module
  */
 import { configureSync, type LogLevel, resetSync } from "@logtape/logtape";
+import { REDACTED_WORDS } from "../config/secrets.ts";
 import { ConfigurationError } from "../errors.ts";
 import { consoleFormatter, jsonFormatter } from "./log_format.ts";
 import { createRedactor } from "./redaction.ts";
@@ -34,30 +35,27 @@ export interface LoggingOptions {
   readonly fallbackLevel?: string;
 }
 
-const LEVELS: Readonly<Record<string, LogLevel>> = {
-  trace: "trace",
-  debug: "debug",
-  info: "info",
-  warn: "warning",
-  warning: "warning",
-  error: "error",
-  fatal: "fatal",
-  critical: "fatal",
-};
-
-/** What `[logging] redact` holds when nobody has said otherwise (wire 7.4). */
-const REDACT = ["password", "token", "secret", "api_key", "authorization", "cookie", "session", "csrf"];
+const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
+  ["trace", "trace"],
+  ["debug", "debug"],
+  ["info", "info"],
+  ["warn", "warning"],
+  ["warning", "warning"],
+  ["error", "error"],
+  ["fatal", "fatal"],
+  ["critical", "fatal"],
+]);
 
 /** Names that are accepted as levels; some mean the same. */
-export const LOG_LEVEL_NAMES: readonly string[] = Object.keys(LEVELS);
+export const LOG_LEVEL_NAMES: readonly string[] = [...LEVELS.keys()];
 
 /** The level called `name`, in any case. Throws `ConfigurationError` for a name nobody knows. */
 export function logLevel(name: string, where: string): LogLevel {
-  const level = LEVELS[name.toLowerCase()];
+  const level = LEVELS.get(name.toLowerCase());
   if (!level) {
     throw new ConfigurationError(
       `${where} is '${name}', which is no log level: use ${LOG_LEVEL_NAMES.join(", ")}.`,
-      { code: "LOG_LEVEL" },
+      { code: "CONFIG_INVALID_VALUE" },
     );
   }
   return level;
@@ -76,7 +74,7 @@ export function effectiveLogLevel(options: Omit<LoggingOptions, "write" | "isTer
 export function startLogging(options: LoggingOptions): void {
   const level = effectiveLogLevel(options);
   const { write, settings } = options;
-  const redact = createRedactor(settings?.redact ?? REDACT);
+  const redact = createRedactor(settings?.redact ?? REDACTED_WORDS);
   const stacks = level === "debug" || level === "trace";
   const format = chosenFormat(options) === "json"
     ? jsonFormatter(redact, stacks)

@@ -7,7 +7,7 @@ import { FakeClock } from "../../lib/async/clock.ts";
 import type { HandlerRunner, RunOptions, Verdict } from "../../lib/domain/handler_port.ts";
 import { checksumOf } from "../../lib/message/checksum.ts";
 import { canonicalJson } from "../../lib/message/canonical.ts";
-import { encodeMessage } from "../../lib/message/envelope.ts";
+import { encodeMessage } from "./encode_message.ts";
 import { eventMetadata } from "../../lib/message/metadata.ts";
 import type { Message } from "../../lib/message/types.ts";
 import type { SubscriptionSettings } from "../../lib/subscription/settings/resolve.ts";

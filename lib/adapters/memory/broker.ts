@@ -20,9 +20,7 @@ import { StreamStore } from "./stream_store.ts";
 /** For tests and single-process use: every instance has streams of its own, and nothing outlives it. */
 export class MemoryBroker extends BaseBroker {
   readonly capabilities: BrokerCapabilities = {
-    shared: false,
     embedded: true,
-    blocking: "wake",
     inOrder: true,
   };
   readonly #store = new StreamStore();

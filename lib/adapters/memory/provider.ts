@@ -16,7 +16,7 @@ import { type MemoryMarks, MemorySession } from "./session.ts";
 import { MemoryTables } from "./tables.ts";
 
 export class MemoryProvider extends BaseProvider {
-  readonly capabilities: ProviderCapabilities = { sql: false, embedded: true, shared: false };
+  readonly capabilities: ProviderCapabilities = { sql: false, embedded: true };
   readonly outbox: MemoryOutbox;
   readonly #tables = new MemoryTables();
   readonly #marks: MemoryMarks = new Map();

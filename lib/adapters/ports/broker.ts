@@ -7,15 +7,8 @@ import { NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
 
 export interface BrokerCapabilities {
-  /** Several processes may share it. */
-  readonly shared: boolean;
   /** Runs inside this process with no server. */
   readonly embedded: boolean;
-  /**
-   * `connection`: `read` with `blockMs` waits on a connection of its own. `poll`: it waits by polling. `wake`: it waits for this
-   * process's own publishes.
-   */
-  readonly blocking: "connection" | "poll" | "wake";
   /**
    * A `publish` that refuses an entry refuses those behind it on the same stream too. Without this the outbox publishes the rows of
    * one aggregate's stream one at a time, so that none overtakes one that was refused. @default false

@@ -12,8 +12,6 @@ export interface ProviderCapabilities {
   readonly sql: boolean;
   /** Runs inside this process with no server (SQLite, memory): its tables are created at start. */
   readonly embedded: boolean;
-  /** Several processes may share it. */
-  readonly shared: boolean;
 }
 
 /** A table of ours: aggregate and view rows have one shape, `(id text primary key, version, state json, created_at, updated_at)`. */

@@ -46,7 +46,7 @@ const PREPARED_TEXTS = 256;
 const LEASES = { poolSize: 1, maxOverflow: -1 };
 
 export class PostgresProvider extends BaseProvider {
-  readonly capabilities: ProviderCapabilities = { sql: true, embedded: false, shared: true };
+  readonly capabilities: ProviderCapabilities = { sql: true, embedded: false };
   readonly outbox: PostgresOutbox;
   readonly #settings: PostgresSettings;
   readonly #where: Where;

@@ -33,13 +33,18 @@ export function postgresSettings(
   if (typeof uri !== "string") {
     throw new ConfigurationError(
       `Database '${name}' has no database_uri: write postgresql://user:password@host:5432/database.`,
-      { code: "POSTGRES_URI" },
+      { code: "CONFIG_BAD_URI" },
     );
   }
   const number = (key: string, fallback: number) => {
     const value = Number(table[key] ?? fallback);
     if (Number.isFinite(value)) return value;
-    throw new ConfigurationError(`'${key}' of database '${name}' must be a number: it is '${table[key]}'.`);
+    const message = `'databases.${name}.${key}' must be a number: current value is ${
+      JSON.stringify(table[key])
+    }.`;
+    throw new ConfigurationError(message, {
+      problems: [{ code: "CONFIG_INVALID_VALUE", message, key: `databases.${name}.${key}` }],
+    });
   };
   const schema = table["schema"];
   return {

@@ -26,9 +26,7 @@ import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
   readonly capabilities: BrokerCapabilities = {
-    shared: true,
     embedded: false,
-    blocking: "connection",
     inOrder: true,
   };
   readonly #groups = new Set<RedisStreamGroup>();

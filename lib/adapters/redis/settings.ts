@@ -54,6 +54,6 @@ function positive(options: AdapterOptions, section: string, key: string, fallbac
   if (Number.isFinite(value) && value > 0) return value;
   const message = `'${section}.${key}' must be a number above 0: current value is ${JSON.stringify(given)}.`;
   throw new ConfigurationError(message, {
-    problems: [{ code: "CONFIG_BAD_VALUE", message, key: `${section}.${key}` }],
+    problems: [{ code: "CONFIG_INVALID_VALUE", message, key: `${section}.${key}` }],
   });
 }

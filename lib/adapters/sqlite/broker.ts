@@ -24,9 +24,7 @@ import { sqlitePath } from "./file/uri.ts";
 
 export class SqliteBroker extends BaseBroker {
   readonly capabilities: BrokerCapabilities = {
-    shared: true,
     embedded: true,
-    blocking: "poll",
     inOrder: true,
   };
   readonly #database: BrokerDatabase;

@@ -20,7 +20,7 @@ import { SqliteSession } from "./tables/session.ts";
 import { sqlitePath } from "./file/uri.ts";
 
 export class SqliteProvider extends BaseProvider {
-  readonly capabilities: ProviderCapabilities = { sql: true, embedded: true, shared: true };
+  readonly capabilities: ProviderCapabilities = { sql: true, embedded: true };
   readonly outbox: SqliteOutbox;
   /** Absolute path of the file. */
   readonly path: string;

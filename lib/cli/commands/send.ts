@@ -6,6 +6,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { type Clock, sleep } from "../../async/clock.ts";
 import { didYouMean } from "../../config/nearest.ts";
+import { maskText } from "../../config/secrets.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import type { MessageType } from "../../domain/types.ts";
 import { asError, ConfigurationError } from "../../errors.ts";
@@ -97,7 +98,7 @@ async function send(
         (options.sync === true || runtime.config.config.command_processing === "sync"),
       id: options.id,
       refuse: (line, error) => {
-        const reason = printable(error.message);
+        const reason = printable(maskText(error.message));
         progress.clear();
         cli.io.err(`line ${line}: ${reason}\n`);
         if (refusals.length < MAX_REFUSALS) refusals.push({ line, reason });
@@ -108,7 +109,9 @@ async function send(
     progress.clear();
     if (stopped) {
       cli.io.err(
-        `Stopped at line ${stopped.line}, send the rest again from there: ${stopped.error.message}\n`,
+        `Stopped at line ${stopped.line}, send the rest again from there: ${
+          maskText(stopped.error.message)
+        }\n`,
       );
     }
     const failed = sender.refused > 0 || stopped !== undefined;

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from "zod";
+import { REDACTED_WORDS } from "../secrets.ts";
 import { above, atLeast, flag, share, text, texts, whole } from "../fields.ts";
 
 const LEVELS = ["", "trace", "debug", "info", "warning", "warn", "error", "fatal", "critical"] as const;
@@ -21,9 +22,9 @@ export const loggingSchema = z.strictObject({
   slow_handler_threshold_ms: atLeast(0).default(500),
   slow_query_threshold_ms: atLeast(0).default(100),
   slow_query_truncate_chars: whole(1).default(500),
-  redact: texts().default(
-    ["password", "token", "secret", "api_key", "authorization", "cookie", "session", "csrf"],
-  ).describe("Names of properties that are never written."),
+  redact: texts().default([...REDACTED_WORDS]).describe(
+    "Names of properties that are never written, beside those that name a secret anyway.",
+  ),
   per_logger: z.record(z.string(), level()).default({}),
   sampling: z.strictObject({
     enabled: flag().default(false),

@@ -4,7 +4,7 @@
  * @module
  */
 import { IncorrectUsageError, NotSupportedError } from "../../errors.ts";
-import { commandCategory, underscore } from "../../message/names.ts";
+import { aggregateCategory, commandCategory, underscore } from "../../message/names.ts";
 import type { AggregateOptions } from "../options.ts";
 import { assertName, type DomainIdentity } from "./identity.ts";
 import { AggregateInstance, type InstanceAggregate } from "./instance.ts";
@@ -35,7 +35,11 @@ export class AggregateDefinition<S extends Schema = Schema, A extends string = s
     this.name = name;
     this.schema = options.schema;
     this.identity = options.identity ?? "id";
-    this.category = `${domain.normalizedName}::${categoryPart(name, options.streamCategory)}`;
+    const { streamCategory } = options;
+    if (streamCategory !== undefined) assertCategory(name, streamCategory);
+    this.category = streamCategory === undefined
+      ? aggregateCategory(domain.name, name)
+      : `${domain.normalizedName}::${streamCategory}`;
     this.commandCategory = commandCategory(this.category);
     this.table = `protean_${domain.normalizedName}_${underscore(name)}`;
   }
@@ -45,14 +49,12 @@ export class AggregateDefinition<S extends Schema = Schema, A extends string = s
   }
 }
 
-function categoryPart(name: string, streamCategory: string | undefined): string {
-  if (streamCategory === undefined) return underscore(name);
+function assertCategory(name: string, streamCategory: string): void {
   if (streamCategory === "" || streamCategory.includes("-")) {
     throw new IncorrectUsageError(
       `The streamCategory of aggregate ${name} must be a text without '-', which ends a category: it is '${streamCategory}'.`,
     );
   }
-  return streamCategory;
 }
 
 /** The definition behind a public aggregate type. Throws `IncorrectUsageError` for what no domain has made. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ErrorCode } from "../../error_codes.ts";
 import type { ConfigurationProblem } from "../../errors.ts";
 import type { Elements } from "./elements.ts";
 import { ANY } from "./on.ts";
@@ -25,8 +26,8 @@ export function elementProblems(elements: Elements, model: Model): readonly Conf
   ];
 }
 
-function problem(code: string, message: string): ConfigurationProblem {
-  return { code: `CONFIG_${code}`, message };
+function problem(code: ErrorCode, message: string): ConfigurationProblem {
+  return { code, message };
 }
 
 function* duplicates(elements: Elements, model: Model): Generator<ConfigurationProblem> {
@@ -43,7 +44,10 @@ function* duplicates(elements: Elements, model: Model): Generator<ConfigurationP
   ];
   for (const [kind, names] of lists) {
     for (const name of repeated(names)) {
-      yield problem("DUPLICATE_ELEMENT", `Two elements share the ${kind} '${name}': rename one of them.`);
+      yield problem(
+        "CONFIG_DUPLICATE_ELEMENT",
+        `Two elements share the ${kind} '${name}': rename one of them.`,
+      );
     }
   }
 }
@@ -56,7 +60,7 @@ function* tableNames({ aggregates, projections }: Elements): Generator<Configura
   for (const { name, table } of [...aggregates, ...projections]) {
     if (table.length > MAX_TABLE_NAME) {
       yield problem(
-        "NAME_TOO_LONG",
+        "CONFIG_NAME_TOO_LONG",
         `The table of ${name} would be called '${table}', which is longer than ${MAX_TABLE_NAME} characters: choose a ` +
           "shorter name.",
       );
@@ -70,7 +74,7 @@ function* upcasters({ messages }: Elements): Generator<ConfigurationProblem> {
       const number = Number(from);
       if (Number.isInteger(number) && number >= 1 && number < version) continue;
       yield problem(
-        "UPCASTER",
+        "CONFIG_UPCASTER",
         `Event ${name} has version ${version} and an upcaster from version ${from}: an upcaster's key is the older ` +
           `version it reads, from 1 to ${version - 1}.`,
       );
@@ -81,26 +85,26 @@ function* upcasters({ messages }: Elements): Generator<ConfigurationProblem> {
 function* handlings({ definition, categories }: HandlerModel, model: Model): Generator<ConfigurationProblem> {
   const { name, kind, options } = definition;
   if (options.handles.length === 0) {
-    yield problem("HANDLES_NOTHING", `${name} handles nothing: give it 'handles: [on(…)]'.`);
+    yield problem("CONFIG_HANDLES_NOTHING", `${name} handles nothing: give it 'handles: [on(…)]'.`);
   }
   for (const type of new Set(options.handles.map((handling) => handling.type))) {
     const message = model.messages.get(type);
     if (type === ANY) {
       if (kind === "command_handler") {
         yield problem(
-          "COMMAND_CATCH_ALL",
+          "CONFIG_COMMAND_CATCH_ALL",
           `${name} is a command handler and uses onAny: name every command with on(…).`,
         );
       }
     } else if (!message) {
       yield problem(
-        "UNKNOWN_TYPE",
+        "CONFIG_UNKNOWN_TYPE",
         `${name} handles '${type}', which is not registered on this domain: declare it, or use ` +
           "domain.externalEvent(…) for another domain's event.",
       );
     } else if ((kind === "command_handler") !== (message.kind === "command")) {
       yield problem(
-        "WRONG_KIND",
+        "CONFIG_WRONG_KIND",
         `${name} is ${
           kind === "event_handler" ? "an event handler" : `a ${kind.replace("_", " ")}`
         } and handles the ` +
@@ -110,7 +114,7 @@ function* handlings({ definition, categories }: HandlerModel, model: Model): Gen
   }
   if (categories.length === 0 && options.handles.length > 0) {
     yield problem(
-      "NO_CATEGORY",
+      "CONFIG_NO_CATEGORY",
       `${name} does not say which streams to read: give it streamCategories, such as ['shop::order'].`,
     );
   }
@@ -124,7 +128,7 @@ function* commandsHandledTwice(model: Model): Generator<ConfigurationProblem> {
     );
     if (handlers.length > 1) {
       yield problem(
-        "COMMAND_HANDLED_TWICE",
+        "CONFIG_COMMAND_HANDLED_TWICE",
         `Command ${message.name} is handled ${handlers.length} times, by ${
           [...new Set(handlers)].join(" and ")
         }: ` +
@@ -141,7 +145,7 @@ function* sharedGroups(model: Model): Generator<ConfigurationProblem> {
   );
   for (const group of repeated(groups)) {
     yield problem(
-      "SHARED_GROUP",
+      "CONFIG_SHARED_GROUP",
       `Two handlers have the consumer group ${group}: each would miss what the other reads.`,
     );
   }

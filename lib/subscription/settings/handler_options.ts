@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { shown } from "../../config/mask.ts";
+import { shown } from "../../config/secrets.ts";
 import { endingWithHint } from "../../config/nearest.ts";
 import { refusedValue } from "../../config/problems.ts";
 import { isPythonOnly } from "../../config/python_only.ts";
@@ -26,7 +26,7 @@ export interface HandlerValues {
 }
 
 /** `messages_per_tick` → `messagesPerTick`. */
-function camelCase(key: string): string {
+export function camelCase(key: string): string {
   return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 

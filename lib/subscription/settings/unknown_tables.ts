@@ -8,13 +8,13 @@ import type { LoadedConfig } from "../../config/load.ts";
 import { endingWithHint } from "../../config/nearest.ts";
 import { dotted, type Path } from "../../config/tree.ts";
 import type { HandlerRunner } from "../../domain/handler_port.ts";
-import type { ConfigurationProblem } from "../../errors.ts";
+import { type Diagnostic, placeOf } from "../../diagnostics.ts";
 
 /** One problem, `CONFIG_UNKNOWN_HANDLER`, for every such table. */
 export function unknownSubscriptionTables(
   loaded: LoadedConfig,
   handlers: readonly Pick<HandlerRunner, "name" | "kind" | "categories">[],
-): ConfigurationProblem[] {
+): Diagnostic[] {
   const names = handlers.flatMap(({ name, kind, categories }) =>
     kind === "command_handler" ? [name, ...categories.map((category) => `Commands:${category}`)] : [name]
   );
@@ -27,10 +27,10 @@ export function unknownSubscriptionTables(
       );
       return {
         code: "CONFIG_UNKNOWN_HANDLER",
+        level: "warning",
         key: dotted(path),
         message: `[${dotted(path)}] is about no handler of this domain${endingWithHint(name, names)}`,
-        ...(origin?.file === undefined ? {} : { file: origin.file }),
-        ...(origin?.line === undefined ? {} : { line: origin.line }),
+        ...placeOf(origin),
       };
     });
 }

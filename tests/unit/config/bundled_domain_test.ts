@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { parse } from "@std/toml";
+import { ineffectiveKeys } from "../../../lib/config/no_effect.ts";
 import { pythonOnlyKeys } from "../../../lib/config/python_only.ts";
 import { load, problemsOf, variables } from "./support.ts";
 
@@ -12,7 +13,7 @@ Deno.test("the bundled domain.toml loads cleanly, in every environment, on the e
     assertEquals(pythonOnlyKeys(loaded), []);
     assertEquals(loaded.config.databases["default"]?.provider, "sqlite");
     assertEquals(loaded.config.brokers["default"]?.provider, "sqlite");
-    assertEquals(loaded.config.server.dlq.enabled, true);
+    assertEquals([...ineffectiveKeys(loaded)], []);
   }
 });
 
@@ -24,6 +25,10 @@ Deno.test("the sections that the bundled domain.toml shows in comments load as w
   assertEquals(config.databases["default"]?.provider, "postgresql");
   assertEquals(config.brokers["default"]?.URI, "redis://localhost:6379/0");
   assertEquals(Object.keys(config.server.subscriptions), ["AuditHandler"]);
+  assertEquals([config.server.dlq.enabled, config.server.dlq.alert_callback], [
+    true,
+    "./alerts.js#onDlqAlert",
+  ]);
   const [problem] = await problemsOf(load(uncommented));
   assertEquals(problem?.code, "CONFIG_UNRESOLVED_ENV_VAR");
 });

@@ -241,7 +241,7 @@ Deno.test("an adapter must extend the base class of its kind", () => {
 const ADAPTER = `
 import { BaseBroker } from "@protean/server";
 class Kafka extends BaseBroker {
-  capabilities = { shared: true, embedded: false, blocking: "poll" };
+  capabilities = { embedded: false };
   ping() { return Promise.resolve(); }
   publish() { return Promise.resolve([]); }
   length() { return Promise.resolve(0); }
@@ -306,7 +306,7 @@ Deno.test("an adapter gets its own section, the domain's name, folders and clock
     "broker",
     "kafka",
     class extends BaseBroker {
-      readonly capabilities = { shared: true, embedded: false, blocking: "poll" } as const;
+      readonly capabilities = { embedded: false } as const;
       override open(): Promise<void> {
         const { name, domain, settings, folder, clock } = this.options;
         seen.push(name, domain, settings.servers, folder, clock.now());

@@ -207,3 +207,29 @@ Deno.test("an engine that runs refuses a second run", async () => {
   stop.abort();
   assertEquals(await running, 0);
 });
+
+Deno.test("a handler that asks for an order across processes does not start", async () => {
+  const { domain, JobPlaced } = jobs(() => {});
+  domain.eventHandler("Bills", {
+    streamCategory: "jobs::job",
+    sequentialBy: "id",
+    handles: [on(JobPlaced, () => {})],
+  });
+  await domain.init(memory());
+  const error = await assertRejects(() => new Engine(domain, { once: true }).run(), ConfigurationError);
+  assertEquals(error.problems.map(({ code, key }) => [code, key]), [[
+    "CONFIG_NOT_SUPPORTED",
+    "sequentialBy",
+  ]]);
+  assertStringIncludes(error.message, "Bills sets sequentialBy to 'id'");
+});
+
+Deno.test("settings without effect are told at the start, each by name", async () => {
+  const { domain } = jobs(() => {});
+  await domain.init(memory({ metrics: { enabled: true }, dlq: { alert_threshold: 5 } }));
+  const records = await logged(() => new Engine(domain, { once: true }).run());
+  assertEquals(named(records, "config.no_effect").map(({ key }) => key), [
+    "server.metrics.enabled",
+    "server.dlq.alert_threshold",
+  ]);
+});

@@ -9,7 +9,8 @@ import {
   renderDeadLetter,
 } from "../../../lib/message/dead_letter.ts";
 import { memberText } from "../../../lib/message/json_text.ts";
-import { decodeMessage, encodeMessage } from "../../../lib/message/envelope.ts";
+import { decodeMessage } from "../../../lib/message/envelope.ts";
+import { encodeMessage } from "../../support/encode_message.ts";
 import { key, model } from "./arbitraries.ts";
 import { DATA, METADATA, pythonText } from "./samples.ts";
 import { write } from "./slow_canonical.ts";

@@ -5,7 +5,6 @@ import {
   categoryOf,
   commandCategory,
   deadLetterStream,
-  isTypeOfDomain,
   normalizedDomain,
   parseTypeString,
   replayLane,
@@ -92,12 +91,6 @@ for (const [type, expected] of types) {
     assertEquals(parseTypeString(type), expected);
   });
 }
-
-Deno.test("a type belongs to the domain whose camel-case name it begins with", () => {
-  assertEquals(isTypeOfDomain("MyDomain.Unknown.v1", "my_domain"), true);
-  assertEquals(isTypeOfDomain("MyDomainTwo.Unknown.v1", "my_domain"), false);
-  assertEquals(isTypeOfDomain("Read", "my_domain"), false);
-});
 
 // wire 1.6: the category ends at the first hyphen.
 const streams: [string, string][] = [

@@ -125,7 +125,7 @@ Deno.test("a store that answers a time long past is not polled without a pause",
 
 Deno.test("a broker that refuses one row and takes later ones does not get a later one of the same stream", async () => {
   const bench = new Bench();
-  bench.broker.capabilities = { shared: true, embedded: false, blocking: "poll" };
+  bench.broker.capabilities = { embedded: false };
   bench.broker.stumbles = new Set(["a2", "b1"]);
   const processor = bench.processor();
   await processor.start();

@@ -32,9 +32,7 @@ export const retry = {
 /** A memory broker whose publishing the test can break: away altogether, for single streams, or for single messages. */
 export class FragileBroker extends MemoryBroker {
   override capabilities: BrokerCapabilities = {
-    shared: false,
     embedded: true,
-    blocking: "wake",
     inOrder: true,
   };
   away = false;

@@ -17,6 +17,14 @@ for (
     ["an error whose message cannot be read", new Hostile()],
     ["an error whose message is no text", Object.assign(new Error(), { message: Symbol("odd"), name: 7n })],
     ["an error that causes itself", selfCaused()],
+    [
+      "a Proxy that has no prototype to show",
+      new Proxy({}, {
+        getPrototypeOf: () => {
+          throw new Error("no");
+        },
+      }),
+    ],
   ] as const
 ) {
   Deno.test(`a handler that throws ${what} fails its message and nothing else`, async () => {

@@ -105,6 +105,7 @@ Deno.test("an unknown level is a configuration error that says where it came fro
     "PROTEAN_LOG_LEVEL is 'loud'",
   );
   assertStringIncludes(error.message, "warning");
+  assertThrows(() => effectiveLogLevel({ env: () => "constructor" }), ConfigurationError, "no log level");
 });
 
 Deno.test("levels below the chosen one are not written, single loggers may differ", () => {
@@ -125,6 +126,23 @@ Deno.test("secrets are masked and properties cannot replace the record's own key
   const { event, level, password } = JSON.parse(line);
   assertEquals([event, level, password], ["broker.failed", "error", "***"]);
 });
+
+for (const isTerminal of [false, true]) {
+  Deno.test(`no URI shows its password ${isTerminal ? "on a terminal" : "in JSON"}, in message, property or stack`, () => {
+    const uri = "postgresql://shop:hunter2@db/shop";
+    const lines = logged({ level: "debug", isTerminal }, () => {
+      logger.error(`lost ${uri}`, { error: new Error(`cannot reach ${uri}`, { cause: new Error(uri) }) });
+      logger.error("lost {where}", { where: uri });
+      logger.error("lost {where}", { where: { uri } });
+      logger.error`lost ${uri}`;
+    });
+    assertEquals(lines.length, 4);
+    for (const line of lines) {
+      assert(!line.includes("hunter2"), line);
+      assertStringIncludes(line, "postgresql://shop:***@db/shop");
+    }
+  });
+}
 
 Deno.test("an error's stack is written at debug only", () => {
   const fail = () => logger.error("handler.failed", { error: new TypeError("no") });

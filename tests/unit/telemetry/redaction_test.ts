@@ -51,3 +51,36 @@ Deno.test("whatever is logged becomes JSON-safe and bounded", () => {
   assertEquals(redact("value", values[7]), "e");
   assertEquals(({} as Record<string, unknown>).polluted, undefined);
 });
+
+Deno.test("a password in a URI is masked in any text, at any depth, before the text is cut", () => {
+  const uri = "postgresql://shop:hunter2@db/shop";
+  const values = [
+    `${uri} does not answer`,
+    { reasons: [`${uri} refuses`] },
+    new Error(`cannot reach ${uri}`, { cause: new Error(uri) }),
+    "x".repeat(8_170) + uri,
+    [[[[[uri]]]]],
+  ];
+  for (const value of values) {
+    const text = JSON.stringify(redact("reason", value));
+    assertEquals([text.includes("hunter"), text.length > 2], [false, true], text.slice(-80));
+  }
+});
+
+Deno.test("what names a secret anywhere is masked in the log too, whatever [logging] redact says", () => {
+  const nothing = createRedactor([]);
+  for (const key of ["passwd", "apikey", "credentials", "alert_webhook"]) {
+    assertEquals(nothing(key, "s3cret"), "***");
+  }
+  assertEquals(createRedactor(["ssn"])("customerSsn", "s3cret"), "***");
+});
+
+Deno.test("an error that cannot be read is no end of the log", () => {
+  const refuse = () => {
+    throw new Error("refused");
+  };
+  assertEquals(
+    typeof redact("error", Object.defineProperty(new Error(), "message", { get: refuse })),
+    "string",
+  );
+});

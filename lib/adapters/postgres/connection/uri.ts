@@ -68,7 +68,7 @@ export function parsePostgresUri(
     if (!(trouble instanceof Trouble)) throw trouble;
     throw new ConfigurationError(
       `The database_uri of database '${name}' ${trouble.message}: write postgresql://user:password@host:5432/database.`,
-      { code: "POSTGRES_URI" },
+      { code: "CONFIG_BAD_URI" },
     );
   }
 }

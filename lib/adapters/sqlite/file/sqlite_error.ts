@@ -10,7 +10,6 @@ import { ProteanError } from "../../../errors.ts";
 const BUSY = 5;
 const READONLY = 8;
 const CORRUPT = 11;
-const CONSTRAINT = 19;
 const NOTADB = 26;
 
 /** Codes that say that the file or the disk is in trouble, each with what an operator reads. */
@@ -37,11 +36,6 @@ export function isBusy(thrown: unknown): boolean {
 /** A write was tried on a connection or a file that only reads. */
 export function isReadOnly(thrown: unknown): boolean {
   return sqliteCode(thrown) === READONLY;
-}
-
-/** A unique or another constraint refused a row. */
-export function isConstraint(thrown: unknown): boolean {
-  return sqliteCode(thrown) === CONSTRAINT;
 }
 
 /** What is in the file is wrong, wherever it lies. */

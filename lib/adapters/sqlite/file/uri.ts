@@ -34,6 +34,6 @@ function decode(uri: string, text: string): string {
 function refusal(uri: string, trouble: string, cause?: unknown): ConfigurationError {
   return new ConfigurationError(
     `The SQLite URI '${uri}' ${trouble}: write sqlite:///relative/path.db or sqlite:////absolute/path.db.`,
-    { code: "SQLITE_URI", cause },
+    { code: "CONFIG_BAD_URI", cause },
   );
 }

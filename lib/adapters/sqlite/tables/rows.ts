@@ -84,7 +84,7 @@ function onTable<T>(db: DatabaseSync, table: string, work: () => T): T {
     if (!(cause instanceof Error) || !cause.message.startsWith("no such table")) throw cause;
     throw new ConfigurationError(
       `The table ${table} does not exist in ${fileOf(db)}: create it with 'protean-server db setup'.`,
-      { code: "TABLE_MISSING", cause },
+      { code: "DATABASE_TABLE_MISSING", cause },
     );
   }
 }

@@ -128,6 +128,6 @@ export function requireColumns(db: DatabaseSync, table: string, columns: readonl
   throw new ConfigurationError(
     `The table ${table} in ${fileOf(db)} is not this server's, as it lacks ${missing.join(", ")}: ` +
       "rename it, or give the server a file of its own.",
-    { code: "SQLITE_TABLE" },
+    { code: "DATABASE_TABLE_DIFFERS" },
   );
 }

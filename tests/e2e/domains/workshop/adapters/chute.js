@@ -2,7 +2,7 @@
 import { BaseBroker } from "@protean/server";
 
 export default class Chute extends BaseBroker {
-  capabilities = { shared: false, embedded: true, blocking: "poll" };
+  capabilities = { embedded: true };
 
   open() {
     return Deno.writeTextFile(

@@ -1,0 +1,147 @@
+/**
+ * What is a secret, and how it is hidden before it is shown: in errors, in logs, in `config print` (CFG-4, SEC-4). The only list of
+ * such words, and the only mask.
+ *
+ * @module
+ */
+import { isTable } from "./tree.ts";
+
+/** What stands where a secret was. */
+export const MASK = "***";
+
+/** What `[logging] redact` holds when nobody has said otherwise (wire 7.4). */
+export const REDACTED_WORDS: readonly string[] = [
+  "password",
+  "token",
+  "secret",
+  "api_key",
+  "authorization",
+  "cookie",
+  "session",
+  "csrf",
+];
+
+/** Words that make a secret of whatever they are a part of. A webhook's address is all that is needed to post to it. */
+const ANYWHERE =
+  /secret|pas+w(or)?d|passphrase|token|(api|access|private|signing|encryption)_?key|authorization|credential|webhook|cookie|csrf/;
+/** Words that do so only at the end: there are authors and by-passes, and sessions are counted. */
+const AT_THE_END = /(auth|pwd)$|(^|_)(pass|session|dsn)$/;
+/** A number of secrets is none. */
+const MEASURED = /_(count|used|total|size|length|limit|seconds|ms)$/;
+
+/** True when the value of a key with this name must not be shown. */
+export function isSecretKey(key: string): boolean {
+  const name = snakeCase(key);
+  return (ANYWHERE.test(name) || AT_THE_END.test(name)) && !MEASURED.test(name);
+}
+
+/** True when a key is one of `words` or ends in one, whatever its case: `token` covers `access_token` and `X-Access-Token`. */
+export function endsInWord(key: string, words: readonly string[]): boolean {
+  const name = snakeCase(key);
+  return words.map(snakeCase).some((word) => word !== "" && (name === word || name.endsWith(`_${word}`)));
+}
+
+function snakeCase(key: string): string {
+  return key.replace(/([a-z0-9])([A-Z])/g, "$1_$2").replaceAll("-", "_").toLowerCase();
+}
+
+/**
+ * The text with the passwords of URIs in it replaced: `redis://:hunter2@h/0` becomes `redis://:***@h/0`; what names a secret in a query or
+ * a list of `key=value` is hidden too. Passwords may contain any character, so everything up to the last `@` of the word is hidden, and
+ * where the word has none, up to the last one of the text. With `isUri` the whole text is one word. Linear in time.
+ */
+export function maskText(text: string, { isUri = false }: { readonly isUri?: boolean } = {}): string {
+  const masked = maskUris(text, isUri);
+  return masked.includes("=") ? masked.replace(PAIR, maskPair) : masked;
+}
+
+const PAIR = /(^|[?&;\s])([\w%-]+)=([^&\s]*)/g;
+
+function maskPair(pair: string, before: string, key: string): string {
+  return isSecretKey(decoded(key)) ? `${before}${key}=${MASK}` : pair;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function maskUris(text: string, isUri: boolean): string {
+  const lastAt = text.lastIndexOf("@");
+  let word = { end: 0, lastAt: -1 };
+  let masked = "";
+  let done = 0;
+  for (
+    let at = text.indexOf("://");
+    at >= 0 && at < lastAt;
+    at = text.indexOf("://", Math.max(done, at + 3))
+  ) {
+    const start = at + "://".length;
+    if (start >= word.end) word = isUri ? { end: text.length, lastAt } : wordAt(text, start);
+    const colon = endOf(USER, text, start);
+    const next = text[colon];
+    let hidden: { readonly from: number; readonly to: number } | undefined;
+    if (next === "@") {
+      // The user of an HTTP address is a token more often than a name.
+      if (/https?$/i.test(text.slice(Math.max(0, at - 5), at))) hidden = { from: start, to: colon };
+    } else if (next === ":" && text[start] !== "[") {
+      if (word.lastAt > colon) hidden = { from: colon + 1, to: word.lastAt };
+      else if (!PORT.test(text.slice(colon + 1, colon + 7))) hidden = { from: colon + 1, to: lastAt };
+    }
+    if (!hidden) continue;
+    masked += text.slice(done, hidden.from) + MASK;
+    done = hidden.to;
+  }
+  return masked + text.slice(done);
+}
+
+const USER = /[^\s:/?#@]*/y;
+const WORD = /\S*/y;
+/** Digits and then the end of an address, or nothing at all. */
+const PORT = /^\d*([^\w%]|$)/;
+
+function wordAt(text: string, start: number): { readonly end: number; readonly lastAt: number } {
+  const end = endOf(WORD, text, start);
+  const at = text.slice(start, end).lastIndexOf("@");
+  return { end, lastAt: at < 0 ? -1 : start + at };
+}
+
+function endOf(pattern: RegExp, text: string, start: number): number {
+  pattern.lastIndex = start;
+  pattern.test(text);
+  return Math.max(start, pattern.lastIndex);
+}
+
+/** A copy of a value that may be shown. `key` is the last part of its path; what is below a secret key is secret too. */
+export function maskValue(key: string, value: unknown): unknown {
+  const secret = isSecretKey(key);
+  if (Array.isArray(value)) return value.map((item) => maskValue(secret ? key : "", item));
+  if (isTable(value)) {
+    return Object.fromEntries(
+      Object.entries(value).map(([below, item]) => [below, maskValue(secret ? key : below, item)]),
+    );
+  }
+  if (secret) return value === "" || typeof value === "boolean" ? value : MASK;
+  return typeof value === "string" ? maskText(value, { isUri: URI.test(value) }) : value;
+}
+
+const URI = /^\s*[a-z][a-z0-9+.-]{0,30}:\/\//i;
+
+/** A value as an error message prints it: masked, on one line, at most 80 characters. */
+export function shown(key: string, value: unknown): string {
+  if (isTable(value)) return "a table";
+  const text = printed(maskValue(key, value));
+  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
+}
+
+function printed(value: unknown): string {
+  if (value instanceof Date || typeof value === "number" || typeof value === "bigint") return String(value);
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    return typeof value;
+  }
+}

@@ -1,0 +1,29 @@
+/**
+ * What is told at the start, each once: settings that work, and most likely not as meant.
+ *
+ * @module
+ */
+import type { DomainRuntime } from "../domain/runtime.ts";
+import type { Diagnostic } from "../diagnostics.ts";
+import { resolveSettings } from "../subscription/settings/resolve.ts";
+import { unboundedStreams } from "../subscription/settings/unbounded.ts";
+import { unknownSubscriptionTables } from "../subscription/settings/unknown_tables.ts";
+import { settingsWithoutEffect } from "../subscription/settings/without_effect.ts";
+
+/** Warnings and notes about a domain whose subscriptions can be resolved. */
+export function* startDiagnostics({ config, runners }: DomainRuntime): Generator<Diagnostic> {
+  yield* unknownSubscriptionTables(config, runners);
+  yield* settingsWithoutEffect(config, runners);
+  const subscriptions = runners.flatMap((handler) =>
+    handler.categories.map((category) => ({
+      category,
+      settings: resolveSettings({ config, handler, category }),
+    }))
+  );
+  yield* unboundedStreams(subscriptions);
+}
+
+/** The name of the log's event for a diagnostic: `config.no_effect` for `CONFIG_NO_EFFECT`. */
+export function eventName({ code }: Diagnostic): string {
+  return code.toLowerCase().replace("_", ".");
+}

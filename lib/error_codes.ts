@@ -1,0 +1,140 @@
+/**
+ * Every code that an error or a diagnostic of this server carries. Codes are stable: scripts and dashboards key on them. The
+ * same fault has the same code whatever the backend; a fault that only one backend knows is named after it.
+ *
+ * A test compares this list with the code base, so a code that is used must be listed, and the other way round.
+ *
+ * @module
+ */
+
+/** What carries the code: a class of `errors.ts` or of the command line, or a diagnostic that is never thrown. */
+export type CarriedBy =
+  | "BrokerUnavailableError"
+  | "CommitRefusedError"
+  | "ConfigurationError"
+  | "DeserializationError"
+  | "DomainLoadError"
+  | "DuplicateMessageError"
+  | "Error"
+  | "ExpectedVersionError"
+  | "GroupMissingError"
+  | "IncorrectUsageError"
+  | "NotSupportedError"
+  | "ObjectNotFoundError"
+  | "PoolTimeoutError"
+  | "ProteanError"
+  | "ProviderUnavailableError"
+  | "UnavailableError"
+  | "UsageError"
+  | "ValidationError"
+  | "diagnostic";
+
+/** Classes after which a command ends with 2, for nothing but another configuration or command line helps (design 9). */
+export const EXITS_WITH_2: readonly CarriedBy[] = ["ConfigurationError", "DomainLoadError", "UsageError"];
+
+/** Code → what carries it, and what it means. */
+export const ERROR_CODES = {
+  // The classes' own, where no closer one is known.
+  PROTEAN_ERROR: ["ProteanError", "A failure without a code of its own."],
+  CONFIGURATION: ["ConfigurationError", "The configuration or the declared elements cannot work as written."],
+  DOMAIN_LOAD: ["DomainLoadError", "The domain module cannot be found or loaded."],
+  VALIDATION: ["ValidationError", "A schema, or the database, refused data."],
+  EXPECTED_VERSION: [
+    "ExpectedVersionError",
+    "Somebody else saved the same aggregate, view row or stream first.",
+  ],
+  OBJECT_NOT_FOUND: ["ObjectNotFoundError", "No stored object has the id that was asked for."],
+  DESERIALIZATION: ["DeserializationError", "Bytes that are no message of this domain."],
+  UNAVAILABLE: ["UnavailableError", "A backend does not answer now and may answer later."],
+  PROVIDER_UNAVAILABLE: ["ProviderUnavailableError", "A database does not answer."],
+  BROKER_UNAVAILABLE: ["BrokerUnavailableError", "A broker does not answer, is full, or is read-only."],
+  POOL_TIMEOUT: ["PoolTimeoutError", "No connection came free in time."],
+  GROUP_MISSING: ["GroupMissingError", "A stream or its consumer group does not exist any more."],
+  DUPLICATE_MESSAGE: ["DuplicateMessageError", "The effect of the message exists already."],
+  COMMIT_REFUSED: ["CommitRefusedError", "The message was claimed by another process, or cut by the drain."],
+  NOT_SUPPORTED: ["NotSupportedError", "The adapter, or this version, cannot do what was asked."],
+  INCORRECT_USAGE: ["IncorrectUsageError", "The public API was used wrongly."],
+  USAGE: ["UsageError", "The command line was used wrongly."],
+  UNEXPECTED: ["Error", "An error that is none of ours: a defect."],
+
+  // domain.toml.
+  CONFIG_NOT_FOUND: [
+    "ConfigurationError",
+    "The file that was named does not exist; a warning where none was named.",
+  ],
+  CONFIG_UNREADABLE: ["ConfigurationError", "The file cannot be read."],
+  CONFIG_MALFORMED: ["ConfigurationError", "The file is not valid TOML in UTF-8."],
+  CONFIG_UNKNOWN_KEY: ["ConfigurationError", "Nobody reads a key of this name at this place."],
+  CONFIG_MISSING_KEY: ["ConfigurationError", "A key that is needed is not set."],
+  CONFIG_WRONG_TYPE: ["ConfigurationError", "A value of another type than the key has."],
+  CONFIG_INVALID_VALUE: ["ConfigurationError", "A value outside of what the key allows."],
+  CONFIG_BAD_URI: ["ConfigurationError", "The address of a database, broker or cache cannot be right."],
+  CONFIG_UNRESOLVED_ENV_VAR: ["ConfigurationError", "An environment variable that a value needs is not set."],
+  CONFIG_UNKNOWN_PROFILE: ["ConfigurationError", "No subscription profile has this name."],
+  CONFIG_UNKNOWN_ADAPTER: ["ConfigurationError", "No adapter has this name."],
+  CONFIG_NO_DEFAULT_BROKER: [
+    "ConfigurationError",
+    "Subscriptions read from the broker 'default', which is missing.",
+  ],
+  CONFIG_NOT_SUPPORTED: ["ConfigurationError", "A valid setting that this version does not serve."],
+  CONFIG_NO_EFFECT: ["diagnostic", "A valid setting that has no effect in this version."],
+  CONFIG_UNKNOWN_ENVIRONMENT: ["diagnostic", "PROTEAN_ENV names no overlay, and one has nearly that name."],
+  CONFIG_UNBOUNDED_STREAM: ["diagnostic", "Nothing trims a stream."],
+  CONFIG_UNKNOWN_HANDLER: ["diagnostic", "A table of [server.subscriptions] is about no handler."],
+
+  // The elements of a domain.
+  CONFIG_DUPLICATE_ELEMENT: ["ConfigurationError", "Two elements share a name, a table or a category."],
+  CONFIG_NAME_TOO_LONG: ["ConfigurationError", "An element's table would have too long a name."],
+  CONFIG_UPCASTER: ["ConfigurationError", "An upcaster from a version that is not older."],
+  CONFIG_HANDLES_NOTHING: ["ConfigurationError", "A handler without methods."],
+  CONFIG_COMMAND_CATCH_ALL: ["ConfigurationError", "A command handler with onAny."],
+  CONFIG_UNKNOWN_TYPE: ["ConfigurationError", "A handler of a message that is not declared."],
+  CONFIG_WRONG_KIND: ["ConfigurationError", "An event in a command handler, or a command elsewhere."],
+  CONFIG_NO_CATEGORY: ["ConfigurationError", "A handler that reads no stream."],
+  CONFIG_COMMAND_HANDLED_TWICE: ["ConfigurationError", "A command that several methods handle."],
+  CONFIG_SHARED_GROUP: ["ConfigurationError", "Two handlers with one consumer group on one category."],
+  CONFIG_ASYNC_SCHEMA: ["ConfigurationError", "A schema that validates asynchronously."],
+  CONFIG_SCHEMA_NOT_REPEATABLE: ["ConfigurationError", "A schema that refuses what it has made itself."],
+  CONFIG_FOREIGN_EVENT: ["ConfigurationError", "An aggregate raised an event of another one."],
+
+  // Databases.
+  DATABASE_TABLE_MISSING: ["ConfigurationError", "A table does not exist; `db setup` creates it."],
+  DATABASE_TABLE_DIFFERS: ["ConfigurationError", "A table of that name is not this server's."],
+  DATABASE_REFUSED: ["ConfigurationError", "The database refuses user, password, rights, schema or name."],
+  DATABASE_TOO_OLD: ["ConfigurationError", "The database server is older than what is supported."],
+  DATABASE_NAME_TOO_LONG: ["ConfigurationError", "A table name is longer than PostgreSQL keeps."],
+  POSTGRES_ADDRESS: ["ConfigurationError", "What answers at the address is not PostgreSQL."],
+  POSTGRES_TLS: ["ConfigurationError", "TLS to PostgreSQL is not possible as configured."],
+  SQLITE_FILE: ["ConfigurationError", "The database file cannot be used."],
+  TRANSACTION_ABORTED: ["ProteanError", "A statement before failed, so the unit of work was rolled back."],
+  SQL: ["ProteanError", "A statement is wrong, or a constraint refused it."],
+  CLOSE_FAILED: ["ProteanError", "An adapter did not close cleanly."],
+
+  // Redis.
+  REDIS_TOO_OLD: ["ConfigurationError", "The Redis server is older than what is supported."],
+  REDIS_WRONG_PASSWORD: ["ConfigurationError", "Redis refuses user or password."],
+  REDIS_NO_PERMISSION: ["ConfigurationError", "The ACL of the Redis user lacks a permission."],
+  REDIS_WRONG_DATABASE: ["ConfigurationError", "Redis has no database of that number."],
+  REDIS_WRONG_TYPE: ["ConfigurationError", "A key of ours holds something else."],
+  REDIS_CLUSTER: ["ConfigurationError", "The server is a Redis Cluster."],
+
+  // Running.
+  DELIVERIES_EXCEEDED: ["ProteanError", "A message was delivered more often than max_deliveries allows."],
+  HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
+
+  // Commands.
+  DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],
+  DLQ_AMBIGUOUS: ["ProteanError", "Several queues hold a dead letter of this id."],
+  DLQ_FOREIGN_GROUP: ["ProteanError", "The dead letter failed in a group that this domain does not run."],
+  DLQ_UNKNOWN_HANDLER: ["ProteanError", "No handler has this name."],
+  DLQ_UNKNOWN_SUBSCRIPTION: ["ProteanError", "No subscription reads this category."],
+  DLQ_GONE: ["ProteanError", "Somebody else replayed or purged the dead letter first."],
+  UNKNOWN_MESSAGE: ["UsageError", "The domain has no message of this name."],
+  BAD_LINE: ["ProteanError", "A line of the input is no payload."],
+  HEALTHCHECK: ["ProteanError", "The probe did not answer, or not with 200."],
+  OUTPUT: ["ProteanError", "Not all of the output could be written."],
+  TEMPORARY_FOLDER: ["ConfigurationError", "The demo cannot make a folder."],
+} as const satisfies Readonly<Record<string, readonly [CarriedBy, string]>>;
+
+/** A code of ours. Custom adapters have codes of their own. */
+export type ErrorCode = keyof typeof ERROR_CODES;

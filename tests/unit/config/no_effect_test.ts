@@ -1,0 +1,87 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "node:path";
+import { ineffective, ineffectiveKeys } from "../../../lib/config/no_effect.ts";
+import { isPythonOnly } from "../../../lib/config/python_only.ts";
+import { configSchema } from "../../../lib/config/schema.ts";
+import { profileSchema, subscriptionSchema } from "../../../lib/config/schema/subscription.ts";
+import { keyPaths } from "../../../lib/config/walk.ts";
+import { load, loadObject } from "./support.ts";
+
+const keys = async (text: string) => [...ineffectiveKeys(await load(text))].map(({ key }) => key);
+
+Deno.test("keys that change nothing are listed where somebody has set them, and not by their defaults", async () => {
+  assertEquals(await keys(""), []);
+  const set = `
+snapshot_threshold = 5
+[server]
+messages_per_tick = 5
+[server.stream_subscription]
+circuit_breaker_threshold = 10
+max_retries = 3
+[server.subscriptions.Audit]
+dlq_alert_threshold = 7
+[server.profiles.own]
+circuit_breaker_reset_seconds = 5
+concurrency = 2
+[server.dlq]
+enabled = true
+retention_hours = 5
+alert_webhook = "https://hooks.example/x"
+[server.metrics]
+enabled = true
+[telemetry]
+resource_attributes = { team = "shop" }
+[idempotency]
+ttl = 5
+[consume_idempotency.cleanup]
+batch_size = 7
+[outbox]
+tick_interval = 5
+max_tick_interval = 5
+`;
+  assertEquals(await keys(set), [
+    "snapshot_threshold",
+    "server.stream_subscription.circuit_breaker_threshold",
+    "server.subscriptions.Audit.dlq_alert_threshold",
+    "server.profiles.own.circuit_breaker_reset_seconds",
+    "server.dlq.enabled",
+    "server.dlq.retention_hours",
+    "server.dlq.alert_webhook",
+    "server.metrics.enabled",
+    "telemetry.resource_attributes.team",
+    "idempotency.ttl",
+    "outbox.tick_interval",
+  ]);
+});
+
+Deno.test("what is switched off is as it was asked for", async () => {
+  const off = { metrics: { enabled: false }, dlq: { enabled: false } };
+  assertEquals([...ineffectiveKeys(await loadObject({ server: off, telemetry: { enabled: false } }))], []);
+});
+
+async function* sources(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (!isDirectory) yield await Deno.readTextFile(path);
+    else if (path !== join(root, "config")) yield* sources(path);
+  }
+}
+
+const root = new URL("../../../lib", import.meta.url).pathname;
+
+Deno.test("a key that no code reads is told or Python's own", async () => {
+  // A rule between keys reads them too.
+  let code = await Deno.readTextFile(join(root, "config/rules.ts"));
+  for await (const text of sources(root)) code += text;
+  const all = [
+    ...keyPaths(configSchema),
+    ...[...keyPaths(subscriptionSchema)].map((path) => ["server", "subscriptions", "X", ...path]),
+    ...[...keyPaths(profileSchema)].map((path) => ["server", "profiles", "X", ...path]),
+  ];
+  const unread = all.filter((path) => {
+    const read = new RegExp(`\\b${path.at(-1)}\\b`).test(code);
+    return !read && !ineffective(path) && !isPythonOnly(path);
+  });
+  assert(all.length > 100);
+  assertEquals(unread.map((path) => path.join(".")), []);
+});

@@ -1,0 +1,164 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { isSecretKey, maskText, maskValue, shown } from "../../../lib/config/secrets.ts";
+
+Deno.test("maskText hides what is secret in a URI and leaves the rest", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["redis://:hunter2@host:6379/0", "redis://:***@host:6379/0"],
+    ["postgresql://user:hunter2@host/db", "postgresql://user:***@host/db"],
+    ["postgresql+psycopg2://user:hunter2@host/db", "postgresql+psycopg2://user:***@host/db"],
+    ["postgresql://user:a@b/c:d?e#f@host/db", "postgresql://user:***@host/db"],
+    ["redis://host:6379/0", "redis://host:6379/0"],
+    ["redis+sentinel://h:1,h:2/service/0", "redis+sentinel://h:1,h:2/service/0"],
+    ["redis+sentinel://:hunter2@h:1,h:2/service/0", "redis+sentinel://:***@h:1,h:2/service/0"],
+    ["redis://:one@a,redis://:two@b", "redis://:***@b"],
+    ["https://token@collector:4317", "https://***@collector:4317"],
+    ["postgresql://h/db?password=hunter2&sslmode=require", "postgresql://h/db?password=***&sslmode=require"],
+    ["host=h password=hunter2 dbname=d", "host=h password=*** dbname=d"],
+    ["password=hunter2", "password=***"],
+    ["sqlite:////var/data/a:b@c.db", "sqlite:////var/data/a:b@c.db"],
+    ["no URI at all", "no URI at all"],
+  ];
+  for (const [uri, expected] of cases) assertEquals(maskText(uri), expected);
+});
+
+Deno.test("maskText shows no password whatever characters it is made of", () => {
+  const password = fc.stringMatching(/^[!-~]{1,20}$/).map((text) => `Q${text}Q`);
+  fc.assert(fc.property(password, (secret) => {
+    const masked = maskText(`postgresql://user:${secret}@host:5432/db`);
+    assertEquals(masked, "postgresql://user:***@host:5432/db");
+  }));
+});
+
+Deno.test("maskText hides passwords inside sentences and leaves the sentence", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    [
+      "postgresql://shop:hunter2@db/shop does not answer, redis://cache:6379/0 does.",
+      "postgresql://shop:***@db/shop does not answer, redis://cache:6379/0 does.",
+    ],
+    [
+      "'postgresql://shop:hunter2@db/shop': bob@example wrote it",
+      "'postgresql://shop:***@db/shop': bob@example wrote it",
+    ],
+    ['{"uri":"redis://:hunter2@h","port":1}', '{"uri":"redis://:***@h","port":1}'],
+    ["two: redis://:one@a and redis://:two@b", "two: redis://:***@a and redis://:***@b"],
+    ["a blank: redis://u:hunter 2@h", "a blank: redis://u:***@h"],
+    [
+      "http://127.0.0.1:8080/readyz said no to bob@example",
+      "http://127.0.0.1:8080/readyz said no to bob@example",
+    ],
+    ["http://[::1]:8080/readyz said no to bob@example", "http://[::1]:8080/readyz said no to bob@example"],
+    ["ann@db.example:5432/shop refused", "ann@db.example:5432/shop refused"],
+    ["https://h/?p%61ssword=hunter2&x=1", "https://h/?p%61ssword=***&x=1"],
+    ["HTTPS://hunter2@h", "HTTPS://***@h"],
+  ];
+  for (const [text, expected] of cases) assertEquals(maskText(text), expected);
+});
+
+Deno.test("maskText takes no longer than the text is long, whatever it is made of", () => {
+  const parts = [
+    "a",
+    "f0",
+    "://",
+    "://a:1/",
+    "://a:b",
+    "://a:1 ",
+    "@",
+    "a@",
+    "redis://",
+    "k=",
+    "?k=v&",
+    "a.b+c-",
+    "%",
+  ];
+  const milliseconds = (text: string) => {
+    const began = performance.now();
+    maskText(text);
+    maskText(text, { isUri: true });
+    return performance.now() - began;
+  };
+  for (const part of parts) {
+    // What is quadratic takes seconds here, up to 11 for 80 kB of letters; what is linear some milliseconds.
+    for (const end of ["", "@", " @"]) {
+      assert(milliseconds(part.repeat(Math.ceil(200_000 / part.length)) + end) < 1_000, `${part}${end}`);
+    }
+  }
+});
+
+Deno.test("keys that name a secret are recognised", () => {
+  const secret = ["secret_key", "password", "db_password", "passwd", "token", "api_key", "apiKey", "API_KEY"];
+  for (
+    const key of [
+      ...[...secret, "access_key", "private_key", "authorization", "alert_webhook", "credentials"],
+      ...[
+        "pass",
+        "db_pass",
+        "signing_key",
+        "encryptionKey",
+        "X-Access-Token",
+        "dbpassword",
+        "session",
+        "csrf",
+        "dsn",
+      ],
+    ]
+  ) {
+    assert(isSecretKey(key), key);
+  }
+  for (
+    const key of [
+      "provider",
+      "database_uri",
+      "pool_size",
+      "redact",
+      "author",
+      "endpoint",
+      "path",
+      "bypass",
+      "token_count",
+      "sessions",
+    ]
+  ) {
+    assert(!isSecretKey(key), key);
+  }
+});
+
+Deno.test("maskValue masks by key and by value, however deep", () => {
+  assertEquals(
+    maskValue("", {
+      secret_key: "abc",
+      custom: {
+        credentials: { user: "u", pins: [1, 2] },
+        hosts: ["redis://:pw@h", "plain"],
+        blank: "postgresql://u:12 pw 2@h/db",
+        empty_token: "",
+      },
+      port: 8080,
+      log_cookies: false,
+    }),
+    {
+      secret_key: "***",
+      custom: {
+        credentials: { user: "***", pins: ["***", "***"] },
+        hosts: ["redis://:***@h", "plain"],
+        blank: "postgresql://u:***@h/db",
+        empty_token: "",
+      },
+      port: 8080,
+      log_cookies: false,
+    },
+  );
+});
+
+Deno.test("shown prints a value on one line of at most 80 characters", () => {
+  assertEquals(shown("port", "abc"), '"abc"');
+  assertEquals(shown("port", NaN), "NaN");
+  assertEquals(shown("hosts", ["a", "redis://:pw@h"]), '["a","redis://:***@h"]');
+  assertEquals(shown("server", { a: 1 }), "a table");
+  assertEquals(shown("api_key", "abc"), '"***"');
+  assertEquals(shown("note", "x\ny".repeat(100)).length, 80);
+  assertEquals(shown("note", undefined), "undefined");
+  const cyclic: unknown[] = [];
+  cyclic.push(10n);
+  assertEquals(shown("note", cyclic), "object");
+});
