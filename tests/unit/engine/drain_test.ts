@@ -1,8 +1,9 @@
 /** The drain ends in time, whatever hangs (design 7, DRN-3). */
 import { assert, assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock, sleep } from "../../../lib/async/clock.ts";
 import { drain, type DrainParts } from "../../../lib/engine/drain.ts";
 import type { EngineService, Service, ServiceStage } from "../../../lib/async/service.ts";
+import { Bench as OutboxBench } from "../outbox/outbox_rig.ts";
 import { eventText, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
 
 const never = new AbortController().signal;
@@ -98,4 +99,29 @@ Deno.test("a subscription that never ends is left behind, its handlers counted a
   const { result, took } = await timed(clock, drain(parts(clock, { services: [stuck] }), never));
   assertEquals(result, 3);
   assert(took <= 13_500, `it took ${took} ms`);
+});
+
+Deno.test("a backlog that the flush cannot take leaves no batch between its publication and its record (G1)", async () => {
+  const bench = new OutboxBench();
+  const { clock, broker, provider } = bench;
+  const publish = broker.publish.bind(broker);
+  broker.publish = async (entries) => {
+    await sleep(clock, 150);
+    return await publish(entries);
+  };
+  const processor = bench.processor();
+  await bench.commit(Array.from({ length: 500 }, (_, n) => `${"abcdefgh"[n % 8]}${n}`).join(" "));
+  let atClose = "";
+  const close = async () => {
+    atClose = `${broker.published.length} published, ${await bench.counts()}`;
+    return [];
+  };
+  await processor.start();
+  const { took } = await timed(clock, drain(parts(clock, { services: [processor], close }), never));
+  assert(took > 2000 && took <= 2500, `it took ${took} ms`);
+  const { counts: { published, pending } } = await provider.outbox.stats();
+  assertEquals(atClose, `${published} published, pending ${pending}, published ${published}`);
+  assertEquals(new Set(broker.published).size, published);
+  assert(published > 0 && pending > 0, atClose);
+  assertEquals(clock.pending, 0);
 });
