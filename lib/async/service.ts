@@ -20,8 +20,8 @@ export interface Service {
 }
 
 /**
- * When the drain stops a service (design 7): `intake` takes messages and runs handlers; `publishing` goes on until those have ended,
- * and its `stop()` publishes what is due then; `maintenance` is for itself.
+ * When the drain stops a service (design 7): `intake` takes messages and runs handlers; `publishing` goes on
+ * until those have ended, and its `stop()` publishes what is due then; `maintenance` is for itself.
  */
 export type ServiceStage = "intake" | "publishing" | "maintenance";
 
@@ -41,7 +41,10 @@ export interface EngineService extends Service {
   readonly stage: ServiceStage;
   /** True when only a restart of the process helps (HLT-1). */
   readonly stuck?: boolean;
-  /** The time for an orderly end is over: aborts the signals of handlers (intake), begins no further batch (publishing). */
+  /**
+   * The time for an orderly end is over: aborts the signals of handlers (intake), begins no further batch
+   * (publishing).
+   */
   cut?(): void;
   /** A second after `cut`: gives up what still runs. Returns how many pieces of work that were. */
   abandon?(): number;

@@ -36,7 +36,10 @@ export function managedProviders(
   return [...providers.values()].filter(({ name }) => databases[name]?.managed !== false);
 }
 
-/** Every outbox to every broker that it publishes to. Throws `ConfigurationError` for a broker that is not configured. */
+/**
+ * Every outbox to every broker that it publishes to. Throws `ConfigurationError` for a broker that is not
+ * configured.
+ */
 export function outboxRoutes(places: Places): readonly OutboxRoute[] {
   const { broker: own, external_brokers } = places.config.config.outbox;
   const targets = [own, ...external_brokers].map((name) => {

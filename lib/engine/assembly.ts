@@ -1,5 +1,6 @@
 /**
- * From an initialised domain to the background services that run it. A further kind of service is a line in `assemble`.
+ * From an initialised domain to the background services that run it. A further kind of service is a line in
+ * `assemble`.
  *
  * @module
  */
@@ -93,8 +94,8 @@ function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan):
 
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
   const { runtime, broker, identity, work, onFailure, random } = plan;
-  // A message is handled here while its row is not marked yet only where it was published to the broker that it is read from. What
-  // another team's broker makes of it is nothing to wait for.
+  // A message is handled here while its row is not marked yet only where it was published to the broker that
+  // it is read from. What another team's broker makes of it is nothing to wait for.
   const publishing = processors.filter((processor) => processor.broker === broker);
   const published = (messageId: string) => {
     for (const processor of publishing) {

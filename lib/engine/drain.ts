@@ -2,11 +2,12 @@
  * The drain, from the stop signal to the closed listener. Its duties, in order (design 7, DRN-1):
  *
  * 1. readiness says 503, liveness stays 200;
- * 2. intake and maintenance take nothing new; publishing goes on, so that what handlers commit meanwhile leaves at once;
+ * 2. intake and maintenance take nothing new; publishing goes on, so that what handlers commit meanwhile
+ *    leaves at once;
  * 3. handlers that run get `drain_timeout_seconds`, then their signal aborts, a second later they are given up and their messages
  *    are released for others; acknowledgements already earned are sent either way;
- * 4. publishing stops, which publishes what is due; when that takes too long no further batch is begun, and the one under way is
- *    waited for, because a batch that is published and not recorded is published twice;
+ * 4. publishing stops, which publishes what is due; when that takes too long no further batch is begun, and
+ *    the one under way is waited for, because a batch that is published and not recorded is published twice;
  * 5. the adapters close: event store, brokers, caches, providers;
  * 6. the health listener closes last, because only an open listener can say 503.
  *
@@ -42,7 +43,10 @@ export interface DrainParts {
   readonly drainTimeoutSeconds: number;
 }
 
-/** Runs the whole drain; never rejects. Returns how many handlers were cut. `cutNow` aborts at the second signal. */
+/**
+ * Runs the whole drain; never rejects. Returns how many handlers were cut. `cutNow` aborts at the second
+ * signal.
+ */
 export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<number> {
   const { clock, monitor, listener } = parts;
   const of = (stage: ServiceStage) => parts.services.filter((service) => service.stage === stage);

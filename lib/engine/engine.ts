@@ -2,7 +2,8 @@
  * Runs every subscription, outbox processor and maintenance task of a domain in one process.
  *
  * It does not restart what fails for good: a defect in a background service drains the process with exit 1, and whoever started it
- * starts it again. It does not listen to the program's own stray errors either: a command line does, and tells it by `fail`.
+ * starts it again. It does not listen to the program's own stray errors either: a command line does, and
+ * tells it by `fail`.
  *
  * @module
  */
@@ -34,7 +35,10 @@ export interface EngineOptions {
   readonly once?: boolean;
   /** End with an error instead of waiting when a dependency or the health port is not there at start (HLT-3). @default false */
   readonly requireDependencies?: boolean;
-  /** Who answers the probes: a supervisor that asks several engines, say. @default a listener on `[server.health]` */
+  /**
+   * Who answers the probes: a supervisor that asks several engines, say.
+   * @default a listener on `[server.health]`
+   */
   readonly listener?: HealthListenerFactory;
   /** @default Math.random */
   readonly random?: Random;
@@ -124,8 +128,9 @@ export class Engine {
   }
 
   /**
-   * Ends the run with exit 1, drained: for whoever watches over the program and sees an error that nobody handles. After the drain has
-   * cut handlers it is only logged, for most likely it is the echo of that; so it is while nothing runs. Never throws.
+   * Ends the run with exit 1, drained: for whoever watches over the program and sees an error that nobody
+   * handles. After the drain has cut handlers it is only logged, for most likely it is the echo of that; so
+   * it is while nothing runs. Never throws.
    */
   fail(error: Error): void {
     if (this.#run) return this.#run.failure.stray(error);
@@ -133,8 +138,9 @@ export class Engine {
   }
 
   /**
-   * Resolves when everything available is worked off, as `once` means it, or when `signal` aborts. Rejects when the engine is not
-   * running, or its run ends before. `look` is called at every look, some fifty times a second.
+   * Resolves when everything available is worked off, as `once` means it, or when `signal` aborts. Rejects
+   * when the engine is not running, or its run ends before. `look` is called at every look, some fifty times
+   * a second.
    */
   async untilQuiet(look: () => void = () => {}, signal: AbortSignal = never): Promise<void> {
     const { runtime, ended } = this.#run ?? {};

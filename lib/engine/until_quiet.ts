@@ -19,8 +19,9 @@ export interface QuietOptions {
 }
 
 /**
- * True when the outboxes hold nothing to publish, every group has read everything and nothing is unfinished, seen twice in a row (a
- * handler that finished between the two looks may have committed new messages); false when `signal` aborts before.
+ * True when the outboxes hold nothing to publish, every group has read everything and nothing is unfinished,
+ * seen twice in a row (a handler that finished between the two looks may have committed new messages); false
+ * when `signal` aborts before.
  */
 export async function untilQuiet({ services, runtime, signal, look }: QuietOptions): Promise<boolean> {
   let quiet = 0;

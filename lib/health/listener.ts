@@ -1,6 +1,6 @@
 /**
- * Who answers the probes of an engine. The engine makes the answers' source and is given the listener: one of its own, or that of a
- * supervisor or a thread beside the engine.
+ * Who answers the probes of an engine. The engine makes the answers' source and is given the listener: one of
+ * its own, or that of a supervisor or a thread beside the engine.
  *
  * @module
  */

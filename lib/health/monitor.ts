@@ -2,8 +2,9 @@
  * Watches every component in the background, so that probes only read memory (design 7). Transitions are logged,
  * probes are not (HLT-5).
  *
- * A component is available while it answers pings and no work with it fails (HLT-2). Neither makes up for the other: a ping does not
- * wipe out what the work saw, and work that goes well does not stand for a ping, which may be about something else.
+ * A component is available while it answers pings and no work with it fails (HLT-2). Neither makes up for the
+ * other: a ping does not wipe out what the work saw, and work that goes well does not stand for a ping, which
+ * may be about something else.
  *
  * @module
  */
@@ -70,8 +71,8 @@ export class HealthMonitor extends BackgroundService {
   }
 
   /**
-   * Pings every component once, now, and returns those that do not answer; for `--require-dependencies`. Takes at most
-   * the time of one ping.
+   * Pings every component once, now, and returns those that do not answer; for `--require-dependencies`.
+   * Takes at most the time of one ping.
    */
   async check(signal: AbortSignal = new AbortController().signal): Promise<readonly ComponentFault[]> {
     await Promise.all(this.#checks.map((check) => check.ping(this.#pingTimeoutMs, signal)));

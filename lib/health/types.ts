@@ -63,7 +63,10 @@ export interface ComponentFault {
   readonly error?: Error;
 }
 
-/** Everything readiness is answered from, as plain JSON: it may come from another process or thread. Built from memory alone. */
+/**
+ * Everything readiness is answered from, as plain JSON: it may come from another process or thread. Built
+ * from memory alone.
+ */
 export interface HealthSnapshot {
   readonly shuttingDown: boolean;
   readonly components: readonly ComponentState[];

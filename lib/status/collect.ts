@@ -1,6 +1,6 @@
 /**
- * The status of every subscription and outbox of a domain, asked of brokers and databases alone: no engine need run. For `/readyz`,
- * `--once` and `subscriptions status`.
+ * The status of every subscription and outbox of a domain, asked of brokers and databases alone: no engine
+ * need run. For `/readyz`, `--once` and `subscriptions status`.
  *
  * @module
  */
@@ -28,8 +28,8 @@ export function statusCount(runtime: StatusRuntime): number {
 }
 
 /**
- * One row for each subscription, then one for each outbox and broker. A figure that cannot be had is null and blanks nothing else;
- * rejects, with the first reason, only where nothing at all answers.
+ * One row for each subscription, then one for each outbox and broker. A figure that cannot be had is null and
+ * blanks nothing else; rejects, with the first reason, only where nothing at all answers.
  */
 export async function collectStatus(runtime: StatusRuntime): Promise<readonly StatusRow[]> {
   const figures = new Figures();

@@ -21,7 +21,10 @@ export interface StatusRow {
   readonly consumer_count: number | null;
   /** Dead letters of the stream; rows of the outbox that failed or were given up. */
   readonly dlq_depth: number | null;
-  /** What comes back by itself: dead letters on their way to the handler (delivery 19), rows that wait for another attempt. */
+  /**
+   * What comes back by itself: dead letters on their way to the handler (delivery 19), rows that wait for
+   * another attempt.
+   */
   readonly returning: number | null;
   readonly lag_seconds: number | null;
 }

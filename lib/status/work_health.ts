@@ -1,16 +1,22 @@
 /**
- * How the work of the services goes with the components that it needs. A ping can be answered by a backend that does no work: a full
- * Redis, a standby, a server behind a pooler. So services report what became of their work, and readiness listens (HLT-2).
+ * How the work of the services goes with the components that it needs. A ping can be answered by a backend
+ * that does no work: a full Redis, a standby, a server behind a pooler. So services report what became of
+ * their work, and readiness listens (HLT-2).
  *
  * @module
  */
 import type { AdapterKind } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 
-/** So long may the work of a service fail before readiness says so: a short outage is no reason to take a pod out. */
+/**
+ * So long may the work of a service fail before readiness says so: a short outage is no reason to take a pod
+ * out.
+ */
 export const TOLERATED_MS = 5_000;
 
-/** Where one service tells of its work with one component. Reporting what was reported already costs nothing. */
+/**
+ * Where one service tells of its work with one component. Reporting what was reported already costs nothing.
+ */
 export interface WorkReporter {
   /** The component did what was asked of it; also: there is no work that would fail. */
   ok(): void;
@@ -49,7 +55,10 @@ export class WorkHealth {
     };
   }
 
-  /** Why a component counts as unavailable: the reason of the work that has failed longest. Undefined: it does not. */
+  /**
+   * Why a component counts as unavailable: the reason of the work that has failed longest. Undefined: it does
+   * not.
+   */
   fault(kind: AdapterKind, name: string): string | undefined {
     const [longest] = [...this.#of(kind, name).values()].sort((a, b) => a.since - b.since);
     if (!longest || this.#clock.monotonic() - longest.since <= TOLERATED_MS) return undefined;

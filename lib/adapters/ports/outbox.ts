@@ -123,7 +123,9 @@ export interface OutboxStore {
   /** Epoch ms when the next failed row falls due, if any. */
   nextDue(broker: string): Promise<number | undefined>;
   stats(): Promise<OutboxStats>;
-  /** What of one target broker is not published. Costs no look at the published rows, however many are kept. */
+  /**
+   * What of one target broker is not published. Costs no look at the published rows, however many are kept.
+   */
   backlog(broker: string): Promise<OutboxBacklog>;
   list(
     options: { readonly status?: OutboxStatus; readonly limit: number },

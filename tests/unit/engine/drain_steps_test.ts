@@ -62,7 +62,9 @@ class Diary {
     };
   }
 
-  /** Publishes what is due, in `ms`; Infinity: for ever. After its cut the batch under way takes `lastBatch`. */
+  /**
+   * Publishes what is due, in `ms`; Infinity: for ever. After its cut the batch under way takes `lastBatch`.
+   */
   processor(ms = 0, lastBatch?: number): EngineService {
     const ended = Promise.withResolvers<void>();
     const end = () => {

@@ -10,7 +10,9 @@ import type { StatusRow } from "../../../lib/status/row.ts";
 
 const memory = { provider: "memory" };
 
-/** A shop with a handler of each kind, two databases of which one is not ours, and a broker of another team. */
+/**
+ * A shop with a handler of each kind, two databases of which one is not ours, and a broker of another team.
+ */
 async function shop(outbox: Record<string, unknown> = {}) {
   const domain = new Domain("shop");
   const schema = z.object({ id: z.string() });

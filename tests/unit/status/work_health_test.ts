@@ -1,4 +1,6 @@
-/** Services tell how their work goes with what they need, so that readiness need not rely on pings (HLT-2). */
+/**
+ * Services tell how their work goes with what they need, so that readiness need not rely on pings (HLT-2).
+ */
 import { assertEquals } from "@std/assert";
 import { ProviderUnavailableError } from "../../../lib/errors.ts";
 import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
