@@ -225,9 +225,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   /** A round that found nothing, for another has those rows now, says nothing about a broker that was away. */
   #recovered(): void {
     this.#work.provider.ok();
-    // Also when nothing was due: then there is no work that fails.
-    this.#work.broker.ok();
     if (this.#refusal) return;
+    this.#work.broker.ok();
     if (this.#failures > 0) {
       log.info("outbox.publishing_again", { processor: this.name, attempts: this.#failures });
     }

@@ -15,12 +15,19 @@ import type { Clock } from "../async/clock.ts";
 export const TOLERATED_MS = 5_000;
 
 /**
+ * A failure that was not seen again for so long is about work that is no more: whoever has work tries every five
+ * seconds (PIPE-11). Without this a processor whose rows another one has published would be unready until the
+ * next commit.
+ */
+export const FORGOTTEN_MS = 30_000;
+
+/**
  * Where one service tells of its work with one component. Reporting what was reported already costs nothing.
  */
 export interface WorkReporter {
-  /** The component did what was asked of it; also: there is no work that would fail. */
+  /** The component did what was asked of it. */
   ok(): void;
-  /** It did not, for this reason. */
+  /** It did not, for this reason; to be told at every try. */
   unavailable(reason: string): void;
 }
 
@@ -29,8 +36,9 @@ export const unheard: WorkReporter = { ok: () => {}, unavailable: () => {} };
 
 interface Failing {
   readonly reason: string;
-  /** Monotonic. */
+  /** Monotonic, as `seen`: the first time, and the last. */
   readonly since: number;
+  readonly seen: number;
 }
 
 /** The last outcome of every service's work, by component. */
@@ -49,8 +57,10 @@ export class WorkHealth {
     return {
       ok: () => void failing.delete(service),
       unavailable: (reason) => {
-        const since = failing.get(service)?.since ?? this.#clock.monotonic();
-        failing.set(service, { reason, since });
+        const seen = this.#clock.monotonic();
+        const before = failing.get(service);
+        const isSame = before !== undefined && seen - before.seen <= FORGOTTEN_MS;
+        failing.set(service, { reason, since: isSame ? before.since : seen, seen });
       },
     };
   }
@@ -60,9 +70,10 @@ export class WorkHealth {
    * not.
    */
   fault(kind: AdapterKind, name: string): string | undefined {
-    const [longest] = [...this.#of(kind, name).values()].sort((a, b) => a.since - b.since);
-    if (!longest || this.#clock.monotonic() - longest.since <= TOLERATED_MS) return undefined;
-    return longest.reason;
+    const now = this.#clock.monotonic();
+    const failing = [...this.#of(kind, name).values()].filter(({ seen }) => now - seen <= FORGOTTEN_MS);
+    const [longest] = failing.sort((a, b) => a.since - b.since);
+    return longest && now - longest.since > TOLERATED_MS ? longest.reason : undefined;
   }
 
   #of(kind: AdapterKind, name: string): Map<symbol, Failing> {

@@ -112,7 +112,10 @@ Deno.test("work that fails for longer than five seconds makes its component unre
   assert(ready(monitor));
   await clock.advance(1);
   assertEquals(ready(monitor), false);
-  await clock.advance(60_000);
+  for (let attempt = 0; attempt < 12; attempt++) {
+    reporter.unavailable("Redis is still full.");
+    await clock.advance(5_000);
+  }
   assertEquals(state(), {
     kind: "broker",
     name: "default",
@@ -120,6 +123,21 @@ Deno.test("work that fails for longer than five seconds makes its component unre
     error: "Redis is still full.",
   });
   reporter.ok();
+  assert(ready(monitor));
+  await monitor.stop();
+});
+
+Deno.test("a failure that was not seen again for half a minute is about work that is no more", async () => {
+  const { clock, work, monitor } = await watched();
+  const reporter = work.reporter("broker", "default");
+  reporter.unavailable("Redis is full.");
+  await clock.advance(30_000);
+  assertEquals(ready(monitor), false);
+  await clock.advance(1);
+  assert(ready(monitor));
+  // One that comes later is a new one.
+  reporter.unavailable("Redis is full again.");
+  await clock.advance(5_000);
   assert(ready(monitor));
   await monitor.stop();
 });
