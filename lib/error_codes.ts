@@ -123,6 +123,7 @@ export const ERROR_CODES = {
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.
+  DLQ_BAD_CURSOR: ["IncorrectUsageError", "The place to list from is none that a list has given."],
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],
   DLQ_AMBIGUOUS: ["ProteanError", "Several queues hold a dead letter of this id."],
   DLQ_FOREIGN_GROUP: ["ProteanError", "The dead letter failed in a group that this domain does not run."],
@@ -131,6 +132,7 @@ export const ERROR_CODES = {
   DLQ_GONE: ["ProteanError", "Somebody else replayed or purged the dead letter first."],
   UNKNOWN_MESSAGE: ["UsageError", "The domain has no message of this name."],
   BAD_LINE: ["ProteanError", "A line of the input is no payload."],
+  ENGINE_ENDED: ["ProteanError", "The run ended before everything was worked off."],
   HEALTHCHECK: ["ProteanError", "The probe did not answer, or not with 200."],
   OUTPUT: ["ProteanError", "Not all of the output could be written."],
   TEMPORARY_FOLDER: ["ConfigurationError", "The demo cannot make a folder."],

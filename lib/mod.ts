@@ -11,6 +11,14 @@ export { Domain } from "./domain/domain.ts";
 export { on, onAny } from "./domain/elements/on.ts";
 export { SubscriptionProfile } from "./subscription/settings/profiles.ts";
 export { Engine, type EngineOptions, type EngineRunOptions } from "./engine/engine.ts";
+export type { SubscriptionStatus } from "./subscription/status.ts";
+export type {
+  HealthListener,
+  HealthListenerFactory,
+  HealthListenerOptions,
+  HealthSource,
+} from "./health/listener.ts";
+export type { HealthSnapshot } from "./health/types.ts";
 export { createHealthRouter, type HealthRouter, type HealthRouterOptions } from "./health/mod.ts";
 
 export type {

@@ -19,6 +19,38 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/**
+ * When the drain stops a service (design 7): `intake` takes messages and runs handlers; `publishing` goes on
+ * until those have ended, and its `stop()` publishes what is due then; `maintenance` is for itself.
+ */
+export type ServiceStage = "intake" | "publishing" | "maintenance";
+
+/** What a service has done so far, as plain data. */
+export interface ServiceStatus {
+  /** `subscription`, `outbox`, … */
+  readonly kind: string;
+  readonly name: string;
+  /** Pieces of work that were begun and whose outcome is open. */
+  readonly unfinished: number;
+  /** Since the service was made. `cut` counts handlers that the drain stopped or gave up. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** A service that the engine runs. Everything but the stage is for those that need it. */
+export interface EngineService extends Service {
+  readonly stage: ServiceStage;
+  /** True when only a restart of the process helps (HLT-1). */
+  readonly stuck?: boolean;
+  /**
+   * The time for an orderly end is over: aborts the signals of handlers (intake), begins no further batch
+   * (publishing).
+   */
+  cut?(): void;
+  /** A second after `cut`: gives up what still runs. Returns how many pieces of work that were. */
+  abandon?(): number;
+  status?(): ServiceStatus;
+}
+
 /** Implements the tolerances; a subclass writes `run`, which ends when its signal aborts. */
 export abstract class BackgroundService implements Service {
   abstract readonly name: string;

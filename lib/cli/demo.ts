@@ -15,6 +15,7 @@ import type { Cli, Demo } from "./cli.ts";
 import { letterDetails } from "./dead_letter_view.ts";
 import { readLines } from "./lines.ts";
 import { Progress } from "./progress.ts";
+import { catchStrayErrors } from "./stray_errors.ts";
 import { table } from "./table.ts";
 
 const whole = (figure: number) => Math.round(figure).toLocaleString("en");
@@ -62,9 +63,10 @@ async function show(cli: Cli, domain: Domain, sample: Demo, folder: string): Pro
   const runtime = runtimeOf(domain);
   const engine = new Engine(domain);
   const stop = new AbortController();
+  using _strays = catchStrayErrors((error) => engine.fail(error));
   const running = engine.run({ signal: stop.signal });
   try {
-    const { hostname, port } = await engine.listening;
+    const { hostname, port } = await Promise.race([engine.listening, neverBegun(running)]);
     const began = performance.now();
     const sent = await send(cli, domain, sample);
     const sentIn = performance.now() - began;
@@ -92,13 +94,22 @@ async function show(cli: Cli, domain: Domain, sample: Demo, folder: string): Pro
     io.out(`${probe.status} ${summary(await probe.json())}\n`);
     title("One dead letter");
     io.out(await oneDeadLetter(cli, runtime));
-  } finally {
-    stop.abort("the demo is over");
+  } catch (error) {
+    stop.abort("the demo has failed");
+    await Promise.allSettled([running]);
+    throw error;
   }
+  stop.abort("the demo is over");
   const draining = performance.now();
   const code = await running;
   io.out(`\nDrained in ${Math.round(performance.now() - draining)} ms, exit code ${code}.\n`);
   return code;
+}
+
+/** Rejects when the server ends, so that nobody waits for what it would have done. */
+async function neverBegun(running: Promise<number>): Promise<never> {
+  const code = await running;
+  throw new ProteanError(`The server of the demo ended with exit code ${code} before it had begun.`);
 }
 
 /** Sends the sample through `domain.process`, as `send` does. */
@@ -142,8 +153,8 @@ function handled(engine: Engine): number {
 }
 
 function rows(engine: Engine): string[][] {
-  return engine.subscriptions.map(({ runner, category, counters }) => [
-    runner.name,
+  return engine.subscriptions.map(({ handler, category, counters }) => [
+    handler,
     category,
     whole(counters.handled),
     whole(counters.failed),

@@ -8,7 +8,8 @@ import type { BaseBroker, StreamEntry } from "../adapters/ports.ts";
 import { compareStreamIds, parseStreamId, ZERO_ID } from "../adapters/stream_id.ts";
 import { didYouMean } from "../config/nearest.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
-import { defaultBroker, type DomainRuntime } from "../domain/runtime.ts";
+import { subscriptionBroker } from "../domain/places.ts";
+import type { DomainRuntime } from "../domain/runtime.ts";
 import { ProteanError } from "../errors.ts";
 import { type DeadLetter, parseDeadLetter } from "../message/dead_letter.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
@@ -81,7 +82,7 @@ export class DeadLetterQueues {
 
   /** Those of a domain, on the broker that its subscriptions read from. */
   static of(runtime: DomainRuntime): DeadLetterQueues {
-    return new DeadLetterQueues(defaultBroker(runtime), runtime.runners);
+    return new DeadLetterQueues(subscriptionBroker(runtime), runtime.runners);
   }
 
   /**

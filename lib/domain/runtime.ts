@@ -54,16 +54,6 @@ export interface DomainRuntime extends WorkRuntime {
   bind(runner: HandlerRunner, settings: { readonly idempotent: boolean }): HandlerRunner;
 }
 
-/** The broker of the subscriptions and their dead letters. Throws `ConfigurationError` when there is none. */
-export function defaultBroker({ brokers }: Pick<Adapters, "brokers">): BaseBroker {
-  const broker = brokers.get("default");
-  if (broker) return broker;
-  throw new ConfigurationError(
-    "No broker is called 'default': subscriptions read from it and it keeps their dead letters, so name one in [brokers.default].",
-    { code: "CONFIG_NO_DEFAULT_BROKER" },
-  );
-}
-
 const running = new WeakMap<object, DomainRuntime>();
 
 /** The runtime of a domain. Throws `IncorrectUsageError` unless it is initialised. */

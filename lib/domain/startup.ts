@@ -18,6 +18,7 @@ import type { Elements } from "./elements/elements.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
 import { ElementRunner } from "./handlers/runner.ts";
+import { KINDS } from "./kinds.ts";
 import type { Adapters, DomainRuntime, RuntimeFacts } from "./runtime.ts";
 
 /** What the engine, the command line and the testing harness may say beyond the public options. */
@@ -118,7 +119,7 @@ function commandHandlersOf(
 ): ReadonlyMap<string, ElementRunner> {
   return new Map(model.handlers.flatMap(({ definition }, index) => {
     const runner = runners[index];
-    if (!runner || definition.kind !== "command_handler") return [];
+    if (!runner || KINDS[definition.kind].messages !== "command") return [];
     return definition.options.handles.map(({ type }) => [type, runner] as const);
   }));
 }

@@ -1,157 +1,158 @@
 /**
- * From an initialised domain to the background services that run it.
+ * From an initialised domain to the background services that run it. A further kind of service is a line in
+ * `assemble`.
  *
  * @module
  */
-import type { BaseBroker, BaseProvider } from "../adapters/ports.ts";
+import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
-import type { HandlerRunner } from "../domain/handler_port.ts";
-import { defaultBroker, type DomainRuntime } from "../domain/runtime.ts";
-import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
+import type { EngineService } from "../async/service.ts";
+import { managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
+import type { DomainRuntime } from "../domain/runtime.ts";
+import type { CleanerOptions } from "../maintenance/cleaner.ts";
+import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
-import { resolveSettings, type SubscriptionSettings } from "../subscription/settings/resolve.ts";
-import { unservedSections, unservedSettings } from "../subscription/settings/unserved.ts";
+import type { WorkHealth } from "../status/work_health.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
+import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
 
-/** Outbox rows are looked for at least this often while the cleanup's own unit is ticks (wire 3.7). */
+/** Cleaners come at least this often while their interval's own unit is ticks (wire 3.7). */
 const MOST_CLEANUP_TICKS = 10_000;
 /** Marks outlive the longest dead-letter retention by a replay window (delivery 16). */
 const REPLAY_WINDOW_HOURS = 168;
 
 export interface Assembly {
-  readonly subscriptions: readonly StreamSubscription[];
-  readonly processors: readonly OutboxProcessor[];
-  readonly cleaners: readonly OutboxCleaner[];
+  /** Everything that runs in the background, in the order in which it is started. */
+  readonly services: readonly EngineService[];
   /** What the subscriptions read from. */
   readonly broker: BaseBroker;
+  /** Stream categories that are subscribed to. */
+  readonly categories: readonly string[];
 }
 
 export interface AssemblyOptions {
   readonly random?: Random;
+  /** Told by the services how their work goes. */
+  readonly work: WorkHealth;
   readonly onFailure: (error: Error) => void;
 }
 
-interface Planned {
-  readonly runner: HandlerRunner;
-  readonly category: string;
-  readonly settings: SubscriptionSettings;
+/** What the services are made from. */
+interface Plan extends AssemblyOptions {
+  readonly runtime: DomainRuntime;
+  readonly subscriptions: readonly PlannedSubscription[];
+  /** Name of this process in groups, leases and logs. */
+  readonly identity: string;
+  readonly broker: BaseBroker;
 }
 
 /** Throws one `ConfigurationError` that lists every handler whose settings cannot work. */
 export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Assembly {
-  const planned = plan(runtime);
-  const identity = processIdentity();
-  const broker = defaultBroker(runtime);
-  const { clock } = runtime;
-  const services = outboxServices(runtime, planned, identity, options);
+  const plan: Plan = {
+    ...options,
+    runtime,
+    subscriptions: planSubscriptions(runtime),
+    identity: processIdentity(),
+    broker: subscriptionBroker(runtime),
+  };
+  const processors = outboxProcessors(plan);
+  return {
+    services: [
+      ...processors,
+      ...streamSubscriptions(plan, processors),
+      ...outboxCleaners(plan),
+      ...markCleaners(plan),
+    ],
+    broker: plan.broker,
+    categories: plan.subscriptions.map(({ category }) => category),
+  };
+}
+
+function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan): OutboxProcessor[] {
+  const { outbox } = runtime.config.config;
+  return outboxRoutes(runtime).map(({ provider, broker }) =>
+    new OutboxProcessor({
+      provider,
+      broker,
+      owner: `${identity}-${hex()}`,
+      clock: runtime.clock,
+      work: {
+        provider: work.reporter("provider", provider.name),
+        broker: work.reporter("broker", broker.name),
+      },
+      onFailure,
+      settings: {
+        messagesPerTick: outbox.messages_per_tick,
+        maxTickIntervalSeconds: outbox.max_tick_interval,
+        retry: outbox.retry,
+      },
+      ...(random && { random }),
+    })
+  );
+}
+
+function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
+  const { runtime, broker, identity, work, onFailure, random } = plan;
+  // A message is handled here while its row is not marked yet only where it was published to the broker that
+  // it is read from. What another team's broker makes of it is nothing to wait for.
+  const publishing = processors.filter((processor) => processor.broker === broker);
   const published = (messageId: string) => {
-    for (const processor of services.processors) {
+    for (const processor of publishing) {
       const marked = processor.marked(messageId);
       if (marked) return marked;
     }
     return undefined;
   };
-  const subscriptions = planned.map(({ runner, category, settings }) =>
+  return plan.subscriptions.map(({ runner, category, settings }) =>
     new StreamSubscription({
       runner: runtime.bind(runner, settings),
       category,
       settings,
       broker,
-      clock,
+      clock: runtime.clock,
       consumer: `${runner.name}-${identity}-${hex()}`,
       published,
-      onFailure: options.onFailure,
-      ...(options.random ? { random: options.random } : {}),
+      work: work.reporter("broker", broker.name),
+      onFailure,
+      ...(random && { random }),
     })
   );
-  return { subscriptions, broker, ...services };
 }
 
-function plan(runtime: DomainRuntime): readonly Planned[] {
-  const problems: ConfigurationProblem[] = [];
-  const planned: Planned[] = [];
-  for (const runner of runtime.runners) {
-    for (const category of runner.categories) {
-      try {
-        const settings = resolveSettings({ config: runtime.config, handler: runner, category });
-        problems.push(...unservedSettings(runner, settings));
-        planned.push({ runner, category, settings });
-      } catch (error) {
-        if (!(error instanceof ConfigurationError)) throw error;
-        problems.push(...error.problems);
-      }
-    }
-  }
-  problems.push(...unservedSections(runtime.config.config));
-  const unique = [...new Map(problems.map((problem) => [problem.message, problem])).values()];
-  if (unique.length > 0) {
-    throw new ConfigurationError(unique.map((problem) => problem.message).join("\n"), { problems: unique });
-  }
-  return planned;
-}
-
-function outboxServices(
-  runtime: DomainRuntime,
-  planned: readonly Planned[],
-  identity: string,
-  options: AssemblyOptions,
-) {
-  const { clock } = runtime;
-  const { outbox, consume_idempotency } = runtime.config.config;
-  const longestRetention = Math.max(
-    runtime.config.config.server.dlq.retention_hours,
-    ...planned.map(({ settings }) => settings.dlqRetentionHours),
+function outboxCleaners({ runtime }: Plan): OutboxCleaner[] {
+  const { cleanup } = runtime.config.config.outbox;
+  return managedProviders(runtime).map((provider) =>
+    new OutboxCleaner({
+      ...cleaning(runtime, cleanup.batch_size),
+      provider,
+      publishedRetentionHours: cleanup.published_retention_hours,
+      abandonedRetentionHours: cleanup.abandoned_retention_hours,
+    })
   );
-  const processors: OutboxProcessor[] = [];
-  const cleaners: OutboxCleaner[] = [];
-  for (const provider of managedProviders(runtime)) {
-    for (const name of [outbox.broker, ...outbox.external_brokers]) {
-      const broker = runtime.brokers.get(name);
-      if (!broker) {
-        throw new ConfigurationError(`[outbox] names the broker '${name}', which is not in [brokers].`, {
-          code: "CONFIG_INVALID_VALUE",
-        });
-      }
-      processors.push(
-        new OutboxProcessor({
-          provider,
-          broker,
-          owner: `${identity}-${hex()}`,
-          clock,
-          onFailure: options.onFailure,
-          settings: {
-            messagesPerTick: outbox.messages_per_tick,
-            maxTickIntervalSeconds: outbox.max_tick_interval,
-            retry: outbox.retry,
-          },
-          ...(options.random ? { random: options.random } : {}),
-        }),
-      );
-    }
-    cleaners.push(
-      new OutboxCleaner({
-        provider,
-        clock,
-        intervalSeconds: Math.max(
-          1,
-          Math.min(outbox.cleanup.cleanup_interval_ticks, MOST_CLEANUP_TICKS) * outbox.tick_interval,
-        ),
-        publishedRetentionHours: outbox.cleanup.published_retention_hours,
-        abandonedRetentionHours: outbox.cleanup.abandoned_retention_hours,
-        batchSize: outbox.cleanup.batch_size,
-        markRetentionHours: consume_idempotency.cleanup.retention_hours ??
-          longestRetention + REPLAY_WINDOW_HOURS,
-      }),
-    );
-  }
-  return { processors, cleaners };
 }
 
-/** Databases whose tables are ours: those without `managed = false` (wire 6.5). */
-export function managedProviders(runtime: DomainRuntime): readonly BaseProvider[] {
-  const { databases } = runtime.config.config;
-  return [...runtime.providers.values()].filter((provider) => databases[provider.name]?.managed !== false);
+function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
+  const { consume_idempotency: { cleanup }, server } = runtime.config.config;
+  const longestRetention = Math.max(
+    server.dlq.retention_hours,
+    ...subscriptions.map(({ settings }) => settings.dlqRetentionHours),
+  );
+  return managedProviders(runtime).map((provider) =>
+    new MarkCleaner({
+      ...cleaning(runtime, cleanup.batch_size),
+      provider,
+      retentionHours: cleanup.retention_hours ?? longestRetention + REPLAY_WINDOW_HOURS,
+    })
+  );
+}
+
+function cleaning(
+  { clock, config: { config: { outbox } } }: DomainRuntime,
+  batchSize: number,
+): CleanerOptions {
+  const ticks = Math.min(outbox.cleanup.cleanup_interval_ticks, MOST_CLEANUP_TICKS);
+  return { clock, batchSize, intervalSeconds: Math.max(1, ticks * outbox.tick_interval) };
 }
 
 /** `<host>-<pid>`; the host keeps no character that would break the consumer's name apart (wire 2.3). */

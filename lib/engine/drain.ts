@@ -2,10 +2,12 @@
  * The drain, from the stop signal to the closed listener. Its duties, in order (design 7, DRN-1):
  *
  * 1. readiness says 503, liveness stays 200;
- * 2. nothing new is taken;
+ * 2. intake and maintenance take nothing new; publishing goes on, so that what handlers commit meanwhile
+ *    leaves at once;
  * 3. handlers that run get `drain_timeout_seconds`, then their signal aborts, a second later they are given up and their messages
  *    are released for others; acknowledgements already earned are sent either way;
- * 4. a last outbox pass, so that what the handlers committed leaves with them;
+ * 4. publishing stops, which publishes what is due; when that takes too long no further batch is begun, and
+ *    the one under way is waited for, because a batch that is published and not recorded is published twice;
  * 5. the adapters close: event store, brokers, caches, providers;
  * 6. the health listener closes last, because only an open listener can say 503.
  *
@@ -15,8 +17,8 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { type Clock, sleep } from "../async/clock.ts";
+import type { EngineService, Service, ServiceStage } from "../async/service.ts";
 import { asError } from "../errors.ts";
-import type { Service } from "../async/service.ts";
 
 const log = getLogger(["protean", "engine"]);
 
@@ -24,30 +26,14 @@ const log = getLogger(["protean", "engine"]);
 const GRACE_MS = 1000;
 /** What a subscription may take to hand its messages back, once its handlers are given up. */
 const RELEASE_MS = 2000;
-const LAST_PASS_MS = 2000;
-const LAST_PASS_AFTER_CUT_MS = 400;
+const FLUSH_MS = 2000;
+const FLUSH_AFTER_CUT_MS = 400;
+/** What the batch under way may take once no further one is begun. */
+const LAST_BATCH_MS = 500;
 const CLOSE_MS = 2000;
 
-/** What the drain needs of a subscription. */
-export interface Cuttable extends Service {
-  /** `cut`: handlers that the drain has stopped or given up. */
-  readonly counters: { readonly cut: number };
-  /** Aborts the signals of the handlers that run. */
-  cut(): void;
-  /** Gives up those that run on; answers how many. */
-  abandon(): number;
-}
-
-/** What the drain needs of an outbox processor. */
-export interface Flushable extends Service {
-  /** Publishes what is due. */
-  pass(signal: AbortSignal): Promise<void>;
-}
-
 export interface DrainParts {
-  readonly subscriptions: readonly Cuttable[];
-  readonly processors: readonly Flushable[];
-  readonly maintenance: readonly Service[];
+  readonly services: readonly EngineService[];
   readonly monitor: Service & { beginShutdown(): void };
   readonly listener: Service | undefined;
   readonly close: () => Promise<readonly Error[]>;
@@ -57,62 +43,60 @@ export interface DrainParts {
   readonly drainTimeoutSeconds: number;
 }
 
-/** Runs the whole drain; never rejects. Answers how many handlers were cut. `cutNow` aborts at the second signal. */
+/**
+ * Runs the whole drain; never rejects. Returns how many handlers were cut. `cutNow` aborts at the second
+ * signal.
+ */
 export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<number> {
-  const { clock, processors, maintenance, monitor, listener } = parts;
+  const { clock, monitor, listener } = parts;
+  const of = (stage: ServiceStage) => parts.services.filter((service) => service.stage === stage);
   const began = clock.monotonic();
   monitor.beginShutdown();
-  const subscriptions = all(parts.subscriptions, stop);
+  const intake = of("intake");
+  const drained = all(intake, stop);
   // Waited for later: one of them may hang on a backend that does not answer, and that is no handler.
-  const stopped = all(maintenance, stop);
-  const publishing = new Map(
-    processors.map((processor) => [processor, forgiving(processor.name, stop(processor))]),
-  );
+  const maintained = all(of("maintenance"), stop);
 
-  const cut = await timed(clock, "handlers_drained", () => drainHandlers(parts, subscriptions, cutNow));
-  const bounded = (name: string, ms: number, work: (signal: AbortSignal) => Promise<unknown>) =>
+  const cut = await timed(clock, "handlers_drained", () => drainHandlers(parts, intake, drained, cutNow));
+  await timed(clock, "outbox_flushed", async () => {
+    const publishing = of("publishing");
+    const flushed = all(publishing, stop);
+    const ms = cut > 0 || cutNow.aborted ? FLUSH_AFTER_CUT_MS : FLUSH_MS;
+    if (await within(clock, ms, Promise.all([maintained, flushed]), further(cutNow))) return;
+    for (const service of publishing) service.cut?.();
+    log.warn("engine.drain_step_left", { step: "outbox_flushed" });
+    await within(clock, LAST_BATCH_MS, flushed);
+  });
+  const bounded = (name: string, work: () => Promise<unknown>) =>
     timed(clock, name, async () => {
-      const over = new AbortController();
-      if (await within(clock, ms, forgiving(name, work(over.signal)), further(cutNow))) return;
-      over.abort();
+      if (await within(clock, CLOSE_MS, forgiving(name, work()), further(cutNow))) return;
       log.warn("engine.drain_step_left", { step: name });
     });
-  await bounded(
-    "outbox_flushed",
-    cut > 0 || cutNow.aborted ? LAST_PASS_AFTER_CUT_MS : LAST_PASS_MS,
-    (signal) =>
-      Promise.all([
-        stopped,
-        all(processors, async (processor) => {
-          await publishing.get(processor);
-          await processor.pass(signal);
-        }),
-      ]),
-  );
-  await bounded("adapters_closed", CLOSE_MS, () => Promise.all([all([monitor], stop), parts.close()]));
-  await bounded("health_listener_closed", CLOSE_MS, () => listener?.stop() ?? Promise.resolve());
+  await bounded("adapters_closed", () => Promise.all([all([monitor], stop), parts.close()]));
+  await bounded("health_listener_closed", () => listener?.stop() ?? Promise.resolve());
   log.info("engine.drained", { duration_ms: Math.round(clock.monotonic() - began), cut });
   return cut;
 }
 
 async function drainHandlers(
-  { clock, subscriptions, drainTimeoutSeconds, onCut }: DrainParts,
-  stopped: Promise<void>,
+  { clock, drainTimeoutSeconds, onCut }: DrainParts,
+  intake: readonly EngineService[],
+  drained: Promise<void>,
   cutNow: AbortSignal,
 ): Promise<number> {
-  const before = total(subscriptions);
-  if (await within(clock, drainTimeoutSeconds * 1000, stopped, cutNow)) return total(subscriptions) - before;
+  const before = cutHandlers(intake);
+  if (await within(clock, drainTimeoutSeconds * 1000, drained, cutNow)) return cutHandlers(intake) - before;
   onCut?.();
-  for (const subscription of subscriptions) subscription.cut();
-  if (await within(clock, GRACE_MS, stopped, further(cutNow))) return total(subscriptions) - before;
-  const given = subscriptions.reduce((sum, subscription) => sum + subscription.abandon(), 0);
+  for (const service of intake) service.cut?.();
+  if (await within(clock, GRACE_MS, drained, further(cutNow))) return cutHandlers(intake) - before;
+  const given = intake.reduce((sum, service) => sum + (service.abandon?.() ?? 0), 0);
   // A broker that hangs may keep its subscription from ending: the process leaves without it.
-  await within(clock, RELEASE_MS, stopped, further(cutNow));
-  return Math.max(given, total(subscriptions) - before);
+  await within(clock, RELEASE_MS, drained, further(cutNow));
+  return Math.max(given, cutHandlers(intake) - before);
 }
 
-function total(subscriptions: readonly Cuttable[]): number {
-  return subscriptions.reduce((sum, subscription) => sum + subscription.counters.cut, 0);
+function cutHandlers(intake: readonly EngineService[]): number {
+  return intake.reduce((sum, service) => sum + (service.status?.().counters["cut"] ?? 0), 0);
 }
 
 function stop(service: Service): Promise<void> {
@@ -144,7 +128,7 @@ function further(cutNow: AbortSignal): AbortSignal | undefined {
 async function within(
   clock: Clock,
   ms: number,
-  work: Promise<void>,
+  work: Promise<unknown>,
   early?: AbortSignal,
 ): Promise<boolean> {
   const over = new AbortController();

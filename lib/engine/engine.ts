@@ -2,30 +2,32 @@
  * Runs every subscription, outbox processor and maintenance task of a domain in one process.
  *
  * It does not restart what fails for good: a defect in a background service drains the process with exit 1, and whoever started it
- * starts it again.
+ * starts it again. It does not listen to the program's own stray errors either: a command line does, and
+ * tells it by `fail`.
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
 import { firstOf } from "../async/abort.ts";
-import type { BaseProvider } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
-import type { Clock } from "../async/clock.ts";
+import type { EngineService, Service } from "../async/service.ts";
 import type { Domain } from "../domain/domain.ts";
+import { managedProviders } from "../domain/places.ts";
 import { type DomainRuntime, isRunning, runtimeOf } from "../domain/runtime.ts";
-import { IncorrectUsageError } from "../errors.ts";
-import { HealthMonitor } from "../health/monitor.ts";
-import { engineRoutes } from "../health/routes.ts";
-import { HealthServer } from "../health/server.ts";
+import { IncorrectUsageError, ProteanError } from "../errors.ts";
 import { componentsOf } from "../health/components.ts";
-import { assemble, type Assembly, managedProviders } from "./assembly.ts";
 import { describeProblem } from "../config/problems.ts";
+import { type HealthListener, type HealthListenerFactory, ownListener } from "../health/listener.ts";
+import { HealthMonitor } from "../health/monitor.ts";
+import { subscriptionSource } from "../health/subscription_source.ts";
+import { WorkHealth } from "../status/work_health.ts";
+import { isSubscriptionStatus, type SubscriptionStatus } from "../subscription/status.ts";
+import { assemble } from "./assembly.ts";
 import { drain } from "./drain.ts";
 import { Failure } from "./failure.ts";
-import { untilQuiet } from "./until_quiet.ts";
 import { preflight } from "./preflight.ts";
 import { eventName, startDiagnostics } from "./start_diagnostics.ts";
-import { subscriptionSource } from "./subscription_rows.ts";
+import { untilQuiet } from "./until_quiet.ts";
 
 const log = getLogger(["protean", "engine"]);
 
@@ -34,6 +36,11 @@ export interface EngineOptions {
   readonly once?: boolean;
   /** End with an error instead of waiting when a dependency or the health port is not there at start (HLT-3). @default false */
   readonly requireDependencies?: boolean;
+  /**
+   * Who answers the probes: a supervisor that asks several engines, say.
+   * @default a listener on `[server.health]`
+   */
+  readonly listener?: HealthListenerFactory;
   /** @default Math.random */
   readonly random?: Random;
 }
@@ -50,13 +57,31 @@ const FINE = 0;
 const FAILED = 1;
 const CUT = 4;
 
+const never = new AbortController().signal;
+
+/** From the call of `run` to its end. */
+class Run {
+  readonly failure = new Failure();
+  readonly #ended = new AbortController();
+  /** Set once the services are made. */
+  runtime: DomainRuntime | undefined;
+
+  /** Aborts at the end. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
+}
+
 export class Engine {
   readonly #domain: Domain;
   readonly #options: EngineOptions;
   readonly #listening = Promise.withResolvers<Deno.NetAddr>();
-  #active = false;
-  #assembly: Assembly | undefined;
-  #running: { readonly providers: readonly BaseProvider[]; readonly clock: Clock } | undefined;
+  #run: Run | undefined;
+  #services: readonly EngineService[] = [];
 
   /** The domain is initialised by `run` if nobody has done it before. */
   constructor(domain: Domain, options: EngineOptions = {}) {
@@ -69,9 +94,9 @@ export class Engine {
     return this.#listening.promise;
   }
 
-  /** What the subscriptions have done so far, by handler and category; empty before the start. */
-  get subscriptions(): Assembly["subscriptions"] {
-    return this.#assembly?.subscriptions ?? [];
+  /** What the subscriptions have done so far, by handler and category, as of now; empty before the start. */
+  get subscriptions(): readonly SubscriptionStatus[] {
+    return this.#services.flatMap((service) => service.status?.() ?? []).filter(isSubscriptionStatus);
   }
 
   /**
@@ -80,56 +105,62 @@ export class Engine {
    * (`ConfigurationError`, or `UnavailableError` with `requireDependencies`); it may be run again after either end.
    */
   async run(options: EngineRunOptions = {}): Promise<number> {
-    if (this.#active) {
+    if (this.#run) {
       throw new IncorrectUsageError("The engine is running already: await its end before another run().");
     }
-    this.#active = true;
-    const failure = new Failure();
+    const run = this.#run = new Run();
     const stop = new AbortController();
     const abort = () => stop.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", abort, { once: true });
     if (options.signal?.aborted) abort();
-    const forget = failure.catchStrayErrors();
     try {
       if (!isRunning(this.#domain)) await this.#domain.init({ signal: stop.signal });
-      return await this.#live(
-        runtimeOf(this.#domain),
-        stop.signal,
-        options.cut ?? new AbortController().signal,
-        failure,
-      );
+      return await this.#live(run, runtimeOf(this.#domain), stop.signal, options.cut ?? never);
     } catch (error) {
       await this.#domain.close();
       // Told to stop before it had begun: there is nothing to drain and nothing wrong.
       if (stop.signal.aborted && error === stop.signal.reason) return FINE;
       throw error;
     } finally {
-      forget();
       options.signal?.removeEventListener("abort", abort);
-      this.#active = false;
+      this.#run = undefined;
+      run.end();
     }
   }
 
   /**
-   * Resolves when everything available is worked off, as `once` means it, or when `signal` aborts. `look` is called at every look, some
-   * fifty times a second.
+   * Ends the run with exit 1, drained: for whoever watches over the program and sees an error that nobody
+   * handles. After the drain has cut handlers it is only logged, for most likely it is the echo of that; so
+   * it is while nothing runs. Never throws.
    */
-  async untilQuiet(
-    look: () => void = () => {},
-    signal: AbortSignal = new AbortController().signal,
-  ): Promise<void> {
-    const { providers, clock } = this.#need();
-    await untilQuiet(this.subscriptions, providers, { clock, signal, look });
+  fail(error: Error): void {
+    if (this.#run) return this.#run.failure.stray(error);
+    log.error("engine.stray_error", { error: error.message, stack: error.stack });
   }
 
-  async #live(
-    runtime: DomainRuntime,
-    stop: AbortSignal,
-    cut: AbortSignal,
-    failure: Failure,
-  ): Promise<number> {
+  /**
+   * Resolves when everything available is worked off, as `once` means it, or when `signal` aborts. Rejects
+   * when the engine is not running, or its run ends before. `look` is called at every look, some fifty times
+   * a second.
+   */
+  async untilQuiet(look: () => void = () => {}, signal: AbortSignal = never): Promise<void> {
+    const { runtime, ended } = this.#run ?? {};
+    if (!runtime || !ended) throw new IncorrectUsageError("The engine is not running: call run() first.");
+    const over = firstOf(signal, ended);
+    if (await untilQuiet({ services: this.#services, runtime, signal: over, look })) return;
+    if (signal.aborted) return;
+    throw new ProteanError("The engine's run has ended before everything was worked off.", {
+      code: "ENGINE_ENDED",
+    });
+  }
+
+  async #live(run: Run, runtime: DomainRuntime, stop: AbortSignal, cut: AbortSignal): Promise<number> {
     const { clock, config: { config } } = runtime;
-    const assembly = assemble(runtime, {
+    const { failure } = run;
+    const required = this.#options.requireDependencies ?? false;
+    const work = new WorkHealth(clock);
+    const { services, broker, categories } = assemble(runtime, {
+      work,
       onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
@@ -140,40 +171,44 @@ export class Engine {
         message: describeProblem(diagnostic),
       });
     }
-    this.#assembly = assembly;
-    this.#running = { providers: managedProviders(runtime), clock };
-    const monitor = this.#monitor(runtime, assembly);
-    const listener = this.#listener(runtime, monitor);
-    const services = [...assembly.processors, ...assembly.subscriptions, ...assembly.cleaners];
+    this.#services = services;
+    run.runtime = runtime;
+    const monitor = new HealthMonitor({
+      components: componentsOf(runtime),
+      clock,
+      work,
+      subscriptions: subscriptionSource(runtime),
+    });
+    const listener = this.#listener(runtime, monitor, required);
     try {
       await listener?.start();
       await preflight({
         check: () => monitor.check(stop),
-        providers: this.#running.providers,
+        providers: managedProviders(runtime),
         tables: runtime.tables,
-        broker: assembly.broker,
-        categories: assembly.subscriptions.map(({ category }) => category),
-        required: this.#options.requireDependencies ?? false,
+        broker,
+        categories,
+        required,
         clock,
       });
       await monitor.start();
       await Promise.all(services.map((service) => service.start()));
     } catch (error) {
-      await Promise.all([...services, monitor].map((service) => service.stop()));
+      // What has begun already ends without taking its time: there is no drain before a start.
+      for (const service of services) service.cut?.();
+      await Promise.all([...services, monitor].map((service: Service) => service.stop()));
       await listener?.stop();
       throw error;
     }
     log.info("engine.started", {
       domain: runtime.name,
-      subscription_count: assembly.subscriptions.length,
-      outbox_processors: assembly.processors.length,
+      subscription_count: this.subscriptions.length,
+      outbox_processors: services.filter(({ stage }) => stage === "publishing").length,
     });
-    await this.#untilStop(firstOf(stop, failure.signal));
+    await this.#untilStop(runtime, firstOf(stop, failure.signal));
     log.info("engine.shutting_down", { signal: typeof stop.reason === "string" ? stop.reason : undefined });
     const cutHandlers = await drain({
-      subscriptions: assembly.subscriptions,
-      processors: assembly.processors,
-      maintenance: assembly.cleaners,
+      services,
       monitor,
       listener,
       close: () => this.#domain.close(),
@@ -186,39 +221,26 @@ export class Engine {
     return code;
   }
 
-  #need(): { providers: readonly BaseProvider[]; clock: Clock } {
-    if (!this.#running) throw new IncorrectUsageError("The engine is not running: call run() first.");
-    return this.#running;
-  }
-
-  #monitor(runtime: DomainRuntime, assembly: Assembly): HealthMonitor {
-    return new HealthMonitor({
-      components: componentsOf(runtime),
+  #listener(runtime: DomainRuntime, monitor: HealthMonitor, required: boolean): HealthListener | undefined {
+    const services = this.#services;
+    const listener = (this.#options.listener ?? ownListener)({
+      source: {
+        alive: () => !services.some((service) => service.stuck),
+        snapshot: () => monitor.snapshot(),
+      },
+      settings: runtime.config.config.server.health,
+      required,
       clock: runtime.clock,
-      subscriptions: subscriptionSource(assembly, assembly.broker, managedProviders(runtime)),
     });
+    void listener?.bound?.then((address) => this.#listening.resolve(address));
+    return listener;
   }
 
-  #listener(runtime: DomainRuntime, monitor: HealthMonitor): HealthServer | undefined {
-    const { health } = runtime.config.config.server;
-    if (!health.enabled) return undefined;
-    const server = new HealthServer({
-      host: health.host,
-      port: health.port,
-      portAutoIncrement: health.port_auto_increment,
-      required: this.#options.requireDependencies ?? false,
-      clock: runtime.clock,
-      routes: engineRoutes(
-        () => !this.subscriptions.some((subscription) => subscription.stuck),
-        () => monitor.snapshot(),
-      ),
-    });
-    void server.bound.then((address) => this.#listening.resolve(address));
-    return server;
-  }
-
-  async #untilStop(over: AbortSignal): Promise<void> {
-    if (this.#options.once) return await this.untilQuiet(undefined, over);
+  async #untilStop(runtime: DomainRuntime, over: AbortSignal): Promise<void> {
+    if (this.#options.once) {
+      await untilQuiet({ services: this.#services, runtime, signal: over, look: () => {} });
+      return;
+    }
     if (over.aborted) return;
     await new Promise<void>((resolve) => over.addEventListener("abort", () => resolve(), { once: true }));
   }

@@ -7,7 +7,6 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { asError } from "../errors.ts";
 
 const log = getLogger(["protean", "engine"]);
 
@@ -33,26 +32,8 @@ export class Failure {
     this.#cut = true;
   }
 
-  /** Keeps rejections and exceptions that nobody handles from ending the process without a drain. Returns the way to stop. */
-  catchStrayErrors(): () => void {
-    const rejection = (event: PromiseRejectionEvent) => {
-      event.preventDefault();
-      this.#stray(asError(event.reason));
-    };
-    const exception = (event: ErrorEvent) => {
-      event.preventDefault();
-      this.#stray(asError(event.error));
-    };
-    globalThis.addEventListener("unhandledrejection", rejection);
-    globalThis.addEventListener("error", exception);
-    return () => {
-      globalThis.removeEventListener("unhandledrejection", rejection);
-      globalThis.removeEventListener("error", exception);
-    };
-  }
-
-  /** The stack says where it came from, and nothing else does. */
-  #stray(error: Error): void {
+  /** An error that user code let go of. Its stack says where it came from, and nothing else does. */
+  stray(error: Error): void {
     const facts = { error: error.message, stack: error.stack };
     if (this.#cut) return log.warn("engine.stray_error_after_cut", facts);
     log.error("engine.stray_error", facts);

@@ -9,7 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import type { BaseBroker, BaseProvider, TableSpec } from "../adapters/ports.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { asError, ConfigurationError, UnavailableError } from "../errors.ts";
-import type { ComponentState } from "../health/types.ts";
+import type { ComponentFault } from "../health/types.ts";
 import { deadLetterStream } from "../message/names.ts";
 
 const log = getLogger(["protean", "engine"]);
@@ -21,7 +21,7 @@ const TABLE_MISSING = "DATABASE_TABLE_MISSING";
 
 export interface PreflightParts {
   /** Asks every component for a sign of life; answers those that gave none. */
-  readonly check: () => Promise<readonly ComponentState[]>;
+  readonly check: () => Promise<readonly ComponentFault[]>;
   /** Databases whose tables are ours. */
   readonly providers: readonly BaseProvider[];
   /** By provider. */
@@ -37,7 +37,7 @@ export interface PreflightParts {
 /** Throws `ConfigurationError` for what is wrong, all of it at once, and `UnavailableError` for what is required and away. */
 export async function preflight(parts: PreflightParts): Promise<void> {
   const missing = await parts.check();
-  const away = (kind: ComponentState["kind"], name: string) =>
+  const away = (kind: ComponentFault["kind"], name: string) =>
     missing.some((component) => component.kind === kind && component.name === name);
   const faults: Error[] = missing.flatMap(({ error }) => error ?? []);
   const looks = parts.providers.filter(({ name }) => !away("provider", name))
@@ -102,7 +102,7 @@ function together(wrong: readonly ConfigurationError[]): ConfigurationError {
   });
 }
 
-function absent(missing: readonly ComponentState[]): UnavailableError {
+function absent(missing: readonly ComponentFault[]): UnavailableError {
   const reasons = missing.map(({ kind, name, error }) =>
     `${kind.replace("_", " ")} '${name}': ${error?.message.replace(/\.$/, "") ?? "no answer"}`
   );

@@ -3,47 +3,49 @@
  *
  * @module
  */
-import type { BaseProvider } from "../adapters/ports.ts";
 import { type Clock, sleep } from "../async/clock.ts";
-import type { StreamSubscription } from "../subscription/stream_subscription.ts";
+import type { EngineService } from "../async/service.ts";
+import { collectStatus, type StatusRuntime } from "../status/collect.ts";
+import type { StatusRow } from "../status/row.ts";
 
 const LOOK_EVERY_MS = 20;
 
-/**
- * Resolves when the outboxes hold nothing to publish, every group has read everything and nothing is unfinished, seen twice in a
- * row (a handler that finished between the two looks may have committed new messages); or when `signal` aborts.
- */
-export async function untilQuiet(
-  subscriptions: readonly StreamSubscription[],
-  providers: readonly BaseProvider[],
-  { clock, signal, look }: { readonly clock: Clock; readonly signal: AbortSignal; readonly look: () => void },
-): Promise<void> {
-  let quiet = 0;
-  while (quiet < 2 && !signal.aborted) {
-    quiet = await isQuiet(subscriptions, providers) ? quiet + 1 : 0;
-    look();
-    if (quiet < 2) await sleep(clock, LOOK_EVERY_MS, signal);
-  }
+export interface QuietOptions {
+  readonly services: readonly EngineService[];
+  readonly runtime: StatusRuntime & { readonly clock: Clock };
+  readonly signal: AbortSignal;
+  /** Called at every look. */
+  readonly look: () => void;
 }
 
-async function isQuiet(
-  subscriptions: readonly StreamSubscription[],
-  providers: readonly BaseProvider[],
-): Promise<boolean> {
-  if (subscriptions.some((subscription) => subscription.outstanding > 0)) return false;
+/**
+ * True when the outboxes hold nothing to publish, every group has read everything and nothing is unfinished,
+ * seen twice in a row (a handler that finished between the two looks may have committed new messages); false
+ * when `signal` aborts before.
+ */
+export async function untilQuiet({ services, runtime, signal, look }: QuietOptions): Promise<boolean> {
+  let quiet = 0;
+  while (!signal.aborted) {
+    quiet = await isQuiet(services, runtime) ? quiet + 1 : 0;
+    look();
+    if (quiet === 2) return true;
+    await sleep(runtime.clock, LOOK_EVERY_MS, signal);
+  }
+  return false;
+}
+
+async function isQuiet(services: readonly EngineService[], runtime: StatusRuntime): Promise<boolean> {
+  // First what costs nothing: while there is work the backends have better things to do.
+  if (services.some((service) => (service.status?.().unfinished ?? 0) > 0)) return false;
   try {
-    for (const provider of providers) {
-      const { counts } = await provider.outbox.stats();
-      if (counts.pending + counts.processing + counts.failed > 0) return false;
-    }
-    for (const subscription of subscriptions) {
-      const info = await subscription.info();
-      if (!info || info.lag === null || info.lag > 0 || info.pending > 0) return false;
-      if (await subscription.replaysWaiting() > 0) return false;
-    }
-    return true;
+    return (await collectStatus(runtime)).every(isWorkedOff);
   } catch {
     // A backend that does not answer has not been worked off.
     return false;
   }
+}
+
+/** Rows of the outbox that wait for another attempt are work, those given up are not. */
+function isWorkedOff({ lag, pending, returning }: StatusRow): boolean {
+  return [lag, pending, returning].every((figure) => figure === 0);
 }

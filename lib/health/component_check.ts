@@ -1,5 +1,5 @@
 /**
- * The health of one component, from pings and from the work itself.
+ * The health of one component, from pings.
  *
  * Two strikes make it unavailable, one good answer makes it available again, so that a single lost packet does not take
  * a pod out of its Service. With a ping every 2 s, bounded by 1 s, a hang is noticed within 5 s (HLT-2 asks for 10).
@@ -8,7 +8,7 @@
  */
 import type { Clock } from "../async/clock.ts";
 import { asError, UnavailableError } from "../errors.ts";
-import type { Component, ComponentState } from "./types.ts";
+import type { Component, ComponentFault } from "./types.ts";
 
 const STRIKES = 2;
 
@@ -25,20 +25,15 @@ export class ComponentCheck {
     this.#clock = clock;
   }
 
-  get state(): ComponentState {
+  get component(): Component {
+    return this.#component;
+  }
+
+  /** Undefined: it answers. */
+  get fault(): ComponentFault | undefined {
+    if (this.#strikes < STRIKES) return undefined;
     const { kind, name } = this.#component;
-    if (this.#strikes < STRIKES) return { kind, name, status: "ok" };
-    return { kind, name, status: "unavailable", ...(this.#error && { error: this.#error }) };
-  }
-
-  is(kind: Component["kind"], name: string): boolean {
-    return this.#component.kind === kind && this.#component.name === name;
-  }
-
-  /** What the work itself saw. A failure is a first strike that the next ping confirms; a success counts as a good ping. */
-  report(ok: boolean): void {
-    if (ok) this.#succeeded();
-    else this.#strikes = Math.max(this.#strikes, 1);
+    return { kind, name, ...(this.#error && { error: this.#error }) };
   }
 
   /** Pings once, waiting at most `timeoutMs`. Never rejects; an aborted `signal` leaves the state as it was. */

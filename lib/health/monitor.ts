@@ -2,20 +2,27 @@
  * Watches every component in the background, so that probes only read memory (design 7). Transitions are logged,
  * probes are not (HLT-5).
  *
+ * A component is available while it answers pings and no work with it fails (HLT-2). Neither makes up for the
+ * other: a ping does not wipe out what the work saw, and work that goes well does not stand for a ping, which
+ * may be about something else.
+ *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
 import { type Clock, sleep, systemClock } from "../async/clock.ts";
 import { BackgroundService } from "../async/service.ts";
 import { ComponentCheck } from "./component_check.ts";
+import type { WorkHealth } from "../status/work_health.ts";
 import { SubscriptionCollector, type SubscriptionSource } from "./subscription_collector.ts";
-import type { Component, ComponentState, HealthSnapshot } from "./types.ts";
+import type { Component, ComponentFault, ComponentState, HealthSnapshot } from "./types.ts";
 
 const log = getLogger(["protean", "health"]);
 
 /** Options of `HealthMonitor`. */
 export interface HealthMonitorOptions {
   readonly components: readonly Component[];
+  /** What services tell of their work. @default nobody tells anything */
+  readonly work?: WorkHealth;
   /** Absent: the snapshot has no `subscriptions`. */
   readonly subscriptions?: SubscriptionSource;
   /** @default the machine's clock */
@@ -30,6 +37,7 @@ export interface HealthMonitorOptions {
 export class HealthMonitor extends BackgroundService {
   readonly name = "health_monitor";
   readonly #checks: readonly ComponentCheck[];
+  readonly #work: WorkHealth | undefined;
   readonly #collector: SubscriptionCollector | undefined;
   readonly #clock: Clock;
   readonly #intervalMs: number;
@@ -41,6 +49,7 @@ export class HealthMonitor extends BackgroundService {
     super();
     this.#clock = options.clock ?? systemClock;
     this.#checks = options.components.map((component) => new ComponentCheck(component, this.#clock));
+    this.#work = options.work;
     this.#collector = options.subscriptions &&
       new SubscriptionCollector(options.subscriptions, this.#clock);
     this.#intervalMs = options.intervalMs ?? 2_000;
@@ -51,7 +60,7 @@ export class HealthMonitor extends BackgroundService {
   snapshot(): HealthSnapshot {
     return {
       shuttingDown: this.#shuttingDown,
-      components: this.#checks.map((check) => check.state),
+      components: this.#states(),
       ...(this.#collector && { subscriptions: this.#collector.block }),
     };
   }
@@ -62,22 +71,13 @@ export class HealthMonitor extends BackgroundService {
   }
 
   /**
-   * Tells what the work itself saw of a component: a failure counts as a first strike, which the next ping confirms, a
-   * success as a good ping. Unknown components are ignored.
+   * Pings every component once, now, and returns those that do not answer; for `--require-dependencies`.
+   * Takes at most the time of one ping.
    */
-  report(component: Pick<Component, "kind" | "name">, ok: boolean): void {
-    this.#checks.find((check) => check.is(component.kind, component.name))?.report(ok);
-  }
-
-  /**
-   * Pings every component once, now, and answers those that are unavailable; for `--require-dependencies`. Takes at most
-   * the time of one ping.
-   */
-  async check(signal: AbortSignal = new AbortController().signal): Promise<readonly ComponentState[]> {
+  async check(signal: AbortSignal = new AbortController().signal): Promise<readonly ComponentFault[]> {
     await Promise.all(this.#checks.map((check) => check.ping(this.#pingTimeoutMs, signal)));
-    const states = this.#checks.map((check) => check.state);
-    if (!signal.aborted) this.#logTransitions(states);
-    return states.filter((state) => state.status === "unavailable");
+    if (!signal.aborted) this.#logTransitions(this.#states());
+    return this.#checks.flatMap(({ fault }) => fault ?? []);
   }
 
   protected override async run(signal: AbortSignal): Promise<void> {
@@ -97,6 +97,14 @@ export class HealthMonitor extends BackgroundService {
     }
   }
 
+  #states(): readonly ComponentState[] {
+    return this.#checks.map(({ component: { kind, name }, fault }) => {
+      const error = fault ? fault.error?.message : this.#work?.fault(kind, name);
+      if (!fault && error === undefined) return { kind, name, status: "ok" };
+      return { kind, name, status: "unavailable", ...(error !== undefined && { error }) };
+    });
+  }
+
   #logTransitions(states: readonly ComponentState[]): void {
     for (const { kind, name, status, error } of states) {
       const key = `${kind}/${name}`;
@@ -104,7 +112,7 @@ export class HealthMonitor extends BackgroundService {
       if (before === status) continue;
       this.#logged.set(key, status);
       if (status === "unavailable") {
-        log.warn("health.component_unavailable", { kind, name, error: error?.message });
+        log.warn("health.component_unavailable", { kind, name, error });
       } else if (before) {
         log.info("health.component_available", { kind, name });
       }

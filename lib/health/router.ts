@@ -4,7 +4,7 @@
  * @module
  */
 import type { Domain } from "../domain/domain.ts";
-import { type DomainRuntime, runtimeOf } from "../domain/runtime.ts";
+import { type DomainRuntime, isRunning, runtimeOf } from "../domain/runtime.ts";
 import { componentsOf } from "./components.ts";
 import { HealthMonitor } from "./monitor.ts";
 import { applicationRoutes, respond } from "./routes.ts";
@@ -43,7 +43,7 @@ export function createHealthRouter(domain: Domain, options: HealthRouterOptions 
 
   /** Starts the pings when they are not running; a domain that was closed and initialised again has new adapters. */
   const start = async (): Promise<void> => {
-    const runtime = initialised(domain);
+    const runtime = isRunning(domain) ? runtimeOf(domain) : undefined;
     if (watch?.runtime !== runtime) watch = runtime && new Watch(runtime, timing);
     await watch?.checked;
   };
@@ -76,14 +76,6 @@ class Watch {
     closing.addEventListener("abort", () => void this.monitor.stop(), { once: true });
     await this.monitor.check(closing);
     if (!closing.aborted) await this.monitor.start();
-  }
-}
-
-function initialised(domain: Domain): DomainRuntime | undefined {
-  try {
-    return runtimeOf(domain);
-  } catch {
-    return undefined;
   }
 }
 

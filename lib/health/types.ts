@@ -4,6 +4,7 @@
  * @module
  */
 import type { AdapterKind } from "../adapters/ports.ts";
+import type { StatusRow } from "../status/row.ts";
 
 /** Something the server depends on. */
 export interface Component {
@@ -17,17 +18,19 @@ export interface Component {
 export type ComponentStatus = "ok" | "unavailable";
 
 /** A subscription as `/readyz` shows it (wire 9.1); it never affects the verdict. */
-export interface SubscriptionRow {
-  readonly name: string;
-  readonly handler_name: string;
-  readonly subscription_type: "stream" | "event_store" | "broker" | "outbox" | "unknown";
-  readonly stream_category: string;
-  /** Entries not yet delivered; null is unknown, never zero. */
-  readonly lag: number | null;
-  readonly pending: number | null;
-  readonly status: "ok" | "lagging" | "unknown";
-  readonly dlq_depth: number | null;
-  readonly lag_seconds: number | null;
+export interface SubscriptionRow extends
+  Pick<
+    StatusRow,
+    | "name"
+    | "handler_name"
+    | "stream_category"
+    | "lag"
+    | "pending"
+    | "status"
+    | "dlq_depth"
+    | "lag_seconds"
+  > {
+  readonly subscription_type: StatusRow["subscription_type"] | "unknown";
   /** Stream subscriptions only. */
   readonly circuit_state?: "closed" | "open" | "half_open";
 }
@@ -43,16 +46,27 @@ export interface SubscriptionsBlock {
   readonly details: readonly SubscriptionRow[];
 }
 
-/** The state of one component, for logs and `--require-dependencies`. */
+/** The state of one component. */
 export interface ComponentState {
   readonly kind: AdapterKind;
   readonly name: string;
   readonly status: ComponentStatus;
-  /** Why it is unavailable. */
+  /** Why it is unavailable, as a sentence. */
+  readonly error?: string;
+}
+
+/** A component that did not answer its ping, for logs and `--require-dependencies`. */
+export interface ComponentFault {
+  readonly kind: AdapterKind;
+  readonly name: string;
+  /** Undefined before its first answer. */
   readonly error?: Error;
 }
 
-/** Everything readiness is answered from. Built from memory alone. */
+/**
+ * Everything readiness is answered from, as plain JSON: it may come from another process or thread. Built
+ * from memory alone.
+ */
 export interface HealthSnapshot {
   readonly shuttingDown: boolean;
   readonly components: readonly ComponentState[];

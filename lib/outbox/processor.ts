@@ -9,9 +9,10 @@ import type { BaseBroker, BaseProvider, OutboxLease, OutboxRow } from "../adapte
 import { type Random, reconnectDelay } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { asError, ProteanError } from "../errors.ts";
-import { BackgroundService } from "../async/service.ts";
+import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import { Wakeup } from "../async/wakeup.ts";
 import { type OutboxRetry, publishDue, type PublishedBatch } from "./publisher.ts";
+import { unheard, type WorkReporter } from "../status/work_health.ts";
 import { Unmarked } from "./in_flight.ts";
 
 const log = getLogger(["protean", "outbox"]);
@@ -33,10 +34,13 @@ export interface OutboxProcessorOptions {
     readonly maxTickIntervalSeconds: number;
     readonly retry: OutboxRetry;
   };
+  /** Told how the work with the database and with the broker goes. @default nobody is told */
+  readonly work?: { readonly provider: WorkReporter; readonly broker: WorkReporter };
   readonly onFailure?: (error: Error) => void;
 }
 
-export class OutboxProcessor extends BackgroundService {
+export class OutboxProcessor extends BackgroundService implements EngineService {
+  readonly stage = "publishing";
   readonly name: string;
   /** Rows published, failed and abandoned since the start. */
   readonly counters = { published: 0, failed: 0, abandoned: 0 };
@@ -46,8 +50,10 @@ export class OutboxProcessor extends BackgroundService {
   #woken = false;
   #prepared = false;
   #failures = 0;
-  /** The broker did not take the last batch. */
-  #refused = false;
+  /** Why the broker did not take the last batch. */
+  #refusal: Error | undefined;
+  /** Aborts when `stop()` may begin no further batch. */
+  #cut = new AbortController();
 
   constructor(options: OutboxProcessorOptions) {
     super();
@@ -60,7 +66,21 @@ export class OutboxProcessor extends BackgroundService {
     return this.#unmarked.of(messageId);
   }
 
-  /** Publishes everything that is due now; used for the drain's last pass. Rejects when a backend does not answer. */
+  /** What it publishes to. */
+  get broker(): BaseBroker {
+    return this.#options.broker;
+  }
+
+  status(): ServiceStatus {
+    return { kind: "outbox", name: this.name, unfinished: 0, counters: { ...this.counters } };
+  }
+
+  /** `stop()` then ends with the batch under way, which is published and recorded. */
+  cut(): void {
+    this.#cut.abort();
+  }
+
+  /** Publishes everything that is due now. Rejects when a backend does not answer. */
   async pass(signal?: AbortSignal): Promise<void> {
     const { provider, broker, owner } = this.#options;
     await this.#prepare();
@@ -102,12 +122,29 @@ export class OutboxProcessor extends BackgroundService {
     }
   }
 
+  protected override begin(): void {
+    this.#cut = new AbortController();
+  }
+
+  /** What handlers have committed until now leaves with them (DRN-1). */
+  protected override async end(): Promise<void> {
+    try {
+      await this.pass(this.#cut.signal);
+    } catch (error) {
+      log.warn("outbox.flush_failed", { processor: this.name, error: asError(error).message });
+    }
+  }
+
   protected override failed(cause: unknown): void {
     log.fatal("outbox.processor_failed", {
       processor: this.name,
       error: asError(cause).stack ?? String(cause),
     });
     this.#options.onFailure?.(asError(cause));
+  }
+
+  get #work(): NonNullable<OutboxProcessorOptions["work"]> {
+    return this.#options.work ?? { provider: unheard, broker: unheard };
   }
 
   async #prepare(): Promise<void> {
@@ -160,7 +197,8 @@ export class OutboxProcessor extends BackgroundService {
   }
 
   #count(batch: PublishedBatch, rows: readonly OutboxRow[]): void {
-    this.#refused = batch.unavailable !== undefined;
+    this.#refusal = batch.unavailable;
+    if (batch.unavailable) this.#work.broker.unavailable(batch.unavailable.message);
     this.counters.published += batch.published;
     for (const outcome of batch.outcomes) {
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
@@ -186,7 +224,9 @@ export class OutboxProcessor extends BackgroundService {
 
   /** A round that found nothing, for another has those rows now, says nothing about a broker that was away. */
   #recovered(): void {
-    if (this.#refused) return;
+    this.#work.provider.ok();
+    if (this.#refusal) return;
+    this.#work.broker.ok();
     if (this.#failures > 0) {
       log.info("outbox.publishing_again", { processor: this.name, attempts: this.#failures });
     }
@@ -196,6 +236,7 @@ export class OutboxProcessor extends BackgroundService {
   /** Rows wait in the database; the log says so once per outage (OBX-4). */
   #failed(error: Error, signal: AbortSignal): void {
     if (signal.aborted) return;
+    if (error !== this.#refusal) this.#work.provider.unavailable(error.message);
     if (this.#failures === 0) {
       log.warn("outbox.publishing_paused", { processor: this.name, error: error.message });
     }

@@ -8,6 +8,7 @@ import type { StreamGroup } from "../adapters/ports.ts";
 import { type Random, reconnectDelay } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { asError, GroupMissingError } from "../errors.ts";
+import type { WorkReporter } from "../status/work_health.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import type { SubscriptionCounters } from "./delivery.ts";
 import type { Inbox } from "./inbox.ts";
@@ -28,6 +29,8 @@ export interface ReaderParts {
   };
   /** Looks for entries that were delivered to us although the reply was lost. Called between reads, so none is in flight. */
   readonly recoverOwn: () => Promise<void>;
+  /** Told how the reads go. */
+  readonly work?: WorkReporter;
 }
 
 export class Reader {
@@ -90,7 +93,8 @@ export class Reader {
     try {
       const entries = await group.read({
         count: settings.messagesPerTick,
-        blockMs: Math.max(1, settings.blockingTimeoutMs),
+        // After a failure the answer is wanted soon: until then readiness says that nothing is read.
+        blockMs: this.#failures > 0 ? 1 : Math.max(1, settings.blockingTimeoutMs),
         signal,
         ...(taken.length > 0 ? { ack: taken.map((delivery) => delivery.id) } : {}),
       });
@@ -104,7 +108,8 @@ export class Reader {
   }
 
   #recovered(): void {
-    const { group } = this.parts;
+    const { group, work } = this.parts;
+    work?.ok();
     if (this.#failures > 0) {
       log.info("subscription.reading_again", {
         stream: group.stream,
@@ -119,7 +124,7 @@ export class Reader {
 
   /** Logged once per transition, never once per try (PIPE-6). */
   #failed(error: Error, signal: AbortSignal): void {
-    const { group } = this.parts;
+    const { group, work } = this.parts;
     if (signal.aborted) return;
     const facts = { stream: group.stream, group: group.group, error: error.message };
     this.#ensured = false;
@@ -128,6 +133,7 @@ export class Reader {
       log.warn("subscription.group_missing", facts);
       return;
     }
+    work?.unavailable(error.message);
     if (this.#failures === 0) log.warn("subscription.read_failed", facts);
     this.#failures++;
   }

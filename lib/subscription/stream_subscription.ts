@@ -9,13 +9,13 @@
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import { firstOf } from "../async/abort.ts";
-import type { BaseBroker, GroupInfo, StreamGroup } from "../adapters/ports.ts";
+import type { BaseBroker, StreamGroup } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { asError, ProteanError } from "../errors.ts";
-import { BackgroundService } from "../async/service.ts";
-import { deadLetterStream, replayLane } from "../message/names.ts";
+import { BackgroundService, type EngineService } from "../async/service.ts";
+import { replayLane } from "../message/names.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import { type Delivery, newCounters, type SubscriptionCounters } from "./delivery.ts";
 import { Inbox } from "./inbox.ts";
@@ -23,6 +23,8 @@ import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
 import { releaseAll } from "./release.ts";
 import type { SubscriptionSettings } from "./settings/resolve.ts";
+import type { WorkReporter } from "../status/work_health.ts";
+import type { SubscriptionStatus } from "./status.ts";
 import { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
@@ -49,11 +51,14 @@ export interface StreamSubscriptionOptions {
   readonly random?: Random;
   /** See `WorkerParts.published`. @default nothing is waited for */
   readonly published?: (messageId: string) => Promise<void> | undefined;
+  /** Told how reading from the broker goes. @default nobody is told */
+  readonly work?: WorkReporter;
   /** Told when `run` ends although nobody stopped it (S72). */
   readonly onFailure?: (error: Error) => void;
 }
 
-export class StreamSubscription extends BackgroundService {
+export class StreamSubscription extends BackgroundService implements EngineService {
+  readonly stage = "intake";
   readonly name: string;
   readonly counters: SubscriptionCounters = newCounters();
   readonly #options: StreamSubscriptionOptions;
@@ -66,20 +71,16 @@ export class StreamSubscription extends BackgroundService {
     this.name = `${options.runner.name} on ${options.category}`;
   }
 
-  get category(): string {
-    return this.#options.category;
-  }
-
-  get runner(): HandlerRunner {
-    return this.#options.runner;
-  }
-
-  get settings(): SubscriptionSettings {
-    return this.#options.settings;
-  }
-
-  get deadLetterStream(): string {
-    return deadLetterStream(this.#options.category);
+  status(): SubscriptionStatus {
+    const { runner, category } = this.#options;
+    return {
+      kind: "subscription",
+      name: this.name,
+      handler: runner.name,
+      category,
+      unfinished: this.outstanding,
+      counters: { ...this.counters },
+    };
   }
 
   /** Deliveries read or claimed whose outcome is open. Those acknowledged with a read that still waits are not among them. */
@@ -94,11 +95,6 @@ export class StreamSubscription extends BackgroundService {
     const { blockingTimeoutMs, tickIntervalSeconds } = this.#options.settings;
     return this.#options.clock.monotonic() - reader.lastTurn >
       blockingTimeoutMs + tickIntervalSeconds * 1000 + 30_000;
-  }
-
-  /** The group as the broker sees it; undefined where it does not exist yet. */
-  info(): Promise<GroupInfo | undefined> {
-    return this.#parts?.main.info() ?? Promise.resolve(undefined);
   }
 
   /** Dead letters on their way back to this group. */
@@ -179,6 +175,7 @@ export class StreamSubscription extends BackgroundService {
       random,
       settings,
       recoverOwn: () => recovery.own(main),
+      ...(this.#options.work && { work: this.#options.work }),
     });
     this.#parts = { main, lane, inbox, acks, laneAcks, worker, recovery, reader };
   }

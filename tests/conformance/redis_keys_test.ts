@@ -5,7 +5,6 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Redis } from "ioredis";
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
 import { plainKey, type StreamKey } from "../../lib/adapters/redis/keys.ts";
 import { append } from "../../lib/adapters/redis/scripts.ts";
@@ -34,36 +33,59 @@ const KEYS: Readonly<Record<string, (args: readonly string[]) => readonly string
 /** EVAL follows an EVALSHA with the same keys. */
 const KEYLESS = new Set(["client", "info", "ping", "time", "echo", "eval"]);
 
-/** Everything that the server was asked, by whomever, scripts included. */
+/**
+ * Everything that the server was asked, by whomever, scripts included. By hand: the driver's own MONITOR may take what it hears for
+ * an answer to its greeting.
+ */
 class Monitor {
   readonly #asked: (readonly string[])[] = [];
-  readonly #client: Redis;
-  readonly #monitor: Redis;
+  readonly #connection: Deno.Conn;
+  readonly #heard = new Map<string, () => void>();
+  readonly #reading: Promise<void>;
 
-  private constructor(client: Redis, monitor: Redis) {
-    this.#client = client;
-    this.#monitor = monitor;
-    monitor.on("monitor", (_time: string, args: readonly string[]) => this.#asked.push(args));
+  private constructor(connection: Deno.Conn) {
+    this.#connection = connection;
+    this.#reading = this.#read();
   }
 
-  static async start(uri: string): Promise<Monitor> {
-    const client = new Redis(uri);
-    return new Monitor(client, await client.monitor());
+  static async start(port: number): Promise<Monitor> {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    await connection.write(new TextEncoder().encode("MONITOR\r\n"));
+    const monitor = new Monitor(connection);
+    await monitor.#hears(port);
+    return monitor;
   }
 
   /** What was asked before this call. */
-  async stop(): Promise<readonly (readonly string[])[]> {
-    const last = crypto.randomUUID();
-    const heard = new Promise<void>((resolve) =>
-      this.#monitor.on("monitor", (_time: string, args: readonly string[]) => {
-        if (args[1] === last) resolve();
-      })
-    );
-    await this.#client.echo(last);
-    await heard;
-    this.#monitor.disconnect();
-    this.#client.disconnect();
+  async stop(port: number): Promise<readonly (readonly string[])[]> {
+    await this.#hears(port);
+    this.#connection.close();
+    await this.#reading;
     return this.#asked;
+  }
+
+  /** Resolves when everything asked before has been heard. */
+  async #hears(port: number): Promise<void> {
+    const mark = crypto.randomUUID();
+    const heard = new Promise<void>((resolve) => this.#heard.set(mark, resolve));
+    using other = await Deno.connect({ hostname: "127.0.0.1", port });
+    await other.write(new TextEncoder().encode(`ECHO ${mark}\r\n`));
+    await heard;
+  }
+
+  async #read(): Promise<void> {
+    let rest = "";
+    const buffer = new Uint8Array(65_536);
+    for (let length; (length = await this.#connection.read(buffer).catch(() => null)) !== null;) {
+      const lines = (rest + new TextDecoder().decode(buffer.subarray(0, length))).split("\r\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) {
+        const args = [...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, text = ""]) => text);
+        if (args.length === 0) continue;
+        this.#asked.push(args);
+        this.#heard.get(args[1] ?? "")?.();
+      }
+    }
   }
 }
 
@@ -85,7 +107,7 @@ function assertTagged(args: readonly string[]): void {
 
 async function open() {
   const server = await RedisServer.start();
-  const monitor = await Monitor.start(server.uri);
+  const monitor = await Monitor.start(server.port);
   const brokers: RedisBroker[] = [];
   const another = async () => {
     const broker = new TaggedBroker({
@@ -105,7 +127,7 @@ async function open() {
     elapse: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
     close: async () => {
       for (const broker of brokers) await broker.close();
-      const asked = await monitor.stop();
+      const asked = await monitor.stop(server.port);
       await server[Symbol.asyncDispose]();
       for (const args of asked) assertTagged(args);
     },

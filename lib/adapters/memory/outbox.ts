@@ -7,6 +7,7 @@ import type { Clock } from "../../async/clock.ts";
 import { allShards, fairShare } from "../outbox_share.ts";
 import {
   OUTBOX_SHARDS,
+  type OutboxBacklog,
   type OutboxInsert,
   type OutboxLease,
   type OutboxListing,
@@ -119,6 +120,14 @@ export class MemoryOutbox implements OutboxStore {
     const counts = { pending: 0, processing: 0, published: 0, failed: 0, abandoned: 0 };
     for (const { status } of this.#rows.values()) counts[status]++;
     return Promise.resolve({ counts, oldest: this.#active.values().next().value?.createdAt });
+  }
+
+  backlog(broker: string): Promise<OutboxBacklog> {
+    const counts = { pending: 0, processing: 0, failed: 0, abandoned: 0 };
+    for (const { status, insert } of this.#rows.values()) {
+      if (insert.targetBroker === broker && status !== "published") counts[status]++;
+    }
+    return Promise.resolve(counts);
   }
 
   list(

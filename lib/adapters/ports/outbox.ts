@@ -84,6 +84,9 @@ export interface OutboxStats {
   readonly oldest: number | undefined;
 }
 
+/** How many rows of one target broker are not published. */
+export type OutboxBacklog = Readonly<Record<Exclude<OutboxStatus, "published">, number>>;
+
 export interface OutboxListing {
   readonly id: string;
   readonly messageId: string;
@@ -120,6 +123,10 @@ export interface OutboxStore {
   /** Epoch ms when the next failed row falls due, if any. */
   nextDue(broker: string): Promise<number | undefined>;
   stats(): Promise<OutboxStats>;
+  /**
+   * What of one target broker is not published. Costs no look at the published rows, however many are kept.
+   */
+  backlog(broker: string): Promise<OutboxBacklog>;
   list(
     options: { readonly status?: OutboxStatus; readonly limit: number },
   ): Promise<readonly OutboxListing[]>;

@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { listenForStopSignals } from "../../engine/signals.ts";
 import { ConfigurationError, UnavailableError } from "../../errors.ts";
 import { beginLog } from "../begin_log.ts";
+import { catchStrayErrors } from "../stray_errors.ts";
 import type { Cli } from "../cli.ts";
 import { withExamples } from "../examples.ts";
 import { addDomainOption, addLogOptions, type DomainOptions, type LogOptions } from "../options.ts";
@@ -45,6 +46,7 @@ async function serve(cli: Cli, options: Options): Promise<void> {
       once: options.once ?? false,
       requireDependencies: options.requireDependencies ?? false,
     });
+    using _strays = catchStrayErrors((error) => engine.fail(error));
     cli.exitCode = await engine.run({ signal: signals.drain, cut: signals.cut });
   } catch (error) {
     // Told to stop before it had begun: there is nothing to drain and nothing wrong.

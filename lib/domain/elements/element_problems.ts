@@ -5,6 +5,7 @@
  */
 import type { ErrorCode } from "../../error_codes.ts";
 import type { ConfigurationProblem } from "../../errors.ts";
+import { KINDS } from "../kinds.ts";
 import type { Elements } from "./elements.ts";
 import { ANY } from "./on.ts";
 import type { HandlerModel, Model } from "./model.ts";
@@ -83,17 +84,18 @@ function* upcasters({ messages }: Elements): Generator<ConfigurationProblem> {
 }
 
 function* handlings({ definition, categories }: HandlerModel, model: Model): Generator<ConfigurationProblem> {
-  const { name, kind, options } = definition;
+  const { name, options } = definition;
+  const kind = KINDS[definition.kind];
   if (options.handles.length === 0) {
     yield problem("CONFIG_HANDLES_NOTHING", `${name} handles nothing: give it 'handles: [on(…)]'.`);
   }
   for (const type of new Set(options.handles.map((handling) => handling.type))) {
     const message = model.messages.get(type);
     if (type === ANY) {
-      if (kind === "command_handler") {
+      if (kind.messages === "command") {
         yield problem(
           "CONFIG_COMMAND_CATCH_ALL",
-          `${name} is a command handler and uses onAny: name every command with on(…).`,
+          `${name} is ${kind.label} and uses onAny: name every command with on(…).`,
         );
       }
     } else if (!message) {
@@ -102,13 +104,10 @@ function* handlings({ definition, categories }: HandlerModel, model: Model): Gen
         `${name} handles '${type}', which is not registered on this domain: declare it, or use ` +
           "domain.externalEvent(…) for another domain's event.",
       );
-    } else if ((kind === "command_handler") !== (message.kind === "command")) {
+    } else if (kind.messages !== message.kind) {
       yield problem(
         "CONFIG_WRONG_KIND",
-        `${name} is ${
-          kind === "event_handler" ? "an event handler" : `a ${kind.replace("_", " ")}`
-        } and handles the ` +
-          `${message.label}: commands belong to a command handler, events to all others.`,
+        `${name} is ${kind.label} and handles the ${message.label}: commands belong to a command handler, events to all others.`,
       );
     }
   }

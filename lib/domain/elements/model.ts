@@ -4,6 +4,7 @@
  * @module
  */
 import { commandCategory } from "../../message/names.ts";
+import { KINDS } from "../kinds.ts";
 import type { Elements, HandlerDefinition } from "./elements.ts";
 import { ANY } from "./on.ts";
 import type { DomainIdentity } from "./identity.ts";
@@ -79,12 +80,13 @@ function methodsOf(handles: readonly Handling[], type: string, group: string): r
  * another aggregate's command must listen there too, or would never see it.
  */
 function categoriesOf(definition: HandlerDefinition, messages: Model["messages"]): readonly string[] {
+  const ofCommands = KINDS[definition.kind].messages === "command";
   const implied = definition.options.handles.flatMap(({ type }) => {
     const aggregate = messages.get(type)?.aggregate;
     if (!aggregate) return [];
-    return [definition.kind === "command_handler" ? commandCategory(aggregate.category) : aggregate.category];
+    return [ofCommands ? commandCategory(aggregate.category) : aggregate.category];
   });
   const declared = definition.categories;
-  if (declared && definition.kind !== "command_handler") return [...new Set(declared)];
+  if (declared && !ofCommands) return [...new Set(declared)];
   return [...new Set([...declared ?? [], ...implied])];
 }

@@ -8,6 +8,7 @@ import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError 
 import { camelDomain, parseTypeString } from "../../message/names.ts";
 import { parseTime } from "../../message/time.ts";
 import type { Message } from "../../message/types.ts";
+import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
 import { type Effect, runEffect } from "../work/effect.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
@@ -64,7 +65,7 @@ export class ElementRunner implements HandlerRunner {
     this.#runtime = runtime;
     this.#model = model;
     this.#handler = handler;
-    this.#idempotent = idempotent ?? options.idempotent ?? kind === "command_handler";
+    this.#idempotent = idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
     this.#prefix = camelDomain(runtime.name);
   }
 

@@ -20,6 +20,7 @@ import {
   type SubscriptionTable,
 } from "../../config/schema/subscription.ts";
 import { dotted, type Path, valueAt } from "../../config/tree.ts";
+import { KINDS, settingsTables } from "../../domain/kinds.ts";
 import type { SubscribingHandler } from "./handler_options.ts";
 import { profileSettings } from "./profiles.ts";
 
@@ -48,8 +49,7 @@ export function handlerTables(
   handler: SubscribingHandler,
   category: string,
 ): Level[] {
-  const names = handler.kind === "command_handler" ? [handler.name, `Commands:${category}`] : [handler.name];
-  return names
+  return settingsTables(handler, category)
     .filter((name) => Object.hasOwn(config.server.subscriptions, name))
     .map((name) => {
       const path: Path = ["server", "subscriptions", name];
@@ -113,7 +113,7 @@ export function serverPath({ config: { server } }: LoadedConfig, key: string, ty
 /** Defaults that depend on the handler: delivery 16, and delivery 1 for groups that Python may share. */
 function ownDefaults({ kind, sharedGroup }: SubscribingHandler): SubscriptionTable {
   return {
-    ...(kind === "command_handler" ? { idempotent: true } : {}),
+    ...(KINDS[kind].idempotent ? { idempotent: true } : {}),
     ...(sharedGroup ? { claim_idle_ms: 300_000 } : {}),
   };
 }

@@ -9,15 +9,16 @@ import { endingWithHint } from "../../config/nearest.ts";
 import { dotted, type Path } from "../../config/tree.ts";
 import type { HandlerRunner } from "../../domain/handler_port.ts";
 import { type Diagnostic, placeOf } from "../../diagnostics.ts";
+import { settingsTables } from "../../domain/kinds.ts";
 
 /** One problem, `CONFIG_UNKNOWN_HANDLER`, for every such table. */
 export function unknownSubscriptionTables(
   loaded: LoadedConfig,
   handlers: readonly Pick<HandlerRunner, "name" | "kind" | "categories">[],
 ): Diagnostic[] {
-  const names = handlers.flatMap(({ name, kind, categories }) =>
-    kind === "command_handler" ? [name, ...categories.map((category) => `Commands:${category}`)] : [name]
-  );
+  const names = handlers.flatMap((
+    handler,
+  ) => [handler.name, ...handler.categories.flatMap((category) => settingsTables(handler, category))]);
   return Object.keys(loaded.config.server.subscriptions)
     .filter((name) => !names.includes(name))
     .map((name) => {

@@ -33,6 +33,32 @@ export function outboxOperatorRules(rule: Rule): void {
     assertEquals((await provider.outbox.stats()).oldest, undefined);
   });
 
+  rule("counts the rows of one broker that are not published", async ({ provider, commit, clock }) => {
+    const none = { pending: 0, processing: 0, failed: 0, abandoned: 0 };
+    assertEquals(await provider.outbox.backlog("default"), none);
+    await commit({ outbox: inserts("1", "gone", "given-up") });
+    await settleAll(
+      provider,
+      ({ id, messageId }) =>
+        messageId === "gone" ? published({ id }) : { id, status: "abandoned", error: "no" },
+    );
+    await commit({ outbox: inserts("2", "failed") });
+    const retryAt = clock.now() + 60_000;
+    await settleAll(provider, ({ id }) => ({ id, status: "failed", error: "no", retryAt }));
+    await commit({ outbox: inserts("3", "claimed") });
+    await claimAll(provider);
+    const elsewhere = inserts("4", "x1", "x2").map((row) => ({ ...row, targetBroker: "partner" }));
+    await commit({ outbox: [...inserts("4", "m1", "m2", "m3"), ...elsewhere] });
+    assertEquals(await provider.outbox.backlog("default"), {
+      pending: 3,
+      processing: 1,
+      failed: 1,
+      abandoned: 1,
+    });
+    assertEquals(await provider.outbox.backlog("partner"), { ...none, pending: 2 });
+    assertEquals(await provider.outbox.backlog("nobody"), none);
+  });
+
   rule("lists rows in order, of one status or of all", async ({ provider, commit }) => {
     await commit({ outbox: inserts("1", "m1", "m2") });
     await abandon(provider);

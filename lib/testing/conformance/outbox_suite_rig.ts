@@ -47,7 +47,7 @@ export async function settleAll(
   await lease.release();
 }
 
-export function published({ id }: OutboxRow): OutboxOutcome {
+export function published({ id }: Pick<OutboxRow, "id">): OutboxOutcome {
   return { id, status: "published" };
 }
 

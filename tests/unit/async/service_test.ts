@@ -7,6 +7,7 @@ import { HealthMonitor } from "../../../lib/health/monitor.ts";
 import { engineRoutes } from "../../../lib/health/routes.ts";
 import { HealthServer } from "../../../lib/health/server.ts";
 import { BackgroundService, type Service } from "../../../lib/async/service.ts";
+import { MarkCleaner } from "../../../lib/maintenance/mark_cleaner.ts";
 import { OutboxCleaner } from "../../../lib/outbox/cleaner.ts";
 import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
 import { StreamSubscription } from "../../../lib/subscription/stream_subscription.ts";
@@ -48,7 +49,14 @@ const services: Record<string, (clock: FakeClock) => Service> = {
       publishedRetentionHours: 1,
       abandonedRetentionHours: 1,
       batchSize: 10,
-      markRetentionHours: 1,
+    }),
+  MarkCleaner: (clock) =>
+    new MarkCleaner({
+      provider: new MemoryProvider(options(clock)),
+      clock,
+      intervalSeconds: 1,
+      retentionHours: 1,
+      batchSize: 10,
     }),
   HealthMonitor: (clock) =>
     new HealthMonitor({

@@ -1,10 +1,24 @@
 /** A domain run in the test's own process: how it starts, when it ends by itself, and with which exit code (design 7 and 9, S72). */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { setImmediate } from "node:timers";
 import type { LogRecord } from "@logtape/logtape";
 import { z } from "zod";
+import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { MemoryCache } from "../../../lib/adapters/memory/cache.ts";
-import { ConfigurationError, type Context, Domain, Engine, on, UnavailableError } from "../../../lib/mod.ts";
+import { MemoryProvider } from "../../../lib/adapters/memory/provider.ts";
+import { catchStrayErrors } from "../../../lib/cli/stray_errors.ts";
+import {
+  ConfigurationError,
+  type Context,
+  Domain,
+  Engine,
+  type EngineRunOptions,
+  on,
+  ProteanError,
+  UnavailableError,
+} from "../../../lib/mod.ts";
 import { IncorrectUsageError } from "../../../lib/errors.ts";
+import type { HealthSource } from "../../../lib/health/listener.ts";
 import { freePort } from "../../support/free_port.ts";
 import { logged } from "../../support/logged.ts";
 
@@ -50,6 +64,17 @@ async function letGo(error: Error): Promise<void> {
   await noticed.promise;
 }
 
+/** Lets everything in memory that can go on do so: turns of the event loop. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise<void>((next) => setImmediate(next));
+}
+
+/** Runs it as the command line does: what nobody handles ends the run. */
+async function watched(engine: Engine, options: EngineRunOptions = {}): Promise<number> {
+  using _strays = catchStrayErrors((error) => engine.fail(error));
+  return await engine.run(options);
+}
+
 const named = (records: readonly LogRecord[], name: string) =>
   records.filter(({ rawMessage }) => rawMessage === name).map(({ properties }) => properties);
 
@@ -64,7 +89,7 @@ Deno.test("--once works off commands, the events they raise and what fails, then
   const engine = new Engine(domain, { once: true });
   assertEquals(await engine.run(), 0);
   assertEquals(worked.sort(), ["a", "bad", "bad", "c"]);
-  const counters = engine.subscriptions.find(({ runner }) => runner.name === "Works")?.counters;
+  const counters = engine.subscriptions.find(({ handler }) => handler === "Works")?.counters;
   assertEquals([counters?.handled, counters?.deadLettered], [2, 1]);
 });
 
@@ -93,7 +118,7 @@ Deno.test("a rejection that a handler let go of drains with exit 1, and the log 
   await domain.init(memory({ drain_timeout_seconds: 10 }));
   await domain.process(PlaceJob, { id: "a" });
   const engine = new Engine(domain);
-  const records = await logged(async () => assertEquals(await engine.run(), 1));
+  const records = await logged(async () => assertEquals(await watched(engine), 1));
   assertEquals(named(records, "engine.failed").map(({ error }) => error), ["nobody caught me"]);
   const strays = named(records, "engine.stray_error");
   assertEquals(strays.map(({ error }) => error), ["nobody caught me", "me neither"]);
@@ -109,7 +134,7 @@ Deno.test("an exception that a timer threw drains with exit 1", async () => {
   });
   await domain.init(memory());
   await domain.process(PlaceJob, { id: "a" });
-  const records = await logged(async () => assertEquals(await new Engine(domain).run(), 1));
+  const records = await logged(async () => assertEquals(await watched(new Engine(domain)), 1));
   assertEquals(named(records, "engine.failed").map(({ error }) => error), ["out of a timer"]);
 });
 
@@ -125,7 +150,7 @@ async function cutRun(before: () => Promise<void> | void): Promise<number> {
   });
   await domain.init(memory());
   await domain.process(PlaceJob, { id: "a" });
-  return await new Engine(domain).run({ signal: stop.signal });
+  return await watched(new Engine(domain), { signal: stop.signal });
 }
 
 Deno.test("a rejection that is let go of because of the cut leaves the exit code at 4", async () => {
@@ -191,7 +216,7 @@ Deno.test("an engine that has failed may be run again", async () => {
   const engine = new Engine(domain);
   await domain.init(memory());
   await domain.process(PlaceJob, { id: "a" });
-  assertEquals(await engine.run(), 1);
+  assertEquals(await watched(engine), 1);
   bad = false;
   await domain.init(memory());
   assertEquals(await engine.run({ signal: AbortSignal.abort() }), 0);
@@ -232,4 +257,193 @@ Deno.test("settings without effect are told at the start, each by name", async (
     "server.metrics.enabled",
     "server.dlq.alert_threshold",
   ]);
+});
+
+Deno.test("an error that the host program lets go of is the host's: the engine runs on", async () => {
+  const heard: unknown[] = [];
+  const host = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    heard.push(event.reason);
+  };
+  globalThis.addEventListener("unhandledrejection", host);
+  try {
+    const { domain } = jobs(() => {});
+    await domain.init(memory());
+    const stop = new AbortController();
+    const running = new Engine(domain).run({ signal: stop.signal });
+    const error = new Error("the host's own");
+    await letGo(error);
+    stop.abort();
+    assertEquals(await running, 0);
+    assertEquals(heard, [error]);
+  } finally {
+    globalThis.removeEventListener("unhandledrejection", host);
+  }
+});
+
+Deno.test("of two engines in one program only the one that was told fails", async () => {
+  const stop = new AbortController();
+  const engines = await Promise.all(["first", "second"].map(async () => {
+    const { domain } = jobs(() => {});
+    await domain.init(memory());
+    return new Engine(domain);
+  }));
+  const [first, second] = engines.map((engine) => engine.run({ signal: stop.signal }));
+  engines[0]?.fail(new Error("the first one's"));
+  assertEquals(await first, 1);
+  stop.abort();
+  assertEquals(await second, 0);
+});
+
+Deno.test("nobody waits for quiet when the run has ended, or ends meanwhile", async () => {
+  const { domain } = jobs(() => {});
+  await domain.init(memory());
+  const stop = new AbortController();
+  const engine = new Engine(domain);
+  await assertRejects(() => engine.untilQuiet(), IncorrectUsageError, "not running");
+  const running = engine.run({ signal: stop.signal });
+  // At its second look it would be quiet.
+  const early = assertRejects(() => engine.untilQuiet(() => stop.abort()), ProteanError, "has ended");
+  assertEquals(await running, 0);
+  await early;
+  await assertRejects(() => engine.untilQuiet(), IncorrectUsageError, "not running");
+});
+
+Deno.test("a slow broker of another team holds up no handler of ours", async () => {
+  const order: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  const handled = Promise.withResolvers<void>();
+  const domain = new Domain("jobs");
+  const schema = z.object({ id: z.string(), step: z.number() });
+  const Job = domain.aggregate("Job", { schema });
+  const JobMoved = domain.event("JobMoved", { partOf: Job, schema, published: true });
+  domain.eventHandler("Works", {
+    partOf: Job,
+    handles: [on(JobMoved, async ({ step }) => {
+      order.push(`handled ${step}`);
+      if (step === 2) handled.resolve();
+      // The other broker has both steps in its hands before the second one is looked at.
+      else await begun.promise;
+    })],
+  });
+  class Slow extends MemoryBroker {
+    override async publish(entries: Parameters<MemoryBroker["publish"]>[0]) {
+      begun.resolve();
+      // It answers when the handler has run; after three seconds, if that waits for this.
+      const patience = AbortSignal.timeout(3000);
+      await Promise.race([handled.promise, new Promise((end) => patience.addEventListener("abort", end))]);
+      order.push("published elsewhere");
+      return await super.publish(entries);
+    }
+  }
+  domain.registerAdapter("broker", "slow", Slow);
+  const options = memory();
+  await domain.init({
+    config: {
+      ...options.config,
+      brokers: { ...options.config.brokers, partner: { provider: "slow" } },
+      outbox: { external_brokers: ["partner"] },
+    },
+  });
+  await domain.unitOfWork(async (ctx) => {
+    for (const step of [1, 2]) await ctx.publish(JobMoved, { id: "a", step });
+  });
+  assertEquals(await new Engine(domain, { once: true }).run(), 0);
+  assertEquals(order, ["handled 1", "handled 2", "published elsewhere"]);
+});
+
+Deno.test("what a handler commits during the drain leaves while another still runs", async () => {
+  const stop = new AbortController();
+  const arrived = Promise.withResolvers<void>();
+  class Watched extends MemoryBroker {
+    override publish(entries: Parameters<MemoryBroker["publish"]>[0]) {
+      if (entries.some(({ data }) => data.includes("JobDone"))) arrived.resolve();
+      return super.publish(entries);
+    }
+  }
+  const domain = new Domain("jobs");
+  domain.registerAdapter("broker", "watched", Watched);
+  const schema = z.object({ id: z.string() });
+  const Job = domain.aggregate("Job", { schema });
+  const JobPlaced = domain.event("JobPlaced", { partOf: Job, schema });
+  const JobDone = domain.event("JobDone", { partOf: Job, schema });
+  const running = Promise.withResolvers<void>();
+  domain.eventHandler("Waits", {
+    partOf: Job,
+    handles: [on(JobPlaced, async (_, { signal }) => {
+      running.resolve();
+      await Promise.race([arrived.promise, new Promise((cut) => signal.addEventListener("abort", cut))]);
+      signal.throwIfAborted();
+    })],
+  });
+  domain.eventHandler("Commits", {
+    partOf: Job,
+    handles: [on(JobPlaced, async ({ id }, ctx) => {
+      await running.promise;
+      stop.abort("SIGTERM");
+      await turns(50);
+      await ctx.publish(JobDone, { id });
+    })],
+  });
+  const options = memory({ drain_timeout_seconds: 3 });
+  options.config.brokers.default.provider = "watched";
+  await domain.init(options);
+  await domain.publish(JobPlaced, { id: "a" });
+  // 4 when the event left only after everybody had ended: the one that waits for it was cut then.
+  assertEquals(await new Engine(domain).run({ signal: stop.signal }), 0);
+});
+
+Deno.test("idempotency marks are removed by a task of their own, in batches of their own size", async () => {
+  const limits: Record<string, number[]> = { rows: [], marks: [] };
+  const removed = Promise.withResolvers<void>();
+  class Counting extends MemoryProvider {
+    constructor(options: ConstructorParameters<typeof MemoryProvider>[0]) {
+      super(options);
+      this.outbox.clean = ({ limit }) => {
+        limits["rows"]?.push(limit);
+        return Promise.reject(new UnavailableError("The outbox is not cleaned today."));
+      };
+    }
+    override cleanMarks(_before: number, limit: number): Promise<number> {
+      limits["marks"]?.push(limit);
+      removed.resolve();
+      return Promise.resolve(0);
+    }
+  }
+  const { domain } = jobs(() => {});
+  domain.registerAdapter("provider", "counting", Counting);
+  const options = memory();
+  options.config.databases.default.provider = "counting";
+  await domain.init({
+    config: {
+      ...options.config,
+      outbox: { cleanup: { cleanup_interval_ticks: 1, batch_size: 7 } },
+      consume_idempotency: { cleanup: { batch_size: 3 } },
+    },
+  });
+  const stop = new AbortController();
+  const running = new Engine(domain).run({ signal: stop.signal });
+  await removed.promise;
+  stop.abort();
+  assertEquals(await running, 0);
+  assertEquals([limits["marks"]?.[0], limits["rows"]?.[0]], [3, 7]);
+});
+
+Deno.test("the listener is given: it is started before and stopped after everything, and reads the snapshot from memory", async () => {
+  const diary: string[] = [];
+  let source: HealthSource | undefined;
+  const { domain } = jobs(() => {});
+  await domain.init(memory());
+  const engine = new Engine(domain, {
+    once: true,
+    listener: (options) => {
+      source = options.source;
+      const write = (line: string) => () => Promise.resolve(void diary.push(line));
+      return { name: "supervisor", start: write("start"), stop: write("stop") };
+    },
+  });
+  assertEquals(await engine.run(), 0);
+  assertEquals(diary, ["start", "stop"]);
+  assertEquals(source?.alive(), true);
+  assertEquals(source?.snapshot().shuttingDown, true);
 });

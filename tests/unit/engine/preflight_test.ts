@@ -6,7 +6,7 @@ import type { ProviderSession } from "../../../lib/adapters/ports.ts";
 import { FakeClock } from "../../../lib/async/clock.ts";
 import { preflight, type PreflightParts } from "../../../lib/engine/preflight.ts";
 import { BrokerUnavailableError, ConfigurationError, UnavailableError } from "../../../lib/errors.ts";
-import type { ComponentState } from "../../../lib/health/types.ts";
+import type { ComponentFault } from "../../../lib/health/types.ts";
 
 const refused = new ConfigurationError("The password is wrong: correct it.", { code: "REFUSED" });
 const gone = new BrokerUnavailableError("Nobody answers: start the broker.");
@@ -29,7 +29,7 @@ class Bench {
     };
   }
 
-  async run(change: Partial<PreflightParts> = {}, ...missing: ComponentState[]): Promise<void> {
+  async run(change: Partial<PreflightParts> = {}, ...missing: ComponentFault[]): Promise<void> {
     await MemoryProvider.prototype.setup.call(this.provider, "all", tables);
     await preflight({
       check: () => Promise.resolve(missing),
@@ -44,8 +44,8 @@ class Bench {
   }
 }
 
-function unavailable(kind: ComponentState["kind"], error: Error): ComponentState {
-  return { kind, name: "default", status: "unavailable", error };
+function unavailable(kind: ComponentFault["kind"], error: Error): ComponentFault {
+  return { kind, name: "default", error };
 }
 
 Deno.test("the start goes on when everything answers, each stream and its dead letters looked at once", async () => {

@@ -13,9 +13,9 @@ function setUp() {
 
 Deno.test("a component is unavailable until its first good ping", async () => {
   const { check, ping } = setUp();
-  assertEquals(check.state.status, "unavailable");
+  assertEquals(check.fault, { kind: "provider", name: "default" });
   await ping();
-  assertEquals(check.state, { kind: "provider", name: "default", status: "ok" });
+  assertEquals(check.fault, undefined);
 });
 
 Deno.test("one bad ping is forgiven, two in a row are not, one good one makes it available again", async () => {
@@ -24,16 +24,16 @@ Deno.test("one bad ping is forgiven, two in a row are not, one good one makes it
   for (const mode of ["ok", "fails", "ok", "fails", "fails", "fails", "ok"] as const) {
     component.mode = mode;
     await ping();
-    seen.push(check.state.status);
+    seen.push(check.fault ? "unavailable" : "ok");
   }
   assertEquals(seen, ["ok", "ok", "ok", "ok", "unavailable", "unavailable", "ok"]);
 });
 
-Deno.test("the state says why a component is unavailable", async () => {
+Deno.test("the fault says why a component is unavailable", async () => {
   const { component, check, ping } = setUp();
   component.mode = "fails";
   await ping();
-  assertEquals(check.state.error?.message, "connection refused");
+  assertEquals(check.fault?.error?.message, "connection refused");
 });
 
 for (const mode of ["hangs", "ignores its signal"] as const) {
@@ -43,28 +43,10 @@ for (const mode of ["hangs", "ignores its signal"] as const) {
     const pinged = ping();
     await clock.advance(1_000);
     await pinged;
-    assertEquals(check.state.status, "unavailable");
-    assertStringIncludes(check.state.error?.message ?? "", "1000 ms");
+    assertStringIncludes(check.fault?.error?.message ?? "", "1000 ms");
     assertEquals(clock.pending, 0);
   });
 }
-
-Deno.test("a failure seen by the work is confirmed by the next ping", async () => {
-  const { component, check, ping } = setUp();
-  await ping();
-  check.report(false);
-  check.report(false);
-  assertEquals(check.state.status, "ok");
-  component.mode = "fails";
-  await ping();
-  assertEquals(check.state.status, "unavailable");
-});
-
-Deno.test("a success seen by the work makes the component available", () => {
-  const { check } = setUp();
-  check.report(true);
-  assertEquals(check.state.status, "ok");
-});
 
 Deno.test("an aborted ping changes nothing", async () => {
   const { check, component, clock } = setUp();
@@ -75,6 +57,6 @@ Deno.test("an aborted ping changes nothing", async () => {
   abort.abort();
   await pinged;
   await check.ping(1_000, abort.signal);
-  assertEquals(check.state.status, "ok");
+  assertEquals(check.fault, undefined);
   assertEquals(clock.pending, 0);
 });

@@ -7,6 +7,7 @@
  */
 import {
   OUTBOX_SHARDS,
+  type OutboxBacklog,
   type OutboxLease,
   type OutboxListing,
   type OutboxStats,
@@ -18,7 +19,14 @@ import type { Connection } from "../connection/connection.ts";
 import type { Hints } from "./notify.ts";
 import { PostgresOutboxLease } from "./lease.ts";
 import { takeText } from "./lease_sql.ts";
-import { cleanOutbox, listOutbox, nextRetry, outboxStats, requeueRows } from "./outbox_report.ts";
+import {
+  cleanOutbox,
+  listOutbox,
+  nextRetry,
+  outboxBacklog,
+  outboxStats,
+  requeueRows,
+} from "./outbox_report.ts";
 import { exchange } from "../connection/statement.ts";
 
 export class PostgresOutbox implements OutboxStore {
@@ -86,6 +94,10 @@ export class PostgresOutbox implements OutboxStore {
 
   stats(): Promise<OutboxStats> {
     return outboxStats(this.#backend);
+  }
+
+  backlog(broker: string): Promise<OutboxBacklog> {
+    return outboxBacklog(this.#backend, broker);
   }
 
   list(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
+import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
 import type { Backend } from "../connection/backend.ts";
 import type { Row } from "../connection/connection.ts";
 import { epoch } from "../tables/row_writes.ts";
@@ -38,6 +38,25 @@ export async function outboxStats(backend: Backend): Promise<OutboxStats> {
       abandoned: count("abandoned"),
     },
     oldest: row["oldest"] === null ? undefined : Number(row["oldest"]),
+  };
+}
+
+/** What of one broker is not published: from the poll's index, and the few rows that were given up. */
+export async function outboxBacklog(backend: Backend, broker: string): Promise<OutboxBacklog> {
+  const { outbox } = backend.names;
+  const rows = await backend.read({
+    text: `select status, count(*) as rows from ${outbox}
+        where target_broker = $1 and published_at is null and abandoned_at is null group by status
+      union all select 'abandoned', count(*) from ${outbox} where target_broker = $1 and abandoned_at is not null`,
+    values: [broker],
+    doing: "counting the outbox rows of a broker",
+  });
+  const count = (status: OutboxStatus) => Number(rows.find((row) => row["status"] === status)?.["rows"] ?? 0);
+  return {
+    pending: count("pending"),
+    processing: count("processing"),
+    failed: count("failed"),
+    abandoned: count("abandoned"),
   };
 }
 

@@ -6,6 +6,7 @@
 import type { Clock } from "../../../async/clock.ts";
 import {
   OUTBOX_SHARDS,
+  type OutboxBacklog,
   type OutboxLease,
   type OutboxListing,
   type OutboxStats,
@@ -14,7 +15,14 @@ import {
 } from "../../ports.ts";
 import type { SqliteDatabase } from "../file/database.ts";
 import { BOOKKEEPING, SqliteOutboxLease } from "./outbox_lease.ts";
-import { cleanOutbox, listOutbox, nextRetry, outboxStats, requeueRows } from "./outbox_report.ts";
+import {
+  cleanOutbox,
+  listOutbox,
+  nextRetry,
+  outboxBacklog,
+  outboxStats,
+  requeueRows,
+} from "./outbox_report.ts";
 import { dueShards } from "./outbox_rows.ts";
 import { freeShards, letGo, newHolder, takeShards } from "./shard_leases.ts";
 
@@ -66,6 +74,10 @@ export class SqliteOutbox implements OutboxStore {
 
   async stats(): Promise<OutboxStats> {
     return await this.database().read(outboxStats);
+  }
+
+  async backlog(broker: string): Promise<OutboxBacklog> {
+    return await this.database().read((db) => outboxBacklog(db, broker));
   }
 
   async list(

@@ -1,0 +1,50 @@
+/**
+ * Who answers the probes of an engine. The engine makes the answers' source and is given the listener: one of
+ * its own, or that of a supervisor or a thread beside the engine.
+ *
+ * @module
+ */
+import type { Clock } from "../async/clock.ts";
+import type { Service } from "../async/service.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import { engineRoutes } from "./routes.ts";
+import { HealthServer } from "./server.ts";
+import type { HealthSnapshot } from "./types.ts";
+
+/** What a probe is answered from. Costs no I/O. */
+export interface HealthSource {
+  /** Whether this process does its work: only a restart helps where it does not (HLT-1). */
+  alive(): boolean;
+  snapshot(): HealthSnapshot;
+}
+
+/** The engine starts it before everything else and stops it after. */
+export interface HealthListener extends Service {
+  /** Resolves once it listens for the first time; absent where it has no address of its own. */
+  readonly bound?: Promise<Deno.NetAddr>;
+}
+
+export interface HealthListenerOptions {
+  readonly source: HealthSource;
+  /** `[server.health]`. */
+  readonly settings: LoadedConfig["config"]["server"]["health"];
+  /** `start()` rejects when it cannot listen (`--require-dependencies`). */
+  readonly required: boolean;
+  readonly clock: Clock;
+}
+
+/** Undefined: nobody answers probes. */
+export type HealthListenerFactory = (options: HealthListenerOptions) => HealthListener | undefined;
+
+/** A listener on `[server.health]`, in this thread. */
+export const ownListener: HealthListenerFactory = ({ source, settings, required, clock }) => {
+  if (!settings.enabled) return undefined;
+  return new HealthServer({
+    host: settings.host,
+    port: settings.port,
+    portAutoIncrement: settings.port_auto_increment,
+    required,
+    clock,
+    routes: engineRoutes(() => source.alive(), () => source.snapshot()),
+  });
+};

@@ -1,0 +1,125 @@
+/**
+ * The status of every subscription and outbox of a domain, asked of brokers and databases alone: no engine
+ * need run. For `/readyz`, `--once` and `subscriptions status`.
+ *
+ * @module
+ */
+import type { BaseBroker, GroupInfo } from "../adapters/ports.ts";
+import type { HandlerRunner } from "../domain/handler_port.ts";
+import { KINDS } from "../domain/kinds.ts";
+import { type OutboxRoute, outboxRoutes, type Places, subscriptionBroker } from "../domain/places.ts";
+import type { DomainRuntime } from "../domain/runtime.ts";
+import { asError } from "../errors.ts";
+import { deadLetterStream, replayLane } from "../message/names.ts";
+import { type StatusRow, verdict } from "./row.ts";
+
+/** The domain whose status is wanted; it must be initialised. */
+export type StatusRuntime = Places & Pick<DomainRuntime, "runners">;
+
+/** One subscription each. */
+interface Reading {
+  readonly runner: HandlerRunner;
+  readonly category: string;
+}
+
+/** How many rows `collectStatus` returns; costs no I/O. */
+export function statusCount(runtime: StatusRuntime): number {
+  return readings(runtime).length + outboxRoutes(runtime).length;
+}
+
+/**
+ * One row for each subscription, then one for each outbox and broker. A figure that cannot be had is null and
+ * blanks nothing else; rejects, with the first reason, only where nothing at all answers.
+ */
+export async function collectStatus(runtime: StatusRuntime): Promise<readonly StatusRow[]> {
+  const figures = new Figures();
+  const broker = subscriptionBroker(runtime);
+  const groups = new Map<string, Promise<readonly GroupInfo[] | null>>();
+  const groupsOf = (stream: string) => {
+    const asked = groups.get(stream) ?? figures.of(() => broker.groups(stream));
+    groups.set(stream, asked);
+    return asked;
+  };
+  const rows = await Promise.all([
+    ...readings(runtime).map((reading) => streamRow(reading, broker, groupsOf(reading.category), figures)),
+    ...outboxRoutes(runtime).map((route) => outboxRow(route, figures)),
+  ]);
+  figures.assertSome();
+  return rows;
+}
+
+function readings({ runners }: StatusRuntime): readonly Reading[] {
+  return runners.flatMap((runner) => runner.categories.map((category) => ({ runner, category })));
+}
+
+async function streamRow(
+  { runner, category }: Reading,
+  broker: BaseBroker,
+  groups: Promise<readonly GroupInfo[] | null>,
+  figures: Figures,
+): Promise<StatusRow> {
+  const [found, dlqDepth, replays] = await Promise.all([
+    groups,
+    figures.of(() => broker.deadLetters.depth(deadLetterStream(category))),
+    figures.of(() => broker.length(replayLane(category, runner.group))),
+  ]);
+  const info = found?.find(({ group }) => group === runner.group);
+  const [lag, pending] = [info?.lag ?? null, info?.pending ?? null];
+  return {
+    name: KINDS[runner.kind].rowName(runner.group, category),
+    handler_name: runner.name,
+    subscription_type: "stream",
+    stream_category: category,
+    lag,
+    pending,
+    current_position: info?.lastDeliveredId ?? null,
+    head_position: info?.length ?? await figures.of(() => broker.length(category)),
+    status: verdict(lag, pending),
+    consumer_count: info?.consumers ?? null,
+    dlq_depth: dlqDepth,
+    returning: replays,
+    lag_seconds: null,
+  };
+}
+
+async function outboxRow({ provider, broker, external }: OutboxRoute, figures: Figures): Promise<StatusRow> {
+  const counts = await figures.of(() => provider.outbox.backlog(broker.name));
+  const lag = counts && counts.pending + counts.processing;
+  return {
+    name: `outbox-processor-${provider.name}-to-${broker.name}${external ? "-external" : ""}`,
+    handler_name: "OutboxProcessor",
+    subscription_type: "outbox",
+    stream_category: `${provider.name} → ${broker.name}${external ? " (external)" : ""}`,
+    lag,
+    pending: counts && counts.processing,
+    current_position: null,
+    head_position: null,
+    status: verdict(lag, 0),
+    consumer_count: null,
+    dlq_depth: counts && counts.failed + counts.abandoned,
+    returning: counts && counts.failed,
+    lag_seconds: null,
+  };
+}
+
+/** Asks for figures one by one and notes whether anybody answers. */
+class Figures {
+  #answered = false;
+  #failure: Error | undefined;
+
+  /** Null where there is no answer. Never rejects. */
+  async of<T>(ask: () => Promise<T>): Promise<T | null> {
+    try {
+      const figure = await ask();
+      this.#answered = true;
+      return figure;
+    } catch (error) {
+      this.#failure ??= asError(error);
+      return null;
+    }
+  }
+
+  assertSome(): void {
+    if (this.#failure && !this.#answered) throw this.#failure;
+  }
+}

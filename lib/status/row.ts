@@ -1,0 +1,36 @@
+/**
+ * What is known of one subscription or outbox, as plain JSON (wire 8.7).
+ *
+ * @module
+ */
+
+export interface StatusRow {
+  readonly name: string;
+  readonly handler_name: string;
+  readonly subscription_type: "stream" | "event_store" | "broker" | "outbox";
+  readonly stream_category: string;
+  /** Entries not yet delivered, rows not yet published; null is unknown, never zero. */
+  readonly lag: number | null;
+  readonly pending: number | null;
+  /** Id of the last entry that the group was given. */
+  readonly current_position: string | null;
+  /** Entries in the stream. */
+  readonly head_position: number | null;
+  /** `unknown` where there is no lag to judge by. */
+  readonly status: "ok" | "lagging" | "unknown";
+  readonly consumer_count: number | null;
+  /** Dead letters of the stream; rows of the outbox that failed or were given up. */
+  readonly dlq_depth: number | null;
+  /**
+   * What comes back by itself: dead letters on their way to the handler (delivery 19), rows that wait for
+   * another attempt.
+   */
+  readonly returning: number | null;
+  readonly lag_seconds: number | null;
+}
+
+/** What the figures say (wire 8.7). */
+export function verdict(lag: number | null, pending: number | null): StatusRow["status"] {
+  if (lag === null) return "unknown";
+  return lag === 0 && (pending ?? 0) === 0 ? "ok" : "lagging";
+}

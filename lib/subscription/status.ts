@@ -1,0 +1,19 @@
+/**
+ * What a subscription has done, as plain data.
+ *
+ * @module
+ */
+import type { ServiceStatus } from "../async/service.ts";
+import type { SubscriptionCounters } from "./delivery.ts";
+
+/** One handler on one stream category. */
+export interface SubscriptionStatus extends ServiceStatus {
+  readonly kind: "subscription";
+  readonly handler: string;
+  readonly category: string;
+  readonly counters: Readonly<SubscriptionCounters>;
+}
+
+export function isSubscriptionStatus(status: ServiceStatus): status is SubscriptionStatus {
+  return status.kind === "subscription";
+}
