@@ -123,7 +123,7 @@ export const ERROR_CODES = {
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.
-  DLQ_BAD_CURSOR: ["IncorrectUsageError", "The place to list from is none that a list has given."],
+  DLQ_BAD_CURSOR: ["ProteanError", "The place to list from is none that a list has given."],
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],
   DLQ_AMBIGUOUS: ["ProteanError", "Several queues hold a dead letter of this id."],
   DLQ_FOREIGN_GROUP: ["ProteanError", "The dead letter failed in a group that this domain does not run."],

@@ -13,7 +13,8 @@ import { assertAdapterClass } from "../loading/adapter_modules.ts";
 import { closeAdapters } from "./adapters.ts";
 import { WorkContext } from "./work/context.ts";
 import { Declarations, identityOf } from "./elements/declarations.ts";
-import { runEffect } from "./work/effect.ts";
+import { OUTSIDE } from "./work/outgoing.ts";
+import { runUnitOfWork } from "./work/run_unit.ts";
 import type { InitOptions, ProcessOptions, PublishOptions } from "./options.ts";
 import { messageOf } from "./elements/message_definition.ts";
 import { type DomainRuntime, setRuntime } from "./runtime.ts";
@@ -137,8 +138,12 @@ export class Domain extends Declarations implements AsyncDisposable {
     const { runtime } = this.#started();
     const guard = guardOf(runtime);
     const name = "unit_of_work";
-    const options = { name, guard, repeat: false };
-    const { value } = await runEffect(runtime, options, (unit) => work(new WorkContext(unit, guard, name)));
+    const options = { name, origin: OUTSIDE, guard, repeat: false };
+    const { value } = await runUnitOfWork(
+      runtime,
+      options,
+      (unit) => work(new WorkContext(unit, guard, name)),
+    );
     return value;
   }
 

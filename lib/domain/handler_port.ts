@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Message } from "../message/types.ts";
+import type { Message, TraceContext } from "../message/types.ts";
 
 export type HandlerKind = "command_handler" | "event_handler" | "projector";
 
@@ -30,6 +30,8 @@ export interface RunOptions {
    * aggregate, as Python writes them (delivery 10).
    */
   readonly id?: string;
+  /** The trace that the handling is part of, which the messages that it writes carry on. @default null */
+  readonly trace?: TraceContext | null;
 }
 
 /** One handler as subscriptions see it. */

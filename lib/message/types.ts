@@ -10,6 +10,13 @@ export interface TraceParent {
   readonly sampled: boolean;
 }
 
+/** The trace that work belongs to (W3C Trace Context). Messages carry the parent alone: the wire has no key for the state. */
+export interface TraceContext {
+  readonly traceparent: TraceParent;
+  /** As it was received. */
+  readonly tracestate: string | null;
+}
+
 export interface MessageHeaders {
   /** Never empty on messages of ours. Empty where another writer gave none: then only the broker's id tells messages apart. */
   readonly id: string;

@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import postgres from "postgres";
-import { CommitRefusedError, ExpectedVersionError, UnavailableError } from "../../lib/errors.ts";
+import { ExpectedVersionError, IncorrectUsageError, UnavailableError } from "../../lib/errors.ts";
 import { outboxInsert, soon, sql, writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { type PostgresDatabase, postgresTest, sharedPostgres } from "../support/postgres_server.ts";
@@ -103,7 +103,7 @@ async function deliver(
     return "committed";
   } catch (error) {
     if (error instanceof ExpectedVersionError) return "conflict";
-    assert(error instanceof UnavailableError || error instanceof CommitRefusedError, `${error}`);
+    assert(error instanceof UnavailableError || cut && error instanceof IncorrectUsageError, `${error}`);
     return "failed";
   } finally {
     await session.rollback();

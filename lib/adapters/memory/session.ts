@@ -3,18 +3,19 @@
  *
  * @module
  */
-import { DuplicateMessageError, NotSupportedError } from "../../errors.ts";
-import type {
-  EventAppend,
-  Mark,
-  OutboxInsert,
-  ProviderSession,
-  RowWrite,
-  SqlRow,
-  StoredRow,
-  WriteSet,
+import { NotSupportedError } from "../../errors.ts";
+import {
+  duplicateMessage,
+  type EventAppend,
+  type Mark,
+  type OutboxInsert,
+  type ProviderSession,
+  type RowWrite,
+  sessionEnded,
+  type SqlRow,
+  type StoredRow,
+  type WriteSet,
 } from "../ports.ts";
-import { SessionGuard } from "../session_guard.ts";
 import type { MemoryEventLog } from "./event_log.ts";
 import type { MemoryOutbox } from "./outbox.ts";
 import type { MemoryTables } from "./tables.ts";
@@ -32,7 +33,7 @@ export interface MemoryState {
 export type MemoryMarks = Map<string, number>;
 
 export class MemorySession implements ProviderSession {
-  readonly #guard = new SessionGuard();
+  #ended = false;
   readonly #rows: RowWrite[] = [];
   readonly #outbox: OutboxInsert[] = [];
   readonly #events: EventAppend[] = [];
@@ -41,18 +42,18 @@ export class MemorySession implements ProviderSession {
   constructor(private readonly state: MemoryState, private readonly now: () => number) {}
 
   load(table: string, id: string): Promise<StoredRow | undefined> {
-    return this.#guard.run(() => this.state.tables.load(table, id, this.#rows));
+    return this.#run(() => this.state.tables.load(table, id, this.#rows));
   }
 
   list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly StoredRow[]> {
-    return this.#guard.run(() => this.state.tables.list(table, options, this.#rows));
+    return this.#run(() => this.state.tables.list(table, options, this.#rows));
   }
 
   mark(mark: Mark): Promise<boolean> {
-    return this.#guard.run(() => {
+    return this.#run(() => {
       const key = JSON.stringify([mark.handler, mark.type, mark.messageId]);
       if (this.state.marks.has(key) || this.#marks.has(key)) return false;
       this.#marks.set(key, mark);
@@ -61,7 +62,7 @@ export class MemorySession implements ProviderSession {
   }
 
   query(): Promise<readonly SqlRow[]> {
-    return this.#guard.run(() => {
+    return this.#run(() => {
       throw new NotSupportedError(
         "The memory database has no SQL: configure sqlite or postgresql to use ctx.sql.",
       );
@@ -69,7 +70,7 @@ export class MemorySession implements ProviderSession {
   }
 
   flush(writes: WriteSet): Promise<void> {
-    return this.#guard.run(() => {
+    return this.#run(() => {
       this.#buffer(writes);
       this.state.tables.check(this.#rows);
       this.state.events?.positions(this.#events);
@@ -77,11 +78,12 @@ export class MemorySession implements ProviderSession {
   }
 
   commit(writes: WriteSet): Promise<{ readonly positions: readonly number[] }> {
-    return this.#guard.finish(() => {
+    return this.#run(() => {
+      this.#ended = true;
       this.#buffer(writes);
       const { tables, outbox, marks, events } = this.state;
       // Everything that can be refused comes before the first change.
-      for (const [key, mark] of this.#marks) if (marks.has(key)) throw duplicate(mark);
+      for (const [key, mark] of this.#marks) if (marks.has(key)) throw duplicateMessage(mark);
       const all = events?.positions(this.#events) ?? [];
       tables.apply(this.#rows);
       events?.append(this.#events, this.now());
@@ -92,12 +94,17 @@ export class MemorySession implements ProviderSession {
   }
 
   rollback(): Promise<void> {
-    this.#guard.end();
+    this.abandon();
     return Promise.resolve();
   }
 
   abandon(): void {
-    this.#guard.abandon();
+    this.#ended = true;
+  }
+
+  async #run<T>(method: () => T): Promise<T> {
+    if (this.#ended) throw sessionEnded();
+    return await method();
   }
 
   #buffer(writes: WriteSet): void {
@@ -108,10 +115,4 @@ export class MemorySession implements ProviderSession {
     this.#outbox.push(...writes.outbox);
     this.#events.push(...writes.events);
   }
-}
-
-function duplicate(mark: Mark): DuplicateMessageError {
-  return new DuplicateMessageError(
-    `Message '${mark.messageId}' (${mark.type}) has been handled by ${mark.handler} already: nothing is committed twice.`,
-  );
 }

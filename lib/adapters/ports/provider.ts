@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DuplicateMessageError, IncorrectUsageError } from "../../errors.ts";
 import type { MessageMetadata } from "../../message/types.ts";
 import { BaseAdapter } from "./adapter.ts";
 import type { OutboxStore } from "./outbox.ts";
@@ -69,10 +70,19 @@ export interface EventAppend {
 
 /** Everything a unit of work has buffered for one provider; flushed and committed in this order. */
 export interface WriteSet {
+  /**
+   * In order of table, then id, by code point: written as they come, they are locked in one order everywhere, so that units
+   * of work that share several seldom wait for each other.
+   */
   readonly rows: readonly RowWrite[];
   readonly outbox: readonly OutboxInsert[];
   /** Only for an event store in the same database; `metadata.domain.expected_version` is filled in by the adapter. */
   readonly events: readonly EventAppend[];
+}
+
+/** True when there is nothing to write. */
+export function isEmpty({ rows, outbox, events }: WriteSet): boolean {
+  return rows.length === 0 && outbox.length === 0 && events.length === 0;
 }
 
 /** Identifies one effect: the handler's name, the type string, and `headers.id` (delivery 10, 16). */
@@ -94,7 +104,16 @@ export type SqlRow = Record<string, unknown>;
 
 /**
  * One unit of work on one provider: a single transaction that begins with its first statement and holds no connection
- * before (POOL-3). Used by one handler, serially; every method rejects with `CommitRefusedError` after `abandon()`.
+ * before (POOL-3).
+ *
+ * The caller, `lib/domain/work/sessions.ts`, sees to the order of calls, so that an adapter need not:
+ * - One call at a time: the next one begins when the one before has settled. `abandon()` alone may come at any moment.
+ * - After a call has rejected, and after `commit`, nothing but `rollback` and `abandon` is called.
+ * - Whatever a call rejects with after `abandon()` or because of the session's signal is told to the user as
+ *   `CommitRefusedError`.
+ *
+ * What an adapter promises is that a session that has ended, by `commit`, `rollback` or `abandon()`, takes no connection, no
+ * lock and no turn any more, and writes nothing: every call but `rollback` and `abandon` rejects with `sessionEnded()`.
  */
 export interface ProviderSession {
   load(table: string, id: string): Promise<StoredRow | undefined>;
@@ -115,16 +134,35 @@ export interface ProviderSession {
   /**
    * Writes and commits. Resolves only if the commit is certain; with the event-store positions of `writes.events`.
    * Throws `ExpectedVersionError`, `DuplicateMessageError`, `UnavailableError` (then the outcome may be unknown: idempotency
-   * marks make the retry safe). The session is over either way.
+   * marks make the retry safe). The session has ended either way, with everything undone that is not committed.
    */
   commit(writes: WriteSet): Promise<{ readonly positions: readonly number[] }>;
   /** Gives up what was written; idempotent; never throws. */
   rollback(): Promise<void>;
-  /** The drain cut this work: whatever runs is stopped, its connection destroyed, a later commit refused. Never throws. */
+  /**
+   * The drain cut this work, or its message was lost. The call under way, `commit` and `rollback` included, is stopped and
+   * settles soon; what it held is given back at once, a connection in the middle of a statement destroyed. A commit that is
+   * not certain yet may still come to be or not; none begins. Idempotent, also after the end; never throws.
+   */
   abandon(): void;
 }
 
+/** What every call rejects with that comes after the end of its unit of work. */
+export function sessionEnded(): IncorrectUsageError {
+  return new IncorrectUsageError(
+    "This context has ended with its unit of work and does nothing any more: await every call before the handler returns.",
+  );
+}
+
+/** What a commit rejects with whose mark another one has committed meanwhile. */
+export function duplicateMessage({ handler, type, messageId }: Mark): DuplicateMessageError {
+  return new DuplicateMessageError(
+    `Message '${messageId}' (${type}) has been handled by ${handler} already: nothing is committed twice.`,
+  );
+}
+
 export interface SessionOptions {
+  /** Ends every wait for a connection, a lock or a turn, which rejects with its reason; nothing else. */
   readonly signal?: AbortSignal;
 }
 

@@ -7,7 +7,9 @@ import { IncorrectUsageError, NotSupportedError } from "../../errors.ts";
 import { aggregateCategory, commandCategory, underscore } from "../../message/names.ts";
 import type { AggregateOptions } from "../options.ts";
 import { assertName, type DomainIdentity } from "./identity.ts";
+import type { AggregateStore } from "./aggregate_store.ts";
 import { AggregateInstance, type InstanceAggregate } from "./instance.ts";
+import { RowStore } from "./row_store.ts";
 import type { AggregateType, In, Instance, Schema } from "../types.ts";
 
 export class AggregateDefinition<S extends Schema = Schema, A extends string = string>
@@ -23,6 +25,8 @@ export class AggregateDefinition<S extends Schema = Schema, A extends string = s
   readonly commandCategory: string;
   /** `protean_my_domain_order` (delivery 17). */
   readonly table: string;
+  /** How its instances are stored. */
+  readonly store: AggregateStore;
 
   constructor(domain: DomainIdentity, name: A, options: AggregateOptions<S>) {
     assertName("aggregate", name);
@@ -42,6 +46,8 @@ export class AggregateDefinition<S extends Schema = Schema, A extends string = s
       : `${domain.normalizedName}::${streamCategory}`;
     this.commandCategory = commandCategory(this.category);
     this.table = `protean_${domain.normalizedName}_${underscore(name)}`;
+    // A store holds aggregates of any schema; what goes in through a definition comes out as its type.
+    this.store = new RowStore(this as unknown as InstanceAggregate, this.table);
   }
 
   create(state: In<S>): Instance<S, A> {

@@ -4,6 +4,7 @@
  * @module
  */
 import { ConfigurationError, IncorrectUsageError, ValidationError } from "../../errors.ts";
+import { canonicalJson } from "../../message/canonical.ts";
 import { isJsonObject } from "../../message/parse.ts";
 import { identityText } from "./identity.ts";
 import { type MessageAggregate, type MessageDefinition, messageOf } from "./message_definition.ts";
@@ -51,6 +52,7 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
   readonly aggregate: InstanceAggregate<S, A>;
   readonly id: string;
   #state: Readonly<Out<S>>;
+  #text: string | undefined;
   #version: number;
   #revision: number;
   #savedRevision = 0;
@@ -58,13 +60,14 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
 
   private constructor(
     aggregate: InstanceAggregate<S, A>,
-    state: Out<S>,
+    { value, text }: { readonly value: Out<S>; readonly text?: string },
     version: number,
     revision: number,
   ) {
     this.aggregate = aggregate;
-    this.id = idOf(aggregate, state);
-    this.#state = frozen(state);
+    this.id = idOf(aggregate, value);
+    this.#state = frozen(value);
+    this.#text = text;
     this.#version = version;
     this.#revision = revision;
   }
@@ -74,8 +77,8 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
     aggregate: InstanceAggregate<S, A>,
     state: In<S>,
   ): AggregateInstance<S, A> {
-    const { value } = encode(aggregate.schema, state, `The state of aggregate ${aggregate.name}`);
-    return new AggregateInstance(aggregate, value, -1, 1);
+    const encoded = encode(aggregate.schema, state, `The state of aggregate ${aggregate.name}`);
+    return new AggregateInstance(aggregate, encoded, -1, 1);
   }
 
   /** The instance that a stored row holds. Throws `ValidationError` when the schema refuses what is stored. */
@@ -84,12 +87,8 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
     row: { readonly id: string; readonly version: number; readonly state: string },
   ): AggregateInstance<S, A> {
     const what = `The stored state of ${aggregate.name} '${row.id}'`;
-    return new AggregateInstance(
-      aggregate,
-      validate(aggregate.schema, JSON.parse(row.state), what),
-      row.version,
-      0,
-    );
+    const value = validate(aggregate.schema, JSON.parse(row.state), what);
+    return new AggregateInstance(aggregate, { value }, row.version, 0);
   }
 
   get version(): number {
@@ -98,6 +97,11 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
 
   get state(): Readonly<Out<S>> {
     return this.#state;
+  }
+
+  /** The state as canonical JSON. */
+  get text(): string {
+    return this.#text ??= canonicalJson(this.#state);
   }
 
   /** Grows with every change; a unit of work compares it with what it has written. */
@@ -121,13 +125,14 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
       ? change(this.#state)
       : { ...this.#state as Row, ...change as Row };
     // Only its own JSON is what a schema is bound to accept (delivery 17): its output may hold dates made from text.
-    const { value } = encode(this.aggregate.schema, JSON.parse(jsonText(next, what)), what);
+    const { value, text } = encode(this.aggregate.schema, JSON.parse(jsonText(next, what)), what);
     if (idOf(this.aggregate, value) !== this.id) {
       throw new IncorrectUsageError(
         `${this.aggregate.name} '${this.id}' cannot change its identity '${this.aggregate.identity}': create another one.`,
       );
     }
     this.#state = frozen(value);
+    this.#text = text;
     this.#revision++;
   }
 

@@ -10,10 +10,11 @@ import { parseTime } from "../../message/time.ts";
 import type { Message } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
-import { type Effect, runEffect } from "../work/effect.ts";
+import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
 import type { WorkRuntime } from "../runtime.ts";
+import type { Origin } from "../work/outgoing.ts";
 import type { Guard } from "../work/sessions.ts";
 import type { UnitOfWork } from "../work/unit_of_work.ts";
 
@@ -89,13 +90,14 @@ export class ElementRunner implements HandlerRunner {
 
   async run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
     const { payload, methods } = plan as Plan;
+    const origin: Origin = { message, trace: options.trace ?? null };
     const failures: Error[] = [];
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
       try {
         const mark = this.#idempotent ? this.#mark(method, message, options.id) : undefined;
-        const effect = await this.#effect(method, message, payload, options, mark);
-        if (effect.kind === "done") result = "handled";
+        const outcome = await this.#handle(method, origin, payload, options, mark);
+        if (outcome.kind === "done") result = "handled";
       } catch (error) {
         failures.push(asError(error));
         // Its siblings still run (PIPE-15), but not on behalf of somebody else: the message is delivered again.
@@ -129,20 +131,21 @@ export class ElementRunner implements HandlerRunner {
       throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
     }
     const payload = route.reader.read(message.data);
-    const effect = await this.#effect(method, message, payload, guard, mark, prepare);
-    return effect.kind === "done" ? effect.value : undefined;
+    const origin: Origin = { message, trace: null };
+    const outcome = await this.#handle(method, origin, payload, guard, mark, prepare);
+    return outcome.kind === "done" ? outcome.value : undefined;
   }
 
-  #effect(
+  #handle(
     method: HandlerMethod,
-    message: Message,
+    origin: Origin,
     payload: unknown,
     guard: Guard,
     mark: Mark | undefined,
     prepare?: (unit: UnitOfWork) => void,
-  ): Promise<Effect<unknown>> {
-    const options = { name: this.name, message, guard, mark, repeat: true };
-    return runEffect(this.#runtime, options, (unit) => {
+  ): Promise<Outcome<unknown>> {
+    const options = { name: this.name, origin, guard, mark, repeat: true };
+    return runUnitOfWork(this.#runtime, options, (unit) => {
       prepare?.(unit);
       return method.handle(payload, new WorkContext(unit, guard, this.name));
     });

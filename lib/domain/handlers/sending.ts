@@ -6,9 +6,9 @@
 import type { Mark } from "../../adapters/ports.ts";
 import { IncorrectUsageError } from "../../errors.ts";
 import type { ProcessOptions, PublishOptions } from "../options.ts";
-import { runEffect } from "../work/effect.ts";
 import type { MessageDefinition } from "../elements/message_definition.ts";
-import { commandMessage, type Outgoing, publishedMessage } from "../work/outgoing.ts";
+import { commandMessage, type Outgoing, OUTSIDE, publishedMessage } from "../work/outgoing.ts";
+import { runUnitOfWork } from "../work/run_unit.ts";
 import type { ElementRunner } from "./runner.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Guard } from "../work/sessions.ts";
@@ -26,16 +26,16 @@ export async function processCommand(
 ): Promise<unknown> {
   assertOptions(options);
   const asynchronous = options.asynchronous ?? runtime.config.config.command_processing === "async";
-  const message = commandMessage(runtime, command, data, { ...options, asynchronous }, undefined);
+  const message = commandMessage(runtime, command, data, { ...options, asynchronous }, OUTSIDE);
   const mark = keyMark(runtime, command, options.idempotencyKey);
   if (asynchronous) {
     const name = "domain.process";
-    const effect = await runEffect(
+    const outcome = await runUnitOfWork(
       runtime,
-      { name, guard: guardOf(runtime), mark, repeat: false },
+      { name, origin: OUTSIDE, guard: guardOf(runtime), mark, repeat: false },
       (unit) => unit.send(message),
     );
-    return effect.kind === "done" ? effect.positions[0] : undefined;
+    return outcome.kind === "done" ? outcome.positions[0] : undefined;
   }
   if (!handler) {
     throw new IncorrectUsageError(
@@ -58,9 +58,10 @@ export async function publishEvent(
   data: unknown,
   options: PublishOptions,
 ): Promise<string> {
-  const message: Outgoing = publishedMessage(runtime, event, data, options.id, undefined);
+  const message: Outgoing = publishedMessage(runtime, event, data, options.id, OUTSIDE);
   const name = "domain.publish";
-  await runEffect(runtime, { name, guard: guardOf(runtime), repeat: false }, (unit) => unit.send(message));
+  const settings = { name, origin: OUTSIDE, guard: guardOf(runtime), repeat: false };
+  await runUnitOfWork(runtime, settings, (unit) => unit.send(message));
   return message.metadata.headers.id;
 }
 

@@ -3,15 +3,19 @@
  *
  * @module
  */
-import { IncorrectUsageError } from "../../errors.ts";
+import { sessionEnded } from "../../adapters/ports.ts";
 
-export class Turns {
+export class CallQueue {
   #tail: Promise<void> | undefined;
   #over = false;
 
   /** Runs `work` after everything begun before it. Rejects with `IncorrectUsageError` once `end` has resolved. */
   next<T>(work: () => Promise<T> | T): Promise<T> {
-    const result = this.#over ? refused() : this.#tail === undefined ? begin(work) : this.#tail.then(work);
+    const result = this.#over
+      ? Promise.reject(sessionEnded())
+      : this.#tail === undefined
+      ? begin(work)
+      : this.#tail.then(work);
     this.#tail = result.then(nothing, nothing);
     return result;
   }
@@ -31,12 +35,4 @@ function nothing(): void {}
 
 async function begin<T>(work: () => Promise<T> | T): Promise<T> {
   return await work();
-}
-
-function refused(): Promise<never> {
-  return Promise.reject(
-    new IncorrectUsageError(
-      "This context has ended with its unit of work and does nothing any more: await every call before the handler returns.",
-    ),
-  );
 }

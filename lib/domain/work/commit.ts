@@ -5,6 +5,7 @@
  */
 import {
   type EventAppend,
+  isEmpty,
   type OutboxInsert,
   type RowWrite,
   shardOf,
@@ -13,6 +14,7 @@ import {
 import type { Outgoing } from "./outgoing.ts";
 import type { RuntimeFacts, WorkRuntime } from "../runtime.ts";
 import type { Sessions } from "./sessions.ts";
+import { compareCodePoints } from "../../message/json_format.ts";
 import type { MessageMetadata } from "../../message/types.ts";
 
 // What a message is written as by the transaction that sends it: outbox rows and an event-store append.
@@ -29,10 +31,10 @@ export function outboxRows(facts: RuntimeFacts, message: Outgoing): OutboxInsert
   return [...rows, ...external_brokers.map((name) => ({ ...row, metadata: external, targetBroker: name }))];
 }
 
-/** The copy for the event store. Its position is nobody's expectation: the aggregate's row is what versions are checked on. */
-export function storeCopy({ data, metadata }: Outgoing): EventAppend {
+/** The copy for the event store. */
+export function storeCopy({ data, metadata, expectedVersion }: Outgoing): EventAppend {
   const { stream, type } = metadata.headers;
-  return { stream, type, data, metadata, expectedVersion: undefined };
+  return { stream, type, data, metadata, expectedVersion };
 }
 
 /**
@@ -90,8 +92,8 @@ export async function commitAll(
   const others = [...touched].filter((name) => name !== MAIN);
 
   if (others.length > 0 || outside.length > 0) {
-    for (const name of others) await sessions.on(name).flush({ ...NOTHING, rows: rows.get(name) ?? [] });
-    if (!isEmpty(writes)) await sessions.on(MAIN).flush(writes);
+    for (const name of others) await flush(sessions, name, { ...NOTHING, rows: rows.get(name) ?? [] });
+    await flush(sessions, MAIN, writes);
     writes = NOTHING;
   }
   sessions.assertMayCommit();
@@ -105,13 +107,12 @@ export async function commitAll(
 /** A write set without writes. */
 export const NOTHING: WriteSet = { rows: [], outbox: [], events: [] };
 
-function isEmpty({ rows, outbox, events }: WriteSet): boolean {
-  return rows.length === 0 && outbox.length === 0 && events.length === 0;
+async function flush(sessions: Sessions, provider: string, writes: WriteSet): Promise<void> {
+  if (!isEmpty(writes)) await sessions.run(provider, (session) => session.flush(writes));
 }
 
-/** Rows are locked in one order everywhere, so that units of work that share several do not deadlock. */
+/** Rows in the order in which they are locked everywhere, as the port has it. */
 export function inLockOrder(rows: readonly RowWrite[]): readonly RowWrite[] {
   if (rows.length < 2) return rows;
-  const key = ({ table, id }: RowWrite) => `${table}\n${id}`;
-  return [...rows].sort((a, b) => key(a) < key(b) ? -1 : 1);
+  return rows.toSorted((a, b) => compareCodePoints(a.table, b.table) || compareCodePoints(a.id, b.id));
 }

@@ -72,7 +72,7 @@ export class WorkContext implements Context {
   }
 
   get message(): Context["message"] {
-    const message = this.#work.message;
+    const { message } = this.#work.origin;
     if (!message) {
       throw new IncorrectUsageError(
         "No message is being handled: domain.unitOfWork works outside of handlers.",
@@ -87,7 +87,9 @@ export class WorkContext implements Context {
   }
 
   get log(): Logger {
-    return this.#log ??= getLogger(["protean", "handler", this.#name]).with(logged(this.#work.message));
+    return this.#log ??= getLogger(["protean", "handler", this.#name]).with(
+      logged(this.#work.origin.message),
+    );
   }
 
   get sql(): Sql {
@@ -113,7 +115,7 @@ export class WorkContext implements Context {
   async process<S extends Schema>(command: MessageType<S>, data: In<S>): Promise<void> {
     const definition = messageOf(command, "command");
     const settings = { asynchronous: true };
-    await this.#work.send(commandMessage(this.#work.runtime, definition, data, settings, this.#work.message));
+    await this.#work.send(commandMessage(this.#work.runtime, definition, data, settings, this.#work.origin));
   }
 
   async publish<S extends Schema>(
@@ -123,7 +125,7 @@ export class WorkContext implements Context {
   ): Promise<void> {
     const definition = messageOf(event, "event");
     await this.#work.send(
-      publishedMessage(this.#work.runtime, definition, data, options.id, this.#work.message),
+      publishedMessage(this.#work.runtime, definition, data, options.id, this.#work.origin),
     );
   }
 

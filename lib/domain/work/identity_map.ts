@@ -1,35 +1,31 @@
 /**
- * The aggregates of one unit of work: the same instance for the same id, and the rows they are saved as.
- *
- * A removed aggregate leaves a row behind whose state is `null`: its version goes on counting if the id is used again.
- * Event ids are made of it (wire 1.5), and a second `my_domain::cart-7-0.1` would be taken for the first one, by the
- * outbox and by every idempotent handler.
+ * The aggregates of one unit of work: the same instance for the same id, and what they are saved as.
  *
  * @module
  */
-import type { RowWrite, StoredRow } from "../../adapters/ports.ts";
+import type { RowWrite } from "../../adapters/ports.ts";
 import { IncorrectUsageError } from "../../errors.ts";
-import { canonicalJson } from "../../message/canonical.ts";
 import type { AggregateDefinition } from "../elements/aggregate.ts";
-import { AggregateInstance } from "../elements/instance.ts";
+import type { Change, PlacedEvent, Stored } from "../elements/aggregate_store.ts";
+import type { AggregateInstance } from "../elements/instance.ts";
 
-/** State of a removed aggregate's row. */
-const REMOVED = "null";
+type Fate = Change["fate"];
 
 interface Entry {
   readonly instance: AggregateInstance;
   readonly definition: AggregateDefinition;
   /** What the unit of work is to do with it; undefined: it was only read. */
-  fate: "saved" | "removed" | undefined;
-  /** Version, revision and fate of the row as this transaction has it. */
+  fate: Fate | undefined;
+  /** Version, revision, fate and events of the aggregate as this transaction has it. */
   version: number;
   revision: number;
-  written: "saved" | "removed" | undefined;
+  written: Fate | undefined;
+  events: readonly PlacedEvent[];
 }
 
 export class IdentityMap {
   readonly #entries = new Map<AggregateDefinition, Map<string, Entry>>();
-  /** Versions of the rows that removed aggregates have left, by the same keys. */
+  /** Versions that removed aggregates have left, by the same keys. */
   readonly #removed = new Map<AggregateDefinition, Map<string, number>>();
 
   /** The instance known by this id; null when this unit of work has removed it; undefined when it was not asked for yet. */
@@ -39,37 +35,32 @@ export class IdentityMap {
   }
 
   /** Takes in what was loaded. */
-  loaded(definition: AggregateDefinition, row: StoredRow | undefined): AggregateInstance | undefined {
-    if (!row) return undefined;
-    if (row.state === REMOVED) {
-      this.left(definition, row);
+  loaded(definition: AggregateDefinition, id: string, stored: Stored): AggregateInstance | undefined {
+    if (stored.kind !== "present") {
+      this.left(definition, id, stored);
       return undefined;
     }
-    const instance = AggregateInstance.restore(definition, row);
-    keyed(this.#entries, definition).set(row.id, entryOf(definition, instance));
+    const instance = stored.restore();
+    keyed(this.#entries, definition).set(id, entryOf(definition, instance));
     return instance;
   }
 
-  /** Takes in the row that a new instance finds under its id; a living aggregate's is a conflict for the store to tell. */
-  left(definition: AggregateDefinition, row: StoredRow): void {
-    if (row.state === REMOVED) keyed(this.#removed, definition).set(row.id, row.version);
+  /** Takes in what a new instance finds under its id; a living aggregate's is a conflict for the store to tell. */
+  left(definition: AggregateDefinition, id: string, stored: Stored): void {
+    if (stored.kind === "removed") keyed(this.#removed, definition).set(id, stored.version);
   }
 
-  /** Marks `instance` to be saved or removed. */
-  mark(definition: AggregateDefinition, instance: AggregateInstance, fate: "saved" | "removed"): void {
-    const entries = keyed(this.#entries, definition);
-    const known = entries.get(instance.id);
-    if (known && known.instance !== instance) {
-      throw new IncorrectUsageError(
-        `This unit of work has another instance of ${definition.name} '${instance.id}': use the one that get or add had.`,
-      );
-    }
-    const entry = known ?? entryOf(definition, instance);
-    entry.fate = fate;
-    entries.set(instance.id, entry);
+  /** Has `instance` saved by the commit. */
+  save(definition: AggregateDefinition, instance: AggregateInstance): void {
+    this.#entry(definition, instance).fate = "saved";
   }
 
-  /** New instances of whose rows nothing is known: perhaps a removed aggregate has left one. */
+  /** Has `instance` removed by the commit. */
+  remove(definition: AggregateDefinition, instance: AggregateInstance): void {
+    this.#entry(definition, instance).fate = "removed";
+  }
+
+  /** New instances of which nothing stored is known: perhaps a removed aggregate has left its version. */
   get unseen(): readonly { readonly definition: AggregateDefinition; readonly id: string }[] {
     return this.#all().filter((entry) => isDirty(entry) && this.#expected(entry) === -1)
       .map(({ definition, instance }) => ({ definition, id: instance.id }));
@@ -85,20 +76,25 @@ export class IdentityMap {
 
   /** The rows that are not yet written as they are now; counted as written from here on. */
   takeRows(): RowWrite[] {
-    return this.#all().filter(isDirty).map((entry) => {
-      const { instance, definition } = entry;
-      const expected = this.#expected(entry);
-      entry.version = expected + 1;
-      entry.revision = instance.revision;
-      entry.written = entry.fate;
-      const state = entry.fate === "removed" ? REMOVED : canonicalJson(instance.state);
-      return { table: definition.table, id: instance.id, state, expected };
+    return this.#all().flatMap((entry) => {
+      const { instance, definition, fate } = entry;
+      if (fate === undefined || !isDirty(entry)) return [];
+      const { rows, events, version } = definition.store.writes({
+        instance,
+        fate,
+        expected: this.#expected(entry),
+      });
+      Object.assign(entry, { version, events, revision: instance.revision, written: fate });
+      return rows;
     });
   }
 
-  /** Each instance that raised events, with the version its row has in this transaction. */
-  get raising(): readonly { readonly instance: AggregateInstance; readonly version: number }[] {
-    return this.#all().filter(({ fate, instance }) => fate !== undefined && instance.raised.length > 0);
+  /** Each instance that raised events, and these as they are written. */
+  get raising(): readonly {
+    readonly instance: AggregateInstance;
+    readonly events: readonly PlacedEvent[];
+  }[] {
+    return this.#all().filter(({ events }) => events.length > 0);
   }
 
   /** What is to be told to the instances when, and only when, the commit has succeeded. */
@@ -116,6 +112,19 @@ export class IdentityMap {
     return () => settled.forEach(({ instance, saved }) => instance.settle(saved));
   }
 
+  #entry(definition: AggregateDefinition, instance: AggregateInstance): Entry {
+    const entries = keyed(this.#entries, definition);
+    const known = entries.get(instance.id);
+    if (known && known.instance !== instance) {
+      throw new IncorrectUsageError(
+        `This unit of work has another instance of ${definition.name} '${instance.id}': use the one that get or add had.`,
+      );
+    }
+    const entry = known ?? entryOf(definition, instance);
+    entries.set(instance.id, entry);
+    return entry;
+  }
+
   #expected(entry: Entry): number {
     if (entry.version >= 0) return entry.version;
     return this.#removed.get(entry.definition)?.get(entry.instance.id) ?? -1;
@@ -129,10 +138,10 @@ export class IdentityMap {
 function entryOf(definition: AggregateDefinition, instance: AggregateInstance): Entry {
   const { version, savedRevision } = instance;
   const written = version < 0 ? undefined : "saved";
-  return { instance, definition, fate: undefined, version, revision: savedRevision, written };
+  return { instance, definition, fate: undefined, version, revision: savedRevision, written, events: [] };
 }
 
-/** A new instance that was removed again leaves a row only if somebody hears of it. */
+/** A new instance that was removed again leaves something only if somebody hears of it. */
 function isDirty({ fate, written, revision, version, instance }: Entry): boolean {
   if (fate === undefined) return false;
   if (fate === "removed" && version < 0 && instance.raised.length === 0) return false;

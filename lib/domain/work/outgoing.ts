@@ -5,63 +5,71 @@
  */
 import { IncorrectUsageError, ValidationError } from "../../errors.ts";
 import { checksumOf } from "../../message/checksum.ts";
-import {
-  commandMetadata,
-  eventId,
-  eventMetadata,
-  newCorrelationId,
-  newMessageId,
-  sequenceId,
-} from "../../message/metadata.ts";
+import { commandMetadata, eventMetadata, newCorrelationId, newMessageId } from "../../message/metadata.ts";
 import { commandCategory, streamOf } from "../../message/names.ts";
-import type { Message, MessageMetadata } from "../../message/types.ts";
+import type { Message, MessageMetadata, TraceContext, TraceParent } from "../../message/types.ts";
 import { parseTime } from "../../message/time.ts";
 import { addressee, identityText } from "../elements/identity.ts";
+import type { PlacedEvent } from "../elements/aggregate_store.ts";
 import { type AggregateInstance, nextInOrder } from "../elements/instance.ts";
 import type { MessageAggregate, MessageDefinition } from "../elements/message_definition.ts";
 import type { RuntimeFacts } from "../runtime.ts";
 import type { Row } from "../types.ts";
 
-// What a message inherits from the message that is being handled when it is written (spec: wire 1.2, 1.9, 1.10).
+/** Where the work that writes a message comes from. */
+export interface Origin {
+  /** The message that is being handled; undefined outside of handlers. */
+  readonly message: Message | undefined;
+  /** Null: nobody traces it, and what it writes has no traceparent (wire 9.4). */
+  readonly trace: TraceContext | null;
+}
 
-/** Options of `eventMetadata` and `commandMetadata` that come from the message in context. */
-export interface Lineage {
+/** Of work outside of handlers that nobody traces. */
+export const OUTSIDE: Origin = { message: undefined, trace: null };
+
+// What a message inherits from its origin (spec: wire 1.2, 1.9, 1.10).
+
+/** Options of `eventMetadata` and `commandMetadata` that come from the origin. */
+export interface Inherited {
   readonly correlationId: string | null;
   readonly causationId: string | null;
   readonly originStream: string | null;
+  readonly traceparent: TraceParent | null;
   readonly extensions: Readonly<Record<string, unknown>>;
 }
 
-/** Of an event. Outside any message it has no correlation and no cause. */
-export function eventLineage(parent: Message | undefined): Lineage {
-  const domain = parent?.metadata.domain;
+/** By an event. Outside any message it has no correlation and no cause. */
+export function inheritedByEvent({ message, trace }: Origin): Inherited {
+  const domain = message?.metadata.domain;
   return {
     correlationId: domain?.correlation_id ?? null,
-    causationId: parent?.metadata.headers.id ?? null,
+    causationId: message?.metadata.headers.id ?? null,
     originStream: domain?.kind === "COMMAND" ? domain.origin_stream : null,
-    extensions: inherited(parent),
+    traceparent: trace?.traceparent ?? null,
+    extensions: inheritedExtensions(message),
   };
 }
 
-/** Of a command. It begins a correlation where there is none. */
-export function commandLineage(parent: Message | undefined, correlationId?: string): Lineage {
-  const domain = parent?.metadata.domain;
+/** By a command. It begins a correlation where there is none. */
+export function inheritedByCommand({ message, trace }: Origin, correlationId?: string): Inherited {
+  const domain = message?.metadata.domain;
   return {
     correlationId: correlationId ?? domain?.correlation_id ?? newCorrelationId(),
-    causationId: parent?.metadata.headers.id ?? null,
-    originStream: domain?.kind === "EVENT" ? parent?.metadata.headers.stream ?? null : null,
-    extensions: inherited(parent),
+    causationId: message?.metadata.headers.id ?? null,
+    originStream: domain?.kind === "EVENT" ? message?.metadata.headers.stream ?? null : null,
+    traceparent: trace?.traceparent ?? null,
+    extensions: inheritedExtensions(message),
   };
 }
 
 /** The ambient priority: which lane and which outbox rows go first. */
-export function ambientPriority(parent: Message | undefined): number {
-  return parent?.metadata.domain.priority ?? 0;
+export function ambientPriority({ message }: Origin): number {
+  return message?.metadata.domain.priority ?? 0;
 }
 
 /** Tenant, user and the like travel on; keys that begin with `_` are about the parent alone. */
-function inherited(parent: Message | undefined): Readonly<Record<string, unknown>> {
-  const extensions = parent?.metadata.extensions;
+function inheritedExtensions(message: Message | undefined): Readonly<Record<string, unknown>> {
+  const extensions = message?.metadata.extensions;
   if (!extensions) return {};
   return Object.fromEntries(Object.entries(extensions).filter(([key]) => !key.startsWith("_")));
 }
@@ -74,6 +82,8 @@ export interface Outgoing {
   readonly priority: number;
   /** External brokers get it too. */
   readonly published: boolean;
+  /** Position that its stream must end at in the event store; undefined: wherever it ends. */
+  readonly expectedVersion: number | undefined;
   /** Place among everything the unit of work sends. */
   readonly order: number;
 }
@@ -87,29 +97,30 @@ export interface CommandSettings {
   readonly idempotencyKey?: string;
 }
 
-/** The events raised on `instance` that its row of `version` is saved with. */
+/** The events that were raised on `instance`, as it is saved. */
 export function raisedMessages(
   facts: RuntimeFacts,
   instance: AggregateInstance,
-  version: number,
-  parent: Message | undefined,
+  events: readonly PlacedEvent[],
+  origin: Origin,
 ): Outgoing[] {
   const { category } = instance.aggregate;
   const stream = streamOf(category, instance.id);
-  return instance.raised.map(({ event, data, time, order }, index) => ({
+  return events.map(({ raised: { event, data, time, order }, id, sequenceId, expectedVersion }) => ({
     data,
     metadata: eventMetadata({
-      id: eventId(stream, version, index + 1),
-      sequenceId: sequenceId(version, index + 1),
+      id,
+      sequenceId,
       time,
       stream,
       category,
       ...typeFacts(facts, event),
       checksum: checksumOf(data),
-      ...eventLineage(parent),
+      ...inheritedByEvent(origin),
     }),
-    priority: ambientPriority(parent),
+    priority: ambientPriority(origin),
     published: event.published,
+    expectedVersion,
     order,
   }));
 }
@@ -120,7 +131,7 @@ export function publishedMessage(
   event: MessageDefinition,
   data: unknown,
   id: string | undefined,
-  parent: Message | undefined,
+  origin: Origin,
 ): Outgoing {
   const aggregate = ownAggregate(facts, event, "published");
   if (id === "") throw new IncorrectUsageError(`The id that ${event.name} is published with is empty.`);
@@ -134,10 +145,11 @@ export function publishedMessage(
       category: aggregate.category,
       ...typeFacts(facts, event),
       checksum: checksumOf(text),
-      ...eventLineage(parent),
+      ...inheritedByEvent(origin),
     }),
-    priority: ambientPriority(parent),
+    priority: ambientPriority(origin),
     published: event.published,
+    expectedVersion: undefined,
     order: nextInOrder(),
   };
 }
@@ -148,12 +160,12 @@ export function commandMessage(
   command: MessageDefinition,
   data: unknown,
   settings: CommandSettings,
-  parent: Message | undefined,
+  origin: Origin,
 ): Outgoing {
   const aggregate = ownAggregate(facts, command, "processed");
   const { payload, text } = command.encode(data);
   const now = facts.clock.now();
-  const priority = settings.priority ?? ambientPriority(parent);
+  const priority = settings.priority ?? ambientPriority(origin);
   return {
     data: text,
     metadata: commandMetadata({
@@ -164,12 +176,13 @@ export function commandMessage(
       asynchronous: settings.asynchronous,
       priority,
       idempotencyKey: settings.idempotencyKey ?? null,
-      deadline: deadlineOf(facts, settings.timeoutMs, now, parent),
+      deadline: deadlineOf(facts, settings.timeoutMs, now, origin),
       checksum: checksumOf(text),
-      ...commandLineage(parent, settings.correlationId),
+      ...inheritedByCommand(origin, settings.correlationId),
     }),
     priority,
     published: false,
+    expectedVersion: undefined,
     order: nextInOrder(),
   };
 }
@@ -205,10 +218,10 @@ function deadlineOf(
   { config }: RuntimeFacts,
   timeoutMs: number | undefined,
   now: number,
-  parent: Message | undefined,
+  { message }: Origin,
 ): number | null {
   if (timeoutMs !== undefined) return now + timeoutMs;
-  const inherited = parseTime(parent?.metadata.headers.deadline ?? null);
+  const inherited = parseTime(message?.metadata.headers.deadline ?? null);
   if (inherited !== undefined) return inherited;
   const seconds = config.config.command_default_timeout;
   return seconds === undefined ? null : now + seconds * 1000;

@@ -32,11 +32,11 @@ export class WorkRepository<S extends Schema, A extends string> implements Repos
   }
 
   async add(instance: Instance<S, A>): Promise<void> {
-    await this.#work.mark(this.#definition, this.#own(instance), "saved");
+    await this.#work.save(this.#definition, this.#own(instance));
   }
 
   async remove(instance: Instance<S, A>): Promise<void> {
-    await this.#work.mark(this.#definition, this.#own(instance), "removed");
+    await this.#work.remove(this.#definition, this.#own(instance));
   }
 
   #own(instance: unknown): AggregateInstance {

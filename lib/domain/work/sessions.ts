@@ -1,11 +1,12 @@
 /**
- * The provider sessions of one unit of work: opened when first touched (POOL-3), ended together, and given up when
- * the message is lost or the drain cuts its handler.
+ * The provider sessions of one unit of work, and the one guard before them: opened when first touched (POOL-3), not used
+ * again after a call has failed, ended together, and given up when the message is lost or the drain cuts its handler.
  *
  * @module
  */
 import type { ProviderSession, WriteSet } from "../../adapters/ports.ts";
-import { CommitRefusedError, IncorrectUsageError } from "../../errors.ts";
+import { onAbort } from "../../async/abort.ts";
+import { asError, CommitRefusedError, IncorrectUsageError } from "../../errors.ts";
 import type { WorkRuntime } from "../runtime.ts";
 
 /** What a handler has to end in once its signal has aborted, before its connections are destroyed (design 7). */
@@ -19,12 +20,16 @@ export interface Guard {
   mayCommit(): boolean;
 }
 
+/** Calls come one at a time, each after the end of the one before: `CallQueue` sees to that. */
 export class Sessions {
   readonly #runtime: WorkRuntime;
   readonly #guard: Guard;
   readonly #open = new Map<string, ProviderSession>();
+  #watching: Disposable | undefined;
   #cancelAbandon: (() => void) | undefined;
   #abandoned = false;
+  /** As in PostgreSQL: after a call has failed the unit of work can only be rolled back, with that error. */
+  #failure: Error | undefined;
 
   constructor(runtime: WorkRuntime, guard: Guard) {
     this.#runtime = runtime;
@@ -36,40 +41,41 @@ export class Sessions {
     return [...this.#open.keys()];
   }
 
-  /** The session on `provider`, opened if need be. Throws `CommitRefusedError` when the work has been given up. */
-  on(provider: string): ProviderSession {
-    const open = this.#open.get(provider);
-    if (open) return open;
-    this.assertMayCommit();
-    const adapter = this.#runtime.providers.get(provider);
-    if (!adapter) {
-      throw new IncorrectUsageError(
-        `There is no database '${provider}': configure it as [databases.${provider}].`,
-      );
+  /**
+   * Makes one call of the session on `provider`, which is opened if need be. Rejects with what the call does, and so does every
+   * further one, even where user code has swallowed the error; with `CommitRefusedError` once the work has been given up.
+   */
+  async run<T>(provider: string, call: (session: ProviderSession) => Promise<T>): Promise<T> {
+    try {
+      const result = await call(this.#on(provider));
+      if (!this.#abandoned) return result;
+    } catch (error) {
+      throw this.#failed(error);
     }
-    const session = adapter.session({ signal: this.#guard.signal });
-    if (this.#open.size === 0) this.#watch();
-    this.#open.set(provider, session);
-    return session;
+    throw refusal();
   }
 
-  /** Throws `CommitRefusedError` when the message was lost or the handler cut. */
+  /** Throws what has failed before, and `CommitRefusedError` when the message was lost or the handler cut. */
   assertMayCommit(): void {
-    if (!this.#abandoned && this.#guard.mayCommit()) return;
-    throw new CommitRefusedError(
-      "The work was given up and commits nothing: its message was claimed by another process, or the drain cut it. " +
-        "It is delivered again.",
-    );
+    if (this.#abandoned || !this.#guard.mayCommit()) throw refusal();
+    if (this.#failure) throw this.#failure;
   }
 
-  /** Writes and commits on `provider`; answers the event-store positions. Throws `CommitRefusedError` as `assertMayCommit` does. */
+  /**
+   * Writes and commits on `provider`; returns the event-store positions. Throws as `assertMayCommit` does, and what the adapter
+   * does.
+   */
   async commit(provider: string, writes: WriteSet): Promise<readonly number[]> {
-    const session = this.on(provider);
     this.assertMayCommit();
-    const { positions } = await session.commit(writes);
-    this.#open.delete(provider);
-    if (this.#open.size === 0) this.#unwatch();
-    return positions;
+    try {
+      // What is certain is reported as that, even if the work was given up meanwhile.
+      const { positions } = await this.#on(provider).commit(writes);
+      this.#open.delete(provider);
+      if (this.#open.size === 0) this.#unwatch();
+      return positions;
+    } catch (error) {
+      throw this.#failed(error);
+    }
   }
 
   /** Gives up what was written. Never throws. */
@@ -80,16 +86,39 @@ export class Sessions {
     this.#unwatch();
   }
 
-  #watch(): void {
-    const { signal } = this.#guard;
-    if (signal.aborted) this.#aborted();
-    else signal.addEventListener("abort", this.#aborted, { once: true });
+  #on(provider: string): ProviderSession {
+    if (this.#abandoned) throw refusal();
+    if (this.#failure) throw this.#failure;
+    return this.#open.get(provider) ?? this.#opened(provider);
   }
 
-  readonly #aborted = (): void => {
+  #opened(provider: string): ProviderSession {
+    this.assertMayCommit();
+    const adapter = this.#runtime.providers.get(provider);
+    if (!adapter) {
+      throw new IncorrectUsageError(
+        `There is no database '${provider}': configure it as [databases.${provider}].`,
+      );
+    }
+    const session = adapter.session({ signal: this.#guard.signal });
+    this.#open.set(provider, session);
+    this.#watching ??= onAbort(this.#guard.signal, () => this.#aborted());
+    return session;
+  }
+
+  /** Notes a failure; returns it as user code is to see it. */
+  #failed(thrown: unknown): Error {
+    if (thrown instanceof CommitRefusedError) return thrown;
+    const error = asError(thrown);
+    const { signal } = this.#guard;
+    const stopped = this.#abandoned || signal.aborted && error === signal.reason;
+    return this.#failure ??= stopped ? refusal(error) : error;
+  }
+
+  #aborted(): void {
     if (!this.#guard.mayCommit()) return this.#abandon();
     this.#cancelAbandon ??= this.#runtime.clock.after(ABANDON_AFTER_MS, () => this.#abandon());
-  };
+  }
 
   #abandon(): void {
     this.#abandoned = true;
@@ -97,8 +126,17 @@ export class Sessions {
   }
 
   #unwatch(): void {
-    this.#guard.signal.removeEventListener("abort", this.#aborted);
+    this.#watching?.[Symbol.dispose]();
+    this.#watching = undefined;
     this.#cancelAbandon?.();
     this.#cancelAbandon = undefined;
   }
+}
+
+function refusal(cause?: Error): CommitRefusedError {
+  return new CommitRefusedError(
+    "The work was given up and commits nothing: its message was claimed by another process, or the drain cut it. " +
+      "It is delivered again.",
+    cause === undefined ? {} : { cause },
+  );
 }

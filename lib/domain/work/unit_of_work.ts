@@ -11,27 +11,26 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Mark, RowWrite, SqlRow, SqlStatement } from "../../adapters/ports.ts";
-import { asError } from "../../errors.ts";
-import type { Message } from "../../message/types.ts";
+import type { Mark, ProviderSession, RowWrite, SqlRow, SqlStatement } from "../../adapters/ports.ts";
 import type { AggregateDefinition } from "../elements/aggregate.ts";
+import type { Stored } from "../elements/aggregate_store.ts";
 import { CacheWrites } from "./cache.ts";
 import { type Buffered, commitAll, inLockOrder, MAIN, NOTHING } from "./commit.ts";
 import { IdentityMap } from "./identity_map.ts";
 import type { AggregateInstance } from "../elements/instance.ts";
-import { type Outgoing, raisedMessages } from "./outgoing.ts";
+import { type Origin, type Outgoing, raisedMessages } from "./outgoing.ts";
 import type { ProjectionDefinition } from "../elements/projection.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import { type Guard, Sessions } from "./sessions.ts";
-import { Turns } from "./call_queue.ts";
+import { CallQueue } from "./call_queue.ts";
 import { type Page, ViewRows } from "./view_rows.ts";
 
 const log = getLogger(["protean", "domain"]);
 
 /** What a unit of work is about. */
 export interface WorkScope {
-  /** The message in context; undefined outside handlers. */
-  readonly message: Message | undefined;
+  /** What the messages written in it inherit from. */
+  readonly origin: Origin;
   readonly guard: Guard;
   /**
    * Looks for what a removed aggregate has left before a new one takes its id. Costs a read per new aggregate, so handlers do
@@ -43,8 +42,7 @@ export interface WorkScope {
 export class UnitOfWork {
   readonly runtime: WorkRuntime;
   readonly #scope: WorkScope;
-  readonly #turns = new Turns();
-  #failure: Error | undefined;
+  readonly #calls = new CallQueue();
   // Made when first needed: most units of work use few of them, many none.
   #opened: Sessions | undefined;
   #aggregates: IdentityMap | undefined;
@@ -58,53 +56,56 @@ export class UnitOfWork {
     this.#scope = scope;
   }
 
-  /** The message in context. */
-  get message(): Message | undefined {
-    return this.#scope.message;
+  /** What the messages written in it inherit from: the message in context and the trace. */
+  get origin(): Origin {
+    return this.#scope.origin;
   }
 
   /** Claims an idempotency mark. False: the effect is committed already. */
   claim(mark: Mark): Promise<boolean> {
-    return this.#turns.next(() => this.#sessions.on(MAIN).mark(mark));
+    return this.#calls.next(() => this.#sessions.run(MAIN, (session) => session.mark(mark)));
   }
 
   /** The aggregate of that id, always the same instance. */
   find(definition: AggregateDefinition, id: string): Promise<AggregateInstance | undefined> {
-    return this.#turns.next(async () => {
+    return this.#calls.next(async () => {
       const aggregates = this.#aggregates ??= new IdentityMap();
       const known = aggregates.known(definition, id);
       if (known !== undefined) return known ?? undefined;
-      return aggregates.loaded(definition, await this.#sessions.on(MAIN).load(definition.table, id));
+      return aggregates.loaded(definition, id, await this.#stored(definition, id));
     });
   }
 
-  /** Saves or removes `instance` with the commit. */
-  mark(
-    definition: AggregateDefinition,
-    instance: AggregateInstance,
-    fate: "saved" | "removed",
-  ): Promise<void> {
-    return this.#turns.next(() => (this.#aggregates ??= new IdentityMap()).mark(definition, instance, fate));
+  /** Saves `instance` with the commit. */
+  save(definition: AggregateDefinition, instance: AggregateInstance): Promise<void> {
+    return this.#calls.next(() => (this.#aggregates ??= new IdentityMap()).save(definition, instance));
+  }
+
+  /** Removes `instance` with the commit. */
+  remove(definition: AggregateDefinition, instance: AggregateInstance): Promise<void> {
+    return this.#calls.next(() => (this.#aggregates ??= new IdentityMap()).remove(definition, instance));
   }
 
   /** The text of a projection row. */
   readRow(projection: ProjectionDefinition, id: string): Promise<string | undefined> {
-    return this.#turns.next(async () => {
+    return this.#calls.next(async () => {
       const views = this.#views ??= new ViewRows();
       const known = views.known(projection, id);
       if (known) return known.text;
-      const row = await this.#sessions.on(projection.provider).load(projection.table, id);
+      const { provider, table } = projection;
+      const row = await this.#sessions.run(provider, (session) => session.load(table, id));
       return views.read(projection, id, row).text;
     });
   }
 
   /** A page of projection rows, in order of id. */
   listRows(projection: ProjectionDefinition, page: Page): Promise<{ id: string; text: string }[]> {
-    return this.#turns.next(async () => {
+    return this.#calls.next(async () => {
       const views = this.#views ??= new ViewRows();
       const limit = page.limit + views.deletions(projection);
       const options = page.after === undefined ? { limit } : { after: page.after, limit };
-      const stored = await this.#sessions.on(projection.provider).list(projection.table, options);
+      const { provider, table } = projection;
+      const stored = await this.#sessions.run(provider, (session) => session.list(table, options));
       const rows = views.overlay(projection, stored, page, stored.length === limit);
       return rows.flatMap(({ id, text }) => text === undefined ? [] : [{ id, text }]);
     });
@@ -112,19 +113,19 @@ export class UnitOfWork {
 
   /** Writes or (`text` undefined) deletes a projection row with the commit. */
   writeRow(projection: ProjectionDefinition, id: string, text: string | undefined): Promise<void> {
-    return this.#turns.next(() => (this.#views ??= new ViewRows()).write(projection, id, text));
+    return this.#calls.next(() => (this.#views ??= new ViewRows()).write(projection, id, text));
   }
 
   /** Works on the buffered caches, in turn. */
   cache<T>(work: (cache: CacheWrites) => Promise<T> | T): Promise<T> {
-    return this.#turns.next(() => work(this.#cache ??= new CacheWrites(this.runtime.caches)));
+    return this.#calls.next(() => work(this.#cache ??= new CacheWrites(this.runtime.caches)));
   }
 
   /** Runs a statement of the user's own, which sees all writes so far. */
   query(statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return this.#turns.next(async () => {
+    return this.#calls.next(async () => {
       await this.#flushRows();
-      const rows = await this.#sessions.on(MAIN).query(statement);
+      const rows = await this.#sessions.run(MAIN, (session) => session.query(statement));
       this.#views?.forget();
       return rows;
     });
@@ -132,7 +133,7 @@ export class UnitOfWork {
 
   /** Publishes or sends a message with the commit. */
   send(message: Outgoing): Promise<void> {
-    return this.#turns.next(() => void (this.#sent ??= []).push(message));
+    return this.#calls.next(() => void (this.#sent ??= []).push(message));
   }
 
   /** Writes a message to the event store alone: a command that is handled here and now (wire 10.14). */
@@ -141,15 +142,15 @@ export class UnitOfWork {
   }
 
   /**
-   * Commits. Answers the event-store positions of what was recorded, sent and raised, in that order. Throws
+   * Commits. Returns the event-store positions of what was recorded, sent and raised, in that order. Throws
    * `ExpectedVersionError`, `DuplicateMessageError`, `CommitRefusedError` or what the adapters throw; the main database has
    * nothing of it then.
    */
   async commit(): Promise<readonly number[]> {
-    await this.#turns.end();
+    await this.#calls.end();
     if (this.#untouched) return [];
     try {
-      if (this.#failure) throw this.#failure;
+      this.#opened?.assertMayCommit();
       await this.#look();
       const buffered = this.#buffered();
       const settle = this.#aggregates?.settlement();
@@ -164,7 +165,7 @@ export class UnitOfWork {
 
   /** Ends the unit of work without effect. Never throws. */
   async rollback(): Promise<void> {
-    await this.#turns.end();
+    await this.#calls.end();
     await this.#opened?.rollback();
   }
 
@@ -190,8 +191,8 @@ export class UnitOfWork {
 
   /** What is sent and what the aggregates raised, in the order in which user code did it. */
   #messages(): readonly Outgoing[] {
-    const raised = (this.#aggregates?.raising ?? []).flatMap(({ instance, version }) =>
-      raisedMessages(this.runtime, instance, version, this.#scope.message)
+    const raised = (this.#aggregates?.raising ?? []).flatMap(({ instance, events }) =>
+      raisedMessages(this.runtime, instance, events, this.#scope.origin)
     );
     return [...this.#sent ?? [], ...raised].sort((a, b) => a.order - b.order);
   }
@@ -206,21 +207,20 @@ export class UnitOfWork {
     await this.#look();
     const rows = this.#takeRows(MAIN);
     if (rows.length === 0) return;
-    try {
-      await this.#sessions.on(MAIN).flush({ ...NOTHING, rows });
-    } catch (cause) {
-      // The handler may catch this, but the rows count as written and are not: there is nothing left to commit.
-      this.#failure = asError(cause);
-      throw cause;
-    }
+    // A handler that swallows what this throws has rows that count as written and are not; but nothing can be committed then.
+    await this.#sessions.run(MAIN, (session) => session.flush({ ...NOTHING, rows }));
   }
 
   /** Learns what removed aggregates have left under the ids of new ones. */
   async #look(): Promise<void> {
     if (!this.#scope.careful) return;
     for (const { definition, id } of this.#aggregates?.unseen ?? []) {
-      const row = await this.#sessions.on(MAIN).load(definition.table, id);
-      if (row) this.#aggregates?.left(definition, row);
+      this.#aggregates?.left(definition, id, await this.#stored(definition, id));
     }
+  }
+
+  #stored({ store }: AggregateDefinition, id: string): Promise<Stored> {
+    const { eventStore } = this.runtime;
+    return this.#sessions.run(MAIN, (session: ProviderSession) => store.load(id, { session, eventStore }));
   }
 }

@@ -8,6 +8,7 @@
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import postgres from "postgres";
+import { deadline, onAbort, timeLimit } from "../../../async/abort.ts";
 import type { Clock } from "../../../async/clock.ts";
 import { asError, ConfigurationError, ProviderUnavailableError } from "../../../errors.ts";
 import { connectError, endsConnection, type Where } from "./errors.ts";
@@ -100,28 +101,16 @@ export class Connection {
   }
 
   static async #openAt(options: ConnectionOptions, place: Place, signal?: AbortSignal): Promise<Connection> {
-    const { clock, uri } = options;
-    const deadline = new AbortController();
-    const cancel = clock.after(uri.connectTimeoutMs, () => {
-      deadline.abort(new Error(`no answer within ${uri.connectTimeoutMs / 1000} s`));
-    });
-    const cut = signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal;
+    using cut = timeLimit(options.uri.connectTimeoutMs, options.clock, signal);
+    const connection = new Connection(options, place, await dial(place, options, cut.signal));
+    using _ = onAbort(cut.signal, (reason) => connection.destroy(asError(reason).message));
     try {
-      const connection = new Connection(options, place, await dial(place, options, cut));
-      const abort = () => connection.destroy(asError(cut.reason).message);
-      cut.addEventListener("abort", abort, { once: true });
-      try {
-        await connection.#greet();
-      } catch (error) {
-        connection.destroy("logging in failed");
-        throw error;
-      } finally {
-        cut.removeEventListener("abort", abort);
-      }
-      return connection;
-    } finally {
-      cancel();
+      await connection.#greet();
+    } catch (error) {
+      connection.destroy("logging in failed");
+      throw error;
     }
+    return connection;
   }
 
   /** True once it cannot be used any more. */
@@ -174,10 +163,12 @@ export class Connection {
    */
   together<T>(statements: () => T): T {
     this.#socket.cork();
-    const running = statements();
-    // Behind the driver's own last write, which it puts off in the same way.
-    queueMicrotask(() => setImmediate(() => this.#socket.uncork()));
-    return running;
+    try {
+      return statements();
+    } finally {
+      // Behind the driver's own last write, which it puts off in the same way.
+      queueMicrotask(() => setImmediate(() => this.#socket.uncork()));
+    }
   }
 
   /** Cuts it at once: whatever runs rejects, and the server undoes the transaction. Idempotent. */
@@ -191,10 +182,9 @@ export class Connection {
     const { busy } = this;
     this.destroy(why);
     if (!this.#key || !busy) return;
-    const deadline = new AbortController();
-    const cancel = this.#options.clock.after(COURTESY_MS, () => deadline.abort());
-    await requestCancel(this.place, this.#key, deadline.signal).catch(() => {});
-    cancel();
+    const { place } = this;
+    const key = this.#key;
+    await deadline((cut) => requestCancel(place, key, cut), COURTESY_MS, this.#options.clock).catch(() => {});
   }
 
   /** Says goodbye and closes it; what runs is cut. Idempotent. */

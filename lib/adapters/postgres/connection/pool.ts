@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { joined, onAbort } from "../../../async/abort.ts";
 import { reconnectDelay } from "../../../async/backoff.ts";
 import { type Clock, sleep } from "../../../async/clock.ts";
 import { asError, PoolTimeoutError, ProviderUnavailableError } from "../../../errors.ts";
@@ -141,13 +142,12 @@ export class Pool<M extends Member> {
       const settle: Waiter<M> = (granted) => {
         this.#waiting.delete(settle);
         cancel();
-        signal?.removeEventListener("abort", abort);
+        listening[Symbol.dispose]();
         if (granted instanceof Error) reject(granted);
         else resolve(granted);
       };
       const cancel = clock.after(timeoutSeconds * 1000, () => settle(this.#timeout()));
-      const abort = () => settle(asError(signal?.reason));
-      signal?.addEventListener("abort", abort, { once: true });
+      const listening = onAbort(signal, (reason) => settle(asError(reason)));
       this.#waiting.add(settle);
     });
   }
@@ -195,11 +195,11 @@ export class Pool<M extends Member> {
 
   async #openOne(deadline: number, signal: AbortSignal | undefined): Promise<M> {
     const { open, clock, isPassing, random } = this.#options;
-    const cut = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+    using cut = joined(signal, this.#closing.signal);
     for (let attempt = 1;; attempt++) {
       signal?.throwIfAborted();
       try {
-        const member = await open(cut);
+        const member = await open(cut.signal);
         this.#open.add(member);
         void member.ended.then(() => this.#forget(member));
         return member;
@@ -208,7 +208,7 @@ export class Pool<M extends Member> {
         if (this.#closing.signal.aborted) throw this.#closed();
         const delay = reconnectDelay(attempt, random ?? Math.random);
         if (!isPassing?.(error) || clock.monotonic() + delay > deadline) throw error;
-        await sleep(clock, delay, cut);
+        await sleep(clock, delay, cut.signal);
       }
     }
   }

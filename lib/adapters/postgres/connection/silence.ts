@@ -9,6 +9,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { onAbort } from "../../../async/abort.ts";
 import type { Clock } from "../../../async/clock.ts";
 import { asError, ConfigurationError } from "../../../errors.ts";
 import { activities, type Activity, endWaiting } from "./activity.ts";
@@ -128,12 +129,11 @@ export class SilenceWatch {
     const eye = await open(place, signal);
     const cut = () => eye.destroy("it did not answer");
     const cancel = clock.after(timeoutMs, cut);
-    signal.addEventListener("abort", cut, { once: true });
+    using _ = onAbort(signal, cut);
     try {
       await question(eye);
     } finally {
       cancel();
-      signal.removeEventListener("abort", cut);
       await eye.close();
     }
   }

@@ -4,8 +4,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { DuplicateMessageError } from "../../../errors.ts";
-import type { Mark } from "../../ports.ts";
+import { duplicateMessage, type Mark } from "../../ports.ts";
 import { statement } from "../file/statements.ts";
 
 /** Whether the effect is committed (or written in this transaction) already. */
@@ -20,10 +19,7 @@ export function writeMark(db: DatabaseSync, mark: Mark, now: string): void {
     db,
     "INSERT INTO protean_processed (handler, type, message_id, processed_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
   ).run(mark.handler, mark.type, mark.messageId, now);
-  if (Number(changes) > 0) return;
-  throw new DuplicateMessageError(
-    `Message '${mark.messageId}' (${mark.type}) has been handled by ${mark.handler} already: nothing is committed twice.`,
-  );
+  if (Number(changes) === 0) throw duplicateMessage(mark);
 }
 
 /** Deletes marks older than `before`, the oldest first, at most `limit`; answers how many. */

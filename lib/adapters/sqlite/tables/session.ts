@@ -5,18 +5,19 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { joined } from "../../../async/abort.ts";
 import type { Clock } from "../../../async/clock.ts";
-import { CommitRefusedError } from "../../../errors.ts";
-import type {
-  Mark,
-  ProviderSession,
-  SessionOptions,
-  SqlRow,
-  SqlStatement,
-  StoredRow,
-  WriteSet,
+import {
+  isEmpty,
+  type Mark,
+  type ProviderSession,
+  sessionEnded,
+  type SessionOptions,
+  type SqlRow,
+  type SqlStatement,
+  type StoredRow,
+  type WriteSet,
 } from "../../ports.ts";
-import { SessionGuard } from "../../session_guard.ts";
 import type { HeldTransaction, SqliteDatabase } from "../file/database.ts";
 import { appendEvents } from "./events.ts";
 import { isMarked, writeMark } from "./marks.ts";
@@ -25,12 +26,12 @@ import { listRows, loadRow, writeRow } from "./rows.ts";
 import { execute, looksLikeReading, runReading, WRITES } from "./user_sql.ts";
 
 export class SqliteSession implements ProviderSession {
-  readonly #guard = new SessionGuard();
-  readonly #cut = new AbortController();
+  /** Aborts when the turn to write must no longer be waited for. */
+  readonly #waiting = new AbortController();
   readonly #marks: Mark[] = [];
-  /** The promise, so that two statements at once share one transaction instead of waiting for each other. */
-  #holding: Promise<HeldTransaction> | undefined;
   #held: HeldTransaction | undefined;
+  /** Nothing is begun any more. */
+  #ended = false;
   #notify = false;
 
   constructor(
@@ -39,110 +40,97 @@ export class SqliteSession implements ProviderSession {
     private readonly options: SessionOptions,
   ) {}
 
-  load(table: string, id: string): Promise<StoredRow | undefined> {
-    return this.#guard.run(() => this.#read((db) => loadRow(db, table, id)));
+  async load(table: string, id: string): Promise<StoredRow | undefined> {
+    return await this.#read((db) => loadRow(db, table, id));
   }
 
-  list(
+  async list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly StoredRow[]> {
-    return this.#guard.run(() => this.#read((db) => listRows(db, table, options)));
+    return await this.#read((db) => listRows(db, table, options));
   }
 
   /** Written at the commit, whose transaction refuses a mark that another has committed meanwhile. */
-  mark(mark: Mark): Promise<boolean> {
-    return this.#guard.run(async () => {
-      const mine = this.#marks.some((other) =>
-        other.handler === mark.handler && other.type === mark.type && other.messageId === mark.messageId
-      );
-      if (mine || await this.#read((db) => isMarked(db, mark))) return false;
-      this.#marks.push(mark);
-      return true;
-    });
+  async mark(mark: Mark): Promise<boolean> {
+    const mine = this.#marks.some((other) =>
+      other.handler === mark.handler && other.type === mark.type && other.messageId === mark.messageId
+    );
+    if (mine || await this.#read((db) => isMarked(db, mark))) return false;
+    this.#marks.push(mark);
+    return true;
   }
 
-  query(statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return this.#guard.run(async () => {
-      if (!this.#holding && looksLikeReading(statement)) {
-        const rows = await this.database.read((db) => runReading(db, statement), this.options.signal);
-        if (rows !== WRITES) return rows;
-      }
-      const held = await this.#hold();
-      return held.run((db) => execute(db, statement));
-    });
+  async query(statement: SqlStatement): Promise<readonly SqlRow[]> {
+    this.#assertOpen();
+    if (!this.#held && looksLikeReading(statement)) {
+      const rows = await this.database.read((db) => runReading(db, statement), this.options.signal);
+      if (rows !== WRITES) return rows;
+    }
+    return inside(await this.#hold(), (db) => execute(db, statement));
   }
 
-  flush(writes: WriteSet): Promise<void> {
-    return this.#guard.run(async () => {
-      if (isEmpty(writes)) return;
-      const held = await this.#hold();
-      held.run((db) => this.#write(db, writes));
-    });
+  async flush(writes: WriteSet): Promise<void> {
+    inside(await this.#hold(), (db) => this.#write(db, writes));
   }
 
-  commit(writes: WriteSet): Promise<{ readonly positions: readonly number[] }> {
-    return this.#guard.finish(async () => {
-      const held = await this.#holding;
-      if (held) {
-        try {
-          this.#cut.signal.throwIfAborted();
-          const positions = held.run((db) => this.#writeAll(db, writes));
-          held.commit({ notify: this.#notify });
-          return { positions };
-        } finally {
-          held.rollback();
-        }
-      }
-      if (isEmpty(writes) && this.#marks.length === 0) return { positions: [] };
-      const notify = writes.outbox.length > 0 || writes.events.length > 0;
-      const positions = await this.database.write((db) => this.#writeAll(db, writes), {
-        signal: this.#cut.signal,
-        notify,
-      });
-      return { positions };
-    });
+  async commit(writes: WriteSet): Promise<{ readonly positions: readonly number[] }> {
+    this.#assertOpen();
+    try {
+      return { positions: await this.#commit(writes) };
+    } finally {
+      this.#end();
+    }
   }
 
   rollback(): Promise<void> {
-    if (this.#guard.end()) this.#undo("rolled back");
+    this.#end();
     return Promise.resolve();
   }
 
   abandon(): void {
-    this.#guard.abandon();
-    this.#undo("cut by the drain");
+    this.#end();
+    this.#waiting.abort(sessionEnded());
   }
 
-  /** Stops what waits and gives the write transaction back. */
-  #undo(how: string): void {
-    this.#cut.abort(new CommitRefusedError(`This unit of work was ${how}: nothing of it is committed.`));
+  #end(): void {
+    this.#ended = true;
     this.#held?.rollback();
   }
 
-  #read<T>(work: (db: DatabaseSync) => T): T | Promise<T> {
-    return this.#held ? this.#held.run(work) : this.database.read(work);
-  }
-
-  #hold(): Promise<HeldTransaction> {
-    return this.#holding ??= this.#take();
-  }
-
-  async #take(): Promise<HeldTransaction> {
-    const { signal } = this.options;
-    const signals = signal ? [this.#cut.signal, signal] : [this.#cut.signal];
-    try {
-      const held = await this.database.hold(AbortSignal.any(signals));
-      this.#held = held;
-      // It may have been granted in the very turn in which it was given up.
-      if (this.#cut.signal.aborted) held.rollback();
-      return held;
-    } catch (cause) {
-      if (!signal?.aborted || cause !== signal.reason) throw cause;
-      throw new CommitRefusedError("This unit of work was cut while it waited for its turn to write.", {
-        cause,
-      });
+  async #commit(writes: WriteSet): Promise<readonly number[]> {
+    if (this.#held) {
+      const positions = this.#held.run((db) => this.#writeAll(db, writes));
+      this.#held.commit({ notify: this.#notify });
+      return positions;
     }
+    if (isEmpty(writes) && this.#marks.length === 0) return [];
+    return await this.database.write((db) => this.#writeAll(db, writes), {
+      signal: this.#waiting.signal,
+      notify: writes.outbox.length > 0 || writes.events.length > 0,
+    });
+  }
+
+  async #read<T>(work: (db: DatabaseSync) => T): Promise<T> {
+    this.#assertOpen();
+    return this.#held ? inside(this.#held, work) : await this.database.read(work);
+  }
+
+  /** The file's write transaction, taken if it is not held yet. */
+  async #hold(): Promise<HeldTransaction> {
+    this.#assertOpen();
+    if (this.#held) return this.#held;
+    using waiting = joined(this.#waiting.signal, this.options.signal);
+    const held = await this.database.hold(waiting.signal);
+    this.#held = held;
+    // It may have been granted in the very turn in which it was given up.
+    if (this.#ended) held.rollback();
+    this.#assertOpen();
+    return held;
+  }
+
+  #assertOpen(): void {
+    if (this.#ended) throw sessionEnded();
   }
 
   #writeAll(db: DatabaseSync, writes: WriteSet): readonly number[] {
@@ -160,6 +148,12 @@ export class SqliteSession implements ProviderSession {
   }
 }
 
-function isEmpty(writes: WriteSet): boolean {
-  return writes.rows.length === 0 && writes.outbox.length === 0 && writes.events.length === 0;
+/** Runs statements in the held transaction, which is over with the first that fails: others need not wait for its end. */
+function inside<T>(held: HeldTransaction, work: (db: DatabaseSync) => T): T {
+  try {
+    return held.run(work);
+  } catch (error) {
+    held.rollback();
+    throw error;
+  }
 }

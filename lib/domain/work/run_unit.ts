@@ -1,6 +1,5 @@
 /**
- * One effect: work in a unit of work of its own, marked where it must happen once, repeated where somebody else saved
- * first.
+ * Work in a unit of work of its own: marked where its effect must happen once, repeated where somebody else saved first.
  *
  * @module
  */
@@ -9,18 +8,17 @@ import type { Mark } from "../../adapters/ports.ts";
 import { sleep } from "../../async/clock.ts";
 import { DuplicateMessageError, ExpectedVersionError } from "../../errors.ts";
 import { parseTime } from "../../message/time.ts";
-import type { Message } from "../../message/types.ts";
 import type { WorkRuntime } from "../runtime.ts";
+import type { Origin } from "./outgoing.ts";
 import type { Guard } from "./sessions.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
 
 const log = getLogger(["protean", "domain"]);
 
-export interface EffectOptions {
+export interface UnitOptions {
   /** Who works, for the log. */
   readonly name: string;
-  /** The message in context. */
-  readonly message?: Message | undefined;
+  readonly origin: Origin;
   readonly guard: Guard;
   /** Claimed before the work; where it was claimed before, nothing is done. */
   readonly mark?: Mark | undefined;
@@ -36,7 +34,7 @@ export interface Done<R> {
 }
 
 /** What came of it: `duplicate` when the mark said that the effect is there already. */
-export type Effect<R> = Done<R> | { readonly kind: "duplicate" };
+export type Outcome<R> = Done<R> | { readonly kind: "duplicate" };
 
 type Work<R> = (unit: UnitOfWork) => R | Promise<R>;
 
@@ -44,28 +42,28 @@ type Work<R> = (unit: UnitOfWork) => R | Promise<R>;
  * Runs `work` and commits. Rejects with what `work` or the commit throws; nothing is committed then. Every repetition
  * has a fresh unit of work.
  */
-export function runEffect<R>(
+export function runUnitOfWork<R>(
   runtime: WorkRuntime,
-  options: EffectOptions & { readonly mark?: undefined },
+  options: UnitOptions & { readonly mark?: undefined },
   work: Work<R>,
 ): Promise<Done<R>>;
-export function runEffect<R>(
+export function runUnitOfWork<R>(
   runtime: WorkRuntime,
-  options: EffectOptions,
+  options: UnitOptions,
   work: Work<R>,
-): Promise<Effect<R>>;
-export async function runEffect<R>(
+): Promise<Outcome<R>>;
+export async function runUnitOfWork<R>(
   runtime: WorkRuntime,
-  options: EffectOptions,
+  options: UnitOptions,
   work: Work<R>,
-): Promise<Effect<R>> {
-  const { guard, message, name } = options;
+): Promise<Outcome<R>> {
+  const { guard, origin, name } = options;
   for (let attempt = 0;; attempt++) {
     try {
       return await once(runtime, options, attempt > 0, work);
     } catch (error) {
       if (!options.repeat || !(error instanceof ExpectedVersionError)) throw error;
-      const wait = conflictDelay(runtime, attempt, message);
+      const wait = conflictDelay(runtime, attempt, origin);
       if (wait === undefined) throw error;
       log.debug("handler.version_conflict", { handler: name, attempt: attempt + 1, retry_in_ms: wait });
       if (wait > 0) await sleep(runtime.clock, wait, guard.signal);
@@ -76,11 +74,11 @@ export async function runEffect<R>(
 
 async function once<R>(
   runtime: WorkRuntime,
-  { guard, mark, message, repeat }: EffectOptions,
+  { guard, mark, origin, repeat }: UnitOptions,
   again: boolean,
   work: Work<R>,
-): Promise<Effect<R>> {
-  const unit = new UnitOfWork(runtime, { message, guard, careful: again || !repeat });
+): Promise<Outcome<R>> {
+  const unit = new UnitOfWork(runtime, { origin, guard, careful: again || !repeat });
   try {
     if (mark && !await unit.claim(mark)) {
       await unit.rollback();
@@ -99,7 +97,7 @@ async function once<R>(
 function conflictDelay(
   { config, clock }: WorkRuntime,
   attempt: number,
-  message: Message | undefined,
+  { message }: Origin,
 ): number | undefined {
   const { enabled, max_retries, base_delay_seconds, max_delay_seconds } = config.config.server.version_retry;
   if (!enabled || attempt >= max_retries) return undefined;
