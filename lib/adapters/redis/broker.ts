@@ -17,7 +17,7 @@ import {
 } from "../ports.ts";
 import { RedisDeadLetters } from "./dead_letters.ts";
 import { Endpoint } from "./endpoint.ts";
-import { explain } from "./faults.ts";
+import { explain, isWrongServer } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
 import { append } from "./scripts.ts";
 import { readSettings } from "./settings.ts";
@@ -57,8 +57,13 @@ export class RedisBroker extends BaseBroker {
       args.push(place, data);
     }
     const redis = this.#redis;
-    const results = await redis.run((client) => append.run(client, [...places.keys()], args), { signal });
-    return (results as readonly (string | Error)[]).map((result, at) =>
+    const results = await redis.run(async (client) => {
+      const replies = await append.run(client, [...places.keys()], args) as readonly (string | Error)[];
+      // It has taken none of them, and the connection with it is given up.
+      if (isWrongServer(replies[0])) throw replies[0];
+      return replies;
+    }, { signal });
+    return results.map((result, at) =>
       typeof result === "string"
         ? { id: result }
         : { error: explain(result, redis.server.settings, { key: entries[at]?.stream }) }

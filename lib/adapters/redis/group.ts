@@ -54,6 +54,8 @@ export class RedisStreamGroup implements StreamGroup {
   async ensure(): Promise<boolean> {
     const { stream, group } = this;
     return await this.#run(async (client) => {
+      // At maxmemory Redis refuses to make a group, also one that is there, while it lets it be read (D4).
+      if (await hasGroup(client, stream, group)) return false;
       // A lane is made by the first replay, and by nothing else (delivery 19).
       const make = this.#place.lane ? [] : ["MKSTREAM"];
       try {
@@ -227,6 +229,16 @@ export class RedisStreamGroup implements StreamGroup {
 
   #run<T>(send: (client: Redis) => Promise<T>, options: CommandOptions = {}): Promise<T> {
     return this.#endpoint.run(send, { key: this.stream, ...options });
+  }
+}
+
+/** False also where the user may not look: then it is made, or is found to be there. */
+async function hasGroup(client: Redis, stream: string, group: string): Promise<boolean> {
+  try {
+    return (await groupsOf(client, stream)).some((each) => each.group === group);
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith("NOPERM")) return false;
+    throw error;
   }
 }
 
