@@ -31,6 +31,8 @@ export interface ConnectionOptions extends Where {
   readonly clock: Clock;
   /** SQL that runs once, after logging in. */
   readonly session: string;
+  /** Asked before anything is set, where something gives itself out for the server. Rejects when it must not be used. */
+  readonly onPooled?: (connection: Connection) => Promise<void>;
   /** Called when a statement begins. */
   readonly onRun?: () => void;
   /** Called with the payload of every notification. */
@@ -241,19 +243,17 @@ export class Connection {
 
   async #greet(): Promise<void> {
     // Looked at first: a standby refuses what the session begins with, in words that do not say what is wrong.
-    const looked = this.run(
+    const last = await this.run(
       `select current_setting('server_version_num')::int as version, ${OWN_BACKEND} as backend, ` +
         "pg_is_in_recovery() as standby",
       [],
       "simple",
-    );
-    const prepared = this.run(this.#options.session, [], "simple");
-    prepared.catch(() => {});
-    const last = await looked as unknown as postgres.RowList<Row[]>;
+    ) as unknown as postgres.RowList<Row[]>;
     this.#key = last.state;
     const backend = last[0]?.["backend"];
-    // Where a pooler stands between, it gives itself out for the server, and a statement runs in whichever process is free.
-    if (typeof backend === "string" && backend.startsWith(`${this.#key?.pid} `)) this.#backend = backend;
+    // Where a pooler stands between, it gives itself out for the server.
+    const direct = typeof backend === "string" && backend.startsWith(`${this.#key?.pid} `);
+    if (direct) this.#backend = backend;
     if (last[0]?.["standby"] === true) {
       throw new ProviderUnavailableError(
         `Database '${this.#options.name}' (${this.#options.label}) is a standby at ${this.place.host}:${this.place.port}, which only ` +
@@ -270,7 +270,8 @@ export class Connection {
         { code: "DATABASE_TOO_OLD" },
       );
     }
-    await prepared;
+    if (!direct) await this.#options.onPooled?.(this);
+    await this.run(this.#options.session, [], "simple");
   }
 
   #lose(why: string): void {
