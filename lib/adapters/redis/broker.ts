@@ -21,6 +21,7 @@ import { explain, isWrongServer } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
 import { append } from "./scripts.ts";
 import { readSettings } from "./settings.ts";
+import { Presence } from "./presence.ts";
 import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
@@ -32,6 +33,7 @@ export class RedisBroker extends BaseBroker {
   };
   readonly #groups = new Set<RedisStreamGroup>();
   #endpoint: Endpoint | undefined;
+  #presence: Presence | undefined;
 
   /** Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be right. */
   override open(): Promise<void> {
@@ -71,7 +73,13 @@ export class RedisBroker extends BaseBroker {
   }
 
   override group(options: GroupOptions): StreamGroup {
-    const group = new RedisStreamGroup(this.#redis, options, (closed) => this.#groups.delete(closed));
+    this.#presence ??= new Presence(this.#redis);
+    const group = new RedisStreamGroup(
+      this.#redis,
+      this.#presence,
+      options,
+      (closed) => this.#groups.delete(closed),
+    );
     this.#groups.add(group);
     return group;
   }
@@ -91,6 +99,7 @@ export class RedisBroker extends BaseBroker {
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */
   override async close(): Promise<void> {
     await Promise.all([...this.#groups].map((group) => group.close()));
+    await this.#presence?.close();
     await this.#endpoint?.close();
   }
 
