@@ -5,9 +5,12 @@ import { listenForStopSignals } from "../../../lib/engine/signals.ts";
 async function signal(name: Deno.Signal): Promise<void> {
   const heard = Promise.withResolvers<void>();
   const listener = () => heard.resolve();
+  // A listener alone does not keep the event loop turning.
+  const turning = setInterval(() => {}, 1000);
   Deno.addSignalListener(name, listener);
   Deno.kill(Deno.pid, name);
   await heard.promise;
+  clearInterval(turning);
   Deno.removeSignalListener(name, listener);
 }
 
