@@ -70,8 +70,9 @@ Deno.test("requeue without rows, with ids and --all at once, or with nobody to a
 
 Deno.test("what was given up is published after all, and handled", async () => {
   await using shop = await withPending();
-  using database = new DatabaseSync(`${shop.folder}/shop.db`);
-  database.exec("update protean_outbox set status = 'abandoned', last_error = 'refused'");
+  const database = new DatabaseSync(`${shop.folder}/shop.db`);
+  database.exec("update protean_outbox set status = 'abandoned', last_error = '{\"message\":\"refused\"}'");
+  database.close();
   const [row] =
     JSON.parse((await shop.run(["outbox", "list", "--status", "abandoned", "--json"])).stdout).data.rows;
   assertEquals(row.last_error, "refused");
