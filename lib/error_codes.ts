@@ -24,13 +24,19 @@ export type CarriedBy =
   | "PoolTimeoutError"
   | "ProteanError"
   | "ProviderUnavailableError"
+  | "RefusedError"
   | "UnavailableError"
   | "UsageError"
   | "ValidationError"
   | "diagnostic";
 
 /** Classes after which a command ends with 2, for nothing but another configuration or command line helps (design 9). */
-export const EXITS_WITH_2: readonly CarriedBy[] = ["ConfigurationError", "DomainLoadError", "UsageError"];
+export const EXITS_WITH_2: readonly CarriedBy[] = [
+  "ConfigurationError",
+  "DomainLoadError",
+  "RefusedError",
+  "UsageError",
+];
 
 /** Code → what carries it, and what it means. */
 export const ERROR_CODES = {
@@ -98,9 +104,10 @@ export const ERROR_CODES = {
   CONFIG_FOREIGN_EVENT: ["ConfigurationError", "An aggregate raised an event of another one."],
 
   // Databases.
-  DATABASE_TABLE_MISSING: ["ConfigurationError", "A table does not exist; `db setup` creates it."],
-  DATABASE_TABLE_DIFFERS: ["ConfigurationError", "A table of that name is not this server's."],
-  DATABASE_REFUSED: ["ConfigurationError", "The database refuses user, password, rights, schema or name."],
+  DATABASE_TABLE_MISSING: ["RefusedError", "A table does not exist; `db setup` creates it."],
+  DATABASE_TABLE_DIFFERS: ["RefusedError", "A table of that name is not this server's."],
+  DATABASE_REFUSED: ["RefusedError", "The database refuses user, password, rights, schema or name."],
+  DATABASE_POOLER: ["RefusedError", "A transaction pooler stands before the database."],
   DATABASE_TOO_OLD: ["ConfigurationError", "The database server is older than what is supported."],
   DATABASE_NAME_TOO_LONG: ["ConfigurationError", "A table name is longer than PostgreSQL keeps."],
   POSTGRES_ADDRESS: ["ConfigurationError", "What answers at the address is not PostgreSQL."],
@@ -112,11 +119,11 @@ export const ERROR_CODES = {
 
   // Redis.
   REDIS_TOO_OLD: ["ConfigurationError", "The Redis server is older than what is supported."],
-  REDIS_WRONG_PASSWORD: ["ConfigurationError", "Redis refuses user or password."],
-  REDIS_NO_PERMISSION: ["ConfigurationError", "The ACL of the Redis user lacks a permission."],
-  REDIS_WRONG_DATABASE: ["ConfigurationError", "Redis has no database of that number."],
-  REDIS_WRONG_TYPE: ["ConfigurationError", "A key of ours holds something else."],
-  REDIS_CLUSTER: ["ConfigurationError", "The server is a Redis Cluster."],
+  REDIS_WRONG_PASSWORD: ["RefusedError", "Redis refuses user or password."],
+  REDIS_NO_PERMISSION: ["RefusedError", "The ACL of the Redis user lacks a permission."],
+  REDIS_WRONG_DATABASE: ["RefusedError", "Redis has no database of that number."],
+  REDIS_WRONG_TYPE: ["RefusedError", "A key of ours holds something else."],
+  REDIS_CLUSTER: ["RefusedError", "The server is a Redis Cluster."],
 
   // Running.
   DELIVERIES_EXCEEDED: ["ProteanError", "A message was delivered more often than max_deliveries allows."],

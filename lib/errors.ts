@@ -40,6 +40,12 @@ export class ConfigurationError extends ProteanError {
   }
 }
 
+/**
+ * A backend refuses what it is asked for, whoever asks: for a password, a right, a table or a key that only an operator can mend. At a
+ * start it ends it (exit 2); while the server runs, what was refused waits, uncounted, and is tried again.
+ */
+export class RefusedError extends ConfigurationError {}
+
 /** The domain module cannot be found or loaded (exit 2). */
 export class DomainLoadError extends ProteanError {
   constructor(message: string, options: ProteanErrorOptions = {}) {

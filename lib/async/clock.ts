@@ -16,12 +16,22 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 }
 
+/** The longest wait of the machine's timers, about 25 days: a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, callback) {
-    const timer = setTimeout(callback, ms);
+    const end = performance.now() + ms;
+    const wait = (rest: number) => {
+      timer = rest > LONGEST_TIMER_MS
+        ? setTimeout(() => wait(end - performance.now()), LONGEST_TIMER_MS)
+        : setTimeout(callback, rest);
+    };
+    let timer: ReturnType<typeof setTimeout>;
+    wait(ms);
     return () => clearTimeout(timer);
   },
 };

@@ -60,3 +60,12 @@ function level(value: string): string {
   if (LOG_LEVEL_NAMES.includes(name)) return name;
   throw new InvalidArgumentError(`Allowed choices are ${LOG_LEVEL_NAMES.join(", ")}.`);
 }
+
+/** The value of an option that takes a whole number above 0. */
+export function positive(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new InvalidArgumentError("It must be a whole number above 0.");
+  }
+  return number;
+}

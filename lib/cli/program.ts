@@ -11,6 +11,7 @@ import { dbCommand } from "./commands/db.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
+import { outboxCommand } from "./commands/outbox.ts";
 import { sendCommand } from "./commands/send.ts";
 import { serverCommand } from "./commands/server.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -40,6 +41,7 @@ export function buildProgram(cli: Cli): Command {
       serverCommand(cli),
       sendCommand(cli),
       dlqCommand(cli),
+      outboxCommand(cli),
       dbCommand(cli),
       configCommand(cli),
       healthcheckCommand(cli),

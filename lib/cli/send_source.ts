@@ -31,6 +31,9 @@ export async function openPayloads(io: CliIo, source: SendSource): Promise<Paylo
   if (named !== 1) {
     throw new UsageError("Say where the data comes from: one of --data JSON, --file F.jsonl or -.");
   }
+  if (source.data?.trim() === "") {
+    throw new UsageError("--data is empty: give the payload as JSON, such as --data '{}'.");
+  }
   if (source.data !== undefined) return { batches: single(source.data), fraction: () => undefined };
   if (source.file !== undefined) return await openFile(resolve(io.cwd(), source.file), source.file);
   return { batches: lines(io.stdin(), "stdin"), fraction: () => undefined };

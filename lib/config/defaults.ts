@@ -11,7 +11,8 @@ export interface Surroundings {
   /** The domain's name. */
   readonly domain: string;
   /** Inside Kubernetes the health listener has to be reachable from outside the pod's loopback. */
-  readonly kubernetes: boolean;
+  /** Address of the cluster's API, which Kubernetes gives every container; undefined outside of it. */
+  readonly kubernetes: string | undefined;
 }
 
 /** Adds what is not set. What is set is left alone, however wrong: the schema judges it afterwards. */
@@ -30,7 +31,7 @@ export function complete(tree: Table, { domain, kubernetes }: Surroundings): Tab
     brokers,
     caches: named(tree, "caches", "URI", () => cache),
     ...eventStore(tree, main, name),
-    ...(kubernetes ? { server: { health: { host: "0.0.0.0" } } } : {}),
+    ...(kubernetes ? { server: { health: { host: everyAddress(kubernetes) } } } : {}),
   };
   return merge(defaults, tree);
 }
@@ -99,4 +100,9 @@ function providerOf(table: Table): string | undefined {
 /** A part of a file name that is safe on every system. */
 function fileName(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9_-]+/g, "_");
+}
+
+/** Where probes come from in a pod: of the family that its cluster speaks. `::` takes both where a pod has both. */
+function everyAddress(service: string): string {
+  return service.includes(":") ? "::" : "0.0.0.0";
 }

@@ -65,7 +65,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     configSchema,
     complete(tree, {
       domain: options.domain,
-      kubernetes: Boolean(variables("KUBERNETES_SERVICE_HOST")),
+      kubernetes: variables("KUBERNETES_SERVICE_HOST") || undefined,
     }),
   ) as Table;
   // Read once: to compile a validator for each table would take longer than the reading.

@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { type Clock, systemClock } from "../async/clock.ts";
 
 /** What the signals have asked for. */
 export interface StopSignals {
   /** Aborts at the first signal; `reason` is its name. */
   readonly drain: AbortSignal;
-  /** Aborts at the second. */
+  /** Aborts at the second, which is one that does not come together with the first. */
   readonly cut: AbortSignal;
   /** Puts the process's own behaviour back. */
   dispose(): void;
@@ -20,14 +21,26 @@ const STOP: readonly Deno.Signal[] = Deno.build.os === "windows"
   : ["SIGTERM", "SIGINT", "SIGHUP"];
 
 /**
+ * A task runner passes on the signal that a terminal or systemd has already sent to the whole group (DRN-4): what comes this
+ * soon after the first is the same one.
+ */
+const SAME_SIGNAL_MS = 250;
+
+/**
  * Listens from now on. Called before the first `await` of the process: as PID 1 a process without a listener ignores
  * SIGTERM (platform: signals, containers).
  */
-export function listenForStopSignals(): StopSignals {
+export function listenForStopSignals(clock: Clock = systemClock): StopSignals {
   const drain = new AbortController();
   const cut = new AbortController();
+  let first: number | undefined;
   const listeners = STOP.map((name) => {
-    const listener = () => (drain.signal.aborted ? cut : drain).abort(name);
+    const listener = () => {
+      const now = clock.monotonic();
+      first ??= now;
+      if (!drain.signal.aborted) drain.abort(name);
+      else if (now - first >= SAME_SIGNAL_MS) cut.abort(name);
+    };
     Deno.addSignalListener(name, listener);
     return () => Deno.removeSignalListener(name, listener);
   });

@@ -121,7 +121,8 @@ export class HealthServer extends BackgroundService {
   #serve(hostname: string, port: number): void {
     const abort = new AbortController();
     this.#server = Deno.serve({
-      hostname,
+      // An address of IPv6 may stand in brackets, as in a URL.
+      hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
       port,
       signal: abort.signal,
       onListen: () => {},

@@ -6,7 +6,7 @@
 import type { BaseBroker, OutboxLease, OutboxOutcome, OutboxRow, PublishResult } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
-import { asError, UnavailableError } from "../errors.ts";
+import { asError, RefusedError, UnavailableError } from "../errors.ts";
 import { encodeRaw } from "../message/envelope.ts";
 import { categoryOf } from "../message/names.ts";
 import type { Unmarked } from "./in_flight.ts";
@@ -145,9 +145,11 @@ export async function publishBatch(
         return;
       }
       const error = result?.error ?? new Error("the broker gave no answer for this row");
-      if (error instanceof UnavailableError) unavailable = error;
+      // What is refused to everybody says nothing of the row (D10): it waits, uncounted, as while the broker is away.
+      const outage = error instanceof UnavailableError || error instanceof RefusedError;
+      if (outage) unavailable = error;
       // Behind a refused row it was refused for that one's sake, and has not had its own attempt.
-      if (error instanceof UnavailableError || refused.has(row.streamName)) return hold(row);
+      if (outage || refused.has(row.streamName)) return hold(row);
       refused.add(row.streamName);
       const outcome = failure(row, error, parts);
       // Given up, its stream goes on without it (wire 3.6).

@@ -8,7 +8,7 @@ import { abortable } from "../async/abort.ts";
 import { type Random, retryDelay } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
 import type { HandlerRunner, Verdict } from "../domain/handler_port.ts";
-import { asError, GroupMissingError, ProteanError, UnavailableError } from "../errors.ts";
+import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
 import { originalText, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
@@ -266,11 +266,10 @@ export class Worker {
   }
 }
 
-/** True when nothing but backends that are away kept the handler's methods from their work. */
-function isOutage(error: Error): boolean {
-  return error instanceof UnavailableError ||
-    error instanceof AggregateError && error.errors.length > 0 &&
-      error.errors.every((each) => each instanceof UnavailableError);
+/** True when nothing but backends that are away, or refuse everybody, kept the handler's methods from their work. */
+function isOutage(error: unknown): boolean {
+  return error instanceof UnavailableError || error instanceof RefusedError ||
+    error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isOutage);
 }
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */

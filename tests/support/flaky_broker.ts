@@ -18,7 +18,7 @@ export type Fault =
   | "hang"
   | { readonly before: Promise<void> }
   | { readonly after: Promise<void> };
-export type Operation = Exclude<keyof StreamGroup, "stream" | "group" | "consumer">;
+export type Operation = Exclude<keyof StreamGroup, "stream" | "group" | "consumer" | "unclear">;
 
 const OPERATIONS: readonly Operation[] = [
   "ensure",

@@ -86,6 +86,12 @@ export interface StreamGroup {
     entries: readonly { readonly id: string; readonly from: string }[],
     minIdleMs: number,
   ): Promise<readonly ClaimedEntry[]>;
+  /**
+   * True while entries are pending on a consumer of which it is not known yet whether its process lives, or on one that is gone:
+   * a subscription that begins takes those first, so that younger messages of their streams do not overtake them. Absent:
+   * never.
+   */
+  unclear?(): Promise<boolean>;
   /** Atomically: append `data` to `deadLetterStream` and acknowledge, if still owned. False: it was not ours, nothing was written. */
   deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean>;
   /** Hands entries back so that anyone claims them at once, with the given count (delivery 7). Those not owned are left alone. */

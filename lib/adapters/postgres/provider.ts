@@ -4,7 +4,7 @@
  *
  * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and pings, one for each
  * outbox processor at work, and one for moments to ask about those that are silent. Connections are this process's own: a
- * transaction pooler in between is not supported, because leases are locks of a session.
+ * transaction pooler in between is refused, because leases are locks of a session; one that pools by session will do.
  *
  * @module
  */
@@ -17,9 +17,9 @@ import {
   type SessionOptions,
   type TableSpec,
 } from "../ports.ts";
-import { ProviderUnavailableError } from "../../errors.ts";
+import { ProviderUnavailableError, RefusedError } from "../../errors.ts";
 import { Backend } from "./connection/backend.ts";
-import { Connection } from "./connection/connection.ts";
+import { Connection, type ConnectionOptions } from "./connection/connection.ts";
 import { outboxTable, processedTable, rowTable } from "./tables/ddl.ts";
 import { isServerError, SQLSTATE, type Where } from "./connection/errors.ts";
 import { Hints } from "./outbox/notify.ts";
@@ -27,6 +27,7 @@ import { LEASE_SESSION } from "./outbox/lease_sql.ts";
 import { Names, quoted } from "./connection/names.ts";
 import { PostgresOutbox } from "./outbox/outbox.ts";
 import { Pool } from "./connection/pool.ts";
+import { isTransactionPooled } from "./connection/pooler.ts";
 import { epoch } from "./tables/row_writes.ts";
 import { PostgresSession, type SessionParts } from "./tables/session.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
@@ -57,6 +58,8 @@ export class PostgresProvider extends BaseProvider {
   readonly #silence: SilenceWatch;
   readonly #sessions: SessionParts;
   readonly #prepared = new Set<string>();
+  /** A pooler stands between, and was seen to lend whole sessions. */
+  #pooledBySession = false;
   /** What goes on after abandoned sessions. */
   readonly #afterwards = new Set<Promise<void>>();
 
@@ -187,12 +190,9 @@ export class PostgresProvider extends BaseProvider {
   }
 
   #openAt(places: readonly Place[], session: string, signal: AbortSignal | undefined): Promise<Connection> {
-    const { uri, schema } = this.#settings;
+    const { schema } = this.#settings;
     const path = schema === "public" ? [] : [`set search_path = ${quoted(schema)}, public`];
-    return Connection.open({
-      ...this.#where,
-      uri: { ...uri, places },
-      clock: this.options.clock,
+    return this.#connect(places, {
       // Times without a zone must mean UTC (wire 6.4), and values must look as `values.ts` reads them.
       session: [
         "set time zone 'UTC'; set datestyle = 'ISO, MDY'; set bytea_output = 'hex'; set client_min_messages = warning",
@@ -200,9 +200,40 @@ export class PostgresProvider extends BaseProvider {
         ...path,
         session,
       ].join("; "),
+      onPooled: (connection) => this.#assertSession(connection, places, signal),
       onRun: () => this.#silence.wake(),
       onNotify: (payload) => this.#hints.received(payload),
     }, signal);
+  }
+
+  #connect(
+    places: readonly Place[],
+    options: Pick<ConnectionOptions, "session" | "onPooled" | "onRun" | "onNotify">,
+    signal: AbortSignal | undefined,
+  ): Promise<Connection> {
+    const { uri } = this.#settings;
+    return Connection.open(
+      { ...this.#where, uri: { ...uri, places }, clock: this.options.clock, ...options },
+      signal,
+    );
+  }
+
+  /** Throws `RefusedError` behind a transaction pooler. */
+  async #assertSession(
+    connection: Connection,
+    places: readonly Place[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (this.#pooledBySession) return;
+    if (await isTransactionPooled(connection, () => this.#connect(places, { session: "select 1" }, signal))) {
+      const { name, label } = this.#where;
+      throw new RefusedError(
+        `Database '${name}' (${label}) is behind a transaction pooler, which lends each transaction another session, but the ` +
+          "server needs sessions of its own: name the pooler's session port, or PostgreSQL itself, in the database_uri.",
+        { code: "DATABASE_POOLER" },
+      );
+    }
+    this.#pooledBySession = true;
   }
 
   /** Rejects, and the connection is lost, when it does not answer. */

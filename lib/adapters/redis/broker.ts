@@ -17,11 +17,12 @@ import {
 } from "../ports.ts";
 import { RedisDeadLetters } from "./dead_letters.ts";
 import { Endpoint } from "./endpoint.ts";
-import { explain } from "./faults.ts";
+import { explain, isWrongServer } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
 import { plainKey, type StreamKey } from "./keys.ts";
 import { append } from "./scripts.ts";
 import { readSettings } from "./settings.ts";
+import { MEMBERS, Presence } from "./presence.ts";
 import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
@@ -31,6 +32,7 @@ export class RedisBroker extends BaseBroker {
   };
   readonly #groups = new Set<RedisStreamGroup>();
   #endpoint: Endpoint | undefined;
+  #presence: Presence | undefined;
 
   /** Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be right. */
   override open(): Promise<void> {
@@ -57,8 +59,13 @@ export class RedisBroker extends BaseBroker {
     }
     const redis = this.#redis;
     const keys = [...places.keys()].map((stream) => this.keyOf(stream));
-    const results = await redis.run((client) => append.run(client, keys, args), { signal });
-    return (results as readonly (string | Error)[]).map((result, at) =>
+    const results = await redis.run(async (client) => {
+      const replies = await append.run(client, keys, args) as readonly (string | Error)[];
+      // It has taken none of them, and the connection with it is given up.
+      if (isWrongServer(replies[0])) throw replies[0];
+      return replies;
+    }, { signal });
+    return results.map((result, at) =>
       typeof result === "string"
         ? { id: result }
         : { error: explain(result, redis.server.settings, { key: entries[at]?.stream }) }
@@ -66,8 +73,10 @@ export class RedisBroker extends BaseBroker {
   }
 
   override group(options: GroupOptions): StreamGroup {
+    this.#presence ??= new Presence(this.#redis, this.keyOf(MEMBERS));
     const group = new RedisStreamGroup(
       this.#redis,
+      this.#presence,
       (stream) => this.keyOf(stream),
       options,
       (closed) => this.#groups.delete(closed),
@@ -103,6 +112,7 @@ export class RedisBroker extends BaseBroker {
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */
   override async close(): Promise<void> {
     await Promise.all([...this.#groups].map((group) => group.close()));
+    await this.#presence?.close();
     await this.#endpoint?.close();
   }
 

@@ -7,7 +7,7 @@
  */
 import { Redis } from "ioredis";
 import { asError, ConfigurationError } from "../../errors.ts";
-import { explain, unavailable } from "./faults.ts";
+import { explain, isWrongServer, unavailable } from "./faults.ts";
 import type { RedisServer } from "./outage.ts";
 import type { RedisSettings } from "./settings.ts";
 
@@ -23,7 +23,7 @@ export function runIdOf(info: string): string | undefined {
 
 /**
  * Judges the answer of INFO. Throws `ConfigurationError` for a Redis older than 7.0, and the adapter's unavailable error while it
- * loads its data. A server that does not tell its version passes.
+ * loads its data or is a replica, which takes no writes. A server that does not tell its version or role passes.
  */
 export function checkServerInfo(info: string, settings: RedisSettings): void {
   const version = /^redis_version:(\S+)/m.exec(info)?.[1];
@@ -34,6 +34,7 @@ export function checkServerInfo(info: string, settings: RedisSettings): void {
     );
   }
   if (/^loading:1/m.test(info)) throw unavailable(settings, "it is loading its data");
+  if (/^role:slave/m.test(info)) throw unavailable(settings, "it is a replica, which takes no writes");
 }
 
 /** After a deadline passed without a byte: time to read what arrived while the event loop was held up by something else. */
@@ -125,6 +126,7 @@ export class Connection {
     try {
       return await this.#write(send);
     } catch (error) {
+      if (isWrongServer(error)) this.destroy(asError(error).message);
       throw this.#explain(error, options.key);
     } finally {
       unwatch();
@@ -210,8 +212,8 @@ export class Connection {
   }
 }
 
-/** A user without the permission for INFO or CLIENT can still work; anything else is an error. */
+/** Without INFO or CLIENT, for want of permission or because a proxy or an operator took them away, one can still work. */
 function forgiven(error: Error): undefined {
-  if (error.message.startsWith("NOPERM")) return undefined;
+  if (/^NOPERM|^ERR (unknown|unsupported) (command|subcommand)/i.test(error.message)) return undefined;
   throw error;
 }

@@ -1,10 +1,10 @@
 /**
- * What Redis and its driver say, in our own errors: `UnavailableError` where waiting may help, `ConfigurationError` where
+ * What Redis and its driver say, in our own errors: `UnavailableError` where waiting may help, `RefusedError` where
  * only an operator can, `GroupMissingError` for the reader. One sentence each; passwords and payloads never in them.
  *
  * @module
  */
-import { asError, ConfigurationError, GroupMissingError, ProteanError } from "../../errors.ts";
+import { asError, GroupMissingError, ProteanError, RefusedError } from "../../errors.ts";
 import type { RedisSettings } from "./settings.ts";
 
 /** What an error may be about, for its sentence. */
@@ -28,6 +28,15 @@ const PASSING = new Set([
   "TRYAGAIN",
 ]);
 
+/**
+ * Whether a reply says that this server is the wrong one to ask, now or for ever: a master that became a replica keeps its
+ * connections (D1). What stands behind the address is found by dialling anew.
+ */
+export function isWrongServer(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === "ReplyError" &&
+    /^(READONLY|MASTERDOWN|LOADING)\b|^UNBLOCKED .*instance state changed/.test(thrown.message);
+}
+
 /** Anything thrown by a command, a handshake or a connection, as one of our errors. Ours pass through. */
 export function explain(thrown: unknown, settings: RedisSettings, context: FaultContext = {}): Error {
   if (thrown instanceof ProteanError) return thrown;
@@ -47,7 +56,7 @@ export function explain(thrown: unknown, settings: RedisSettings, context: Fault
   if (PASSING.has(word)) return unavailable(settings, text, cause);
   const advice = adviceFor(word, text, settings, context);
   if (!advice) return unavailable(settings, text, cause);
-  return new ConfigurationError(advice.message, { cause, code: advice.code });
+  return new RefusedError(advice.message, { cause, code: advice.code });
 }
 
 /** The connection could not be made, broke, or is refused for now. */

@@ -14,12 +14,13 @@ import type {
   StreamEntry,
   StreamGroup,
 } from "../ports.ts";
-import { parseCursor } from "../stream_id.ts";
-import { TRIM_LIMIT } from "../stream_rules.ts";
+import { compareStreamIds, parseCursor } from "../stream_id.ts";
+import { RELEASED_IDLE_MS, TRIM_LIMIT } from "../stream_rules.ts";
 import { BlockingReader } from "./blocking_reader.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
-import type { KeyOf } from "./keys.ts";
+import type { KeyOf, StreamKey } from "./keys.ts";
 import { PollingReader } from "./polling_reader.ts";
+import { GONE_MS, type Peer, type Presence } from "./presence.ts";
 import { attempt, claim, deadLetter, refresh, release, retire, type Script, sweep, trim } from "./scripts.ts";
 import { groupsOf } from "./replies.ts";
 import { acknowledge, type StreamPlace } from "./stream_place.ts";
@@ -31,6 +32,7 @@ export class RedisStreamGroup implements StreamGroup {
   readonly #place: StreamPlace;
   readonly #keyOf: KeyOf;
   readonly #endpoint: Endpoint;
+  readonly #presence: Presence;
   readonly #onClose: (group: RedisStreamGroup) => void;
   readonly #polling: PollingReader;
   #blocking: BlockingReader | undefined;
@@ -39,9 +41,12 @@ export class RedisStreamGroup implements StreamGroup {
   /** Redis knows this consumer. */
   #announced = false;
   #closed = false;
+  /** On the clock's monotonic scale. */
+  readonly #begun: number;
 
   constructor(
     endpoint: Endpoint,
+    presence: Presence,
     keyOf: KeyOf,
     options: GroupOptions,
     onClose: (group: RedisStreamGroup) => void,
@@ -53,13 +58,17 @@ export class RedisStreamGroup implements StreamGroup {
     this.#place = { stream, key: keyOf(stream), group, consumer, lane };
     this.#keyOf = keyOf;
     this.#endpoint = endpoint;
+    this.#presence = presence;
+    this.#begun = endpoint.server.clock.monotonic();
     this.#polling = new PollingReader(endpoint, this.#place);
     this.#onClose = onClose;
   }
 
   async ensure(): Promise<boolean> {
     const { key, group } = this.#place;
-    return await this.#run(async (client) => {
+    const made = await this.#run(async (client) => {
+      // At maxmemory Redis refuses to make a group, also one that is there, while it lets it be read (D4).
+      if (await hasGroup(client, key, group)) return false;
       // A lane is made by the first replay, and by nothing else (delivery 19).
       const make = this.#place.lane ? [] : ["MKSTREAM"];
       try {
@@ -73,6 +82,9 @@ export class RedisStreamGroup implements StreamGroup {
         throw error;
       }
     }, { repeatable: true });
+    // A lane is there for moments only.
+    if (!this.#place.lane && !this.#closed) this.#presence.join(this.#place);
+    return made;
   }
 
   async read(options: ReadOptions): Promise<readonly StreamEntry[]> {
@@ -124,19 +136,25 @@ export class RedisStreamGroup implements StreamGroup {
     const { limit, after, consumer, minIdleMs = 0 } = options;
     parseCursor(after);
     if (limit < 1) return [];
-    const rows = await this.#run((client) =>
-      client.call("XPENDING", [
-        ...[this.#place.key, this.group],
-        ...minIdleMs > 0 ? ["IDLE", Math.ceil(minIdleMs)] : [],
-        ...[after === undefined ? "-" : `(${after}`, "+", limit],
-        ...consumer === undefined ? [] : [consumer],
-      ]).catch(nothingWithoutGroup), { repeatable: true });
-    return (rows as readonly [string, string, number, number][]).map(([id, owner, idleMs, count]) => ({
-      id,
-      consumer: owner,
-      idleMs,
-      count,
-    }));
+    const page = { limit, after };
+    if (consumer !== undefined || minIdleMs <= 0) return await this.#page({ ...page, consumer, minIdleMs });
+    const peers = await this.#peers();
+    const shown = new Map(peers.filter(isShown).map((peer) => [peer.name, peer]));
+    // The living keep what is theirs however long it takes (D11), unless they have handed it back.
+    const due = ({ consumer, idleMs }: PendingEntry) => !shown.has(consumer) || idleMs >= RELEASED_IDLE_MS;
+    const left = peers.filter((peer) => peer.pending > 0 && this.#isGone(peer)).map(({ name }) => name);
+    const found = await Promise.all([
+      this.#dueAfter(page, minIdleMs, due),
+      ...left.map(async (name) =>
+        (await this.#page({ ...page, consumer: name, minIdleMs: 0 })).map((entry) => ({
+          ...entry,
+          idleMs: Infinity,
+        }))
+      ),
+    ]);
+    const once = new Map(found.flat().map((entry) => [entry.id, entry]));
+    return [...once.values()].sort((a, b) => compareStreamIds(parseCursor(a.id), parseCursor(b.id)))
+      .slice(0, limit);
   }
 
   async claim(
@@ -144,13 +162,28 @@ export class RedisStreamGroup implements StreamGroup {
     minIdleMs: number,
   ): Promise<readonly ClaimedEntry[]> {
     if (entries.length === 0) return [];
-    const claimed = await this.#script(claim, [minIdleMs, ...entries.flatMap(({ id, from }) => [id, from])]);
+    const peers = new Map((await this.#peers()).map((peer) => [peer.name, peer]));
+    const least = (from: string) => {
+      const peer = peers.get(from);
+      if (!peer || !isShown(peer)) return minIdleMs;
+      return this.#isGone(peer) ? OWNER_IS_GONE : Math.max(minIdleMs, RELEASED_IDLE_MS);
+    };
+    const args = entries.flatMap(({ id, from }) => [id, from, least(from)]);
+    const claimed = await this.#script(claim, [GONE_MS, ...args]);
     return (claimed as readonly [string, number, (string | null)?][]).map(([id, count, data]) => ({
       id,
       count,
       data: data ?? undefined,
       trimmed: data === undefined,
     }));
+  }
+
+  async unclear(): Promise<boolean> {
+    if (!this.#presence.looks) return false;
+    const mineMs = this.#endpoint.server.clock.monotonic() - this.#begun;
+    return (await this.#peers()).some((peer) =>
+      peer.pending > 0 && isShown(peer) && peer.unseenMs >= Math.min(mineMs, GONE_MS)
+    );
   }
 
   async deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean> {
@@ -174,6 +207,7 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   async retire(): Promise<boolean> {
+    await this.#presence.leave(this.#place);
     this.#announced = false;
     return await this.#script(retire, [], { repeatable: true }) === 1;
   }
@@ -190,12 +224,63 @@ export class RedisStreamGroup implements StreamGroup {
   /** Also cuts the read that is under way, which resolves with what it has. */
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#presence.leave(this.#place);
     this.#reading?.cut();
     await this.#reading?.entries.catch(() => {});
     const reader = this.#blocking;
     this.#blocking = undefined;
     await reader?.close();
     this.#onClose(this);
+  }
+
+  /** The others of this group; none where nobody looks. */
+  async #peers(): Promise<readonly Peer[]> {
+    if (!this.#presence.looks) return [];
+    return await this.#run((client) => this.#presence.peers(client, this.#place), { repeatable: true });
+  }
+
+  #isGone(peer: Peer): boolean {
+    return isShown(peer) && peer.unseenMs >= GONE_MS && this.#presence.mayJudge;
+  }
+
+  /** A page of those that may be due, without those that are not, as far as it takes to fill it. */
+  async #dueAfter(
+    page: { readonly limit: number; readonly after: string | undefined },
+    minIdleMs: number,
+    due: (entry: PendingEntry) => boolean,
+  ): Promise<readonly PendingEntry[]> {
+    const found: PendingEntry[] = [];
+    let after = page.after;
+    while (found.length < page.limit) {
+      const next = await this.#page({ limit: page.limit, after, consumer: undefined, minIdleMs });
+      found.push(...next.filter(due));
+      if (next.length < page.limit) break;
+      after = next.at(-1)?.id;
+    }
+    return found.slice(0, page.limit);
+  }
+
+  async #page(
+    { limit, after, consumer, minIdleMs }: {
+      readonly limit: number;
+      readonly after: string | undefined;
+      readonly consumer: string | undefined;
+      readonly minIdleMs: number;
+    },
+  ): Promise<readonly PendingEntry[]> {
+    const rows = await this.#run((client) =>
+      client.call("XPENDING", [
+        ...[this.#place.key, this.group],
+        ...minIdleMs > 0 ? ["IDLE", Math.ceil(minIdleMs)] : [],
+        ...[after === undefined ? "-" : `(${after}`, "+", limit],
+        ...consumer === undefined ? [] : [consumer],
+      ]).catch(nothingWithoutGroup), { repeatable: true });
+    return (rows as readonly [string, string, number, number][]).map(([id, owner, idleMs, count]) => ({
+      id,
+      consumer: owner,
+      idleMs,
+      count,
+    }));
   }
 
   async #read(options: ReadOptions, signal: AbortSignal): Promise<readonly StreamEntry[]> {
@@ -233,6 +318,23 @@ export class RedisStreamGroup implements StreamGroup {
 
   #run<T>(send: (client: Redis) => Promise<T>, options: CommandOptions = {}): Promise<T> {
     return this.#endpoint.run(send, { key: this.stream, ...options });
+  }
+}
+
+/** For the script `claim`. */
+const OWNER_IS_GONE = -1;
+
+function isShown(peer: Peer): peer is Peer & { readonly unseenMs: number } {
+  return peer.unseenMs !== undefined;
+}
+
+/** False also where the user may not look: then it is made, or is found to be there. */
+async function hasGroup(client: Redis, stream: StreamKey, group: string): Promise<boolean> {
+  try {
+    return (await groupsOf(client, stream)).some((each) => each.group === group);
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith("NOPERM")) return false;
+    throw error;
   }
 }
 

@@ -103,7 +103,8 @@ return kept and count
 
 // Takes entries over without counting (delivery 2), each only if the consumer named still owns it and left it alone long enough.
 //
-// Arguments: group, new consumer, least idle time in ms, then pairs of id and present owner. Answers `{id, count, data}` for each
+// Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, then triples of id, present
+// owner and least idle time in ms; -1 instead of that time asks that the owner is gone still. Returns `{id, count, data}` for each
 // that was taken, `{id, count}` for those that the stream no longer holds: they leave the pending list (PIPE-7). `data` is
 // false where the entry has no such field.
 
@@ -115,11 +116,24 @@ local function data_of(fields)
   return false
 end
 
+local unseen
+local function is_gone(owner)
+  if not unseen then
+    unseen = {}
+    for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+      local facts = {}
+      for f = 1, #consumer, 2 do facts[consumer[f]] = consumer[f + 1] end
+      unseen[facts.name] = facts.idle
+    end
+  end
+  return (unseen[owner] or 0) >= tonumber(ARGV[3])
+end
+
 local claimed = {}
-for i = 4, #ARGV, 2 do
-  local id = ARGV[i]
-  local held = pending_entry(id, ARGV[i + 1])
-  if held and held[3] >= tonumber(ARGV[3]) then
+for i = 4, #ARGV, 3 do
+  local id, owner, least = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
+  local held = pending_entry(id, owner)
+  if held and ((least >= 0 and held[3] >= least) or (least < 0 and is_gone(owner))) then
     -- Drops the entry from the pending list if the stream no longer holds it.
     redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')
     local entry = redis.call('XRANGE', KEYS[1], id, id)[1]

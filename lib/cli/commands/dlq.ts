@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { DeadLetterQueues, type LetterFilter, type QueuedLetter } from "../../dlq/queues.ts";
 import { ProteanError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
@@ -17,6 +17,7 @@ import {
   addLogOptions,
   type DomainOptions,
   type LogOptions,
+  positive,
 } from "../options.ts";
 import { clipped, table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
@@ -190,12 +191,4 @@ async function purge(cli: Cli, queues: DeadLetterQueues, options: Options): Prom
 
 function filterOf({ subscription, handler }: Options): LetterFilter {
   return { ...(subscription !== undefined && { subscription }), ...(handler !== undefined && { handler }) };
-}
-
-function positive(value: string): number {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 1) {
-    throw new InvalidArgumentError("It must be a whole number above 0.");
-  }
-  return number;
 }

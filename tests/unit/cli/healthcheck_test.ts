@@ -55,3 +55,32 @@ Deno.test("without --url the port is the configuration's and the path is /health
     assertEquals([code, asked], [0, ["/healthz"]], stderr);
   }
 });
+
+Deno.test("a server is asked directly, whatever proxy the environment names", async () => {
+  const names = ["HTTP_PROXY", "http_proxy", "ALL_PROXY"];
+  names.forEach((name) => Deno.env.set(name, "http://127.0.0.1:1"));
+  try {
+    const { code, stderr } = await check(200, url);
+    assertEquals(code, 0, stderr);
+  } finally {
+    names.forEach((name) => Deno.env.delete(name));
+  }
+});
+
+Deno.test("a host of IPv6 is asked at its loopback, in brackets or not", async () => {
+  for (const host of ["::", "[::]", "::1"]) {
+    const server = Deno.serve({ hostname: "::", port: 0, onListen() {} }, () => new Response("{}"));
+    const cwd = await Deno.makeTempDir();
+    try {
+      await Deno.writeTextFile(
+        `${cwd}/domain.toml`,
+        `[server.health]\nhost = "${host}"\nport = ${server.addr.port}\n`,
+      );
+      const io = recordingIo({ cwd });
+      assertEquals(await main({ domains: {}, args: ["healthcheck"], io }), 0, io.stderr);
+    } finally {
+      await server.shutdown();
+      await Deno.remove(cwd, { recursive: true });
+    }
+  }
+});

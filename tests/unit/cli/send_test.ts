@@ -29,6 +29,15 @@ Deno.test("bad lines are told with their number, and the rest goes through", asy
   assertEquals(shop.handled, ["o-1", "o-3"]);
 });
 
+Deno.test("an empty --data, as an unset variable gives it, is refused", async () => {
+  await using shop = await ShopFolder.create();
+  for (const data of ["", " "]) {
+    const sent = await shop.run(["send", "PlaceOrder", "--data", data]);
+    assertEquals(sent.code, 2);
+    assertStringIncludes(sent.stderr, "--data is empty");
+  }
+});
+
 Deno.test("stdin is read with - and the type string names the message too", async () => {
   await using shop = await ShopFolder.create();
   const stdin = `${good(1)}\r\n${good(2)}`;

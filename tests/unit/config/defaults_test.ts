@@ -257,3 +257,8 @@ Deno.test("pool settings default to SQLAlchemy's, as upstream configures it (wir
     retry_on_timeout: false,
   });
 });
+
+Deno.test("in a cluster of IPv6 probes are answered there (probe-ipv6)", async () => {
+  const inside = variables({ KUBERNETES_SERVICE_HOST: "fd00:10:96::1" });
+  assertEquals((await load("", { variables: inside })).config.server.health.host, "::");
+});

@@ -32,6 +32,8 @@ export interface ConnectionOptions extends Where {
   readonly clock: Clock;
   /** SQL that runs once, after logging in. */
   readonly session: string;
+  /** Asked before anything is set, where something gives itself out for the server. Rejects when it must not be used. */
+  readonly onPooled?: (connection: Connection) => Promise<void>;
   /** Called when a statement begins. */
   readonly onRun?: () => void;
   /** Called with the payload of every notification. */
@@ -83,7 +85,7 @@ export class Connection {
   }
 
   /**
-   * Connects to the first place that answers and logs in. Rejects with `ConfigurationError` where only an operator can mend it,
+   * Connects to the first place that answers and takes writes, and logs in. Rejects with `ConfigurationError` where only an operator can mend it,
    * with `ProviderUnavailableError` otherwise, and with the reason of `signal` when that aborts.
    */
   static async open(options: ConnectionOptions, signal?: AbortSignal): Promise<Connection> {
@@ -230,18 +232,25 @@ export class Connection {
   }
 
   async #greet(): Promise<void> {
-    const replies = await this.run(
-      `${this.#options.session}; ` +
-        `select current_setting('server_version_num')::int as version, ${OWN_BACKEND} as backend`,
+    // Looked at first: a standby refuses what the session begins with, in words that do not say what is wrong.
+    const last = await this.run(
+      `select current_setting('server_version_num')::int as version, ${OWN_BACKEND} as backend, ` +
+        "pg_is_in_recovery() as standby",
       [],
       "simple",
-    );
-    const last = (replies as unknown as postgres.RowList<Row[]>[]).at(-1);
-    this.#key = last?.state;
-    const backend = last?.[0]?.["backend"];
-    // Where a pooler stands between, it gives itself out for the server, and a statement runs in whichever process is free.
-    if (typeof backend === "string" && backend.startsWith(`${this.#key?.pid} `)) this.#backend = backend;
-    const version = Number(last?.[0]?.["version"]);
+    ) as unknown as postgres.RowList<Row[]>;
+    this.#key = last.state;
+    const backend = last[0]?.["backend"];
+    // Where a pooler stands between, it gives itself out for the server.
+    const direct = typeof backend === "string" && backend.startsWith(`${this.#key?.pid} `);
+    if (direct) this.#backend = backend;
+    if (last[0]?.["standby"] === true) {
+      throw new ProviderUnavailableError(
+        `Database '${this.#options.name}' (${this.#options.label}) is a standby at ${this.place.host}:${this.place.port}, which only ` +
+          "reads: it is asked again until it is promoted or its address leads to the primary.",
+      );
+    }
+    const version = Number(last[0]?.["version"]);
     if (!(version >= OLDEST_VERSION)) {
       throw new ConfigurationError(
         `Database '${this.#options.name}' (${this.#options.label}) is PostgreSQL ${
@@ -251,6 +260,8 @@ export class Connection {
         { code: "DATABASE_TOO_OLD" },
       );
     }
+    if (!direct) await this.#options.onPooled?.(this);
+    await this.run(this.#options.session, [], "simple");
   }
 
   #lose(why: string): void {

@@ -7,10 +7,10 @@
 import postgres from "postgres";
 import {
   asError,
-  ConfigurationError,
   ExpectedVersionError,
   ProteanError,
   ProviderUnavailableError,
+  RefusedError,
   ValidationError,
 } from "../../../errors.ts";
 
@@ -29,13 +29,16 @@ export function isServerError(thrown: unknown): thrown is ServerError {
   return thrown instanceof postgres.PostgresError && /^[0-9A-Z]{5}$/.test(thrown.code);
 }
 
-/** The server closes the connection after these. */
+/** The server closes the connection after these, or it is the wrong one to ask: a standby, after a failover (D3). */
 export function endsConnection(thrown: unknown): boolean {
-  return !isServerError(thrown) || thrown.severity === "FATAL" || thrown.severity === "PANIC";
+  return !isServerError(thrown) || thrown.severity === "FATAL" || thrown.severity === "PANIC" ||
+    thrown.code === SQLSTATE.readOnly ||
+    thrown.code === SQLSTATE.notSupported && /recovery/.test(thrown.message);
 }
 
 export const SQLSTATE = {
   notSupported: "0A000",
+  readOnly: "25006",
   divisionByZero: "22012",
   uniqueViolation: "23505",
   undefinedTable: "42P01",
@@ -72,7 +75,7 @@ function meaningOf(state: string): readonly [Meaning, string] | undefined {
 }
 
 /**
- * Why a connection could not be opened, as one of ours: `ConfigurationError` where only an operator can mend it,
+ * Why a connection could not be opened, as one of ours: `RefusedError` where only an operator can mend it,
  * `ProviderUnavailableError` where waiting may help.
  */
 export function connectError(where: Where, thrown: unknown): Error {
@@ -85,7 +88,7 @@ export function connectError(where: Where, thrown: unknown): Error {
   if (meaning === "unavailable") {
     return unavailable(where, `refuses connections: ${thrown.message} (${advice})`, thrown);
   }
-  return new ConfigurationError(
+  return new RefusedError(
     `Database '${where.name}' (${where.label}) refuses the connection: ${thrown.message}: ${advice}.`,
     { code: "DATABASE_REFUSED", cause: thrown },
   );
@@ -97,7 +100,7 @@ export function ownStatementError(where: Where, doing: string, thrown: unknown):
   if (known) return known;
   const { message, code } = thrown as ServerError;
   if (code === SQLSTATE.undefinedTable) {
-    return new ConfigurationError(
+    return new RefusedError(
       `Database '${where.name}' (${where.label}) lacks a table: ${message}: run 'protean-server db setup'.`,
       { code: "DATABASE_TABLE_MISSING", cause: thrown },
     );
@@ -108,7 +111,7 @@ export function ownStatementError(where: Where, doing: string, thrown: unknown):
     });
   }
   if (code.startsWith("42")) {
-    return new ConfigurationError(
+    return new RefusedError(
       `A table of database '${where.name}' (${where.label}) is not as expected, ${doing}: ${message}: ` +
         "compare it with what 'protean-server db setup' creates in an empty schema.",
       { code: "DATABASE_TABLE_DIFFERS", cause: thrown },
@@ -125,6 +128,12 @@ export function userStatementError(where: Where, thrown: unknown): Error {
   const known = commonError(where, "running a statement", thrown);
   if (known) return known;
   const { message, code } = thrown as ServerError;
+  if (code === SQLSTATE.undefinedTable) {
+    return new RefusedError(
+      `Database '${where.name}' (${where.label}) lacks a table that a statement names: ${message}: create it, or correct the name.`,
+      { code: "DATABASE_TABLE_MISSING", cause: thrown },
+    );
+  }
   return new ProteanError(
     `A statement failed on database '${where.name}': ${message} (SQLSTATE ${code}).`,
     { code: "SQL", cause: thrown },
@@ -148,7 +157,7 @@ function commonError(where: Where, doing: string, thrown: unknown): Error | unde
     );
   }
   if (meaning === "configuration") {
-    return new ConfigurationError(
+    return new RefusedError(
       `Database '${where.name}' (${where.label}) refused, ${doing}: ${thrown.message}: ${advice}.`,
       { code: "DATABASE_REFUSED", cause: thrown },
     );

@@ -46,7 +46,7 @@ const IGNORED = new Set([
 
 const UNDERSTOOD = [
   ...["host", "port", "user", "password", "dbname", "sslmode", "sslrootcert", "sslcert", "sslkey"],
-  ...["connect_timeout", "application_name", "options"],
+  ...["connect_timeout", "application_name", "options", "target_session_attrs"],
 ];
 
 const SHAPE =
@@ -83,6 +83,7 @@ function parse(text: string, env: (name: string) => string | undefined): Postgre
   const user = decode(parts["user"]) || one(query, "user") || env("PGUSER") || env("USER");
   if (!user) throw new Trouble("names no user");
   const database = decode(parts["database"]) || one(query, "dbname") || user;
+  assertWrites(one(query, "target_session_attrs"));
   const places = placesOf(parts["hosts"] ?? "", query.get("host") ?? [], one(query, "port"));
   const where = places.map(({ host, port }) => host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
   return {
@@ -151,6 +152,14 @@ function sslMode(text = "prefer"): SslMode {
   const mode = SSL_MODES.find((known) => known === text);
   if (!mode) throw new Trouble(`has sslmode '${text}', which is not one of ${SSL_MODES.join(", ")}`);
   return mode;
+}
+
+/** A server can do nothing where it may not write: of several places the one that takes writes is looked for, whatever it says. */
+function assertWrites(attributes = "read-write"): void {
+  if (["any", "read-write", "primary"].includes(attributes)) return;
+  throw new Trouble(
+    `has target_session_attrs '${attributes}', but the server writes: it must be read-write or primary`,
+  );
 }
 
 function seconds(text = "10"): number {

@@ -10,9 +10,9 @@ import {
   type Context,
   ExpectedVersionError,
   IncorrectUsageError,
-  type ProviderSession,
   type Row,
 } from "@protean/server";
+import type { ProviderSession } from "@protean/server/adapters";
 import type { FakeClock } from "../../../../lib/async/clock.ts";
 import type { WorkRuntime } from "../../../../lib/domain/runtime.ts";
 import { WorkContext } from "../../../../lib/domain/work/context.ts";
@@ -20,7 +20,7 @@ import { OUTSIDE } from "../../../../lib/domain/work/outgoing.ts";
 import { runUnitOfWork } from "../../../../lib/domain/work/run_unit.ts";
 import { ABANDON_AFTER_MS, type Guard } from "../../../../lib/domain/work/sessions.ts";
 import type { UnitOfWork } from "../../../../lib/domain/work/unit_of_work.ts";
-import { soon } from "../../../conformance/provider_suite_rig.ts";
+import { soon } from "../../../../lib/testing/conformance/provider_suite_rig.ts";
 import { eventually } from "../../../support/postgres_provider.ts";
 import { postgresAvailable, sharedPostgres } from "../../../support/postgres_server.ts";
 import { inMemory, inSqlite, type Shop, shop, started } from "../fixture.ts";

@@ -8,10 +8,10 @@ import {
   userStatementError,
 } from "../../../../../lib/adapters/postgres/connection/errors.ts";
 import {
-  ConfigurationError,
   ExpectedVersionError,
   ProteanError,
   ProviderUnavailableError,
+  RefusedError,
   ValidationError,
 } from "../../../../../lib/errors.ts";
 
@@ -24,11 +24,11 @@ function serverError(code: string, severity = "ERROR"): Error {
 }
 
 const opening: readonly (readonly [code: string, expected: Thrown])[] = [
-  ["28P01", ConfigurationError],
-  ["28000", ConfigurationError],
-  ["3D000", ConfigurationError],
-  ["42501", ConfigurationError],
-  ["22023", ConfigurationError],
+  ["28P01", RefusedError],
+  ["28000", RefusedError],
+  ["3D000", RefusedError],
+  ["42501", RefusedError],
+  ["22023", RefusedError],
   ["53300", ProviderUnavailableError],
   ["57P01", ProviderUnavailableError],
   ["57P03", ProviderUnavailableError],
@@ -52,10 +52,10 @@ Deno.test("a connection that nobody answers is a ProviderUnavailableError", () =
 });
 
 const ownStatements: readonly (readonly [code: string, expected: Thrown])[] = [
-  ["42P01", ConfigurationError],
-  ["42703", ConfigurationError],
-  ["42501", ConfigurationError],
-  ["3F000", ConfigurationError],
+  ["42P01", RefusedError],
+  ["42703", RefusedError],
+  ["42501", RefusedError],
+  ["3F000", RefusedError],
   ["40001", ExpectedVersionError],
   ["40P01", ExpectedVersionError],
   ["22P05", ValidationError],
@@ -78,11 +78,11 @@ for (const [code, expected] of ownStatements) {
 }
 
 const userStatements: readonly (readonly [code: string, expected: Thrown])[] = [
-  ["42P01", ProteanError],
+  ["42P01", RefusedError],
   ["42601", ProteanError],
   ["23505", ProteanError],
   ["22012", ProteanError],
-  ["42501", ConfigurationError],
+  ["42501", RefusedError],
   ["40001", ExpectedVersionError],
   ["57P01", ProviderUnavailableError],
 ];

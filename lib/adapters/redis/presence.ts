@@ -1,0 +1,183 @@
+/**
+ * Which consumers are alive (delivery 22). Every process of ours shows itself once a second in each of its groups, by reading
+ * behind the end of its own pending entries: that leaves nothing behind, works while Redis is full, and is what XINFO CONSUMERS
+ * tells the others. Who has not been seen for five seconds is gone, and what it left need not wait for the claim threshold.
+ *
+ * Only consumers of the set `protean:consumers` are judged: a Python service shows nothing, and its consumers have names alike.
+ * Whoever was cut off itself does not judge: after an outage everybody looks dead to the first who comes back (D11).
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Redis } from "ioredis";
+import { type Clock, sleep } from "../../async/clock.ts";
+import { asError, RefusedError } from "../../errors.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { pairs } from "./replies.ts";
+import type { StreamPlace } from "./stream_place.ts";
+
+const log = getLogger(["protean", "redis"]);
+
+/** The set of processes that show themselves, by the end of their consumers' names. */
+export const MEMBERS = "protean:consumers";
+const SHOW_MS = 1_000;
+/** Not seen for so long: gone. Also how long one must have been heard without a gap before one may judge. */
+export const GONE_MS = 5_000;
+/** A look may be late by this much and leave no gap. */
+const LATE_MS = 1_500;
+/** Behind every entry; the greatest id itself means "new ones". */
+const BEHIND_THE_END = "18446744073709551615-18446744073709551614";
+
+/** One consumer of a group, as the others see it. */
+export interface Peer {
+  readonly name: string;
+  readonly pending: number;
+  /** Milliseconds since it was seen; undefined for one that does not show itself. */
+  readonly unseenMs: number | undefined;
+}
+
+/** `<host>-<pid>-<6 hex>` of a consumer's name `<Handler>-<host>-<pid>-<6 hex>` (wire 2.3); undefined for other names. */
+export function identityOf(consumer: string): string | undefined {
+  return /^[^-]+-(.+-\d+-[0-9a-f]{6})$/.exec(consumer)?.[1];
+}
+
+export class Presence {
+  readonly #endpoint: Endpoint;
+  readonly #members: string;
+  readonly #clock: Clock;
+  readonly #places = new Map<StreamPlace, string>();
+  readonly #known = new Set<string>();
+  #stop: AbortController | undefined;
+  #running: Promise<void> = Promise.resolve();
+  /** The look that is under way. */
+  #looking: Promise<void> = Promise.resolve();
+  /** Since when every look was answered in time (monotonic), and when the last one was. */
+  #heard: { readonly since: number; readonly last: number } | undefined;
+  #cutOff = false;
+  #refused = false;
+
+  /** `members` is the key of the set. */
+  constructor(endpoint: Endpoint, members: string) {
+    this.#endpoint = endpoint;
+    this.#members = members;
+    this.#clock = endpoint.server.clock;
+  }
+
+  /** Begins to show this consumer; does nothing for names that are not of our making. */
+  join(place: StreamPlace): void {
+    const identity = identityOf(place.consumer);
+    if (identity === undefined || this.#places.has(place)) return;
+    this.#places.set(place, identity);
+    if (this.#stop) return;
+    this.#stop = new AbortController();
+    this.#running = this.#run(this.#stop.signal);
+  }
+
+  /** Shows it no more: to be awaited before the consumer is removed, for a look would make it again. Idempotent. */
+  async leave(place: StreamPlace): Promise<void> {
+    if (!this.#places.delete(place)) return;
+    await this.#looking;
+    if (this.#places.size === 0) await this.close();
+  }
+
+  /** Ends the looks; nothing of them is left when this resolves. */
+  async close(): Promise<void> {
+    this.#stop?.abort();
+    this.#stop = undefined;
+    await this.#running;
+    this.#heard = undefined;
+  }
+
+  /** Whether this process has been heard long enough to tell who is not. */
+  get mayJudge(): boolean {
+    if (!this.#heard || this.#refused) return false;
+    const now = this.#clock.monotonic();
+    if (now - this.#heard.last > SHOW_MS + LATE_MS) return false;
+    return now - this.#heard.since >= (this.#cutOff ? 2 : 1) * GONE_MS;
+  }
+
+  /** True while looks are made and may come to tell something. */
+  get looks(): boolean {
+    return this.#stop !== undefined && !this.#refused;
+  }
+
+  /** The other consumers of the group that show themselves or have something pending. */
+  async peers(client: Redis, place: StreamPlace): Promise<readonly Peer[]> {
+    const found = await client.call("XINFO", ["CONSUMERS", place.key, place.group]).catch(
+      noneWithoutGroup,
+    );
+    const consumers = (found as readonly unknown[]).map(pairs).filter(({ name }) => name !== place.consumer);
+    const identities = consumers.map(({ name }) => identityOf(String(name)) ?? "");
+    if (identities.length === 0) return [];
+    const members = await client.smismember(this.#members, ...identities);
+    return consumers.map(({ name, pending, idle }, at) => ({
+      name: String(name),
+      pending: Number(pending),
+      unseenMs: members[at] === 1 ? Number(idle) : undefined,
+    }));
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#looking = this.#look();
+      await this.#looking;
+      await sleep(this.#clock, SHOW_MS, signal);
+    }
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<void> {
+    const began = this.#clock.monotonic();
+    const places = [...this.#places];
+    try {
+      await this.#endpoint.run((client) => this.#show(client, places));
+      this.#answered(began);
+    } catch (error) {
+      this.#unanswered(asError(error));
+    }
+  }
+
+  async #show(client: Redis, places: readonly (readonly [StreamPlace, string])[]): Promise<void> {
+    const fresh = [...new Set(places.map(([, identity]) => identity))].filter((one) => !this.#known.has(one));
+    const shown = places.map(([{ key, group, consumer }]) =>
+      client.call("XREADGROUP", ["GROUP", group, consumer, "COUNT", 1, "STREAMS", key, BEHIND_THE_END])
+        .catch(noneWithoutGroup)
+    );
+    if (fresh.length > 0) {
+      // Refused while Redis is full: until it is not, the others go by the claim threshold.
+      const added = client.sadd(this.#members, ...fresh);
+      await added.then(() => fresh.forEach((one) => this.#known.add(one)), (error: Error) => {
+        if (!error.message.startsWith("OOM")) throw error;
+      });
+    }
+    await Promise.all(shown);
+  }
+
+  #answered(began: number): void {
+    const gap = this.#heard && began - this.#heard.last > SHOW_MS + LATE_MS;
+    if (gap) this.#cutOff = true;
+    const since = this.#heard && !gap ? this.#heard.since : began;
+    this.#heard = { since, last: began };
+    if (began - since >= 2 * GONE_MS) this.#cutOff = false;
+  }
+
+  #unanswered(error: Error): void {
+    if (this.#heard) this.#cutOff = true;
+    this.#heard = undefined;
+    // Redis may have lost the set with everything else.
+    this.#known.clear();
+    const refused = error instanceof RefusedError;
+    if (refused && !this.#refused) {
+      log.warn("redis.presence_refused", {
+        error: `${error.message} Until then a dead process's messages wait for the claim threshold.`,
+      });
+    }
+    this.#refused = refused;
+  }
+}
+
+/** A group that is not there has no consumers. */
+function noneWithoutGroup(error: Error): [] {
+  if (error.message.startsWith("NOGROUP") || error.message === "ERR no such key") return [];
+  throw error;
+}

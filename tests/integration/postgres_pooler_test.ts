@@ -1,0 +1,44 @@
+/**
+ * PostgreSQL behind a pooler (D14): by session it is worked with, by transaction refused before anything is set.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import { RefusedError } from "../../lib/errors.ts";
+import { PgBouncer, pgbouncerTest } from "../support/pgbouncer.ts";
+import { sharedPostgres } from "../support/postgres_server.ts";
+import { ORDERS, TestProvider } from "../support/postgres_provider.ts";
+
+const database = sharedPostgres();
+
+for (const poolSize of [1, 2, 20]) {
+  pgbouncerTest(
+    `a transaction pooler with ${poolSize} connections is refused, and keeps no setting of ours`,
+    async () => {
+      const { server, name } = await database();
+      await using pooler = await PgBouncer.start(server, "transaction", poolSize);
+      await using provider = new TestProvider({ uri: pooler.uri(name) });
+      const setup = () => provider.setup("own", []);
+      const error = await assertRejects(setup, RefusedError, "session port");
+      assertEquals(error.code, "DATABASE_POOLER");
+      await assertRejects(() => provider.ping(AbortSignal.timeout(5000)), RefusedError, "session port");
+      // Whoever shares the pooler writes as before.
+      const { success } = await new Deno.Command("psql", {
+        args: ["-X", "-q", "-v", "ON_ERROR_STOP=1", pooler.uri(name), "-c", "create table t (a int)"],
+        stdout: "null",
+        stderr: "null",
+      }).output();
+      assertEquals(success, true);
+    },
+  );
+}
+
+pgbouncerTest("a pooler that lends whole sessions is worked with", async () => {
+  const { server, name } = await database();
+  await using pooler = await PgBouncer.start(server, "session", 20);
+  await using provider = await TestProvider.ready({ uri: pooler.uri(name) });
+  await provider.commit({ rows: [{ table: ORDERS, id: "o-1", state: "{}", expected: -1 }] });
+  const session = provider.session();
+  assertEquals((await session.load(ORDERS, "o-1"))?.version, 0);
+  await session.rollback();
+});

@@ -1,0 +1,108 @@
+/**
+ * Who is alive, as consumers of a Redis group tell each other (delivery 22; D6, D11).
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { redisTest } from "../support/redis_server.ts";
+import { TcpProxy } from "../support/tcp_proxy.ts";
+import { consumerOf, eventually, publish, RedisBench, textsOf, until } from "./redis_rig.ts";
+
+const FOREVER_MS = 3_600_000;
+const [dead, living, python] = ["Orders-a-1-aaaaaa", "Orders-b-2-bbbbbb", "Orders-c-3-cccccc"];
+
+redisTest(
+  "what a process left that is gone is claimable long before the threshold, in order, and no more than that",
+  async () => {
+    await using bench = await RedisBench.open();
+    const one = await bench.broker();
+    const other = await bench.broker();
+    const [left, kept] = [await consumerOf(one, dead), await consumerOf(other, living)];
+    await publish(one, "1", "2", "3", "4");
+    const [first] = await left.read({ count: 1 });
+    await kept.read({ count: 1 });
+    await left.read({ count: 1 });
+    // A Python service shows nothing: its entries wait for the threshold, whatever its consumer is called.
+    await bench.client().call(
+      "XREADGROUP",
+      "GROUP",
+      kept.group,
+      python,
+      "COUNT",
+      1,
+      "STREAMS",
+      kept.stream,
+      ">",
+    );
+    assertEquals(await kept.pending({ limit: 9, minIdleMs: FOREVER_MS }), []);
+    await one.close();
+    const begun = await consumerOf(other, "Orders-d-4-dddddd");
+    assertEquals(await begun.unclear?.(), true);
+    await until(
+      async () => (await kept.pending({ limit: 9, minIdleMs: FOREVER_MS })).length > 0,
+      "one is gone",
+    );
+    const found = await kept.pending({ limit: 9, minIdleMs: FOREVER_MS });
+    assertEquals(found.map(({ consumer, idleMs }) => [consumer, idleMs]), [[dead, Infinity], [
+      dead,
+      Infinity,
+    ]]);
+    assertEquals((await kept.pending({ limit: 1, minIdleMs: FOREVER_MS })).map(({ id }) => id), [first?.id]);
+    const claimed = await kept.claim(found.map(({ id, consumer }) => ({ id, from: consumer })), FOREVER_MS);
+    assertEquals(textsOf(claimed), ["1", "3"]);
+    await until(async () => await begun.unclear?.() === false, "nothing of the dead is left");
+  },
+);
+
+redisTest(
+  "the living keep what is theirs, however long nobody could refresh it, and the first to come back robs nobody (D11)",
+  async () => {
+    await using bench = await RedisBench.open();
+    await using proxy = TcpProxy.start(bench.server.port);
+    const [one, other] = [
+      await bench.broker(),
+      await bench.broker({ URI: `redis://127.0.0.1:${proxy.port}` }),
+    ];
+    const [mine, theirs] = [await consumerOf(one, dead), await consumerOf(other, living)];
+    await publish(one, "1");
+    const [entry] = await theirs.read({ count: 1 });
+    assert(entry);
+    await until(async () => await mine.unclear?.() === false, "the other has shown itself");
+    // Idle for longer than the threshold, seen a moment ago.
+    assertEquals(await mine.pending({ limit: 9, minIdleMs: 1 }), []);
+    assertEquals(await mine.claim([{ id: entry.id, from: living }], 0), []);
+    // Everybody was cut off; one is back sooner than the other.
+    bench.server.freeze();
+    proxy.blackhole();
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    bench.server.thaw();
+    await eventually(() => one.ping(AbortSignal.timeout(1000)));
+    assertEquals(await mine.pending({ limit: 9, minIdleMs: 1 }), []);
+    assertEquals(await mine.claim([{ id: entry.id, from: living }], 0), []);
+  },
+);
+
+redisTest("a consumer that retires shows itself no more and is not made again", async () => {
+  await using bench = await RedisBench.open();
+  const broker = await bench.broker();
+  const group = await consumerOf(broker, living);
+  await group.read({ count: 1 });
+  assertEquals(await group.retire(), true);
+  await group.close();
+  const consumers = await bench.client().call("XINFO", "CONSUMERS", group.stream, group.group);
+  assertEquals(consumers, []);
+});
+
+redisTest("handed back by a drain, an entry is claimable at once, though its process lives", async () => {
+  await using bench = await RedisBench.open();
+  const [one, other] = [await bench.broker(), await bench.broker()];
+  const [mine, theirs] = [await consumerOf(one, dead), await consumerOf(other, living)];
+  await publish(one, "1");
+  const [entry] = await theirs.read({ count: 1 });
+  assert(entry);
+  await theirs.release([{ id: entry.id, count: 0 }]);
+  const found = await mine.pending({ limit: 9, minIdleMs: 30_000 });
+  assertEquals(textsOf(await mine.claim(found.map(({ id, consumer }) => ({ id, from: consumer })), 30_000)), [
+    "1",
+  ]);
+});

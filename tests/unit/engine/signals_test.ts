@@ -1,0 +1,30 @@
+import { assertEquals } from "@std/assert";
+import { FakeClock } from "../../../lib/async/clock.ts";
+import { listenForStopSignals } from "../../../lib/engine/signals.ts";
+
+async function signal(name: Deno.Signal): Promise<void> {
+  const heard = Promise.withResolvers<void>();
+  const listener = () => heard.resolve();
+  // A listener alone does not keep the event loop turning.
+  const turning = setInterval(() => {}, 1000);
+  Deno.addSignalListener(name, listener);
+  Deno.kill(Deno.pid, name);
+  await heard.promise;
+  clearInterval(turning);
+  Deno.removeSignalListener(name, listener);
+}
+
+Deno.test("a signal that comes twice at once, as through a task runner, is one; a later one cuts", async () => {
+  const clock = new FakeClock();
+  const signals = listenForStopSignals(clock);
+  try {
+    await signal("SIGTERM");
+    await signal("SIGTERM");
+    assertEquals([signals.drain.reason, signals.cut.aborted], ["SIGTERM", false]);
+    await clock.advance(1000);
+    await signal("SIGTERM");
+    assertEquals(signals.cut.reason, "SIGTERM");
+  } finally {
+    signals.dispose();
+  }
+});
