@@ -6,7 +6,7 @@
 import type { BaseBroker, BaseCache, BaseEventStore, BaseProvider, TableSpec } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import { ConfigurationError, IncorrectUsageError } from "../errors.ts";
+import { IncorrectUsageError } from "../errors.ts";
 import type { HandlerRunner } from "./handler_port.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import type { MessageDefinition } from "./elements/message_definition.ts";
