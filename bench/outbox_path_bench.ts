@@ -59,7 +59,9 @@ function row(n: number): OutboxInsert {
     streamName: stream,
     type: "Bench.Added.v1",
     data,
-    metadata,
+    metadata: JSON.stringify(metadata),
+    correlationId: null,
+    causationId: null,
     targetBroker: "default",
     priority: 0,
     shard: shardOf(stream),
@@ -109,7 +111,9 @@ async function ours(provider: PostgresProvider): Promise<number> {
   });
   await broker.length("bench::item");
   const began = performance.now();
-  await processor.pass();
+  await processor.start();
+  // To stop it is to flush it.
+  await processor.stop();
   const ms = performance.now() - began;
   await broker.close();
   return rate(ROWS, ms);

@@ -161,7 +161,6 @@ async function outbox(
 
 async function leaseLoop(provider: PostgresProvider, batch: number): Promise<void> {
   const lease = await provider.outbox.lease({ broker: "default", owner: "bench" });
-  if (!lease) throw new Error("Expected rows to claim.");
   let marking: Promise<void> = Promise.resolve();
   for (let rows = await lease.claim(batch); rows.length > 0;) {
     const outcomes = rows.map(({ id }: OutboxRow) => ({ id, status: "published" }) as const);
@@ -224,7 +223,9 @@ function insert(messageId: string, streamName: string): OutboxInsert {
     streamName,
     type: "Bench.OrderPlaced.v1",
     data: DATA,
-    metadata: metadata(messageId, streamName),
+    metadata: JSON.stringify(metadata(messageId, streamName)),
+    correlationId: null,
+    causationId: null,
     targetBroker: "default",
     priority: 0,
     shard: shardOf(streamName),

@@ -53,7 +53,7 @@ export async function preflight(parts: PreflightParts): Promise<void> {
 async function lookAtDatabase(provider: BaseProvider, { tables, broker }: PreflightParts): Promise<Error[]> {
   const own = async () => {
     await provider.setup("own", []);
-    await provider.outbox.nextDue(broker.name);
+    await provider.outbox.backlog(broker.name);
   };
   const faults = await failures([own]);
   const rows = (tables.get(provider.name) ?? []).map(({ name }) => async () => {

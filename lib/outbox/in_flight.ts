@@ -1,25 +1,25 @@
 /**
  * Messages that this process is publishing, until their rows say so.
  *
- * A message may be in a handler before its row is marked. If that handler kills its process, the next one publishes the row again: a
- * new entry without the attempts of the first, which kills again, and so on for ever (G5, F21). So the subscriptions of this process
- * wait for the mark; what happens in other processes does not keep this one from marking.
+ * A message may be in a handler before its row is recorded as published. If that handler kills its process, the next one publishes the
+ * row again: a new entry without the attempts of the first, which kills again, and so on for ever (G5, F21). So the subscriptions of
+ * this process wait for the record; what happens in other processes does not keep this one from writing it.
  *
  * @module
  */
 import type { OutboxRow } from "../adapters/ports.ts";
 
-export class Unmarked {
-  readonly #marks = new Map<string, Promise<void>>();
+export class InFlightMessages {
+  readonly #records = new Map<string, Promise<void>>();
   readonly #ends = new Set<() => void>();
 
-  /** To be called before rows are published, and what it answers once they are marked or will not be. */
+  /** To be called before rows are published, and what it returns once they are recorded as published or will not be. */
   begin(rows: readonly OutboxRow[]): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    for (const { messageId } of rows) this.#marks.set(messageId, promise);
+    for (const { messageId } of rows) this.#records.set(messageId, promise);
     const end = () => {
       for (const { messageId } of rows) {
-        if (this.#marks.get(messageId) === promise) this.#marks.delete(messageId);
+        if (this.#records.get(messageId) === promise) this.#records.delete(messageId);
       }
       this.#ends.delete(end);
       resolve();
@@ -34,7 +34,7 @@ export class Unmarked {
   }
 
   /** Resolves, and never rejects, when the message may be handled here; undefined where there is nothing to wait for. */
-  of(messageId: string): Promise<void> | undefined {
-    return this.#marks.get(messageId);
+  settled(messageId: string): Promise<void> | undefined {
+    return this.#records.get(messageId);
   }
 }

@@ -1,6 +1,8 @@
 /**
- * The outbox processor: takes shards, publishes their rows in order, marks them (delivery 9). Woken by the commit, not by the
- * tick; every process may run one, and there is no leader. While it runs it keeps its share of the shards.
+ * The outbox processor: takes its share of the shards, publishes their rows in order, records them as published
+ * (delivery 9). Woken by the commit, not by the
+ * tick; every process may run one, and there is no leader. To stop it is to flush it: what is
+ * due leaves first (DRN-1).
  *
  * @module
  */
@@ -8,12 +10,12 @@ import { getLogger } from "@logtape/logtape";
 import type { BaseBroker, BaseProvider, OutboxLease, OutboxRow } from "../adapters/ports.ts";
 import { type Random, reconnectDelay } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
-import { asError, ProteanError } from "../errors.ts";
+import { asError, ProteanError, ProviderUnavailableError } from "../errors.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import { Wakeup } from "../async/wakeup.ts";
 import { type OutboxRetry, publishDue, type PublishedBatch } from "./publisher.ts";
 import { unheard, type WorkReporter } from "../status/work_health.ts";
-import { Unmarked } from "./in_flight.ts";
+import { InFlightMessages } from "./in_flight.ts";
 
 const log = getLogger(["protean", "outbox"]);
 
@@ -46,7 +48,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   readonly counters = { published: 0, failed: 0, abandoned: 0 };
   readonly #options: OutboxProcessorOptions;
   readonly #wakeup = new Wakeup();
-  readonly #unmarked = new Unmarked();
+  readonly #inFlight = new InFlightMessages();
   #woken = false;
   #prepared = false;
   #failures = 0;
@@ -63,7 +65,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
 
   /** Resolves when a message that is just being published may be handled in this process; undefined: at once. Never rejects. */
   marked(messageId: string): Promise<void> | undefined {
-    return this.#unmarked.of(messageId);
+    return this.#inFlight.settled(messageId);
   }
 
   /** What it publishes to. */
@@ -80,21 +82,6 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     this.#cut.abort();
   }
 
-  /** Publishes everything that is due now. Rejects when a backend does not answer. */
-  async pass(signal?: AbortSignal): Promise<void> {
-    const { provider, broker, owner } = this.#options;
-    await this.#prepare();
-    while (!signal?.aborted) {
-      const lease = await provider.outbox.lease({ broker: broker.name, owner });
-      if (!lease) return;
-      try {
-        await this.#round(lease, () => !signal?.aborted);
-      } finally {
-        await lease.release();
-      }
-    }
-  }
-
   /**
    * Whatever a backend answers is tried again, for ever, and readiness tells of it: what only an operator can mend, he mends while
    * this runs. An error that is no adapter's is a defect and ends the service.
@@ -107,7 +94,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
       this.#wakeup.notify();
     });
     try {
-      while (!signal.aborted) {
+      while (!signal.aborted && !this.#cut.signal.aborted) {
         try {
           await this.#prepare();
           await this.#stand(signal);
@@ -124,15 +111,6 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
 
   protected override begin(): void {
     this.#cut = new AbortController();
-  }
-
-  /** What handlers have committed until now leaves with them (DRN-1). */
-  protected override async end(): Promise<void> {
-    try {
-      await this.pass(this.#cut.signal);
-    } catch (error) {
-      log.warn("outbox.flush_failed", { processor: this.name, error: asError(error).message });
-    }
   }
 
   protected override failed(cause: unknown): void {
@@ -153,25 +131,28 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     this.#prepared = true;
   }
 
-  /** Works on a lease of its own until `signal` aborts or a backend fails. */
+  /** Works on a lease of its own until a backend fails, or until `signal` aborts and nothing is due any more. */
   async #stand(signal: AbortSignal): Promise<void> {
     const { provider, broker, owner, clock } = this.#options;
-    this.#woken = false;
-    const lease = await provider.outbox.lease({ broker: broker.name, owner, standing: true });
-    if (!lease) return await this.#wait(undefined, signal);
+    const cut = this.#cut.signal;
+    const lease = await provider.outbox.lease({ broker: broker.name, owner });
     try {
       let shared = clock.monotonic();
-      while (!signal.aborted) {
-        if (clock.monotonic() - shared >= SHARE_MS) {
+      while (!cut.aborted) {
+        if (!signal.aborted && clock.monotonic() - shared >= SHARE_MS) {
           await lease.share();
           shared = clock.monotonic();
         }
         this.#woken = false;
+        const stopping = signal.aborted;
         const looked = clock.now();
-        const mayGoOn = () => !signal.aborted && clock.monotonic() - shared < SHARE_MS;
+        const mayGoOn = () => !cut.aborted && (signal.aborted || clock.monotonic() - shared < SHARE_MS);
         const done = await this.#round(lease, mayGoOn);
         this.#recovered();
-        if (!done || this.#woken || signal.aborted) continue;
+        if (!done || this.#woken) continue;
+        // Only a round that was begun after the stop has seen everything that was committed before it.
+        if (stopping) return;
+        if (signal.aborted) continue;
         const due = await lease.nextDue();
         // What was due already is in somebody else's hands, or behind a row that is not: there is nothing to be had before the tick.
         await this.#wait(due !== undefined && due > looked ? due : undefined, signal);
@@ -185,20 +166,24 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     const { broker, clock, settings } = this.#options;
     try {
       return await publishDue({
-        ...{ lease, broker, clock, mayGoOn, unmarked: this.#unmarked },
+        ...{ lease, broker, clock, mayGoOn, cut: () => this.#cut.signal.aborted, inFlight: this.#inFlight },
         retry: settings.retry,
         limit: settings.messagesPerTick,
         random: this.#options.random ?? Math.random,
         onBatch: (batch, rows) => this.#count(batch, rows),
       });
     } finally {
-      this.#unmarked.clear();
+      this.#inFlight.clear();
     }
   }
 
   #count(batch: PublishedBatch, rows: readonly OutboxRow[]): void {
     this.#refusal = batch.unavailable;
-    if (batch.unavailable) this.#work.broker.unavailable(batch.unavailable.message);
+    if (batch.unavailable) {
+      const { provider, broker } = this.#work;
+      const side = batch.unavailable instanceof ProviderUnavailableError ? provider : broker;
+      side.unavailable(batch.unavailable.message);
+    }
     this.counters.published += batch.published;
     for (const outcome of batch.outcomes) {
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;

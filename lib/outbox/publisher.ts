@@ -9,65 +9,71 @@ import type { Clock } from "../async/clock.ts";
 import { asError, RefusedError, UnavailableError } from "../errors.ts";
 import { encodeRaw } from "../message/envelope.ts";
 import { categoryOf } from "../message/names.ts";
-import type { Unmarked } from "./in_flight.ts";
-import { Vigil } from "./lease_heartbeat.ts";
+import type { InFlightMessages } from "./in_flight.ts";
 
-// One round on a lease: claims, publishes, marks, until nothing is due (delivery 9).
+// One round on a lease: claims, publishes, records, until nothing is due (delivery 9).
 //
-// A step costs a round trip, and together they are the latency of the outbox. So a batch is marked while the next is claimed, and
+// A step costs a round trip, and together they are the latency of the outbox. So a batch is recorded as published while the next is claimed, and
 // where the backlog fills a batch the next is claimed while this one is published. Nothing is under way any more when a round ends,
 // however it ends: whoever gets the shards next must not meet rows that are still on their way to the broker.
 
 export interface RoundParts extends PublisherParts {
-  readonly lease: OutboxLease;
-  /** Told what is published and not marked yet; what is left there when a round rejects is its owner's to clear. */
-  readonly unmarked: Unmarked;
+  /** Told what is published and not recorded as such yet; what is left there when a round rejects is its owner's to clear. */
+  readonly inFlight: InFlightMessages;
   /** Rows claimed at a time. */
   readonly limit: number;
-  /** False: no further batch is begun. */
+  /** False: the round ends with the batch under way. */
   readonly mayGoOn: () => boolean;
+  /** True: not even the batch that was claimed ahead is published. */
+  readonly cut: () => boolean;
   readonly onBatch: (batch: PublishedBatch, rows: readonly OutboxRow[]) => void;
 }
 
-/** Answers false when it ended early. Rejects when a backend does not answer, with the rows back in the outbox as far as it does. */
+/**
+ * Returns false when it ended early. Rejects when a backend does not answer, with the rows back in the outbox as far as it does.
+ * Whatever ends it, what was published is recorded as published, or it is not known whether it was.
+ */
 export async function publishDue(parts: RoundParts): Promise<boolean> {
-  const { lease, limit, mayGoOn, onBatch, unmarked } = parts;
-  const vigil = new Vigil(lease, parts.clock);
-  const claim = () => vigil.heard(lease.claim(limit));
-  const settle = (outcomes: readonly OutboxOutcome[]) => vigil.heard(lease.settle(outcomes));
+  const { lease, limit, mayGoOn, cut, onBatch, inFlight } = parts;
   const held = new Set<string>();
-  let marking: Promise<void> = Promise.resolve();
-  let rows = await claim();
+  const putBack = (claimed: readonly OutboxRow[]) =>
+    claimed.length > 0 ? lease.settle(claimed.map(({ id }) => ({ id, status: "held" }))) : nothing;
+  let recording: Promise<void> = nothing;
+  let rows = await lease.claim(limit);
   while (rows.length > 0) {
     const ahead = rows.length >= limit && held.size === 0 && mayGoOn();
-    const marked = unmarked.begin(rows);
-    const publishing = vigil.keep(() => publishBatch(rows, parts, held));
-    const [batch, next] = await together(publishing, ahead ? claim() : noRows, marking);
+    const recorded = inFlight.begin(rows);
+    const [batch, next] = await together(
+      publishBatch(rows, parts, held),
+      ahead ? lease.claim(limit) : noRows,
+      recording,
+    );
     onBatch(batch, rows);
-    marking = settle(batch.outcomes).finally(marked);
+    recording = lease.settle(batch.outcomes).finally(recorded);
     if (batch.unavailable) {
-      await together(marking, settle(next.map(({ id }) => ({ id, status: "held" }))));
+      await together(recording, putBack(next));
       throw batch.unavailable;
     }
-    if (next.length > 0) {
+    if (next.length > 0 && !cut()) {
       rows = next;
       continue;
     }
     if (held.size > 0) {
       // From here on the store itself holds those streams back, or hands their rows out in order.
-      await marking;
+      await recording;
       held.clear();
     }
     if (!mayGoOn()) {
-      await marking;
+      await together(recording, putBack(next));
       return false;
     }
     // Also behind a batch that was not full: rows may have come since, and their hint, from another process, comes later.
-    [rows] = await together(claim(), marking);
+    [rows] = await together(lease.claim(limit), recording);
   }
   return true;
 }
 
+const nothing: Promise<void> = Promise.resolve();
 const noRows: Promise<readonly OutboxRow[]> = Promise.resolve([]);
 
 /** As `Promise.all`, but rejects only when none of them is under way any more. */
@@ -89,6 +95,8 @@ export interface OutboxRetry {
 }
 
 export interface PublisherParts {
+  /** Asked before each publish whether the rows are ours still. */
+  readonly lease: Pick<OutboxLease, "assertHeld" | "claim" | "settle">;
   readonly broker: BaseBroker;
   readonly retry: OutboxRetry;
   readonly clock: Clock;
@@ -128,6 +136,7 @@ export async function publishBatch(
     if (free.length === 0) continue;
     let results: readonly PublishResult[];
     try {
+      parts.lease.assertHeld();
       results = await parts.broker.publish(
         free.map((row) => ({ stream: categoryOf(row.streamName), data: encodeRaw(row.data, row.metadata) })),
       );

@@ -37,7 +37,9 @@ postgresTest(
     await server.restart();
     await provider.ping(AbortSignal.timeout(5000));
     await provider.setup("own", []);
-    assertEquals(await provider.outbox.lease({ broker: "default", owner: "w1" }), undefined);
+    const lease = await provider.outbox.lease({ broker: "default", owner: "w1" });
+    assertEquals(await lease.claim(9), []);
+    await lease.release();
     await eventually("The watcher's connection", () => hints > 0);
   },
 );

@@ -239,17 +239,16 @@ postgresTest(
     await provider.commit({ outbox: [outboxInsert("shop::order-1")] });
     const options = { broker: "default", owner: "w1" };
     const lease = await provider.outbox.lease(options);
-    assert(lease);
     proxy.hold();
     await setting.lost(lease.claim(10));
     await lease.release();
-    let next: Awaited<ReturnType<typeof provider.outbox.lease>>;
-    await eventually(
-      "The next lease",
-      async () => (next = await provider.outbox.lease(options)) !== undefined,
-    );
-    assertEquals((await next?.claim(10))?.length, 1);
-    await next?.release();
+    const next = await provider.outbox.lease(options);
+    await eventually("The shards", async () => {
+      await next.share();
+      return next.shards.length === 16;
+    });
+    assertEquals((await next.claim(10)).length, 1);
+    await next.release();
   },
 );
 

@@ -6,7 +6,6 @@
 import type { Clock } from "../../async/clock.ts";
 import { allShards, fairShare } from "../outbox_share.ts";
 import {
-  OUTBOX_SHARDS,
   type OutboxBacklog,
   type OutboxInsert,
   type OutboxLease,
@@ -21,7 +20,6 @@ import {
 interface Row {
   readonly seq: number;
   readonly insert: OutboxInsert;
-  readonly metadata: string;
   readonly createdAt: number;
   status: OutboxStatus;
   retryCount: number;
@@ -60,7 +58,6 @@ export class MemoryOutbox implements OutboxStore {
       const row: Row = {
         seq,
         insert,
-        metadata: JSON.stringify(insert.metadata),
         createdAt: now,
         status: "pending",
         retryCount: 0,
@@ -81,26 +78,11 @@ export class MemoryOutbox implements OutboxStore {
     this.#keys.clear();
   }
 
-  async lease(
-    options: {
-      readonly broker: string;
-      readonly owner: string;
-      readonly maxShards?: number;
-      readonly standing?: boolean;
-    },
-  ): Promise<OutboxLease | undefined> {
+  async lease({ broker, owner }: { readonly broker: string; readonly owner: string }): Promise<OutboxLease> {
     await Promise.resolve();
-    const { broker, owner, maxShards = OUTBOX_SHARDS, standing = false } = options;
     const holder = Symbol(owner);
-    if (standing) {
-      this.#standing.set(broker, (this.#standing.get(broker) ?? new Set()).add(holder));
-      this.#share(broker, holder);
-      return this.#leaseOf(broker, holder);
-    }
-    const due = new Set(this.#due(broker).map(({ insert }) => insert.shard));
-    const shards = this.#free(broker).filter((shard) => due.has(shard)).slice(0, maxShards);
-    if (shards.length === 0) return undefined;
-    for (const shard of shards) this.#leases.set(`${broker} ${shard}`, holder);
+    this.#standing.set(broker, (this.#standing.get(broker) ?? new Set()).add(holder));
+    this.#share(broker, holder);
     return this.#leaseOf(broker, holder);
   }
 
@@ -110,10 +92,6 @@ export class MemoryOutbox implements OutboxStore {
     return () => {
       this.#listeners.delete(listener);
     };
-  }
-
-  nextDue(broker: string): Promise<number | undefined> {
-    return Promise.resolve(this.#nextDue(broker, () => true));
   }
 
   stats(): Promise<OutboxStats> {
@@ -197,6 +175,8 @@ export class MemoryOutbox implements OutboxStore {
         looked = this.clock.now();
         return Promise.resolve(this.#claim(broker, holder, limit));
       },
+      // In one process there is nobody else to give them to.
+      assertHeld: () => {},
       settle: (outcomes) => Promise.resolve(this.#settle(outcomes, holder)),
       share: () => Promise.resolve(this.#share(broker, holder)),
       nextDue: () =>
@@ -264,7 +244,7 @@ export class MemoryOutbox implements OutboxStore {
       streamName: row.insert.streamName,
       type: row.insert.type,
       data: row.insert.data,
-      metadata: row.metadata,
+      metadata: row.insert.metadata,
       priority: row.insert.priority,
       retryCount: row.retryCount,
       createdAt: row.createdAt,

@@ -49,27 +49,28 @@ export type OutboxOutcome =
   /** Not tried, because an earlier row of its stream failed: pending again, uncounted. */
   | { readonly id: string; readonly status: "held" };
 
-/** Some shards of one target broker's rows, held by one processor; nobody else claims from them meanwhile. */
+/**
+ * One processor's share of the shards of one target broker's rows, kept from batch to batch; nobody else claims from them meanwhile.
+ * The store is told by itself that the holder lives, where it wants to know.
+ */
 export interface OutboxLease {
   /** Those held now. */
   readonly shards: readonly number[];
   /**
-   * When the store last noted that the holder lives, on the clock's monotonic scale; for a store where that may be long after it was
-   * asked to. Undefined: it was when the last call was made that has succeeded.
+   * Throws `ProviderUnavailableError` when the holder was not heard of for so long that the shards may be another's. To be called right
+   * before rows are given to a broker.
    */
-  readonly renewedAt?: number;
+  assertHeld(): void;
   /**
    * The next rows in order of `seq`, marked `processing`, at most `limit`: pending ones and failed ones that are due,
    * without those whose stream has an earlier failed row that is not due. Rows that an earlier holder left `processing` are
    * retaken at once (delivery 9); rows this lease has claimed and not settled are not claimed again. Empty: nothing is due.
    */
   claim(limit: number): Promise<readonly OutboxRow[]>;
-  /** Even an empty list tells the others that the holder lives, where a lease runs out by time. */
   settle(outcomes: readonly OutboxOutcome[]): Promise<void>;
   /**
-   * Brings a standing lease to its share: shards beyond it are let go, free ones are taken up to it. A share is an even part of the
-   * shards among all standing leases on this broker's rows, rounded up. To be called while no claimed row is unsettled; does nothing
-   * for other leases.
+   * Brings the lease to its share: shards beyond it are let go, free ones are taken up to it. A share is an even part of the shards among
+   * all leases on this broker's rows, rounded up. To be called while no claimed row is unsettled.
    */
   share(): Promise<void>;
   /** Epoch ms when the next failed row of these shards falls due that was not yet due at the last claim, if any. */
@@ -101,27 +102,13 @@ export interface OutboxListing {
 
 /** The outbox table of one provider. Rows are inserted by `ProviderSession.commit`. */
 export interface OutboxStore {
-  /**
-   * Takes free shards that hold due rows for `broker`, at most `maxShards`. Undefined: nothing is due, or others hold it.
-   *
-   * `standing` asks for a lease to be kept from batch to batch: it is always given, with this holder's share of the shards as far as
-   * that is free, due or not; `share()` does the rest.
-   */
-  lease(
-    options: {
-      readonly broker: string;
-      readonly owner: string;
-      readonly maxShards?: number;
-      readonly standing?: boolean;
-    },
-  ): Promise<OutboxLease | undefined>;
+  /** A lease with this holder's share of the shards as far as that is free, due or not; `share()` does the rest. */
+  lease(options: { readonly broker: string; readonly owner: string }): Promise<OutboxLease>;
   /**
    * Calls `wake` soon after a commit with outbox rows: at once in this process, by a coalesced hint from others. Only a hint: it
    * may be late, doubled or missing, the poll is the truth (OBX-2). Returns the way to stop it.
    */
   watch(wake: () => void): () => void;
-  /** Epoch ms when the next failed row falls due, if any. */
-  nextDue(broker: string): Promise<number | undefined>;
   stats(): Promise<OutboxStats>;
   /**
    * What of one target broker is not published. Costs no look at the published rows, however many are kept.

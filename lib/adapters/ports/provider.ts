@@ -51,7 +51,10 @@ export interface OutboxInsert {
   readonly type: string;
   /** Canonical payload text, published as it is. */
   readonly data: string;
-  readonly metadata: MessageMetadata;
+  /** JSON text of the metadata, in the form that the broker's readers know (wire 1.11). */
+  readonly metadata: string;
+  readonly correlationId: string | null;
+  readonly causationId: string | null;
   readonly targetBroker: string;
   readonly priority: number;
   /** `shardOf(streamName)`, 0 to 15. */

@@ -24,10 +24,14 @@ export function outboxRows(facts: RuntimeFacts, message: Outgoing): OutboxInsert
   const { broker, external_brokers } = facts.config.config.outbox;
   const { data, metadata, priority } = message;
   const { id, stream, type } = metadata.headers;
-  const row = { messageId: id, streamName: stream, type, data, priority, shard: shardOf(stream) };
-  const rows = [{ ...row, metadata, targetBroker: broker }];
+  const { correlation_id: correlationId, causation_id: causationId } = metadata.domain;
+  const row = {
+    ...{ messageId: id, streamName: stream, type, data, correlationId, causationId, priority },
+    shard: shardOf(stream),
+  };
+  const rows = [{ ...row, metadata: JSON.stringify(metadata), targetBroker: broker }];
   if (!message.published) return rows;
-  const external = externalForm(metadata);
+  const external = JSON.stringify(externalForm(metadata));
   return [...rows, ...external_brokers.map((name) => ({ ...row, metadata: external, targetBroker: name }))];
 }
 
@@ -37,18 +41,15 @@ export function storeCopy({ data, metadata, expectedVersion }: Outgoing): EventA
   return { stream, type, data, metadata, expectedVersion };
 }
 
-/**
- * What leaves the company of Protean services (wire 1.11): no checksum, no position, nothing about how it was processed. The type
- * is the internal form's because outbox rows are; readers of external brokers find keys missing, as upstream has them.
- */
-function externalForm({ headers, envelope, domain, extensions }: MessageMetadata): MessageMetadata {
+/** What leaves the company of Protean services (wire 1.11): no checksum, no position, nothing about how it was processed. */
+function externalForm({ headers, envelope, domain, extensions }: MessageMetadata): Record<string, unknown> {
   const { expected_version: _e, asynchronous: _a, priority: _p, ...shared } = domain;
   return {
     headers,
     domain: shared,
     envelope: { specversion: envelope.specversion },
     ...Object.keys(extensions).length > 0 ? { extensions } : {},
-  } as unknown as MessageMetadata;
+  };
 }
 
 /** The database of aggregates, outbox rows and marks. */

@@ -88,7 +88,6 @@ export function outboxOperatorRules(rule: Rule): void {
       );
       assertEquals(await provider.outbox.requeue([]), 0);
       assertEquals(await provider.outbox.requeue(), 3);
-      assertEquals(await provider.outbox.nextDue("default"), undefined);
       await settleAll(provider, published);
       assertEquals(await provider.outbox.requeue(), 0);
       assertEquals((await provider.outbox.stats()).counts.published, 3);

@@ -149,12 +149,15 @@ export function metadataOf(stream: string, options: MessageOptions = {}): Messag
 /** An outbox row of the stream, as a unit of work inserts it. */
 export function outboxInsert(stream: string, options: Partial<OutboxInsert> = {}): OutboxInsert {
   const messageId = options.messageId ?? crypto.randomUUID();
+  const metadata = metadataOf(stream, { id: messageId });
   return {
     messageId,
     streamName: stream,
     type: "Shop.OrderPlaced.v1",
     data: `{"order":"${stream}"}`,
-    metadata: metadataOf(stream, { id: messageId }),
+    metadata: JSON.stringify(metadata),
+    correlationId: metadata.domain.correlation_id,
+    causationId: metadata.domain.causation_id,
     targetBroker: "default",
     priority: 0,
     shard: shardOf(stream),

@@ -106,7 +106,9 @@ export class Bench {
         streamName: stream,
         type: "Shop.OrderPlaced.v1",
         data: "{}",
-        metadata,
+        metadata: JSON.stringify(metadata),
+        correlationId: metadata.domain.correlation_id,
+        causationId: metadata.domain.causation_id,
         targetBroker: "default",
         priority: 0,
         shard: shardOf(stream),
@@ -148,6 +150,7 @@ export function intercept(
     get shards() {
       return of.shards;
     },
+    assertHeld: () => of.assertHeld(),
     claim: (limit) => of.claim(limit),
     settle: (outcomes) => of.settle(outcomes),
     share: () => of.share(),
@@ -158,7 +161,7 @@ export function intercept(
   Object.assign(store, change.store, {
     lease: async (options: Parameters<OutboxStore["lease"]>[0]) => {
       const lease = await given(options);
-      return lease && Object.assign(methods(lease), change.lease?.(lease));
+      return Object.assign(methods(lease), change.lease?.(lease));
     },
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Standing leases on PostgreSQL: what the locks say must be what the leases say.
+ * Leases on PostgreSQL: what the locks say must be what the leases say.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { FakeClock } from "../../../lib/async/clock.ts";
 import { PostgresServer, postgresTest } from "../../support/postgres_server.ts";
 
 postgresTest(
-  "A shard that a standing lease lets go is free, however often the lease has looked for more",
+  "A shard that a lease lets go is free, however often the lease has looked for more",
   async () => {
     await using server = await PostgresServer.start({ settings: { fsync: "off" } });
     const clock = new FakeClock();
@@ -17,11 +17,7 @@ postgresTest(
     const provider = new PostgresProvider({ name: "default", domain: "shop", settings, folder: "/", clock });
     await provider.open();
     await provider.setup("own", []);
-    const stand = async (owner: string) => {
-      const lease = await provider.outbox.lease({ broker: "default", owner, standing: true });
-      if (!lease) throw new Error("a standing lease is always given");
-      return lease;
-    };
+    const stand = (owner: string) => provider.outbox.lease({ broker: "default", owner });
     const [first, second, third] = [await stand("w1"), await stand("w2"), await stand("w3")];
     // The third has 4 where it may have 6, and looks for more, over and over.
     for (let n = 0; n < 3; n++) for (const lease of [first, second, third]) await lease.share();

@@ -178,6 +178,7 @@ Deno.test("a database that answers slowly is asked once a tick while nothing is 
   await bench.clock.advance(10_000);
   assert(claims <= 10, `${claims}`);
   const stopping = processor.stop();
-  await bench.clock.advance(250);
+  // The look that is under way, and the flush's own.
+  await bench.clock.advance(500);
   await stopping;
 });

@@ -1,7 +1,7 @@
-/** Standing leases in a SQLite file, which run out a minute after the last word of their holder. */
+/** Leases in a SQLite file, which run out a minute after the last word of their holder. */
 import { assertEquals } from "@std/assert";
 import { SqliteProvider } from "../../../lib/adapters/sqlite/provider.ts";
-import type { OutboxLease } from "../../../lib/adapters/ports.ts";
+import type { AdapterOptions, OutboxLease } from "../../../lib/adapters/ports.ts";
 import { FakeClock, sleep } from "../../../lib/async/clock.ts";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
@@ -10,26 +10,27 @@ import { sql } from "../../../lib/testing/conformance/provider_suite_rig.ts";
 import { retry } from "./outbox_rig.ts";
 
 async function withProvider(
-  test: (provider: SqliteProvider, clock: FakeClock) => Promise<void>,
+  test: (provider: SqliteProvider, clock: FakeClock, options: AdapterOptions) => Promise<void>,
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   const clock = new FakeClock();
   const settings = { database_uri: "sqlite:///shop.db" };
-  const provider = new SqliteProvider({ name: "default", domain: "shop", settings, folder, clock });
+  const options = { name: "default", domain: "shop", settings, folder, clock };
+  const provider = new SqliteProvider(options);
   try {
     await provider.open();
     await provider.setup("own", []);
-    await test(provider, clock);
+    await test(provider, clock, options);
   } finally {
     await provider.close();
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-const stand = (provider: SqliteProvider) => leaseOf(provider, { standing: true });
+const stand = (provider: SqliteProvider) => leaseOf(provider);
 const counts = (...leases: OutboxLease[]) => leases.map(({ shards }) => shards.length);
 
-Deno.test("a standing lease that shares from time to time keeps its shards, however little there is to do", () =>
+Deno.test("a lease that shares from time to time keeps its shards, however little there is to do", () =>
   withProvider(async (provider, clock) => {
     const lease = await stand(provider);
     for (let second = 0; second < 120; second++) {
@@ -42,23 +43,43 @@ Deno.test("a standing lease that shares from time to time keeps its shards, howe
     await other.release();
   }));
 
-Deno.test("a standing lease that fell silent loses shards and seat to the next, and gets its share back", () =>
-  withProvider(async (provider, clock) => {
-    const silent = await stand(provider);
+Deno.test("a lease whose process stands still loses shards and seat to the next, and gets its share back", () =>
+  withProvider(async (provider, clock, options) => {
+    // Its time stands still, while that of the others goes on.
+    const frozen = new FakeClock(clock.now());
+    const stopped = new SqliteProvider({ ...options, clock: frozen });
+    await stopped.open();
+    const silent = await stand(stopped);
     await clock.advance(60_000);
     const heir = await stand(provider);
     assertEquals(counts(heir), [16]);
     await silent.settle([]);
     assertEquals(counts(silent), [0]);
+    await frozen.advance(clock.now() - frozen.now());
     await silent.share();
     await heir.share();
     await silent.share();
     assertEquals(counts(silent, heir), [8, 8]);
     await silent.release();
     await heir.release();
+    await stopped.close();
   }));
 
-Deno.test("released standing leases leave nothing in the table", () =>
+Deno.test("a lease beats by itself, however long nothing is done with it, until it is released", () =>
+  withProvider(async (provider, clock) => {
+    const lease = await stand(provider);
+    await clock.advance(300_000);
+    lease.assertHeld();
+    const other = await stand(provider);
+    assertEquals(counts(lease, other), [16, 0]);
+    await lease.release();
+    await other.release();
+    const idle = clock.pending;
+    await clock.advance(60_000);
+    assertEquals(clock.pending, idle);
+  }));
+
+Deno.test("released leases leave nothing in the table", () =>
   withProvider(async (provider) => {
     const leases = [await stand(provider), await stand(provider)];
     for (const lease of leases) await lease.release();

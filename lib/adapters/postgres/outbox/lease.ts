@@ -7,6 +7,7 @@
 import type { Clock } from "../../../async/clock.ts";
 import { asError } from "../../../errors.ts";
 import { fairShare } from "../../outbox_share.ts";
+import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../ports.ts";
 import type { Connection, Row } from "../connection/connection.ts";
 import type { Where } from "../connection/errors.ts";
@@ -33,8 +34,6 @@ export interface LeaseParts {
   readonly broker: string;
   /** Unique to this lease: rows `processing` under any other name were left by somebody who is gone. */
   readonly holder: string;
-  /** Locked already. */
-  readonly shards: readonly number[];
   /** Takes the connection back, its locks given up or itself destroyed. */
   readonly giveBack: (connection: Connection) => void;
 }
@@ -43,8 +42,8 @@ type Tried = Extract<OutboxOutcome, { readonly error: string }>;
 
 export class PostgresOutboxLease implements OutboxLease {
   readonly #parts: LeaseParts;
-  #shards: readonly number[];
-  #stands = false;
+  readonly #heartbeat: LeaseHeartbeat;
+  #shards: readonly number[] = [];
   /** When rows were last asked for, epoch ms. */
   #looked = 0;
   /** More is waiting than the last claim took. */
@@ -55,22 +54,25 @@ export class PostgresOutboxLease implements OutboxLease {
 
   constructor(parts: LeaseParts) {
     this.#parts = parts;
-    this.#shards = parts.shards;
+    this.#heartbeat = new LeaseHeartbeat(parts.clock, () => this.#beat());
   }
 
   get shards(): readonly number[] {
     return this.#shards;
   }
 
-  /** Makes it a standing one, with its share. */
+  assertHeld(): void {
+    this.#heartbeat.assertHeld();
+  }
+
+  /** Shows that there is one more, and takes its share. */
   async stand(): Promise<void> {
     await this.#run({ text: standText, values: [this.#lock], doing: "standing for shards of the outbox" });
-    this.#stands = true;
     await this.share();
   }
 
   async share(): Promise<void> {
-    if (this.#released || !this.#stands) return;
+    if (this.#released) return;
     const [found] = await this.#run({
       text: standingText,
       values: [this.#lock],
@@ -127,7 +129,7 @@ export class PostgresOutboxLease implements OutboxLease {
       ...(published.length > 0 ? [this.#marking(publishedText, published)] : []),
       ...(Object.keys(unpublished).length > 0 ? [this.#unpublished(unpublished)] : []),
     ];
-    await exchange(this.#parts.connection, statements, this.#parts.where);
+    if (statements.length > 0) await this.#exchange(statements);
   }
 
   release(): Promise<void> {
@@ -140,8 +142,21 @@ export class PostgresOutboxLease implements OutboxLease {
   }
 
   async #run(statement: Planned): Promise<readonly Row[]> {
-    const [rows = []] = await exchange(this.#parts.connection, [statement], this.#parts.where);
+    const [rows = []] = await this.#exchange([statement]);
     return rows;
+  }
+
+  /** The session was there when the statements were sent, if they have been answered. */
+  async #exchange(statements: readonly Planned[]): Promise<readonly (readonly Row[])[]> {
+    const { connection, where, clock } = this.#parts;
+    const sentAt = clock.monotonic();
+    const replies = await exchange(connection, statements, where);
+    this.#heartbeat.renewed(sentAt);
+    return replies;
+  }
+
+  async #beat(): Promise<void> {
+    await this.#run({ text: "select 1", values: [], doing: "keeping shards of the outbox" });
   }
 
   async #letGo(shards: readonly number[]): Promise<void> {
@@ -197,6 +212,7 @@ export class PostgresOutboxLease implements OutboxLease {
 
   async #release(): Promise<void> {
     const { connection, giveBack } = this.#parts;
+    await this.#heartbeat.stop();
     try {
       await connection.run("select pg_advisory_unlock_all()", [], "simple");
     } catch (error) {

@@ -34,16 +34,6 @@ function claimable(names: Names): string {
       and f.seq < o.seq and f.next_retry_at > ${epoch("$3")} and f.status = 'failed')`;
 }
 
-/**
- * Locks shards that hold such rows: `$4` the lock's number for the broker, `$5` how many at most. The list is made before the
- * first lock is tried, and no lock is tried after the last that is wanted.
- */
-export function takeText(names: Names): string {
-  return `with due as materialized (select shard from generate_series(0, ${OUTBOX_SHARDS - 1}) as shard
-      where exists (select from ${names.outbox} o where o.shard = shard.shard and ${claimable(names)}))
-    select shard from due where pg_try_advisory_lock($4, shard) limit $5::bigint`;
-}
-
 /** Beside the shards' own locks: a standing lease has this one shared, so that the others can count it. */
 const STANDING = OUTBOX_SHARDS;
 

@@ -125,22 +125,6 @@ export async function cleanOutbox(
   return reply?.count ?? 0;
 }
 
-/** Epoch ms when the next failed row falls due that was not due yet at `after`. */
-export async function nextRetry(
-  backend: Backend,
-  broker: string,
-  after: number,
-): Promise<number | undefined> {
-  const [row] = await backend.read({
-    text: `select (extract(epoch from min(next_retry_at)) * 1000)::float8 as due from ${backend.names.outbox}
-      where target_broker = $1 and next_retry_at > ${epoch("$2")} and status = 'failed'`,
-    values: [broker, String(after)],
-    doing: "looking for the next retry",
-  });
-  const due = row?.["due"];
-  return typeof due === "number" ? Math.ceil(due) : undefined;
-}
-
 function asListing(row: Row): OutboxListing {
   const error = row["last_error"];
   return {

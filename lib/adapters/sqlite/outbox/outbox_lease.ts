@@ -11,6 +11,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../../../async/clock.ts";
 import { asError } from "../../../errors.ts";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../ports.ts";
+import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { SqliteDatabase } from "../file/database.ts";
 import { nextRows, settleRows, takeRows } from "./outbox_rows.ts";
 import { nextRetry } from "./outbox_report.ts";
@@ -21,41 +22,34 @@ const log = getLogger(["protean", "outbox"]);
 /** How a processor's bookkeeping is written. */
 export const BOOKKEEPING = { notify: false, durable: false } as const;
 
-/** A standing lease that nobody has used for so long says that its holder lives. */
+/** While nothing changes, the others are told this often that the holder lives. */
 const REFRESH_MS = LEASE_MS / 6;
 
 export class SqliteOutboxLease implements OutboxLease {
-  #shards: readonly number[];
+  readonly #heartbeat: LeaseHeartbeat;
+  #shards: readonly number[] = [];
   #released = false;
   /** When others were last told that the holder lives, and when rows were last asked for, epoch ms. */
   #refreshed: number;
   #looked = 0;
-  /** Writing waits for its turn, behind a handler that writes as well: what counts is when it had it. */
-  #renewedAt: number;
 
-  /**
-   * `holder` is unique to this lease: rows `processing` under any other name were left by somebody who is gone. A `standing` one has
-   * a seat already.
-   */
+  /** `holder` is unique to this lease: rows `processing` under any other name were left by somebody who is gone. */
   constructor(
     private readonly database: SqliteDatabase,
     private readonly clock: Clock,
     private readonly broker: string,
     private readonly holder: string,
-    shards: readonly number[],
-    private readonly standing: boolean,
   ) {
-    this.#shards = shards;
     this.#refreshed = clock.now();
-    this.#renewedAt = clock.monotonic();
+    this.#heartbeat = new LeaseHeartbeat(clock, () => this.settle([]));
   }
 
   get shards(): readonly number[] {
     return this.#shards;
   }
 
-  get renewedAt(): number {
-    return this.#renewedAt;
+  assertHeld(): void {
+    this.#heartbeat.assertHeld();
   }
 
   async claim(limit: number): Promise<readonly OutboxRow[]> {
@@ -83,7 +77,7 @@ export class SqliteOutboxLease implements OutboxLease {
   }
 
   async share(): Promise<void> {
-    if (this.#released || !this.standing) return;
+    if (this.#released) return;
     const { broker, holder } = this;
     const now = this.clock.now();
     // As in claim: seen on the reading connection first, so that nothing is written while nothing changes.
@@ -109,6 +103,7 @@ export class SqliteOutboxLease implements OutboxLease {
     if (this.#released) return;
     this.#released = true;
     letGo(this.holder);
+    await this.#heartbeat.stop();
     try {
       await this.database.write((db) => dropShards(db, this.holder), BOOKKEEPING);
     } catch (cause) {
@@ -122,7 +117,8 @@ export class SqliteOutboxLease implements OutboxLease {
     const now = this.clock.now();
     this.#shards = refreshShards(db, this.holder, now);
     this.#refreshed = now;
-    this.#renewedAt = this.clock.monotonic();
+    // Writing waits for its turn, behind a handler that writes as well: what counts is when it had it.
+    this.#heartbeat.renewed();
     return now;
   }
 }

@@ -109,18 +109,18 @@ export function cleanOutbox(
   return published + remove("abandoned", options.abandonedBefore, options.limit - published);
 }
 
-/** Epoch ms of the next retry for the broker; of those due after `after` (ISO) in those shards, where that is given. */
+/** Epoch ms of the next retry for the broker in those shards that is due after `after` (ISO). */
 export function nextRetry(
   db: DatabaseSync,
   broker: string,
-  among: { readonly after: string; readonly shards: readonly number[] } | undefined = undefined,
+  among: { readonly after: string; readonly shards: readonly number[] },
 ): number | undefined {
-  const next = `SELECT min(next_retry_at) AS due FROM protean_outbox INDEXED BY protean_outbox_failed
-    WHERE target_broker = ? AND status = 'failed'`;
-  const row = among === undefined ? statement(db, next).get(broker) : statement(
+  const row = statement(
     db,
-    `${next} AND next_retry_at > ? AND shard IN (SELECT value FROM json_each(?))`,
-  ).get(broker, among.after, JSON.stringify(among.shards));
+    `SELECT min(next_retry_at) AS due FROM protean_outbox INDEXED BY protean_outbox_failed
+      WHERE target_broker = :broker AND status = 'failed' AND next_retry_at > :after
+        AND shard IN (SELECT value FROM json_each(:shards))`,
+  ).get({ broker, after: among.after, shards: JSON.stringify(among.shards) });
   return typeof row?.due === "string" ? Date.parse(row.due) : undefined;
 }
 

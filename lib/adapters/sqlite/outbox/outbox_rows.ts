@@ -40,10 +40,10 @@ export function insertOutboxRow(db: DatabaseSync, row: OutboxInsert, now: string
     row.targetBroker,
     row.priority,
     now,
-    row.metadata.domain.correlation_id,
-    row.metadata.domain.causation_id,
+    row.correlationId,
+    row.causationId,
     row.data,
-    JSON.stringify(row.metadata),
+    row.metadata,
   );
 }
 

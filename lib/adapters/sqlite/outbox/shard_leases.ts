@@ -31,16 +31,10 @@ export function letGo(holder: string): void {
 }
 
 /**
- * Numbers of shards that there are not: each standing lease has one of them besides its shards, so that the others can count it,
+ * Numbers of shards that there are not: each lease has one of them besides its shards, so that the others can count it,
  * and loses it as it would lose a shard.
  */
 const SEATS = OUTBOX_SHARDS;
-
-/** The shards of a broker's rows that nobody holds, ascending. */
-export function freeShards(db: DatabaseSync, broker: string, now: number): readonly number[] {
-  const kept = livingRows(db, broker, now).map(({ shard }) => shard);
-  return allShards.filter((shard) => !kept.includes(shard));
-}
 
 /** Writes down, in a transaction that has just seen them free, that `holder` has the shards. */
 export function takeShards(
@@ -55,7 +49,7 @@ export function takeShards(
   for (const shard of shards) take.run(broker, shard, holder, pid, startedAt, now);
 }
 
-/** Makes the holder's a standing lease: gives it the first free seat. */
+/** Gives the holder the first free seat. */
 export function takeSeat(db: DatabaseSync, broker: string, holder: string, now: number): void {
   const taken = livingRows(db, broker, now).map(({ shard }) => shard);
   let seat = SEATS;
@@ -63,7 +57,7 @@ export function takeSeat(db: DatabaseSync, broker: string, holder: string, now: 
   takeShards(db, broker, [seat], holder, now);
 }
 
-/** What a standing lease has to let go, and what is free for it, so that it has its share. */
+/** What a lease has to let go, and what is free for it, so that it has its share. */
 export function shareOf(db: DatabaseSync, broker: string, holder: string, now: number): {
   /** False: it was silent for so long that another has its seat. */
   readonly seated: boolean;

@@ -1,0 +1,59 @@
+/**
+ * Whether the holder of an outbox lease may still believe that it is the holder. A store takes a lease away from who has not been
+ * heard of for long (`LEASE_MS` of SQLite; a session that PostgreSQL or an operator ended): a process that stood still, frozen or
+ * stopped, must not go on to publish rows that may be another's by now.
+ *
+ * @module
+ */
+import { type Clock, sleep } from "../async/clock.ts";
+import { ProviderUnavailableError } from "../errors.ts";
+
+/** A lease that nothing else is done with beats this often: well within the time after which any store gives it away. */
+const BEAT_MS = 5_000;
+/** Whoever was not heard of for so long does not begin to publish. */
+const SILENCE_MS = 20_000;
+
+export class LeaseHeartbeat {
+  readonly #clock: Clock;
+  readonly #stop = new AbortController();
+  readonly #beating: Promise<void>;
+  #renewedAt: number;
+
+  /** `beat` tells the store that the holder lives, and calls `renewed`. One that does not get through is no reason to stop. */
+  constructor(clock: Clock, beat: () => Promise<void>) {
+    this.#clock = clock;
+    this.#renewedAt = clock.monotonic();
+    this.#beating = this.#beat(beat);
+  }
+
+  /** The store has heard of the holder at that time, on the clock's monotonic scale. */
+  renewed(at: number = this.#clock.monotonic()): void {
+    this.#renewedAt = Math.max(this.#renewedAt, at);
+  }
+
+  /** Throws `ProviderUnavailableError` when the lease may have been given away meanwhile. */
+  assertHeld(): void {
+    const silent = this.#clock.monotonic() - this.#renewedAt;
+    if (silent <= SILENCE_MS) return;
+    throw new ProviderUnavailableError(
+      `This process stood still for ${Math.round(silent / 1000)} s with rows of the outbox claimed: ` +
+        "they are left to whoever holds their shards now.",
+    );
+  }
+
+  /** Beats no more; resolves when none is under way. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#beating;
+  }
+
+  async #beat(beat: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stop;
+    while (true) {
+      const silent = this.#clock.monotonic() - this.#renewedAt;
+      await sleep(this.#clock, Math.max(1, BEAT_MS - silent), signal);
+      if (signal.aborted) return;
+      if (this.#clock.monotonic() - this.#renewedAt >= BEAT_MS) await beat().catch(() => {});
+    }
+  }
+}
