@@ -6,7 +6,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import { deadline, firstOf, joined, onAbort, TimeoutError, timeLimit } from "../../../lib/async/abort.ts";
+import { deadline, firstOf, joined, onAbort, timeLimit, TimeoutError } from "../../../lib/async/abort.ts";
 import { FakeClock } from "../../../lib/async/clock.ts";
 
 Deno.test("firstOf aborts with the first of its signals and keeps that reason", () => {
@@ -94,7 +94,11 @@ Deno.test("timeLimit aborts when the time is over or the signal aborts, and leav
 Deno.test("deadline settles as the work does when that is in time", async () => {
   const clock = new FakeClock();
   assertEquals(await deadline(() => Promise.resolve(1), 1000, clock), 1);
-  await assertRejects(() => deadline(() => Promise.reject(new Error("failed")), 1000, clock), Error, "failed");
+  await assertRejects(
+    () => deadline(() => Promise.reject(new Error("failed")), 1000, clock),
+    Error,
+    "failed",
+  );
   assertEquals(clock.pending, 0);
 });
 
