@@ -121,6 +121,20 @@ export function transactionRules(rule: Rule): void {
     assertEquals(JSON.parse((await stored("o1"))?.state ?? "null"), { by: "first" });
   });
 
+  rule("holds nothing once it was cut in the middle of a call, whatever the moment", async (bench) => {
+    const { provider, row, commit } = bench;
+    for (let turns = 0; turns < 16; turns++) {
+      const session = provider.session();
+      const call = session.flush(writeSet({ rows: [row("o1", undefined, { by: "cut" })] }));
+      call.catch(() => {});
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      session.abandon();
+      await soon(call.catch(() => {}), "The end of the call");
+      // Nobody has rolled it back.
+      await soon(commit({ rows: [row("o1", undefined, { turns })] }), "A commit after the cut one");
+    }
+  });
+
   rule("takes nothing from others before its first statement", async ({ provider, row, commit }) => {
     const idle = Array.from({ length: 100 }, () => provider.session());
     await soon(commit({ rows: [row("o1", -1, {})] }), "A commit beside idle sessions");

@@ -15,7 +15,7 @@ import {
   ValidationError,
 } from "@protean/server";
 import { z } from "zod";
-import { shop } from "../fixture.ts";
+import { shop, started } from "../fixture.ts";
 
 const placed = { id: "1", status: "placed", amount: 5 };
 
@@ -171,4 +171,41 @@ Deno.test("nothing works before init", async () => {
   const data = { orderId: "1", amount: 5 };
   const error = await assertRejects(() => domain.process(PlaceOrder, data), IncorrectUsageError);
   assertStringIncludes(error.message, "await domain.init() first");
+});
+
+Deno.test("state is rendered once when it is made or changed, and not again to be saved", async () => {
+  let rendered = 0;
+  class Stamp {
+    constructor(readonly at: string) {}
+    toJSON(): string {
+      rendered++;
+      return this.at;
+    }
+  }
+  const domain = new Domain("d");
+  const Visit = domain.aggregate("Visit", {
+    schema: z.object({ id: z.string(), n: z.number(), at: z.string().transform((at) => new Stamp(at)) }),
+  });
+  await using _running = await started(domain);
+  const visit = Visit.create({ id: "1", n: 1, at: "now" });
+  assertEquals(rendered, 1);
+  await domain.unitOfWork((ctx) => ctx.repository(Visit).add(visit));
+  assertEquals(rendered, 1);
+  visit.update({ n: 2 });
+  // The change is merged as JSON first.
+  assertEquals(rendered, 3);
+  await domain.unitOfWork((ctx) => ctx.repository(Visit).add(visit));
+  assertEquals(rendered, 3);
+});
+
+Deno.test("what is read back is the state that the instance had, whatever its schema makes of it", async () => {
+  const domain = new Domain("d");
+  const Name = domain.aggregate("Name", {
+    schema: z.object({ id: z.string(), text: z.string().transform((text) => `${text}!`) }),
+  });
+  await using _running = await started(domain);
+  const name = Name.create({ id: "1", text: "a" });
+  await domain.unitOfWork((ctx) => ctx.repository(Name).add(name));
+  const stored = await domain.unitOfWork((ctx) => ctx.repository(Name).get("1"));
+  assertEquals(stored.state, name.state);
 });

@@ -489,3 +489,36 @@ Deno.test("a domain of another name in camel case reads its own type strings", a
   assertEquals(runner.judge(message).kind, "run");
   assertEquals(runner.judge(changed(message, { type: "HttpApi.Lost.v1" })).kind, "poison");
 });
+
+Deno.test("what a handler writes carries the trace that it is run with on, and no other", async () => {
+  const my = shop();
+  const { domain, Order, OrderPlaced, PlaceOrder } = my;
+  const Noted = domain.event("Noted", { partOf: Order, schema: z.object({ orderId: z.string() }) });
+  domain.eventHandler("Writes", {
+    partOf: Order,
+    handles: [on(OrderPlaced, async ({ orderId }, ctx) => {
+      const order = Order.create({ id: crypto.randomUUID(), status: "placed", amount: 1 });
+      order.raise(Noted, { orderId });
+      await ctx.repository(Order).add(order);
+      await ctx.publish(Noted, { orderId });
+      await ctx.process(PlaceOrder, { orderId, amount: 1 });
+    })],
+  });
+  await using running = await started(domain);
+  const parent = {
+    trace_id: "0af7651916cd43dd8448eb211c80319c",
+    parent_id: "b7ad6b7169203331",
+    sampled: true,
+  };
+  const own = { ...parent, parent_id: "00f067aa0ba902b7" };
+  // Its own parent is where the span of its handling hangs, which is what is handed on (wire 9.4).
+  const message = changed(await published(running.runtime, domain, OrderPlaced), { traceparent: parent });
+  const runner = runnerOf(running.runtime, "Writes");
+  const written = async (options: RunOptions) => {
+    await handle(runner, message, options);
+    return (await outbox(running.runtime)).map(({ metadata }) => metadata.headers.traceparent);
+  };
+  assertEquals(await written({ ...FREE, trace: { traceparent: own, tracestate: "a=1" } }), [own, own, own]);
+  assertEquals(await written({ ...FREE, trace: null }), [null, null, null]);
+  assertEquals(await written(FREE), [null, null, null]);
+});

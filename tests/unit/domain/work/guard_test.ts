@@ -320,7 +320,8 @@ rule("a wait for the turn to write or for a connection ends with the signal", as
   assertFalse(await isStored(my, "1"));
 }, { sql: true, settings: { pool_size: 1, max_overflow: 0 } });
 
-const MOMENTS = ["before", "at once", "soon", "after"] as const;
+/** A number is of microtasks after the call has begun: some come between an adapter's `await` and what follows it. */
+const MOMENTS = ["before", 0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, "after"] as const;
 
 /** The runtime whose main database gives the work up at one moment of one call of its session. */
 function losing(
@@ -335,8 +336,10 @@ function losing(
     if (moment === "before") guard.lose();
     const result = call();
     result.catch(() => {});
-    if (moment === "at once") guard.lose();
-    if (moment === "soon") await Promise.resolve().then(() => guard.lose());
+    if (typeof moment === "number") {
+      for (let turn = 0; turn < moment; turn++) await Promise.resolve();
+      guard.lose();
+    }
     await result;
     if (moment === "after") guard.lose();
     return await result;
@@ -364,8 +367,9 @@ function losing(
 }
 
 for (const moment of MOMENTS) {
+  const when = typeof moment === "number" ? `${moment} turns into` : moment;
   rule(
-    `a unit of work that is given up ${moment}, at any call, has its whole effect or none`,
+    `a unit of work that is given up ${when} any call has its whole effect or none`,
     async (rig) => {
       const { my, sql } = rig;
       let last = "";
@@ -373,9 +377,11 @@ for (const moment of MOMENTS) {
         const guard = new TestGuard();
         const { runtime, made } = losing(rig.runtime, guard, at, moment);
         const [id, mark] = [`o${at}`, { ...MARK, messageId: `m${at}` }];
+        let went = false;
         const done = await soon(
           work({ runtime }, guard, async (ctx, unit) => {
             assert(await unit.claim(mark));
+            went = true;
             await ctx.view(my.Counter).put({ id, count: 1 });
             if (sql) await ctx.sql`select 1`;
             await ctx.repository(my.Order).add(order(my, id));
@@ -386,6 +392,7 @@ for (const moment of MOMENTS) {
           "The end of the unit of work",
         );
         last = made[at - 1] ?? "commit";
+        if (last === "mark") assertFalse(went, "the call in which the work was given up is refused");
         // The claim waits for whatever the server still does for the one that was given up.
         const claimed = await soon(work(rig, new TestGuard(), (_, unit) => unit.claim(mark)), "A claim");
         assertEquals(await isStored(my, id), !claimed, `${moment} ${last}`);

@@ -610,3 +610,35 @@ Deno.test("two instances of one id in a unit of work are a mistake, and so is a 
     await assertRejects(async () => await Promise.resolve(ctx.message), IncorrectUsageError, "No message");
   });
 });
+
+Deno.test("rows are written in one order: by table, then by code point of their ids", async () => {
+  const my = shop();
+  const written: string[] = [];
+  my.domain.registerAdapter(
+    "provider",
+    "noting",
+    class extends MemoryProvider {
+      override session(): ProviderSession {
+        const session = super.session();
+        const { commit } = session;
+        session.commit = (writes: WriteSet) => {
+          written.push(
+            ...writes.rows.map(({ table, id }) => `${table.slice("protean_my_domain_".length)} ${id}`),
+          );
+          return commit.call(session, writes);
+        };
+        return session;
+      }
+    },
+  );
+  const config = inMemory({ databases: { default: { provider: "noting" } } });
+  await using _running = await started(my.domain, { config });
+  await my.domain.unitOfWork(async (ctx) => {
+    for (const id of ["\u{1f600}", "\uff5e", "b", "a"]) {
+      await ctx.view(my.Counter).put({ id, count: 1 });
+      await ctx.repository(my.Order).add(my.Order.create({ id, status: "placed", amount: 1 }));
+    }
+  });
+  const ids = ["a", "b", "\uff5e", "\u{1f600}"];
+  assertEquals(written, [...ids.map((id) => `order ${id}`), ...ids.map((id) => `view_counter ${id}`)]);
+});
