@@ -83,7 +83,7 @@ export class MemoryTables {
     if (table) return table;
     throw new ConfigurationError(
       `The table ${name} does not exist in memory: set it up before it is used.`,
-      { code: "TABLE_MISSING" },
+      { code: "DATABASE_TABLE_MISSING" },
     );
   }
 }

@@ -12,6 +12,8 @@ import {
   type DeadLetters,
   type GroupInfo,
   type GroupOptions,
+  type Lock,
+  type LockOptions,
   type PublishResult,
   type StreamGroup,
 } from "../ports.ts";
@@ -19,6 +21,7 @@ import { RedisDeadLetters } from "./dead_letters.ts";
 import { Endpoint } from "./endpoint.ts";
 import { explain } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
+import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { append } from "./scripts.ts";
 import { readSettings } from "./settings.ts";
 import { groupsOf } from "./replies.ts";
@@ -30,7 +33,10 @@ export class RedisBroker extends BaseBroker {
     blocking: "connection",
     inOrder: true,
   };
+  /** Time to live of a lock. */
+  protected readonly lockMs: number = LOCK_MS;
   readonly #groups = new Set<RedisStreamGroup>();
+  #heldLocks: RedisLocks | undefined;
   #endpoint: Endpoint | undefined;
 
   /** Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be right. */
@@ -83,10 +89,20 @@ export class RedisBroker extends BaseBroker {
     return await this.#redis.run((client) => client.xlen(stream), { key: stream, repeatable: true });
   }
 
+  override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
+    return await this.#locks.lock(name, options);
+  }
+
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */
   override async close(): Promise<void> {
     await Promise.all([...this.#groups].map((group) => group.close()));
+    await this.#heldLocks?.close();
     await this.#endpoint?.close();
+  }
+
+  get #locks(): RedisLocks {
+    const { clock } = this.options;
+    return this.#heldLocks ??= new RedisLocks({ redis: () => this.#redis, clock, ttlMs: this.lockMs });
   }
 
   get #redis(): Endpoint {
