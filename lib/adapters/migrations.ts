@@ -88,6 +88,11 @@ export function isStep({ from, to }: SchemaChange): boolean {
   return from > 0 && to > from;
 }
 
+/** Only writes down what is there. */
+function isRecording({ from, to, statements }: SchemaChange): boolean {
+  return from === to && statements.length === 1;
+}
+
 /** For messages: `making outbox version 2 (add the column checksum)`. */
 export function describeChange({ component, to, title }: SchemaChange): string {
   return `making ${component} version ${to} (${title})`;
@@ -126,7 +131,7 @@ function stateOf(
 ): SchemaState {
   if (version === 0) return "missing";
   if (version > latest) return compatible > latest ? "incompatible" : "newer";
-  return pending.length > 0 ? "behind" : "current";
+  return pending.every(isRecording) ? "current" : "behind";
 }
 
 function changes(
