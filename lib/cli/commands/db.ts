@@ -41,13 +41,15 @@ interface Verb {
   readonly name: string;
   readonly description: string;
   readonly done: string;
-  /** Asked first where data is destroyed. */
-  readonly question?: (runtime: DomainRuntime) => Promise<string>;
+  /** Asked first where data is destroyed; `tables` are those that go. */
+  readonly question?: (tables: string) => string;
+  /** Tables that go, by database. */
+  readonly drops?: (runtime: DomainRuntime) => Promise<ReadonlyMap<string, readonly string[]>>;
   readonly run: (runtime: DomainRuntime) => Promise<void>;
 }
 
-/** What neither verb touches. */
-const LEFT = "Streams, caches and the event store's messages are left as they are.";
+/** What `drop` and `truncate` do not touch. */
+const LEFT = "Streams, caches and the event store's table messages stay, and protean_schema with their versions.";
 
 const VERBS: readonly Verb[] = [
   {
@@ -69,7 +71,8 @@ const VERBS: readonly Verb[] = [
     description:
       "Drop every table of the domain, the server's own too, but not the event store's. Their data is lost.",
     done: "Database tables dropped successfully.",
-    question: async (runtime) => `Drop ${await droppable(runtime)}? Their data is lost. ${LEFT}`,
+    question: (tables) => `Drop ${tables}? Their data is lost. ${LEFT}`,
+    drops: droppable,
     run: async ({ providers, tables }) => {
       for (const [name, provider] of providers) await provider.drop(tables.get(name) ?? []);
     },
@@ -79,9 +82,7 @@ const VERBS: readonly Verb[] = [
     description: "Empty every table of the domain, the outbox and the marks too, but not the event store's.",
     done: "Database tables truncated successfully.",
     question: () =>
-      Promise.resolve(
-        `Empty every table of the domain, the outbox and the idempotency marks too? Their data is lost. ${LEFT}`,
-      ),
+      `Empty every table of the domain, the outbox and the idempotency marks too? Their data is lost. ${LEFT}`,
     run: async ({ providers, tables }) => {
       for (const [name, provider] of providers) await provider.truncate(tables.get(name) ?? []);
     },
@@ -135,14 +136,21 @@ function verbCommand(cli: Cli, verb: Verb): Command {
 
 async function run(cli: Cli, verb: Verb, options: Options): Promise<void> {
   await withDomain(cli, options, async (runtime) => {
-    if (verb.question && !await confirm(cli, `${await verb.question(runtime)} Go on?`, options.yes)) {
+    const dropped = await verb.drops?.(runtime);
+    const words = dropped ? inWords(dropped) : "";
+    if (verb.question && !await confirm(cli, `${verb.question(words)} Go on?`, options.yes)) {
       cli.io.err("Nothing was changed.\n");
       return;
     }
     await verb.run(runtime);
     if (options.json) {
-      cli.io.out(envelope("pass", { providers: [...runtime.providers.keys()], message: verb.done }));
-    } else cli.io.out(`${verb.done}\n`);
+      const tables = dropped && { dropped: Object.fromEntries(dropped) };
+      const providers = [...runtime.providers.keys()];
+      cli.io.out(envelope("pass", { providers, ...tables, message: verb.done }));
+      return;
+    }
+    if (dropped) cli.io.err(`Dropped ${words}.\n`);
+    cli.io.out(`${verb.done}\n`);
   }, { migrate: false });
 }
 
@@ -201,12 +209,19 @@ function breaking(schemas: readonly PlaceSchema[]): string | undefined {
   return `Servers older than this one cannot work on it any more: upgrade ${steps.join(", ")}?`;
 }
 
-/** What `drop` would remove, in words. */
-async function droppable({ providers, tables }: DomainRuntime): Promise<string> {
-  const parts: string[] = [];
+async function droppable(
+  { providers, tables }: DomainRuntime,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const found = new Map<string, readonly string[]>();
   for (const [name, provider] of providers) {
-    const names = await provider.droppable(tables.get(name) ?? []);
-    if (names.length > 0) parts.push(`${names.join(", ")} of database '${name}'`);
+    found.set(name, await provider.droppable(tables.get(name) ?? []));
   }
+  return found;
+}
+
+/** `the tables a, b of database 'default'`. */
+function inWords(tables: ReadonlyMap<string, readonly string[]>): string {
+  const parts = [...tables].filter(([, names]) => names.length > 0)
+    .map(([name, names]) => `${names.join(", ")} of database '${name}'`);
   return parts.length === 0 ? "no table, as there is none" : `the tables ${parts.join("; ")}`;
 }
