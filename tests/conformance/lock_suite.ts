@@ -37,7 +37,7 @@ const NAMES = [
   "a ",
   "a\0b",
   "a\0c",
-  "it's \"quoted\" \\ `so`; --",
+  'it\'s "quoted" \\ `so`; --',
   "{tag}:*?[x]",
   "%s $1 ?1 @p1",
   "line\nbreak\ttab",
