@@ -98,6 +98,17 @@ export function describeChange({ component, to, title }: SchemaChange): string {
   return `making ${component} version ${to} (${title})`;
 }
 
+/** A change that was refused, and undone; `cause` is the database's own. */
+export function changeFailed(place: string, change: SchemaChange, cause: Error): ConfigurationError {
+  return new ConfigurationError(
+    `Upgrading ${place} failed, ${
+      describeChange(change)
+    }, which leaves it at version ${change.from}: ${cause.message}: ` +
+      "mend that, then run 'protean-server db upgrade'.",
+    { code: "DATABASE_UPGRADE_FAILED", cause },
+  );
+}
+
 /** Throws `ConfigurationError` where a newer server has changed a component so that this one cannot work with it. */
 export function requireCompatible(schemas: readonly ComponentSchema[], place: string): void {
   const newer = schemas.find(({ state }) => state === "incompatible");

@@ -49,7 +49,8 @@ interface Verb {
 }
 
 /** What `drop` and `truncate` do not touch. */
-const LEFT = "Streams, caches and the event store's table messages stay, and protean_schema with their versions.";
+const LEFT =
+  "Streams, caches and the event store's table messages stay, and protean_schema with their versions.";
 
 const VERBS: readonly Verb[] = [
   {

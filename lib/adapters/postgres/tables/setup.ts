@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { ConfigurationError } from "../../../errors.ts";
+import { asError, ConfigurationError, ExpectedVersionError, UnavailableError } from "../../../errors.ts";
 import {
+  changeFailed,
   componentSchema,
   describeChange,
   isStep,
@@ -159,9 +160,16 @@ async function make({ connection, where }: Target, change: SchemaChange): Promis
     try {
       await connection.run(statement, [], "simple");
     } catch (error) {
-      throw isStep(change) ? ownStatementError(where, describeChange(change), error) : error;
+      throw isStep(change) ? stepFailed(where, change, error) : error;
     }
   }
+}
+
+/** Waiting may help, or somebody has to mend it. */
+function stepFailed(where: Where, change: SchemaChange, thrown: unknown): Error {
+  const error = ownStatementError(where, describeChange(change), thrown);
+  const passing = error instanceof UnavailableError || error instanceof ExpectedVersionError;
+  return passing ? error : changeFailed(placeOf(where), change, asError(thrown));
 }
 
 /** One transaction behind the set-up lock; the caller of `Backend.use` rolls it back where it fails. */

@@ -5,11 +5,11 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { ConfigurationError } from "../../../errors.ts";
+import { asError, ConfigurationError } from "../../../errors.ts";
 import {
+  changeFailed,
   type Component,
   componentSchema,
-  describeChange,
   nextChanges,
   requireCompatible,
   SCHEMA_TABLE,
@@ -125,13 +125,7 @@ function make(db: DatabaseSync, change: SchemaChange): void {
     for (const sql of change.statements) prepare(db, sql).run();
   } catch (cause) {
     if (sqliteCode(cause) === undefined || isBusy(cause) || fileTrouble(cause) !== undefined) throw cause;
-    throw new ConfigurationError(
-      `Upgrading ${placeOf(db)} failed, ${
-        describeChange(change)
-      }, which leaves it at version ${change.from}: ` +
-        `${(cause as Error).message}: mend what is in its way, or restore the file from a backup.`,
-      { code: "DATABASE_UPGRADE_FAILED", cause },
-    );
+    throw changeFailed(placeOf(db), change, asError(cause));
   }
 }
 
