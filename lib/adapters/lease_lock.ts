@@ -1,9 +1,9 @@
 /**
  * Locks that end by themselves unless their holder renews them, as their holder has them.
  *
- * The backend counts from when it was renewed, the holder from when it asked for that, on a clock that nobody sets: so the holder
- * knows first. A process that stood still for longer finds the signal aborted before it does anything more, whichever of its
- * callbacks runs first: looking at the signal looks at the clock.
+ * The backend counts from when it was renewed, the holder from when it asked for that, on a clock that nobody
+ * sets: so the holder knows first. A process that stood still for longer finds the signal aborted before it
+ * does anything more, whichever of its callbacks runs first: looking at the signal looks at the clock.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Versions of tables, whatever the database: each component of a schema has numbered steps, and a row of `protean_schema` that says
- * which were made. A dialect looks at what is there, asks here what to do, and does it under its set-up lock.
+ * Versions of tables, whatever the database: each component of a schema has numbered steps, and a row of
+ * `protean_schema` that says which were made. A dialect looks at what is there, asks here what to do, and
+ * does it under its set-up lock.
  *
  * A database of version 0.1.0 has no `protean_schema`: what it has is version 1 of every component.
  *
@@ -17,8 +18,8 @@ export interface Step {
   /** What it does: `add the column checksum`. */
   readonly title: string;
   /**
-   * A server that does not know it works on: new columns are null or have a default, and nothing that it reads or writes is gone
-   * or means something else.
+   * A server that does not know it works on: new columns are null or have a default, and nothing that it
+   * reads or writes is gone or means something else.
    */
   readonly additive: boolean;
   /** Run in one transaction, together with the row that records the version. */
@@ -33,8 +34,8 @@ export interface Component {
   /** The first makes version 1. Released steps never change; a new one is added at the end. */
   readonly steps: readonly [Step, ...Step[]];
   /**
-   * Indexes of the newest version that are for speed alone, by name, with the statements that create them. They are no steps: one
-   * that is missing is made, whenever that is noticed.
+   * Indexes of the newest version that are for speed alone, by name, with the statements that create them.
+   * They are no steps: one that is missing is made, whenever that is noticed.
    */
   readonly indexes?: Readonly<Record<string, string>>;
 }
@@ -74,8 +75,8 @@ export function componentSchema(component: Component, found: Found, schemaTable:
 }
 
 /**
- * What may be done in the next transaction: everything that creates, restores or records, or else one step. Empty: nothing is to
- * be done.
+ * What may be done in the next transaction: everything that creates, restores or records, or else one step.
+ * Empty: nothing is to be done.
  */
 export function nextChanges(schemas: readonly ComponentSchema[]): readonly SchemaChange[] {
   const first = schemas.flatMap(({ pending: [change] }) => change ?? []);
@@ -109,7 +110,10 @@ export function changeFailed(place: string, change: SchemaChange, cause: Error):
   );
 }
 
-/** Throws `ConfigurationError` where a newer server has changed a component so that this one cannot work with it. */
+/**
+ * Throws `ConfigurationError` where a newer server has changed a component so that this one cannot work with
+ * it.
+ */
 export function requireCompatible(schemas: readonly ComponentSchema[], place: string): void {
   const newer = schemas.find(({ state }) => state === "incompatible");
   if (!newer) return;

@@ -77,7 +77,9 @@ export function changeJson({ kind, adapter }: Place, change: SchemaChange): unkn
   return { adapter: kind, name: adapter.name, ...change };
 }
 
-/** SQL that may be run by hand: each change in a transaction of its own, below a comment that says what it is. */
+/**
+ * SQL that may be run by hand: each change in a transaction of its own, below a comment that says what it is.
+ */
 export function changeSql({ label }: Place, change: SchemaChange): string {
   const { component, from, to, additive, title, statements } = change;
   const versions = isStep(change)

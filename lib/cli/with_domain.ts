@@ -10,8 +10,8 @@ import type { Cli } from "./cli.ts";
 import type { DomainOptions, LogOptions } from "./options.ts";
 
 /**
- * Runs `work` with the domain of `--domain`, initialised; the domain is closed in any case. Without `migrate` the tables of embedded
- * adapters are left as they are, and may be missing.
+ * Runs `work` with the domain of `--domain`, initialised; the domain is closed in any case. Without `migrate`
+ * the tables of embedded adapters are left as they are, and may be missing.
  */
 export async function withDomain(
   cli: Cli,

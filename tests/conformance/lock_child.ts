@@ -1,6 +1,6 @@
 /**
- * Another process that takes a lock and stays until it is killed: `deno run -A lock_child.ts provider|broker FOLDER NAME`. Says
- * `held` once it has it.
+ * Another process that takes a lock and stays until it is killed: `deno run -A lock_child.ts provider|broker
+ * FOLDER NAME`. Says `held` once it has it.
  *
  * @module
  */

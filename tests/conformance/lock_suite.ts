@@ -1,5 +1,6 @@
 /**
- * What every lock must do, of databases and of brokers (house-plan 4): "only one of us", and knowing when one is it no longer.
+ * What every lock must do, of databases and of brokers (house-plan 4): "only one of us", and knowing when one
+ * is it no longer.
  *
  * @module
  */

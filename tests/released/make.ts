@@ -3,10 +3,10 @@
  *
  *     deno run -A tests/released/make.ts CHECKOUT tests/released/NAME
  *
- * CHECKOUT is a folder with the source of that version, NAME its tag or commit. Needs `sqlite3`, `pg_dump` and a PostgreSQL that the
- * tests can start. For each database there are then, in the bundled domain: orders in every state and their views, marks, dead letters,
- * entries that a consumer took and died with, outbox rows published, pending and claimed by a processor that died, an event and a key
- * of the cache.
+ * CHECKOUT is a folder with the source of that version, NAME its tag or commit. Needs `sqlite3`, `pg_dump`
+ * and a PostgreSQL that the tests can start. For each database there are then, in the bundled domain: orders
+ * in every state and their views, marks, dead letters, entries that a consumer took and died with, outbox
+ * rows published, pending and claimed by a processor that died, an event and a key of the cache.
  *
  * @module
  */

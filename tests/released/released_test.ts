@@ -1,5 +1,6 @@
 /**
- * Databases of released versions, as `make.ts` has made them: this server upgrades them and works off what is in them.
+ * Databases of released versions, as `make.ts` has made them: this server upgrades them and works off what is
+ * in them.
  *
  * A folder for each version; when one is released, its database is made and its folder added here.
  */
@@ -115,7 +116,8 @@ async function assertWorkedOff(released: Released): Promise<void> {
 async function assertUpgraded(released: Released, version: string): Promise<void> {
   const components = await released.components();
   for (const { component, state } of components) assertEquals([component, state], [component, "current"]);
-  // A step that an older server cannot work with raises `compatible`: then the release before it is no longer served, and this says so.
+  // A step that an older server cannot work with raises `compatible`: then the release before it is no longer
+  // served, and this says so.
   const compatible = components.filter((component) => component.compatible > 1);
   assertEquals(compatible, [], `servers of ${version} cannot work on this database`);
 }

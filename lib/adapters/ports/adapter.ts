@@ -21,7 +21,8 @@ export interface AdapterOptions {
   readonly folder: string;
   readonly clock: Clock;
   /**
-   * False: `open` neither creates nor upgrades tables; whoever opens it looks at them first, or calls `upgrade`. @default true
+   * False: `open` neither creates nor upgrades tables; whoever opens it looks at them first, or calls
+   * `upgrade`. @default true
    */
   readonly migrate?: boolean;
 }
@@ -44,14 +45,17 @@ export abstract class BaseAdapter {
   /** One real operation against the backend. Rejects with the reason when it does not answer before `signal` aborts. */
   abstract ping(signal: AbortSignal): Promise<void>;
 
-  /** Where the adapter's own tables stand, and `tables` with them; empty where it has none. Changes nothing. */
+  /**
+   * Where the adapter's own tables stand, and `tables` with them; empty where it has none. Changes nothing.
+   */
   schema(_tables: readonly TableSpec[]): Promise<readonly ComponentSchema[]> {
     return Promise.resolve([]);
   }
 
   /**
-   * Makes everything that `schema` tells as pending; safe to run concurrently, and to repeat. Throws `ConfigurationError` with
-   * the code `DATABASE_SCHEMA_NEWER` where a newer server has changed a table so that this one cannot work with it.
+   * Makes everything that `schema` tells as pending; safe to run concurrently, and to repeat. Throws
+   * `ConfigurationError` with the code `DATABASE_SCHEMA_NEWER` where a newer server has changed a table so
+   * that this one cannot work with it.
    */
   upgrade(_tables: readonly TableSpec[]): Promise<void> {
     return Promise.resolve();

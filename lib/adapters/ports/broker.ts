@@ -176,8 +176,9 @@ export abstract class BaseBroker extends BaseAdapter {
   }
 
   /**
-   * Takes the lock of that name, any text, among all processes on this broker (this one's instances too); undefined while somebody
-   * else holds it. Rejects with `BrokerUnavailableError` where the broker does not answer.
+   * Takes the lock of that name, any text, among all processes on this broker (this one's instances too);
+   * undefined while somebody else holds it. Rejects with `BrokerUnavailableError` where the broker does not
+   * answer.
    */
   lock(_name: string, _options?: LockOptions): Promise<Lock | undefined> {
     return Promise.reject(new NotSupportedError(`Broker '${this.name}' has no locks: use one that does.`));

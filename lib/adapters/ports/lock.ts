@@ -5,8 +5,9 @@
  */
 
 /**
- * A lock that is held. It may be lost at any time, with the connection or the process's own standstill, and somebody else may have
- * it then: whatever it protects stops when `signal` aborts, and must not be harmed by two who are at it for a moment.
+ * A lock that is held. It may be lost at any time, with the connection or the process's own standstill, and
+ * somebody else may have it then: whatever it protects stops when `signal` aborts, and must not be harmed by
+ * two who are at it for a moment.
  */
 export interface Lock extends AsyncDisposable {
   readonly name: string;

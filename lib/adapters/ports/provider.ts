@@ -137,10 +137,11 @@ export abstract class BaseProvider extends BaseAdapter {
   abstract readonly outbox: OutboxStore;
 
   /**
-   * Creates what is missing and brings what is there to this server's version. `own`: outbox, marks and whatever else is the
-   * server's; the given tables are only judged. `all`: the given tables too. Idempotent, safe to run concurrently. Throws
-   * `ConfigurationError`, with the code `DATABASE_SCHEMA_NEWER` where a newer server has changed a table so that this one cannot
-   * work with it, and `DATABASE_SCHEMA_OLDER` where a given table waits for `all`.
+   * Creates what is missing and brings what is there to this server's version. `own`: outbox, marks and
+   * whatever else is the server's; the given tables are only judged. `all`: the given tables too. Idempotent,
+   * safe to run concurrently. Throws `ConfigurationError`, with the code `DATABASE_SCHEMA_NEWER` where a
+   * newer server has changed a table so that this one cannot work with it, and `DATABASE_SCHEMA_OLDER` where
+   * a given table waits for `all`.
    */
   abstract setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void>;
 
@@ -162,8 +163,9 @@ export abstract class BaseProvider extends BaseAdapter {
   abstract cleanMarks(before: number, limit: number): Promise<number>;
 
   /**
-   * Takes the lock of that name, any text, among all processes on this database (this one's instances too); undefined while
-   * somebody else holds it. Rejects with `UnavailableError` where the database does not answer.
+   * Takes the lock of that name, any text, among all processes on this database (this one's instances too);
+   * undefined while somebody else holds it. Rejects with `UnavailableError` where the database does not
+   * answer.
    */
   lock(_name: string, _options?: LockOptions): Promise<Lock | undefined> {
     return Promise.reject(new NotSupportedError(`Database '${this.name}' has no locks: use one that does.`));

@@ -1,5 +1,6 @@
 /**
- * Versions of an adapter's tables: where they stand, and what would bring them to where this server wants them.
+ * Versions of an adapter's tables: where they stand, and what would bring them to where this server wants
+ * them.
  *
  * @module
  */
@@ -21,8 +22,9 @@ export interface SchemaChange {
 }
 
 /**
- * `missing`: there is nothing. `behind`: `pending` brings it to this server's version. `newer`: a newer server has changed it, and
- * this one can work with it. `incompatible`: a newer server has changed it, and this one cannot.
+ * `missing`: there is nothing. `behind`: `pending` brings it to this server's version. `newer`: a newer
+ * server has changed it, and this one can work with it. `incompatible`: a newer server has changed it, and
+ * this one cannot.
  */
 export type SchemaState = "current" | "missing" | "behind" | "newer" | "incompatible";
 

@@ -1,7 +1,7 @@
 /**
- * Locks as advisory locks of a session: one connection for all that this process holds, open for as long as it holds any. The
- * server lets them go with the session, and this process notices before: it asks for a sign of life more often than the server
- * does (`SERVER_KEEPALIVE` in `provider.ts`).
+ * Locks as advisory locks of a session: one connection for all that this process holds, open for as long as
+ * it holds any. The server lets them go with the session, and this process notices before: it asks for a sign
+ * of life more often than the server does (`SERVER_KEEPALIVE` in `provider.ts`).
  *
  * @module
  */
@@ -129,7 +129,10 @@ export class PostgresLocks {
     this.#leaving.add(leaving);
   }
 
-  /** 64 bits for the name in this schema; other locks of ours have two numbers of 32, which the server keeps apart. */
+  /**
+   * 64 bits for the name in this schema; other locks of ours have two numbers of 32, which the server keeps
+   * apart.
+   */
   #keyOf(name: string): string {
     const hash = createHash("sha256").update(`${this.#options.schema}\0lock\0${name}`).digest();
     return String(hash.readBigInt64BE(0));

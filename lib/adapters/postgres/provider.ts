@@ -2,9 +2,10 @@
  * PostgreSQL: aggregate and view rows, outbox and idempotency marks in one database, one transaction for each unit of work
  * (delivery 13, 17; design 8).
  *
- * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and pings, one for each
- * outbox processor at work, one while it holds locks, and one for moments to ask about those that are silent. Connections are
- * this process's own: a transaction pooler in between is not supported, because leases are locks of a session.
+ * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and
+ * pings, one for each outbox processor at work, one while it holds locks, and one for moments to ask about
+ * those that are silent. Connections are this process's own: a transaction pooler in between is not
+ * supported, because leases are locks of a session.
  *
  * @module
  */

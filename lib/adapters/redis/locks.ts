@@ -1,6 +1,6 @@
 /**
- * Locks as keys with a time to live: `protean:lock:<name>` holds the token of whoever has it. A failover of Redis may forget one
- * that it had granted, as it may forget any write.
+ * Locks as keys with a time to live: `protean:lock:<name>` holds the token of whoever has it. A failover of
+ * Redis may forget one that it had granted, as it may forget any write.
  *
  * @module
  */

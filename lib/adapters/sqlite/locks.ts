@@ -1,6 +1,6 @@
 /**
- * Locks as rows of a SQLite file (house-plan 4): each names a process, and is free when that one lets go, is known to be dead, or
- * has not been heard of for `LOCK_MS`.
+ * Locks as rows of a SQLite file (house-plan 4): each names a process, and is free when that one lets go, is
+ * known to be dead, or has not been heard of for `LOCK_MS`.
  *
  * @module
  */
@@ -29,7 +29,10 @@ export const lockComponent = component({
   }],
 });
 
-/** Holders of this instance of the server. One that has let go, but could not write it down, is not among them. */
+/**
+ * Holders of this instance of the server. One that has let go, but could not write it down, is not among
+ * them.
+ */
 const living = new Set<string>();
 const instance = crypto.randomUUID();
 let holders = 0;

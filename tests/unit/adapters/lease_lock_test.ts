@@ -15,7 +15,10 @@ interface Bench {
   answer: () => Promise<boolean>;
 }
 
-/** A lock on a backend that answers as it is told; `stopped` time has passed on its clock without any timer having fired. */
+/**
+ * A lock on a backend that answers as it is told; `stopped` time has passed on its clock without any timer
+ * having fired.
+ */
 function bench(stopped = { ms: 0 }): Bench {
   const fake = new FakeClock();
   const clock: Clock = {

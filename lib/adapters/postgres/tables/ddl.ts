@@ -1,5 +1,6 @@
 /**
- * The tables in their first version (wire 3.2, delivery 17). They never change: what becomes of them is in `migrations.ts`.
+ * The tables in their first version (wire 3.2, delivery 17). They never change: what becomes of them is in
+ * `migrations.ts`.
  *
  * @module
  */

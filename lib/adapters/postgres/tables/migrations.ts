@@ -1,5 +1,6 @@
 /**
- * Versions of the tables (wire 3.2, delivery 17). `ddl.ts` has the first of each, as version 0.1.0 has made them.
+ * Versions of the tables (wire 3.2, delivery 17). `ddl.ts` has the first of each, as version 0.1.0 has made
+ * them.
  *
  * @module
  */

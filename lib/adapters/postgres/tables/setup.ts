@@ -1,7 +1,7 @@
 /**
- * Brings a schema to this server's versions of its tables, and refuses tables that are not ours. Looks first and locks only if
- * something is to be done: a server that starts beside a busy one waits for nobody, and needs no right to create where everything
- * exists.
+ * Brings a schema to this server's versions of its tables, and refuses tables that are not ours. Looks first
+ * and locks only if something is to be done: a server that starts beside a busy one waits for nobody, and
+ * needs no right to create where everything exists.
  *
  * @module
  */
@@ -59,8 +59,8 @@ export function placeOf({ name, label }: Where): string {
 }
 
 /**
- * Where the components stand; the table of versions is the first. Throws `ConfigurationError` when a table exists with other
- * columns, or the server's error.
+ * Where the components stand; the table of versions is the first. Throws `ConfigurationError` when a table
+ * exists with other columns, or the server's error.
  */
 export async function schemasOf(
   target: Target,
@@ -85,8 +85,8 @@ export async function schemasOf(
 }
 
 /**
- * Brings the components to this server's versions, each step in a transaction of its own that concurrent ones wait for. Throws
- * `ConfigurationError` where that cannot be, or must not, and the server's error.
+ * Brings the components to this server's versions, each step in a transaction of its own that concurrent ones
+ * wait for. Throws `ConfigurationError` where that cannot be, or must not, and the server's error.
  */
 export async function migrate(target: Target, components: readonly PostgresComponent[]): Promise<void> {
   while ((await pending(target, components)).length > 0) await advance(target, components);
@@ -98,7 +98,10 @@ export async function existing(target: Target, tables: readonly string[]): Promi
   return tables.filter((table) => found.has(table));
 }
 
-/** Names of the tables of the components that are there; with the last component the table of versions goes too. */
+/**
+ * Names of the tables of the components that are there; with the last component the table of versions goes
+ * too.
+ */
 export async function droppable(
   target: Target,
   components: readonly PostgresComponent[],

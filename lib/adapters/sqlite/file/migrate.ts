@@ -1,6 +1,6 @@
 /**
- * Versions of the tables in one SQLite file. What is there is looked at without locking anything; changes are made in write
- * transactions, which other processes wait for.
+ * Versions of the tables in one SQLite file. What is there is looked at without locking anything; changes are
+ * made in write transactions, which other processes wait for.
  *
  * @module
  */
@@ -49,7 +49,8 @@ export function quoted(name: string): string {
 }
 
 /**
- * Where the components stand; the table of versions is the first. Throws `ConfigurationError` when other tables have their names.
+ * Where the components stand; the table of versions is the first. Throws `ConfigurationError` when other
+ * tables have their names.
  */
 export function schemasOf(
   db: DatabaseSync,
@@ -67,7 +68,10 @@ export function schemasOf(
   });
 }
 
-/** Brings the components to this server's versions. Throws `ConfigurationError` where that cannot be, or must not. */
+/**
+ * Brings the components to this server's versions. Throws `ConfigurationError` where that cannot be, or must
+ * not.
+ */
 export async function migrate(
   database: SqliteDatabase,
   components: readonly SqliteComponent[],
@@ -83,7 +87,10 @@ export function upgradeOnce(db: DatabaseSync, components: readonly SqliteCompone
   return pending(db, components).length > 0;
 }
 
-/** Names of the tables of the components that are there; with the last component the table of versions goes too. */
+/**
+ * Names of the tables of the components that are there; with the last component the table of versions goes
+ * too.
+ */
 export function droppable(db: DatabaseSync, components: readonly SqliteComponent[]): readonly string[] {
   const schemas = schemasOf(db, components);
   requireCompatible(schemas, placeOf(db));

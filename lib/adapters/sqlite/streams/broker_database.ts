@@ -24,7 +24,10 @@ export class BrokerDatabase {
     this.#clock = clock;
   }
 
-  /** Throws `ConfigurationError` for a file that cannot be used. Without `upgrade` its tables are left as they are. */
+  /**
+   * Throws `ConfigurationError` for a file that cannot be used. Without `upgrade` its tables are left as they
+   * are.
+   */
   async open(options: { readonly upgrade: boolean }): Promise<void> {
     if (this.#database) return;
     // NORMAL: nothing is lost when a process dies (delivery 14).

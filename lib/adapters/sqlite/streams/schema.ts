@@ -9,7 +9,10 @@
  */
 import { component } from "../file/migrate.ts";
 
-/** A stream without a name was dropped; its entries are on their way out. Version 0.1.0 writes pending rows by position. */
+/**
+ * A stream without a name was dropped; its entries are on their way out. Version 0.1.0 writes pending rows by
+ * position.
+ */
 export const streamComponent = component({
   name: "streams",
   columns: {

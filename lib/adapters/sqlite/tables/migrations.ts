@@ -1,5 +1,6 @@
 /**
- * Versions of the tables of a provider's file (delivery 17, wire 3.2). Times are ISO 8601 text in UTC, which sorts as time does.
+ * Versions of the tables of a provider's file (delivery 17, wire 3.2). Times are ISO 8601 text in UTC, which
+ * sorts as time does.
  *
  * @module
  */
@@ -9,10 +10,12 @@ import { lockComponent } from "../locks.ts";
 import { prepare } from "../file/older_runtime.ts";
 
 /**
- * The outbox has the columns of wire 3.2, `seq` (the order of commits) and `shard` (delivery 9). `id` is `seq` as text:
- * virtual, so that it costs nothing. Payload and metadata come last: short columns are then found without reading them.
+ * The outbox has the columns of wire 3.2, `seq` (the order of commits) and `shard` (delivery 9). `id` is
+ * `seq` as text: virtual, so that it costs nothing. Payload and metadata come last: short columns are then
+ * found without reading them.
  *
- * The partial indexes keep the poll, the retries and the cleanup fast however many published rows are kept (OBX-5).
+ * The partial indexes keep the poll, the retries and the cleanup fast however many published rows are kept
+ * (OBX-5).
  */
 const outbox = component({
   name: "outbox",
@@ -60,8 +63,8 @@ const outbox = component({
 });
 
 /**
- * Who holds which shard of which broker's rows: a process, until it lets go, dies, or stays silent for too long. Version 0.1.0 writes
- * rows by position, so another column would stop it.
+ * Who holds which shard of which broker's rows: a process, until it lets go, dies, or stays silent for too
+ * long. Version 0.1.0 writes rows by position, so another column would stop it.
  */
 const leases = component({
   name: "outbox_lease",
@@ -81,7 +84,9 @@ const leases = component({
   }],
 });
 
-/** Rows come in the order of their time, so the oldest are found by rowid and no index on the time is needed. */
+/**
+ * Rows come in the order of their time, so the oldest are found by rowid and no index on the time is needed.
+ */
 const marks = component({
   name: "marks",
   columns: { protean_processed: ["mark", "handler", "type", "message_id", "processed_at"] },
@@ -108,7 +113,8 @@ const marks = component({
 export const ownComponents: readonly SqliteComponent[] = [outbox, leases, marks, lockComponent];
 
 /**
- * The table of an aggregate or a view. Version 0.1.0 writes rows by position, so another column would stop it.
+ * The table of an aggregate or a view. Version 0.1.0 writes rows by position, so another column would stop
+ * it.
  */
 export function rowComponent(name: string): SqliteComponent {
   return component({

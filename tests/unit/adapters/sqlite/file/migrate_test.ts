@@ -178,7 +178,10 @@ Deno.test("a process killed in the middle of a step leaves the SQLite file as it
   });
 });
 
-/** Resolves once a step has been under way for a while: the file's write lock is held by nobody else for so long. */
+/**
+ * Resolves once a step has been under way for a while: the file's write lock is held by nobody else for so
+ * long.
+ */
 async function locked(path: string): Promise<void> {
   using db = new DatabaseSync(path);
   db.exec("PRAGMA busy_timeout = 0");
