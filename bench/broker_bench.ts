@@ -10,7 +10,8 @@ import { DatabaseSync } from "node:sqlite";
 import { MemoryBroker } from "../lib/adapters/memory/broker.ts";
 import type { BaseBroker } from "../lib/adapters/ports.ts";
 import { SqliteBroker } from "../lib/adapters/sqlite/broker.ts";
-import { createBrokerTables } from "../lib/adapters/sqlite/streams/schema.ts";
+import { upgradeOnce } from "../lib/adapters/sqlite/file/migrate.ts";
+import { streamComponent } from "../lib/adapters/sqlite/streams/schema.ts";
 import { systemClock } from "../lib/async/clock.ts";
 import { print, rate, ratio } from "./report.ts";
 
@@ -33,7 +34,7 @@ async function timed(messages: number, work: () => Promise<void> | void): Promis
 async function bare(path: string, messages: number, payload: string): Promise<Figures> {
   const db = new DatabaseSync(path);
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-  createBrokerTables(db);
+  upgradeOnce(db, [streamComponent]);
   db.exec(`INSERT INTO protean_stream (name) VALUES ('${STREAM}');
     INSERT INTO protean_stream_group (stream, name, passed) VALUES (1, 'g1', 0)`);
   const begin = db.prepare("BEGIN IMMEDIATE");

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type OutboxInsert, shardOf, type WriteSet } from "../lib/adapters/ports.ts";
 import { SqliteProvider } from "../lib/adapters/sqlite/provider.ts";
-import { createOwnTables, createRowTable } from "../lib/adapters/sqlite/tables/schema.ts";
+import { upgradeOnce } from "../lib/adapters/sqlite/file/migrate.ts";
+import { ownComponents, rowComponent } from "../lib/adapters/sqlite/tables/migrations.ts";
 import { systemClock } from "../lib/async/clock.ts";
 import { metadataOf } from "../lib/testing/conformance/provider_suite_rig.ts";
 import { print, rate, ratio } from "./report.ts";
@@ -146,8 +147,7 @@ function bareFile(folder: string): DatabaseSync {
   db.exec(
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE plain (at integer PRIMARY KEY, text)",
   );
-  createOwnTables(db);
-  createRowTable(db, TABLE);
+  upgradeOnce(db, [...ownComponents, rowComponent(TABLE)]);
   return db;
 }
 

@@ -9,6 +9,8 @@
  * @module
  */
 export * from "./ports/adapter.ts";
+export * from "./ports/lock.ts";
+export * from "./ports/schema.ts";
 export * from "./ports/provider.ts";
 export * from "./ports/outbox.ts";
 export * from "./ports/broker.ts";

@@ -19,13 +19,14 @@ const log = getLogger(["protean", "cli"]);
 
 /**
  * Loads the domain and initialises it with the configuration that belongs to it; the log follows its `[logging]` from then on. Rejects
- * with the reason of `signal` when that aborts first.
+ * with the reason of `signal` when that aborts first. Without `migrate` the tables are left as they are.
  */
 export async function openDomain(
   cli: Cli,
   options: DomainOptions & LogOptions,
   fallbackLevel: FallbackLevel,
   signal?: AbortSignal,
+  { migrate = true }: { readonly migrate?: boolean } = {},
 ): Promise<Domain> {
   const { domain, folder } = await loadDomain(cli, options, { ...(signal && { signal }) });
   const loaded = await loadConfig({ domain: domain.name, ...await configSearch(cli, folder, options) });
@@ -40,7 +41,7 @@ export async function openDomain(
     pid: Deno.pid,
   });
   for (const { code, message } of loaded.warnings) log.warn("config.warning", { code, message });
-  const start: StartOptions = { loaded, ...(signal && { signal }) };
+  const start: StartOptions = { loaded, migrate, ...(signal && { signal }) };
   await domain.init(start);
   return domain;
 }

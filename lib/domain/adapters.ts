@@ -13,6 +13,12 @@ import type { Adapters, RuntimeFacts } from "./runtime.ts";
 type Port<K extends AdapterKind> = InstanceType<AdapterClass<K>>;
 type Table = Readonly<Record<string, unknown>> & { readonly provider: string };
 
+interface OpenOptions {
+  readonly signal: AbortSignal | undefined;
+  /** False: tables are left as they are. */
+  readonly migrate: boolean;
+}
+
 /**
  * Creates and opens every adapter that the configuration names, databases first; embedded databases get their tables. Closes
  * again what was opened when one fails, and tells every configuration problem at once.
@@ -21,15 +27,15 @@ export async function openAdapters(
   registry: AdapterRegistry,
   facts: RuntimeFacts,
   tables: ReadonlyMap<string, readonly TableSpec[]>,
-  signal: AbortSignal | undefined,
+  options: OpenOptions,
 ): Promise<Adapters> {
   const { config } = facts.config;
-  const opening = new Opening(registry, facts, signal);
+  const opening = new Opening(registry, facts, options);
   const providers = await opening.all("provider", config.databases);
   const brokers = await opening.all("broker", config.brokers);
   const caches = await opening.all("cache", config.caches);
   const eventStore = config.event_store && await opening.one("event_store", "default", config.event_store);
-  if (opening.failures.length === 0) {
+  if (options.migrate && opening.failures.length === 0) {
     for (const [name, provider] of providers) {
       if (!provider.capabilities.embedded) continue;
       await opening.attempt(() => provider.setup("all", tables.get(name) ?? []));
@@ -69,7 +75,7 @@ class Opening {
   constructor(
     private readonly registry: AdapterRegistry,
     private readonly facts: RuntimeFacts,
-    private readonly signal: AbortSignal | undefined,
+    private readonly options: OpenOptions,
   ) {}
 
   /** Opens one adapter per section. */
@@ -86,7 +92,7 @@ class Opening {
   }
 
   one<K extends AdapterKind>(kind: K, name: string, settings: Table): Promise<Port<K> | undefined> {
-    const { registry, facts: { normalizedName: domain, clock, config }, signal } = this;
+    const { registry, facts: { normalizedName: domain, clock, config }, options: { signal, migrate } } = this;
     const { folder, dataFolder } = config;
     const { provider } = settings;
     return this.attempt(async () => {
@@ -103,6 +109,7 @@ class Opening {
           : settings,
         folder: dataFolder,
         clock,
+        migrate,
       });
       this.#opened.push(adapter);
       await adapter.open(signal);

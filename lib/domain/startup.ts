@@ -27,6 +27,8 @@ export interface StartOptions extends InitOptions {
   clock?: Clock;
   /** The configuration, where the caller has loaded it; `config` and `env` are not looked at then. */
   loaded?: LoadedConfig;
+  /** False: tables are left as they are, for the commands that look at them first. @default true */
+  migrate?: boolean;
 }
 
 /** A domain that was started, and the handlers of its commands. */
@@ -47,7 +49,7 @@ export async function start(
   closing: AbortSignal,
   options: StartOptions,
 ): Promise<Started> {
-  const { signal, clock = systemClock } = options;
+  const { signal, clock = systemClock, migrate = true } = options;
   signal?.throwIfAborted();
   const model = buildModel(identity, elements);
   const problems = [...elementProblems(elements, model)];
@@ -57,7 +59,7 @@ export async function start(
   const { name, normalizedName } = identity;
   const facts: RuntimeFacts = { name, normalizedName, identity, config, clock };
   const tables = tablesOf(elements);
-  const adapters = await openAdapters(registry, facts, tables, signal);
+  const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
   const work = { ...facts, ...adapters, appendsInside: appendsInside(adapters), closing };
   const runners = model.handlers.map((handler) => new ElementRunner(work, model, handler));
   const own = elements.messages.filter(({ aggregate }) => aggregate !== undefined);

@@ -3,7 +3,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { Connection } from "../../lib/adapters/postgres/connection/connection.ts";
 import { parsePostgresUri } from "../../lib/adapters/postgres/connection/uri.ts";
 import { systemClock } from "../../lib/async/clock.ts";
-import { soon } from "../conformance/provider_suite_rig.ts";
+import { soon } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { postgresTest, sharedPostgres } from "../support/postgres_server.ts";
 
 const start = sharedPostgres();

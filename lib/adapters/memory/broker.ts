@@ -10,10 +10,12 @@ import {
   type DeadLetters,
   type GroupInfo,
   type GroupOptions,
+  type Lock,
   type PublishResult,
   type StreamGroup,
 } from "../ports.ts";
 import { MemoryDeadLetters } from "./broker_dead_letters.ts";
+import { MemoryLocks } from "./locks.ts";
 import { MemoryStreamGroup } from "./stream_group.ts";
 import { StreamStore } from "./stream_store.ts";
 
@@ -25,6 +27,7 @@ export class MemoryBroker extends BaseBroker {
   };
   readonly #store = new StreamStore();
   readonly #deadLetters: DeadLetters;
+  readonly #locks = new MemoryLocks();
   readonly #closing = new AbortController();
 
   constructor(options: AdapterOptions) {
@@ -62,9 +65,13 @@ export class MemoryBroker extends BaseBroker {
     return Promise.resolve(this.#store.find(stream)?.log.length ?? 0);
   }
 
+  override lock(name: string): Promise<Lock | undefined> {
+    return this.#locks.lock(name);
+  }
+
   /** Ends reads that wait. */
-  override close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#closing.abort();
-    return Promise.resolve();
+    await this.#locks.close();
   }
 }

@@ -6,11 +6,13 @@
 import {
   type AdapterOptions,
   BaseProvider,
+  type Lock,
   type ProviderCapabilities,
   type ProviderSession,
   type TableSpec,
 } from "../ports.ts";
 import type { MemoryEventLog } from "./event_log.ts";
+import { MemoryLocks } from "./locks.ts";
 import { MemoryOutbox } from "./outbox.ts";
 import { type MemoryMarks, MemorySession } from "./session.ts";
 import { MemoryTables } from "./tables.ts";
@@ -19,6 +21,7 @@ export class MemoryProvider extends BaseProvider {
   readonly capabilities: ProviderCapabilities = { sql: false, embedded: true };
   readonly outbox: MemoryOutbox;
   readonly #tables = new MemoryTables();
+  readonly #locks = new MemoryLocks();
   readonly #marks: MemoryMarks = new Map();
   #events: MemoryEventLog | undefined;
 
@@ -59,6 +62,14 @@ export class MemoryProvider extends BaseProvider {
   session(): ProviderSession {
     const state = { tables: this.#tables, outbox: this.outbox, marks: this.#marks, events: this.#events };
     return new MemorySession(state, () => this.options.clock.now());
+  }
+
+  override lock(name: string): Promise<Lock | undefined> {
+    return this.#locks.lock(name);
+  }
+
+  override async close(): Promise<void> {
+    await this.#locks.close();
   }
 
   cleanMarks(before: number, limit: number): Promise<number> {

@@ -4,6 +4,8 @@
  * @module
  */
 import type { Clock } from "../../async/clock.ts";
+import type { TableSpec } from "./provider.ts";
+import type { ComponentSchema } from "./schema.ts";
 
 export type AdapterKind = "provider" | "broker" | "cache" | "event_store";
 
@@ -18,6 +20,11 @@ export interface AdapterOptions {
   /** Absolute folder that relative paths and SQLite URIs are relative to. */
   readonly folder: string;
   readonly clock: Clock;
+  /**
+   * False: `open` neither creates nor upgrades tables; whoever opens it looks at them first, or calls
+   * `upgrade`. @default true
+   */
+  readonly migrate?: boolean;
 }
 
 export abstract class BaseAdapter {
@@ -37,6 +44,22 @@ export abstract class BaseAdapter {
 
   /** One real operation against the backend. Rejects with the reason when it does not answer before `signal` aborts. */
   abstract ping(signal: AbortSignal): Promise<void>;
+
+  /**
+   * Where the adapter's own tables stand, and `tables` with them; empty where it has none. Changes nothing.
+   */
+  schema(_tables: readonly TableSpec[]): Promise<readonly ComponentSchema[]> {
+    return Promise.resolve([]);
+  }
+
+  /**
+   * Makes everything that `schema` tells as pending; safe to run concurrently, and to repeat. Throws
+   * `ConfigurationError` with the code `DATABASE_SCHEMA_NEWER` where a newer server has changed a table so
+   * that this one cannot work with it.
+   */
+  upgrade(_tables: readonly TableSpec[]): Promise<void> {
+    return Promise.resolve();
+  }
 
   /** Idempotent. Frees sockets, files and timers. */
   close(): Promise<void> {

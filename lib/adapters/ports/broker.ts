@@ -5,6 +5,7 @@
  */
 import { NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
+import type { Lock, LockOptions } from "./lock.ts";
 
 export interface BrokerCapabilities {
   /** Runs inside this process with no server. */
@@ -185,6 +186,15 @@ export abstract class BaseBroker extends BaseAdapter {
 
   get deadLetters(): DeadLetters {
     throw new NotSupportedError(`Broker '${this.name}' keeps no dead letters: use one that does.`);
+  }
+
+  /**
+   * Takes the lock of that name, any text, among all processes on this broker (this one's instances too);
+   * undefined while somebody else holds it. Rejects with `BrokerUnavailableError` where the broker does not
+   * answer.
+   */
+  lock(_name: string, _options?: LockOptions): Promise<Lock | undefined> {
+    return Promise.reject(new NotSupportedError(`Broker '${this.name}' has no locks: use one that does.`));
   }
 
   /** Every group of a stream; empty when there is none. */

@@ -5,7 +5,9 @@
  */
 import { DuplicateMessageError, IncorrectUsageError } from "../../errors.ts";
 import type { MessageMetadata } from "../../message/types.ts";
+import { NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
+import type { Lock, LockOptions } from "./lock.ts";
 import type { OutboxStore } from "./outbox.ts";
 
 export interface ProviderCapabilities {
@@ -173,13 +175,40 @@ export abstract class BaseProvider extends BaseAdapter {
   abstract readonly capabilities: ProviderCapabilities;
   abstract readonly outbox: OutboxStore;
 
-  /** Creates what is missing. `own`: outbox and marks. `all`: the given tables too. Idempotent, safe to run concurrently. */
+  /**
+   * Creates what is missing and brings what is there to this server's version. `own`: outbox, marks and
+   * whatever else is the server's; the given tables are only judged. `all`: the given tables too. Idempotent,
+   * safe to run concurrently. Throws `ConfigurationError`, with the code `DATABASE_SCHEMA_NEWER` where a
+   * newer server has changed a table so that this one cannot work with it, and `DATABASE_SCHEMA_OLDER` where
+   * a given table waits for `all`.
+   */
   abstract setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void>;
+
+  override upgrade(tables: readonly TableSpec[]): Promise<void> {
+    return this.setup("all", tables);
+  }
+
+  /** Names of the tables that `drop` would remove. */
+  droppable(tables: readonly TableSpec[]): Promise<readonly string[]> {
+    return Promise.resolve(tables.map(({ name }) => name));
+  }
+
+  /** Drops the given tables and the server's own; not the event store's. */
   abstract drop(tables: readonly TableSpec[]): Promise<void>;
+  /** Empties the given tables, outbox and marks. */
   abstract truncate(tables: readonly TableSpec[]): Promise<void>;
   abstract session(options?: SessionOptions): ProviderSession;
   /** Deletes marks older than `before` (epoch ms), at most `limit`; answers how many went. */
   abstract cleanMarks(before: number, limit: number): Promise<number>;
+
+  /**
+   * Takes the lock of that name, any text, among all processes on this database (this one's instances too);
+   * undefined while somebody else holds it. Rejects with `UnavailableError` where the database does not
+   * answer.
+   */
+  lock(_name: string, _options?: LockOptions): Promise<Lock | undefined> {
+    return Promise.reject(new NotSupportedError(`Database '${this.name}' has no locks: use one that does.`));
+  }
 
   /** Live pool figures, where there is a pool (POOL-4). */
   poolStats(): { size: number; checkedOut: number; overflow: number; checkedIn: number } | undefined {

@@ -2,9 +2,10 @@
  * PostgreSQL: aggregate and view rows, outbox and idempotency marks in one database, one transaction for each unit of work
  * (delivery 13, 17; design 8).
  *
- * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and pings, one for each
- * outbox processor at work, and one for moments to ask about those that are silent. Connections are this process's own: a
- * transaction pooler in between is refused, because leases are locks of a session; one that pools by session will do.
+ * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and
+ * pings, one for each outbox processor at work, one while it holds locks, and one for moments to ask about
+ * those that are silent. Connections are this process's own: a transaction pooler in between is
+ * refused, because leases are locks of a session; one that pools by session will do.
  *
  * @module
  */
@@ -12,6 +13,9 @@ import { abortable } from "../../async/abort.ts";
 import {
   type AdapterOptions,
   BaseProvider,
+  type ComponentSchema,
+  type Lock,
+  type LockOptions,
   type ProviderCapabilities,
   type ProviderSession,
   type SessionOptions,
@@ -20,10 +24,12 @@ import {
 import { ProviderUnavailableError, RefusedError } from "../../errors.ts";
 import { Backend } from "./connection/backend.ts";
 import { Connection, type ConnectionOptions } from "./connection/connection.ts";
-import { outboxTable, processedTable, rowTable } from "./tables/ddl.ts";
+import { outboxTable, processedTable } from "./tables/ddl.ts";
+import { ownComponents, type PostgresComponent, rowComponent } from "./tables/migrations.ts";
 import { isServerError, SQLSTATE, type Where } from "./connection/errors.ts";
 import { Hints } from "./outbox/notify.ts";
 import { LEASE_SESSION } from "./outbox/lease_sql.ts";
+import { PostgresLocks } from "./locks.ts";
 import { Names, quoted } from "./connection/names.ts";
 import { PostgresOutbox } from "./outbox/outbox.ts";
 import { Pool } from "./connection/pool.ts";
@@ -31,7 +37,16 @@ import { isTransactionPooled } from "./connection/pooler.ts";
 import { epoch } from "./tables/row_writes.ts";
 import { PostgresSession, type SessionParts } from "./tables/session.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
-import { createTables, existing } from "./tables/setup.ts";
+import { requireCompatible, requireUpgraded } from "../migrations.ts";
+import {
+  dropComponents,
+  droppable,
+  existing,
+  migrate,
+  placeOf,
+  schemasOf,
+  type Target,
+} from "./tables/setup.ts";
 import { SilenceWatch } from "./connection/silence.ts";
 import { SideConnection } from "./connection/side_connection.ts";
 import type { Place } from "./connection/uri.ts";
@@ -54,6 +69,7 @@ export class PostgresProvider extends BaseProvider {
   readonly #backend: Backend;
   readonly #leases: Pool<Connection>;
   readonly #side: SideConnection;
+  readonly #locks: PostgresLocks;
   readonly #hints: Hints;
   readonly #silence: SilenceWatch;
   readonly #sessions: SessionParts;
@@ -85,6 +101,10 @@ export class PostgresProvider extends BaseProvider {
     });
     const { outboxNotify: notify } = this.#settings;
     this.#hints = new Hints({ clock, channel: names.channel, notify, side: this.#side });
+    this.#locks = new PostgresLocks({
+      ...{ where, clock, schema: names.schema },
+      open: (signal) => this.#open("set default_transaction_read_only = on", signal),
+    });
     const processors = new Backend({ where, names, clock, pool: this.#leases });
     this.outbox = new PostgresOutbox(this.#backend, processors, this.#hints);
     this.#sessions = {
@@ -110,6 +130,7 @@ export class PostgresProvider extends BaseProvider {
 
   override async close(): Promise<void> {
     this.#hints.close();
+    await this.#locks.close();
     const closing = [this.#backend.pool, this.#leases, this.#side, this.#silence];
     await Promise.all(closing.map((part) => part.close()));
     await Promise.all(this.#afterwards);
@@ -120,29 +141,37 @@ export class PostgresProvider extends BaseProvider {
   }
 
   async setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void> {
-    const wanted = [outboxTable, processedTable];
-    if (scope === "all") wanted.push(...tables.map(({ name }) => rowTable(name)));
-    const { names } = this.#backend;
-    await this.#backend.use(
-      "setting up tables",
-      (connection) => createTables(connection, names, wanted, this.#where),
-    );
+    const all = this.#components(tables);
+    await this.#onTables("setting up tables", async (target) => {
+      await migrate(target, scope === "all" ? all : this.#components([]));
+      if (scope === "all" || tables.length === 0) return;
+      const schemas = await schemasOf(target, all);
+      requireCompatible(schemas, placeOf(this.#where));
+      requireUpgraded(schemas, placeOf(this.#where));
+    });
   }
 
-  /** Drops the given tables, outbox and marks. */
+  override async schema(tables: readonly TableSpec[]): Promise<readonly ComponentSchema[]> {
+    const components = this.#components(tables);
+    return await this.#onTables("looking at tables", (target) => schemasOf(target, components));
+  }
+
+  override async droppable(tables: readonly TableSpec[]): Promise<readonly string[]> {
+    const components = this.#components(tables);
+    return await this.#onTables("looking at tables", (target) => droppable(target, components));
+  }
+
+  /** Drops the given tables and the server's own. */
   async drop(tables: readonly TableSpec[]): Promise<void> {
-    const names = this.#tables(tables).map((name) => this.#backend.names.table(name));
-    const text = `drop table if exists ${names.join(", ")}`;
-    await this.#backend.write({ text, values: [], doing: "dropping tables" });
+    const components = this.#components(tables);
+    await this.#onTables("dropping tables", (target) => dropComponents(target, components));
   }
 
   /** Empties the given tables, outbox and marks; those that are missing are empty. */
   async truncate(tables: readonly TableSpec[]): Promise<void> {
     const { names } = this.#backend;
-    const found = await this.#backend.use(
-      "emptying tables",
-      (connection) => existing(connection, names, this.#tables(tables)),
-    );
+    const wanted = [...tables.map(({ name }) => name), outboxTable.name, processedTable.name];
+    const found = await this.#onTables("emptying tables", (target) => existing(target, wanted));
     if (found.length === 0) return;
     const text = `truncate ${found.map((name) => names.table(name)).join(", ")}`;
     await this.#backend.write({ text, values: [], doing: "emptying tables" });
@@ -150,6 +179,10 @@ export class PostgresProvider extends BaseProvider {
 
   session(options: SessionOptions = {}): ProviderSession {
     return new PostgresSession(this.#sessions, options);
+  }
+
+  override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
+    return await this.#locks.lock(name, options);
   }
 
   async cleanMarks(before: number, limit: number): Promise<number> {
@@ -163,8 +196,14 @@ export class PostgresProvider extends BaseProvider {
     return reply?.count ?? 0;
   }
 
-  #tables(tables: readonly TableSpec[]): readonly string[] {
-    return [...tables.map(({ name }) => name), outboxTable.name, processedTable.name];
+  #components(tables: readonly TableSpec[]): readonly PostgresComponent[] {
+    const { names } = this.#backend;
+    return [...ownComponents(names), ...tables.map(({ name }) => rowComponent(name, names))];
+  }
+
+  #onTables<T>(doing: string, work: (target: Target) => Promise<T>): Promise<T> {
+    const { names } = this.#backend;
+    return this.#backend.use(doing, (connection) => work({ connection, names, where: this.#where }));
   }
 
   #pool(

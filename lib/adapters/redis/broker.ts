@@ -12,6 +12,8 @@ import {
   type DeadLetters,
   type GroupInfo,
   type GroupOptions,
+  type Lock,
+  type LockOptions,
   type PublishResult,
   type StreamGroup,
 } from "../ports.ts";
@@ -20,6 +22,7 @@ import { Endpoint } from "./endpoint.ts";
 import { explain, isWrongServer } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
 import { plainKey, type StreamKey } from "./keys.ts";
+import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { append } from "./scripts.ts";
 import { readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
@@ -30,7 +33,10 @@ export class RedisBroker extends BaseBroker {
     embedded: false,
     inOrder: true,
   };
+  /** Time to live of a lock. */
+  protected readonly lockMs: number = LOCK_MS;
   readonly #groups = new Set<RedisStreamGroup>();
+  #heldLocks: RedisLocks | undefined;
   #endpoint: Endpoint | undefined;
   #presence: Presence | undefined;
 
@@ -109,11 +115,24 @@ export class RedisBroker extends BaseBroker {
     return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
   }
 
+  override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
+    return await this.#locks.lock(name, options);
+  }
+
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */
   override async close(): Promise<void> {
     await Promise.all([...this.#groups].map((group) => group.close()));
     await this.#presence?.close();
+    await this.#heldLocks?.close();
     await this.#endpoint?.close();
+  }
+
+  get #locks(): RedisLocks {
+    const { clock } = this.options;
+    return this.#heldLocks ??= new RedisLocks({
+      ...{ redis: () => this.#redis, keyOf: (name) => this.keyOf(name), clock },
+      ttlMs: this.lockMs,
+    });
   }
 
   /** The one place where a stream's name becomes a key; nothing above knows (`keys.ts`). */

@@ -8,12 +8,16 @@ import {
   type AdapterOptions,
   BaseBroker,
   type BrokerCapabilities,
+  type ComponentSchema,
   type DeadLetters,
   type GroupInfo,
   type GroupOptions,
+  type Lock,
+  type LockOptions,
   type PublishResult,
   type StreamGroup,
 } from "../ports.ts";
+import { SqliteLocks } from "./locks.ts";
 import { BrokerDatabase } from "./streams/broker_database.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
@@ -29,6 +33,7 @@ export class SqliteBroker extends BaseBroker {
   };
   readonly #database: BrokerDatabase;
   readonly #deadLetters: DeadLetters;
+  readonly #locks: SqliteLocks;
   readonly #closing = new AbortController();
 
   /** `settings.URI` names the file; without it, `<domain>-streams.db` in the folder. Throws `ConfigurationError`. */
@@ -37,11 +42,21 @@ export class SqliteBroker extends BaseBroker {
     const { URI: uri = `sqlite:///${options.domain}-streams.db` } = options.settings;
     this.#database = new BrokerDatabase(sqlitePath(String(uri), options.folder), options.clock);
     this.#deadLetters = new SqliteDeadLetters(this.#database, options.clock);
+    this.#locks = new SqliteLocks((work, options) => this.#database.write(work, options), options.clock);
   }
 
   override async open(_signal?: AbortSignal): Promise<void> {
-    await this.#database.open();
-    await collectDropped(this.#database);
+    const upgrade = this.options.migrate ?? true;
+    await this.#database.open({ upgrade });
+    if (upgrade) await collectDropped(this.#database);
+  }
+
+  override async schema(): Promise<readonly ComponentSchema[]> {
+    return await this.#database.schema();
+  }
+
+  override async upgrade(): Promise<void> {
+    await this.#database.upgrade();
   }
 
   async ping(signal: AbortSignal): Promise<void> {
@@ -77,9 +92,14 @@ export class SqliteBroker extends BaseBroker {
     return await this.#database.read((db) => findStream(db, stream)?.length ?? 0);
   }
 
+  override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
+    return await this.#locks.lock(name, options);
+  }
+
   /** Ends reads that wait, and gives the file back. */
   override async close(): Promise<void> {
     this.#closing.abort();
+    await this.#locks.close();
     await this.#database.close();
   }
 }

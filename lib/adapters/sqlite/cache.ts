@@ -3,12 +3,11 @@
  *
  * @module
  */
-import type { DatabaseSync } from "node:sqlite";
-import { type AdapterOptions, BaseCache } from "../ports.ts";
+import { type AdapterOptions, BaseCache, type ComponentSchema } from "../ports.ts";
 import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
 import { DatabaseFile } from "./file/database_file.ts";
-import { requireColumns } from "./tables/schema.ts";
+import { component, migrate, schemasOf } from "./file/migrate.ts";
 import { statement } from "./file/statements.ts";
 import { sqlitePath } from "./file/uri.ts";
 
@@ -16,6 +15,23 @@ import { sqlitePath } from "./file/uri.ts";
 const SWEPT = 16;
 /** A row is there for a reader at this time (?1, epoch ms). */
 const LIVES = "(expires_at IS NULL OR expires_at > ?1)";
+
+/** Version 0.1.0 writes rows by position, so another column would stop it. */
+const COMPONENTS = [component({
+  name: "cache",
+  columns: { protean_cache: ["key", "value", "expires_at"] },
+  steps: [{
+    title: "create it",
+    additive: true,
+    statements: [
+      "CREATE TABLE protean_cache (key text NOT NULL PRIMARY KEY, value text NOT NULL, expires_at integer)",
+    ],
+  }],
+  indexes: {
+    protean_cache_expiry:
+      "CREATE INDEX protean_cache_expiry ON protean_cache (expires_at) WHERE expires_at IS NOT NULL",
+  },
+})];
 
 export class SqliteCache extends BaseCache {
   /** Absolute path of the file. */
@@ -37,12 +53,20 @@ export class SqliteCache extends BaseCache {
       path: this.path,
       synchronous: "NORMAL",
       clock: options.clock,
-      create: createCacheTable,
+      ...options.migrate === false ? {} : { components: COMPONENTS },
     });
   }
 
   override async open(): Promise<void> {
     await this.#file.open();
+  }
+
+  override async schema(): Promise<readonly ComponentSchema[]> {
+    return await this.#file.get().read((db) => schemasOf(db, COMPONENTS));
+  }
+
+  override async upgrade(): Promise<void> {
+    await migrate(this.#file.get(), COMPONENTS);
   }
 
   async ping(signal: AbortSignal): Promise<void> {
@@ -62,7 +86,11 @@ export class SqliteCache extends BaseCache {
     const now = this.options.clock.now();
     const expires = ttlMs === Infinity ? null : now + ttlMs;
     await this.#file.get().write((db) => {
-      statement(db, "INSERT OR REPLACE INTO protean_cache VALUES (?, ?, ?)").run(key, value, expires);
+      statement(db, "INSERT OR REPLACE INTO protean_cache (key, value, expires_at) VALUES (?, ?, ?)").run(
+        key,
+        value,
+        expires,
+      );
       statement(
         db,
         `DELETE FROM protean_cache WHERE key IN
@@ -106,14 +134,4 @@ export class SqliteCache extends BaseCache {
     const now = this.options.clock.now();
     return await this.#file.get().read((db) => statement(db, `${sql} AND ${LIVES}`).get(now, key));
   }
-}
-
-function createCacheTable(db: DatabaseSync): void {
-  db.prepare(
-    "CREATE TABLE IF NOT EXISTS protean_cache (key text NOT NULL PRIMARY KEY, value text NOT NULL, expires_at integer)",
-  ).run();
-  requireColumns(db, "protean_cache", ["key", "value", "expires_at"]);
-  db.prepare(
-    "CREATE INDEX IF NOT EXISTS protean_cache_expiry ON protean_cache (expires_at) WHERE expires_at IS NOT NULL",
-  ).run();
 }

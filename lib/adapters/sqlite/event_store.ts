@@ -8,13 +8,17 @@ import {
   type AdapterOptions,
   BaseEventStore,
   type BaseProvider,
+  type ComponentSchema,
   type EventAppend,
   type StoredEvent,
 } from "../ports.ts";
 import { DatabaseFile } from "./file/database_file.ts";
-import { appendEvents, createEventTable, lastEvent, readEvents } from "./tables/events.ts";
+import { migrate, schemasOf } from "./file/migrate.ts";
+import { appendEvents, eventComponent, lastEvent, readEvents } from "./tables/events.ts";
 import { SqliteProvider } from "./provider.ts";
 import { sqlitePath } from "./file/uri.ts";
+
+const COMPONENTS = [eventComponent];
 
 export class SqliteEventStore extends BaseEventStore {
   /** Absolute path of the file. */
@@ -30,12 +34,20 @@ export class SqliteEventStore extends BaseEventStore {
       path: this.path,
       synchronous: "FULL",
       clock: options.clock,
-      create: createEventTable,
+      ...options.migrate === false ? {} : { components: COMPONENTS },
     });
   }
 
   override async open(): Promise<void> {
     await this.#file.open();
+  }
+
+  override async schema(): Promise<readonly ComponentSchema[]> {
+    return await this.#file.get().read((db) => schemasOf(db, COMPONENTS));
+  }
+
+  override async upgrade(): Promise<void> {
+    await migrate(this.#file.get(), COMPONENTS);
   }
 
   async ping(signal: AbortSignal): Promise<void> {

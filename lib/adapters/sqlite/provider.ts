@@ -7,15 +7,28 @@
 import {
   type AdapterOptions,
   BaseProvider,
+  type ComponentSchema,
+  type Lock,
+  type LockOptions,
   type ProviderCapabilities,
   type ProviderSession,
   type SessionOptions,
   type TableSpec,
 } from "../ports.ts";
 import { DatabaseFile } from "./file/database_file.ts";
+import {
+  dropComponents,
+  droppable,
+  migrate,
+  placeOf,
+  schemasOf,
+  type SqliteComponent,
+} from "./file/migrate.ts";
+import { SqliteLocks } from "./locks.ts";
+import { requireCompatible, requireUpgraded } from "../migrations.ts";
 import { deleteMarks } from "./tables/marks.ts";
 import { SqliteOutbox } from "./outbox/outbox.ts";
-import { createOwnTables, createRowTable, dropTables, truncateTables } from "./tables/schema.ts";
+import { ownComponents, rowComponent, truncateTables } from "./tables/migrations.ts";
 import { SqliteSession } from "./tables/session.ts";
 import { sqlitePath } from "./file/uri.ts";
 
@@ -26,6 +39,7 @@ export class SqliteProvider extends BaseProvider {
   readonly path: string;
   /** For the event store, which may be in the same file. */
   readonly file: DatabaseFile;
+  readonly #locks: SqliteLocks;
 
   /** Reads `database_uri`, by default `sqlite:///<domain>.db`. Throws `ConfigurationError` for a URI that names no file. */
   constructor(options: AdapterOptions) {
@@ -34,6 +48,10 @@ export class SqliteProvider extends BaseProvider {
     this.path = sqlitePath(uri, options.folder);
     this.file = new DatabaseFile({ path: this.path, synchronous: "FULL", clock: options.clock });
     this.outbox = new SqliteOutbox(() => this.file.get(), options.clock);
+    this.#locks = new SqliteLocks(
+      (work, { signal } = {}) => this.file.get().write(work, { signal, notify: false, durable: false }),
+      options.clock,
+    );
   }
 
   override async open(): Promise<void> {
@@ -45,19 +63,32 @@ export class SqliteProvider extends BaseProvider {
   }
 
   override async close(): Promise<void> {
+    await this.#locks.close();
     await this.file.close();
   }
 
   async setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void> {
-    await this.file.get().write((db) => {
-      createOwnTables(db);
-      if (scope === "all") { for (const { name } of tables) createRowTable(db, name); }
+    const database = this.file.get();
+    await migrate(database, scope === "all" ? componentsOf(tables) : ownComponents);
+    if (scope === "all" || tables.length === 0) return;
+    await database.read((db) => {
+      const schemas = schemasOf(db, componentsOf(tables));
+      requireCompatible(schemas, placeOf(db));
+      requireUpgraded(schemas, placeOf(db));
     });
   }
 
-  /** Drops the given tables, outbox and marks. */
+  override async schema(tables: readonly TableSpec[]): Promise<readonly ComponentSchema[]> {
+    return await this.file.get().read((db) => schemasOf(db, componentsOf(tables)));
+  }
+
+  override async droppable(tables: readonly TableSpec[]): Promise<readonly string[]> {
+    return await this.file.get().read((db) => droppable(db, componentsOf(tables)));
+  }
+
+  /** Drops the given tables and the server's own. */
   async drop(tables: readonly TableSpec[]): Promise<void> {
-    await this.file.get().write((db) => dropTables(db, tables.map(({ name }) => name)));
+    await this.file.get().write((db) => dropComponents(db, componentsOf(tables)));
   }
 
   /** Empties the given tables, outbox and marks. */
@@ -69,9 +100,17 @@ export class SqliteProvider extends BaseProvider {
     return new SqliteSession(this.file.get(), this.options.clock, options);
   }
 
+  override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
+    return await this.#locks.lock(name, options);
+  }
+
   async cleanMarks(before: number, limit: number): Promise<number> {
     return await this.file.get().write((db) => deleteMarks(db, new Date(before).toISOString(), limit), {
       notify: false,
     });
   }
+}
+
+function componentsOf(tables: readonly TableSpec[]): readonly SqliteComponent[] {
+  return [...ownComponents, ...tables.map(({ name }) => rowComponent(name))];
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { Command } from "commander";
-import type { BaseProvider, TableSpec } from "../../adapters/ports.ts";
+import { isStep } from "../../adapters/migrations.ts";
+import type { DomainRuntime } from "../../domain/runtime.ts";
 import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
 import { envelope } from "../envelope.ts";
@@ -16,59 +17,114 @@ import {
   type DomainOptions,
   type LogOptions,
 } from "../options.ts";
+import { EXIT_FAILURE } from "../report.ts";
+import {
+  changeJson,
+  changeSql,
+  componentJson,
+  componentRows,
+  type PlaceSchema,
+  placesOf,
+  schemasOf,
+} from "../schema_view.ts";
+import { table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
 
 interface Options extends DomainOptions, LogOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
+  readonly dryRun?: boolean;
 }
 
-/** One verb of `db`. */
+/** One verb of `db` that does something to every database. */
 interface Verb {
   readonly name: string;
   readonly description: string;
   readonly done: string;
-  /** Asked first where data is destroyed. */
-  readonly question?: string;
-  readonly run: (provider: BaseProvider, tables: readonly TableSpec[]) => Promise<void>;
+  /** Asked first where data is destroyed; `tables` are those that go. */
+  readonly question?: (tables: string) => string;
+  /** Tables that go, by database. */
+  readonly drops?: (runtime: DomainRuntime) => Promise<ReadonlyMap<string, readonly string[]>>;
+  readonly run: (runtime: DomainRuntime) => Promise<void>;
 }
+
+/** What `drop` and `truncate` do not touch. */
+const LEFT =
+  "Streams, caches and the event store's table messages stay, and protean_schema with their versions.";
 
 const VERBS: readonly Verb[] = [
   {
     name: "setup",
-    description: "Create every table that is missing; safe to repeat.",
+    description: "Create every table that is missing, and upgrade those that are older; safe to repeat.",
     done: "Database tables created successfully.",
-    run: (provider, tables) => provider.setup("all", tables),
+    run: upgradeAll,
   },
   {
     name: "setup-outbox",
-    description: "Create the server's own tables, outbox and idempotency marks, where missing.",
+    description: "Create or upgrade the server's own tables, outbox and idempotency marks.",
     done: "Outbox tables created successfully.",
-    run: (provider) => provider.setup("own", []),
+    run: async ({ providers }) => {
+      for (const provider of providers.values()) await provider.setup("own", []);
+    },
   },
   {
     name: "drop",
-    description: "Drop every table, the outbox too. All data is lost.",
+    description:
+      "Drop every table of the domain, the server's own too, but not the event store's. Their data is lost.",
     done: "Database tables dropped successfully.",
-    question: "Drop every table of the domain? All data is lost.",
-    run: (provider, tables) => provider.drop(tables),
+    question: (tables) => `Drop ${tables}? Their data is lost. ${LEFT}`,
+    drops: droppable,
+    run: async ({ providers, tables }) => {
+      for (const [name, provider] of providers) await provider.drop(tables.get(name) ?? []);
+    },
   },
   {
     name: "truncate",
-    description: "Empty every table, the outbox too. All data is lost.",
+    description: "Empty every table of the domain, the outbox and the marks too, but not the event store's.",
     done: "Database tables truncated successfully.",
-    question: "Empty every table of the domain? All data is lost.",
-    run: (provider, tables) => provider.truncate(tables),
+    question: () =>
+      `Empty every table of the domain, the outbox and the idempotency marks too? Their data is lost. ${LEFT}`,
+    run: async ({ providers, tables }) => {
+      for (const [name, provider] of providers) await provider.truncate(tables.get(name) ?? []);
+    },
   },
 ];
 
 export function dbCommand(cli: Cli): Command {
-  const group = withExamples(new Command("db").description("Create, empty or drop the tables of a domain."), [
-    ["db setup --domain=my_domain", "create what is missing"],
-    ["db truncate --domain=my_domain --yes", "empty every table without being asked"],
-  ]);
+  const group = withExamples(
+    new Command("db").description("Create, upgrade, empty or drop the tables of a domain."),
+    [
+      ["db setup --domain=my_domain", "create what is missing"],
+      ["db status --domain=my_domain", "versions of the tables"],
+      ["db upgrade --domain=my_domain --dry-run", "the SQL that would bring them to this server's"],
+      ["db truncate --domain=my_domain --yes", "empty every table without being asked"],
+    ],
+  );
   for (const verb of VERBS) group.addCommand(verbCommand(cli, verb));
+  group.addCommand(statusCommand(cli));
+  group.addCommand(upgradeCommand(cli));
   return group;
+}
+
+function statusCommand(cli: Cli): Command {
+  const command = new Command("status").description(
+    "Show the versions of all tables, and those that this server makes. Changes nothing.",
+  );
+  addJsonOption(addLogOptions(addDomainOption(command)));
+  return withExamples(command, [["db status --domain=my_domain --json", "for a program"]])
+    .action((options: Options) => status(cli, options));
+}
+
+function upgradeCommand(cli: Cli): Command {
+  const command = new Command("upgrade")
+    .description("Bring all tables to this server's versions; safe to repeat.")
+    .option("--dry-run", "print the SQL, and change nothing")
+    .option("--yes", "do not ask before a change that older servers cannot work with");
+  addJsonOption(addLogOptions(addDomainOption(command)));
+  return withExamples(command, [
+    ["db upgrade --domain=my_domain --dry-run", "what would be done"],
+    ["db upgrade --domain=my_domain --yes", "without being asked"],
+  ]).action((options: Options) => upgrade(cli, options));
 }
 
 function verbCommand(cli: Cli, verb: Verb): Command {
@@ -81,16 +137,92 @@ function verbCommand(cli: Cli, verb: Verb): Command {
 
 async function run(cli: Cli, verb: Verb, options: Options): Promise<void> {
   await withDomain(cli, options, async (runtime) => {
-    const agreed = !verb.question || await confirm(cli, `${verb.question} Go on?`, options.yes);
-    if (!agreed) {
+    const dropped = await verb.drops?.(runtime);
+    const words = dropped ? inWords(dropped) : "";
+    if (verb.question && !await confirm(cli, `${verb.question(words)} Go on?`, options.yes)) {
       cli.io.err("Nothing was changed.\n");
       return;
     }
-    for (const [name, provider] of runtime.providers) {
-      await verb.run(provider, runtime.tables.get(name) ?? []);
-    }
+    await verb.run(runtime);
     if (options.json) {
-      cli.io.out(envelope("pass", { providers: [...runtime.providers.keys()], message: verb.done }));
-    } else cli.io.out(`${verb.done}\n`);
-  });
+      const tables = dropped && { dropped: Object.fromEntries(dropped) };
+      const providers = [...runtime.providers.keys()];
+      cli.io.out(envelope("pass", { providers, ...tables, message: verb.done }));
+      return;
+    }
+    if (dropped) cli.io.err(`Dropped ${words}.\n`);
+    cli.io.out(`${verb.done}\n`);
+  }, { migrate: false });
+}
+
+async function status(cli: Cli, options: Options): Promise<void> {
+  await withDomain(cli, options, async (runtime) => {
+    const schemas = await schemasOf(placesOf(runtime));
+    const states = new Set(schemas.flatMap(({ components }) => components.map(({ state }) => state)));
+    const unusable = states.has("incompatible");
+    if (unusable) cli.exitCode = EXIT_FAILURE;
+    if (options.json) {
+      const wanting = unusable ? "fail" : states.has("behind") || states.has("missing") ? "warn" : "pass";
+      cli.io.out(envelope(wanting, { components: schemas.flatMap(componentJson) }));
+      return;
+    }
+    const rows = componentRows(schemas);
+    if (rows.length === 0) cli.io.out("No adapter of the domain has tables.\n");
+    else cli.io.out(await table(cli, ["Place", "Component", "Version", "Latest", "State"], rows));
+  }, { migrate: false });
+}
+
+async function upgrade(cli: Cli, options: Options): Promise<void> {
+  await withDomain(cli, options, async (runtime) => {
+    const schemas = await schemasOf(placesOf(runtime));
+    const changes = schemas.flatMap((place) =>
+      place.components.flatMap(({ pending }) => pending.map((change) => ({ place, change })))
+    );
+    const json = changes.map(({ place, change }) => changeJson(place, change));
+    if (options.dryRun) {
+      if (options.json) cli.io.out(envelope("pass", { dry_run: true, changes: json }));
+      else cli.io.out(changes.map(({ place, change }) => changeSql(place, change)).join("\n"));
+      if (changes.length === 0) cli.io.err("Every table has this server's version.\n");
+      return;
+    }
+    const question = breaking(schemas);
+    if (question && !await confirm(cli, question, options.yes)) {
+      cli.io.err("Nothing was changed.\n");
+      return;
+    }
+    await upgradeAll(runtime);
+    if (options.json) cli.io.out(envelope("pass", { dry_run: false, changes: json }));
+    else cli.io.out(`Tables upgraded successfully: ${changes.length} change(s).\n`);
+  }, { migrate: false });
+}
+
+async function upgradeAll(runtime: DomainRuntime): Promise<void> {
+  for (const { adapter, tables } of placesOf(runtime)) await adapter.upgrade(tables);
+}
+
+/** The question before steps that older servers cannot work with; undefined where there are none. */
+function breaking(schemas: readonly PlaceSchema[]): string | undefined {
+  const steps = schemas.flatMap(({ label, components }) =>
+    components.flatMap(({ pending }) => pending.filter((change) => isStep(change) && !change.additive))
+      .map(({ component, to }) => `${component} of ${label} to version ${to}`)
+  );
+  if (steps.length === 0) return undefined;
+  return `Servers older than this one cannot work on it any more: upgrade ${steps.join(", ")}?`;
+}
+
+async function droppable(
+  { providers, tables }: DomainRuntime,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const found = new Map<string, readonly string[]>();
+  for (const [name, provider] of providers) {
+    found.set(name, await provider.droppable(tables.get(name) ?? []));
+  }
+  return found;
+}
+
+/** `the tables a, b of database 'default'`. */
+function inWords(tables: ReadonlyMap<string, readonly string[]>): string {
+  const parts = [...tables].filter(([, names]) => names.length > 0)
+    .map(([name, names]) => `${names.join(", ")} of database '${name}'`);
+  return parts.length === 0 ? "no table, as there is none" : `the tables ${parts.join("; ")}`;
 }

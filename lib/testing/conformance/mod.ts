@@ -26,6 +26,7 @@
  * | `BaseBroker` with consumer groups | `brokerConformance`, then `brokerModel`: random commands against a model |
  * | `BaseProvider` | `providerConformance`, and `outboxConformance` with the same fixtures |
  * | `BaseEventStore` | `eventStoreConformance` |
+ * | `lock` of a provider or a broker | `lockConformance` |
  *
  * What an adapter cannot do is one of its declared `capabilities`, which the suites heed; there is no way to
  * leave a rule out. The suites register tests with `Deno.test`, so they are for `deno test` and not part of
@@ -37,5 +38,6 @@ export { brokerConformance, type BrokerFixture } from "./broker_suite.ts";
 export { brokerModel, type BrokerModelOptions } from "./broker_model_suite.ts";
 export { cacheConformance, type CacheFixture } from "./cache_suite.ts";
 export { eventStoreConformance, type EventStoreFixture } from "./event_store_suite.ts";
+export { lockConformance, type LockFixture } from "./lock_suite.ts";
 export { outboxConformance } from "./outbox_suite.ts";
 export { providerConformance, type ProviderFixture } from "./provider_suite.ts";

@@ -1,8 +1,10 @@
 /**
- * The tables, as they are created (wire 3.2, delivery 17).
+ * The tables in their first version (wire 3.2, delivery 17). They never change: what becomes of them is in
+ * `migrations.ts`.
  *
  * @module
  */
+import { SCHEMA_TABLE } from "../../migrations.ts";
 import type { Names } from "../connection/names.ts";
 
 export interface Column {
@@ -108,6 +110,17 @@ export const outboxTable: TableDefinition = {
     { name: "protean_outbox_retry", on: "(target_broker, stream_name, seq) where next_retry_at is not null" },
     { name: "protean_outbox_abandoned", on: "(abandoned_at) where abandoned_at is not null" },
     { name: "protean_outbox_published", on: "using brin (published_at)" },
+  ],
+};
+
+/** Versions of the others. Its columns may only ever become more: every older server reads it. */
+export const schemaTable: TableDefinition = {
+  name: SCHEMA_TABLE,
+  columns: [
+    { name: "component", type: "text", rest: "primary key" },
+    { name: "version", type: "integer", rest: NOT_NULL },
+    { name: "compatible", type: "integer", rest: NOT_NULL },
+    { name: "changed_at", type: TIME, rest: NOT_NULL },
   ],
 };
 

@@ -1,15 +1,27 @@
 /**
- * Creates what is missing, and refuses tables that are not ours. Looks first and locks only if something is missing: a server
- * that starts beside a busy one waits for nobody, and needs no right to create where everything exists.
+ * Brings a schema to this server's versions of its tables, and refuses tables that are not ours. Looks first
+ * and locks only if something is to be done: a server that starts beside a busy one waits for nobody, and
+ * needs no right to create where everything exists.
  *
  * @module
  */
-import { ConfigurationError } from "../../../errors.ts";
+import { asError, ConfigurationError, ExpectedVersionError, UnavailableError } from "../../../errors.ts";
+import {
+  changeFailed,
+  componentSchema,
+  describeChange,
+  isStep,
+  nextChanges,
+  requireCompatible,
+  type VersionRow,
+} from "../../migrations.ts";
+import type { ComponentSchema, SchemaChange } from "../../ports.ts";
 import type { Connection } from "../connection/connection.ts";
-import { indexCreation, tableCreation, type TableDefinition } from "./ddl.ts";
-import type { Where } from "../connection/errors.ts";
+import type { TableDefinition } from "./ddl.ts";
+import { ownStatementError, type Where } from "../connection/errors.ts";
 import { type Names, quoted } from "../connection/names.ts";
 import { arrayText } from "../connection/values.ts";
+import { type PostgresComponent, schemaTableName, versions } from "./migrations.ts";
 
 const SCHEMA = "select oid from pg_namespace where nspname = $1";
 
@@ -23,6 +35,9 @@ const COLUMNS = `
 /** Kinds of relations that rows can be written to: a table, perhaps partitioned. */
 const TABLE_KINDS = ["r", "p"];
 
+/** A step that waits for a long transaction holds up everybody behind it: it is tried again later instead. */
+const STEP_LOCK_TIMEOUT = "set local lock_timeout = '5s'";
+
 interface FoundColumn {
   readonly table: string;
   readonly kind: string;
@@ -31,61 +46,145 @@ interface FoundColumn {
   readonly required: boolean | null;
 }
 
+/** Where the tables are. */
+export interface Target {
+  readonly connection: Connection;
+  readonly names: Names;
+  readonly where: Where;
+}
+
+/** How messages name the database. */
+export function placeOf({ name, label }: Where): string {
+  return `database '${name}' (${label})`;
+}
+
 /**
- * Brings the schema to where it should be, in one transaction that concurrent ones wait for. Throws `ConfigurationError` when
- * a table exists with other columns, or the server's error.
+ * Where the components stand; the table of versions is the first. Throws `ConfigurationError` when a table
+ * exists with other columns, or the server's error.
  */
-export async function createTables(
-  connection: Connection,
-  names: Names,
-  tables: readonly TableDefinition[],
-  where: Where,
-): Promise<void> {
-  const todo = await missing(connection, names, tables, where);
-  if (todo.length === 0) return;
-  await connection.run("begin read write", [], "simple");
-  await connection.run("select pg_advisory_xact_lock($1, 0)", [String(names.lockKey("setup"))]);
-  for (const statement of await missing(connection, names, tables, where)) {
-    await connection.run(statement, [], "simple");
-  }
-  await connection.run("commit", [], "simple");
+export async function schemasOf(
+  target: Target,
+  components: readonly PostgresComponent[],
+): Promise<readonly ComponentSchema[]> {
+  const { names, where } = target;
+  const all = [versions(names), ...components];
+  const relations = all.flatMap(({ tables, indexes }) => [...tables, ...Object.keys(indexes ?? {})]);
+  const found = await columnsOf(target, relations);
+  const indexes = new Set(found.map(({ table }) => table));
+  const rows = indexes.has(versions(names).first.name) ? await versionRows(target) : new Map();
+  return all.map((each) => {
+    const row: VersionRow | undefined = rows.get(each.name);
+    const columns = found.filter(({ table }) => table === each.first.name);
+    const exists = columns.length > 0;
+    if (exists && !row) requireTable(each.first, columns, names, where);
+    else if (exists && row && row.version <= each.steps.length) {
+      requireNames(each.first, columns, names, where);
+    }
+    return componentSchema(each, { exists, row, indexes }, schemaTableName(names));
+  });
+}
+
+/**
+ * Brings the components to this server's versions, each step in a transaction of its own that concurrent ones
+ * wait for. Throws `ConfigurationError` where that cannot be, or must not, and the server's error.
+ */
+export async function migrate(target: Target, components: readonly PostgresComponent[]): Promise<void> {
+  while ((await pending(target, components)).length > 0) await advance(target, components);
 }
 
 /** Those of the tables that exist. */
-export async function existing(
-  connection: Connection,
-  names: Names,
-  tables: readonly string[],
-): Promise<readonly string[]> {
-  const found = new Set((await columnsOf(connection, names, tables)).map(({ table }) => table));
+export async function existing(target: Target, tables: readonly string[]): Promise<readonly string[]> {
+  const found = new Set((await columnsOf(target, tables)).map(({ table }) => table));
   return tables.filter((table) => found.has(table));
 }
 
-/** Statements that create what is not there. */
-async function missing(
-  connection: Connection,
-  names: Names,
-  tables: readonly TableDefinition[],
-  where: Where,
+/**
+ * Names of the tables of the components that are there; with the last component the table of versions goes
+ * too.
+ */
+export async function droppable(
+  target: Target,
+  components: readonly PostgresComponent[],
 ): Promise<readonly string[]> {
-  const schema = await connection.run(SCHEMA, [names.schema]);
-  const todo = schema.length === 0 ? [`create schema ${quoted(names.schema)}`] : [];
-  const indexes = tables.flatMap((table) => table.indexes ?? []).map(({ name }) => name);
-  const found = await columnsOf(connection, names, [...tables.map(({ name }) => name), ...indexes]);
-  for (const table of tables) {
-    const columns = found.filter((column) => column.table === table.name);
-    if (columns.length === 0) todo.push(tableCreation(table, names));
-    else requireColumns(table, columns, names, where);
-    for (const index of table.indexes ?? []) {
-      if (!found.some((column) => column.table === index.name)) todo.push(indexCreation(table, index, names));
+  const schemas = await schemasOf(target, components);
+  requireCompatible(schemas, placeOf(target.where));
+  const [own, ...given] = schemas;
+  const tables = given.filter(({ version }) => version > 0).flatMap((each) => each.tables);
+  if (!own || own.version === 0) return tables;
+  const names = new Set([own.component, ...components.map(({ name }) => name)]);
+  const others = [...(await versionRows(target)).keys()].some((name) => !names.has(name));
+  return others ? tables : [...tables, ...own.tables];
+}
+
+/** Drops the tables of the components, and with them what is in them; those that are missing are none. */
+export async function dropComponents(
+  target: Target,
+  components: readonly PostgresComponent[],
+): Promise<void> {
+  const { connection, names } = target;
+  await underLock(target, async () => {
+    const tables = await droppable(target, components);
+    const remaining = versions(names).first.name;
+    if (!tables.includes(remaining) && (await existing(target, [remaining])).length > 0) {
+      const dropped = arrayText(components.map(({ name }) => name));
+      await connection.run(`delete from ${schemaTableName(names)} where component = any($1::text[])`, [
+        dropped,
+      ]);
+    }
+    if (tables.length === 0) return;
+    const text = `drop table ${tables.map((table) => names.table(table)).join(", ")}`;
+    await connection.run(text, [], "simple");
+  });
+}
+
+async function pending(
+  target: Target,
+  components: readonly PostgresComponent[],
+): Promise<readonly SchemaChange[]> {
+  const schemas = await schemasOf(target, components);
+  requireCompatible(schemas, placeOf(target.where));
+  return nextChanges(schemas);
+}
+
+async function advance(target: Target, components: readonly PostgresComponent[]): Promise<void> {
+  const { connection, names } = target;
+  await underLock(target, async () => {
+    const [schema] = await connection.run(SCHEMA, [names.schema]);
+    if (!schema) await connection.run(`create schema ${quoted(names.schema)}`, [], "simple");
+    // Another process may have been first: what is to be done is known only now.
+    const changes = await pending(target, components);
+    if (changes.some(isStep)) await connection.run(STEP_LOCK_TIMEOUT, [], "simple");
+    for (const change of changes) await make(target, change);
+  });
+}
+
+async function make({ connection, where }: Target, change: SchemaChange): Promise<void> {
+  for (const statement of change.statements) {
+    try {
+      await connection.run(statement, [], "simple");
+    } catch (error) {
+      throw isStep(change) ? stepFailed(where, change, error) : error;
     }
   }
-  return todo;
+}
+
+/** Waiting may help, or somebody has to mend it. */
+function stepFailed(where: Where, change: SchemaChange, thrown: unknown): Error {
+  const error = ownStatementError(where, describeChange(change), thrown);
+  const passing = error instanceof UnavailableError || error instanceof ExpectedVersionError;
+  return passing ? error : changeFailed(placeOf(where), change, asError(thrown));
+}
+
+/** One transaction behind the set-up lock; the caller of `Backend.use` rolls it back where it fails. */
+async function underLock({ connection, names }: Target, work: () => Promise<void>): Promise<void> {
+  await connection.run("begin read write", [], "simple");
+  await connection.run("select pg_advisory_xact_lock($1, 0)", [String(names.lockKey("setup"))]);
+  await work();
+  await connection.run("commit", [], "simple");
 }
 
 async function columnsOf(
-  connection: Connection,
-  names: Names,
+  { connection, names }: Target,
   relations: readonly string[],
 ): Promise<readonly FoundColumn[]> {
   return await connection.run(COLUMNS, [
@@ -94,24 +193,56 @@ async function columnsOf(
   ]) as unknown as readonly FoundColumn[];
 }
 
-function requireColumns(
+async function versionRows({ connection, names }: Target): Promise<ReadonlyMap<string, VersionRow>> {
+  const text = `select component, version, compatible from ${schemaTableName(names)}`;
+  const rows = await connection.run(text, [], "simple");
+  return new Map(
+    rows.map((row) => [
+      String(row["component"]),
+      { version: Number(row["version"]), compatible: Number(row["compatible"]) },
+    ]),
+  );
+}
+
+/** A table with a version may have changed since its first one, but not become another. */
+function requireNames(
   table: TableDefinition,
   found: readonly FoundColumn[],
   names: Names,
   where: Where,
 ): void {
-  const troubles: string[] = [];
-  if (!TABLE_KINDS.includes(found[0]?.kind ?? "")) troubles.push("it is not a table");
+  refuse(table, names, where, [...kindTroubles(found), ...missingColumns(table, found)]);
+}
+
+function requireTable(
+  table: TableDefinition,
+  found: readonly FoundColumn[],
+  names: Names,
+  where: Where,
+): void {
+  const troubles = [...kindTroubles(found), ...missingColumns(table, found)];
   for (const { name, type } of table.columns) {
     const column = found.find((candidate) => candidate.column === name);
-    if (!column) troubles.push(`column ${name} is missing`);
-    else if (column.type !== type) troubles.push(`column ${name} is ${column.type} instead of ${type}`);
+    if (column && column.type !== type) troubles.push(`column ${name} is ${column.type} instead of ${type}`);
   }
   for (const { column, required } of found) {
     if (required && !table.columns.some(({ name }) => name === column)) {
       troubles.push(`column ${column} is unknown and must not be null`);
     }
   }
+  refuse(table, names, where, troubles);
+}
+
+function kindTroubles(found: readonly FoundColumn[]): readonly string[] {
+  return TABLE_KINDS.includes(found[0]?.kind ?? "") ? [] : ["it is not a table"];
+}
+
+function missingColumns(table: TableDefinition, found: readonly FoundColumn[]): readonly string[] {
+  return table.columns.filter(({ name }) => !found.some(({ column }) => column === name))
+    .map(({ name }) => `column ${name} is missing`);
+}
+
+function refuse(table: TableDefinition, names: Names, where: Where, troubles: readonly string[]): void {
   if (troubles.length === 0) return;
   throw new ConfigurationError(
     `The table ${names.schema}.${table.name} of database '${where.name}' (${where.label}) is not this server's: ` +

@@ -3,19 +3,19 @@
  *
  * @module
  */
-import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../../async/clock.ts";
 import { IncorrectUsageError } from "../../../errors.ts";
 import type { Synchronous } from "./connection.ts";
 import { SqliteDatabase } from "./database.ts";
+import { migrate, type SqliteComponent } from "./migrate.ts";
 
 export interface DatabaseFileOptions {
   /** Absolute. */
   readonly path: string;
   readonly synchronous: Synchronous;
   readonly clock: Clock;
-  /** Creates the adapter's tables where missing, in one transaction. */
-  readonly create?: (db: DatabaseSync) => void;
+  /** The adapter's tables, which are brought to this server's versions. */
+  readonly components?: readonly SqliteComponent[];
 }
 
 export class DatabaseFile {
@@ -59,10 +59,10 @@ export class DatabaseFile {
   }
 
   async #open(): Promise<SqliteDatabase> {
-    const { create, ...options } = this.options;
+    const { components = [], ...options } = this.options;
     const database = await SqliteDatabase.open(options);
     try {
-      if (create) await database.write(create, { notify: false });
+      if (components.length > 0) await migrate(database, components);
       return database;
     } catch (cause) {
       await database.close();

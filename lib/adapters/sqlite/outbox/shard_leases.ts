@@ -45,7 +45,11 @@ export function takeShards(
   now: number,
 ): void {
   const { pid, startedAt } = selfIdentity(db);
-  const take = statement(db, "INSERT OR REPLACE INTO protean_outbox_lease VALUES (?, ?, ?, ?, ?, ?)");
+  const take = statement(
+    db,
+    `INSERT OR REPLACE INTO protean_outbox_lease (target_broker, shard, holder, pid, started_at, refreshed_at)
+      VALUES (?, ?, ?, ?, ?, ?)`,
+  );
   for (const shard of shards) take.run(broker, shard, holder, pid, startedAt, now);
 }
 

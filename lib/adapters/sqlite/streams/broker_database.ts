@@ -6,8 +6,13 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../../async/clock.ts";
 import { BrokerUnavailableError, IncorrectUsageError, UnavailableError } from "../../../errors.ts";
-import { createBrokerTables } from "./schema.ts";
+import { lockComponent } from "../locks.ts";
+import type { ComponentSchema } from "../../ports.ts";
+import { migrate, schemasOf } from "../file/migrate.ts";
+import { streamComponent } from "./schema.ts";
 import { SqliteDatabase } from "../file/database.ts";
+
+const COMPONENTS = [streamComponent, lockComponent];
 
 export class BrokerDatabase {
   readonly path: string;
@@ -19,8 +24,11 @@ export class BrokerDatabase {
     this.#clock = clock;
   }
 
-  /** Throws `ConfigurationError` for a file that cannot be used. */
-  async open(): Promise<void> {
+  /**
+   * Throws `ConfigurationError` for a file that cannot be used. Without `upgrade` its tables are left as they
+   * are.
+   */
+  async open(options: { readonly upgrade: boolean }): Promise<void> {
     if (this.#database) return;
     // NORMAL: nothing is lost when a process dies (delivery 14).
     const database = await SqliteDatabase.open({
@@ -30,12 +38,26 @@ export class BrokerDatabase {
       unavailable: BrokerUnavailableError,
     });
     try {
-      await database.write(createBrokerTables, { notify: false });
+      if (options.upgrade) await migrate(database, COMPONENTS);
     } catch (cause) {
       await database.close();
       throw asBrokerError(cause);
     }
     this.#database = database;
+  }
+
+  /** Where its tables stand. */
+  async schema(): Promise<readonly ComponentSchema[]> {
+    return await this.read((db) => schemasOf(db, COMPONENTS));
+  }
+
+  /** Brings its tables to this server's versions. */
+  async upgrade(): Promise<void> {
+    try {
+      await migrate(this.#opened(), COMPONENTS);
+    } catch (cause) {
+      throw asBrokerError(cause);
+    }
   }
 
   /** One write transaction; `notify` wakes waiting reads after its commit. Rejects with `BrokerUnavailableError`. */

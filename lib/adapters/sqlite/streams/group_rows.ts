@@ -41,7 +41,7 @@ const ENTER = `INSERT INTO protean_stream_consumer (grp, name, pid, started_at, 
   RETURNING id`;
 const CONSUMERS = "SELECT id, name, pid, started_at FROM protean_stream_consumer WHERE grp = ?";
 const CONSUMER = "SELECT id FROM protean_stream_consumer WHERE grp = ? AND name = ?";
-const DELIVER = `INSERT INTO protean_stream_pending
+const DELIVER = `INSERT INTO protean_stream_pending (grp, ms, n, consumer, at, count)
   SELECT ?, ms, n, ?, ?, 1 FROM protean_stream_entry
   WHERE stream = ? AND (ms, n) > (?, ?) AND (ms, n) <= (?, ?) ORDER BY ms, n`;
 const ADVANCE = "UPDATE protean_stream_group SET last_ms = ?, last_n = ?, passed = passed + ? WHERE id = ?";

@@ -7,12 +7,26 @@
  *
  * @module
  */
-import type { DatabaseSync } from "node:sqlite";
-import { requireColumns } from "../tables/schema.ts";
+import { component } from "../file/migrate.ts";
 
-/** A stream without a name was dropped; its entries are on their way out. */
-const TABLES = [
-  `CREATE TABLE IF NOT EXISTS protean_stream (
+/**
+ * A stream without a name was dropped; its entries are on their way out. Version 0.1.0 writes pending rows by
+ * position.
+ */
+export const streamComponent = component({
+  name: "streams",
+  columns: {
+    protean_stream: ["name", "last_ms", "last_n", "length", "added"],
+    protean_stream_entry: ["seq", "stream", "ms", "n", "data"],
+    protean_stream_group: ["stream", "name", "last_ms", "last_n", "passed"],
+    protean_stream_consumer: ["grp", "name", "pid", "started_at", "seen_at"],
+    protean_stream_pending: ["grp", "ms", "n", "consumer", "at", "count"],
+  },
+  steps: [{
+    title: "create them",
+    additive: true,
+    statements: [
+      `CREATE TABLE protean_stream (
   id integer PRIMARY KEY AUTOINCREMENT,
   name text UNIQUE,
   last_ms integer NOT NULL DEFAULT 0,
@@ -20,15 +34,14 @@ const TABLES = [
   length integer NOT NULL DEFAULT 0,
   added integer NOT NULL DEFAULT 0
 ) STRICT`,
-  `CREATE TABLE IF NOT EXISTS protean_stream_entry (
+      `CREATE TABLE protean_stream_entry (
   seq integer PRIMARY KEY,
   stream integer NOT NULL,
   ms integer NOT NULL,
   n integer NOT NULL,
   data any NOT NULL
 ) STRICT`,
-  `CREATE UNIQUE INDEX IF NOT EXISTS protean_stream_entry_id ON protean_stream_entry (stream, ms, n)`,
-  `CREATE TABLE IF NOT EXISTS protean_stream_group (
+      `CREATE TABLE protean_stream_group (
   id integer PRIMARY KEY AUTOINCREMENT,
   stream integer NOT NULL,
   name text NOT NULL,
@@ -37,7 +50,7 @@ const TABLES = [
   passed integer NOT NULL,
   UNIQUE (stream, name)
 ) STRICT`,
-  `CREATE TABLE IF NOT EXISTS protean_stream_consumer (
+      `CREATE TABLE protean_stream_consumer (
   id integer PRIMARY KEY AUTOINCREMENT,
   grp integer NOT NULL,
   name text NOT NULL,
@@ -46,7 +59,7 @@ const TABLES = [
   seen_at integer NOT NULL,
   UNIQUE (grp, name)
 ) STRICT`,
-  `CREATE TABLE IF NOT EXISTS protean_stream_pending (
+      `CREATE TABLE protean_stream_pending (
   grp integer NOT NULL,
   ms integer NOT NULL,
   n integer NOT NULL,
@@ -55,18 +68,7 @@ const TABLES = [
   count integer NOT NULL,
   PRIMARY KEY (grp, ms, n)
 ) WITHOUT ROWID, STRICT`,
-];
-
-const COLUMNS: readonly (readonly [table: string, columns: readonly string[]])[] = [
-  ["protean_stream", ["name", "last_ms", "last_n", "length", "added"]],
-  ["protean_stream_entry", ["seq", "stream", "ms", "n", "data"]],
-  ["protean_stream_group", ["stream", "name", "last_ms", "last_n", "passed"]],
-  ["protean_stream_consumer", ["grp", "name", "pid", "started_at", "seen_at"]],
-  ["protean_stream_pending", ["grp", "ms", "n", "consumer", "at", "count"]],
-];
-
-/** Creates what is missing. Throws `ConfigurationError` when other tables have these names. */
-export function createBrokerTables(db: DatabaseSync): void {
-  for (const sql of TABLES) db.prepare(sql).run();
-  for (const [table, columns] of COLUMNS) requireColumns(db, table, columns);
-}
+      "CREATE UNIQUE INDEX protean_stream_entry_id ON protean_stream_entry (stream, ms, n)",
+    ],
+  }],
+});

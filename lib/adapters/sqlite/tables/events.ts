@@ -8,30 +8,32 @@ import type { DatabaseSync } from "node:sqlite";
 import { categoryOf } from "../../../message/names.ts";
 import type { EventAppend, StoredEvent } from "../../ports.ts";
 import { checkStreamEnd, kindOfStream, storedMetadata } from "../../stored_event.ts";
-import { requireColumns } from "./schema.ts";
+import { component } from "../file/migrate.ts";
 import { statement } from "../file/statements.ts";
 
 const COLUMNS = "global_position, position, stream_name, type, data, metadata, time";
 
-/** Creates the table where missing. Throws `ConfigurationError` when another table has its name. */
-export function createEventTable(db: DatabaseSync): void {
-  db.prepare(
-    `CREATE TABLE IF NOT EXISTS messages (
-      global_position integer PRIMARY KEY AUTOINCREMENT,
-      position integer NOT NULL,
-      time text NOT NULL,
-      stream_name text NOT NULL,
-      category text NOT NULL,
-      type text NOT NULL,
-      id text NOT NULL,
-      data text NOT NULL,
-      metadata text,
-      UNIQUE (stream_name, position)
-    )`,
-  ).run();
-  requireColumns(db, "messages", ["global_position", "position", "stream_name", "category", "metadata"]);
-  db.prepare("CREATE INDEX IF NOT EXISTS messages_category ON messages (category, global_position)").run();
-}
+export const eventComponent = component({
+  name: "events",
+  columns: { messages: ["global_position", "position", "stream_name", "category", "metadata"] },
+  steps: [{
+    title: "create it",
+    additive: true,
+    statements: [`CREATE TABLE messages (
+  global_position integer PRIMARY KEY AUTOINCREMENT,
+  position integer NOT NULL,
+  time text NOT NULL,
+  stream_name text NOT NULL,
+  category text NOT NULL,
+  type text NOT NULL,
+  id text NOT NULL,
+  data text NOT NULL,
+  metadata text,
+  UNIQUE (stream_name, position)
+)`],
+  }],
+  indexes: { messages_category: "CREATE INDEX messages_category ON messages (category, global_position)" },
+});
 
 /** Appends inside the transaction, in order; answers the positions. Throws `ExpectedVersionError`. `now` is ISO 8601 text. */
 export function appendEvents(

@@ -7,7 +7,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { ConfigurationError, ExpectedVersionError } from "../../../errors.ts";
 import type { RowWrite, StoredRow } from "../../ports.ts";
 import { fileOf } from "../file/older_runtime.ts";
-import { quoted } from "./schema.ts";
+import { quoted } from "../file/migrate.ts";
 import { statement } from "../file/statements.ts";
 
 /** The row with that id, if there is one. */
@@ -63,7 +63,8 @@ function putRow(db: DatabaseSync, write: RowWrite, state: string, now: string): 
   const conflict = expected === undefined
     ? "DO UPDATE SET version = version + 1, state = ?2, updated_at = ?3"
     : "DO NOTHING";
-  const sql = `INSERT INTO ${table} VALUES (?1, 0, ?2, ?3, ?3) ON CONFLICT (id) ${conflict}`;
+  const sql = `INSERT INTO ${table} (id, version, state, created_at, updated_at) VALUES (?1, 0, ?2, ?3, ?3)
+    ON CONFLICT (id) ${conflict}`;
   return statement(db, sql).run(id, state, now).changes !== 0;
 }
 

@@ -1,0 +1,68 @@
+/**
+ * Versions of the tables (wire 3.2, delivery 17). `ddl.ts` has the first of each, as version 0.1.0 has made
+ * them.
+ *
+ * @module
+ */
+import { type Component, SCHEMA_TABLE, type Step } from "../../migrations.ts";
+import type { Names } from "../connection/names.ts";
+import {
+  indexCreation,
+  outboxTable,
+  processedTable,
+  rowTable,
+  schemaTable,
+  tableCreation,
+  type TableDefinition,
+} from "./ddl.ts";
+
+export interface PostgresComponent extends Component {
+  /** Its table in version 1, by which one is recognised that has no version yet. */
+  readonly first: TableDefinition;
+}
+
+/** The table of the versions, which is a component itself. */
+export function versions(names: Names): PostgresComponent {
+  return component("schema", schemaTable, names);
+}
+
+/** What the server has in every database. */
+export function ownComponents(names: Names): readonly PostgresComponent[] {
+  return [
+    component("outbox", outboxTable, names),
+    component("marks", processedTable, names, {
+      // To tell a message from another one that has come by its id (D24): null where it was not kept.
+      title: "add the column checksum",
+      additive: true,
+      statements: [`alter table ${names.processed} add column checksum text`],
+    }),
+  ];
+}
+
+/** The table of an aggregate or a view, under its own name. */
+export function rowComponent(table: string, names: Names): PostgresComponent {
+  return component(table, rowTable(table), names);
+}
+
+/** A component with one table and what has become of it since. */
+export function component(
+  name: string,
+  first: TableDefinition,
+  names: Names,
+  ...later: readonly Step[]
+): PostgresComponent {
+  const create: Step = { title: "create it", additive: true, statements: [tableCreation(first, names)] };
+  const indexes = (first.indexes ?? []).map((index) => [index.name, indexCreation(first, index, names)]);
+  return {
+    name,
+    first,
+    tables: [first.name],
+    steps: [create, ...later],
+    indexes: Object.fromEntries(indexes),
+  };
+}
+
+/** `protean_schema` in SQL. */
+export function schemaTableName(names: Names): string {
+  return names.table(SCHEMA_TABLE);
+}
