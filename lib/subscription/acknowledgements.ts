@@ -1,55 +1,57 @@
 /**
- * Acknowledgements travel with the next read (design 11). Where no read comes soon, they are sent by themselves.
+ * Acknowledgements travel with the next read (design 11). Where no read comes soon, they are sent by
+ * themselves.
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { StreamGroup } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { asError } from "../errors.ts";
-import type { Delivery } from "./delivery.ts";
+import type { Source } from "./source.ts";
 
 /** How long acknowledgements wait for a read to take them along. */
 const LINGER_MS = 5;
 const log = getLogger(["protean", "subscription"]);
 
-export class Acknowledgements {
-  #waiting: Delivery[] = [];
+export class Acknowledgements<T extends { readonly id: string }> {
+  /** For the next read to take along. */
+  #waiting: T[] = [];
+  /** For the next send: no read takes them any more, so that `flush` knows when they are confirmed. */
+  #leaving: T[] = [];
+  #sending: Promise<void> = Promise.resolve();
   #cancel: (() => void) | undefined;
-  #flushing: Promise<void> | undefined;
   #closed = false;
 
-  /** `settled` is called for each entry once the broker has taken its acknowledgement. */
+  /** `settled` is called for each item once the source has taken its acknowledgement. */
   constructor(
-    private readonly group: StreamGroup,
+    private readonly source: Pick<Source, "name" | "group" | "confirm">,
     private readonly clock: Clock,
-    private readonly settled: (delivery: Delivery) => void,
+    private readonly settled: (item: T) => void,
   ) {}
 
-  get size(): number {
-    return this.#waiting.length;
-  }
-
-  /** Leaves with the next read, or by itself if none comes soon: a handler may be at work for long, or a read block. */
-  add(delivery: Delivery): void {
-    this.#waiting.push(delivery);
+  /**
+   * Leaves with the next read, or by itself if none comes soon: a handler may be at work for long, or a read
+   * block.
+   */
+  add(item: T): void {
+    this.#waiting.push(item);
     this.linger();
   }
 
   /** What the next read takes along; give it to `confirm` or `giveBack` afterwards. */
-  take(): Delivery[] {
+  take(): T[] {
     this.#disarm();
     const taken = this.#waiting;
     this.#waiting = [];
     return taken;
   }
 
-  confirm(taken: readonly Delivery[]): void {
-    for (const delivery of taken) this.settled(delivery);
+  confirm(taken: readonly T[]): void {
+    for (const item of taken) this.settled(item);
   }
 
   /** The read failed, and may or may not have acknowledged: they are sent again, which is harmless. */
-  giveBack(taken: readonly Delivery[]): void {
+  giveBack(taken: readonly T[]): void {
     if (taken.length > 0) this.#waiting = taken.concat(this.#waiting);
   }
 
@@ -62,31 +64,35 @@ export class Acknowledgements {
     });
   }
 
-  /** Sends them now. What the broker does not take stays for the next read; never rejects. */
-  async flush(): Promise<void> {
-    await this.#flushing;
-    if (this.#waiting.length === 0) return;
-    this.#flushing = this.#send(this.take());
-    await this.#flushing;
-    this.#flushing = undefined;
+  /**
+   * Sends everything now, one send after the other. Resolves when all that was added before has been sent;
+   * what the source did not take then stays for the next read. Never rejects.
+   */
+  flush(): Promise<void> {
+    const taken = this.take();
+    if (taken.length > 0) this.#leaving = this.#leaving.concat(taken);
+    return this.#sending = this.#sending.then(() => this.#send());
   }
 
   /** Clears the timer, for good, and waits for what is under way. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#disarm();
-    await this.#flushing;
+    await this.#sending;
   }
 
-  async #send(taken: readonly Delivery[]): Promise<void> {
+  async #send(): Promise<void> {
+    const taken = this.#leaving;
+    if (taken.length === 0) return;
+    this.#leaving = [];
     try {
-      await this.group.ack(taken.map((delivery) => delivery.id));
+      await this.source.confirm(taken.map(({ id }) => id));
       this.confirm(taken);
     } catch (error) {
       this.giveBack(taken);
       log.debug("subscription.ack_deferred", {
-        stream: this.group.stream,
-        group: this.group.group,
+        stream: this.source.name,
+        group: this.source.group,
         error: asError(error).message,
       });
     }

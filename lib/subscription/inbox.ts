@@ -1,15 +1,22 @@
 /**
- * What a subscription has read or claimed and not finished: who is next, who waits for what, who is still owned.
+ * What a subscription has read or claimed and not finished: who is next, who waits for what, who is still
+ * owned.
  *
  * @module
  */
-import type { ClaimedEntry, StreamEntry, StreamGroup } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { ProteanError } from "../errors.ts";
 import { Wakeup } from "../async/wakeup.ts";
 import { type Batch, Delivery } from "./delivery.ts";
+import type { Lane } from "./lane.ts";
 import { OrderGate } from "./order_gate.ts";
 import { RetrySchedule } from "./retry_schedule.ts";
+
+/** What a source delivers. */
+interface Entry {
+  readonly id: string;
+  readonly data: string | undefined;
+}
 
 export class Inbox {
   /** Notified when there may be something to take, or room to read. */
@@ -27,7 +34,7 @@ export class Inbox {
   #unfinished = 0;
 
   /** `room`: how many unfinished deliveries there may be before reading pauses (delivery 4). */
-  constructor(clock: Clock, private readonly room: number) {
+  constructor(clock: Clock, readonly room: number) {
     this.#retries = new RetrySchedule(clock, (delivery) => this.#resume(delivery));
   }
 
@@ -47,8 +54,8 @@ export class Inbox {
   }
 
   /** Takes in what was read. */
-  addRead(group: StreamGroup, entries: readonly StreamEntry[]): void {
-    const batch: Batch = { group, deliveries: [], open: entries.length };
+  addRead(lane: Lane<Delivery>, entries: readonly Entry[]): void {
+    const batch: Batch = { lane, deliveries: [], open: entries.length };
     for (const entry of entries) batch.deliveries.push(new Delivery(entry.id, entry.data, batch, 1, false));
     this.#batches.add(batch);
     this.#unfinished += entries.length;
@@ -59,13 +66,16 @@ export class Inbox {
     this.changed.notify();
   }
 
-  /** Takes in what was claimed; `admit` decodes each and enters its key, so that younger messages wait behind it. */
+  /**
+   * Takes in what was claimed; `admit` decodes each and enters its key, so that younger messages wait behind
+   * it.
+   */
   addClaimed(
-    group: StreamGroup,
-    entries: readonly ClaimedEntry[],
+    lane: Lane<Delivery>,
+    entries: readonly (Entry & { readonly count: number })[],
     admit: (delivery: Delivery) => void,
   ): void {
-    const batch: Batch = { group, deliveries: [], open: entries.length };
+    const batch: Batch = { lane, deliveries: [], open: entries.length };
     for (const entry of entries) {
       batch.deliveries.push(new Delivery(entry.id, entry.data, batch, entry.count, true));
     }
@@ -83,7 +93,7 @@ export class Inbox {
     while (true) {
       const delivery = this.#next();
       if (!delivery) return undefined;
-      if (!delivery.lost) return delivery;
+      if (delivery.ended !== "lost") return delivery;
       this.drop(delivery);
     }
   }
@@ -103,7 +113,16 @@ export class Inbox {
     return delivery.inside;
   }
 
-  /** The outcome is known, and the broker is about to be told: the handler is over, its place is kept until `decide`. */
+  /** The handler is about to be run. */
+  start(delivery: Delivery): void {
+    delivery.stage = "running";
+    delivery.attempts.begin();
+  }
+
+  /**
+   * The outcome is known, and the broker is about to be told: the handler is over, its place is kept until
+   * `decide`.
+   */
   closing(delivery: Delivery): void {
     delivery.stage = "closing";
   }
@@ -142,50 +161,54 @@ export class Inbox {
   /** Forgets an entry that somebody else owns now. */
   drop(delivery: Delivery): void {
     if (delivery.stage === "done") return;
-    delivery.lost = true;
+    delivery.end("lost");
     this.decide(delivery);
     this.settle(delivery);
   }
 
-  /** Ids of a group's entries that are pending on us as far as we know, finished ones included until they are acknowledged. */
-  openIds(group: StreamGroup): ReadonlySet<string> {
+  /**
+   * Ids of a lane's entries that are pending on us as far as we know, finished ones included until they are
+   * acknowledged.
+   */
+  openIds(lane: Lane<Delivery>): ReadonlySet<string> {
     const ids = new Set<string>();
     for (const batch of this.#batches) {
-      if (batch.group !== group) continue;
-      for (const delivery of batch.deliveries) if (!delivery.lost) ids.add(delivery.id);
+      if (batch.lane !== lane) continue;
+      for (const delivery of batch.deliveries) if (delivery.ended !== "lost") ids.add(delivery.id);
     }
     return ids;
   }
 
-  /** Entries that ownership must be kept of, group by group. */
-  owned(): Map<StreamGroup, Delivery[]> {
-    const owned = new Map<StreamGroup, Delivery[]>();
+  /** Entries that ownership must be kept of, lane by lane. */
+  owned(): Map<Lane<Delivery>, Delivery[]> {
+    const owned = new Map<Lane<Delivery>, Delivery[]>();
     for (const batch of this.#batches) {
-      const list = owned.get(batch.group) ?? [];
+      const list = owned.get(batch.lane) ?? [];
       for (const delivery of batch.deliveries) {
-        if (!delivery.lost && delivery.stage !== "done") list.push(delivery);
+        if (delivery.ended !== "lost" && delivery.stage !== "done") list.push(delivery);
       }
-      owned.set(batch.group, list);
+      owned.set(batch.lane, list);
     }
     return owned;
   }
 
-  /** Somebody else claimed these: those not started are dropped, running ones are aborted and may not commit (delivery 1). */
-  lose(group: StreamGroup, ids: ReadonlySet<string>): number {
+  /** Those of the owned that are in their handlers. */
+  running(): Delivery[] {
+    return [...this.owned().values()].flat().filter(({ stage }) => stage === "running");
+  }
+
+  /**
+   * Somebody else claimed these: those not started are dropped, running ones are aborted and may not commit
+   * (delivery 1).
+   */
+  lose(lane: Lane<Delivery>, ids: ReadonlySet<string>): number {
     let count = 0;
-    for (const delivery of this.owned().get(group) ?? []) {
+    for (const delivery of this.owned().get(lane) ?? []) {
       // One whose outcome is on its way may be gone by that very outcome; the broker's answer to it tells.
       if (!ids.has(delivery.id) || delivery.stage === "closing") continue;
       count++;
-      delivery.lost = true;
       if (delivery.stage === "waiting") this.drop(delivery);
-      if (delivery.stage === "running") {
-        delivery.interrupt(
-          new ProteanError(
-            `Entry ${delivery.id} of '${group.stream}' was claimed by another consumer: its work is not committed here.`,
-          ),
-        );
-      }
+      else delivery.end("lost", claimedByAnother(delivery));
     }
     this.changed.notify();
     return count;
@@ -199,7 +222,7 @@ export class Inbox {
   #resume(delivery: Delivery): void {
     if (delivery.stage === "done") return;
     delivery.stage = "queued";
-    if (delivery.suspect && !delivery.started) this.#suspects.unshift(delivery);
+    if (delivery.suspect && !delivery.attempts.started) this.#suspects.unshift(delivery);
     else this.#resumed.push(delivery);
     this.changed.notify();
   }
@@ -207,4 +230,10 @@ export class Inbox {
   #freeSuspect(delivery: Delivery): void {
     if (this.#suspect === delivery) this.#suspect = undefined;
   }
+}
+
+function claimedByAnother({ id, batch }: Delivery): ProteanError {
+  return new ProteanError(
+    `Entry ${id} of '${batch.lane.name}' was claimed by another consumer: its work is not committed here.`,
+  );
 }

@@ -6,14 +6,11 @@
 
 export class OrderGate<T> {
   readonly #inside = new Map<string, T[] | undefined>();
-  #held = 0;
 
-  /** Items waiting behind another of their key. */
-  get held(): number {
-    return this.#held;
-  }
-
-  /** True: go on, and call `leave(key)` when finished. False: the item waits and will be returned by a `leave`. */
+  /**
+   * True: go on, and call `leave(key)` when finished. False: the item waits and will be returned by a
+   * `leave`.
+   */
   enter(key: string, item: T): boolean {
     if (!this.#inside.has(key)) {
       this.#inside.set(key, undefined);
@@ -22,7 +19,6 @@ export class OrderGate<T> {
     const waiting = this.#inside.get(key);
     if (waiting) waiting.push(item);
     else this.#inside.set(key, [item]);
-    this.#held++;
     return false;
   }
 
@@ -34,7 +30,6 @@ export class OrderGate<T> {
       this.#inside.delete(key);
       return undefined;
     }
-    this.#held--;
     return next;
   }
 }

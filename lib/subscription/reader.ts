@@ -1,37 +1,19 @@
 /**
- * The read loop: one batch ahead of the workers, acknowledgements taken along, and no end but shutdown (PIPE-10).
+ * The read loop: one batch ahead of the workers, acknowledgements taken along, and no end but shutdown
+ * (PIPE-10).
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { StreamGroup } from "../adapters/ports.ts";
-import { type Random, reconnectDelay } from "../async/backoff.ts";
-import { type Clock, sleep } from "../async/clock.ts";
+import { reconnectDelay } from "../async/backoff.ts";
+import { sleep } from "../async/clock.ts";
 import { asError, GroupMissingError } from "../errors.ts";
 import type { WorkReporter } from "../status/work_health.ts";
-import type { Acknowledgements } from "./acknowledgements.ts";
-import type { SubscriptionCounters } from "./delivery.ts";
-import type { Inbox } from "./inbox.ts";
+import type { Recovery } from "./recovery.ts";
+import type { SubscriptionScope } from "./scope.ts";
+import type { StreamLane } from "./stream_lane.ts";
 
 const log = getLogger(["protean", "subscription"]);
-
-export interface ReaderParts {
-  readonly group: StreamGroup;
-  readonly inbox: Inbox;
-  readonly acks: Acknowledgements;
-  readonly counters: SubscriptionCounters;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly settings: {
-    readonly messagesPerTick: number;
-    readonly blockingTimeoutMs: number;
-    readonly tickIntervalSeconds: number;
-  };
-  /** Looks for entries that were delivered to us although the reply was lost. Called between reads, so none is in flight. */
-  readonly recoverOwn: () => Promise<void>;
-  /** Told how the reads go. */
-  readonly work?: WorkReporter;
-}
 
 export class Reader {
   /** Monotonic time of the last completed turn of the loop (HLT-1). */
@@ -42,13 +24,19 @@ export class Reader {
   #ensured = false;
   #missing = false;
 
-  constructor(private readonly parts: ReaderParts) {
-    this.lastTurn = parts.clock.monotonic();
+  constructor(
+    private readonly scope: SubscriptionScope,
+    private readonly lane: StreamLane,
+    private readonly recovery: Recovery,
+    /** Told how the reads go. */
+    private readonly work?: WorkReporter,
+  ) {
+    this.lastTurn = scope.clock.monotonic();
   }
 
   /** Reads until `signal` aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.parts;
+    const { clock, random } = this.scope;
     while (!signal.aborted) {
       await this.#room(signal);
       if (signal.aborted) return;
@@ -66,29 +54,30 @@ export class Reader {
 
   /** Waits until the workers have begun the last batch and not too much is held back. */
   async #room(signal: AbortSignal): Promise<void> {
-    const { inbox, settings, acks } = this.parts;
+    const { inbox, settings, clock } = this.scope;
     this.paused = true;
     while ((inbox.full || inbox.ready >= settings.messagesPerTick) && !signal.aborted) {
       // A flush that failed has left some.
-      acks.linger();
+      this.lane.acks.linger();
       await inbox.changed.wait({ signal });
     }
     this.paused = false;
-    this.lastTurn = this.parts.clock.monotonic();
+    this.lastTurn = clock.monotonic();
   }
 
   async #prepare(): Promise<void> {
-    const { group, counters, recoverOwn } = this.parts;
     if (!this.#ensured) {
-      const created = await group.ensure();
-      if (created && this.#missing) counters.groupsRecreated++;
+      const created = await this.lane.group.ensure();
+      if (created && this.#missing) this.scope.counters.groupsRecreated++;
       this.#ensured = true;
     }
-    if (this.#failures > 0) await recoverOwn();
+    // Entries may have been delivered to us although the reply was lost. No read is in flight now.
+    if (this.#failures > 0) await this.recovery.own(this.lane);
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const { group, inbox, acks, settings, clock } = this.parts;
+    const { inbox, settings, clock } = this.scope;
+    const { group, acks } = this.lane;
     const taken = acks.take();
     try {
       const entries = await group.read({
@@ -99,7 +88,7 @@ export class Reader {
         ...(taken.length > 0 ? { ack: taken.map((delivery) => delivery.id) } : {}),
       });
       acks.confirm(taken);
-      if (entries.length > 0) inbox.addRead(group, entries);
+      if (entries.length > 0) inbox.addRead(this.lane, entries);
     } catch (error) {
       acks.giveBack(taken);
       throw error;
@@ -108,8 +97,8 @@ export class Reader {
   }
 
   #recovered(): void {
-    const { group, work } = this.parts;
-    work?.ok();
+    const { group } = this.lane;
+    this.work?.ok();
     if (this.#failures > 0) {
       log.info("subscription.reading_again", {
         stream: group.stream,
@@ -124,7 +113,7 @@ export class Reader {
 
   /** Logged once per transition, never once per try (PIPE-6). */
   #failed(error: Error, signal: AbortSignal): void {
-    const { group, work } = this.parts;
+    const { group } = this.lane;
     if (signal.aborted) return;
     const facts = { stream: group.stream, group: group.group, error: error.message };
     this.#ensured = false;
@@ -133,7 +122,7 @@ export class Reader {
       log.warn("subscription.group_missing", facts);
       return;
     }
-    work?.unavailable(error.message);
+    this.work?.unavailable(error.message);
     if (this.#failures === 0) log.warn("subscription.read_failed", facts);
     this.#failures++;
   }

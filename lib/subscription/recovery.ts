@@ -4,56 +4,56 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { PendingEntry, StreamGroup } from "../adapters/ports.ts";
-import type { Delivery, SubscriptionCounters } from "./delivery.ts";
-import type { Inbox } from "./inbox.ts";
+import type { PendingEntry } from "../adapters/ports.ts";
+import type { Delivery } from "./delivery.ts";
+import type { SubscriptionScope } from "./scope.ts";
+import type { StreamLane } from "./stream_lane.ts";
+import type { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
 const PAGE = 100;
 
-export interface RecoveryParts {
-  readonly inbox: Inbox;
-  readonly counters: SubscriptionCounters;
-  readonly claimIdleMs: number;
-  /** Stop claiming at this many unfinished deliveries; the next pass goes on. */
-  readonly limit: number;
-  /** Decodes a claimed delivery and makes younger messages of its stream wait. */
-  readonly admit: (delivery: Delivery) => void;
-}
-
 export class Recovery {
-  constructor(private readonly parts: RecoveryParts) {}
+  constructor(private readonly scope: SubscriptionScope, private readonly worker: Worker) {}
 
   /** One pass over the pending list of all consumers. Rejects when the broker does not answer. */
-  pass(group: StreamGroup): Promise<void> {
-    const { claimIdleMs, admit } = this.parts;
-    return this.#scan(group, { minIdleMs: claimIdleMs }, claimIdleMs, admit);
+  pass(lane: StreamLane): Promise<void> {
+    const { claimIdleMs } = this.scope.settings;
+    return this.#scan(lane, { minIdleMs: claimIdleMs }, claimIdleMs, (delivery) => this.#admit(delivery));
   }
 
-  /** Takes what is pending on our own consumer and unknown to us. Only between reads: a reply in flight is not lost yet. */
-  own(group: StreamGroup): Promise<void> {
-    return this.#scan(group, { consumer: group.consumer }, 0, (delivery) => {
-      // Delivered once, and we did not hear of it: what was counted then is the start that is still to come.
-      delivery.counted = delivery.count === 1;
-      this.parts.admit(delivery);
+  /**
+   * Takes what is pending on our own consumer and unknown to us. Only between reads: a reply in flight is not
+   * lost yet.
+   */
+  own(lane: StreamLane): Promise<void> {
+    return this.#scan(lane, { consumer: lane.group.consumer }, 0, (delivery) => {
+      delivery.attempts.neverHeardOf();
+      this.#admit(delivery);
     });
   }
 
+  /** Decodes a claimed delivery and makes younger messages of its stream wait. */
+  #admit(delivery: Delivery): void {
+    if (this.worker.judge(delivery).kind === "run") this.scope.inbox.enter(delivery);
+  }
+
   async #scan(
-    group: StreamGroup,
+    lane: StreamLane,
     filter: { minIdleMs?: number; consumer?: string },
     minIdleMs: number,
     admit: (delivery: Delivery) => void,
   ): Promise<void> {
-    const { inbox, limit } = this.parts;
+    const { inbox } = this.scope;
     let after: string | undefined;
-    while (inbox.unfinished < limit) {
-      const found = await group.pending({
+    // The next pass goes on from there.
+    while (inbox.unfinished < 2 * inbox.room) {
+      const found = await lane.group.pending({
         ...filter,
         limit: PAGE,
         ...(after === undefined ? {} : { after }),
       });
-      await this.#claim(group, found, minIdleMs, admit);
+      await this.#claim(lane, found, minIdleMs, admit);
       const last = found.at(-1);
       if (!last || found.length < PAGE) return;
       after = last.id;
@@ -61,13 +61,14 @@ export class Recovery {
   }
 
   async #claim(
-    group: StreamGroup,
+    lane: StreamLane,
     found: readonly PendingEntry[],
     minIdleMs: number,
     admit: (delivery: Delivery) => void,
   ): Promise<void> {
-    const { inbox, counters } = this.parts;
-    const known = found.some((entry) => entry.consumer === group.consumer) ? inbox.openIds(group) : undefined;
+    const { inbox, counters } = this.scope;
+    const { group } = lane;
+    const known = found.some((entry) => entry.consumer === group.consumer) ? inbox.openIds(lane) : undefined;
     const suspects = found.filter((entry) => entry.consumer !== group.consumer || !known?.has(entry.id));
     if (suspects.length === 0) return;
     const claimed = await group.claim(
@@ -78,7 +79,7 @@ export class Recovery {
     const taken = claimed.filter((entry) => !entry.trimmed);
     counters.trimmed += trimmed;
     counters.recovered += taken.length;
-    if (taken.length > 0) inbox.addClaimed(group, taken, admit);
+    if (taken.length > 0) inbox.addClaimed(lane, taken, admit);
     if (claimed.length > 0) {
       log.info("subscription.entries_claimed", {
         stream: group.stream,

@@ -1,8 +1,9 @@
 /**
- * Items that wait for their time: one binary heap and one timer, however many wait (delivery 2).
+ * Items that wait for their time: one queue and one timer, however many wait (delivery 2).
  *
  * @module
  */
+import TinyQueue from "tinyqueue";
 import type { Clock } from "../async/clock.ts";
 
 interface Entry<T> {
@@ -11,7 +12,7 @@ interface Entry<T> {
 }
 
 export class RetrySchedule<T> {
-  readonly #heap: Entry<T>[] = [];
+  #queue = new TinyQueue<Entry<T>>([], (a, b) => a.at - b.at);
   #cancel: (() => void) | undefined;
   #armedFor = Infinity;
   #closed = false;
@@ -19,27 +20,23 @@ export class RetrySchedule<T> {
   /** `due` gets each item when its time has come. */
   constructor(private readonly clock: Clock, private readonly due: (item: T) => void) {}
 
-  get size(): number {
-    return this.#heap.length;
-  }
-
   /** Hands `item` to `due` after `ms`. */
   add(item: T, ms: number): void {
-    this.#push({ at: this.clock.monotonic() + ms, item });
+    if (this.#closed) return;
+    this.#queue.push({ at: this.clock.monotonic() + ms, item });
     this.#arm();
   }
 
-  /** Forgets everything and clears the timer, for good; answers what was waiting. */
-  close(): readonly T[] {
+  /** Forgets everything and clears the timer, for good. */
+  close(): void {
     this.#closed = true;
     this.#cancel?.();
     this.#cancel = undefined;
-    this.#armedFor = Infinity;
-    return this.#heap.splice(0).map((entry) => entry.item);
+    this.#queue = new TinyQueue();
   }
 
   #arm(): void {
-    const first = this.#heap[0];
+    const first = this.#queue.peek();
     if (this.#closed || !first || first.at >= this.#armedFor) return;
     this.#cancel?.();
     this.#armedFor = first.at;
@@ -50,45 +47,10 @@ export class RetrySchedule<T> {
     this.#cancel = undefined;
     this.#armedFor = Infinity;
     const now = this.clock.monotonic();
-    for (let first = this.#heap[0]; first && first.at <= now; first = this.#heap[0]) {
-      this.#pop();
+    for (let first = this.#queue.peek(); first && first.at <= now; first = this.#queue.peek()) {
+      this.#queue.pop();
       this.due(first.item);
     }
     this.#arm();
-  }
-
-  #push(entry: Entry<T>): void {
-    const heap = this.#heap;
-    let index = heap.length;
-    heap.push(entry);
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      const above = heap[parent];
-      if (!above || above.at <= entry.at) break;
-      heap[index] = above;
-      index = parent;
-    }
-    heap[index] = entry;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (heap.length === 0 || !last) return;
-    let index = 0;
-    while (true) {
-      let child = 2 * index + 1;
-      let below = heap[child];
-      if (!below) break;
-      const right = heap[child + 1];
-      if (right && right.at < below.at) {
-        child++;
-        below = right;
-      }
-      if (last.at <= below.at) break;
-      heap[index] = below;
-      index = child;
-    }
-    heap[index] = last;
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ServiceStatus } from "../async/service.ts";
-import type { SubscriptionCounters } from "./delivery.ts";
+import type { SubscriptionCounters } from "./scope.ts";
 
 /** One handler on one stream category. */
 export interface SubscriptionStatus extends ServiceStatus {

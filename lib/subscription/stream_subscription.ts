@@ -1,44 +1,41 @@
 /**
- * Binds one handler to one stream category: reads, owns, orders, runs, retries, dead-letters (delivery 1 to 7).
+ * Binds one handler to one stream category: reads, owns, orders, runs, retries, dead-letters (delivery 1 to
+ * 7).
  *
- * It promises at-least-once delivery and, within one process, the order of each aggregate's stream. It does not promise order
- * between two processes that share the group.
+ * It promises at-least-once delivery and, within one process, the order of each aggregate's stream. It does
+ * not promise order between two processes that share the group.
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import { firstOf } from "../async/abort.ts";
-import type { BaseBroker, StreamGroup } from "../adapters/ports.ts";
+import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
-import { type Clock, sleep } from "../async/clock.ts";
+import type { Clock } from "../async/clock.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { asError, ProteanError } from "../errors.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import { replayLane } from "../message/names.ts";
-import { Acknowledgements } from "./acknowledgements.ts";
-import { type Delivery, newCounters, type SubscriptionCounters } from "./delivery.ts";
+import type { Delivery } from "./delivery.ts";
 import { Inbox } from "./inbox.ts";
+import type { LaneKind } from "./lane.ts";
+import { Maintenance } from "./maintenance.ts";
+import { keepOwnership } from "./ownership.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
 import { releaseAll } from "./release.ts";
+import { readReplays } from "./replay.ts";
+import { newCounters, type SubscriptionCounters, type SubscriptionScope } from "./scope.ts";
 import type { SubscriptionSettings } from "./settings/resolve.ts";
 import type { WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionStatus } from "./status.ts";
+import { StreamLane } from "./stream_lane.ts";
 import { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
 
-/** Handlers that never wait must still let probes and sockets have their turn (PERF-6). */
-const YIELD_AFTER_MS = 5;
 /** Reading pauses when this many batches are unfinished, those in handlers not counted (delivery 4). */
 const UNFINISHED_BATCHES = 4;
-/** Consumers without anything pending are removed after this long idle (PIPE-9). */
-const SWEEP_IDLE_MS = 3_600_000;
-const SWEEP_EVERY_PASSES = 60;
-/** One trim removes at most this many entries (delivery 8); a pass repeats it at most this often. */
-const TRIM_STEP = 10_000;
-const TRIM_STEPS = 50;
 
 export interface StreamSubscriptionOptions {
   readonly runner: HandlerRunner;
@@ -49,7 +46,7 @@ export interface StreamSubscriptionOptions {
   readonly consumer: string;
   readonly clock: Clock;
   readonly random?: Random;
-  /** See `WorkerParts.published`. @default nothing is waited for */
+  /** See `SubscriptionScope.published`. @default nothing is waited for */
   readonly published?: (messageId: string) => Promise<void> | undefined;
   /** Told how reading from the broker goes. @default nobody is told */
   readonly work?: WorkReporter;
@@ -83,9 +80,12 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     };
   }
 
-  /** Deliveries read or claimed whose outcome is open. Those acknowledged with a read that still waits are not among them. */
+  /**
+   * Deliveries read or claimed whose outcome is open. Those acknowledged with a read that still waits are not
+   * among them.
+   */
   get outstanding(): number {
-    return this.#parts?.inbox.unfinished ?? 0;
+    return this.#parts?.scope.inbox.unfinished ?? 0;
   }
 
   /** True when the read loop has not completed a turn within its bound: only a restart helps (HLT-1). */
@@ -106,7 +106,8 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   /** The drain deadline has passed: running handlers' signals abort. */
   cut(): void {
     for (const delivery of this.#running()) {
-      delivery.interrupt(
+      delivery.end(
+        "cut",
         new ProteanError(
           `The drain deadline has passed: ${this.name} was cut and its message will be redelivered.`,
         ),
@@ -114,94 +115,86 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     }
   }
 
-  /** A second after `cut`: what still runs may not commit any more, and is released for others. Answers how many that are. */
+  /**
+   * A second after `cut`: what still runs may not commit any more, and is released for others. Returns how
+   * many that are.
+   */
   abandon(): number {
-    let given = 0;
-    for (const delivery of this.#running()) {
-      delivery.abandoned = true;
-      given++;
+    const given = this.#running();
+    for (const delivery of given) {
+      delivery.end(
+        "abandoned",
+        new ProteanError(`The drain has given up ${this.name}: its message will be redelivered.`),
+      );
     }
     this.#abandoned.resolve();
-    return given;
+    return given.length;
   }
 
   protected override begin(signal: AbortSignal): void {
-    const { runner, category, broker, consumer, settings, clock } = this.#options;
-    const random = this.#options.random ?? Math.random;
+    const { runner, category, consumer, settings, clock, random, published } = this.#options;
     this.#abandoned = Promise.withResolvers<void>();
-    const main = broker.group({ stream: category, group: runner.group, consumer });
-    const lane = broker.group({
-      stream: replayLane(category, runner.group),
-      group: runner.group,
-      consumer,
-      lane: true,
-    });
     const room = UNFINISHED_BATCHES * settings.messagesPerTick + Math.max(1, settings.concurrency);
-    const inbox = new Inbox(clock, room);
-    const settled = (delivery: Delivery) => inbox.settle(delivery);
-    const acks = new Acknowledgements(main, clock, settled);
-    const laneAcks = new Acknowledgements(lane, clock, settled);
-    const acknowledge = (delivery: Delivery): Promise<void> | void => {
-      const buffer = delivery.batch.group === lane ? laneAcks : acks;
-      buffer.add(delivery);
-      if (buffer === laneAcks || delivery.suspect) return buffer.flush();
-    };
-    const worker = new Worker({
+    const scope: SubscriptionScope = {
+      name: this.name,
       runner,
-      inbox,
+      consumer,
       settings,
+      inbox: new Inbox(clock, room),
       counters: this.counters,
       clock,
-      random,
+      random: random ?? Math.random,
       stopped: signal,
-      published: this.#options.published ?? (() => undefined),
-      acknowledge,
-    });
-    const recovery = new Recovery({
-      inbox,
-      counters: this.counters,
-      claimIdleMs: settings.claimIdleMs,
-      limit: 2 * room,
-      admit: (delivery) => {
-        if (worker.admit(delivery)) inbox.enter(delivery);
-      },
-    });
-    const reader = new Reader({
-      group: main,
-      inbox,
-      acks,
-      counters: this.counters,
-      clock,
-      random,
-      settings,
-      recoverOwn: () => recovery.own(main),
-      ...(this.#options.work && { work: this.#options.work }),
-    });
-    this.#parts = { main, lane, inbox, acks, laneAcks, worker, recovery, reader };
+      published: published ?? (() => undefined),
+    };
+    const main = this.#lane(scope, "main", category);
+    const replays = this.#lane(scope, "replay", replayLane(category, runner.group));
+    const lanes = [main, replays];
+    const worker = new Worker(scope);
+    const recovery = new Recovery(scope, worker);
+    this.#parts = {
+      scope,
+      main,
+      replays,
+      lanes,
+      worker,
+      reader: new Reader(scope, main, recovery, this.#options.work),
+      maintenance: new Maintenance(scope, lanes, recovery),
+      ended: new AbortController(),
+    };
+  }
+
+  #lane(scope: SubscriptionScope, kind: LaneKind, stream: string): StreamLane {
+    const { broker, category, runner, consumer, clock } = this.#options;
+    const group = broker.group({ stream, group: runner.group, consumer, lane: kind === "replay" });
+    return new StreamLane(kind, group, category, clock, (delivery) => scope.inbox.settle(delivery));
   }
 
   protected override run(signal: AbortSignal): Promise<void> {
-    // A broker that does not answer may not keep the subscription from ending, once its handlers are given up.
-    return Promise.race([this.#loops(this.#need(), signal), this.#abandoned.promise]);
+    if (!this.#parts) throw new ProteanError(`${this.name} was run without being started.`);
+    // A broker that does not answer may not keep the subscription from ending, once its handlers are given
+    // up.
+    return Promise.race([this.#loops(this.#parts, signal), this.#abandoned.promise]);
   }
 
   async #loops(parts: Parts, stop: AbortSignal): Promise<void> {
-    const { settings } = this.#options;
+    const { scope, worker, reader, replays, maintenance, ended } = parts;
     // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
-    await this.#maintain(parts, 0);
+    await maintenance.pass(0);
     const defect = new AbortController();
     const signal = firstOf(stop, defect.signal);
     const workers = Array.from(
-      { length: Math.max(1, settings.concurrency) },
-      () => this.#work(parts, signal),
+      { length: Math.max(1, scope.settings.concurrency) },
+      () => worker.run(signal),
     );
+    // Ownership is kept up until the last handler has finished, also during the drain, or is given up.
+    void Promise.allSettled(workers).then(() => ended.abort());
     const loops = [
       ...workers,
-      parts.reader.run(signal),
-      this.#replay(parts, signal),
-      this.#every(settings.claimIntervalMs, signal, (pass) => this.#maintain(parts, pass)),
-      // Ownership is kept up until the last handler has finished, also during the drain.
-      this.#keepOwnership(parts, Promise.allSettled(workers)),
+      reader.run(signal),
+      readReplays(scope, replays, signal),
+      maintenance.run(signal),
+      keepOwnership(scope, ended.signal),
     ];
     try {
       await Promise.all(loops);
@@ -216,9 +209,10 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   protected override async end(): Promise<void> {
     const parts = this.#parts;
     if (!parts) return;
-    parts.inbox.close();
-    this.counters.cut += [...this.#running()].length;
-    await releaseAll(parts, this.#options.clock);
+    parts.ended.abort();
+    parts.scope.inbox.close();
+    this.counters.cut += this.#running().length;
+    await releaseAll(parts.scope, parts.lanes);
     this.#parts = undefined;
   }
 
@@ -230,116 +224,19 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     this.#options.onFailure?.(asError(cause));
   }
 
-  async #work(parts: Parts, signal: AbortSignal): Promise<void> {
-    const { inbox, worker } = parts;
-    const { clock } = this.#options;
-    let since = clock.monotonic();
-    while (!signal.aborted) {
-      const delivery = inbox.take();
-      if (!delivery) {
-        await inbox.changed.wait({ signal });
-        since = clock.monotonic();
-        continue;
-      }
-      await worker.deliver(delivery);
-      // One that the drain has given up may end much later: nothing of it is wanted then.
-      if (delivery.abandoned) return;
-      if (clock.monotonic() - since > YIELD_AFTER_MS) {
-        await new Promise<void>((resolve) => setImmediate(resolve));
-        since = clock.monotonic();
-      }
-    }
-  }
-
-  /** One maintenance pass: claims, retention, and now and then dead consumers. */
-  async #maintain(parts: Parts, pass: number): Promise<void> {
-    const { main, lane, recovery } = parts;
-    const { settings } = this.#options;
-    try {
-      if (pass === 0) await main.ensure();
-      await recovery.pass(main);
-      await recovery.pass(lane);
-      if (settings.retentionMaxlen) {
-        for (
-          let step = 0;
-          step < TRIM_STEPS && await main.trim(settings.retentionMaxlen) >= TRIM_STEP;
-          step++
-        );
-      }
-      if (pass % SWEEP_EVERY_PASSES === 0) await main.sweep(SWEEP_IDLE_MS);
-    } catch (error) {
-      // The read loop reports an unreachable broker; this pass is simply taken up again at the next interval.
-      log.debug("subscription.maintenance_deferred", {
-        subscription: this.name,
-        error: asError(error).message,
-      });
-    }
-  }
-
-  /** What an operator replays to this group (delivery 19): looked for at every claim interval, and then read to its end. */
-  async #replay({ lane, laneAcks, inbox }: Parts, signal: AbortSignal): Promise<void> {
-    const { settings, clock } = this.#options;
-    while (!signal.aborted) {
-      let found = 0;
-      try {
-        // Those that failed at first: no read takes them along here.
-        await laneAcks.flush();
-        const replayed = await lane.read({ count: settings.messagesPerTick });
-        found = replayed.length;
-        if (found > 0) inbox.addRead(lane, replayed);
-      } catch (error) {
-        log.debug("subscription.replay_deferred", { subscription: this.name, error: asError(error).message });
-      }
-      if (found === 0) await sleep(clock, settings.claimIntervalMs, signal);
-      while (inbox.full && !signal.aborted) await inbox.changed.wait({ signal });
-    }
-  }
-
-  async #keepOwnership(parts: Parts, drained: Promise<unknown>): Promise<void> {
-    const over = new AbortController();
-    void drained.then(() => over.abort());
-    await this.#every(this.#options.settings.claimIdleMs / 3, over.signal, async () => {
-      for (const [group, deliveries] of parts.inbox.owned()) {
-        if (deliveries.length === 0) continue;
-        try {
-          const lost = await group.refresh(deliveries.map((delivery) => delivery.id));
-          if (lost.length > 0) this.counters.lost += parts.inbox.lose(group, new Set(lost));
-        } catch (error) {
-          log.debug("subscription.refresh_deferred", {
-            subscription: this.name,
-            error: asError(error).message,
-          });
-        }
-      }
-    });
-  }
-
-  async #every(ms: number, signal: AbortSignal, work: (pass: number) => Promise<void>): Promise<void> {
-    for (let pass = 1; !signal.aborted; pass++) {
-      await sleep(this.#options.clock, ms, signal);
-      if (!signal.aborted) await work(pass);
-    }
-  }
-
-  *#running(): Iterable<Delivery> {
-    for (const deliveries of this.#parts?.inbox.owned().values() ?? []) {
-      for (const delivery of deliveries) if (delivery.stage === "running") yield delivery;
-    }
-  }
-
-  #need(): Parts {
-    if (!this.#parts) throw new ProteanError(`${this.name} was run without being started.`);
-    return this.#parts;
+  #running(): Delivery[] {
+    return this.#parts?.scope.inbox.running() ?? [];
   }
 }
 
 interface Parts {
-  readonly main: StreamGroup;
-  readonly lane: StreamGroup;
-  readonly inbox: Inbox;
-  readonly acks: Acknowledgements;
-  readonly laneAcks: Acknowledgements;
+  readonly scope: SubscriptionScope;
+  readonly main: StreamLane;
+  readonly replays: StreamLane;
+  readonly lanes: readonly StreamLane[];
   readonly worker: Worker;
-  readonly recovery: Recovery;
   readonly reader: Reader;
+  readonly maintenance: Maintenance;
+  /** Aborts when nothing is owned any more. */
+  readonly ended: AbortController;
 }

@@ -1,99 +1,101 @@
 /**
- * What happens to one delivery: judged, put in order, counted, run, and then acknowledged, retried or dead-lettered.
+ * What happens to one delivery: judged, put in order, counted, run, and then acknowledged, retried or
+ * dead-lettered.
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
-import { type Random, retryDelay } from "../async/backoff.ts";
-import type { Clock } from "../async/clock.ts";
-import type { HandlerRunner, Verdict } from "../domain/handler_port.ts";
+import { retryDelay } from "../async/backoff.ts";
+import type { Verdict } from "../domain/handler_port.ts";
 import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
 import { originalText, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
-import { deadLetterStream } from "../message/names.ts";
-import type { Delivery, SubscriptionCounters } from "./delivery.ts";
-import type { Inbox } from "./inbox.ts";
-import type { SubscriptionSettings } from "./settings/resolve.ts";
+import type { Delivery } from "./delivery.ts";
+import type { SubscriptionScope } from "./scope.ts";
 
 const log = getLogger(["protean", "subscription"]);
 
+/** Handlers that never wait must still let probes and sockets have their turn (PERF-6). */
+const YIELD_AFTER_MS = 5;
 /**
- * A database or broker that is away is not the message's fault: such failures are retried without counting, this often at the
- * most, so that a message that breaks its backend every time still ends in the dead-letter stream.
+ * A database or broker that is away is not the message's fault: such failures are retried without counting,
+ * this often at the most, so that a message that breaks its backend every time still ends in the dead-letter
+ * stream.
  */
 const UNAVAILABLE_RETRIES = 20;
 
-export interface WorkerParts {
-  readonly runner: HandlerRunner;
-  readonly inbox: Inbox;
-  readonly settings: SubscriptionSettings;
-  readonly counters: SubscriptionCounters;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Aborts when nothing may be started any more (DRN-2). */
-  readonly stopped: AbortSignal;
-  /** Resolves when a message that this process is publishing may be handled here; undefined: at once. Never rejects. */
-  readonly published: (messageId: string) => Promise<void> | undefined;
-  /** Takes the acknowledgement of a finished delivery; resolves at once where it travels with the next read. */
-  readonly acknowledge: (delivery: Delivery) => Promise<void> | void;
-}
-
 export class Worker {
-  readonly #parts: WorkerParts;
+  readonly #scope: SubscriptionScope;
 
-  constructor(parts: WorkerParts) {
-    this.#parts = parts;
-  }
-
-  /** Works on one delivery until it has an outcome or waits for something. Never rejects. */
-  async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox } = this.#parts;
-    try {
-      if (delivery.verdict) return await this.#deadLetter(delivery, delivery.verdict);
-      if (!delivery.message && (delivery.skip || !this.admit(delivery))) return await this.#skip(delivery);
-      if (!delivery.inside && !inbox.enter(delivery)) return;
-      const publishing = delivery.message && this.#parts.published(delivery.message.metadata.headers.id);
-      if (publishing && !await this.#outlast(publishing, delivery)) return;
-      if ((delivery.started || delivery.recovered) && !await this.#mayStart(delivery)) return;
-    } catch (error) {
-      return this.#brokerFailed(delivery, asError(error));
-    }
-    const message = delivery.message;
-    if (!message) return;
-    delivery.started = true;
-    delivery.stage = "running";
-    let result: "handled" | "duplicate";
-    try {
-      result = await runner.run(message, delivery.plan, delivery);
-    } catch (error) {
-      return await this.#failed(delivery, asError(error));
-    }
-    if (delivery.abandoned) return;
-    if (result === "handled") this.#parts.counters.handled++;
-    else this.#parts.counters.duplicates++;
-    await this.#finish(delivery);
+  constructor(scope: SubscriptionScope) {
+    this.#scope = scope;
   }
 
   /**
-   * Decodes and judges. True: the handler wants it, and `message`, `plan` and `key` are set. False: `#skip` knows what to do.
+   * Works off the inbox, one delivery after the other, until `signal` aborts. Rejects with a defect alone.
    */
-  admit(delivery: Delivery): boolean {
-    const verdict = this.#judge(delivery);
-    if (verdict.kind === "run") {
-      delivery.plan = verdict.plan;
-      return true;
+  async run(signal: AbortSignal): Promise<void> {
+    const { inbox, clock } = this.#scope;
+    let since = clock.monotonic();
+    while (!signal.aborted) {
+      const delivery = inbox.take();
+      if (!delivery) {
+        await inbox.changed.wait({ signal });
+        since = clock.monotonic();
+        continue;
+      }
+      await this.deliver(delivery);
+      // One that the drain has given up may end much later: nothing of it is wanted then.
+      if (delivery.ended === "abandoned") return;
+      if (clock.monotonic() - since > YIELD_AFTER_MS) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        since = clock.monotonic();
+      }
     }
-    delivery.skip = verdict;
-    return false;
   }
 
-  #judge(delivery: Delivery): Verdict {
+  /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
+  async deliver(delivery: Delivery): Promise<void> {
+    const { runner, inbox, counters, published } = this.#scope;
+    let verdict: Verdict;
+    try {
+      verdict = delivery.verdict ?? this.judge(delivery);
+      if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
+      if (!inbox.enter(delivery)) return;
+      const publishing = delivery.message && published(delivery.message.metadata.headers.id);
+      if (publishing && !await this.#outlast(publishing, delivery)) return;
+      if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
+    } catch (error) {
+      return this.#sourceFailed(delivery, asError(error));
+    }
+    const { message } = delivery;
+    if (!message) return;
+    inbox.start(delivery);
+    let result: "handled" | "duplicate";
+    try {
+      result = await runner.run(message, verdict.plan, delivery);
+    } catch (error) {
+      return await this.#failed(delivery, asError(error));
+    }
+    if (delivery.ended === "abandoned") return;
+    if (result === "handled") counters.handled++;
+    else counters.duplicates++;
+    await this.#finish(delivery);
+  }
+
+  /** Decodes and judges, once. Never throws. */
+  judge(delivery: Delivery): Verdict {
+    return delivery.verdict = this.#verdictOn(delivery);
+  }
+
+  #verdictOn(delivery: Delivery): Verdict {
     try {
       const message = decodeMessage(textOf(delivery));
       delivery.key = message.metadata.headers.stream;
-      const verdict = this.#parts.runner.judge(message);
+      const verdict = this.#scope.runner.judge(message);
       if (verdict.kind === "run") delivery.message = message;
       return verdict;
     } catch (error) {
@@ -101,72 +103,66 @@ export class Worker {
     }
   }
 
-  async #skip(delivery: Delivery): Promise<void> {
-    const verdict = delivery.skip;
-    if (verdict?.kind === "poison") return await this.#deadLetter(delivery, verdict.error);
-    if (verdict?.kind === "ignored") this.#parts.counters.ignored++;
-    if (verdict?.kind === "foreign") this.#parts.counters.foreign++;
-    if (verdict?.kind === "expired") this.#parts.counters.expired++;
+  async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
+    if (verdict.kind === "poison") return await this.#deadLetter(delivery, verdict.error);
+    this.#scope.counters[verdict.kind]++;
     await this.#finish(delivery);
   }
 
-  /** Answers whether it may still be started then. */
+  /** Returns whether it may still be started then. */
   async #outlast(publishing: Promise<void>, delivery: Delivery): Promise<boolean> {
-    const { stopped } = this.#parts;
+    const { stopped } = this.#scope;
     // It rejects with the stop alone, which is looked at next.
     await abortable(publishing, stopped).catch(() => {});
     if (stopped.aborted) return false;
-    return delivery.lost ? this.#lost(delivery) : true;
+    return delivery.ended === "lost" ? this.#lost(delivery) : true;
   }
 
-  /** Every start after the first is counted first, by the broker, if the entry is still ours (delivery 2). */
+  /** Every start after the first is counted first, by the source, if the entry is still ours (delivery 2). */
   async #mayStart(delivery: Delivery): Promise<boolean> {
-    const { settings, counters, runner, stopped } = this.#parts;
-    const { group } = delivery.batch;
-    if (!delivery.started && delivery.count >= settings.maxDeliveries) {
+    const { settings, counters, runner, stopped } = this.#scope;
+    const { id, attempts, batch: { lane: { source } } } = delivery;
+    if (!attempts.mayCount(settings.maxDeliveries)) {
       const reason =
-        `The message was started ${delivery.count} times by ${runner.name} without an outcome, so it probably kills its process: see its attempts in the log, then replay it.`;
+        `The message was started ${attempts.count} times by ${runner.name} without an outcome, ` +
+        "so it probably kills its process: see its attempts in the log, then replay it.";
       await this.#deadLetter(delivery, new ProteanError(reason, { code: "DELIVERIES_EXCEEDED" }));
       return false;
     }
-    // A repetition after an outage is counted already, and so is a start that the end of the subscription came before.
-    const counted = delivery.counted;
-    if (counted) {
-      if ((await group.refresh([delivery.id])).length > 0) return this.#lost(delivery);
+    const repeated = attempts.counted;
+    if (repeated) {
+      if ((await source.refresh([id])).length > 0) return this.#lost(delivery);
     } else {
-      const count = await group.attempt(delivery.id);
+      const count = await source.attempt(id);
       if (count === undefined) return this.#lost(delivery);
-      delivery.count = count;
-      delivery.counted = true;
+      attempts.countedAs(count);
     }
     if (stopped.aborted) return false;
-    if (delivery.lost) return this.#lost(delivery);
-    delivery.counted = false;
-    if (delivery.started && !counted) counters.retried++;
+    if (delivery.ended === "lost") return this.#lost(delivery);
+    if (attempts.started && !repeated) counters.retried++;
     return true;
   }
 
   async #failed(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, counters, inbox, random, runner } = this.#parts;
-    if (delivery.abandoned) return;
-    if (delivery.lost) return void this.#lost(delivery);
+    const { settings, counters, inbox, random, runner, clock } = this.#scope;
+    const { attempts, ended } = delivery;
+    if (ended === "lost") return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
-    if (delivery.cut) return;
+    if (ended) return;
     counters.failed++;
-    delivery.firstFailedAt ??= this.#parts.clock.now();
+    delivery.firstFailedAt ??= clock.now();
     const facts = {
       handler: runner.name,
-      stream: delivery.batch.group.stream,
+      stream: delivery.batch.lane.name,
       entry: delivery.id,
       message_id: delivery.message?.metadata.headers.id,
-      attempt: delivery.count,
+      attempt: attempts.count,
       error: errorLine(error),
     };
-    if (isOutage(error) && delivery.unavailable < UNAVAILABLE_RETRIES) {
-      delivery.unavailable++;
-      delivery.counted = true;
+    if (isOutage(error) && attempts.outages < UNAVAILABLE_RETRIES) {
+      attempts.outage();
       const wait = retryDelay(
-        delivery.unavailable,
+        attempts.outages,
         Math.max(settings.retryDelaySeconds, 0.1),
         settings.retryMaxDelaySeconds,
         random,
@@ -174,9 +170,9 @@ export class Worker {
       log.warn("subscription.backend_unavailable", { ...facts, retry_in_ms: Math.round(wait) });
       return inbox.defer(delivery, wait);
     }
-    if (delivery.count >= Math.max(1, settings.maxRetries)) return await this.#deadLetter(delivery, error);
+    if (attempts.count >= Math.max(1, settings.maxRetries)) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
-      delivery.count,
+      attempts.count,
       settings.retryDelaySeconds,
       settings.retryMaxDelaySeconds,
       random,
@@ -185,15 +181,19 @@ export class Worker {
     inbox.defer(delivery, wait);
   }
 
-  /** The entry leaves the stream only into the dead-letter stream, in one step (G4); where that fails it is tried again. */
+  /**
+   * The entry leaves its source only into the dead letters, in one step (G4); where that fails it is tried
+   * again.
+   */
   async #deadLetter(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, runner, counters, inbox, clock } = this.#parts;
-    const { group } = delivery.batch;
+    const { settings, runner, consumer, counters, inbox, clock } = this.#scope;
+    const { lane } = delivery.batch;
+    const { count } = delivery.attempts;
     const facts = {
       handler: runner.name,
-      stream: group.stream,
+      stream: lane.name,
       entry: delivery.id,
-      attempts: delivery.count,
+      attempts: count,
       error: errorLine(error),
     };
     if (!settings.enableDlq) {
@@ -201,28 +201,25 @@ export class Worker {
       log.warn("subscription.discarding", facts);
       return await this.#finish(delivery);
     }
-    delivery.verdict = error;
-    const source = sourceStream(group.stream);
-    const replayed = source !== group.stream;
+    delivery.verdict = { kind: "poison", error };
+    const { firstFailedAt } = delivery;
     const text = renderDeadLetter(delivery.text, {
-      originalStream: source,
+      originalStream: lane.source.origin,
       originalId: delivery.id,
-      consumerGroup: group.group,
-      consumer: group.consumer,
+      consumerGroup: lane.source.group,
+      consumer,
       handler: runner.name,
       failedAt: clock.now(),
       // A replayed entry keeps the time of its very first failure.
-      ...(delivery.firstFailedAt === undefined || replayed ? {} : { firstFailedAt: delivery.firstFailedAt }),
-      retryCount: delivery.count,
+      ...(firstFailedAt === undefined || lane.kind === "replay" ? {} : { firstFailedAt }),
+      retryCount: count,
       error,
     });
     try {
       inbox.closing(delivery);
-      if (!await group.deadLetter(delivery.id, deadLetterStream(source), text)) {
-        return void this.#lost(delivery);
-      }
+      if (!await lane.source.reject(delivery.id, text)) return void this.#lost(delivery);
     } catch (cause) {
-      return this.#brokerFailed(delivery, asError(cause));
+      return this.#sourceFailed(delivery, asError(cause));
     }
     counters.deadLettered++;
     log.error("subscription.dead_lettered", facts);
@@ -230,35 +227,41 @@ export class Worker {
     inbox.settle(delivery);
   }
 
-  /** A suspect is acknowledged before the next one starts, so that a crash dead-letters one of them and not all (delivery 2). */
-  async #finish(delivery: Delivery): Promise<void> {
-    const { inbox, acknowledge } = this.#parts;
-    if (delivery.suspect) {
-      inbox.closing(delivery);
-      await acknowledge(delivery);
-      inbox.decide(delivery);
-    } else {
-      inbox.decide(delivery);
-      await acknowledge(delivery);
-    }
+  /** Frees its place in the order, and acknowledges. */
+  #finish(delivery: Delivery): Promise<void> | void {
+    if (delivery.suspect) return this.#finishSuspect(delivery);
+    this.#scope.inbox.decide(delivery);
+    return delivery.batch.lane.acknowledge(delivery, false);
+  }
+
+  /**
+   * It is acknowledged before the next one starts, so that a crash dead-letters one of them and not all
+   * (delivery 2).
+   */
+  async #finishSuspect(delivery: Delivery): Promise<void> {
+    const { inbox } = this.#scope;
+    inbox.closing(delivery);
+    await delivery.batch.lane.acknowledge(delivery, true);
+    inbox.decide(delivery);
   }
 
   /** Somebody else has it: false, it may not be started here. */
   #lost(delivery: Delivery): false {
-    if (!delivery.lost) this.#parts.counters.lost++;
-    this.#parts.inbox.drop(delivery);
+    const { counters, inbox } = this.#scope;
+    if (delivery.ended !== "lost") counters.lost++;
+    inbox.drop(delivery);
     return false;
   }
 
-  /** The broker did not do what we asked: the delivery keeps its place and is tried again. */
-  #brokerFailed(delivery: Delivery, error: Error): void {
-    const { inbox, random, runner, settings } = this.#parts;
+  /** The source did not do what we asked: the delivery keeps its place and is tried again. */
+  #sourceFailed(delivery: Delivery, error: Error): void {
+    const { inbox, random, runner, settings } = this.#scope;
     if (error instanceof GroupMissingError) return void this.#lost(delivery);
     const wait = retryDelay(1, Math.max(0.25, settings.retryDelaySeconds), 5, random);
     // The read loop warns of the outage, once; this comes for every message that waits.
     log.debug("subscription.broker_unavailable", {
       handler: runner.name,
-      stream: delivery.batch.group.stream,
+      stream: delivery.batch.lane.name,
       entry: delivery.id,
       error: error.message,
     });
@@ -274,12 +277,5 @@ function isOutage(error: unknown): boolean {
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */
 function textOf({ text, batch }: Delivery): string | undefined {
-  const { stream } = batch.group;
-  return text === undefined || sourceStream(stream) === stream ? text : originalText(text);
-}
-
-/** A replayed message that fails again goes back to the dead letters of its own stream, not of the lane. */
-function sourceStream(stream: string): string {
-  const lane = stream.indexOf(":replay:");
-  return lane < 0 ? stream : stream.slice(0, lane);
+  return text === undefined || batch.lane.kind !== "replay" ? text : originalText(text);
 }

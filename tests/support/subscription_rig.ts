@@ -1,14 +1,17 @@
 /**
- * A stream subscription on a memory broker, with a handler that the test scripts and time that the test moves.
+ * A stream subscription on a memory broker, with a handler that the test scripts and time that the test
+ * moves.
  *
  * @module
  */
+import { assert, assertEquals } from "@std/assert";
 import { FakeClock } from "../../lib/async/clock.ts";
 import type { HandlerRunner, RunOptions, Verdict } from "../../lib/domain/handler_port.ts";
 import { checksumOf } from "../../lib/message/checksum.ts";
 import { canonicalJson } from "../../lib/message/canonical.ts";
 import { encodeMessage } from "./encode_message.ts";
 import { eventMetadata } from "../../lib/message/metadata.ts";
+import { deadLetterStream, replayLane } from "../../lib/message/names.ts";
 import type { Message } from "../../lib/message/types.ts";
 import type { SubscriptionSettings } from "../../lib/subscription/settings/resolve.ts";
 import {
@@ -92,12 +95,16 @@ export const settings: SubscriptionSettings = {
   sequentialBy: undefined,
 };
 
+/** A message that fails is dead-lettered at once. */
+export const ONE_ATTEMPT = { maxRetries: 1 } as const;
+
 export class SubscriptionBench {
   readonly clock = new FakeClock();
   readonly broker: FlakyBroker;
   readonly #consumers = new Map<StreamSubscription, string>();
 
-  constructor() {
+  /** `category`: what is published to and subscribed to. */
+  constructor(readonly category = CATEGORY) {
     this.broker = new FlakyBroker({
       name: "default",
       domain: "shop",
@@ -117,7 +124,7 @@ export class SubscriptionBench {
     const consumer = `${runner.name}-host-1-${(this.#consumers.size + 1).toString(16).padStart(6, "0")}`;
     const subscription = new StreamSubscription({
       runner,
-      category: CATEGORY,
+      category: this.category,
       broker: this.broker,
       settings: { ...settings, ...change },
       consumer,
@@ -130,7 +137,10 @@ export class SubscriptionBench {
     return subscription;
   }
 
-  /** Its process dies as it stands: nothing it asks of the broker is answered any more. Its handlers are the test's to silence. */
+  /**
+   * Its process dies as it stands: nothing it asks of the broker is answered any more. Its handlers are the
+   * test's to silence.
+   */
   kill(subscription: StreamSubscription): void {
     this.broker.kill(this.#consumers.get(subscription) ?? "");
   }
@@ -143,18 +153,49 @@ export class SubscriptionBench {
   }
 
   async send(...texts: string[]): Promise<void> {
-    await this.broker.publish(texts.map((data) => ({ stream: CATEGORY, data })));
+    await this.broker.publish(texts.map((data) => ({ stream: this.category, data })));
     await this.clock.advance(0);
   }
 
   async deadLetters(): Promise<Record<string, unknown>[]> {
-    const entries = await this.broker.deadLetters.list(`${CATEGORY}:dlq`, { limit: 1000 });
+    const entries = await this.broker.deadLetters.list(deadLetterStream(this.category), { limit: 1000 });
     return entries.map((entry) => JSON.parse(entry.data ?? "null"));
+  }
+
+  /**
+   * A subscription that has dead-lettered all of `events`, and whose handler does its work once it is mended.
+   */
+  async deadLetter(events: string, change: Partial<SubscriptionSettings> = {}): Promise<{
+    readonly runner: ScriptedRunner;
+    readonly subscription: StreamSubscription;
+    mend(): void;
+  }> {
+    let broken = true;
+    const runner = new ScriptedRunner(() => {
+      if (broken) throw new Error("bug");
+    });
+    const subscription = this.subscribe(runner, { ...ONE_ATTEMPT, ...change });
+    await subscription.start();
+    await this.publish(events);
+    await this.clock.advance(10);
+    assertEquals((await this.deadLetters()).length, events.split(" ").length);
+    return { runner, subscription, mend: () => broken = false };
+  }
+
+  /** Moves every dead letter to the runner's replay lane, which is looked at every five seconds. */
+  async replayAll(runner: HandlerRunner): Promise<void> {
+    const { deadLetters } = this.broker;
+    const queue = deadLetterStream(this.category);
+    const lane = replayLane(this.category, runner.group);
+    for (const { id } of await deadLetters.list(queue, { limit: 1000 })) {
+      assert(await deadLetters.replay(queue, id, lane, runner.group));
+    }
+    assertEquals(await deadLetters.depth(queue), 0);
   }
 
   /** Entries pending in the runner's group, as `id count` pairs with their consumer's number. */
   pending(runner: HandlerRunner) {
-    return this.broker.group({ stream: CATEGORY, group: runner.group, consumer: "observer" }).pending({
+    return this.broker.group({ stream: this.category, group: runner.group, consumer: "observer" }).pending({
       limit: 10_000,
     });
   }

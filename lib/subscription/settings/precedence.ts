@@ -64,7 +64,7 @@ export function defaultProfile({ config }: LoadedConfig): Level {
 }
 
 /** All levels in order, for a subscription of this type. `specific` are those of the handler itself. */
-export function ladder(
+export function precedence(
   loaded: LoadedConfig,
   handler: SubscribingHandler,
   specific: readonly Level[],

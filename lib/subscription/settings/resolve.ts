@@ -1,6 +1,6 @@
 /**
- * What one subscription runs with, resolved from the handler, `domain.toml`, profiles and defaults (`levels.ts` has the
- * order; S13 to S21).
+ * What one subscription runs with, resolved from the handler, `domain.toml`, profiles and defaults
+ * (`precedence.ts` has the order; S13 to S21).
  *
  * @module
  */
@@ -14,9 +14,9 @@ import { handlerValues, type SubscribingHandler } from "./handler_options.ts";
 import {
   defaultProfile,
   handlerTables,
-  ladder,
   type Level,
   type NamedProfile,
+  precedence,
   type SubscriptionType,
 } from "./precedence.ts";
 import { profileNames, profileSettings } from "./profiles.ts";
@@ -88,7 +88,7 @@ export function explainSettings({ config: loaded, handler, category }: ResolveOp
     ...handlerTables(loaded, handler, category),
   ];
   const profile = namedProfile(loaded, specific);
-  const decideFor = (type: SubscriptionType) => decide(ladder(loaded, handler, specific, profile, type));
+  const decideFor = (type: SubscriptionType) => decide(precedence(loaded, handler, specific, profile, type));
 
   // Which defaults apply depends on the type; the type itself does not.
   const type = decideFor("stream").values.subscription_type;

@@ -1,8 +1,7 @@
 /** What a subscription does when its broker fails in the middle of something. */
 import { assert, assertEquals } from "@std/assert";
-import { CATEGORY, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
-
-const lane = (runner: ScriptedRunner) => `${CATEGORY}:replay:${runner.group}`;
+import { replayLane } from "../../../lib/message/names.ts";
+import { CATEGORY, ONE_ATTEMPT, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
 
 Deno.test("acknowledgements do not wait for a slow neighbour: they leave by themselves after milliseconds (design 11)", async () => {
   const bench = new SubscriptionBench();
@@ -41,21 +40,13 @@ Deno.test("entries of a read whose answer was lost are run in order, and their f
 
 Deno.test("an acknowledgement on the replay lane that failed is sent again, and the lane becomes empty", async () => {
   const bench = new SubscriptionBench();
-  let broken = true;
-  const runner = new ScriptedRunner(() => {
-    if (broken) throw new Error("bug");
-  });
-  const subscription = bench.subscribe(runner, { maxRetries: 1 });
-  await subscription.start();
-  await bench.publish("a1");
-  await bench.clock.advance(10);
-  broken = false;
+  const { runner, subscription, mend } = await bench.deadLetter("a1");
+  mend();
+  const lane = replayLane(CATEGORY, runner.group);
   let refused = 0;
   bench.broker.fault = (operation, group) =>
-    operation === "ack" && group.stream === lane(runner) && refused++ === 0 ? "refuse" : undefined;
-  const [letter] = await bench.broker.deadLetters.list(`${CATEGORY}:dlq`, { limit: 1 });
-  assert(letter);
-  await bench.broker.deadLetters.replay(`${CATEGORY}:dlq`, letter.id, lane(runner), runner.group);
+    operation === "ack" && group.stream === lane && refused++ === 0 ? "refuse" : undefined;
+  await bench.replayAll(runner);
   await bench.clock.advance(5_000);
   assertEquals(runner.log, "a1 a1");
   assertEquals(await subscription.replaysWaiting(), 1);
@@ -67,20 +58,14 @@ Deno.test("an acknowledgement on the replay lane that failed is sent again, and 
 
 Deno.test("replays are read on while there are any, not one batch at an interval", async () => {
   const bench = new SubscriptionBench();
-  let broken = true;
-  const runner = new ScriptedRunner(() => {
-    if (broken) throw new Error("bug");
+  const numbers = Array.from({ length: 40 }, (_, n) => n);
+  const { runner, subscription, mend } = await bench.deadLetter(numbers.map((n) => `a${n}`).join(" "), {
+    messagesPerTick: 2,
   });
-  const subscription = bench.subscribe(runner, { maxRetries: 1, messagesPerTick: 2 });
-  await subscription.start();
-  await bench.publish(Array.from({ length: 40 }, (_, n) => `a${n}`).join(" "));
-  await bench.clock.advance(10);
-  broken = false;
-  for (const { id } of await bench.broker.deadLetters.list(`${CATEGORY}:dlq`, { limit: 100 })) {
-    await bench.broker.deadLetters.replay(`${CATEGORY}:dlq`, id, lane(runner), runner.group);
-  }
+  mend();
+  await bench.replayAll(runner);
   await bench.clock.advance(5_100);
-  assertEquals(runner.calls.slice(40).map(({ n }) => n), Array.from({ length: 40 }, (_, n) => n));
+  assertEquals(runner.calls.slice(40).map(({ n }) => n), numbers);
   assertEquals(await subscription.replaysWaiting(), 0);
   await bench.close(subscription);
 });
@@ -90,7 +75,7 @@ Deno.test("a message that is being dead-lettered while its ownership is refreshe
   const runner = new ScriptedRunner(() => {
     throw new Error("never");
   });
-  const subscription = bench.subscribe(runner, { maxRetries: 1 });
+  const subscription = bench.subscribe(runner, ONE_ATTEMPT);
   const answer = Promise.withResolvers<void>();
   bench.broker.fault = (operation) => operation === "deadLetter" ? { after: answer.promise } : undefined;
   await subscription.start();

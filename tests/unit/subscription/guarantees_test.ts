@@ -1,4 +1,7 @@
-/** The guarantees of delivery (docs/guarantees.md) under random schedules of what can happen to a subscription. */
+/**
+ * The guarantees of delivery (docs/guarantees.md) under random schedules of what can happen to a
+ * subscription.
+ */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { SubscriptionSettings } from "../../../lib/subscription/settings/resolve.ts";
@@ -223,7 +226,10 @@ class World {
     return told;
   }
 
-  /** Within one process, nothing starts before all earlier messages of its stream are handled or dead-lettered. */
+  /**
+   * Within one process, nothing starts before all earlier messages of its stream are handled or
+   * dead-lettered.
+   */
   #assertOrder(told: Told): void {
     if (this.killed || this.#alive().length > 1 || this.disturbed && this.restarted) return;
     const { maxRetries = 3 } = this.change;

@@ -1,7 +1,7 @@
 /** What a subscription does with whatever a handler does. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ProviderUnavailableError } from "../../../lib/errors.ts";
-import { ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
+import { ONE_ATTEMPT, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
 
 class Hostile extends Error {
   override get message(): string {
@@ -58,7 +58,7 @@ Deno.test("several methods that all failed for a backend that is away cost no at
   const runner = new ScriptedRunner(() => {
     if (away) throw new AggregateError([outage(), outage()], "2 of 2 methods failed");
   });
-  const subscription = bench.subscribe(runner, { maxRetries: 1 });
+  const subscription = bench.subscribe(runner, ONE_ATTEMPT);
   await subscription.start();
   await bench.publish("a1");
   await bench.clock.advance(60_000);
@@ -75,7 +75,7 @@ Deno.test("one method that failed by itself among others that met an outage is a
     const outage = new ProviderUnavailableError("The database does not answer.");
     throw new AggregateError([outage, new TypeError("amount is negative")], "2 of 2 methods failed");
   });
-  const subscription = bench.subscribe(runner, { maxRetries: 1 });
+  const subscription = bench.subscribe(runner, ONE_ATTEMPT);
   await subscription.start();
   await bench.publish("a1");
   await bench.clock.advance(10);

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../../lib/async/clock.ts";
 import { Inbox } from "../../../lib/subscription/inbox.ts";
+import { StreamLane } from "../../../lib/subscription/stream_lane.ts";
 import { FlakyBroker } from "../../support/flaky_broker.ts";
 
 function bench() {
@@ -8,24 +9,25 @@ function bench() {
   const broker = new FlakyBroker({ name: "default", domain: "shop", settings: {}, folder: ".", clock });
   const group = broker.group({ stream: "s", group: "g", consumer: "c" });
   const inbox = new Inbox(clock, 10);
-  inbox.addRead(group, ["1-0", "2-0", "3-0"].map((id) => ({ id, data: `text of ${id}` })));
-  return { clock, group, inbox };
+  const lane = new StreamLane("main", group, "s", clock, (delivery) => inbox.settle(delivery));
+  inbox.addRead(lane, ["1-0", "2-0", "3-0"].map((id) => ({ id, data: `text of ${id}` })));
+  return { lane, inbox };
 }
 
 Deno.test("a finished entry gives up its text, however long others of its batch take", () => {
   const { inbox } = bench();
   const delivery = inbox.take();
   if (!delivery) throw new Error("there is nothing to take");
-  delivery.plan = {};
+  delivery.verdict = { kind: "run", plan: {} };
   inbox.decide(delivery);
   assertEquals(delivery.text, "text of 1-0");
   inbox.settle(delivery);
-  assertEquals([delivery.text, delivery.message, delivery.plan], [undefined, undefined, undefined]);
+  assertEquals([delivery.text, delivery.message, delivery.verdict], [undefined, undefined, undefined]);
   assertEquals(inbox.unfinished, 2);
 });
 
 Deno.test("an entry that was lost does not count as ours, so that it can be claimed back", () => {
-  const { group, inbox } = bench();
-  inbox.lose(group, new Set(["2-0"]));
-  assertEquals([...inbox.openIds(group)], ["1-0", "3-0"]);
+  const { lane, inbox } = bench();
+  inbox.lose(lane, new Set(["2-0"]));
+  assertEquals([...inbox.openIds(lane)], ["1-0", "3-0"]);
 });

@@ -10,14 +10,12 @@ Deno.test("lets one item of a key in and hands out the others in order", () => {
     true,
     false,
   ]);
-  assertEquals(gate.held, 2);
   assertEquals([gate.leave("a"), gate.leave("b"), gate.leave("a"), gate.leave("a")], [
     2,
     undefined,
     4,
     undefined,
   ]);
-  assertEquals(gate.held, 0);
   assertEquals(gate.enter("a", 5), true);
 });
 
@@ -47,7 +45,6 @@ Deno.test("every item passes once, in order of its key, whatever the interleavin
         });
         while (inside.size > 0) for (const key of [...inside.keys()]) leave(key);
         assertEquals(passed, entered);
-        assertEquals(gate.held, 0);
       },
     ),
   );

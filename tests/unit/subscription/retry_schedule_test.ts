@@ -21,14 +21,15 @@ Deno.test("hands items out when they are due, in order of time, with one timer",
   assertEquals(clock.pending, 0);
 });
 
-Deno.test("close answers what was waiting and leaves no timer, also for what is added later", async () => {
+Deno.test("close forgets what was waiting and leaves no timer, also for what is added later", async () => {
   const clock = new FakeClock();
   const schedule = new RetrySchedule<string>(clock, () => {
     throw new Error("nothing may fire");
   });
   schedule.add("a", 10);
   schedule.add("b", 5);
-  assertEquals([...schedule.close()].sort(), ["a", "b"]);
+  schedule.close();
+  assertEquals(clock.pending, 0);
   schedule.add("c", 1);
   assertEquals(clock.pending, 0);
   await clock.advance(100);

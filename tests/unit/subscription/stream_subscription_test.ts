@@ -1,6 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ConfigurationError, ProviderUnavailableError } from "../../../lib/errors.ts";
-import { CATEGORY, eventText, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
+import {
+  CATEGORY,
+  eventText,
+  ONE_ATTEMPT,
+  ScriptedRunner,
+  SubscriptionBench,
+} from "../../support/subscription_rig.ts";
 
 const meta = (letter: Record<string, unknown> | undefined) =>
   (letter?.["_dlq_metadata"] ?? {}) as Record<string, unknown>;
@@ -70,7 +76,7 @@ Deno.test("lets the messages behind a dead letter proceed", async () => {
   const runner = new ScriptedRunner(({ id, n }) => {
     if (id === "a" && n === 1) throw new Error("never");
   });
-  const subscription = bench.subscribe(runner, { maxRetries: 1 });
+  const subscription = bench.subscribe(runner, ONE_ATTEMPT);
   await subscription.start();
   await bench.publish("a1 a2");
   await bench.clock.advance(10);
@@ -163,7 +169,7 @@ Deno.test("discards after the last attempt when the dead-letter queue is off (S6
   const runner = new ScriptedRunner(() => {
     throw new Error("no");
   });
-  const subscription = bench.subscribe(runner, { enableDlq: false, maxRetries: 1 });
+  const subscription = bench.subscribe(runner, { ...ONE_ATTEMPT, enableDlq: false });
   await subscription.start();
   await bench.publish("a1");
   await bench.clock.advance(100);
@@ -322,33 +328,35 @@ Deno.test("aborts a running handler whose message another consumer has claimed, 
 
 Deno.test("reads its replay lane, runs what is there, and a second failure goes back to the stream's own dead letters (delivery 19)", async () => {
   const bench = new SubscriptionBench();
-  let broken = true;
-  const runner = new ScriptedRunner(() => {
-    if (broken) throw new Error("bug");
-  });
-  const subscription = bench.subscribe(runner, { maxRetries: 1 });
-  await subscription.start();
-  await bench.publish("a1");
-  await bench.clock.advance(10);
-  const dlq = `${CATEGORY}:dlq`;
-  const lane = `${CATEGORY}:replay:${runner.group}`;
-  const replay = async () => {
-    const [letter] = await bench.broker.deadLetters.list(dlq, { limit: 1 });
-    assert(letter);
-    assert(await bench.broker.deadLetters.replay(dlq, letter.id, lane, runner.group));
-    assertEquals(await bench.broker.deadLetters.depth(dlq), 0);
-    await bench.clock.advance(5_000);
-  };
-  await replay();
+  const { runner, subscription, mend } = await bench.deadLetter("a1");
+  await bench.replayAll(runner);
+  await bench.clock.advance(5_000);
   const letters = await bench.deadLetters();
   assertEquals(letters.length, 1);
   assertEquals(meta(letters[0])["original_stream"], CATEGORY);
   assertEquals(meta(letters[0])["replay_count"], 1);
-  broken = false;
-  await replay();
+  mend();
+  await bench.replayAll(runner);
+  await bench.clock.advance(5_000);
   assertEquals(await bench.deadLetters(), []);
-  assertEquals(await bench.broker.length(lane), 0);
+  assertEquals(await subscription.replaysWaiting(), 0);
   assertEquals(runner.log, "a1 a1 a1");
+  await bench.close(subscription);
+});
+
+Deno.test("a category whose name looks like a replay lane's has its dead letters beside itself, and they are replayed to it", async () => {
+  const bench = new SubscriptionBench("desk:replay:eu");
+  const { runner, subscription, mend } = await bench.deadLetter("a1");
+  const [letter] = await bench.deadLetters();
+  assertEquals(meta(letter)["original_stream"], "desk:replay:eu");
+  assertEquals(await bench.broker.deadLetters.depth("desk:dlq"), 0);
+  await bench.replayAll(runner);
+  await bench.clock.advance(5_000);
+  assertEquals((await bench.deadLetters()).map((each) => meta(each)["replay_count"]), [1]);
+  mend();
+  await bench.replayAll(runner);
+  await bench.clock.advance(5_000);
+  assertEquals([runner.log, await subscription.replaysWaiting()], ["a1 a1 a1", 0]);
   await bench.close(subscription);
 });
 
@@ -400,6 +408,24 @@ Deno.test("a handler cut by the drain keeps its attempt, cannot commit, and its 
   await bench.clock.advance(100);
   assertEquals(next.log, "a1");
   await bench.close(successor);
+});
+
+Deno.test("a handler that was given up and never ends is no longer kept as ours: nothing is refreshed, no timer is left", async () => {
+  const bench = new SubscriptionBench();
+  const runner = new ScriptedRunner(() => new Promise(() => {}));
+  const subscription = bench.subscribe(runner);
+  await subscription.start();
+  await bench.publish("a1");
+  const stopping = subscription.stop();
+  subscription.cut();
+  subscription.abandon();
+  await bench.clock.advance(2000);
+  await stopping;
+  await bench.clock.advance(60_000);
+  // Handed back, as if idle for a day: anyone may have it at once (delivery 7).
+  assertEquals((await bench.pending(runner)).map(({ idleMs }) => idleMs >= 86_400_000), [true]);
+  assertEquals(bench.clock.pending, 0);
+  await bench.broker.close();
 });
 
 Deno.test("a message that backs off when the server stops keeps the attempts it has made", async () => {
@@ -464,6 +490,31 @@ Deno.test("a stop does not wait for what is being published: the message is hand
   await bench.broker.close();
 });
 
+for (const refused of ["ensure", "pending", "trim", "sweep"] as const) {
+  Deno.test(`what else is to be maintained is done when the broker refuses '${refused}' (D4)`, async () => {
+    const bench = new SubscriptionBench();
+    const runner = new ScriptedRunner();
+    const dead = bench.broker.group({ stream: CATEGORY, group: runner.group, consumer: "dead" });
+    await dead.ensure();
+    await bench.publish("a1 b1");
+    await dead.read({ count: 10 });
+    await bench.clock.advance(30_000);
+    const done = new Set<string>();
+    bench.broker.fault = (operation) => {
+      if (operation === refused) return "refuse";
+      done.add(operation);
+      return undefined;
+    };
+    const subscription = bench.subscribe(runner, { retentionMaxlen: 1 });
+    await subscription.start();
+    await bench.clock.advance(100);
+    const steps = ["ensure", "pending", "trim", "sweep"].filter((step) => step !== refused);
+    assertEquals(steps.filter((step) => !done.has(step)), []);
+    assertEquals(runner.log, refused === "pending" ? "" : "a1 b1");
+    await bench.close(subscription);
+  });
+}
+
 Deno.test("two subscriptions of one group share the messages and run each once", async () => {
   const bench = new SubscriptionBench();
   const runner = new ScriptedRunner();
@@ -499,7 +550,7 @@ Deno.test("an error class of ours that is no outage counts as an attempt", async
   const runner = new ScriptedRunner(() => {
     throw new ConfigurationError("no such table");
   });
-  const subscription = bench.subscribe(runner, { maxRetries: 1 });
+  const subscription = bench.subscribe(runner, ONE_ATTEMPT);
   await subscription.start();
   await bench.publish("a1");
   await bench.clock.advance(10);

@@ -1,0 +1,82 @@
+/**
+ * The started attempts of one delivery (delivery 2): how many the broker has counted, and what may follow.
+ *
+ * @module
+ */
+
+export class Attempts {
+  /**
+   * The broker has counted the next start already: the read did, an outage ended the attempt that is repeated
+   * now, or the end of the subscription came between the count and the start.
+   */
+  #counted: boolean;
+  #started = false;
+  #outages = 0;
+
+  constructor(
+    /** As the pending list has it. */
+    public count: number,
+    /** Found in the pending list instead of read. */
+    readonly recovered: boolean,
+  ) {
+    this.#counted = !recovered;
+  }
+
+  /** The handler was started at least once in this process. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Failures that were the infrastructure's and not the message's. */
+  get outages(): number {
+    return this.#outages;
+  }
+
+  /** The next start is the one that the read has just counted: the broker need not be asked. */
+  get first(): boolean {
+    return !this.#started && !this.recovered;
+  }
+
+  /** The next start is counted already: that the entry is still ours is all there is to ask. */
+  get counted(): boolean {
+    return this.#counted;
+  }
+
+  /**
+   * Whether one more start may be counted: what kills its process is not given to one process after the other
+   * for ever.
+   */
+  mayCount(maxDeliveries: number): boolean {
+    return this.#started || this.count < maxDeliveries;
+  }
+
+  /** The broker has counted the start that comes next. */
+  countedAs(count: number): void {
+    this.count = count;
+    this.#counted = true;
+  }
+
+  /** The reply to its read was lost: what the read counted is the start that is still to come. */
+  neverHeardOf(): void {
+    this.#counted = this.count === 1;
+  }
+
+  begin(): void {
+    this.#started = true;
+    this.#counted = false;
+  }
+
+  /** A backend that was away ended the attempt: the next start repeats it. */
+  outage(): void {
+    this.#outages++;
+    this.#counted = true;
+  }
+
+  /**
+   * Attempts that ran to their end, where the handler is `running` now or is not: what the entry is released
+   * with (delivery 7, PIPE-16).
+   */
+  finished(running: boolean): number {
+    return running || this.#counted ? Math.max(0, this.count - 1) : this.count;
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * One of the ways by which messages reach a subscription: a source, and the acknowledgements that go back to
+ * it.
+ *
+ * @module
+ */
+import type { Clock } from "../async/clock.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
+import type { Source } from "./source.ts";
+
+/**
+ * `main`: the stream itself. `replay`: dead letters on their way back to the group that failed (delivery 19).
+ */
+export type LaneKind = "main" | "replay";
+
+export class Lane<T extends { readonly id: string }> {
+  readonly acks: Acknowledgements<T>;
+
+  /** `settled` is called for each item once the source has taken its acknowledgement. */
+  constructor(
+    readonly kind: LaneKind,
+    readonly source: Source,
+    clock: Clock,
+    settled: (item: T) => void,
+  ) {
+    this.acks = new Acknowledgements(source, clock, settled);
+  }
+
+  get name(): string {
+    return this.source.name;
+  }
+
+  /**
+   * Takes the acknowledgement of a finished item. A promise where it is sent by itself, `now` or because
+   * reads are rare here.
+   */
+  acknowledge(item: T, now: boolean): Promise<void> | void {
+    this.acks.add(item);
+    if (now || this.kind === "replay") return this.acks.flush();
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What a subscription does beside reading: takes over what the dead have left, trims its stream, removes dead
+ * consumers.
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import type { StreamGroup } from "../adapters/ports.ts";
+import { every } from "../async/every.ts";
+import { asError } from "../errors.ts";
+import type { Recovery } from "./recovery.ts";
+import type { SubscriptionScope } from "./scope.ts";
+import type { StreamLane } from "./stream_lane.ts";
+
+const log = getLogger(["protean", "subscription"]);
+
+/** Consumers without anything pending are removed after this long idle (PIPE-9). */
+const SWEEP_IDLE_MS = 3_600_000;
+const SWEEP_EVERY_PASSES = 60;
+/** One trim removes at most this many entries (delivery 8); a pass repeats it at most this often. */
+const TRIM_STEP = 10_000;
+const TRIM_STEPS = 50;
+
+type Step = readonly [name: string, work: () => Promise<unknown>];
+
+export class Maintenance {
+  constructor(
+    private readonly scope: SubscriptionScope,
+    private readonly lanes: readonly StreamLane[],
+    private readonly recovery: Recovery,
+  ) {}
+
+  /** A pass at every claim interval, until `signal` aborts. Never rejects. */
+  run(signal: AbortSignal): Promise<void> {
+    const { clock, settings } = this.scope;
+    return every(clock, settings.claimIntervalMs, signal, (pass) => this.pass(pass));
+  }
+
+  /**
+   * One pass, numbered from 0 at the start. Never rejects: each step fails by itself and is taken up again by
+   * the next pass, because a Redis that is full refuses to create a group and lets everything else be done
+   * that makes it less full.
+   */
+  async pass(pass: number): Promise<void> {
+    const { name, stopped } = this.scope;
+    for (const [step, work] of this.#steps(pass)) {
+      if (stopped.aborted) return;
+      try {
+        await work();
+      } catch (error) {
+        // The read loop reports an unreachable broker.
+        log.debug("subscription.maintenance_deferred", {
+          subscription: name,
+          step,
+          error: asError(error).message,
+        });
+      }
+    }
+  }
+
+  *#steps(pass: number): Iterable<Step> {
+    const { retentionMaxlen } = this.scope.settings;
+    // A replay lane is made by the replay and goes with its last entry.
+    const lasting = this.lanes.filter(({ kind }) => kind !== "replay").map(({ group }) => group);
+    if (pass === 0) { for (const group of lasting) yield ["ensure", () => group.ensure()]; }
+    for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)];
+    if (retentionMaxlen) { for (const group of lasting) yield ["trim", () => trim(group, retentionMaxlen)]; }
+    if (pass % SWEEP_EVERY_PASSES === 0) {
+      for (const group of lasting) yield ["sweep", () => group.sweep(SWEEP_IDLE_MS)];
+    }
+  }
+}
+
+async function trim(group: StreamGroup, maxLength: number): Promise<void> {
+  for (let step = 0; step < TRIM_STEPS; step++) {
+    if (await group.trim(maxLength) < TRIM_STEP) return;
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * Reads what an operator replays to the group (delivery 19).
+ *
+ * @module
+ */
+import { getLogger } from "@logtape/logtape";
+import { sleep } from "../async/clock.ts";
+import { asError } from "../errors.ts";
+import type { SubscriptionScope } from "./scope.ts";
+import type { StreamLane } from "./stream_lane.ts";
+
+const log = getLogger(["protean", "subscription"]);
+
+/**
+ * Looks at the lane at every claim interval, and reads it to its end then, until `signal` aborts. Never
+ * rejects.
+ */
+export async function readReplays(
+  { name, settings, clock, inbox }: SubscriptionScope,
+  lane: StreamLane,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    let found = 0;
+    try {
+      // These reads take no acknowledgements along: what failed to be sent by itself is sent again first.
+      await lane.acks.flush();
+      const replayed = await lane.group.read({ count: settings.messagesPerTick });
+      found = replayed.length;
+      if (found > 0) inbox.addRead(lane, replayed);
+    } catch (error) {
+      log.debug("subscription.replay_deferred", { subscription: name, error: asError(error).message });
+    }
+    if (found === 0) await sleep(clock, settings.claimIntervalMs, signal);
+    while (inbox.full && !signal.aborted) await inbox.changed.wait({ signal });
+  }
+}

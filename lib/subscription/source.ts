@@ -1,0 +1,43 @@
+/**
+ * Where deliveries come from and go back to, as inbox, worker and release see it. A stream's consumer group
+ * is one; how entries are read and recovered is the business of the subscription's type.
+ *
+ * @module
+ */
+
+/**
+ * What `attempt`, `refresh`, `reject` and `release` touch they have seen to be still this consumer's
+ * (delivery 1).
+ */
+export interface Source {
+  /** What is read, as logs and errors name it: the stream. */
+  readonly name: string;
+  /**
+   * The stream that the messages were first read from: `name`, or where they are replays the stream that they
+   * failed on.
+   */
+  readonly origin: string;
+  readonly group: string;
+  /** Counts a start and returns the new count; undefined: the entry is no longer ours (delivery 2). */
+  attempt(id: string): Promise<number | undefined>;
+  /** Keeps up the ownership of `ids`; returns those that are no longer ours. */
+  refresh(ids: readonly string[]): Promise<readonly string[]>;
+  /** Their messages are handled. */
+  confirm(ids: readonly string[]): Promise<void>;
+  /**
+   * Moves the entry to the dead letters of `origin`, as `text`, in one step. False: it was no longer ours.
+   */
+  reject(id: string, text: string): Promise<boolean>;
+  /**
+   * Hands `unfinished` back with these counts, and whatever else is pending on us that is not in `known`, so
+   * that anyone can take it at once (delivery 7).
+   */
+  release(
+    unfinished: readonly { readonly id: string; readonly count: number }[],
+    known: ReadonlySet<string>,
+  ): Promise<void>;
+  /** This consumer takes nothing more: it is forgotten where nothing is pending on it. */
+  retire(): Promise<void>;
+  /** Frees what it is connected by. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,90 @@
+/**
+ * A lane that is a stream, read as one consumer of a group.
+ *
+ * @module
+ */
+import type { StreamGroup } from "../adapters/ports.ts";
+import type { Clock } from "../async/clock.ts";
+import { deadLetterStream } from "../message/names.ts";
+import type { Delivery } from "./delivery.ts";
+import { Lane, type LaneKind } from "./lane.ts";
+import type { Source } from "./source.ts";
+
+/** Entries looked at in one step while everything is released. */
+const PAGE = 1000;
+
+export class StreamLane extends Lane<Delivery> {
+  /** `origin`: the stream that the messages were first read from. */
+  constructor(
+    kind: LaneKind,
+    readonly group: StreamGroup,
+    origin: string,
+    clock: Clock,
+    settled: (delivery: Delivery) => void,
+  ) {
+    super(kind, new StreamSource(group, origin), clock, settled);
+  }
+}
+
+class StreamSource implements Source {
+  readonly name: string;
+  readonly group: string;
+  readonly #group: StreamGroup;
+
+  constructor(group: StreamGroup, readonly origin: string) {
+    this.name = group.stream;
+    this.group = group.group;
+    this.#group = group;
+  }
+
+  attempt(id: string): Promise<number | undefined> {
+    return this.#group.attempt(id);
+  }
+
+  refresh(ids: readonly string[]): Promise<readonly string[]> {
+    return this.#group.refresh(ids);
+  }
+
+  async confirm(ids: readonly string[]): Promise<void> {
+    await this.#group.ack(ids);
+  }
+
+  reject(id: string, text: string): Promise<boolean> {
+    return this.#group.deadLetter(id, deadLetterStream(this.origin), text);
+  }
+
+  async release(
+    unfinished: readonly { readonly id: string; readonly count: number }[],
+    known: ReadonlySet<string>,
+  ): Promise<void> {
+    if (unfinished.length > 0) await this.#group.release(unfinished);
+    await this.#releaseUnknown(known);
+  }
+
+  async retire(): Promise<void> {
+    await this.#group.retire();
+  }
+
+  close(): Promise<void> {
+    return this.#group.close();
+  }
+
+  /** Entries that were delivered to us by a read that was cut: never started, so their count goes back. */
+  async #releaseUnknown(known: ReadonlySet<string>): Promise<void> {
+    const group = this.#group;
+    let after: string | undefined;
+    while (true) {
+      const page = await group.pending({
+        consumer: group.consumer,
+        limit: PAGE,
+        ...(after === undefined ? {} : { after }),
+      });
+      const unknown = page.filter((entry) => !known.has(entry.id));
+      if (unknown.length > 0) {
+        await group.release(unknown.map(({ id, count }) => ({ id, count: Math.max(0, count - 1) })));
+      }
+      after = page.at(-1)?.id;
+      if (after === undefined || page.length < PAGE) return;
+    }
+  }
+}
