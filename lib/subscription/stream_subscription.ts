@@ -191,7 +191,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     void Promise.allSettled(workers).then(() => ended.abort());
     const loops = [
       ...workers,
-      reader.run(signal),
+      maintenance.untilClear(signal).then(() => reader.run(signal)),
       readReplays(scope, replays, signal),
       maintenance.run(signal),
       keepOwnership(scope, ended.signal),
