@@ -16,12 +16,12 @@ export function keepOwnership(scope: SubscriptionScope, signal: AbortSignal): Pr
   return every(scope.clock, scope.settings.claimIdleMs / 3, signal, () => refresh(scope));
 }
 
-async function refresh({ name, inbox, counters }: SubscriptionScope): Promise<void> {
+async function refresh({ name, inbox, figures }: SubscriptionScope): Promise<void> {
   for (const [lane, deliveries] of inbox.owned()) {
     if (deliveries.length === 0) continue;
     try {
       const lost = await lane.source.refresh(deliveries.map((delivery) => delivery.id));
-      if (lost.length > 0) counters.lost += inbox.lose(lane, new Set(lost));
+      if (lost.length > 0) figures.happened("lost", inbox.lose(lane, new Set(lost)));
     } catch (error) {
       log.debug("subscription.refresh_deferred", { subscription: name, error: asError(error).message });
     }

@@ -59,7 +59,7 @@ export class Worker {
 
   /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, counters, published } = this.#scope;
+    const { runner, inbox, figures, published } = this.#scope;
     let verdict: Verdict;
     try {
       verdict = delivery.verdict ?? this.judge(delivery);
@@ -81,8 +81,7 @@ export class Worker {
       return await this.#failed(delivery, asError(error));
     }
     if (delivery.ended === "abandoned") return;
-    if (result === "handled") counters.handled++;
-    else counters.duplicates++;
+    figures.happened(result === "handled" ? "handled" : "duplicates");
     await this.#finish(delivery);
   }
 
@@ -105,7 +104,7 @@ export class Worker {
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
     if (verdict.kind === "poison") return await this.#deadLetter(delivery, verdict.error);
-    this.#scope.counters[verdict.kind]++;
+    this.#scope.figures.happened(verdict.kind);
     await this.#finish(delivery);
   }
 
@@ -120,7 +119,7 @@ export class Worker {
 
   /** Every start after the first is counted first, by the source, if the entry is still ours (delivery 2). */
   async #mayStart(delivery: Delivery): Promise<boolean> {
-    const { settings, counters, runner, stopped } = this.#scope;
+    const { settings, figures, runner, stopped } = this.#scope;
     const { id, attempts, batch: { lane: { source } } } = delivery;
     if (!attempts.mayCount(settings.maxDeliveries)) {
       const reason =
@@ -139,17 +138,17 @@ export class Worker {
     }
     if (stopped.aborted) return false;
     if (delivery.ended === "lost") return this.#lost(delivery);
-    if (attempts.started && !repeated) counters.retried++;
+    if (attempts.started && !repeated) figures.happened("retried");
     return true;
   }
 
   async #failed(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, counters, inbox, random, runner, clock } = this.#scope;
+    const { settings, figures, inbox, random, runner, clock } = this.#scope;
     const { attempts, ended } = delivery;
     if (ended === "lost") return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
     if (ended) return;
-    counters.failed++;
+    figures.happened("failed");
     delivery.firstFailedAt ??= clock.now();
     const facts = {
       handler: runner.name,
@@ -186,7 +185,7 @@ export class Worker {
    * again.
    */
   async #deadLetter(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, runner, consumer, counters, inbox, clock } = this.#scope;
+    const { settings, runner, consumer, figures, inbox, clock } = this.#scope;
     const { lane } = delivery.batch;
     const { count } = delivery.attempts;
     const facts = {
@@ -197,7 +196,7 @@ export class Worker {
       error: errorLine(error),
     };
     if (!settings.enableDlq) {
-      counters.discarded++;
+      figures.happened("discarded");
       log.warn("subscription.discarding", facts);
       return await this.#finish(delivery);
     }
@@ -221,7 +220,7 @@ export class Worker {
     } catch (cause) {
       return this.#sourceFailed(delivery, asError(cause));
     }
-    counters.deadLettered++;
+    figures.happened("deadLettered");
     log.error("subscription.dead_lettered", facts);
     inbox.decide(delivery);
     inbox.settle(delivery);
@@ -247,8 +246,8 @@ export class Worker {
 
   /** Somebody else has it: false, it may not be started here. */
   #lost(delivery: Delivery): false {
-    const { counters, inbox } = this.#scope;
-    if (delivery.ended !== "lost") counters.lost++;
+    const { figures, inbox } = this.#scope;
+    if (delivery.ended !== "lost") figures.happened("lost");
     inbox.drop(delivery);
     return false;
   }
