@@ -40,15 +40,15 @@ export class SqliteSession implements ProviderSession {
     private readonly options: SessionOptions,
   ) {}
 
-  async load(table: string, id: string): Promise<StoredRow | undefined> {
-    return await this.#read((db) => loadRow(db, table, id));
+  load(table: string, id: string): Promise<StoredRow | undefined> {
+    return this.#read((db) => loadRow(db, table, id));
   }
 
-  async list(
+  list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly StoredRow[]> {
-    return await this.#read((db) => listRows(db, table, options));
+    return this.#read((db) => listRows(db, table, options));
   }
 
   /** Written at the commit, whose transaction refuses a mark that another has committed meanwhile. */
