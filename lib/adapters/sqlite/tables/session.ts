@@ -8,7 +8,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { joined } from "../../../async/abort.ts";
 import type { Clock } from "../../../async/clock.ts";
 import {
-  isEmpty,
+  isEmptyWriteSet,
   type Mark,
   type ProviderSession,
   sessionEnded,
@@ -104,7 +104,7 @@ export class SqliteSession implements ProviderSession {
       this.#held.commit({ notify: this.#notify });
       return positions;
     }
-    if (isEmpty(writes) && this.#marks.length === 0) return [];
+    if (isEmptyWriteSet(writes) && this.#marks.length === 0) return [];
     return await this.database.write((db) => this.#writeAll(db, writes), {
       signal: this.#waiting.signal,
       notify: writes.outbox.length > 0 || writes.events.length > 0,
