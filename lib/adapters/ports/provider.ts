@@ -79,7 +79,7 @@ export interface WriteSet {
 }
 
 /** True when there is nothing to write. */
-export function isEmpty({ rows, outbox, events }: WriteSet): boolean {
+export function isEmptyWriteSet({ rows, outbox, events }: WriteSet): boolean {
   return rows.length === 0 && outbox.length === 0 && events.length === 0;
 }
 
