@@ -21,7 +21,7 @@ import type { Delivery } from "./delivery.ts";
 import { Inbox } from "./inbox.ts";
 import type { LaneKind } from "./lane.ts";
 import { Maintenance } from "./maintenance.ts";
-import { keepOwnership } from "./ownership.ts";
+import { Ownership } from "./ownership.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
 import { releaseAll } from "./release.ts";
@@ -160,7 +160,8 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const main = this.#lane(scope, "main", category);
     const replays = this.#lane(scope, "replay", replayLane(category, runner.group));
     const lanes = [main, replays];
-    const worker = new Worker(scope);
+    const ownership = new Ownership(scope);
+    const worker = new Worker(scope, ownership);
     const recovery = new Recovery(scope, worker);
     this.#parts = {
       scope,
@@ -168,6 +169,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       replays,
       lanes,
       worker,
+      ownership,
       reader: new Reader(scope, main, recovery, this.#options.work),
       maintenance: new Maintenance(scope, lanes, recovery),
       ended: new AbortController(),
@@ -188,7 +190,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   }
 
   async #loops(parts: Parts, stop: AbortSignal): Promise<void> {
-    const { scope, worker, reader, replays, maintenance, ended } = parts;
+    const { scope, worker, ownership, reader, replays, maintenance, ended } = parts;
     // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
     await maintenance.pass(0);
     const defect = new AbortController();
@@ -204,7 +206,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       maintenance.untilClear(signal).then(() => reader.run(signal)),
       readReplays(scope, replays, signal),
       maintenance.run(signal),
-      keepOwnership(scope, ended.signal),
+      ownership.run(ended.signal),
     ];
     try {
       await Promise.all(loops);
@@ -246,6 +248,7 @@ interface Parts {
   readonly replays: StreamLane;
   readonly lanes: readonly StreamLane[];
   readonly worker: Worker;
+  readonly ownership: Ownership;
   readonly reader: Reader;
   readonly maintenance: Maintenance;
   /** Aborts when nothing is owned any more. */

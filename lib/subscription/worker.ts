@@ -14,6 +14,7 @@ import { originalText, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Ownership } from "./ownership.ts";
 import type { SubscriptionScope } from "./scope.ts";
 
 const log = getLogger(["protean", "subscription"]);
@@ -29,9 +30,11 @@ const UNAVAILABLE_RETRIES = 20;
 
 export class Worker {
   readonly #scope: SubscriptionScope;
+  readonly #ownership: Ownership;
 
-  constructor(scope: SubscriptionScope) {
+  constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
+    this.#ownership = ownership;
   }
 
   /**
@@ -67,6 +70,8 @@ export class Worker {
       if (!inbox.enter(delivery)) return;
       const publishing = delivery.message && published(delivery.message.metadata.headers.id);
       if (publishing && !await this.#outlast(publishing, delivery)) return;
+      const asking = this.#ownership.assured();
+      if (asking && !await this.#outlast(asking, delivery)) return;
       if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
     } catch (error) {
       return this.#sourceFailed(delivery, asError(error));
@@ -108,11 +113,12 @@ export class Worker {
     await this.#finish(delivery);
   }
 
-  /** Returns whether it may still be started then. */
-  async #outlast(publishing: Promise<void>, delivery: Delivery): Promise<boolean> {
+  /** Returns whether it may still be started when `work` has ended. Rejects when that does. */
+  async #outlast(work: Promise<void>, delivery: Delivery): Promise<boolean> {
     const { stopped } = this.#scope;
-    // It rejects with the stop alone, which is looked at next.
-    await abortable(publishing, stopped).catch(() => {});
+    await abortable(work, stopped).catch((error) => {
+      if (!stopped.aborted) throw error;
+    });
     if (stopped.aborted) return false;
     return delivery.ended === "lost" ? this.#lost(delivery) : true;
   }
@@ -257,13 +263,18 @@ export class Worker {
     const { inbox, random, runner, settings } = this.#scope;
     if (error instanceof GroupMissingError) return void this.#lost(delivery);
     const wait = retryDelay(1, Math.max(0.25, settings.retryDelaySeconds), 5, random);
-    // The read loop warns of the outage, once; this comes for every message that waits.
-    log.debug("subscription.broker_unavailable", {
+    const facts = {
       handler: runner.name,
       stream: delivery.batch.lane.name,
       entry: delivery.id,
       error: error.message,
-    });
+    };
+    // The read loop warns of an outage, once; this comes for every message that waits. What is refused while reading goes on is told
+    // by nobody else (D21).
+    if (error instanceof RefusedError && !delivery.refused) {
+      delivery.refused = true;
+      log.warn("subscription.broker_refused", facts);
+    } else log.debug("subscription.broker_unavailable", facts);
     inbox.defer(delivery, wait);
   }
 }
