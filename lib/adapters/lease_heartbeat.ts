@@ -1,7 +1,7 @@
 /**
- * Whether the holder of an outbox lease may still believe that it is the holder. A store takes a lease away from who has not been
- * heard of for long (`LEASE_MS` of SQLite; a session that PostgreSQL or an operator ended): a process that stood still, frozen or
- * stopped, must not go on to publish rows that may be another's by now.
+ * Whether the holder of an outbox lease may still believe that it is the holder. A store takes a lease away from
+ * who has not been heard of for long (`LEASE_MS` of SQLite; a session that PostgreSQL or an operator ended): a
+ * process that stood still, frozen or stopped, must not go on to publish rows that may be another's by now.
  *
  * @module
  */
@@ -13,27 +13,41 @@ const BEAT_MS = 5_000;
 /** Whoever was not heard of for so long does not begin to publish. */
 const SILENCE_MS = 20_000;
 
+/**
+ * A point in time on both scales. The monotonic one does not count while the machine is suspended; on the other,
+ * by which stores let a lease run out, the time passes.
+ */
+export interface Moment {
+  readonly now: number;
+  readonly monotonic: number;
+}
+
 export class LeaseHeartbeat {
   readonly #clock: Clock;
   readonly #stop = new AbortController();
   readonly #beating: Promise<void>;
-  #renewedAt: number;
+  #renewedAt: Moment;
 
   /** `beat` tells the store that the holder lives, and calls `renewed`. One that does not get through is no reason to stop. */
   constructor(clock: Clock, beat: () => Promise<void>) {
     this.#clock = clock;
-    this.#renewedAt = clock.monotonic();
+    this.#renewedAt = this.moment();
     this.#beating = this.#beat(beat);
   }
 
-  /** The store has heard of the holder at that time, on the clock's monotonic scale. */
-  renewed(at: number = this.#clock.monotonic()): void {
-    this.#renewedAt = Math.max(this.#renewedAt, at);
+  moment(): Moment {
+    return { now: this.#clock.now(), monotonic: this.#clock.monotonic() };
+  }
+
+  /** The store has heard of the holder at that moment. */
+  renewed(at: Moment = this.moment()): void {
+    if (at.monotonic >= this.#renewedAt.monotonic) this.#renewedAt = at;
   }
 
   /** Throws `ProviderUnavailableError` when the lease may have been given away meanwhile. */
   assertHeld(): void {
-    const silent = this.#clock.monotonic() - this.#renewedAt;
+    const { now, monotonic } = this.moment();
+    const silent = Math.max(monotonic - this.#renewedAt.monotonic, now - this.#renewedAt.now);
     if (silent <= SILENCE_MS) return;
     throw new ProviderUnavailableError(
       `This process stood still for ${Math.round(silent / 1000)} s with rows of the outbox claimed: ` +
@@ -50,10 +64,15 @@ export class LeaseHeartbeat {
   async #beat(beat: () => Promise<void>): Promise<void> {
     const { signal } = this.#stop;
     while (true) {
-      const silent = this.#clock.monotonic() - this.#renewedAt;
-      await sleep(this.#clock, Math.max(1, BEAT_MS - silent), signal);
+      const left = BEAT_MS - this.#silent();
+      // After a beat that did not get through the next one comes in its time.
+      await sleep(this.#clock, left > 0 ? Math.max(1, left) : BEAT_MS, signal);
       if (signal.aborted) return;
-      if (this.#clock.monotonic() - this.#renewedAt >= BEAT_MS) await beat().catch(() => {});
+      if (this.#silent() >= BEAT_MS) await beat().catch(() => {});
     }
+  }
+
+  #silent(): number {
+    return this.#clock.monotonic() - this.#renewedAt.monotonic;
   }
 }

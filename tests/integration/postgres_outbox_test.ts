@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import postgres from "postgres";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../lib/adapters/ports.ts";
 import { Names } from "../../lib/adapters/postgres/connection/names.ts";
@@ -136,6 +136,7 @@ postgresTest("rows of a processor whose connection dies are another's at once", 
   await db.sql("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'shop'");
   await assertRejects(() => dead.settle(rows.map(published)), UnavailableError);
   await assertRejects(() => dead.claim(9), UnavailableError);
+  assertThrows(() => dead.assertHeld(), UnavailableError);
   const heir = await leaseOf(other);
   assertEquals(names(await heir.claim(9)), ["1/0", "1/1"]);
   await heir.release();

@@ -13,8 +13,8 @@ import { sqlitePath } from "./file/uri.ts";
 
 /** Expired rows that one `set` clears away: more than it can add, so that the table never grows beyond what lives. */
 const SWEPT = 16;
-/** A row is there for a reader at this time (?1, epoch ms). */
-const LIVES = "(expires_at IS NULL OR expires_at > ?1)";
+/** A row is there for a reader at this time (epoch ms). */
+const LIVES = "(expires_at IS NULL OR expires_at > ?)";
 
 /** Version 0.1.0 writes rows by position, so another column would stop it. */
 const COMPONENTS = [component({
@@ -78,7 +78,7 @@ export class SqliteCache extends BaseCache {
   }
 
   async get(key: string): Promise<string | undefined> {
-    const row = await this.#row("SELECT value FROM protean_cache WHERE key = ?2", key);
+    const row = await this.#row("SELECT value FROM protean_cache WHERE key = ?", key);
     return row && String(row.value);
   }
 
@@ -109,7 +109,7 @@ export class SqliteCache extends BaseCache {
   }
 
   async ttl(key: string): Promise<number | undefined> {
-    const row = await this.#row("SELECT expires_at FROM protean_cache WHERE key = ?2", key);
+    const row = await this.#row("SELECT expires_at FROM protean_cache WHERE key = ?", key);
     if (!row) return undefined;
     return row.expires_at === null ? Infinity : Number(row.expires_at) - this.options.clock.now();
   }
@@ -121,17 +121,17 @@ export class SqliteCache extends BaseCache {
     const { after, limit } = options;
     // From the later of the two bounds on, in order of the key: the scan ends at the limit or behind the prefix.
     const [from, low] = after !== undefined && compareCodePoints(after, prefix) >= 0
-      ? ["key > ?2", after]
-      : ["key >= ?2", prefix];
-    const sql = `SELECT key FROM protean_cache WHERE ${from} AND key < ?3 || char(1114111) AND ${LIVES}
-      ORDER BY key LIMIT ?4`;
+      ? ["key > ?", after]
+      : ["key >= ?", prefix];
+    const sql = `SELECT key FROM protean_cache WHERE ${from} AND key < ? || char(1114111) AND ${LIVES}
+      ORDER BY key LIMIT ?`;
     const now = this.options.clock.now();
-    const rows = await this.#file.get().read((db) => statement(db, sql).all(now, low, prefix, limit));
+    const rows = await this.#file.get().read((db) => statement(db, sql).all(low, prefix, now, limit));
     return rows.map((row) => String(row.key));
   }
 
   async #row(sql: string, key: string): Promise<Record<string, unknown> | undefined> {
     const now = this.options.clock.now();
-    return await this.#file.get().read((db) => statement(db, `${sql} AND ${LIVES}`).get(now, key));
+    return await this.#file.get().read((db) => statement(db, `${sql} AND ${LIVES}`).get(key, now));
   }
 }

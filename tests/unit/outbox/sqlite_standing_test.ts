@@ -1,11 +1,12 @@
 /** Leases in a SQLite file, which run out a minute after the last word of their holder. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { SqliteProvider } from "../../../lib/adapters/sqlite/provider.ts";
 import type { AdapterOptions, OutboxLease } from "../../../lib/adapters/ports.ts";
 import { FakeClock, sleep } from "../../../lib/async/clock.ts";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
+import { ProviderUnavailableError } from "../../../lib/errors.ts";
 import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
-import { inserts, leaseOf } from "../../../lib/testing/conformance/outbox_suite_rig.ts";
+import { inserts, leaseOf, published } from "../../../lib/testing/conformance/outbox_suite_rig.ts";
 import { sql } from "../../../lib/testing/conformance/provider_suite_rig.ts";
 import { retry } from "./outbox_rig.ts";
 
@@ -62,6 +63,31 @@ Deno.test("a lease whose process stands still loses shards and seat to the next,
     assertEquals(counts(silent, heir), [8, 8]);
     await silent.release();
     await heir.release();
+    await stopped.close();
+  }));
+
+Deno.test("a beat after a standstill does not make up for shards that another has taken meanwhile", () =>
+  withProvider(async (provider, clock, options) => {
+    const frozen = new FakeClock(clock.now());
+    const stopped = new SqliteProvider({ ...options, clock: frozen });
+    await stopped.open();
+    await provider.session().commit({ rows: [], outbox: inserts("1", "m1"), events: [] });
+    const silent = await stand(stopped);
+    const rows = await silent.claim(9);
+    silent.assertHeld();
+    await clock.advance(60_000);
+    const heir = await stand(provider);
+    assertEquals((await heir.claim(9)).length, 1);
+    // It goes on, and its timers are the first that do.
+    await frozen.advance(5_000);
+    assertEquals(counts(silent), [0]);
+    assertThrows(() => silent.assertHeld(), ProviderUnavailableError, "is another's by now");
+    await silent.settle(rows.map(published));
+    assertEquals((await provider.outbox.stats()).counts.processing, 1);
+    // What it claims from now on is its own.
+    silent.assertHeld();
+    await heir.release();
+    await silent.release();
     await stopped.close();
   }));
 

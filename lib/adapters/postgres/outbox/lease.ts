@@ -5,7 +5,7 @@
  * @module
  */
 import type { Clock } from "../../../async/clock.ts";
-import { asError } from "../../../errors.ts";
+import { asError, ProviderUnavailableError } from "../../../errors.ts";
 import { fairShare } from "../../outbox_share.ts";
 import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../ports.ts";
@@ -63,6 +63,12 @@ export class PostgresOutboxLease implements OutboxLease {
 
   assertHeld(): void {
     this.#heartbeat.assertHeld();
+    const { connection, where } = this.#parts;
+    if (!connection.lost) return;
+    throw new ProviderUnavailableError(
+      `Database '${where.name}' (${where.label}) has ended the session that held shards of the outbox: ` +
+        "their rows are left to whoever holds them now.",
+    );
   }
 
   /** Shows that there is one more, and takes its share. */
@@ -148,8 +154,8 @@ export class PostgresOutboxLease implements OutboxLease {
 
   /** The session was there when the statements were sent, if they have been answered. */
   async #exchange(statements: readonly Planned[]): Promise<readonly (readonly Row[])[]> {
-    const { connection, where, clock } = this.#parts;
-    const sentAt = clock.monotonic();
+    const { connection, where } = this.#parts;
+    const sentAt = this.#heartbeat.moment();
     const replies = await exchange(connection, statements, where);
     this.#heartbeat.renewed(sentAt);
     return replies;

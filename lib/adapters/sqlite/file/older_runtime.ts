@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { DatabaseSync, StatementSync, SupportedValueType } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
@@ -45,16 +45,9 @@ export function fileOf(db: DatabaseSync): string {
   return path;
 }
 
-/** Prepares a statement, which may have numbered parameters (`?2`): older drivers bind named ones only. */
+/** Prepares a statement. Its parameters have names, or are anonymous: older drivers bind no numbered ones. */
 export function prepare(db: DatabaseSync, sql: string): StatementSync {
-  if (isYounger(db)) return db.prepare(sql);
-  if (!/\?\d/.test(sql)) return prepareOrSayWhy(db, sql);
-  const used = new Set<number>();
-  const named = sql.replaceAll(/\?(\d+)/g, (_, digits: string) => {
-    used.add(Number(digits));
-    return `@p${digits}`;
-  });
-  return bindingByName(prepareOrSayWhy(db, named), [...used]);
+  return isYounger(db) ? db.prepare(sql) : prepareOrSayWhy(db, sql);
 }
 
 /** Older drivers keep to themselves why a statement cannot be prepared, but not why it cannot be explained. */
@@ -72,20 +65,6 @@ function prepareOrSayWhy(db: DatabaseSync, sql: string): StatementSync {
     // Nothing is wrong with it: another process had the file for a moment.
     throw Object.assign(new Error("database is locked", { cause }), { errcode: SQLITE_BUSY });
   }
-}
-
-/** Takes values by position, as for numbered parameters, and binds those that are used by name. */
-function bindingByName(prepared: StatementSync, used: readonly number[]): StatementSync {
-  const byName = (values: readonly SupportedValueType[]) =>
-    Object.fromEntries(used.map((number) => [`p${number}`, values[number - 1] ?? null]));
-  const run = prepared.run.bind(prepared);
-  const get = prepared.get.bind(prepared);
-  const all = prepared.all.bind(prepared);
-  return Object.assign(prepared, {
-    run: (...values: SupportedValueType[]) => run(byName(values)),
-    get: (...values: SupportedValueType[]) => get(byName(values)),
-    all: (...values: SupportedValueType[]) => all(byName(values)),
-  });
 }
 
 /** Rows as arrays, half again as fast as objects where the driver has them. Column names must differ. */

@@ -9,8 +9,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../../../async/clock.ts";
-import { asError } from "../../../errors.ts";
-import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../ports.ts";
+import { asError, ProviderUnavailableError } from "../../../errors.ts";
+import { type OutboxLease, type OutboxOutcome, type OutboxRow, shardOf } from "../../ports.ts";
 import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { SqliteDatabase } from "../file/database.ts";
 import { nextRows, settleRows, takeRows } from "./outbox_rows.ts";
@@ -22,16 +22,14 @@ const log = getLogger(["protean", "outbox"]);
 /** How a processor's bookkeeping is written. */
 export const BOOKKEEPING = { notify: false, durable: false } as const;
 
-/** While nothing changes, the others are told this often that the holder lives. */
-const REFRESH_MS = LEASE_MS / 6;
-
 export class SqliteOutboxLease implements OutboxLease {
   readonly #heartbeat: LeaseHeartbeat;
   #shards: readonly number[] = [];
   #released = false;
-  /** When others were last told that the holder lives, and when rows were last asked for, epoch ms. */
-  #refreshed: number;
+  /** When rows were last asked for, epoch ms. */
   #looked = 0;
+  /** Shards of the rows that are claimed and not settled, by id. */
+  readonly #claimed = new Map<string, number>();
 
   /** `holder` is unique to this lease: rows `processing` under any other name were left by somebody who is gone. */
   constructor(
@@ -40,7 +38,6 @@ export class SqliteOutboxLease implements OutboxLease {
     private readonly broker: string,
     private readonly holder: string,
   ) {
-    this.#refreshed = clock.now();
     this.#heartbeat = new LeaseHeartbeat(clock, () => this.settle([]));
   }
 
@@ -50,6 +47,13 @@ export class SqliteOutboxLease implements OutboxLease {
 
   assertHeld(): void {
     this.#heartbeat.assertHeld();
+    // A beat after a standstill may have shown already that somebody else has a shard meanwhile.
+    const lost = [...this.#claimed.values()].find((shard) => !this.#shards.includes(shard));
+    if (lost === undefined) return;
+    throw new ProviderUnavailableError(
+      `Shard ${lost} of the outbox is another's by now, as this process stood still with rows of it claimed: ` +
+        "they are left to whoever holds it.",
+    );
   }
 
   async claim(limit: number): Promise<readonly OutboxRow[]> {
@@ -62,14 +66,17 @@ export class SqliteOutboxLease implements OutboxLease {
       nextRows(db, { broker, shards: this.#shards, holder, now: time }, limit)
     );
     if (seqs.length === 0) return [];
-    return await this.database.write((db) => {
+    const rows = await this.database.write((db) => {
       const until = new Date(this.#refresh(db) + LEASE_MS).toISOString();
       return takeRows(db, { seqs, shards: this.#shards, holder, until, now: time });
     }, BOOKKEEPING);
+    for (const { id, streamName } of rows) this.#claimed.set(id, shardOf(streamName));
+    return rows;
   }
 
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
     const now = this.clock.now();
+    for (const { id } of outcomes) this.#claimed.delete(id);
     await this.database.write((db) => {
       settleRows(db, outcomes, this.holder, new Date(now).toISOString());
       if (!this.#released) this.#refresh(db);
@@ -82,8 +89,7 @@ export class SqliteOutboxLease implements OutboxLease {
     const now = this.clock.now();
     // As in claim: seen on the reading connection first, so that nothing is written while nothing changes.
     const seen = await this.database.read((db) => shareOf(db, broker, holder, now));
-    const settled = seen.seated && seen.surplus.length + seen.room.length === 0;
-    if (settled && now - this.#refreshed < REFRESH_MS) return;
+    if (seen.seated && seen.surplus.length + seen.room.length === 0) return;
     await this.database.write((db) => {
       if (!shareOf(db, broker, holder, now).seated) takeSeat(db, broker, holder, now);
       const { surplus, room } = shareOf(db, broker, holder, now);
@@ -112,11 +118,10 @@ export class SqliteOutboxLease implements OutboxLease {
     }
   }
 
-  /** Answers the time it tells the others, epoch ms. */
+  /** Returns the time it tells the others, epoch ms. */
   #refresh(db: DatabaseSync): number {
     const now = this.clock.now();
     this.#shards = refreshShards(db, this.holder, now);
-    this.#refreshed = now;
     // Writing waits for its turn, behind a handler that writes as well: what counts is when it had it.
     this.#heartbeat.renewed();
     return now;

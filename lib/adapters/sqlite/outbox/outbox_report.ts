@@ -42,10 +42,10 @@ export function outboxBacklog(db: DatabaseSync, broker: string): OutboxBacklog {
   const rows = statement(
     db,
     `SELECT status, count(*) AS rows FROM protean_outbox INDEXED BY protean_outbox_active
-      WHERE target_broker = ?1 AND status IN ('pending', 'processing', 'failed') GROUP BY status
+      WHERE target_broker = :broker AND status IN ('pending', 'processing', 'failed') GROUP BY status
     UNION ALL SELECT status, count(*) FROM protean_outbox INDEXED BY protean_outbox_done
-      WHERE status = 'abandoned' AND status IN ('published', 'abandoned') AND target_broker = ?1 GROUP BY status`,
-  ).all(broker);
+      WHERE status = 'abandoned' AND status IN ('published', 'abandoned') AND target_broker = :broker GROUP BY status`,
+  ).all({ broker });
   const count = (status: OutboxStatus) => Number(rows.find((row) => row.status === status)?.rows ?? 0);
   return {
     pending: count("pending"),
@@ -101,8 +101,8 @@ export function cleanOutbox(
       statement(
         db,
         `DELETE FROM protean_outbox WHERE seq IN (SELECT seq FROM protean_outbox INDEXED BY protean_outbox_done
-          WHERE status = ?1 AND status IN ('published', 'abandoned') AND last_processed_at < ?2
-          ORDER BY last_processed_at LIMIT ?3)`,
+          WHERE status = ? AND status IN ('published', 'abandoned') AND last_processed_at < ?
+          ORDER BY last_processed_at LIMIT ?)`,
       ).run(status, before, limit).changes,
     );
   const published = remove("published", options.publishedBefore, options.limit);

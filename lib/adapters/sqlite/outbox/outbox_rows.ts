@@ -13,17 +13,16 @@ const SHORT = "seq, message_id, stream_name, type, priority, retry_count, create
 
 /**
  * A row may be claimed when it is due and no earlier row of its stream waits for its retry: a failed row holds back its
- * own stream, and no other (delivery 9). ?1 is the broker, ?2 the time, ?3 whether any failed row waits: where none does,
- * which is nearly always, the index alone answers and no row is read.
+ * own stream, and no other (delivery 9). `:anyWaits` says whether any failed row waits: where none does, which is nearly
+ * always, the index alone answers and no row is read.
  */
-const DUE = `${ACTIVE} AND (status <> 'failed' OR next_retry_at <= ?2) AND (NOT ?3 OR NOT EXISTS (
-  SELECT 1 FROM protean_outbox AS held WHERE held.target_broker = ?1 AND held.stream_name = protean_outbox.stream_name
-    AND held.seq < protean_outbox.seq AND held.status = 'failed' AND held.next_retry_at > ?2))`;
+const DUE = `${ACTIVE} AND (status <> 'failed' OR next_retry_at <= :now) AND (NOT :anyWaits OR NOT EXISTS (
+  SELECT 1 FROM protean_outbox AS held WHERE held.target_broker = :broker
+    AND held.stream_name = protean_outbox.stream_name AND held.seq < protean_outbox.seq
+    AND held.status = 'failed' AND held.next_retry_at > :now))`;
 
-/** ?1 is the time. */
-const UNLOCKED = "locked_by = NULL, locked_until = NULL, last_processed_at = ?1";
-/** ?2 is the holder. */
-const MINE = "status = 'processing' AND locked_by = ?2";
+const UNLOCKED = "locked_by = NULL, locked_until = NULL, last_processed_at = :now";
+const MINE = "status = 'processing' AND locked_by = :holder";
 
 /** Writes a pending row; nothing when this message is in the outbox for that broker already. */
 export function insertOutboxRow(db: DatabaseSync, row: OutboxInsert, now: string): void {
@@ -57,30 +56,30 @@ export interface Wanted {
   readonly now: string;
 }
 
-/** Those of the shards that have a row to be claimed, ascending. */
-export function dueShards(db: DatabaseSync, { broker, shards, holder, now }: Wanted): readonly number[] {
-  return statement(
-    db,
-    `SELECT value AS due FROM json_each(?5) WHERE EXISTS (${rowsOf("value")}) ORDER BY value`,
-  ).all(broker, now, anyWaits(db, broker, now), holder, JSON.stringify(shards)).map(({ due }) => Number(due));
-}
-
 /** The lowest `seq`s to be claimed by `holder`, in order: not the rows that it is processing already. */
-export function nextRows(db: DatabaseSync, wanted: Wanted, limit: number): readonly number[] {
-  const { broker, holder, now } = wanted;
+export function nextRows(
+  db: DatabaseSync,
+  { broker, shards, holder, now }: Wanted,
+  limit: number,
+): readonly number[] {
+  const wanted = { broker, holder, now, anyWaits: anyWaits(db, broker, now) };
   // Most shards have nothing most of the time, and to ask whether is far cheaper than to merge their scans.
-  const due = dueShards(db, wanted);
+  const due = statement(
+    db,
+    `SELECT value AS due FROM json_each(:shards) WHERE EXISTS (${rowsOf("value")}) ORDER BY value`,
+  ).all({ ...wanted, shards: JSON.stringify(shards) }).map((row) => Number(row.due));
   if (due.length === 0) return [];
   // One ordered scan per shard, merged: SQLite reads no further than the limit, however long the backlog is.
-  const scans = due.map((_, index) => rowsOf(`?${index + 6}`));
-  return statement(db, `${scans.join(" UNION ALL ")} ORDER BY seq LIMIT ?5`)
-    .all(broker, now, anyWaits(db, broker, now), holder, limit, ...due).map((row) => Number(row.seq));
+  const scans = due.map((_, index) => rowsOf(`:shard${index}`));
+  const values = Object.fromEntries(due.map((shard, index) => [`shard${index}`, shard]));
+  return statement(db, `${scans.join(" UNION ALL ")} ORDER BY seq LIMIT :limit`)
+    .all({ ...wanted, limit, ...values }).map((row) => Number(row.seq));
 }
 
-/** ?1 to ?3 as in `DUE`, ?4 is the holder. */
+/** Rows of one shard that may be claimed; `shard` is an expression. */
 function rowsOf(shard: string): string {
-  return `SELECT seq FROM protean_outbox INDEXED BY protean_outbox_active WHERE target_broker = ?1 AND shard = ${shard}
-    AND ${DUE} AND NOT (status = 'processing' AND locked_by = ?4)`;
+  return `SELECT seq FROM protean_outbox INDEXED BY protean_outbox_active
+    WHERE target_broker = :broker AND shard = ${shard} AND ${DUE} AND NOT (${MINE})`;
 }
 
 /** Whether a failed row of the broker waits for its retry: 1 or 0. */
@@ -93,7 +92,7 @@ function anyWaits(db: DatabaseSync, broker: string, now: string): number {
 /** Marks the rows `processing` and answers them in order of `seq`; without those of shards that are not the holder's (any more). */
 export function takeRows(
   db: DatabaseSync,
-  options: {
+  { seqs, shards, holder, until, now }: {
     readonly seqs: readonly number[];
     readonly shards: readonly number[];
     readonly holder: string;
@@ -103,17 +102,11 @@ export function takeRows(
 ): readonly OutboxRow[] {
   const taken = statement(
     db,
-    `UPDATE protean_outbox SET status = 'processing', locked_by = ?1, locked_until = ?2, last_processed_at = ?3
-      WHERE seq IN (SELECT value FROM json_each(?4)) AND shard IN (SELECT value FROM json_each(?5))
-        AND ${ACTIVE} AND NOT (status = 'processing' AND locked_by = ?1)
+    `UPDATE protean_outbox SET status = 'processing', locked_by = :holder, locked_until = :until, last_processed_at = :now
+      WHERE seq IN (SELECT value FROM json_each(:seqs)) AND shard IN (SELECT value FROM json_each(:shards))
+        AND ${ACTIVE} AND NOT (${MINE})
       RETURNING ${SHORT}, data, metadata_`,
-  ).all(
-    options.holder,
-    options.until,
-    options.now,
-    JSON.stringify(options.seqs),
-    JSON.stringify(options.shards),
-  );
+  ).all({ holder, until, now, seqs: JSON.stringify(seqs), shards: JSON.stringify(shards) });
   return taken.sort((a, b) => Number(a.seq) - Number(b.seq)).map(asRow);
 }
 
@@ -133,7 +126,7 @@ export function settleRows(
   }
   if (published.length > 0) {
     const set =
-      `status = 'published', published_at = ?1, last_error = NULL, next_retry_at = NULL, ${UNLOCKED}`;
+      `status = 'published', published_at = :now, last_error = NULL, next_retry_at = NULL, ${UNLOCKED}`;
     updateMany(db, set, published, holder, now);
   }
   if (held.length > 0) updateMany(db, `status = 'pending', ${UNLOCKED}`, held, holder, now);
@@ -148,8 +141,8 @@ function updateMany(
 ): void {
   statement(
     db,
-    `UPDATE protean_outbox SET ${set} WHERE ${MINE} AND seq IN (SELECT value FROM json_each(?3))`,
-  ).run(now, holder, JSON.stringify(seqs));
+    `UPDATE protean_outbox SET ${set} WHERE ${MINE} AND seq IN (SELECT value FROM json_each(:seqs))`,
+  ).run({ now, holder, seqs: JSON.stringify(seqs) });
 }
 
 /** One more attempt is counted; `last_error` is JSON as in wire 3.6. */
@@ -167,16 +160,16 @@ function settleFailure(
   };
   statement(
     db,
-    `UPDATE protean_outbox SET status = ?3, ${UNLOCKED}, retry_count = retry_count + 1, next_retry_at = ?4,
-      last_error = json_set(?5, '$.retry_count', retry_count + 1) WHERE ${MINE} AND seq = ?6`,
-  ).run(
+    `UPDATE protean_outbox SET status = :status, ${UNLOCKED}, retry_count = retry_count + 1, next_retry_at = :retryAt,
+      last_error = json_set(:error, '$.retry_count', retry_count + 1) WHERE ${MINE} AND seq = :seq`,
+  ).run({
     now,
     holder,
-    outcome.status,
-    failed ? new Date(outcome.retryAt).toISOString() : null,
-    JSON.stringify(error),
-    Number(outcome.id),
-  );
+    status: outcome.status,
+    retryAt: failed ? new Date(outcome.retryAt).toISOString() : null,
+    error: JSON.stringify(error),
+    seq: Number(outcome.id),
+  });
 }
 
 function asRow(row: Record<string, unknown>): OutboxRow {

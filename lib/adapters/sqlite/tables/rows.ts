@@ -61,11 +61,11 @@ function putRow(db: DatabaseSync, write: RowWrite, state: string, now: string): 
     return statement(db, sql).run(state, now, id, expected).changes !== 0;
   }
   const conflict = expected === undefined
-    ? "DO UPDATE SET version = version + 1, state = ?2, updated_at = ?3"
+    ? "DO UPDATE SET version = version + 1, state = excluded.state, updated_at = excluded.updated_at"
     : "DO NOTHING";
-  const sql = `INSERT INTO ${table} (id, version, state, created_at, updated_at) VALUES (?1, 0, ?2, ?3, ?3)
+  const sql = `INSERT INTO ${table} (id, version, state, created_at, updated_at) VALUES (?, 0, ?, ?, ?)
     ON CONFLICT (id) ${conflict}`;
-  return statement(db, sql).run(id, state, now).changes !== 0;
+  return statement(db, sql).run(id, state, now, now).changes !== 0;
 }
 
 function wrongVersion(db: DatabaseSync, { table, id, expected }: RowWrite): ExpectedVersionError {
