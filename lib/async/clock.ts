@@ -4,8 +4,6 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
-
 /** Source of time and timers. */
 export interface Clock {
   /** Wall time, milliseconds since the epoch. */
@@ -50,63 +48,4 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     const cancel = clock.after(ms, done);
     signal?.addEventListener("abort", done, { once: true });
   });
-}
-
-/**
- * A clock that tests move by hand: `await clock.advance(1000)` fires every timer due in that span, in order, letting
- * promise callbacks run between them.
- */
-export class FakeClock implements Clock {
-  #now: number;
-  readonly #timers = new Map<number, { at: number; callback: () => void }>();
-  #next = 1;
-
-  constructor(start = Date.UTC(2026, 0, 1)) {
-    this.#now = start;
-  }
-
-  now(): number {
-    return this.#now;
-  }
-
-  monotonic(): number {
-    return this.#now;
-  }
-
-  after(ms: number, callback: () => void): () => void {
-    const key = this.#next++;
-    this.#timers.set(key, { at: this.#now + Math.max(0, ms), callback });
-    return () => {
-      this.#timers.delete(key);
-    };
-  }
-
-  /** Timers waiting, for tests that assert none is left behind. */
-  get pending(): number {
-    return this.#timers.size;
-  }
-
-  /** Moves time on by `ms`. */
-  async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
-    await settle();
-    while (true) {
-      const due = [...this.#timers].filter(([, timer]) =>
-        timer.at <= end
-      ).sort(([a, x], [b, y]) => x.at - y.at || a - b)[0];
-      if (!due) {
-        break;
-      }
-      this.#timers.delete(due[0]);
-      this.#now = Math.max(this.#now, due[1].at);
-      due[1].callback();
-      await settle();
-    }
-    this.#now = end;
-  }
-}
-
-/** Lets every promise callback that is ready run: a few turns of the event loop. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }

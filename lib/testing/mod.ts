@@ -15,4 +15,4 @@
  */
 export { TestDomain, testDomain, type TestOptions } from "./test_domain.ts";
 export { type FailedDelivery, Outcome, type PublishedMessage } from "./outcome.ts";
-export { FakeClock } from "../async/clock.ts";
+export { FakeClock } from "./fake_clock.ts";

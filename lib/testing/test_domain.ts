@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { FakeClock } from "../async/clock.ts";
+import { FakeClock } from "./fake_clock.ts";
 import type { Domain } from "../domain/domain.ts";
 import { runtimeOf } from "../domain/runtime.ts";
 import type { StartOptions } from "../domain/startup.ts";

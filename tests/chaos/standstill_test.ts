@@ -1,6 +1,6 @@
 /** One of several processes stands still and holds nobody up (F29, D2). */
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { UnavailableError } from "../../lib/errors.ts";
 import { names, published } from "../../lib/testing/conformance/outbox_suite_rig.ts";
 import { outboxInsert } from "../../lib/testing/conformance/provider_suite_rig.ts";

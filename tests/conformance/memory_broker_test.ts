@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { MemoryBroker } from "../../lib/adapters/memory/broker.ts";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { brokerModel } from "../../lib/testing/conformance/broker_model_suite.ts";
 import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { MemoryCache } from "../../lib/adapters/memory/cache.ts";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { cacheConformance } from "../../lib/testing/conformance/cache_suite.ts";
 
 cacheConformance("memory", async () => {

@@ -5,7 +5,7 @@
  */
 import { MemoryEventStore } from "../../lib/adapters/memory/event_store.ts";
 import { MemoryProvider } from "../../lib/adapters/memory/provider.ts";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { eventStoreConformance } from "../../lib/testing/conformance/event_store_suite.ts";
 
 eventStoreConformance("memory", async () => {

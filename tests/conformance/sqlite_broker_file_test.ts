@@ -7,7 +7,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { BrokerUnavailableError, ConfigurationError, IncorrectUsageError } from "../../lib/errors.ts";
 import { idsOf, numbered } from "../../lib/testing/conformance/broker_suite_rig.ts";
 

@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import type { AdapterOptions } from "../../lib/adapters/ports.ts";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { brokerModel } from "../../lib/testing/conformance/broker_model_suite.ts";
 import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 

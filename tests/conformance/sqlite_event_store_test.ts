@@ -5,7 +5,7 @@
  */
 import { SqliteEventStore } from "../../lib/adapters/sqlite/event_store.ts";
 import { SqliteProvider } from "../../lib/adapters/sqlite/provider.ts";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import {
   eventStoreConformance,
   type EventStoreFixture,

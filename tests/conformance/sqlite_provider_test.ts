@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { SqliteProvider } from "../../lib/adapters/sqlite/provider.ts";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { outboxConformance } from "../../lib/testing/conformance/outbox_suite.ts";
 import { providerConformance, type ProviderFixture } from "../../lib/testing/conformance/provider_suite.ts";
 

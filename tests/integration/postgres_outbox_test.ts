@@ -7,7 +7,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import postgres from "postgres";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../lib/adapters/ports.ts";
 import { Names } from "../../lib/adapters/postgres/connection/names.ts";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { UnavailableError } from "../../lib/errors.ts";
 import { leaseOf, names, published } from "../../lib/testing/conformance/outbox_suite_rig.ts";
 import { outboxInsert, soon, writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { PoolTimeoutError, ProviderUnavailableError } from "../../lib/errors.ts";
 import { inSession, soon, sql, writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { eventually, ORDERS, TestProvider } from "../support/postgres_provider.ts";

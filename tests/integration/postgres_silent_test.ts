@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import type { ProviderSession } from "../../lib/adapters/ports.ts";
 import { ROUND_MS } from "../../lib/adapters/postgres/connection/silence.ts";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { ProviderUnavailableError } from "../../lib/errors.ts";
 import {
   inSession,

@@ -5,7 +5,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { FakeClock } from "../../lib/async/clock.ts";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import type { HandlerRunner, RunOptions, Verdict } from "../../lib/domain/handler_port.ts";
 import { checksumOf } from "../../lib/message/checksum.ts";
 import { canonicalJson } from "../../lib/message/canonical.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { takeWhenThere } from "../../../lib/adapters/blocking_read.ts";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 
 /** A source of numbers, and who watches it. */
 function source() {

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { LeaseHeartbeat } from "../../../lib/adapters/lease_heartbeat.ts";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { ProviderUnavailableError } from "../../../lib/errors.ts";
 
 Deno.test("a lease that nothing is done with beats every five seconds, one that is used does not", async () => {

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { HeldLocks, type LeaseLock } from "../../../lib/adapters/lease_lock.ts";
-import { type Clock, FakeClock } from "../../../lib/async/clock.ts";
+import { type Clock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { ProteanError } from "../../../lib/errors.ts";
 
 const TTL_MS = 10_000;

@@ -7,7 +7,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { deadline, firstOf, joined, onAbort, timeLimit, TimeoutError } from "../../../lib/async/abort.ts";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 
 Deno.test("firstOf aborts with the first of its signals and keeps that reason", () => {
   const [a, b] = [new AbortController(), new AbortController()];

@@ -1,6 +1,6 @@
 /** One test over every background service: the tolerances that lib/async/service.ts promises. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { MemoryProvider } from "../../../lib/adapters/memory/provider.ts";
 import { HealthMonitor } from "../../../lib/health/monitor.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { createCli } from "../../../lib/cli/cli.ts";
 import { letterDetails, letterPayload } from "../../../lib/cli/dead_letter_view.ts";
 import { Progress } from "../../../lib/cli/progress.ts";

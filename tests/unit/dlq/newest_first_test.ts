@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
 import type { DeadLetters } from "../../../lib/adapters/ports.ts";
 import { SqliteBroker } from "../../../lib/adapters/sqlite/broker.ts";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { DeadLetterQueues, type LetterFilter } from "../../../lib/dlq/queues.ts";
 import type { HandlerRunner } from "../../../lib/domain/handler_port.ts";
 import { ProteanError } from "../../../lib/errors.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { DeadLetterQueues, type LetterFilter } from "../../../lib/dlq/queues.ts";
 import type { HandlerRunner } from "../../../lib/domain/handler_port.ts";
 import { ProteanError } from "../../../lib/errors.ts";

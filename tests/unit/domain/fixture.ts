@@ -1,7 +1,7 @@
 /** A small shop and the means to look inside a domain; shared by the tests of `lib/domain/`. */
 import { Domain, type Message, type Row } from "@protean/server";
 import { z } from "zod";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import type { HandlerRunner, RunOptions } from "../../../lib/domain/handler_port.ts";
 import { type DomainRuntime, runtimeOf } from "../../../lib/domain/runtime.ts";
 import type { StartOptions } from "../../../lib/domain/startup.ts";

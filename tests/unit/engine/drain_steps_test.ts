@@ -1,6 +1,7 @@
 /** The drain, step by step (design 7, DRN-1, DRN-3): what happens in which order, and who is waited for how long. */
 import { assert, assertEquals } from "@std/assert";
-import { FakeClock, sleep } from "../../../lib/async/clock.ts";
+import { sleep } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import type { EngineService, Service } from "../../../lib/async/service.ts";
 import { drain, type DrainParts } from "../../../lib/engine/drain.ts";
 import { logged } from "../../support/logged.ts";

@@ -1,6 +1,7 @@
 /** The drain ends in time, whatever hangs (design 7, DRN-3). */
 import { assert, assertEquals } from "@std/assert";
-import { FakeClock, sleep } from "../../../lib/async/clock.ts";
+import { sleep } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { drain, type DrainParts } from "../../../lib/engine/drain.ts";
 import type { EngineService, Service, ServiceStage } from "../../../lib/async/service.ts";
 import { Bench as OutboxBench } from "../outbox/outbox_rig.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { MemoryProvider } from "../../../lib/adapters/memory/provider.ts";
 import type { ProviderSession } from "../../../lib/adapters/ports.ts";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { preflight, type PreflightParts } from "../../../lib/engine/preflight.ts";
 import { BrokerUnavailableError, ConfigurationError, UnavailableError } from "../../../lib/errors.ts";
 import type { ComponentFault } from "../../../lib/health/types.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { listenForStopSignals } from "../../../lib/engine/signals.ts";
 
 async function signal(name: Deno.Signal): Promise<void> {

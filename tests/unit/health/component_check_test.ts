@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { ComponentCheck } from "../../../lib/health/component_check.ts";
 import { FakeComponent } from "./support.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { engineReadiness } from "../../../lib/health/bodies.ts";
 import { HealthMonitor } from "../../../lib/health/monitor.ts";
 import type { ComponentState } from "../../../lib/health/types.ts";

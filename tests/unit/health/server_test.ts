@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { ConfigurationError } from "../../../lib/errors.ts";
 import { engineRoutes } from "../../../lib/health/routes.ts";
 import { HealthServer, type HealthServerOptions } from "../../../lib/health/server.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { SubscriptionCollector } from "../../../lib/health/subscription_collector.ts";
 import type { SubscriptionRow } from "../../../lib/health/types.ts";
 

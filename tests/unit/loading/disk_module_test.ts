@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { pathToFileURL } from "node:url";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { importFromDisk } from "../../../lib/loading/disk_module.ts";
 
 /** Runs `test` with the path of a module that holds `text`. */

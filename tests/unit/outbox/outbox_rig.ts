@@ -14,7 +14,7 @@ import {
   type PublishResult,
   shardOf,
 } from "../../../lib/adapters/ports.ts";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { BrokerUnavailableError } from "../../../lib/errors.ts";
 import { decodeMessage } from "../../../lib/message/envelope.ts";
 import { eventMetadata } from "../../../lib/message/metadata.ts";

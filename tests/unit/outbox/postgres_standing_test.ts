@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { PostgresProvider } from "../../../lib/adapters/postgres/provider.ts";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { PostgresServer, postgresTest } from "../../support/postgres_server.ts";
 
 postgresTest(

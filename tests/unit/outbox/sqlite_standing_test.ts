@@ -2,7 +2,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { SqliteProvider } from "../../../lib/adapters/sqlite/provider.ts";
 import type { AdapterOptions, OutboxLease } from "../../../lib/adapters/ports.ts";
-import { FakeClock, sleep } from "../../../lib/async/clock.ts";
+import { sleep } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { ProviderUnavailableError } from "../../../lib/errors.ts";
 import { OutboxProcessor } from "../../../lib/outbox/processor.ts";

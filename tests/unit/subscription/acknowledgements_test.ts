@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { BrokerUnavailableError } from "../../../lib/errors.ts";
 import { Acknowledgements } from "../../../lib/subscription/acknowledgements.ts";
 import type { Source } from "../../../lib/subscription/source.ts";

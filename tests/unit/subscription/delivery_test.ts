@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { Attempts } from "../../../lib/subscription/attempts.ts";
 import { Delivery, type Ending } from "../../../lib/subscription/delivery.ts";
 import { StreamLane } from "../../../lib/subscription/stream_lane.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { Inbox } from "../../../lib/subscription/inbox.ts";
 import { StreamLane } from "../../../lib/subscription/stream_lane.ts";
 import { FlakyBroker } from "../../support/flaky_broker.ts";

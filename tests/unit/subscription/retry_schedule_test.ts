@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { retryDelay } from "../../../lib/async/backoff.ts";
-import { FakeClock } from "../../../lib/async/clock.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { RetrySchedule } from "../../../lib/subscription/retry_schedule.ts";
 
 Deno.test("hands items out when they are due, in order of time, with one timer", async () => {

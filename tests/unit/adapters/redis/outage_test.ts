@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertExists } from "@std/assert";
 import { Outage } from "../../../../lib/adapters/redis/outage.ts";
-import { FakeClock } from "../../../../lib/async/clock.ts";
+import { FakeClock } from "../../../../lib/testing/fake_clock.ts";
 
 const gone = new Error("gone");
 

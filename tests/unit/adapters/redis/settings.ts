@@ -4,7 +4,7 @@
  * @module
  */
 import { readSettings, type RedisSettings } from "../../../../lib/adapters/redis/settings.ts";
-import { FakeClock } from "../../../../lib/async/clock.ts";
+import { FakeClock } from "../../../../lib/testing/fake_clock.ts";
 import { BrokerUnavailableError } from "../../../../lib/errors.ts";
 
 /** What `[brokers.default]` with these keys gives. */

@@ -4,7 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 import { SqliteDatabase } from "../../../../lib/adapters/sqlite/file/database.ts";
 import { selfIdentity } from "../../../../lib/adapters/sqlite/file/process_identity.ts";
 import { SqliteProvider } from "../../../../lib/adapters/sqlite/provider.ts";
-import { FakeClock, systemClock } from "../../../../lib/async/clock.ts";
+import { systemClock } from "../../../../lib/async/clock.ts";
+import { FakeClock } from "../../../../lib/testing/fake_clock.ts";
 import {
   ConfigurationError,
   IncorrectUsageError,

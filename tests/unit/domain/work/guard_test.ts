@@ -13,7 +13,7 @@ import {
   type Row,
 } from "@protean/server";
 import type { ProviderSession } from "@protean/server/adapters";
-import type { FakeClock } from "../../../../lib/async/clock.ts";
+import type { FakeClock } from "../../../../lib/testing/fake_clock.ts";
 import type { WorkRuntime } from "../../../../lib/domain/runtime.ts";
 import { WorkContext } from "../../../../lib/domain/work/context.ts";
 import { OUTSIDE } from "../../../../lib/domain/work/outgoing.ts";

@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { type Member, Pool, type PoolOptions } from "../../../../../lib/adapters/postgres/connection/pool.ts";
-import { FakeClock } from "../../../../../lib/async/clock.ts";
+import { FakeClock } from "../../../../../lib/testing/fake_clock.ts";
 import { PoolTimeoutError, ProviderUnavailableError } from "../../../../../lib/errors.ts";
 
 /** A connection without a server. */

@@ -6,7 +6,7 @@ import {
   SqliteDatabase,
   statement,
 } from "../../../../../lib/adapters/sqlite/file/database.ts";
-import { FakeClock } from "../../../../../lib/async/clock.ts";
+import { FakeClock } from "../../../../../lib/testing/fake_clock.ts";
 import { ConfigurationError, ProviderUnavailableError, UnavailableError } from "../../../../../lib/errors.ts";
 
 interface Bench {

@@ -9,7 +9,8 @@ import {
   schemasOf,
   type SqliteComponent,
 } from "../../../../../lib/adapters/sqlite/file/migrate.ts";
-import { FakeClock, systemClock } from "../../../../../lib/async/clock.ts";
+import { systemClock } from "../../../../../lib/async/clock.ts";
+import { FakeClock } from "../../../../../lib/testing/fake_clock.ts";
 import { ConfigurationError } from "../../../../../lib/errors.ts";
 
 const CREATE: Step = {

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Mutex } from "../../../../../lib/adapters/sqlite/file/mutex.ts";
-import { FakeClock } from "../../../../../lib/async/clock.ts";
+import { FakeClock } from "../../../../../lib/testing/fake_clock.ts";
 
 function mutex() {
   const clock = new FakeClock();
