@@ -99,7 +99,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
   const publishing = processors.filter((processor) => processor.broker === broker);
   const published = (messageId: string) => {
     for (const processor of publishing) {
-      const marked = processor.marked(messageId);
+      const marked = processor.settled(messageId);
       if (marked) return marked;
     }
     return undefined;
