@@ -50,10 +50,10 @@ export async function preflight(parts: PreflightParts): Promise<void> {
 }
 
 /** The tables of the server itself are made where they are missing, those of the domain are `db setup`'s. */
-async function lookAtDatabase(provider: BaseProvider, { tables, broker }: PreflightParts): Promise<Error[]> {
+async function lookAtDatabase(provider: BaseProvider, { tables }: PreflightParts): Promise<Error[]> {
   const own = async () => {
     await provider.setup("own", tables.get(provider.name) ?? []);
-    await provider.outbox.backlog(broker.name);
+    await provider.verify();
   };
   const faults = await failures([own]);
   const rows = (tables.get(provider.name) ?? []).map(({ name }) => async () => {
