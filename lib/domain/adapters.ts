@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { observed } from "../adapters/observed.ts";
 import type { AdapterKind, BaseAdapter, TableSpec } from "../adapters/ports.ts";
 import type { AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
 import { describeProblem } from "../config/problems.ts";
@@ -100,7 +101,7 @@ class Opening {
       if (isModulePath(provider) && !registry.names(kind).includes(provider)) {
         registry.register(kind, provider, await loadAdapterClass(kind, provider, folder));
       }
-      const adapter = await registry.create(kind, provider, {
+      const created = await registry.create(kind, provider, {
         name,
         domain,
         // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
@@ -111,10 +112,18 @@ class Opening {
         clock,
         migrate,
       });
+      const adapter = this.#observed(kind, name, created);
       this.#opened.push(adapter);
       await adapter.open(signal);
       return adapter;
     });
+  }
+
+  /** The adapter itself where nobody observes calls: nothing is wrapped for nobody. */
+  #observed<K extends AdapterKind>(kind: K, name: string, adapter: Port<K>): Port<K> {
+    const { observer } = this.facts;
+    if (!observer.call) return adapter;
+    return observed(adapter, (operation) => observer.call?.(kind, name, operation));
   }
 
   /** Runs `work`, whose failure is told by `finish`. */

@@ -59,6 +59,11 @@ export class Domain extends Declarations implements AsyncDisposable {
   /**
    * Registers an adapter of your own: `provider = "kafka"` in `domain.toml` then means `adapter`. It hides a built-in one of that
    * name. Throws `IncorrectUsageError` unless it extends the base class of its kind.
+   *
+   * @example
+   * ```ts
+   * domain.registerAdapter("cache", "shelf", ShelfCache); // then: [caches.default] provider = "shelf"
+   * ```
    */
   registerAdapter<K extends AdapterKind>(kind: K, name: string, adapter: AdapterClass<K>): void {
     assertAdapterClass(kind, name, adapter);
@@ -69,6 +74,12 @@ export class Domain extends Declarations implements AsyncDisposable {
   /**
    * Judges the elements, loads the configuration, opens the adapters. Throws one `ConfigurationError` that lists every problem;
    * the domain may be initialised again then, as after `close()`.
+   *
+   * @example
+   * ```ts
+   * await domain.init(); // the domain.toml that is found
+   * await domain.init({ config: "shop.toml", env: "production" });
+   * ```
    */
   async init(options: InitOptions = {}): Promise<void> {
     if (this.#state.kind !== "idle") {
@@ -100,6 +111,11 @@ export class Domain extends Declarations implements AsyncDisposable {
    * Sends a command (answers its event-store position, undefined without an event store) or, with `asynchronous: false`, handles
    * it here (answers what the handler returned). A repeated `idempotencyKey` has no effect and answers undefined. Within a
    * handler use `ctx.process`: this is a transaction of its own, which may wait for the handler's for ever.
+   *
+   * @example
+   * ```ts
+   * await domain.process(PlaceOrder, { orderId: "o-1", amount: 10 }, { idempotencyKey: "checkout-77" });
+   * ```
    */
   async process<S extends Schema>(
     command: MessageType<S>,
@@ -120,6 +136,11 @@ export class Domain extends Declarations implements AsyncDisposable {
   /**
    * Publishes an event that no aggregate raised; answers its message id. Its stream is `<category>-<id>`, where id is the option,
    * else the payload's field named like the aggregate's identity (`id`, `orderId` or `order_id`), else a new one (delivery 12).
+   *
+   * @example
+   * ```ts
+   * const id = await domain.publish(OrderPlaced, { orderId: "o-1", amount: 10 });
+   * ```
    */
   async publish<S extends Schema>(
     event: MessageType<S>,
@@ -133,6 +154,11 @@ export class Domain extends Declarations implements AsyncDisposable {
   /**
    * Work outside of a handler: commits what was done through the context, unless `work` throws. Within a handler
    * use its own context: this is a transaction of its own, which may wait for the handler's for ever.
+   *
+   * @example
+   * ```ts
+   * const order = await domain.unitOfWork((ctx) => ctx.repository(Order).get("o-1"));
+   * ```
    */
   async unitOfWork<R>(work: (ctx: Context) => Promise<R>): Promise<R> {
     const { runtime } = this.#started();
@@ -150,6 +176,11 @@ export class Domain extends Declarations implements AsyncDisposable {
   /**
    * Closes event store, brokers, caches and providers, in that order, whatever fails on the way; answers what failed. Never
    * throws; a second call waits for the first.
+   *
+   * @example
+   * ```ts
+   * for (const error of await domain.close()) console.error(error.message);
+   * ```
    */
   async close(): Promise<readonly Error[]> {
     const state = this.#state;

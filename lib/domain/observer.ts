@@ -8,41 +8,44 @@
  *
  * @module
  */
-import type { Message, TraceParent } from "../message/types.ts";
+import type { Message, TraceContext } from "../message/types.ts";
 
 /** What can become of a delivery on its way through a subscription. */
-export type DeliveryEvent =
+export const DELIVERY_EVENTS = [
   /** A handler run committed. */
-  | "handled"
+  "handled",
   /** Skipped, because a mark said that the effect exists. */
-  | "duplicates"
+  "duplicates",
   /** Acknowledged without running: a type that this handler does not handle. */
-  | "ignored"
+  "ignored",
   /** Acknowledged without running: a type of another domain. */
-  | "foreign"
+  "foreign",
   /** Acknowledged without running: a command past its deadline. */
-  | "expired"
+  "expired",
   /** A handler run failed. */
-  | "failed"
+  "failed",
   /** A retry was started. */
-  | "retried"
+  "retried",
   /** Moved to the dead-letter stream. */
-  | "deadLettered"
+  "deadLettered",
   /** Given up without a dead-letter stream (`enable_dlq = false`). */
-  | "discarded"
+  "discarded",
   /** Taken over from another consumer, or found again after a lost reply. */
-  | "recovered"
+  "recovered",
   /** Claimed by somebody else while we had it. */
-  | "lost"
+  "lost",
   /** A pending entry whose message had been trimmed (PIPE-7). */
-  | "trimmed"
+  "trimmed",
   /** The group had to be created again (PIPE-6). */
-  | "groupsRecreated"
+  "groupsRecreated",
   /** A handler cut by the drain. */
-  | "cut";
+  "cut",
+] as const;
+export type DeliveryEvent = typeof DELIVERY_EVENTS[number];
 
 /** What can become of an outbox row. */
-export type PublishEvent = "published" | "failed" | "abandoned";
+export const PUBLISH_EVENTS = ["published", "failed", "abandoned"] as const;
+export type PublishEvent = typeof PUBLISH_EVENTS[number];
 
 /** Called once, at the end of what was observed; with the error it ended with, if any. */
 export type Ended = (error?: Error) => void;
@@ -50,7 +53,7 @@ export type Ended = (error?: Error) => void;
 /** Of one handler run. */
 export interface HandlerSpan {
   /** What messages written during the run carry as their trace; undefined: that of the message handled. */
-  readonly trace?: TraceParent | undefined;
+  readonly trace?: TraceContext | undefined;
   readonly ended: Ended;
 }
 

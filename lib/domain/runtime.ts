@@ -8,6 +8,7 @@ import type { Clock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import type { HandlerRunner } from "./handler_port.ts";
+import type { Observer } from "./observer.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import type { MessageDefinition } from "./elements/message_definition.ts";
 
@@ -21,6 +22,8 @@ export interface RuntimeFacts {
   readonly identity: DomainIdentity;
   readonly config: LoadedConfig;
   readonly clock: Clock;
+  /** Told of what the domain does. */
+  readonly observer: Observer;
 }
 
 /** The adapters of a domain, open. */

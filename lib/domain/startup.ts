@@ -19,12 +19,15 @@ import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
 import { ElementRunner } from "./handlers/runner.ts";
 import { KINDS } from "./kinds.ts";
+import { type Observer, UNOBSERVED } from "./observer.ts";
 import type { Adapters, DomainRuntime, RuntimeFacts } from "./runtime.ts";
 
 /** What the engine, the command line and the testing harness may say beyond the public options. */
 export interface StartOptions extends InitOptions {
   /** @default the machine's own */
   clock?: Clock;
+  /** @default nobody is told */
+  observer?: Observer;
   /** The configuration, where the caller has loaded it; `config` and `env` are not looked at then. */
   loaded?: LoadedConfig;
   /** False: tables are left as they are, for the commands that look at them first. @default true */
@@ -49,7 +52,7 @@ export async function start(
   closing: AbortSignal,
   options: StartOptions,
 ): Promise<Started> {
-  const { signal, clock = systemClock, migrate = true } = options;
+  const { signal, clock = systemClock, observer = UNOBSERVED, migrate = true } = options;
   signal?.throwIfAborted();
   const model = buildModel(identity, elements);
   const problems = [...elementProblems(elements, model)];
@@ -57,7 +60,7 @@ export async function start(
   if (!config || problems.length > 0) throw configurationError(problems);
 
   const { name, normalizedName } = identity;
-  const facts: RuntimeFacts = { name, normalizedName, identity, config, clock };
+  const facts: RuntimeFacts = { name, normalizedName, identity, config, clock, observer };
   const tables = tablesOf(elements);
   const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
   const work = { ...facts, ...adapters, appendsInside: appendsInside(adapters), closing };

@@ -105,7 +105,19 @@ export interface ContextCache {
   delete(key: string): Promise<void>;
 }
 
-/** What a handler works with. Everything read and written through it is one unit of work. */
+/**
+ * What a handler works with. Everything read and written through it is one unit of work.
+ *
+ * @example
+ * ```ts
+ * on(OrderPlaced, async ({ orderId, amount }, ctx) => {
+ *   const summary = await ctx.view(OrderSummary).get(orderId);
+ *   await ctx.view(OrderSummary).put({ id: orderId, total: (summary?.total ?? 0) + amount });
+ *   await ctx.sql`update stock set reserved = reserved + 1 where order_id = ${orderId}`;
+ *   await ctx.process(BookInvoice, { orderId });
+ * });
+ * ```
+ */
 export interface Context {
   /** The message being handled. Throws `IncorrectUsageError` in `domain.unitOfWork`, where there is none. */
   readonly message: {

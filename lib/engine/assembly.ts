@@ -81,6 +81,7 @@ function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan):
         provider: work.reporter("provider", provider.name),
         broker: work.reporter("broker", broker.name),
       },
+      observer: runtime.observer.processor?.({ provider: provider.name, broker: broker.name }),
       onFailure,
       settings: {
         messagesPerTick: outbox.messages_per_tick,
@@ -114,6 +115,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       consumer: `${runner.name}-${identity}-${hex()}`,
       published,
       work: work.reporter("broker", broker.name),
+      observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
       onFailure,
       ...(random && { random }),
     })

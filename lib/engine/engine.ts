@@ -89,12 +89,26 @@ export class Engine {
     this.#options = options;
   }
 
-  /** The address of the health listener, once it listens for the first time. */
+  /**
+   * The address of the health listener, once it listens for the first time.
+   *
+   * @example
+   * ```ts
+   * const { hostname, port } = await engine.listening;
+   * ```
+   */
   get listening(): Promise<Deno.NetAddr> {
     return this.#listening.promise;
   }
 
-  /** What the subscriptions have done so far, by handler and category, as of now; empty before the start. */
+  /**
+   * What the subscriptions have done so far, by handler and category, as of now; empty before the start.
+   *
+   * @example
+   * ```ts
+   * const handled = engine.subscriptions.reduce((sum, { counters }) => sum + counters.handled, 0);
+   * ```
+   */
   get subscriptions(): readonly SubscriptionStatus[] {
     return this.#services.flatMap((service) => service.status?.() ?? []).filter(isSubscriptionStatus);
   }
@@ -103,6 +117,12 @@ export class Engine {
    * Runs until `signal` aborts (or everything is worked off, with `once`), drains, closes the domain and answers the exit code: 0,
    * 1 after a failure, 4 when work was cut and will be redelivered. Rejects, with the domain closed, when it cannot start
    * (`ConfigurationError`, or `UnavailableError` with `requireDependencies`); it may be run again after either end.
+   *
+   * @example
+   * ```ts
+   * const stop = new AbortController();
+   * const code = await new Engine(domain).run({ signal: stop.signal });
+   * ```
    */
   async run(options: EngineRunOptions = {}): Promise<number> {
     if (this.#run) {

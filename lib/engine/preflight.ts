@@ -18,6 +18,8 @@ const log = getLogger(["protean", "engine"]);
 const LOOK_MS = 2000;
 /** Code of the error for a table that `db setup` would create. */
 const TABLE_MISSING = "DATABASE_TABLE_MISSING";
+/** Code of the error for a table that is not ours. */
+const TABLE_DIFFERENT = "DATABASE_TABLE_DIFFERS";
 
 export interface PreflightParts {
   /** Asks every component for a sign of life; answers those that gave none. */
@@ -51,12 +53,19 @@ export async function preflight(parts: PreflightParts): Promise<void> {
 
 /** The tables of the server itself are made where they are missing, those of the domain are `db setup`'s. */
 async function lookAtDatabase(provider: BaseProvider, { tables }: PreflightParts): Promise<Error[]> {
-  const own = async () => {
-    await provider.setup("own", tables.get(provider.name) ?? []);
+  const specs = tables.get(provider.name) ?? [];
+  const own = (judged: readonly TableSpec[]) => async () => {
+    await provider.setup("own", judged);
     await provider.verify();
   };
-  const faults = await failures([own]);
-  const rows = (tables.get(provider.name) ?? []).map(({ name }) => async () => {
+  let faults = await failures([own(specs)]);
+  if (faults.length > 0 && specs.length > 0) {
+    const ofServer = await failures([own([])]);
+    // It is about the version of a table of the domain. What else is wrong with one is told by reading it.
+    if (ofServer.length === 0 && !faults.some(isTableDifferent)) return faults;
+    faults = ofServer;
+  }
+  const rows = specs.map(({ name }) => async () => {
     const session = provider.session();
     try {
       await session.load(name, "");
@@ -72,6 +81,10 @@ async function lookAtDatabase(provider: BaseProvider, { tables }: PreflightParts
 
 function isTableMissing(fault: Error): boolean {
   return fault instanceof ConfigurationError && fault.code === TABLE_MISSING;
+}
+
+function isTableDifferent(fault: Error): boolean {
+  return fault instanceof ConfigurationError && fault.code === TABLE_DIFFERENT;
 }
 
 function lookAtStreams({ broker, categories }: PreflightParts): Promise<Error[]> {

@@ -15,10 +15,12 @@ import {
 } from "../adapters/ports.ts";
 import { type Random, reconnectDelay } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
+import { PUBLISH_EVENTS, type PublishEvent, type PublishObserver } from "../domain/observer.ts";
 import { asError, ProteanError, ProviderUnavailableError } from "../errors.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import { Wakeup } from "../async/wakeup.ts";
 import { type OutboxRetry, publishDue, type PublishedBatch } from "./publish.ts";
+import { Figures } from "../status/figures.ts";
 import { unheard, type WorkReporter } from "../status/work_health.ts";
 import { InFlightMessages } from "./in_flight.ts";
 
@@ -43,14 +45,15 @@ export interface OutboxProcessorOptions {
   };
   /** Told how the work with the database and with the broker goes. @default nobody is told */
   readonly work?: { readonly provider: WorkReporter; readonly broker: WorkReporter };
+  /** Told of what becomes of rows. @default nobody is told */
+  readonly observer?: PublishObserver | undefined;
   readonly onFailure?: (error: Error) => void;
 }
 
 export class OutboxProcessor extends BackgroundService implements EngineService {
   readonly stage = "publishing";
   readonly name: string;
-  /** Rows published, failed and abandoned since the start. */
-  readonly counters = { published: 0, failed: 0, abandoned: 0 };
+  readonly #figures: Figures<PublishEvent>;
   readonly #options: OutboxProcessorOptions;
   readonly #wakeup = new Wakeup();
   readonly #inFlight = new InFlightMessages();
@@ -65,12 +68,18 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   constructor(options: OutboxProcessorOptions) {
     super();
     this.#options = options;
+    this.#figures = new Figures(PUBLISH_EVENTS, options.observer);
     this.name = `outbox-processor-${options.provider.name}-to-${options.broker.name}`;
   }
 
   /** Resolves when a message that is just being published may be handled in this process; undefined: at once. Never rejects. */
   settled(messageId: string): Promise<void> | undefined {
     return this.#inFlight.settled(messageId);
+  }
+
+  /** Rows published, failed and abandoned since it was made. */
+  get counters(): Readonly<Record<PublishEvent, number>> {
+    return this.#figures.counts;
   }
 
   /** What it publishes to. */
@@ -197,10 +206,10 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
       const side = batch.unavailable instanceof ProviderUnavailableError ? provider : broker;
       side.unavailable(batch.unavailable.message);
     }
-    this.counters.published += batch.published;
+    if (batch.published > 0) this.#figures.happened("published", batch.published);
     for (const outcome of batch.outcomes) {
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
-      this.counters[outcome.status]++;
+      this.#figures.happened(outcome.status);
       const row = rows.find(({ id }) => id === outcome.id);
       log.warn(`outbox.${outcome.status}`, {
         processor: this.name,

@@ -48,6 +48,8 @@ export class Delivery implements RunOptions {
   key = "";
   readonly attempts: Attempts;
   firstFailedAt: number | undefined;
+  /** It was told that the broker refuses what its outcome needs. */
+  refused = false;
   /**
    * It may have killed the process that had it, so it runs with no other suspect beside it and is
    * acknowledged before the next (delivery 2). What a drain handed back without a finished attempt did not:

@@ -6,6 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { StreamGroup } from "../adapters/ports.ts";
+import { sleep } from "../async/clock.ts";
 import { every } from "../async/every.ts";
 import { asError } from "../errors.ts";
 import type { Recovery } from "./recovery.ts";
@@ -20,6 +21,10 @@ const SWEEP_EVERY_PASSES = 60;
 /** One trim removes at most this many entries (delivery 8); a pass repeats it at most this often. */
 const TRIM_STEP = 10_000;
 const TRIM_STEPS = 50;
+
+/** What a subscription waits at the start until it knows who lives (delivery 22), and how often it looks. */
+const CLEAR_WITHIN_MS = 8_000;
+const LOOK_AGAIN_MS = 250;
 
 type Step = readonly [name: string, work: () => Promise<unknown>];
 
@@ -54,6 +59,26 @@ export class Maintenance {
           step,
           error: asError(error).message,
         });
+      }
+    }
+  }
+
+  /**
+   * Resolves when a subscription that begins may read: whether the others live is known, and what the dead have left is
+   * taken, so that no younger message of a stream overtakes it (D6). After eight seconds at the latest, or when
+   * `signal` aborts. Never rejects: the read loop reports a broker that is away.
+   */
+  async untilClear(signal: AbortSignal): Promise<void> {
+    const { clock } = this.scope;
+    const end = clock.monotonic() + CLEAR_WITHIN_MS;
+    for (const lane of this.lanes.filter(({ kind }) => kind !== "replay")) {
+      try {
+        while (!signal.aborted && clock.monotonic() < end && await lane.group.unclear?.()) {
+          await sleep(clock, LOOK_AGAIN_MS, signal);
+          await this.recovery.pass(lane);
+        }
+      } catch (error) {
+        log.debug("subscription.not_clear", { subscription: this.scope.name, error: asError(error).message });
       }
     }
   }

@@ -1,6 +1,7 @@
 /**
  * Keeps up the ownership of everything read and not finished, so that nobody else claims it (delivery 1,
- * PIPE-4).
+ * PIPE-4), and knows when it may have lapsed: others claim what a process leaves that is not seen, and one that
+ * stood still (a stopped process, a machine that swaps) must ask before it starts anything (D19).
  *
  * @module
  */
@@ -11,19 +12,84 @@ import type { SubscriptionScope } from "./scope.ts";
 
 const log = getLogger(["protean", "subscription"]);
 
-/** Refreshes three times within the claim threshold, until `signal` aborts. Never rejects. */
-export function keepOwnership(scope: SubscriptionScope, signal: AbortSignal): Promise<void> {
-  return every(scope.clock, scope.settings.claimIdleMs / 3, signal, () => refresh(scope));
-}
+/** So often it is looked whether time went on without us. */
+const TICK_MS = 1_000;
+/** Whoever stood still for so long asks first; others take a process for gone after five seconds (delivery 22). */
+const STANDSTILL_MS = 3_000;
 
-async function refresh({ name, inbox, counters }: SubscriptionScope): Promise<void> {
-  for (const [lane, deliveries] of inbox.owned()) {
-    if (deliveries.length === 0) continue;
+export class Ownership {
+  readonly #scope: SubscriptionScope;
+  /** When this process was last seen to move, on the clock's monotonic scale. */
+  #moved: number;
+  #lapsed = false;
+  #asking: Promise<void> | undefined;
+
+  constructor(scope: SubscriptionScope) {
+    this.#scope = scope;
+    this.#moved = scope.clock.monotonic();
+  }
+
+  /** Refreshes three times within the claim threshold, until `signal` aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, settings } = this.#scope;
+    this.#moved = clock.monotonic();
+    await Promise.all([
+      every(
+        clock,
+        settings.claimIdleMs / 3,
+        signal,
+        () => this.#refresh().catch((error) => this.#deferred(error)),
+      ),
+      every(clock, TICK_MS, signal, () => {
+        this.#look();
+        return Promise.resolve();
+      }),
+    ]);
+  }
+
+  /**
+   * What a start has to wait for: undefined as a rule; after a standstill it resolves once everything owned has been asked about, and
+   * what was lost is marked so. Rejects when the broker does not answer: then nothing may be started.
+   */
+  assured(): Promise<void> | undefined {
+    this.#look();
+    if (!this.#lapsed) return undefined;
+    return this.#asking ??= this.#ask();
+  }
+
+  #look(): void {
+    const now = this.#scope.clock.monotonic();
+    const stood = now - this.#moved;
+    this.#moved = now;
+    if (stood < STANDSTILL_MS || this.#lapsed) return;
+    this.#lapsed = true;
+    log.warn("subscription.stood_still", { subscription: this.#scope.name, duration_ms: Math.round(stood) });
+  }
+
+  async #ask(): Promise<void> {
     try {
-      const lost = await lane.source.refresh(deliveries.map((delivery) => delivery.id));
-      if (lost.length > 0) counters.lost += inbox.lose(lane, new Set(lost));
-    } catch (error) {
-      log.debug("subscription.refresh_deferred", { subscription: name, error: asError(error).message });
+      await this.#refresh();
+      this.#lapsed = false;
+    } finally {
+      this.#asking = undefined;
     }
+  }
+
+  /** Asks about every lane, then rejects with the first failure. */
+  async #refresh(): Promise<void> {
+    const { inbox, figures } = this.#scope;
+    const asked = await Promise.allSettled([...inbox.owned()].map(async ([lane, deliveries]) => {
+      if (deliveries.length === 0) return;
+      const lost = await lane.source.refresh(deliveries.map((delivery) => delivery.id));
+      if (lost.length > 0) figures.happened("lost", inbox.lose(lane, new Set(lost)));
+    }));
+    for (const result of asked) if (result.status === "rejected") throw result.reason;
+  }
+
+  #deferred(error: unknown): void {
+    log.debug("subscription.refresh_deferred", {
+      subscription: this.#scope.name,
+      error: asError(error).message,
+    });
   }
 }

@@ -68,7 +68,7 @@ export class Reader {
   async #prepare(): Promise<void> {
     if (!this.#ensured) {
       const created = await this.lane.group.ensure();
-      if (created && this.#missing) this.scope.counters.groupsRecreated++;
+      if (created && this.#missing) this.scope.figures.happened("groupsRecreated");
       this.#ensured = true;
     }
     // Entries may have been delivered to us although the reply was lost. No read is in flight now.

@@ -66,7 +66,7 @@ export class Recovery {
     minIdleMs: number,
     admit: (delivery: Delivery) => void,
   ): Promise<void> {
-    const { inbox, counters } = this.scope;
+    const { inbox, figures } = this.scope;
     const { group } = lane;
     const known = found.some((entry) => entry.consumer === group.consumer) ? inbox.openIds(lane) : undefined;
     const suspects = found.filter((entry) => entry.consumer !== group.consumer || !known?.has(entry.id));
@@ -77,9 +77,11 @@ export class Recovery {
     );
     const trimmed = claimed.filter((entry) => entry.trimmed).length;
     const taken = claimed.filter((entry) => !entry.trimmed);
-    counters.trimmed += trimmed;
-    counters.recovered += taken.length;
-    if (taken.length > 0) inbox.addClaimed(lane, taken, admit);
+    if (trimmed > 0) figures.happened("trimmed", trimmed);
+    if (taken.length > 0) {
+      figures.happened("recovered", taken.length);
+      inbox.addClaimed(lane, taken, admit);
+    }
     if (claimed.length > 0) {
       log.info("subscription.entries_claimed", {
         stream: group.stream,

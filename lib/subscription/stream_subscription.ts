@@ -13,6 +13,7 @@ import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
+import { DELIVERY_EVENTS, type DeliveryEvent, type DeliveryObserver } from "../domain/observer.ts";
 import { asError, ProteanError } from "../errors.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import { replayLane } from "../message/names.ts";
@@ -20,13 +21,14 @@ import type { Delivery } from "./delivery.ts";
 import { Inbox } from "./inbox.ts";
 import type { LaneKind } from "./lane.ts";
 import { Maintenance } from "./maintenance.ts";
-import { keepOwnership } from "./ownership.ts";
+import { Ownership } from "./ownership.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
 import { releaseAll } from "./release.ts";
 import { readReplays } from "./replay.ts";
-import { newCounters, type SubscriptionCounters, type SubscriptionScope } from "./scope.ts";
+import type { SubscriptionScope } from "./scope.ts";
 import type { SubscriptionSettings } from "./settings/resolve.ts";
+import { Figures } from "../status/figures.ts";
 import type { WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionStatus } from "./status.ts";
 import { StreamLane } from "./stream_lane.ts";
@@ -48,6 +50,8 @@ export interface StreamSubscriptionOptions {
   readonly random?: Random;
   /** See `SubscriptionScope.published`. @default nothing is waited for */
   readonly published?: (messageId: string) => Promise<void> | undefined;
+  /** Told of what happens to deliveries. @default nobody is told */
+  readonly observer?: DeliveryObserver | undefined;
   /** Told how reading from the broker goes. @default nobody is told */
   readonly work?: WorkReporter;
   /** Told when `run` ends although nobody stopped it (S72). */
@@ -57,7 +61,7 @@ export interface StreamSubscriptionOptions {
 export class StreamSubscription extends BackgroundService implements EngineService {
   readonly stage = "intake";
   readonly name: string;
-  readonly counters: SubscriptionCounters = newCounters();
+  readonly #figures: Figures<DeliveryEvent>;
   readonly #options: StreamSubscriptionOptions;
   #parts: Parts | undefined;
   #abandoned = Promise.withResolvers<void>();
@@ -66,6 +70,12 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     super();
     this.#options = options;
     this.name = `${options.runner.name} on ${options.category}`;
+    this.#figures = new Figures(DELIVERY_EVENTS, options.observer);
+  }
+
+  /** What it has done since it was made. */
+  get counters(): Readonly<Record<DeliveryEvent, number>> {
+    return this.#figures.counts;
   }
 
   status(): SubscriptionStatus {
@@ -141,7 +151,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       consumer,
       settings,
       inbox: new Inbox(clock, room),
-      counters: this.counters,
+      figures: this.#figures,
       clock,
       random: random ?? Math.random,
       stopped: signal,
@@ -150,7 +160,8 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const main = this.#lane(scope, "main", category);
     const replays = this.#lane(scope, "replay", replayLane(category, runner.group));
     const lanes = [main, replays];
-    const worker = new Worker(scope);
+    const ownership = new Ownership(scope);
+    const worker = new Worker(scope, ownership);
     const recovery = new Recovery(scope, worker);
     this.#parts = {
       scope,
@@ -158,6 +169,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       replays,
       lanes,
       worker,
+      ownership,
       reader: new Reader(scope, main, recovery, this.#options.work),
       maintenance: new Maintenance(scope, lanes, recovery),
       ended: new AbortController(),
@@ -178,7 +190,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   }
 
   async #loops(parts: Parts, stop: AbortSignal): Promise<void> {
-    const { scope, worker, reader, replays, maintenance, ended } = parts;
+    const { scope, worker, ownership, reader, replays, maintenance, ended } = parts;
     // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
     await maintenance.pass(0);
     const defect = new AbortController();
@@ -191,10 +203,10 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     void Promise.allSettled(workers).then(() => ended.abort());
     const loops = [
       ...workers,
-      reader.run(signal),
+      maintenance.untilClear(signal).then(() => reader.run(signal)),
       readReplays(scope, replays, signal),
       maintenance.run(signal),
-      keepOwnership(scope, ended.signal),
+      ownership.run(ended.signal),
     ];
     try {
       await Promise.all(loops);
@@ -211,7 +223,8 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     if (!parts) return;
     parts.ended.abort();
     parts.scope.inbox.close();
-    this.counters.cut += this.#running().length;
+    const cut = this.#running().length;
+    if (cut > 0) this.#figures.happened("cut", cut);
     await releaseAll(parts.scope, parts.lanes);
     this.#parts = undefined;
   }
@@ -235,6 +248,7 @@ interface Parts {
   readonly replays: StreamLane;
   readonly lanes: readonly StreamLane[];
   readonly worker: Worker;
+  readonly ownership: Ownership;
   readonly reader: Reader;
   readonly maintenance: Maintenance;
   /** Aborts when nothing is owned any more. */

@@ -14,6 +14,7 @@ import { originalText, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Ownership } from "./ownership.ts";
 import type { SubscriptionScope } from "./scope.ts";
 
 const log = getLogger(["protean", "subscription"]);
@@ -29,9 +30,11 @@ const UNAVAILABLE_RETRIES = 20;
 
 export class Worker {
   readonly #scope: SubscriptionScope;
+  readonly #ownership: Ownership;
 
-  constructor(scope: SubscriptionScope) {
+  constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
+    this.#ownership = ownership;
   }
 
   /**
@@ -59,7 +62,7 @@ export class Worker {
 
   /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, counters, published } = this.#scope;
+    const { runner, inbox, figures, published } = this.#scope;
     let verdict: Verdict;
     try {
       verdict = delivery.verdict ?? this.judge(delivery);
@@ -67,6 +70,8 @@ export class Worker {
       if (!inbox.enter(delivery)) return;
       const publishing = delivery.message && published(delivery.message.metadata.headers.id);
       if (publishing && !await this.#outlast(publishing, delivery)) return;
+      const asking = this.#ownership.assured();
+      if (asking && !await this.#outlast(asking, delivery)) return;
       if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
     } catch (error) {
       return this.#sourceFailed(delivery, asError(error));
@@ -81,8 +86,7 @@ export class Worker {
       return await this.#failed(delivery, asError(error));
     }
     if (delivery.ended === "abandoned") return;
-    if (result === "handled") counters.handled++;
-    else counters.duplicates++;
+    figures.happened(result === "handled" ? "handled" : "duplicates");
     await this.#finish(delivery);
   }
 
@@ -105,22 +109,23 @@ export class Worker {
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
     if (verdict.kind === "poison") return await this.#deadLetter(delivery, verdict.error);
-    this.#scope.counters[verdict.kind]++;
+    this.#scope.figures.happened(verdict.kind);
     await this.#finish(delivery);
   }
 
-  /** Returns whether it may still be started then. */
-  async #outlast(publishing: Promise<void>, delivery: Delivery): Promise<boolean> {
+  /** Returns whether it may still be started when `work` has ended. Rejects when that does. */
+  async #outlast(work: Promise<void>, delivery: Delivery): Promise<boolean> {
     const { stopped } = this.#scope;
-    // It rejects with the stop alone, which is looked at next.
-    await abortable(publishing, stopped).catch(() => {});
+    await abortable(work, stopped).catch((error) => {
+      if (!stopped.aborted) throw error;
+    });
     if (stopped.aborted) return false;
     return delivery.ended === "lost" ? this.#lost(delivery) : true;
   }
 
   /** Every start after the first is counted first, by the source, if the entry is still ours (delivery 2). */
   async #mayStart(delivery: Delivery): Promise<boolean> {
-    const { settings, counters, runner, stopped } = this.#scope;
+    const { settings, figures, runner, stopped } = this.#scope;
     const { id, attempts, batch: { lane: { source } } } = delivery;
     if (!attempts.mayCount(settings.maxDeliveries)) {
       const reason =
@@ -139,17 +144,17 @@ export class Worker {
     }
     if (stopped.aborted) return false;
     if (delivery.ended === "lost") return this.#lost(delivery);
-    if (attempts.started && !repeated) counters.retried++;
+    if (attempts.started && !repeated) figures.happened("retried");
     return true;
   }
 
   async #failed(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, counters, inbox, random, runner, clock } = this.#scope;
+    const { settings, figures, inbox, random, runner, clock } = this.#scope;
     const { attempts, ended } = delivery;
     if (ended === "lost") return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
     if (ended) return;
-    counters.failed++;
+    figures.happened("failed");
     delivery.firstFailedAt ??= clock.now();
     const facts = {
       handler: runner.name,
@@ -186,7 +191,7 @@ export class Worker {
    * again.
    */
   async #deadLetter(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, runner, consumer, counters, inbox, clock } = this.#scope;
+    const { settings, runner, consumer, figures, inbox, clock } = this.#scope;
     const { lane } = delivery.batch;
     const { count } = delivery.attempts;
     const facts = {
@@ -197,7 +202,7 @@ export class Worker {
       error: errorLine(error),
     };
     if (!settings.enableDlq) {
-      counters.discarded++;
+      figures.happened("discarded");
       log.warn("subscription.discarding", facts);
       return await this.#finish(delivery);
     }
@@ -221,7 +226,7 @@ export class Worker {
     } catch (cause) {
       return this.#sourceFailed(delivery, asError(cause));
     }
-    counters.deadLettered++;
+    figures.happened("deadLettered");
     log.error("subscription.dead_lettered", facts);
     inbox.decide(delivery);
     inbox.settle(delivery);
@@ -247,8 +252,8 @@ export class Worker {
 
   /** Somebody else has it: false, it may not be started here. */
   #lost(delivery: Delivery): false {
-    const { counters, inbox } = this.#scope;
-    if (delivery.ended !== "lost") counters.lost++;
+    const { figures, inbox } = this.#scope;
+    if (delivery.ended !== "lost") figures.happened("lost");
     inbox.drop(delivery);
     return false;
   }
@@ -258,13 +263,18 @@ export class Worker {
     const { inbox, random, runner, settings } = this.#scope;
     if (error instanceof GroupMissingError) return void this.#lost(delivery);
     const wait = retryDelay(1, Math.max(0.25, settings.retryDelaySeconds), 5, random);
-    // The read loop warns of the outage, once; this comes for every message that waits.
-    log.debug("subscription.broker_unavailable", {
+    const facts = {
       handler: runner.name,
       stream: delivery.batch.lane.name,
       entry: delivery.id,
       error: error.message,
-    });
+    };
+    // The read loop warns of an outage, once; this comes for every message that waits. What is refused while reading goes on is told
+    // by nobody else (D21).
+    if (error instanceof RefusedError && !delivery.refused) {
+      delivery.refused = true;
+      log.warn("subscription.broker_refused", facts);
+    } else log.debug("subscription.broker_unavailable", facts);
     inbox.defer(delivery, wait);
   }
 }

@@ -8,7 +8,9 @@ import { Names } from "../../lib/adapters/postgres/connection/names.ts";
 import { postgresSettings } from "../../lib/adapters/postgres/settings.ts";
 import { component, type PostgresComponent } from "../../lib/adapters/postgres/tables/migrations.ts";
 import { migrate, schemasOf, type Target } from "../../lib/adapters/postgres/tables/setup.ts";
+import { MemoryBroker } from "../../lib/adapters/memory/broker.ts";
 import { systemClock } from "../../lib/async/clock.ts";
+import { preflight } from "../../lib/engine/preflight.ts";
 import { ConfigurationError, ProviderUnavailableError } from "../../lib/errors.ts";
 import { eventually, ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { type PostgresDatabase, postgresTest, sharedPostgres } from "../support/postgres_server.ts";
@@ -213,5 +215,35 @@ postgresTest(
     );
     await using limited = new TestProvider({ uri: database.uri({ user: "reader" }) });
     await limited.setup("own", [{ kind: "aggregate", name: ORDERS }]);
+  },
+);
+
+postgresTest(
+  "a server ends with one sentence where a newer one has changed an aggregate's table",
+  async () => {
+    const database = await createDatabase();
+    await using provider = await TestProvider.ready({ uri: database.uri() });
+    await database.sql(
+      `alter table ${ORDERS} rename column state to document`,
+      `update protean_schema set version = 2, compatible = 2 where component = '${ORDERS}'`,
+    );
+    const broker = new MemoryBroker({
+      name: "default",
+      domain: "shop",
+      settings: {},
+      folder: "/",
+      clock: systemClock,
+    });
+    const looking = preflight({
+      check: () => Promise.resolve([]),
+      providers: [provider],
+      tables: new Map([["default", [{ kind: "aggregate", name: ORDERS }]]]),
+      broker,
+      categories: [],
+      required: false,
+      clock: systemClock,
+    });
+    const error = await assertRejects(() => looking, ConfigurationError);
+    assertEquals([error.code, error.message.split("\n").length], ["DATABASE_SCHEMA_NEWER", 1]);
   },
 );

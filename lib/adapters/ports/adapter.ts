@@ -4,8 +4,7 @@
  * @module
  */
 import type { Clock } from "../../async/clock.ts";
-import type { TableSpec } from "./provider.ts";
-import type { ComponentSchema } from "./schema.ts";
+import type { ComponentSchema, TableSpec } from "./schema.ts";
 
 export type AdapterKind = "provider" | "broker" | "cache" | "event_store";
 

@@ -3,25 +3,18 @@
  *
  * @module
  */
-import { DuplicateMessageError, IncorrectUsageError } from "../../errors.ts";
 import type { MessageMetadata } from "../../message/types.ts";
-import { NotSupportedError } from "../../errors.ts";
+import { DuplicateMessageError, IncorrectUsageError, NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
 import type { Lock, LockOptions } from "./lock.ts";
 import type { OutboxStore } from "./outbox.ts";
+import type { TableSpec } from "./schema.ts";
 
 export interface ProviderCapabilities {
   /** Understands `ctx.sql`. */
   readonly sql: boolean;
   /** Runs inside this process with no server (SQLite, memory): its tables are created at start. */
   readonly embedded: boolean;
-}
-
-/** A table of ours: aggregate and view rows have one shape, `(id text primary key, version, state json, created_at, updated_at)`. */
-export interface TableSpec {
-  readonly kind: "aggregate" | "view";
-  /** Full name, such as `protean_my_domain_order` (delivery 17). */
-  readonly name: string;
 }
 
 /** A stored aggregate or view row; `state` is JSON text. Versions count from 0. */
@@ -86,7 +79,7 @@ export interface WriteSet {
 }
 
 /** True when there is nothing to write. */
-export function isEmpty({ rows, outbox, events }: WriteSet): boolean {
+export function isEmptyWriteSet({ rows, outbox, events }: WriteSet): boolean {
   return rows.length === 0 && outbox.length === 0 && events.length === 0;
 }
 

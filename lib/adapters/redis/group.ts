@@ -20,7 +20,7 @@ import { BlockingReader } from "./blocking_reader.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
 import type { KeyOf, StreamKey } from "./keys.ts";
 import { PollingReader } from "./polling_reader.ts";
-import { GONE_MS, type Peer, type Presence } from "./presence.ts";
+import { goneAfter, type Peer, type Presence } from "./presence.ts";
 import { attempt, claim, deadLetter, refresh, release, retire, type Script, sweep, trim } from "./scripts.ts";
 import { groupsOf } from "./replies.ts";
 import { acknowledge, type StreamPlace } from "./stream_place.ts";
@@ -142,7 +142,9 @@ export class RedisStreamGroup implements StreamGroup {
     const shown = new Map(peers.filter(isShown).map((peer) => [peer.name, peer]));
     // The living keep what is theirs however long it takes (D11), unless they have handed it back.
     const due = ({ consumer, idleMs }: PendingEntry) => !shown.has(consumer) || idleMs >= RELEASED_IDLE_MS;
-    const left = peers.filter((peer) => peer.pending > 0 && this.#isGone(peer)).map(({ name }) => name);
+    const left = peers.filter((peer) => peer.pending > 0 && this.#isGone(peer, minIdleMs)).map(({ name }) =>
+      name
+    );
     const found = await Promise.all([
       this.#dueAfter(page, minIdleMs, due),
       ...left.map(async (name) =>
@@ -166,10 +168,10 @@ export class RedisStreamGroup implements StreamGroup {
     const least = (from: string) => {
       const peer = peers.get(from);
       if (!peer || !isShown(peer)) return minIdleMs;
-      return this.#isGone(peer) ? OWNER_IS_GONE : Math.max(minIdleMs, RELEASED_IDLE_MS);
+      return this.#isGone(peer, minIdleMs) ? OWNER_IS_GONE : Math.max(minIdleMs, RELEASED_IDLE_MS);
     };
     const args = entries.flatMap(({ id, from }) => [id, from, least(from)]);
-    const claimed = await this.#script(claim, [GONE_MS, ...args]);
+    const claimed = await this.#script(claim, [goneAfter(minIdleMs), ...args]);
     return (claimed as readonly [string, number, (string | null)?][]).map(([id, count, data]) => ({
       id,
       count,
@@ -182,7 +184,7 @@ export class RedisStreamGroup implements StreamGroup {
     if (!this.#presence.looks) return false;
     const mineMs = this.#endpoint.server.clock.monotonic() - this.#begun;
     return (await this.#peers()).some((peer) =>
-      peer.pending > 0 && isShown(peer) && peer.unseenMs >= Math.min(mineMs, GONE_MS)
+      peer.pending > 0 && isShown(peer) && peer.unseenMs >= Math.min(mineMs, goneAfter(Infinity))
     );
   }
 
@@ -239,8 +241,9 @@ export class RedisStreamGroup implements StreamGroup {
     return await this.#run((client) => this.#presence.peers(client, this.#place), { repeatable: true });
   }
 
-  #isGone(peer: Peer): boolean {
-    return isShown(peer) && peer.unseenMs >= GONE_MS && this.#presence.mayJudge;
+  #isGone(peer: Peer, claimIdleMs: number): boolean {
+    const goneMs = goneAfter(claimIdleMs);
+    return isShown(peer) && peer.unseenMs >= goneMs && this.#presence.mayJudge(goneMs);
   }
 
   /** A page of those that may be due, without those that are not, as far as it takes to fill it. */

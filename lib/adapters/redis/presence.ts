@@ -21,8 +21,9 @@ const log = getLogger(["protean", "redis"]);
 /** The set of processes that show themselves, by the end of their consumers' names. */
 export const MEMBERS = "protean:consumers";
 const SHOW_MS = 1_000;
-/** Not seen for so long: gone. Also how long one must have been heard without a gap before one may judge. */
-export const GONE_MS = 5_000;
+/** Not seen for so long: gone, unless a shorter claim threshold says so. At least two looks must be missing. */
+const GONE_MS = 5_000;
+const SOONEST_GONE_MS = 2 * SHOW_MS;
 /** A look may be late by this much and leave no gap. */
 const LATE_MS = 1_500;
 /** Behind every entry; the greatest id itself means "new ones". */
@@ -39,6 +40,14 @@ export interface Peer {
 /** `<host>-<pid>-<6 hex>` of a consumer's name `<Handler>-<host>-<pid>-<6 hex>` (wire 2.3); undefined for other names. */
 export function identityOf(consumer: string): string | undefined {
   return /^[^-]+-(.+-\d+-[0-9a-f]{6})$/.exec(consumer)?.[1];
+}
+
+/**
+ * How long a process that shows itself may be unseen in a group whose entries are claimable after `claimIdleMs`: whoever wants them
+ * sooner has them sooner. Also how long one must have been heard oneself, without a gap, to tell.
+ */
+export function goneAfter(claimIdleMs: number): number {
+  return Math.min(GONE_MS, Math.max(SOONEST_GONE_MS, claimIdleMs));
 }
 
 export class Presence {
@@ -88,12 +97,12 @@ export class Presence {
     this.#heard = undefined;
   }
 
-  /** Whether this process has been heard long enough to tell who is not. */
-  get mayJudge(): boolean {
+  /** Whether this process has been heard long enough to tell who was not for `goneMs`. */
+  mayJudge(goneMs: number): boolean {
     if (!this.#heard || this.#refused) return false;
     const now = this.#clock.monotonic();
     if (now - this.#heard.last > SHOW_MS + LATE_MS) return false;
-    return now - this.#heard.since >= (this.#cutOff ? 2 : 1) * GONE_MS;
+    return now - this.#heard.since >= (this.#cutOff ? 2 * GONE_MS : goneMs);
   }
 
   /** True while looks are made and may come to tell something. */

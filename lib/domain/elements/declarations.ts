@@ -39,7 +39,14 @@ export class Declarations {
     this.identity = identity;
   }
 
-  /** An aggregate: the unit that is loaded, changed and saved as a whole, and that raises events. */
+  /**
+   * An aggregate: the unit that is loaded, changed and saved as a whole, and that raises events.
+   *
+   * @example
+   * ```ts
+   * const Order = domain.aggregate("Order", { schema: z.object({ id: z.string(), amount: z.number() }) });
+   * ```
+   */
   aggregate<A extends string, S extends Schema>(name: A, options: AggregateOptions<S>): AggregateType<S, A> {
     this.elements.assertOpen("aggregate", name);
     const definition = new AggregateDefinition<S, A>(this.identity, name, options);
@@ -47,7 +54,14 @@ export class Declarations {
     return definition;
   }
 
-  /** An event that instances of `partOf` raise. */
+  /**
+   * An event that instances of `partOf` raise.
+   *
+   * @example
+   * ```ts
+   * const OrderPlaced = domain.event("OrderPlaced", { partOf: Order, schema: z.object({ orderId: z.string() }) });
+   * ```
+   */
   event<S extends Schema, A extends string, T extends Schema>(
     name: string,
     options: EventOptions<S, A, T>,
@@ -63,7 +77,14 @@ export class Declarations {
     return this.#message("event", name, partOf, { schema, version, published, upcasters });
   }
 
-  /** Another domain's event, by its type string: `Shop.Paid.v1`. */
+  /**
+   * Another domain's event, by its type string.
+   *
+   * @example
+   * ```ts
+   * const Paid = domain.externalEvent("Shop.Paid.v1", { schema: z.object({ orderId: z.string() }) });
+   * ```
+   */
   externalEvent<S extends Schema>(
     type: string,
     options: ExternalEventOptions<S>,
@@ -89,7 +110,14 @@ export class Declarations {
     return definition;
   }
 
-  /** A command that is addressed to an instance of `partOf`. */
+  /**
+   * A command that is addressed to an instance of `partOf`.
+   *
+   * @example
+   * ```ts
+   * const PlaceOrder = domain.command("PlaceOrder", { partOf: Order, schema: z.object({ orderId: z.string() }) });
+   * ```
+   */
   command<S extends Schema, A extends string, T extends Schema>(
     name: string,
     options: CommandOptions<S, A, T>,
@@ -103,7 +131,14 @@ export class Declarations {
     });
   }
 
-  /** A read model, kept in a database or in a cache. */
+  /**
+   * A read model, kept in a database or in a cache.
+   *
+   * @example
+   * ```ts
+   * const OrderSummary = domain.projection("OrderSummary", { schema: z.object({ id: z.string(), total: z.number() }) });
+   * ```
+   */
   projection<S extends Schema>(name: string, options: ProjectionOptions<S>): ProjectionType<S> {
     this.elements.assertOpen("projection", name);
     const definition = new ProjectionDefinition(this.identity, name, options);
@@ -111,13 +146,35 @@ export class Declarations {
     return definition;
   }
 
-  /** Handles commands. Each command has exactly one method in the domain. */
+  /**
+   * Handles commands. Each command has exactly one method in the domain.
+   *
+   * @example
+   * ```ts
+   * domain.commandHandler("OrderCommandHandler", {
+   *   partOf: Order,
+   *   handles: [on(PlaceOrder, ({ orderId }, ctx) => ctx.repository(Order).add(Order.create({ id: orderId, amount: 0 })))],
+   * });
+   * ```
+   */
   commandHandler(name: string, options: CommandHandlerOptions): void {
     const { category } = this.#own(options.partOf, name);
     this.#handler("command_handler", name, options, [commandCategory(category)]);
   }
 
-  /** Handles events of an aggregate's category, or of any other. */
+  /**
+   * Handles events of an aggregate's category, or of any other.
+   *
+   * @example
+   * ```ts
+   * domain.eventHandler("Shipping", {
+   *   partOf: Order,
+   *   subscriptionProfile: SubscriptionProfile.PRODUCTION,
+   *   idempotent: true,
+   *   handles: [on(OrderPlaced, ({ orderId }, ctx) => ctx.sql`insert into shipments (order_id) values (${orderId})`)],
+   * });
+   * ```
+   */
   eventHandler(name: string, options: EventHandlerOptions): void {
     const category = "partOf" in options ? this.#own(options.partOf, name).category : options.streamCategory;
     this.#handler("event_handler", name, options, [category]);

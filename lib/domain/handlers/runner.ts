@@ -7,7 +7,7 @@ import type { Mark } from "../../adapters/ports.ts";
 import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError } from "../../errors.ts";
 import { camelDomain, parseTypeString } from "../../message/names.ts";
 import { parseTime } from "../../message/time.ts";
-import type { Message } from "../../message/types.ts";
+import type { Message, TraceContext } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
 import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
@@ -88,9 +88,17 @@ export class ElementRunner implements HandlerRunner {
     }
   }
 
-  async run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
+  run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
+    return this.#observed(message, options.trace ?? null, (origin) => this.#run(origin, plan, options));
+  }
+
+  async #run(
+    origin: Origin & { readonly message: Message },
+    plan: unknown,
+    options: RunOptions,
+  ): Promise<"handled" | "duplicate"> {
     const { payload, methods } = plan as Plan;
-    const origin: Origin = { message, trace: options.trace ?? null };
+    const { message } = origin;
     const failures: Error[] = [];
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
@@ -131,9 +139,28 @@ export class ElementRunner implements HandlerRunner {
       throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
     }
     const payload = route.reader.read(message.data);
-    const origin: Origin = { message, trace: null };
-    const outcome = await this.#handle(method, origin, payload, guard, mark, prepare);
-    return outcome.kind === "done" ? outcome.value : undefined;
+    return await this.#observed(message, null, async (origin) => {
+      const outcome = await this.#handle(method, origin, payload, guard, mark, prepare);
+      return outcome.kind === "done" ? outcome.value : undefined;
+    });
+  }
+
+  /** One handler run as the domain's observer sees it; what it writes carries the observer's trace on, where that has one. */
+  async #observed<T>(
+    message: Message,
+    trace: TraceContext | null,
+    work: (origin: Origin & { readonly message: Message }) => Promise<T>,
+  ): Promise<T> {
+    const span = this.#runtime.observer.handler?.(this.name, message);
+    if (!span) return await work({ message, trace });
+    try {
+      const result = await work({ message, trace: span.trace ?? trace });
+      span.ended();
+      return result;
+    } catch (error) {
+      span.ended(asError(error));
+      throw error;
+    }
   }
 
   #handle(

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Mark } from "../../adapters/ports.ts";
-import { IncorrectUsageError } from "../../errors.ts";
+import { asError, IncorrectUsageError } from "../../errors.ts";
 import type { ProcessOptions, PublishOptions } from "../options.ts";
 import type { MessageDefinition } from "../elements/message_definition.ts";
 import { commandMessage, type Outgoing, OUTSIDE, publishedMessage } from "../work/outgoing.ts";
@@ -18,6 +18,25 @@ import type { Guard } from "../work/sessions.ts";
  * command of the same type and idempotency key was taken before.
  */
 export async function processCommand(
+  runtime: WorkRuntime,
+  command: MessageDefinition,
+  data: unknown,
+  options: ProcessOptions,
+  handler: ElementRunner | undefined,
+): Promise<unknown> {
+  const ended = runtime.observer.command?.(command.typeString);
+  if (!ended) return await send(runtime, command, data, options, handler);
+  try {
+    const result = await send(runtime, command, data, options, handler);
+    ended();
+    return result;
+  } catch (error) {
+    ended(asError(error));
+    throw error;
+  }
+}
+
+async function send(
   runtime: WorkRuntime,
   command: MessageDefinition,
   data: unknown,

@@ -5,7 +5,7 @@
  */
 import {
   type EventAppend,
-  isEmpty,
+  isEmptyWriteSet,
   type OutboxInsert,
   type RowWrite,
   shardOf,
@@ -89,7 +89,7 @@ export async function commitAll(
   };
   const outside: readonly EventAppend[] = appendsInside ? [] : events;
   const touched = new Set([...sessions.names, ...rows.keys()]);
-  if (!isEmpty(writes)) touched.add(MAIN);
+  if (!isEmptyWriteSet(writes)) touched.add(MAIN);
   const others = [...touched].filter((name) => name !== MAIN);
 
   if (others.length > 0 || outside.length > 0) {
@@ -109,7 +109,7 @@ export async function commitAll(
 export const NOTHING: WriteSet = { rows: [], outbox: [], events: [] };
 
 async function flush(sessions: Sessions, provider: string, writes: WriteSet): Promise<void> {
-  if (!isEmpty(writes)) await sessions.run(provider, (session) => session.flush(writes));
+  if (!isEmptyWriteSet(writes)) await sessions.run(provider, (session) => session.flush(writes));
 }
 
 /** Rows in the order in which they are locked everywhere, as the port has it. */

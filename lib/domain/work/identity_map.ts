@@ -84,7 +84,10 @@ export class IdentityMap {
         fate,
         expected: this.#expected(entry),
       });
-      Object.assign(entry, { version, events, revision: instance.revision, written: fate });
+      entry.version = version;
+      entry.events = events;
+      entry.revision = instance.revision;
+      entry.written = fate;
       return rows;
     });
   }

@@ -6,7 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Mark } from "../../adapters/ports.ts";
 import { sleep } from "../../async/clock.ts";
-import { DuplicateMessageError, ExpectedVersionError } from "../../errors.ts";
+import { asError, DuplicateMessageError, ExpectedVersionError } from "../../errors.ts";
 import { parseTime } from "../../message/time.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Origin } from "./outgoing.ts";
@@ -74,7 +74,7 @@ export async function runUnitOfWork<R>(
 
 async function once<R>(
   runtime: WorkRuntime,
-  { guard, mark, origin, repeat }: UnitOptions,
+  { name, guard, mark, origin, repeat }: UnitOptions,
   again: boolean,
   work: Work<R>,
 ): Promise<Outcome<R>> {
@@ -85,12 +85,19 @@ async function once<R>(
       return { kind: "duplicate" };
     }
     const value = await work(unit);
-    return { kind: "done", value, positions: await unit.commit() };
+    return { kind: "done", value, positions: await committed(runtime, name, unit) };
   } catch (error) {
     await unit.rollback();
     if (mark && error instanceof DuplicateMessageError) return { kind: "duplicate" };
     throw error;
   }
+}
+
+function committed({ observer }: WorkRuntime, name: string, unit: UnitOfWork): Promise<readonly number[]> {
+  const ended = observer.commit?.(name);
+  const commit = unit.commit();
+  if (ended) commit.then(() => ended(), (error) => ended(asError(error)));
+  return commit;
 }
 
 /** Milliseconds before the next repetition; undefined: it was the last one, or a command's deadline comes first. */

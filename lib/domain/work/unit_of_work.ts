@@ -11,7 +11,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Mark, ProviderSession, RowWrite, SqlRow, SqlStatement } from "../../adapters/ports.ts";
+import type { Mark, RowWrite, SqlRow, SqlStatement } from "../../adapters/ports.ts";
 import type { AggregateDefinition } from "../elements/aggregate.ts";
 import type { Stored } from "../elements/aggregate_store.ts";
 import { CacheWrites } from "./cache.ts";
@@ -221,6 +221,6 @@ export class UnitOfWork {
 
   #stored({ store }: AggregateDefinition, id: string): Promise<Stored> {
     const { eventStore } = this.runtime;
-    return this.#sessions.run(MAIN, (session: ProviderSession) => store.load(id, { session, eventStore }));
+    return this.#sessions.run(MAIN, (session) => store.load(id, { session, eventStore }));
   }
 }

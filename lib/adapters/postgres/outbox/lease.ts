@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../../../async/clock.ts";
 import { asError, ProviderUnavailableError } from "../../../errors.ts";
 import { fairShare } from "../../outbox_share.ts";
@@ -14,6 +15,7 @@ import type { Where } from "../connection/errors.ts";
 import {
   claimFewText,
   claimText,
+  endStillText,
   letGoText,
   nextDueText,
   publishedText,
@@ -38,12 +40,19 @@ export interface LeaseParts {
   readonly giveBack: (connection: Connection) => void;
 }
 
+const log = getLogger(["protean", "outbox"]);
+
+/** So often it is looked whether the others move. */
+const LOOK_AROUND_MS = 2_000;
+
 type Tried = Extract<OutboxOutcome, { readonly error: string }>;
 
 export class PostgresOutboxLease implements OutboxLease {
   readonly #parts: LeaseParts;
   readonly #heartbeat: LeaseHeartbeat;
   #shards: readonly number[] = [];
+  /** When it was last looked for others that stand still, on the clock's monotonic scale. */
+  #lookedAround = -Infinity;
   /** When rows were last asked for, epoch ms. */
   #looked = 0;
   /** More is waiting than the last claim took. */
@@ -84,9 +93,24 @@ export class PostgresOutboxLease implements OutboxLease {
       values: [this.#lock],
       doing: "counting the processors of the outbox",
     });
-    const fair = fairShare(Number(found?.["standing"]));
+    const standing = Number(found?.["standing"]);
+    if (standing > 1) await this.#endStill();
+    const fair = fairShare(standing);
     if (this.#shards.length > fair) await this.#letGo(this.#shards.slice(fair));
     else if (this.#shards.length < fair) await this.#takeFree(fair - this.#shards.length);
+  }
+
+  /** Their shards are free in a moment, for the next sharing. */
+  async #endStill(): Promise<void> {
+    const { clock, broker } = this.#parts;
+    if (clock.monotonic() - this.#lookedAround < LOOK_AROUND_MS) return;
+    this.#lookedAround = clock.monotonic();
+    const ended = await this.#run({
+      text: endStillText,
+      values: [this.#lock],
+      doing: "looking for processors of the outbox that stand still",
+    });
+    if (ended.length > 0) log.warn("outbox.still_processor_ended", { broker, sessions: ended.length });
   }
 
   async nextDue(): Promise<number | undefined> {

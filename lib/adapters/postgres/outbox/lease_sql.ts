@@ -40,10 +40,21 @@ const STANDING = OUTBOX_SHARDS;
 /** Shows everybody that this session stands for shards: `$1` the lock's number for the broker. */
 export const standText = `select pg_advisory_lock_shared($1, ${STANDING})`;
 
-/** How many do. */
-export const standingText = `select count(*)::int as standing from pg_locks
-  where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
+const THE_STANDING = `locktype = 'advisory'
+    and database = (select oid from pg_database where datname = current_database())
     and classid = $1::int::oid and objid = ${STANDING} and objsubid = 2 and granted`;
+
+/** How many do. */
+export const standingText = `select count(*)::int as standing from pg_locks where ${THE_STANDING}`;
+
+/**
+ * Ends the sessions of those that stand and have asked nothing for so long that they do not move (D2): a living one
+ * beats every few seconds, and one that wakes up finds its session gone and publishes nothing. Returns one row for
+ * each.
+ */
+export const endStillText = `select pg_terminate_backend(pid) as ended from pg_stat_activity
+  where usename = current_user and state = 'idle' and state_change < now() - interval '25 seconds'
+    and pid <> pg_backend_pid() and pid in (select pid from pg_locks where ${THE_STANDING})`;
 
 /**
  * Locks free shards, due or not, besides those in the list `$2`, at most `$3`. The list of candidates is made first: the planner tries

@@ -8,7 +8,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { joined } from "../../../async/abort.ts";
 import type { Clock } from "../../../async/clock.ts";
 import {
-  isEmpty,
+  isEmptyWriteSet,
   type Mark,
   type ProviderSession,
   sessionEnded,
@@ -40,15 +40,15 @@ export class SqliteSession implements ProviderSession {
     private readonly options: SessionOptions,
   ) {}
 
-  async load(table: string, id: string): Promise<StoredRow | undefined> {
-    return await this.#read((db) => loadRow(db, table, id));
+  load(table: string, id: string): Promise<StoredRow | undefined> {
+    return this.#read((db) => loadRow(db, table, id));
   }
 
-  async list(
+  list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly StoredRow[]> {
-    return await this.#read((db) => listRows(db, table, options));
+    return this.#read((db) => listRows(db, table, options));
   }
 
   /** Written at the commit, whose transaction refuses a mark that another has committed meanwhile. */
@@ -104,7 +104,7 @@ export class SqliteSession implements ProviderSession {
       this.#held.commit({ notify: this.#notify });
       return positions;
     }
-    if (isEmpty(writes) && this.#marks.length === 0) return [];
+    if (isEmptyWriteSet(writes) && this.#marks.length === 0) return [];
     return await this.database.write((db) => this.#writeAll(db, writes), {
       signal: this.#waiting.signal,
       notify: writes.outbox.length > 0 || writes.events.length > 0,
