@@ -52,11 +52,11 @@ export async function preflight(parts: PreflightParts): Promise<void> {
 }
 
 /** The tables of the server itself are made where they are missing, those of the domain are `db setup`'s. */
-async function lookAtDatabase(provider: BaseProvider, { tables, broker }: PreflightParts): Promise<Error[]> {
+async function lookAtDatabase(provider: BaseProvider, { tables }: PreflightParts): Promise<Error[]> {
   const specs = tables.get(provider.name) ?? [];
   const own = (judged: readonly TableSpec[]) => async () => {
     await provider.setup("own", judged);
-    await provider.outbox.backlog(broker.name);
+    await provider.verify();
   };
   let faults = await failures([own(specs)]);
   if (faults.length > 0 && specs.length > 0) {

@@ -1,20 +1,25 @@
 /**
  * The outbox processor: takes its share of the shards, publishes their rows in order, records them as published
- * (delivery 9). Woken by the commit, not by the
- * tick; every process may run one, and there is no leader. To stop it is to flush it: what is
- * due leaves first (DRN-1).
+ * (delivery 9). Woken by the commit, not by the tick; every process may run one, and there is no leader. To stop
+ * it is to flush it: what is due leaves first (DRN-1).
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { BaseBroker, BaseProvider, OutboxLease, OutboxRow } from "../adapters/ports.ts";
+import {
+  type BaseBroker,
+  type BaseProvider,
+  OUTBOX_SHARDS,
+  type OutboxLease,
+  type OutboxRow,
+} from "../adapters/ports.ts";
 import { type Random, reconnectDelay } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { PUBLISH_EVENTS, type PublishEvent, type PublishObserver } from "../domain/observer.ts";
 import { asError, ProteanError, ProviderUnavailableError } from "../errors.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import { Wakeup } from "../async/wakeup.ts";
-import { type OutboxRetry, publishDue, type PublishedBatch } from "./publisher.ts";
+import { type OutboxRetry, publishDue, type PublishedBatch } from "./publish.ts";
 import { Figures } from "../status/figures.ts";
 import { unheard, type WorkReporter } from "../status/work_health.ts";
 import { InFlightMessages } from "./in_flight.ts";
@@ -68,7 +73,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   }
 
   /** Resolves when a message that is just being published may be handled in this process; undefined: at once. Never rejects. */
-  marked(messageId: string): Promise<void> | undefined {
+  settled(messageId: string): Promise<void> | undefined {
     return this.#inFlight.settled(messageId);
   }
 
@@ -86,7 +91,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     return { kind: "outbox", name: this.name, unfinished: 0, counters: { ...this.counters } };
   }
 
-  /** `stop()` then ends with the batch under way, which is published and recorded. */
+  /** Begins no further batch, nor does `stop()`; the one under way is published and recorded. */
   cut(): void {
     this.#cut.abort();
   }
@@ -103,13 +108,15 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
       this.#wakeup.notify();
     });
     try {
-      while (!signal.aborted && !this.#cut.signal.aborted) {
+      while (!this.#cut.signal.aborted) {
         try {
           await this.#prepare();
-          await this.#stand(signal);
+          return await this.#stand(signal);
         } catch (error) {
           if (!(error instanceof ProteanError)) throw error;
           this.#failed(error, signal);
+          if (signal.aborted) return;
+          // A stop ends the pause, and what is due then is tried once more.
           await sleep(clock, reconnectDelay(this.#failures, random), signal);
         }
       }
@@ -140,7 +147,10 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     this.#prepared = true;
   }
 
-  /** Works on a lease of its own until a backend fails, or until `signal` aborts and nothing is due any more. */
+  /**
+   * Works on a lease of its own until a backend fails or it is cut; once `signal` aborts, until nothing is due. A backlog
+   * that others stand for as well is left to them.
+   */
   async #stand(signal: AbortSignal): Promise<void> {
     const { provider, broker, owner, clock } = this.#options;
     const cut = this.#cut.signal;
@@ -155,13 +165,16 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
         this.#woken = false;
         const stopping = signal.aborted;
         const looked = clock.now();
-        const mayGoOn = () => !cut.aborted && (signal.aborted || clock.monotonic() - shared < SHARE_MS);
+        const isAlone = lease.shards.length === OUTBOX_SHARDS;
+        const mayGoOn = () => {
+          if (cut.aborted) return false;
+          return signal.aborted ? isAlone : clock.monotonic() - shared < SHARE_MS;
+        };
         const done = await this.#round(lease, mayGoOn);
         this.#recovered();
-        if (!done || this.#woken) continue;
         // Only a round that was begun after the stop has seen everything that was committed before it.
-        if (stopping) return;
-        if (signal.aborted) continue;
+        if (done ? stopping : signal.aborted && !isAlone) return;
+        if (!done || this.#woken || signal.aborted) continue;
         const due = await lease.nextDue();
         // What was due already is in somebody else's hands, or behind a row that is not: there is nothing to be had before the tick.
         await this.#wait(due !== undefined && due > looked ? due : undefined, signal);
@@ -229,7 +242,10 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
 
   /** Rows wait in the database; the log says so once per outage (OBX-4). */
   #failed(error: Error, signal: AbortSignal): void {
-    if (signal.aborted) return;
+    if (signal.aborted) {
+      log.warn("outbox.flush_failed", { processor: this.name, error: error.message });
+      return;
+    }
     if (error !== this.#refusal) this.#work.provider.unavailable(error.message);
     if (this.#failures === 0) {
       log.warn("outbox.publishing_paused", { processor: this.name, error: error.message });

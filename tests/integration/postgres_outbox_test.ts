@@ -70,6 +70,7 @@ async function process(provider: TestProvider, owner: string, total: number, sen
       lease = await provider.outbox.lease({ broker: "default", owner });
       for (let rows = await lease.claim(100); rows.length > 0; rows = await lease.claim(100)) {
         await lease.settle(publish(rows));
+        await lease.share();
       }
     } catch (error) {
       assert(error instanceof UnavailableError, `${error}`);

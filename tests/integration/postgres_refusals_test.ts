@@ -221,6 +221,38 @@ postgresTest("tables that exist need no right to create", async () => {
   });
 });
 
+const lacking: readonly (readonly [right: string, table: string])[] = [
+  ["insert", "protean_outbox"],
+  ["update", "protean_outbox"],
+  ["delete", "protean_outbox"],
+  ["select", "protean_processed"],
+  ["insert", "protean_processed"],
+  ["delete", "protean_processed"],
+];
+
+for (const [right, table] of lacking) {
+  postgresTest(
+    `a role that may not ${right} on ${table} is told before the start, not by every message`,
+    async () => {
+      const schema = `less_${crypto.randomUUID().slice(0, 8)}`;
+      {
+        await using owner = await TestProvider.ready({ uri: server.uri(), settings: { schema } });
+        await owner.verify();
+      }
+      await server.sql(
+        `grant usage on schema ${schema} to ann`,
+        `grant select, insert, update, delete on all tables in schema ${schema} to ann`,
+      );
+      await using provider = new TestProvider({ uri: asAnn(), settings: { schema } });
+      await provider.verify();
+      await server.sql(`revoke ${right} on ${schema}.${table} from ann`);
+      await provider.setup("own", []);
+      const { message } = await assertRejects(() => provider.verify(), ConfigurationError);
+      assertStringIncludes(message, `permission denied for table ${table}`);
+    },
+  );
+}
+
 /** Whether the connections of a session are encrypted. */
 async function encrypted(provider: TestProvider): Promise<unknown> {
   const session = provider.session();

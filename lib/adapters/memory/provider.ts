@@ -45,6 +45,10 @@ export class MemoryProvider extends BaseProvider {
     return this.truncate([]);
   }
 
+  verify(signal?: AbortSignal): Promise<void> {
+    return Promise.resolve().then(() => signal?.throwIfAborted());
+  }
+
   /** Empties the given tables, outbox and marks. */
   truncate(tables: readonly TableSpec[]): Promise<void> {
     for (const { name } of tables) this.#tables.truncate(name);

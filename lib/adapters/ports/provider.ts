@@ -177,6 +177,12 @@ export abstract class BaseProvider extends BaseAdapter {
    */
   abstract setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void>;
 
+  /**
+   * Reads and writes the server's own tables as its work does, and changes nothing. Rejects with `ConfigurationError`
+   * where that is not allowed, with `UnavailableError` where the database does not answer or only reads.
+   */
+  abstract verify(signal?: AbortSignal): Promise<void>;
+
   override upgrade(tables: readonly TableSpec[]): Promise<void> {
     return this.setup("all", tables);
   }

@@ -151,6 +151,19 @@ export class PostgresProvider extends BaseProvider {
     });
   }
 
+  /** A statement asks for its rights before it looks for rows. */
+  async verify(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const { outbox, processed } = this.#backend.names;
+    const statements = [outbox, processed].flatMap((table) => [
+      `insert into ${table} (message_id) select message_id from ${table} where false`,
+      `update ${table} set message_id = message_id where false`,
+      `delete from ${table} where false`,
+    ]);
+    const writing = statements.map((text) => ({ text, values: [], doing: "using the server's own tables" }));
+    await abortable(this.#backend.write(...writing), signal);
+  }
+
   override async schema(tables: readonly TableSpec[]): Promise<readonly ComponentSchema[]> {
     const components = this.#components(tables);
     return await this.#onTables("looking at tables", (target) => schemasOf(target, components));

@@ -24,6 +24,7 @@ import {
   schemasOf,
   type SqliteComponent,
 } from "./file/migrate.ts";
+import { statement } from "./file/statements.ts";
 import { SqliteLocks } from "./locks.ts";
 import { requireCompatible, requireUpgraded } from "../migrations.ts";
 import { deleteMarks } from "./tables/marks.ts";
@@ -76,6 +77,14 @@ export class SqliteProvider extends BaseProvider {
       requireCompatible(schemas, placeOf(db));
       requireUpgraded(schemas, placeOf(db));
     });
+  }
+
+  async verify(signal?: AbortSignal): Promise<void> {
+    await this.file.get().write((db) => {
+      for (const table of ["protean_outbox", "protean_processed"]) {
+        statement(db, `UPDATE ${table} SET message_id = message_id WHERE false`).run();
+      }
+    }, { notify: false, signal });
   }
 
   override async schema(tables: readonly TableSpec[]): Promise<readonly ComponentSchema[]> {

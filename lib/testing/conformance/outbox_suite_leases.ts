@@ -131,6 +131,7 @@ function publish(provider: BaseProvider, owner: string, sent: string[], { clock 
       const lease = await provider.outbox.lease({ broker: "default", owner });
       for (let rows = await lease.claim(17); rows.length > 0; rows = await lease.claim(17)) {
         await lease.settle(settle(rows));
+        await lease.share();
       }
       await lease.release();
     },

@@ -155,6 +155,7 @@ export function rowRules(rule: Rule): void {
     const tables = [{ kind: "aggregate", name: table }, { kind: "view", name: `${table}_new` }] as const;
     const setups = [provider, other, provider, other].map((each) => each.setup("all", tables));
     await Promise.all([...setups, provider.setup("own", [])]);
+    await provider.verify();
     assertEquals((await stored("o1"))?.version, 0);
     assertEquals((await provider.outbox.stats()).counts.pending, 1);
     await commit({ rows: [{ ...row("v1", -1, {}), table: `${table}_new` }] });

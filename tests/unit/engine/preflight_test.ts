@@ -82,6 +82,12 @@ Deno.test("a database whose own tables are wrong ends the start", async () => {
   assertEquals(await assertRejects(() => bench.run()), refused);
 });
 
+Deno.test("a database whose own tables may not be used ends the start", async () => {
+  const bench = new Bench();
+  bench.provider.verify = () => Promise.reject(refused);
+  assertEquals(await assertRejects(() => bench.run()), refused);
+});
+
 Deno.test("a stream key of another type ends the start", async () => {
   const bench = new Bench();
   bench.broker.length = () => Promise.reject(refused);

@@ -11,16 +11,16 @@ Deno.test("a message may be handled here once its row is marked, not when it is 
   });
   const processor = bench.processor();
   await processor.start();
-  assertEquals(processor.marked("a1"), undefined);
+  assertEquals(processor.settled("a1"), undefined);
   await bench.commit("a1");
   assertEquals(bench.broker.published, ["a1"]);
   let told = false;
-  void processor.marked("a1")?.then(() => told = true);
+  void processor.settled("a1")?.then(() => told = true);
   await bench.clock.advance(0);
   assertEquals(told, false);
   gate.resolve();
   await bench.clock.advance(0);
-  assertEquals([told, processor.marked("a1"), await bench.counts()], [true, undefined, "published 1"]);
+  assertEquals([told, processor.settled("a1"), await bench.counts()], [true, undefined, "published 1"]);
   await bench.close(processor);
 });
 
@@ -34,7 +34,7 @@ for (const what of ["mark", "publish"] as const) {
     await processor.start();
     await bench.commit("a1");
     await bench.clock.advance(0);
-    assertEquals(processor.marked("a1"), undefined);
+    assertEquals(processor.settled("a1"), undefined);
     await bench.close(processor);
   });
 }

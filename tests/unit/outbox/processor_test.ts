@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { sleep } from "../../../lib/async/clock.ts";
 import { OutboxCleaner } from "../../../lib/outbox/cleaner.ts";
-import { outboxDelay } from "../../../lib/outbox/publisher.ts";
+import { outboxDelay } from "../../../lib/outbox/publish.ts";
 import { Bench, intercept } from "./outbox_rig.ts";
 
 Deno.test("a commit wakes the processor at once, without a tick (OBX-2)", async () => {

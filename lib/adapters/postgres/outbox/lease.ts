@@ -1,6 +1,6 @@
 /**
  * Shards of the outbox in the hands of one processor (delivery 9): session advisory locks, and every statement on the session
- * that has them. So whoever has lost the locks cannot mark a row any more, and a holder that dies lets go at once.
+ * that has them. So whoever has lost the locks cannot record a row as published any more, and a holder that dies lets go at once.
  *
  * @module
  */
@@ -156,7 +156,7 @@ export class PostgresOutboxLease implements OutboxLease {
       else unpublished[messageId] = this.#columns(outcome);
     }
     const statements = [
-      ...(published.length > 0 ? [this.#marking(publishedText, published)] : []),
+      ...(published.length > 0 ? [this.#recording(publishedText, published)] : []),
       ...(Object.keys(unpublished).length > 0 ? [this.#unpublished(unpublished)] : []),
     ];
     if (statements.length > 0) await this.#exchange(statements);
@@ -208,18 +208,18 @@ export class PostgresOutboxLease implements OutboxLease {
     this.#shards = [...this.#shards, ...taken.map((row) => Number(row["shard"]))].sort((a, b) => a - b);
   }
 
-  #marking(text: (names: Names) => string, messageIds: readonly string[]): Planned {
+  #recording(text: (names: Names) => string, messageIds: readonly string[]): Planned {
     const { names, clock, broker, holder } = this.#parts;
     return {
       text: text(names),
       values: [broker, holder, String(clock.now()), arrayText(messageIds)],
-      doing: `marking ${messageIds.length} outbox rows`,
+      doing: `recording ${messageIds.length} outbox rows`,
     };
   }
 
   #unpublished(outcomes: Record<string, unknown>): Planned {
-    const marking = this.#marking(unpublishedText, Object.keys(outcomes));
-    return { ...marking, values: [...marking.values, JSON.stringify(outcomes)] };
+    const recording = this.#recording(unpublishedText, Object.keys(outcomes));
+    return { ...recording, values: [...recording.values, JSON.stringify(outcomes)] };
   }
 
   #columns(outcome: Exclude<OutboxOutcome, { readonly status: "published" }>): Record<string, unknown> {

@@ -10,7 +10,7 @@ import { epoch } from "../tables/row_writes.ts";
 /**
  * An outbox is empty now and holds a million rows in a minute, and the statistics know neither in time: so the plans do not
  * depend on them, but always follow the indexes. Their seeming costs must not have them compiled: that takes a quarter of a second.
- * What a claim or a mark has written may be lost with the whole server, for then the rows are published again.
+ * What a claim or a record of publishing has written may be lost with the whole server, for then the rows are published again.
  */
 export const LEASE_SESSION = [
   "set plan_cache_mode = force_generic_plan",
@@ -34,7 +34,7 @@ function claimable(names: Names): string {
       and f.seq < o.seq and f.next_retry_at > ${epoch("$3")} and f.status = 'failed')`;
 }
 
-/** Beside the shards' own locks: a standing lease has this one shared, so that the others can count it. */
+/** Beside the shards' own locks: each lease has this one shared, so that the others can count it. */
 const STANDING = OUTBOX_SHARDS;
 
 /** Shows everybody that this session stands for shards: `$1` the lock's number for the broker. */

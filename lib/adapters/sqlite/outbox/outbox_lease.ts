@@ -1,7 +1,7 @@
 /**
  * Shards of the outbox in the hands of one processor (delivery 9).
  *
- * Claims, marks and leases are not synced to the disk: a power cut that undoes them means that rows are published again,
+ * Claims, records of publishing and leases are not synced to the disk: a power cut that undoes them means that rows are published again,
  * which readers see as the same message ids.
  *
  * @module

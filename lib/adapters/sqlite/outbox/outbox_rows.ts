@@ -1,5 +1,5 @@
 /**
- * Rows of `protean_outbox`: written with the change they tell of, claimed in order, marked (wire 3.2 to 3.6, delivery 9).
+ * Rows of `protean_outbox`: written with the change they tell of, claimed in order, settled (wire 3.2 to 3.6, delivery 9).
  * Every function runs inside a transaction or on the reading connection of its caller.
  *
  * @module

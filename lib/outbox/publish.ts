@@ -1,5 +1,11 @@
 /**
- * Publishes one claimed batch and says what became of each row (delivery 9, OBX-3, OBX-4).
+ * From claimed rows to published ones: batch after batch on one lease, and what became of each row of a batch
+ * (delivery 9, OBX-3, OBX-4).
+ *
+ * A step costs a round trip, and together they are the latency of the outbox. So a batch is recorded as published
+ * while the next is claimed, and where the backlog fills a batch the next is claimed while this one is published.
+ * Nothing is under way any more when a round ends, however it ends: whoever gets the shards next must not meet rows
+ * that are still on their way to the broker.
  *
  * @module
  */
@@ -11,12 +17,6 @@ import { encodeRaw } from "../message/envelope.ts";
 import { categoryOf } from "../message/names.ts";
 import type { InFlightMessages } from "./in_flight.ts";
 
-// One round on a lease: claims, publishes, records, until nothing is due (delivery 9).
-//
-// A step costs a round trip, and together they are the latency of the outbox. So a batch is recorded as published while the next is claimed, and
-// where the backlog fills a batch the next is claimed while this one is published. Nothing is under way any more when a round ends,
-// however it ends: whoever gets the shards next must not meet rows that are still on their way to the broker.
-
 export interface RoundParts extends PublisherParts {
   /** Told what is published and not recorded as such yet; what is left there when a round rejects is its owner's to clear. */
   readonly inFlight: InFlightMessages;
@@ -24,14 +24,15 @@ export interface RoundParts extends PublisherParts {
   readonly limit: number;
   /** False: the round ends with the batch under way. */
   readonly mayGoOn: () => boolean;
-  /** True: not even the batch that was claimed ahead is published. */
+  /** True: not even a batch that is claimed already is published. */
   readonly cut: () => boolean;
   readonly onBatch: (batch: PublishedBatch, rows: readonly OutboxRow[]) => void;
 }
 
 /**
- * Returns false when it ended early. Rejects when a backend does not answer, with the rows back in the outbox as far as it does.
- * Whatever ends it, what was published is recorded as published, or it is not known whether it was.
+ * One round: claims, publishes and records until nothing is due. Returns false when it ended early. Rejects when a backend
+ * does not answer, with the rows back in the outbox as far as it does. Whatever ends it, what was published is recorded as
+ * published, or it is not known whether it was.
  */
 export async function publishDue(parts: RoundParts): Promise<boolean> {
   const { lease, limit, mayGoOn, cut, onBatch, inFlight } = parts;
@@ -41,6 +42,10 @@ export async function publishDue(parts: RoundParts): Promise<boolean> {
   let recording: Promise<void> = nothing;
   let rows = await lease.claim(limit);
   while (rows.length > 0) {
+    if (cut()) {
+      await together(recording, putBack(rows));
+      return false;
+    }
     const ahead = rows.length >= limit && held.size === 0 && mayGoOn();
     const recorded = inFlight.begin(rows);
     const [batch, next] = await together(
@@ -54,7 +59,7 @@ export async function publishDue(parts: RoundParts): Promise<boolean> {
       await together(recording, putBack(next));
       throw batch.unavailable;
     }
-    if (next.length > 0 && !cut()) {
+    if (next.length > 0) {
       rows = next;
       continue;
     }
@@ -64,7 +69,7 @@ export async function publishDue(parts: RoundParts): Promise<boolean> {
       held.clear();
     }
     if (!mayGoOn()) {
-      await together(recording, putBack(next));
+      await recording;
       return false;
     }
     // Also behind a batch that was not full: rows may have come since, and their hint, from another process, comes later.
