@@ -22,15 +22,21 @@ const STOP: readonly Deno.Signal[] = Deno.build.os === "windows"
 
 /**
  * A task runner passes on the signal that a terminal or systemd has already sent to the whole group (DRN-4): what comes this
- * soon after the first is the same one.
+ * soon after the first, through one, is the same signal. As a rule it takes a millisecond.
  */
 const SAME_SIGNAL_MS = 250;
+
+/** `deno task start`, `npm run …` and the like, as the parent of this process. */
+const TASK_RUNNER = /\bdeno\0task\b|\b(npm|npx|pnpm|yarn|bun)\b/;
 
 /**
  * Listens from now on. Called before the first `await` of the process: as PID 1 a process without a listener ignores
  * SIGTERM (platform: signals, containers).
  */
-export function listenForStopSignals(clock: Clock = systemClock): StopSignals {
+export function listenForStopSignals(
+  clock: Clock = systemClock,
+  passedOn: () => boolean = hasTaskRunner,
+): StopSignals {
   const drain = new AbortController();
   const cut = new AbortController();
   let first: number | undefined;
@@ -39,7 +45,7 @@ export function listenForStopSignals(clock: Clock = systemClock): StopSignals {
       const now = clock.monotonic();
       first ??= now;
       if (!drain.signal.aborted) drain.abort(name);
-      else if (now - first >= SAME_SIGNAL_MS) cut.abort(name);
+      else if (now - first >= SAME_SIGNAL_MS || !passedOn()) cut.abort(name);
     };
     Deno.addSignalListener(name, listener);
     return () => Deno.removeSignalListener(name, listener);
@@ -51,4 +57,13 @@ export function listenForStopSignals(clock: Clock = systemClock): StopSignals {
       for (const remove of listeners.splice(0)) remove();
     },
   };
+}
+
+/** Whether a task runner started this process; false where that cannot be told. */
+function hasTaskRunner(): boolean {
+  try {
+    return TASK_RUNNER.test(Deno.readTextFileSync(`/proc/${Deno.ppid}/cmdline`));
+  } catch {
+    return false;
+  }
 }

@@ -14,9 +14,21 @@ async function signal(name: Deno.Signal): Promise<void> {
   Deno.removeSignalListener(name, listener);
 }
 
-Deno.test("a signal that comes twice at once, as through a task runner, is one; a later one cuts", async () => {
+Deno.test("a second signal cuts at once, however soon it comes", async () => {
+  const signals = listenForStopSignals(new FakeClock(), () => false);
+  try {
+    await signal("SIGTERM");
+    assertEquals([signals.drain.reason, signals.cut.aborted], ["SIGTERM", false]);
+    await signal("SIGTERM");
+    assertEquals(signals.cut.reason, "SIGTERM");
+  } finally {
+    signals.dispose();
+  }
+});
+
+Deno.test("a signal that comes twice at once through a task runner is one; a later one cuts", async () => {
   const clock = new FakeClock();
-  const signals = listenForStopSignals(clock);
+  const signals = listenForStopSignals(clock, () => true);
   try {
     await signal("SIGTERM");
     await signal("SIGTERM");
