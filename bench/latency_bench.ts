@@ -58,7 +58,7 @@ async function produce({ domain, Added }: ReturnType<typeof fixture>, perSecond:
   return commits;
 }
 
-/** The producer as a process of its own; answers what it noted. */
+/** The producer as a process of its own; returns what it noted. */
 async function produceElsewhere(config: Config, perSecond: number, count: number): Promise<Commit[]> {
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
     args: [

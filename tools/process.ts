@@ -23,7 +23,7 @@ export async function run(program: string, args: readonly string[], options: Run
   if (!success) throw new Error(`${program} ${args[0] ?? ""} failed with exit code ${code}.`);
 }
 
-/** Runs a program and answers what it wrote to stdout, trimmed; undefined when it is missing or fails. */
+/** Runs a program and returns what it wrote to stdout, trimmed; undefined when it is missing or fails. */
 export async function ask(program: string, args: readonly string[]): Promise<string | undefined> {
   try {
     const { success, stdout } = await command(program, args, {}, "piped").output();

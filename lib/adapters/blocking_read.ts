@@ -15,7 +15,7 @@ export interface BlockingReadOptions {
 }
 
 /**
- * Answers what `take` takes, waiting until that is something, the time is up or a signal aborts. `watch` calls its listener
+ * Returns what `take` takes, waiting until that is something, the time is up or a signal aborts. `watch` calls its listener
  * whenever there may be something new, and returns the way to stop that. Rejects with what `take` rejects with.
  */
 export async function takeWhenThere<T>(

@@ -128,7 +128,7 @@ async function send(cli: Cli, domain: Domain, sample: Demo): Promise<number> {
   return sent;
 }
 
-/** Waits until everything is worked off, retries included; answers the milliseconds since `began`. */
+/** Waits until everything is worked off, retries included; returns the milliseconds since `began`. */
 async function watch(cli: Cli, engine: Engine, began: number): Promise<number> {
   const progress = new Progress(cli, systemClock);
   const quiet = engine.untilQuiet(() =>

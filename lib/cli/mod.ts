@@ -37,7 +37,7 @@ export interface MainOptions {
 }
 
 /**
- * Runs one command and answers the exit code: 0 fine; 1 findings, or a failure while running; 2 usage, configuration or
+ * Runs one command and returns the exit code: 0 fine; 1 findings, or a failure while running; 2 usage, configuration or
  * environment; 4 stopped as asked, but work was cut and will be redelivered. Never rejects.
  */
 export async function main(options: MainOptions = {}): Promise<number> {

@@ -21,7 +21,7 @@ export const EXIT_USAGE = 2;
 /** Longest stack, in bytes. */
 const MAX_STACK = 65_536;
 
-/** Tells the user what went wrong and answers the exit code. The stack is for those who debug. */
+/** Tells the user what went wrong and returns the exit code. The stack is for those who debug. */
 export function report(cli: Cli, thrown: unknown, args: readonly string[]): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return EXIT_OK;

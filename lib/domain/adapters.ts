@@ -46,7 +46,7 @@ export async function openAdapters(
   return { providers, brokers, caches, eventStore };
 }
 
-/** Closes event store, brokers, caches and providers in that order, all of them; answers what failed (S73). */
+/** Closes event store, brokers, caches and providers in that order, all of them; returns what failed (S73). */
 export async function closeAdapters(
   { eventStore, brokers, caches, providers }: Adapters,
 ): Promise<readonly Error[]> {

@@ -108,8 +108,8 @@ export class Domain extends Declarations implements AsyncDisposable {
   }
 
   /**
-   * Sends a command (answers its event-store position, undefined without an event store) or, with `asynchronous: false`, handles
-   * it here (answers what the handler returned). A repeated `idempotencyKey` has no effect and answers undefined. Within a
+   * Sends a command (returns its event-store position, undefined without an event store) or, with `asynchronous: false`, handles
+   * it here (returns what the handler returned). A repeated `idempotencyKey` has no effect and returns undefined. Within a
    * handler use `ctx.process`: this is a transaction of its own, which may wait for the handler's for ever.
    *
    * @example
@@ -134,7 +134,7 @@ export class Domain extends Declarations implements AsyncDisposable {
   }
 
   /**
-   * Publishes an event that no aggregate raised; answers its message id. Its stream is `<category>-<id>`, where id is the option,
+   * Publishes an event that no aggregate raised; returns its message id. Its stream is `<category>-<id>`, where id is the option,
    * else the payload's field named like the aggregate's identity (`id`, `orderId` or `order_id`), else a new one (delivery 12).
    *
    * @example
@@ -174,7 +174,7 @@ export class Domain extends Declarations implements AsyncDisposable {
   }
 
   /**
-   * Closes event store, brokers, caches and providers, in that order, whatever fails on the way; answers what failed. Never
+   * Closes event store, brokers, caches and providers, in that order, whatever fails on the way; returns what failed. Never
    * throws; a second call waits for the first.
    *
    * @example

@@ -97,7 +97,7 @@ export interface ProcessManagerOptions<P extends Schema> {
 export interface ProcessOptions {
   /** A second command of this type with the same key has no effect. */
   idempotencyKey?: string;
-  /** False runs the handler here and answers its value. @default `command_processing` is "async" */
+  /** False runs the handler here and returns its value. @default `command_processing` is "async" */
   asynchronous?: boolean;
   /** @default 0, or that of the message in context */
   priority?: number;

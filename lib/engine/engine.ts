@@ -114,7 +114,7 @@ export class Engine {
   }
 
   /**
-   * Runs until `signal` aborts (or everything is worked off, with `once`), drains, closes the domain and answers the exit code: 0,
+   * Runs until `signal` aborts (or everything is worked off, with `once`), drains, closes the domain and returns the exit code: 0,
    * 1 after a failure, 4 when work was cut and will be redelivered. Rejects, with the domain closed, when it cannot start
    * (`ConfigurationError`, or `UnavailableError` with `requireDependencies`); it may be run again after either end.
    *

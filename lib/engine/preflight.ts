@@ -22,7 +22,7 @@ const TABLE_MISSING = "DATABASE_TABLE_MISSING";
 const TABLE_DIFFERENT = "DATABASE_TABLE_DIFFERS";
 
 export interface PreflightParts {
-  /** Asks every component for a sign of life; answers those that gave none. */
+  /** Asks every component for a sign of life; returns those that gave none. */
   readonly check: () => Promise<readonly ComponentFault[]>;
   /** Databases whose tables are ours. */
   readonly providers: readonly BaseProvider[];

@@ -19,7 +19,7 @@ export interface HealthRouterOptions {
   readonly pingTimeoutMs?: number;
 }
 
-/** Answers the probes; undefined for every path that is none, so that the program goes on. Never rejects. */
+/** Returns the probes; undefined for every path that is none, so that the program goes on. Never rejects. */
 export type HealthRouter = (request: Request) => Promise<Response | undefined>;
 
 /** Longest correlation id that is given back. */

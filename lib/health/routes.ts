@@ -12,7 +12,7 @@ import {
 } from "./bodies.ts";
 import type { HealthSnapshot } from "./types.ts";
 
-/** Answers by path. */
+/** Returns by path. */
 export type Routes = ReadonlyMap<string, () => Answer>;
 
 const NOT_FOUND: Answer = { status: 404, body: { error: "Not Found" } };
@@ -35,7 +35,7 @@ export function applicationRoutes(snapshot: () => HealthSnapshot, prefix = ""): 
   ]);
 }
 
-/** Answers any request: 405 for a method other than GET and HEAD, 404 for an unknown path. Never throws. */
+/** Returns any request: 405 for a method other than GET and HEAD, 404 for an unknown path. Never throws. */
 export function respond(request: Request, routes: Routes): Response {
   if (request.method !== "GET" && request.method !== "HEAD") return toResponse(request, METHOD_NOT_ALLOWED);
   const route = routes.get(new URL(request.url).pathname);

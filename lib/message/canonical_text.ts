@@ -22,7 +22,7 @@ const PLAIN_STRING = /"[ !#-\[\]-~]*"/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WORD = /true|false|null|NaN|-?Infinity/y;
 
-/** A recursive-descent reader whose every method answers the canonical text of what it has read. */
+/** A recursive-descent reader whose every method returns the canonical text of what it has read. */
 class Reader {
   #at = 0;
 

@@ -36,7 +36,7 @@ export async function takeOutbox({ providers, config }: DomainRuntime): Promise<
   return messages;
 }
 
-/** Delivers to every handler that subscribes to the message's category, once; answers the failures. */
+/** Delivers to every handler that subscribes to the message's category, once; returns the failures. */
 export async function deliver(runtime: DomainRuntime, message: PublishedMessage): Promise<FailedDelivery[]> {
   const failures: FailedDelivery[] = [];
   if (message.broker !== runtime.config.config.outbox.broker) return failures;

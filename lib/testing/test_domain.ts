@@ -64,7 +64,7 @@ export class TestDomain implements AsyncDisposable {
     }
   }
 
-  /** Publishes an event or sends a command, delivers until all is quiet, and answers what came of it. */
+  /** Publishes an event or sends a command, delivers until all is quiet, and returns what came of it. */
   async when<S extends Schema>(message: MessageType<S>, data: In<S>): Promise<Outcome> {
     if (message.kind === "event") await this.domain.publish(message, data);
     else await this.domain.process(message, data, { asynchronous: true });

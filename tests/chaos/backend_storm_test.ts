@@ -37,7 +37,7 @@ faultTest("a storm of killed backends loses, doubles and halves nothing", async 
   assertEquals(await server.end("SIGTERM"), 0);
 });
 
-/** Kills backends, the producer's among them, until there are so many effects or it has been enough. Answers how many fell. */
+/** Kills backends, the producer's among them, until there are so many effects or it has been enough. Returns how many fell. */
 async function storm(stage: Stage, chance: Chance, effects: number): Promise<number> {
   const end = performance.now() + LONGEST_MS;
   let killed = 0;

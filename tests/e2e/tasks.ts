@@ -40,7 +40,7 @@ export class Tasks implements AsyncDisposable {
     assertEquals(sent.code, 0, sent.err);
   }
 
-  /** Runs a server that works off everything available, and answers its exit code. */
+  /** Runs a server that works off everything available, and returns its exit code. */
   async once(): Promise<number> {
     const server = await this.installation.launch(["--once"]);
     await server.finished();

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import type { ProviderSession } from "../../lib/adapters/ports.ts";
-import { ROUND_MS } from "../../lib/adapters/postgres/connection/silence.ts";
+import { ROUND_MS } from "../../lib/adapters/postgres/connection/silent_connections.ts";
 import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { ProviderUnavailableError } from "../../lib/errors.ts";
 import {
@@ -43,7 +43,7 @@ class Setting implements AsyncDisposable {
     return new Setting(db, clock, proxy, await TestProvider.ready({ uri, clock, settings: all }));
   }
 
-  /** Lets time pass until `work` rejects as a lost connection does; answers the message. */
+  /** Lets time pass until `work` rejects as a lost connection does; returns the message. */
   async lost(work: Promise<unknown>, step = ROUND_MS): Promise<string> {
     let settled = false;
     const ended = work.then(() => undefined, (error: unknown) => error).finally(() => settled = true);

@@ -6,62 +6,62 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { IncorrectUsageError } from "../../lib/errors.ts";
 import { redisTest } from "../support/redis_server.ts";
-import { RedisBench, textsOf, until } from "./redis_rig.ts";
+import { RedisRig, textsOf, until } from "./redis_rig.ts";
 
 /** Connections of ours that the server sees. */
-async function connections(bench: RedisBench): Promise<number> {
-  const list = String(await bench.client().client("LIST"));
+async function connections(rig: RedisRig): Promise<number> {
+  const list = String(await rig.client().client("LIST"));
   return list.split("\n").filter((line) => line.includes("name=protean:shop:default")).length;
 }
 
 redisTest("max_connections caps command and blocking connections together; the rest poll", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker({ max_connections: 4 });
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker({ max_connections: 4 });
   const groups = await Promise.all(Array.from({ length: 12 }, async (_, index) => {
     const group = broker.group({ stream: `s${index}`, group: "g", consumer: "a" });
     await group.ensure();
     return group;
   }));
-  assertEquals(await connections(bench), 1, "none to block on before the first blocking read");
+  assertEquals(await connections(rig), 1, "none to block on before the first blocking read");
   const reading = groups.map((group) => group.read({ count: 1, blockMs: 20_000 }));
-  await bench.blocked(3);
-  assertEquals(await connections(bench), 4);
+  await rig.blocked(3);
+  assertEquals(await connections(rig), 4);
   await broker.publish(groups.map(({ stream }) => ({ stream, data: stream })));
   for (const [index, read] of (await Promise.all(reading)).entries()) {
     assertEquals(textsOf(read), [`s${index}`]);
   }
   // A closed reader's place goes to the next that blocks.
   await groups[0]?.close();
-  assertEquals(await connections(bench), 3);
+  assertEquals(await connections(rig), 3);
   const next = groups[11]?.read({ count: 1, blockMs: 20_000 });
-  await bench.blocked(1);
-  assertEquals(await connections(bench), 4);
+  await rig.blocked(1);
+  assertEquals(await connections(rig), 4);
   await broker.publish([{ stream: "s11", data: "2" }]);
   assertEquals(textsOf(await next ?? []), ["2"]);
 });
 
 redisTest("five hundred waiting readers keep within max_connections, and each gets its entry", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker({ max_connections: 10 });
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker({ max_connections: 10 });
   const groups = await Promise.all(Array.from({ length: 500 }, async (_, index) => {
     const group = broker.group({ stream: `s${index}`, group: "g", consumer: "a" });
     await group.ensure();
     return group;
   }));
   const reading = Promise.all(groups.map((group) => group.read({ count: 1, blockMs: 30_000 })));
-  await bench.blocked(9);
-  assert(await connections(bench) <= 10);
+  await rig.blocked(9);
+  assert(await connections(rig) <= 10);
   await broker.publish(groups.map(({ stream }) => ({ stream, data: stream })));
   assertEquals((await reading).flat().length, 500);
 });
 
 redisTest("a loop of short reads beyond the cap polls no more often than one long read", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker({ max_connections: 1 });
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker({ max_connections: 1 });
   const group = broker.group({ stream: "s", group: "g", consumer: "a" });
   await group.ensure();
   for (let read = 0; read < 100; read++) await group.read({ count: 1, blockMs: 10 });
-  const calls = /cmdstat_xreadgroup:calls=(\d+)/.exec(await bench.client().info("commandstats"))?.[1];
+  const calls = /cmdstat_xreadgroup:calls=(\d+)/.exec(await rig.client().info("commandstats"))?.[1];
   // 100 reads take a second: polls after 5, 10, 20, 40, 80, 160 ms, then every 200 ms.
   assert(Number(calls) <= 20, `${calls} polls`);
   await broker.publish([{ stream: "s", data: "1" }]);
@@ -69,19 +69,19 @@ redisTest("a loop of short reads beyond the cap polls no more often than one lon
 });
 
 redisTest("close leaves no connection behind", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   const group = broker.group({ stream: "s", group: "g", consumer: "a" });
   await group.ensure();
   await group.read({ count: 1, blockMs: 5 });
-  assertEquals(await connections(bench), 2);
+  assertEquals(await connections(rig), 2);
   await broker.close();
-  await until(async () => await connections(bench) === 0, "the server sees no connection");
+  await until(async () => await connections(rig) === 0, "the server sees no connection");
 });
 
 redisTest("a consumer reads once at a time", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   const group = broker.group({ stream: "s", group: "g", consumer: "a" });
   await group.ensure();
   const first = group.read({ count: 1, blockMs: 200 });

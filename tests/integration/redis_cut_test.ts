@@ -7,7 +7,7 @@ import { setImmediate } from "node:timers";
 import { assert, assertEquals } from "@std/assert";
 import { type Clock, systemClock } from "../../lib/async/clock.ts";
 import { redisTest } from "../support/redis_server.ts";
-import { consumerOf, GROUP, publish, RedisBench, STREAM, textsOf } from "./redis_rig.ts";
+import { consumerOf, GROUP, publish, RedisRig, STREAM, textsOf } from "./redis_rig.ts";
 
 /** A seeded generator of numbers between 0 and 1, so that a failure can be repeated. */
 function seeded(seed: number): () => number {
@@ -31,9 +31,9 @@ const patient: Clock = {
 };
 
 redisTest("a cut read never strands an entry, in 200 cuts at random moments", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker({}, patient);
-  const writer = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker({}, patient);
+  const writer = await rig.broker();
   const group = await consumerOf(broker, "a");
   const seed = Date.now() % 100_000;
   const random = seeded(seed);
@@ -66,8 +66,8 @@ redisTest("a cut read never strands an entry, in 200 cuts at random moments", as
 });
 
 redisTest("a read that is cut before it reached the server is cut all the same", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker({}, patient);
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker({}, patient);
   const group = await consumerOf(broker, "a");
   await group.read({ count: 1, blockMs: 5 });
   for (let round = 0; round < 50; round++) {
@@ -80,11 +80,11 @@ redisTest("a read that is cut before it reached the server is cut all the same",
 });
 
 redisTest("a consumer that closes while it reads cuts its read and keeps what it had", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   const group = await consumerOf(broker, "a");
   const reading = group.read({ count: 1, blockMs: 30_000 });
-  await bench.blocked(1);
+  await rig.blocked(1);
   await group.close();
   assertEquals(await reading, []);
   await publish(broker, "1");

@@ -7,23 +7,23 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BrokerUnavailableError, RefusedError } from "../../lib/errors.ts";
 import { RedisServer, redisTest } from "../support/redis_server.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
-import { consumerOf, eventually, publish, RedisBench, STREAM, textsOf } from "./redis_rig.ts";
+import { consumerOf, eventually, publish, RedisRig, STREAM, textsOf } from "./redis_rig.ts";
 
 redisTest(
   "a demoted master that keeps its sockets is left for the new one behind the address (D1)",
   async () => {
-    await using bench = await RedisBench.open();
+    await using rig = await RedisRig.open();
     await using next = await RedisServer.start();
-    await using proxy = TcpProxy.start(bench.server.port);
-    const broker = await bench.broker({ URI: `redis://127.0.0.1:${proxy.port}` });
+    await using proxy = TcpProxy.start(rig.server.port);
+    const broker = await rig.broker({ URI: `redis://127.0.0.1:${proxy.port}` });
     const [reading, idle] = [await consumerOf(broker, "a"), await consumerOf(broker, "b", "idle")];
     await publish(broker, "1");
     assertEquals(textsOf(await reading.read({ count: 9, blockMs: 10 })), ["1"]);
     const blocked = reading.read({ count: 9, blockMs: 5000 }).catch(() => []);
-    await bench.blocked(1);
+    await rig.blocked(1);
     // Nothing dies: the old master becomes a replica, its sockets stay open, the address leads to the new one.
     proxy.move(next.port);
-    await bench.client().replicaof("127.0.0.1", next.port);
+    await rig.client().replicaof("127.0.0.1", next.port);
     await blocked;
     await eventually(async () => {
       await Promise.all([reading.ensure(), idle.ensure()]);
@@ -38,11 +38,11 @@ redisTest(
 redisTest(
   "a replica at the address is unavailable from the first command on, and taken once it is promoted",
   async () => {
-    await using bench = await RedisBench.open();
+    await using rig = await RedisRig.open();
     await using replica = await RedisServer.start({
-      args: ["--replicaof", "127.0.0.1", String(bench.server.port)],
+      args: ["--replicaof", "127.0.0.1", String(rig.server.port)],
     });
-    const broker = await bench.broker({ URI: replica.uri });
+    const broker = await rig.broker({ URI: replica.uri });
     await assertRejects(() => broker.ping(AbortSignal.timeout(1000)), BrokerUnavailableError, "replica");
     await new Deno.Command("redis-cli", {
       args: ["-p", String(replica.port), "REPLICAOF", "NO", "ONE"],
@@ -55,14 +55,14 @@ redisTest(
 redisTest(
   "a worker that starts while Redis is at maxmemory reads and acknowledges what is there (D4)",
   async () => {
-    await using bench = await RedisBench.open();
-    const before = await bench.broker();
+    await using rig = await RedisRig.open();
+    const before = await rig.broker();
     await consumerOf(before, "a");
     await publish(before, "1", "2");
-    const bare = bench.client();
+    const bare = rig.client();
     await bare.config("SET", "maxmemory", "1");
     await assertRejects(() => publish(before, "3"), BrokerUnavailableError, "OOM");
-    const after = await bench.broker();
+    const after = await rig.broker();
     const group = after.group({ stream: STREAM, group: "shop.OrderEvents", consumer: "b" });
     assertEquals(await group.ensure(), false);
     const entries = await group.read({ count: 9, blockMs: 10 });
@@ -75,8 +75,8 @@ redisTest(
 
 redisTest("a Redis that does not know CLIENT or INFO is worked with", async () => {
   for (const command of ["CLIENT", "INFO"]) {
-    await using bench = await RedisBench.open({ args: ["--rename-command", command, ""] });
-    const broker = await bench.broker();
+    await using rig = await RedisRig.open({ args: ["--rename-command", command, ""] });
+    const broker = await rig.broker();
     await broker.ping(AbortSignal.timeout(1000));
     const group = await consumerOf(broker, "a");
     await publish(broker, "1");
@@ -85,9 +85,9 @@ redisTest("a Redis that does not know CLIENT or INFO is worked with", async () =
 });
 
 redisTest("what Redis refuses to everybody is told from what is wrong with an entry (D10)", async () => {
-  await using bench = await RedisBench.open();
-  const bare = bench.client();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const bare = rig.client();
+  const broker = await rig.broker();
   await bare.set(STREAM, "a string");
   await assertRejects(() => publish(broker, "1"), RefusedError, "holds something else");
   await bare.del(STREAM);

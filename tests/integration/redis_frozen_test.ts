@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { BrokerUnavailableError } from "../../lib/errors.ts";
 import { redisTest } from "../support/redis_server.ts";
-import { consumerOf, eventually, IMPATIENT, publish, RedisBench, textsOf } from "./redis_rig.ts";
+import { consumerOf, eventually, IMPATIENT, publish, RedisRig, textsOf } from "./redis_rig.ts";
 
 /** How long `work` takes to reject as unavailable. */
 async function timeToReject(work: () => Promise<unknown>): Promise<number> {
@@ -18,18 +18,18 @@ async function timeToReject(work: () => Promise<unknown>): Promise<number> {
 redisTest(
   "a read of a frozen server ends after block and margin, and goes on when it thaws (F8)",
   async () => {
-    await using bench = await RedisBench.open();
-    const broker = await bench.broker(IMPATIENT);
+    await using rig = await RedisRig.open();
+    const broker = await rig.broker(IMPATIENT);
     const group = await consumerOf(broker, "a");
     await publish(broker, "1");
     assertEquals(textsOf(await group.read({ count: 1, blockMs: 10 })), ["1"]);
-    bench.server.freeze();
+    rig.server.freeze();
     const took = await timeToReject(() => group.read({ count: 1, blockMs: 200 }));
     assert(took >= 440, `${took} ms is before block and margin`);
     assertLess(took, 2000);
     // Connecting succeeds in the kernel; that nobody greets back is noticed too.
     assertLess(await timeToReject(() => group.read({ count: 1, blockMs: 200 })), 3000);
-    bench.server.thaw();
+    rig.server.thaw();
     await eventually(() => publish(broker, "2"));
     const read = textsOf(await eventually(() => group.read({ count: 9, blockMs: 200 })));
     // What the given-up read had sent may still arrive: then its entries are pending here, as after any lost reply.
@@ -42,43 +42,43 @@ redisTest(
 redisTest(
   "a command to a frozen server ends after socket_timeout, a ping when its signal says so",
   async () => {
-    await using bench = await RedisBench.open();
-    const broker = await bench.broker({ socket_timeout: 0.4, socket_connect_timeout: 0.3 });
+    await using rig = await RedisRig.open();
+    const broker = await rig.broker({ socket_timeout: 0.4, socket_connect_timeout: 0.3 });
     await broker.ping(AbortSignal.timeout(1000));
-    bench.server.freeze();
+    rig.server.freeze();
     assertLess(await timeToReject(() => broker.ping(AbortSignal.timeout(50))), 350);
     assertLess(await timeToReject(() => publish(broker, "1")), 2000);
-    bench.server.thaw();
+    rig.server.thaw();
     await eventually(() => broker.ping(AbortSignal.timeout(1000)));
   },
 );
 
 redisTest("a cut read of a frozen server returns after 200 ms, with its socket", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   const group = await consumerOf(broker, "a");
   await group.read({ count: 1, blockMs: 10 });
   const stop = new AbortController();
   const reading = group.read({ count: 1, blockMs: 60_000, signal: stop.signal });
-  await bench.blocked(1);
-  bench.server.freeze();
+  await rig.blocked(1);
+  rig.server.freeze();
   const start = performance.now();
   stop.abort();
   assertEquals(await reading, []);
   const took = performance.now() - start;
   assert(took >= 190, `${took} ms: CLIENT UNBLOCK was not waited for`);
   assertLess(took, 1500);
-  bench.server.thaw();
+  rig.server.thaw();
 });
 
 redisTest("close is quick while the server is frozen, and ends what is under way", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   const group = await consumerOf(broker, "a");
   await group.read({ count: 1, blockMs: 10 });
   const reading = group.read({ count: 1, blockMs: 60_000 });
-  await bench.blocked(1);
-  bench.server.freeze();
+  await rig.blocked(1);
+  rig.server.freeze();
   const asking = assertRejects(() => broker.length("s"), BrokerUnavailableError);
   const start = performance.now();
   await broker.close();
@@ -87,5 +87,5 @@ redisTest("close is quick while the server is frozen, and ends what is under way
   assertEquals(await reading, []);
   await asking;
   await assertRejects(() => broker.length("s"), BrokerUnavailableError, "closed");
-  bench.server.thaw();
+  rig.server.thaw();
 });

@@ -7,9 +7,9 @@ import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { assertEquals, assertRejects } from "@std/assert";
 import { BrokerUnavailableError, ConfigurationError } from "../../lib/errors.ts";
 import { redisTest } from "../support/redis_server.ts";
-import { eventually, IMPATIENT, RedisBench } from "./redis_rig.ts";
+import { eventually, IMPATIENT, RedisRig } from "./redis_rig.ts";
 
-/** Runs `work` and answers the event names that the adapter logged meanwhile. */
+/** Runs `work` and returns the event names that the adapter logged meanwhile. */
 async function logged(work: (names: readonly string[]) => Promise<void>): Promise<readonly string[]> {
   const names: string[] = [];
   await configure({
@@ -28,8 +28,8 @@ async function logged(work: (names: readonly string[]) => Promise<void>): Promis
 }
 
 redisTest("an outage met by many readers and calls is two lines", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker(IMPATIENT);
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker(IMPATIENT);
   const groups = Array.from(
     { length: 6 },
     (_, index) => broker.group({ stream: `s${index}`, group: "g", consumer: "a" }),
@@ -40,14 +40,14 @@ redisTest("an outage met by many readers and calls is two lines", async () => {
   }
   for (const [begin, end] of [["kill", "restart"], ["freeze", "thaw"]] as const) {
     const names = await logged(async () => {
-      await bench.server[begin]();
+      await rig.server[begin]();
       for (let turn = 0; turn < 3; turn++) {
         await Promise.all(groups.map(async (group) => {
           await assertRejects(() => group.read({ count: 1, blockMs: 10 }), BrokerUnavailableError);
           await assertRejects(() => broker.length("s"), BrokerUnavailableError);
         }));
       }
-      await bench.server[end]();
+      await rig.server[end]();
       for (const group of groups) {
         await eventually(() => group.ensure());
         await eventually(() => group.read({ count: 1, blockMs: 1 }));
@@ -58,13 +58,13 @@ redisTest("an outage met by many readers and calls is two lines", async () => {
 });
 
 redisTest("a password that turns out to be wrong during an outage is worth another line", async () => {
-  await using bench = await RedisBench.open({ args: ["--requirepass", "right"] });
+  await using rig = await RedisRig.open({ args: ["--requirepass", "right"] });
   const names = await logged(async () => {
-    await bench.server.kill();
-    const broker = await bench.broker({ URI: `redis://:wrong@127.0.0.1:${bench.server.port}` });
+    await rig.server.kill();
+    const broker = await rig.broker({ URI: `redis://:wrong@127.0.0.1:${rig.server.port}` });
     const ping = () => broker.ping(AbortSignal.timeout(1000));
     await assertRejects(ping, BrokerUnavailableError);
-    await bench.server.restart();
+    await rig.server.restart();
     await eventually(() => assertRejects(ping, ConfigurationError));
     await assertRejects(ping, ConfigurationError);
   });
@@ -72,11 +72,11 @@ redisTest("a password that turns out to be wrong during an outage is worth anoth
 });
 
 redisTest("a connection that is replaced without a failure is not worth a line", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   await broker.length("s");
   const names = await logged(async () => {
-    await bench.client().client("KILL", "TYPE", "normal", "SKIPME", "yes");
+    await rig.client().client("KILL", "TYPE", "normal", "SKIPME", "yes");
     await eventually(() => broker.length("s"));
   });
   assertEquals(names, []);

@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { StreamGroup } from "../../lib/adapters/ports.ts";
 import { redisTest } from "../support/redis_server.ts";
-import { consumerOf, publish, RedisBench, STREAM } from "./redis_rig.ts";
+import { consumerOf, publish, RedisRig, STREAM } from "./redis_rig.ts";
 
 const DEAD = `${STREAM}:dlq`;
 
@@ -38,8 +38,8 @@ async function steal(self: StreamGroup): Promise<Outcome> {
 }
 
 redisTest("consumers that steal from each other under load bury every entry once", async () => {
-  await using bench = await RedisBench.open();
-  const brokers = [await bench.broker(), await bench.broker(), await bench.broker()];
+  await using rig = await RedisRig.open();
+  const brokers = [await rig.broker(), await rig.broker(), await rig.broker()];
   const groups = await Promise.all(brokers.map((broker, index) => consumerOf(broker, `thief-${index}`)));
   const [broker] = brokers;
   const [reader] = groups;
@@ -62,9 +62,9 @@ redisTest("consumers that steal from each other under load bury every entry once
 });
 
 redisTest("an entry is never refreshed back from the consumer that claimed it", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
-  const [a, b] = [await consumerOf(broker, "a"), await consumerOf(await bench.broker(), "b")];
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
+  const [a, b] = [await consumerOf(broker, "a"), await consumerOf(await rig.broker(), "b")];
   const ids = await publish(broker, ...Array.from({ length: 100 }, (_, index) => `${index}`));
   await a.read({ count: 100 });
   const lost = new Set<string>();

@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { redisTest } from "../support/redis_server.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
-import { consumerOf, eventually, publish, RedisBench, textsOf, until } from "./redis_rig.ts";
+import { consumerOf, eventually, publish, RedisRig, textsOf, until } from "./redis_rig.ts";
 
 const FOREVER_MS = 3_600_000;
 const [dead, living, python] = ["Orders-a-1-aaaaaa", "Orders-b-2-bbbbbb", "Orders-c-3-cccccc"];
@@ -14,16 +14,16 @@ const [dead, living, python] = ["Orders-a-1-aaaaaa", "Orders-b-2-bbbbbb", "Order
 redisTest(
   "what a process left that is gone is claimable long before the threshold, in order, and no more than that",
   async () => {
-    await using bench = await RedisBench.open();
-    const one = await bench.broker();
-    const other = await bench.broker();
+    await using rig = await RedisRig.open();
+    const one = await rig.broker();
+    const other = await rig.broker();
     const [left, kept] = [await consumerOf(one, dead), await consumerOf(other, living)];
     await publish(one, "1", "2", "3", "4");
     const [first] = await left.read({ count: 1 });
     await kept.read({ count: 1 });
     await left.read({ count: 1 });
     // A Python service shows nothing: its entries wait for the threshold, whatever its consumer is called.
-    await bench.client().call(
+    await rig.client().call(
       "XREADGROUP",
       "GROUP",
       kept.group,
@@ -57,11 +57,11 @@ redisTest(
 redisTest(
   "the living keep what is theirs, however long nobody could refresh it, and the first to come back robs nobody (D11)",
   async () => {
-    await using bench = await RedisBench.open();
-    await using proxy = TcpProxy.start(bench.server.port);
+    await using rig = await RedisRig.open();
+    await using proxy = TcpProxy.start(rig.server.port);
     const [one, other] = [
-      await bench.broker(),
-      await bench.broker({ URI: `redis://127.0.0.1:${proxy.port}` }),
+      await rig.broker(),
+      await rig.broker({ URI: `redis://127.0.0.1:${proxy.port}` }),
     ];
     const [mine, theirs] = [await consumerOf(one, dead), await consumerOf(other, living)];
     await publish(one, "1");
@@ -72,10 +72,10 @@ redisTest(
     assertEquals(await mine.pending({ limit: 9, minIdleMs: 1 }), []);
     assertEquals(await mine.claim([{ id: entry.id, from: living }], 0), []);
     // Everybody was cut off; one is back sooner than the other.
-    bench.server.freeze();
+    rig.server.freeze();
     proxy.blackhole();
     await new Promise((resolve) => setTimeout(resolve, 6000));
-    bench.server.thaw();
+    rig.server.thaw();
     await eventually(() => one.ping(AbortSignal.timeout(1000)));
     assertEquals(await mine.pending({ limit: 9, minIdleMs: 1 }), []);
     assertEquals(await mine.claim([{ id: entry.id, from: living }], 0), []);
@@ -83,19 +83,19 @@ redisTest(
 );
 
 redisTest("a consumer that retires shows itself no more and is not made again", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   const group = await consumerOf(broker, living);
   await group.read({ count: 1 });
   assertEquals(await group.retire(), true);
   await group.close();
-  const consumers = await bench.client().call("XINFO", "CONSUMERS", group.stream, group.group);
+  const consumers = await rig.client().call("XINFO", "CONSUMERS", group.stream, group.group);
   assertEquals(consumers, []);
 });
 
 redisTest("handed back by a drain, an entry is claimable at once, though its process lives", async () => {
-  await using bench = await RedisBench.open();
-  const [one, other] = [await bench.broker(), await bench.broker()];
+  await using rig = await RedisRig.open();
+  const [one, other] = [await rig.broker(), await rig.broker()];
   const [mine, theirs] = [await consumerOf(one, dead), await consumerOf(other, living)];
   await publish(one, "1");
   const [entry] = await theirs.read({ count: 1 });

@@ -7,35 +7,26 @@ import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { BrokerUnavailableError } from "../../lib/errors.ts";
 import { redisTest } from "../support/redis_server.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
-import {
-  consumerOf,
-  eventually,
-  IMPATIENT,
-  publish,
-  RedisBench,
-  STREAM,
-  textsOf,
-  until,
-} from "./redis_rig.ts";
+import { consumerOf, eventually, IMPATIENT, publish, RedisRig, STREAM, textsOf, until } from "./redis_rig.ts";
 
 redisTest("RedisBroker opens before its server is there, and comes up with it (HLT-3)", async () => {
-  await using bench = await RedisBench.open();
-  await bench.server.kill();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  await rig.server.kill();
+  const broker = await rig.broker();
   const group = broker.group({ stream: "s", group: "g", consumer: "a" });
   const refused = await assertRejects(() => broker.ping(AbortSignal.timeout(1000)), BrokerUnavailableError);
   assert(refused.message.includes("ECONNREFUSED"), refused.message);
   await assertRejects(() => group.read({ count: 1, blockMs: 10 }), BrokerUnavailableError);
-  await bench.server.restart();
+  await rig.server.restart();
   await eventually(() => broker.ping(AbortSignal.timeout(1000)));
   assertEquals(await group.ensure(), true);
 });
 
 redisTest("RedisBroker rejects at once while it knows that the server is away", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   await broker.length("s");
-  await bench.server.kill();
+  await rig.server.kill();
   await assertRejects(() => broker.length("s"), BrokerUnavailableError);
   const start = performance.now();
   for (let call = 0; call < 100; call++) {
@@ -45,10 +36,10 @@ redisTest("RedisBroker rejects at once while it knows that the server is away", 
 });
 
 redisTest("a read whose reply is lost leaves its entries where their consumer finds them", async () => {
-  await using bench = await RedisBench.open();
-  await using proxy = TcpProxy.start(bench.server.port);
-  const direct = await bench.broker();
-  const far = await bench.broker({ URI: `redis://127.0.0.1:${proxy.port}` });
+  await using rig = await RedisRig.open();
+  await using proxy = TcpProxy.start(rig.server.port);
+  const direct = await rig.broker();
+  const far = await rig.broker({ URI: `redis://127.0.0.1:${proxy.port}` });
   const group = await consumerOf(far, "a");
   const observer = await consumerOf(direct, "observer");
   await publish(direct, "1", "2");
@@ -67,9 +58,9 @@ redisTest("a read whose reply is lost leaves its entries where their consumer fi
 });
 
 redisTest("acknowledgements that travel with a lost read are the caller's to repeat", async () => {
-  await using bench = await RedisBench.open();
-  await using proxy = TcpProxy.start(bench.server.port);
-  const broker = await bench.broker({ URI: `redis://127.0.0.1:${proxy.port}`, ...IMPATIENT });
+  await using rig = await RedisRig.open();
+  await using proxy = TcpProxy.start(rig.server.port);
+  const broker = await rig.broker({ URI: `redis://127.0.0.1:${proxy.port}`, ...IMPATIENT });
   const group = await consumerOf(broker, "a");
   const ack = await publish(broker, "1");
   await group.read({ count: 1, blockMs: 10 });
@@ -82,8 +73,8 @@ redisTest("acknowledgements that travel with a lost read are the caller's to rep
 redisTest(
   "a restart with an append-only file loses nothing, and reading goes on within 5 s (F6)",
   async () => {
-    await using bench = await RedisBench.open({ appendOnly: true });
-    const broker = await bench.broker();
+    await using rig = await RedisRig.open({ appendOnly: true });
+    const broker = await rig.broker();
     const group = await consumerOf(broker, "a");
     await publish(broker, "1", "2", "3");
     assertEquals(textsOf(await group.read({ count: 1, blockMs: 10 })), ["1"]);
@@ -94,12 +85,12 @@ redisTest(
     await blocked.read({ count: 9, blockMs: 10 });
     const cut = assertRejects(() => blocked.read({ count: 1, blockMs: 60_000 }), BrokerUnavailableError);
     await until(
-      async () => (await bench.client().info("clients")).includes("blocked_clients:1"),
+      async () => (await rig.client().info("clients")).includes("blocked_clients:1"),
       "the read blocks",
     );
-    await bench.server.kill();
+    await rig.server.kill();
     await cut;
-    await bench.server.restart();
+    await rig.server.restart();
     assertEquals(textsOf(await eventually(() => group.read({ count: 9, blockMs: 10 }), 5000)), ["3"]);
     assertEquals((await group.pending({ limit: 9 })).length, 3);
     await publish(broker, "4");
@@ -108,8 +99,8 @@ redisTest(
 );
 
 redisTest("three kills within three seconds are recovered from like one (F7)", async () => {
-  await using bench = await RedisBench.open({ appendOnly: true });
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open({ appendOnly: true });
+  const broker = await rig.broker();
   const group = await consumerOf(broker, "a");
   await publish(broker, "1");
   const stop = new AbortController();
@@ -125,9 +116,9 @@ redisTest("three kills within three seconds are recovered from like one (F7)", a
   })();
   await until(() => read.length === 1, "the first entry is read");
   for (let kill = 0; kill < 3; kill++) {
-    await bench.server.kill();
+    await rig.server.kill();
     await new Promise((resolve) => setTimeout(resolve, 400));
-    await bench.server.restart();
+    await rig.server.restart();
     await new Promise((resolve) => setTimeout(resolve, 400));
   }
   await eventually(() => publish(broker, "2"), 5000);
@@ -138,9 +129,9 @@ redisTest("three kills within three seconds are recovered from like one (F7)", a
 });
 
 redisTest("a connection that a firewall forgot is replaced after block and margin (F9)", async () => {
-  await using bench = await RedisBench.open();
-  await using proxy = TcpProxy.start(bench.server.port);
-  const broker = await bench.broker({ URI: `redis://127.0.0.1:${proxy.port}`, ...IMPATIENT });
+  await using rig = await RedisRig.open();
+  await using proxy = TcpProxy.start(rig.server.port);
+  const broker = await rig.broker({ URI: `redis://127.0.0.1:${proxy.port}`, ...IMPATIENT });
   const group = await consumerOf(broker, "a");
   await group.read({ count: 1, blockMs: 10 });
   const before = proxy.accepted;
@@ -152,15 +143,15 @@ redisTest("a connection that a firewall forgot is replaced after block and margi
     "no answer within 250 ms",
   );
   assertLess(performance.now() - start, 300 + 250 + 1500);
-  await publish(await bench.broker(), "1");
+  await publish(await rig.broker(), "1");
   assertEquals(textsOf(await eventually(() => group.read({ count: 1, blockMs: 300 }))), ["1"]);
   assert(proxy.accepted > before);
 });
 
 redisTest("what was given up as unanswered is never done after what came later", async () => {
-  await using bench = await RedisBench.open();
-  await using proxy = TcpProxy.start(bench.server.port);
-  const broker = await bench.broker({ URI: `redis://127.0.0.1:${proxy.port}`, ...IMPATIENT });
+  await using rig = await RedisRig.open();
+  await using proxy = TcpProxy.start(rig.server.port);
+  const broker = await rig.broker({ URI: `redis://127.0.0.1:${proxy.port}`, ...IMPATIENT });
   const group = await consumerOf(broker, "a");
   await group.read({ count: 9, blockMs: 10 });
   proxy.hold();
@@ -177,9 +168,9 @@ redisTest("what was given up as unanswered is never done after what came later",
 });
 
 redisTest("a slow network is no dead one (F10)", async () => {
-  await using bench = await RedisBench.open();
-  await using proxy = TcpProxy.start(bench.server.port);
-  const broker = await bench.broker({ URI: `redis://127.0.0.1:${proxy.port}`, socket_timeout: 0.5 });
+  await using rig = await RedisRig.open();
+  await using proxy = TcpProxy.start(rig.server.port);
+  const broker = await rig.broker({ URI: `redis://127.0.0.1:${proxy.port}`, socket_timeout: 0.5 });
   const group = await consumerOf(broker, "a");
   await publish(broker, ...Array.from({ length: 50 }, (_, index) => String(index)));
   // Every piece takes 100 ms, so a reply of many pieces takes longer than the timeout, but never falls silent for so long.
@@ -194,11 +185,11 @@ redisTest("a slow network is no dead one (F10)", async () => {
 });
 
 redisTest("a command whose connection broke is sent once more with retry_on_timeout", async () => {
-  await using bench = await RedisBench.open();
-  await using proxy = TcpProxy.start(bench.server.port);
+  await using rig = await RedisRig.open();
+  await using proxy = TcpProxy.start(rig.server.port);
   const settings = { URI: `redis://127.0.0.1:${proxy.port}`, ...IMPATIENT };
   for (const retry of [false, true]) {
-    const broker = await bench.broker({ ...settings, retry_on_timeout: retry });
+    const broker = await rig.broker({ ...settings, retry_on_timeout: retry });
     await broker.length("s");
     proxy.swallow();
     if (retry) assertEquals(await broker.length("s"), 0);

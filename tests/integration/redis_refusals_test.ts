@@ -8,7 +8,7 @@ import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
 import { systemClock } from "../../lib/async/clock.ts";
 import { BrokerUnavailableError, ConfigurationError, GroupMissingError } from "../../lib/errors.ts";
 import { RedisServer, redisTest } from "../support/redis_server.ts";
-import { consumerOf, eventually, GROUP, publish, RedisBench, STREAM, textsOf } from "./redis_rig.ts";
+import { consumerOf, eventually, GROUP, publish, RedisRig, STREAM, textsOf } from "./redis_rig.ts";
 
 const second = () => AbortSignal.timeout(1000);
 
@@ -46,26 +46,26 @@ redisTest(
 );
 
 redisTest("a right password and database are used", async () => {
-  await using bench = await RedisBench.open({ args: ["--requirepass", "ri:ght@"] });
-  const broker = await bench.broker({ URI: `redis://:ri%3Aght%40@127.0.0.1:${bench.server.port}/5` });
+  await using rig = await RedisRig.open({ args: ["--requirepass", "ri:ght@"] });
+  const broker = await rig.broker({ URI: `redis://:ri%3Aght%40@127.0.0.1:${rig.server.port}/5` });
   await publish(broker, "1");
-  const bare = bench.client({ password: "ri:ght@" });
+  const bare = rig.client({ password: "ri:ght@" });
   assertEquals(await bare.xlen(STREAM), 0);
   await bare.select(5);
   assertEquals(await bare.xlen(STREAM), 1);
 });
 
 redisTest("a database that does not exist is a configuration error, never database 0", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker({ URI: `redis://127.0.0.1:${bench.server.port}/99` });
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker({ URI: `redis://127.0.0.1:${rig.server.port}/99` });
   await assertRejects(() => publish(broker, "1"), ConfigurationError, "has no database 99");
-  assertEquals(await bench.client().dbsize(), 0);
+  assertEquals(await rig.client().dbsize(), 0);
 });
 
 redisTest("a key of another type is a configuration error that names it, for its entry alone", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
-  const bare = bench.client();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
+  const bare = rig.client();
   await bare.set(STREAM, "not a stream");
   const results = await broker.publish([{ stream: "fine", data: "1" }, { stream: STREAM, data: "2" }]);
   assert(results[0] && "id" in results[0]);
@@ -98,12 +98,12 @@ redisTest("a key of another type is a configuration error that names it, for its
 });
 
 redisTest("after FLUSHALL the group is missing until it is ensured, and reading goes on (F11)", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   const group = await consumerOf(broker, "a");
   const reading = assertRejects(() => group.read({ count: 1, blockMs: 5000 }), GroupMissingError);
-  const bare = bench.client();
-  await bench.blocked(1);
+  const bare = rig.client();
+  await rig.blocked(1);
   await bare.flushall();
   await bare.script("FLUSH");
   await reading;
@@ -116,12 +116,12 @@ redisTest("after FLUSHALL the group is missing until it is ensured, and reading 
 });
 
 redisTest("trimmed entries leave the pending list when they are claimed (F12)", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   const [a, b] = [await consumerOf(broker, "a"), await consumerOf(broker, "b")];
   const ids = await publish(broker, "1", "2", "3");
   await a.read({ count: 9 });
-  await bench.client().xtrim(STREAM, "MAXLEN", 1);
+  await rig.client().xtrim(STREAM, "MAXLEN", 1);
   const claimed = await b.claim(ids.map((id) => ({ id, from: "a" })), 0);
   assertEquals(claimed.map(({ data, trimmed }) => [data, trimmed]), [[undefined, true], [undefined, true], [
     "3",
@@ -133,12 +133,12 @@ redisTest("trimmed entries leave the pending list when they are claimed (F12)", 
 redisTest(
   "entries that a full Redis refuses are unavailable, all of a batch alike, and go through later (F13)",
   async () => {
-    await using bench = await RedisBench.open();
-    const broker = await bench.broker();
+    await using rig = await RedisRig.open();
+    const broker = await rig.broker();
     const group = await consumerOf(broker, "a");
     const [id = ""] = await publish(broker, "1");
     await group.read({ count: 1 });
-    const bare = bench.client();
+    const bare = rig.client();
     await bare.config("SET", "maxmemory", "1");
     const results = await broker.publish(["2", "3"].map((data) => ({ stream: STREAM, data })));
     for (const result of results) {
@@ -156,8 +156,8 @@ redisTest(
 );
 
 redisTest("a Redis that became read-only is unavailable, and recovers (F14)", async () => {
-  await using bench = await RedisBench.open();
-  const broker = await bench.broker();
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
   const group = await consumerOf(broker, "a");
   await publish(broker, "1");
   const waiting = await consumerOf(broker, "b", "other");
@@ -167,8 +167,8 @@ redisTest("a Redis that became read-only is unavailable, and recovers (F14)", as
     BrokerUnavailableError,
     "UNBLOCKED",
   );
-  const bare = bench.client();
-  await bench.blocked(1);
+  const bare = rig.client();
+  await rig.blocked(1);
   await bare.replicaof("127.0.0.1", 1);
   await blocked;
   await assertRejects(() => publish(broker, "2"), BrokerUnavailableError, "READONLY");
@@ -181,8 +181,8 @@ redisTest("a Redis that became read-only is unavailable, and recovers (F14)", as
 });
 
 redisTest("a user without INFO and CLIENT still works; one without XADD is told so", async () => {
-  await using bench = await RedisBench.open();
-  await bench.client().call("ACL", [
+  await using rig = await RedisRig.open();
+  await rig.client().call("ACL", [
     "SETUSER",
     "ann",
     "on",
@@ -193,7 +193,7 @@ redisTest("a user without INFO and CLIENT still works; one without XADD is told 
     "-client",
     "-xadd",
   ]);
-  const broker = await bench.broker({ URI: `redis://ann:pw@127.0.0.1:${bench.server.port}` });
+  const broker = await rig.broker({ URI: `redis://ann:pw@127.0.0.1:${rig.server.port}` });
   const group = await consumerOf(broker, "a");
   assertEquals(await group.read({ count: 1, blockMs: 10 }), []);
   const stop = new AbortController();

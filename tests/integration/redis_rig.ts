@@ -16,7 +16,7 @@ export const GROUP = "shop.OrderEvents";
 export const IMPATIENT = { socket_timeout: 0.2, socket_connect_timeout: 0.3 };
 
 /** One server and everything that was opened on it; all of it is gone at the end of its block. */
-export class RedisBench implements AsyncDisposable {
+export class RedisRig implements AsyncDisposable {
   readonly server: RedisServer;
   readonly #brokers: RedisBroker[] = [];
   readonly #clients: Redis[] = [];
@@ -25,8 +25,8 @@ export class RedisBench implements AsyncDisposable {
     this.server = server;
   }
 
-  static async open(options: RedisServerOptions = {}): Promise<RedisBench> {
-    return new RedisBench(await RedisServer.start(options));
+  static async open(options: RedisServerOptions = {}): Promise<RedisRig> {
+    return new RedisRig(await RedisServer.start(options));
   }
 
   /** A broker, opened; `settings` are those of `[brokers.default]`. */
@@ -79,7 +79,7 @@ export async function consumerOf(broker: RedisBroker, consumer: string, group = 
   return made;
 }
 
-/** Publishes numbered texts to `STREAM`; answers the ids. */
+/** Publishes numbered texts to `STREAM`; returns the ids. */
 export async function publish(broker: RedisBroker, ...texts: readonly string[]): Promise<readonly string[]> {
   const results = await broker.publish(texts.map((data) => ({ stream: STREAM, data })));
   return results.map((result) => {

@@ -165,7 +165,7 @@ export class PostgresDatabase {
   }
 
   /**
-   * Runs statements as superuser, each by itself, beside whatever is under test; answers the rows as lines, columns parted by
+   * Runs statements as superuser, each by itself, beside whatever is under test; returns the rows as lines, columns parted by
    * `|`.
    */
   async sql(...statements: readonly string[]): Promise<readonly string[]> {
@@ -179,7 +179,7 @@ export class PostgresDatabase {
 }
 
 /**
- * One server for all tests of the file that calls this, started before the first of them and stopped after the last. Answers the
+ * One server for all tests of the file that calls this, started before the first of them and stopped after the last. Returns the
  * way to a database of one's own on it.
  */
 export function sharedPostgres(options: PostgresServerOptions = {}): () => Promise<PostgresDatabase> {

@@ -98,7 +98,7 @@ export const settings: SubscriptionSettings = {
 /** A message that fails is dead-lettered at once. */
 export const ONE_ATTEMPT = { maxRetries: 1 } as const;
 
-export class SubscriptionBench {
+export class SubscriptionRig {
   readonly clock = new FakeClock();
   readonly broker: FlakyBroker;
   readonly #consumers = new Map<StreamSubscription, string>();

@@ -15,7 +15,7 @@ export interface UntilOptions {
 }
 
 /**
- * Resolves when `condition` holds; answers the milliseconds it took. An error of `condition` counts as "not yet" and is told if
+ * Resolves when `condition` holds; returns the milliseconds it took. An error of `condition` counts as "not yet" and is told if
  * time runs out: what is asked may be the very thing that was stopped.
  */
 export async function until(

@@ -68,7 +68,7 @@ export class GroupState {
   }
 
   /**
-   * Resets the idle time to `idleMs` and answers the count, changed by `recount`. Undefined when `consumer` does not own the
+   * Resets the idle time to `idleMs` and returns the count, changed by `recount`. Undefined when `consumer` does not own the
    * entry; as in Redis, a delivery whose entry is gone leaves the pending list when touched.
    */
   touch(
@@ -117,7 +117,7 @@ export class GroupState {
     return !busy;
   }
 
-  /** Deletes those with nothing pending that were idle for `idleMs`, except `spare`; answers their names. */
+  /** Deletes those with nothing pending that were idle for `idleMs`, except `spare`; returns their names. */
   sweep(spare: string, idleMs: number, now: number): readonly string[] {
     const busy = this.#busy();
     const gone = [...this.#consumers]

@@ -32,7 +32,7 @@ export class StreamLog {
     return this.#entries.length;
   }
 
-  /** Appends and answers the new id. `now`: milliseconds since the epoch. */
+  /** Appends and returns the new id. `now`: milliseconds since the epoch. */
   append(data: string, now: number): string {
     this.#last = nextStreamId(this.#last, now);
     const id = formatStreamId(this.#last);
@@ -68,7 +68,7 @@ export class StreamLog {
     return true;
   }
 
-  /** Drops the oldest entries below `limit`, at most `count`; answers how many. */
+  /** Drops the oldest entries below `limit`, at most `count`; returns how many. */
   dropOldest(count: number, limit: StreamId): number {
     let drop = 0;
     for (const { key } of this.#entries) {

@@ -35,7 +35,7 @@ export class StreamStore {
     return id;
   }
 
-  /** Removes the stream with its groups; answers how many entries it had. */
+  /** Removes the stream with its groups; returns how many entries it had. */
   drop(stream: string): number {
     const length = this.#streams.get(stream)?.log.length ?? 0;
     // Waiting readers learn that their group is gone.

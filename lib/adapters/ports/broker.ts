@@ -43,7 +43,7 @@ export interface ClaimedEntry extends StreamEntry {
 
 export interface ReadOptions {
   readonly count: number;
-  /** Longest wait for a first entry. 0 or absent: answers at once. Never endless. */
+  /** Longest wait for a first entry. 0 or absent: returns at once. Never endless. */
   readonly blockMs?: number;
   /** Cuts the wait; the read then resolves with what had been delivered, possibly nothing (delivery 6). */
   readonly signal?: AbortSignal;
@@ -64,11 +64,11 @@ export interface StreamGroup {
   ensure(): Promise<boolean>;
   /** New entries, in order. Their count becomes 1. One read at a time. Throws `GroupMissingError`. */
   read(options: ReadOptions): Promise<readonly StreamEntry[]>;
-  /** Answers how many were still pending in the group (any consumer). On a lane the entries are removed too. */
+  /** Returns how many were still pending in the group (any consumer). On a lane the entries are removed too. */
   ack(ids: readonly string[]): Promise<number>;
-  /** Resets the idle time of those still owned; answers the ids that are not (delivery 1). Never raises a count. */
+  /** Resets the idle time of those still owned; returns the ids that are not (delivery 1). Never raises a count. */
   refresh(ids: readonly string[]): Promise<readonly string[]>;
-  /** Before every start after the first: raises the count and answers it, or undefined when the entry is no longer ours. */
+  /** Before every start after the first: raises the count and returns it, or undefined when the entry is no longer ours. */
   attempt(id: string): Promise<number | undefined>;
   /** The pending list in order of id, after `after`, of all consumers or of one. */
   pending(
@@ -81,7 +81,7 @@ export interface StreamGroup {
   ): Promise<readonly PendingEntry[]>;
   /**
    * Takes entries over without counting, each only if `from` still owns it and it has been idle for `minIdleMs` (a dead
-   * process's entry always qualifies). Answers those taken; trimmed ones are dropped from the pending list and marked.
+   * process's entry always qualifies). Returns those taken; trimmed ones are dropped from the pending list and marked.
    */
   claim(
     entries: readonly { readonly id: string; readonly from: string }[],
@@ -97,11 +97,11 @@ export interface StreamGroup {
   deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean>;
   /** Hands entries back so that anyone claims them at once, with the given count (delivery 7). Those not owned are left alone. */
   release(entries: readonly { readonly id: string; readonly count: number }[]): Promise<void>;
-  /** Soft cap (delivery 8): drops the oldest entries beyond `maxLength` that every group has read and acknowledged. Answers how many. */
+  /** Soft cap (delivery 8): drops the oldest entries beyond `maxLength` that every group has read and acknowledged. Returns how many. */
   trim(maxLength: number): Promise<number>;
   /** Deletes this consumer if it has nothing pending, atomically checked (PIPE-9). */
   retire(): Promise<boolean>;
-  /** Deletes other consumers that have nothing pending and were idle for `idleMs`. Answers their names. */
+  /** Deletes other consumers that have nothing pending and were idle for `idleMs`. Returns their names. */
   sweep(idleMs: number): Promise<readonly string[]>;
   info(): Promise<GroupInfo | undefined>;
   /** Frees this consumer's connection; entries stay pending. Idempotent. */
@@ -160,9 +160,9 @@ export interface DeadLetters {
    * the entry is in exactly one place at every moment. False: it was not there (any more).
    */
   replay(stream: string, id: string, lane: string, group: string): Promise<boolean>;
-  /** Answers how many of the ids went. */
+  /** Returns how many of the ids went. */
   remove(stream: string, ids: readonly string[]): Promise<number>;
-  /** Removes the whole stream; answers how many entries it had. */
+  /** Removes the whole stream; returns how many entries it had. */
   purge(stream: string): Promise<number>;
 }
 

@@ -197,7 +197,7 @@ export abstract class BaseProvider extends BaseAdapter {
   /** Empties the given tables, outbox and marks. */
   abstract truncate(tables: readonly TableSpec[]): Promise<void>;
   abstract session(options?: SessionOptions): ProviderSession;
-  /** Deletes marks older than `before` (epoch ms), at most `limit`; answers how many went. */
+  /** Deletes marks older than `before` (epoch ms), at most `limit`; returns how many went. */
   abstract cleanMarks(before: number, limit: number): Promise<number>;
 
   /**

@@ -22,7 +22,7 @@ import {
   type TableSpec,
 } from "../ports.ts";
 import { ProviderUnavailableError, RefusedError } from "../../errors.ts";
-import { Backend } from "./connection/backend.ts";
+import { Database } from "./connection/database.ts";
 import { Connection, type ConnectionOptions } from "./connection/connection.ts";
 import { outboxTable, processedTable } from "./tables/ddl.ts";
 import { ownComponents, type PostgresComponent, rowComponent } from "./tables/migrations.ts";
@@ -47,7 +47,7 @@ import {
   schemasOf,
   type Target,
 } from "./tables/setup.ts";
-import { SilenceWatch } from "./connection/silence.ts";
+import { SilenceWatch } from "./connection/silent_connections.ts";
 import { SideConnection } from "./connection/side_connection.ts";
 import type { Place } from "./connection/uri.ts";
 
@@ -66,7 +66,7 @@ export class PostgresProvider extends BaseProvider {
   readonly outbox: PostgresOutbox;
   readonly #settings: PostgresSettings;
   readonly #where: Where;
-  readonly #backend: Backend;
+  readonly #database: Database;
   readonly #leases: Pool<Connection>;
   readonly #side: SideConnection;
   readonly #locks: PostgresLocks;
@@ -88,7 +88,7 @@ export class PostgresProvider extends BaseProvider {
     const where = this.#where = { name: options.name, label: this.#settings.uri.label };
     // Read-only outside of transactions, which all say READ WRITE: a statement that strays out of its own cannot write.
     const pool = this.#pool(this.#settings, "set default_transaction_read_only = on");
-    this.#backend = new Backend({ where, names, clock, pool });
+    this.#database = new Database({ where, names, clock, pool });
     this.#leases = this.#pool(LEASES, LEASE_SESSION);
     this.#silence = new SilenceWatch({
       ...{ name: options.name, clock, timeoutMs: this.#settings.uri.connectTimeoutMs },
@@ -105,8 +105,8 @@ export class PostgresProvider extends BaseProvider {
       ...{ where, clock, schema: names.schema },
       open: (signal) => this.#open("set default_transaction_read_only = on", signal),
     });
-    const processors = new Backend({ where, names, clock, pool: this.#leases });
-    this.outbox = new PostgresOutbox(this.#backend, processors, this.#hints);
+    const processors = new Database({ where, names, clock, pool: this.#leases });
+    this.outbox = new PostgresOutbox(this.#database, processors, this.#hints);
     this.#sessions = {
       ...{ where, names, clock, pool },
       mayPrepare: (text) => this.#mayPrepare(text),
@@ -131,13 +131,13 @@ export class PostgresProvider extends BaseProvider {
   override async close(): Promise<void> {
     this.#hints.close();
     await this.#locks.close();
-    const closing = [this.#backend.pool, this.#leases, this.#side, this.#silence];
+    const closing = [this.#database.pool, this.#leases, this.#side, this.#silence];
     await Promise.all(closing.map((part) => part.close()));
     await Promise.all(this.#afterwards);
   }
 
   override poolStats(): { size: number; checkedOut: number; overflow: number; checkedIn: number } {
-    return { ...this.#backend.pool.stats };
+    return { ...this.#database.pool.stats };
   }
 
   async setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void> {
@@ -154,14 +154,14 @@ export class PostgresProvider extends BaseProvider {
   /** A statement asks for its rights before it looks for rows. */
   async verify(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const { outbox, processed } = this.#backend.names;
+    const { outbox, processed } = this.#database.names;
     const statements = [outbox, processed].flatMap((table) => [
       `insert into ${table} (message_id) select message_id from ${table} where false`,
       `update ${table} set message_id = message_id where false`,
       `delete from ${table} where false`,
     ]);
     const writing = statements.map((text) => ({ text, values: [], doing: "using the server's own tables" }));
-    await abortable(this.#backend.write(...writing), signal);
+    await abortable(this.#database.write(...writing), signal);
   }
 
   override async schema(tables: readonly TableSpec[]): Promise<readonly ComponentSchema[]> {
@@ -182,12 +182,12 @@ export class PostgresProvider extends BaseProvider {
 
   /** Empties the given tables, outbox and marks; those that are missing are empty. */
   async truncate(tables: readonly TableSpec[]): Promise<void> {
-    const { names } = this.#backend;
+    const { names } = this.#database;
     const wanted = [...tables.map(({ name }) => name), outboxTable.name, processedTable.name];
     const found = await this.#onTables("emptying tables", (target) => existing(target, wanted));
     if (found.length === 0) return;
     const text = `truncate ${found.map((name) => names.table(name)).join(", ")}`;
-    await this.#backend.write({ text, values: [], doing: "emptying tables" });
+    await this.#database.write({ text, values: [], doing: "emptying tables" });
   }
 
   session(options: SessionOptions = {}): ProviderSession {
@@ -199,8 +199,8 @@ export class PostgresProvider extends BaseProvider {
   }
 
   async cleanMarks(before: number, limit: number): Promise<number> {
-    const { processed } = this.#backend.names;
-    const [reply] = await this.#backend.write({
+    const { processed } = this.#database.names;
+    const [reply] = await this.#database.write({
       text: `delete from ${processed} where ctid = any(array(
         select ctid from ${processed} where processed_at < ${epoch("$1")} limit $2::bigint))`,
       values: [String(before), String(limit)],
@@ -210,13 +210,13 @@ export class PostgresProvider extends BaseProvider {
   }
 
   #components(tables: readonly TableSpec[]): readonly PostgresComponent[] {
-    const { names } = this.#backend;
+    const { names } = this.#database;
     return [...ownComponents(names), ...tables.map(({ name }) => rowComponent(name, names))];
   }
 
   #onTables<T>(doing: string, work: (target: Target) => Promise<T>): Promise<T> {
-    const { names } = this.#backend;
-    return this.#backend.use(doing, (connection) => work({ connection, names, where: this.#where }));
+    const { names } = this.#database;
+    return this.#database.use(doing, (connection) => work({ connection, names, where: this.#where }));
   }
 
   #pool(

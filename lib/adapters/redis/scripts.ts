@@ -18,7 +18,7 @@ export class Script {
     this.sha = createHash("sha1").update(lua).digest("hex");
   }
 
-  /** Runs it by its hash; a server that does not know it (yet, or after SCRIPT FLUSH) gets the text. Answers as Redis does. */
+  /** Runs it by its hash; a server that does not know it (yet, or after SCRIPT FLUSH) gets the text. Returns as Redis does. */
   async run(
     client: Redis,
     keys: readonly StreamKey[],
@@ -36,7 +36,7 @@ export class Script {
 
 // The question that every script about an owned entry begins with (delivery 1). KEYS[1] is the stream, ARGV[1] the group.
 
-/** Lua: `pending_entry(id, consumer)` answers `{id, consumer, idle, count}`, or nil when that consumer does not own it. */
+/** Lua: `pending_entry(id, consumer)` returns `{id, consumer, idle, count}`, or nil when that consumer does not own it. */
 export const PENDING_ENTRY = `
 local function pending_entry(id, consumer)
   local found = redis.pcall('XPENDING', KEYS[1], ARGV[1], id, id, 1, consumer)
@@ -50,7 +50,7 @@ end
 
 // Acknowledges on a replay lane: the entries go, and the stream goes with the last of them (delivery 19).
 //
-// Arguments: group, id…. Answers how many were pending.
+// Arguments: group, id…. Returns how many were pending.
 
 /** Lua: `leave_lane(id)` removes the entry, and the lane when it was the last one. */
 export const LEAVE_LANE = `
@@ -75,7 +75,7 @@ return acknowledged
 // pipeline refuses some entries and takes later ones, and so breaks their order: Redis judges a script once. It is also quicker,
 // one reply instead of a hundred.
 //
-// Keys: the streams. Arguments: pairs of a stream's place among the keys and the data. Answers an id or an
+// Keys: the streams. Arguments: pairs of a stream's place among the keys and the data. Returns an id or an
 // error for each. The only script whose keys are not all of one category: a Cluster needs one call of it for
 // each slot.
 
@@ -89,7 +89,7 @@ return results
 
 // Counts a started attempt (delivery 2).
 //
-// Arguments: group, consumer, id. Answers the new count, or nil when the entry is not ours: another consumer's, nobody's, or
+// Arguments: group, consumer, id. Returns the new count, or nil when the entry is not ours: another consumer's, nobody's, or
 // trimmed away under us.
 
 export const attempt = new Script(`${PENDING_ENTRY}
@@ -145,7 +145,7 @@ return claimed
 
 // Removing consumers (PIPE-9). XGROUP DELCONSUMER drops what is pending for good, so each is looked at in the same step.
 
-/** Arguments: group, consumer. Answers 1 if the consumer is gone, 0 if it has something pending. */
+/** Arguments: group, consumer. Returns 1 if the consumer is gone, 0 if it has something pending. */
 export const retire = new Script(`
 local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])
 if pending.err then
@@ -157,7 +157,7 @@ redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
 return 1
 `);
 
-/** Arguments: group, consumer to spare, least idle time in ms. Answers the names of the consumers removed. */
+/** Arguments: group, consumer to spare, least idle time in ms. Returns the names of the consumers removed. */
 export const sweep = new Script(`
 local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
 if consumers.err then
@@ -178,7 +178,7 @@ return gone
 
 // Moves an entry to the dead letters: written there and acknowledged here, or neither (delivery 18).
 //
-// Keys: stream, dead-letter stream. Arguments: group, consumer, id, data, '1' for a lane. Answers 1, or 0 when this consumer does
+// Keys: stream, dead-letter stream. Arguments: group, consumer, id, data, '1' for a lane. Returns 1, or 0 when this consumer does
 // not own the entry.
 
 export const deadLetter = new Script(`${PENDING_ENTRY}${LEAVE_LANE}
@@ -194,7 +194,7 @@ return 1
 
 /**
  * Moves one entry, fields as they are, to the end of a replay lane, whose group is created at 0 if missing; it is in exactly one
- * place at every moment (delivery 19, DLQ-5). Keys: dead-letter stream, lane. Arguments: id, group. Answers 1, or 0 when the
+ * place at every moment (delivery 19, DLQ-5). Keys: dead-letter stream, lane. Arguments: id, group. Returns 1, or 0 when the
  * entry is not there (any more).
  */
 export const replay = new Script(`
@@ -222,7 +222,7 @@ for _, entry in ipairs(rest) do redis.call('XDEL', KEYS[1], entry[1]) end
 return {gone + #rest, #rest == step and 1 or 0}
 `);
 
-/** Drops a stream whole and answers how many entries it had. The memory is freed in the background. */
+/** Drops a stream whole and returns how many entries it had. The memory is freed in the background. */
 export const purge = new Script(`
 local length = redis.call('XLEN', KEYS[1])
 redis.call('UNLINK', KEYS[1])
@@ -231,7 +231,7 @@ return length
 
 // Keeps entries ours: resets their idle time, never raises a count (delivery 1).
 //
-// Arguments: group, consumer, id…. Answers the ids that are not ours: another consumer's, nobody's, or trimmed away under us;
+// Arguments: group, consumer, id…. Returns the ids that are not ours: another consumer's, nobody's, or trimmed away under us;
 // those last ones XCLAIM drops from the pending list.
 
 export const refresh = new Script(`${PENDING_ENTRY}
@@ -261,7 +261,7 @@ return 1
 
 // Retention as a soft cap (delivery 8, PIPE-8): nothing goes that any group has not read, or has read and not acknowledged.
 //
-// Arguments: greatest length, most entries to drop in one call. Answers how many went. The bound is the lowest, over all groups,
+// Arguments: greatest length, most entries to drop in one call. Returns how many went. The bound is the lowest, over all groups,
 // of the first pending id and the id after the last one delivered; a stream without groups is left alone. Redis drops whole
 // nodes of the stream (100 entries), never more than it was allowed to.
 

@@ -19,7 +19,7 @@ export interface StreamPlace {
   readonly lane: boolean;
 }
 
-/** Answers how many were pending. */
+/** Returns how many were pending. */
 export async function acknowledge(
   client: Redis,
   place: StreamPlace,

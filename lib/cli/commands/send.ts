@@ -124,7 +124,7 @@ async function send(
   });
 }
 
-/** Sends every line that is not blank. Answers where it stopped because the backend went away or refused us. */
+/** Sends every line that is not blank. Returns where it stopped because the backend went away or refused us. */
 async function sendAll(
   sender: Sender,
   payloads: Payloads,

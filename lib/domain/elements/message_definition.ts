@@ -74,7 +74,7 @@ export class MessageDefinition<S extends Schema = Schema, A extends string = str
     return `${this.kind} ${this.name}`;
   }
 
-  /** Validates `data`; answers the payload and its canonical text. Throws `ValidationError`. */
+  /** Validates `data`; returns the payload and its canonical text. Throws `ValidationError`. */
   encode(data: unknown): { readonly payload: Readonly<Row>; readonly text: string } {
     const what = `The data of ${this.label}`;
     const { json, text } = encode(this.schema, data, what);

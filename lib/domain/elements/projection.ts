@@ -42,7 +42,7 @@ export class ProjectionDefinition<S extends Schema = Schema> implements Projecti
     return `${underscore(this.name)}:::${id}`;
   }
 
-  /** Validates a row that is to be written; answers its id and the JSON text to store. */
+  /** Validates a row that is to be written; returns its id and the JSON text to store. */
   write(row: unknown): { readonly id: string; readonly text: string } {
     const what = `The row of projection ${this.name}`;
     const { json, text } = encode(this.schema, row, what);

@@ -124,8 +124,8 @@ export class ElementRunner implements HandlerRunner {
   }
 
   /**
-   * Handles a command here and now; answers what its method returns. `prepare` adds to the unit of work, `mark` makes it
-   * happen once (then undefined is answered).
+   * Handles a command here and now; returns what its method returns. `prepare` adds to the unit of work, `mark` makes it
+   * happen once (then it returns undefined).
    */
   async handleNow(
     message: Message,

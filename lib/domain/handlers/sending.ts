@@ -14,7 +14,7 @@ import type { WorkRuntime } from "../runtime.ts";
 import type { Guard } from "../work/sessions.ts";
 
 /**
- * Sends a command, or handles it here. Answers the event-store position, or what the handler returned; undefined where a
+ * Sends a command, or handles it here. Returns the event-store position, or what the handler returned; undefined where a
  * command of the same type and idempotency key was taken before.
  */
 export async function processCommand(
@@ -70,7 +70,7 @@ async function send(
   );
 }
 
-/** Publishes an event that no aggregate raised; answers its message id (delivery 12). */
+/** Publishes an event that no aggregate raised; returns its message id (delivery 12). */
 export async function publishEvent(
   runtime: WorkRuntime,
   event: MessageDefinition,

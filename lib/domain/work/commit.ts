@@ -68,7 +68,7 @@ export interface Buffered {
 }
 
 /**
- * Commits on every provider touched; answers the event-store positions of `recorded`, then `messages`.
+ * Commits on every provider touched; returns the event-store positions of `recorded`, then `messages`.
  *
  * The usual case is one call: everything is in the main database, and so is the event store. Otherwise all rows are
  * flushed first, so that what can fail fails before anything is final elsewhere; then the caches, the other databases and the

@@ -28,8 +28,8 @@ export function consumerRules(rule: Rule): void {
     assertEquals((await a.info())?.consumers, 1);
   });
 
-  rule("sweeps others that are idle with nothing pending, never itself (S47)", async (bench) => {
-    const { publish, consumer, elapse } = bench;
+  rule("sweeps others that are idle with nothing pending, never itself (S47)", async (rig) => {
+    const { publish, consumer, elapse } = rig;
     await publish("1");
     const [busy, old, fresh, self] = [
       await consumer("busy"),

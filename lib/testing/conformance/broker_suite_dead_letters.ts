@@ -7,21 +7,21 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { StreamGroup } from "../../adapters/ports.ts";
 import { parseStreamId } from "../../adapters/stream_id.ts";
 import { IncorrectUsageError } from "../../errors.ts";
-import { at, type BrokerBench, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
+import { at, type BrokerRig, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
 
-/** Reads `texts` and dead-letters each; answers the ids in the dead-letter stream. */
-async function bury(bench: BrokerBench, group: StreamGroup, ...texts: string[]): Promise<readonly string[]> {
-  const dead = `${bench.stream}:dlq`;
-  await bench.publish(...texts);
+/** Reads `texts` and dead-letters each; returns the ids in the dead-letter stream. */
+async function bury(rig: BrokerRig, group: StreamGroup, ...texts: string[]): Promise<readonly string[]> {
+  const dead = `${rig.stream}:dlq`;
+  await rig.publish(...texts);
   for (const { id, data = "" } of await group.read({ count: texts.length })) {
     assertEquals(await group.deadLetter(id, dead, data), true);
   }
-  return idsOf(await bench.broker.deadLetters.list(dead, { limit: 100 })).slice(-texts.length);
+  return idsOf(await rig.broker.deadLetters.list(dead, { limit: 100 })).slice(-texts.length);
 }
 
 export function deadLetterRules(rule: Rule): void {
-  rule("dead-letters an entry once and acknowledges it (S3)", async (bench) => {
-    const { publish, consumer, broker, stream } = bench;
+  rule("dead-letters an entry once and acknowledges it (S3)", async (rig) => {
+    const { publish, consumer, broker, stream } = rig;
     const dead = `${stream}:dlq`;
     const [id = ""] = await publish("1");
     const a = await consumer("a");
@@ -36,10 +36,10 @@ export function deadLetterRules(rule: Rule): void {
     assertEquals(await broker.groups(dead), []);
   });
 
-  rule("lists dead letters in order, after a place, up to a limit", async (bench) => {
-    const dead = `${bench.stream}:dlq`;
-    const { deadLetters } = bench.broker;
-    const ids = await bury(bench, await bench.consumer("a"), ...numbered(5));
+  rule("lists dead letters in order, after a place, up to a limit", async (rig) => {
+    const dead = `${rig.stream}:dlq`;
+    const { deadLetters } = rig.broker;
+    const ids = await bury(rig, await rig.consumer("a"), ...numbered(5));
     assertEquals(textsOf(await deadLetters.list(dead, { limit: 2 })), ["1", "2"]);
     const rest = await deadLetters.list(dead, { limit: 9, after: at(ids, 1) });
     assertEquals(textsOf(rest), ["3", "4", "5"]);
@@ -47,10 +47,10 @@ export function deadLetterRules(rule: Rule): void {
     assertEquals(await deadLetters.get(dead, at(ids, 2)), { id: at(ids, 2), data: "3" });
   });
 
-  rule("lists dead letters backwards, the newest first, page by page", async (bench) => {
-    const dead = `${bench.stream}:dlq`;
-    const { deadLetters } = bench.broker;
-    const ids = await bury(bench, await bench.consumer("a"), ...numbered(5));
+  rule("lists dead letters backwards, the newest first, page by page", async (rig) => {
+    const dead = `${rig.stream}:dlq`;
+    const { deadLetters } = rig.broker;
+    const ids = await bury(rig, await rig.consumer("a"), ...numbered(5));
     const page = (limit: number, after?: string) =>
       deadLetters.list(dead, { direction: "backwards", limit, ...(after !== undefined && { after }) });
     const first = await page(2);
@@ -77,17 +77,17 @@ export function deadLetterRules(rule: Rule): void {
     }
   });
 
-  rule("gives dead letters the time of its own clock, and tells that of the oldest", async (bench) => {
-    const { broker, elapse } = bench;
-    const dead = `${bench.stream}:dlq`;
+  rule("gives dead letters the time of its own clock, and tells that of the oldest", async (rig) => {
+    const { broker, elapse } = rig;
+    const dead = `${rig.stream}:dlq`;
     assertEquals(await broker.deadLetters.oldest(dead), undefined);
-    const a = await bench.consumer("a");
+    const a = await rig.consumer("a");
     const before = await broker.time();
-    const [first = ""] = await bury(bench, a, "1");
+    const [first = ""] = await bury(rig, a, "1");
     const oldest = parseStreamId(first)?.ms ?? 0;
     assert(before <= oldest && oldest <= await broker.time(), `${oldest} is not behind ${before}`);
     await elapse(5);
-    await bury(bench, a, "2");
+    await bury(rig, a, "2");
     assertEquals(await broker.deadLetters.oldest(dead), oldest);
     assert(await broker.time() >= oldest + 5);
     await broker.deadLetters.purge(dead);
@@ -116,22 +116,22 @@ export function deadLetterRules(rule: Rule): void {
     assertEquals([await deadLetters.depth(dead), await deadLetters.oldest(dead)], [0, undefined]);
   });
 
-  rule("trims a few dead letters as exactly as many", async (bench) => {
-    const dead = `${bench.stream}:dlq`;
-    const { deadLetters } = bench.broker;
-    const a = await bench.consumer("a");
-    await bury(bench, a, ...numbered(3));
-    await bench.elapse(5);
-    const time = await bench.broker.time();
-    await bury(bench, a, "4");
+  rule("trims a few dead letters as exactly as many", async (rig) => {
+    const dead = `${rig.stream}:dlq`;
+    const { deadLetters } = rig.broker;
+    const a = await rig.consumer("a");
+    await bury(rig, a, ...numbered(3));
+    await rig.elapse(5);
+    const time = await rig.broker.time();
+    await bury(rig, a, "4");
     assertEquals(await deadLetters.trimBefore(dead, time, 100), 3);
     assertEquals(textsOf(await deadLetters.list(dead, { limit: 9 })), ["4"]);
   });
 
-  rule("removes some dead letters, or all", async (bench) => {
-    const dead = `${bench.stream}:dlq`;
-    const { deadLetters } = bench.broker;
-    const ids = await bury(bench, await bench.consumer("a"), ...numbered(5));
+  rule("removes some dead letters, or all", async (rig) => {
+    const dead = `${rig.stream}:dlq`;
+    const { deadLetters } = rig.broker;
+    const ids = await bury(rig, await rig.consumer("a"), ...numbered(5));
     assertEquals(await deadLetters.remove(dead, [at(ids, 0), at(ids, 3), at(ids, 0), "1-1"]), 2);
     assertEquals(textsOf(await deadLetters.list(dead, { limit: 9 })), ["2", "3", "5"]);
     assertEquals(await deadLetters.remove(dead, []), 0);
@@ -155,12 +155,12 @@ export function deadLetterRules(rule: Rule): void {
     assertEquals(await broker.length(`${stream}:replay:g1`), 0);
   });
 
-  rule("replays a dead letter to the group that failed, and to nobody else", async (bench) => {
-    const { consumer, broker, stream } = bench;
+  rule("replays a dead letter to the group that failed, and to nobody else", async (rig) => {
+    const { consumer, broker, stream } = rig;
     const [dead, lane] = [`${stream}:dlq`, `${stream}:replay:g1`];
     const a = await consumer("a");
     const elsewhere = await consumer("a", { group: "g2" });
-    const [first = ""] = await bury(bench, a, "1", "2");
+    const [first = ""] = await bury(rig, a, "1", "2");
     await elsewhere.read({ count: 9 });
     assertEquals(await broker.deadLetters.replay(dead, first, lane, "g1"), true);
     assertEquals(await broker.deadLetters.replay(dead, first, lane, "g1"), false);
@@ -172,10 +172,10 @@ export function deadLetterRules(rule: Rule): void {
     assertEquals(textsOf(await replayed.read({ count: 9 })), ["1"]);
   });
 
-  rule("replays once when two replay at once", async (bench) => {
-    const { consumer, broker, other, stream } = bench;
+  rule("replays once when two replay at once", async (rig) => {
+    const { consumer, broker, other, stream } = rig;
     const [dead, lane] = [`${stream}:dlq`, `${stream}:replay:g1`];
-    const ids = await bury(bench, await consumer("a"), ...numbered(10));
+    const ids = await bury(rig, await consumer("a"), ...numbered(10));
     const runs = await Promise.all([broker, other].map(async ({ deadLetters }) => {
       let moved = 0;
       for (const id of ids) if (await deadLetters.replay(dead, id, lane, "g1")) moved++;
@@ -198,10 +198,10 @@ export function deadLetterRules(rule: Rule): void {
     },
   );
 
-  rule("removes a lane's entries as they are done, and the lane with the last", async (bench) => {
-    const { consumer, broker, stream } = bench;
+  rule("removes a lane's entries as they are done, and the lane with the last", async (rig) => {
+    const { consumer, broker, stream } = rig;
     const [dead, name] = [`${stream}:dlq`, `${stream}:replay:g1`];
-    const ids = await bury(bench, await consumer("a"), "1", "2", "3", "4");
+    const ids = await bury(rig, await consumer("a"), "1", "2", "3", "4");
     for (const id of ids) await broker.deadLetters.replay(dead, id, name, "g1");
     const lane = await consumer("a", { stream: name, lane: true, ensure: false });
     const [first, second, third] = idsOf(await lane.read({ count: 3 }));
@@ -221,13 +221,13 @@ export function deadLetterRules(rule: Rule): void {
     assertEquals(textsOf(await broker.deadLetters.list(dead, { limit: 9 })), ["2 again"]);
   });
 
-  rule("replays again through a lane that was used up", async (bench) => {
-    const { consumer, broker, stream } = bench;
+  rule("replays again through a lane that was used up", async (rig) => {
+    const { consumer, broker, stream } = rig;
     const [dead, name] = [`${stream}:dlq`, `${stream}:replay:g1`];
     const a = await consumer("a");
     const lane = await consumer("a", { stream: name, lane: true, ensure: false });
     for (const text of ["1", "2"]) {
-      const [id = ""] = await bury(bench, a, text);
+      const [id = ""] = await bury(rig, a, text);
       assertEquals(await broker.deadLetters.replay(dead, id, name, "g1"), true);
       const read = await lane.read({ count: 9 });
       assertEquals(textsOf(read), [text]);

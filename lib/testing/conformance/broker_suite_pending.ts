@@ -38,8 +38,8 @@ export function pendingRules(rule: Rule): void {
     },
   );
 
-  rule("tells how long an entry has been idle, and lists those idle long enough", async (bench) => {
-    const { publish, consumer, elapse } = bench;
+  rule("tells how long an entry has been idle, and lists those idle long enough", async (rig) => {
+    const { publish, consumer, elapse } = rig;
     const ids = await publish("1", "2");
     const a = await consumer("a");
     await a.read({ count: 1 });
@@ -50,8 +50,8 @@ export function pendingRules(rule: Rule): void {
     assertEquals((await a.pending({ limit: 9, minIdleMs: 900 })).map(({ id }) => id), [at(ids, 0)]);
   });
 
-  rule("refreshes what is still owned, never counting, and answers the rest", async (bench) => {
-    const { publish, consumer, elapse, other } = bench;
+  rule("refreshes what is still owned, never counting, and answers the rest", async (rig) => {
+    const { publish, consumer, elapse, other } = rig;
     const ids = await publish(...numbered(4));
     const [a, b] = [await consumer("a"), await consumer("b", { broker: other })];
     await a.read({ count: 3 });
@@ -65,8 +65,8 @@ export function pendingRules(rule: Rule): void {
     assertEquals(await a.refresh([]), []);
   });
 
-  rule("counts a started attempt and resets its idle time, for the owner alone", async (bench) => {
-    const { publish, consumer, elapse, other } = bench;
+  rule("counts a started attempt and resets its idle time, for the owner alone", async (rig) => {
+    const { publish, consumer, elapse, other } = rig;
     const ids = await publish("1", "2", "3");
     const [a, b] = [await consumer("a"), await consumer("b", { broker: other })];
     await a.read({ count: 2 });
@@ -163,8 +163,8 @@ export function pendingRules(rule: Rule): void {
     },
   );
 
-  rule("releases entries so that anyone claims them at once, with the given count", async (bench) => {
-    const { publish, consumer, other } = bench;
+  rule("releases entries so that anyone claims them at once, with the given count", async (rig) => {
+    const { publish, consumer, other } = rig;
     const ids = await publish("1", "2", "3");
     const a = await consumer("a");
     await a.read({ count: 3 });
@@ -178,8 +178,8 @@ export function pendingRules(rule: Rule): void {
     assertEquals(await b.attempt(at(ids, 1)), 1);
   });
 
-  rule("reports a claimed entry that the stream no longer holds and forgets it (PIPE-7)", async (bench) => {
-    const { publish, consumer, broker, stream } = bench;
+  rule("reports a claimed entry that the stream no longer holds and forgets it (PIPE-7)", async (rig) => {
+    const { publish, consumer, broker, stream } = rig;
     const ids = await publish("1", "2");
     const [a, b] = [await consumer("a"), await consumer("b")];
     await a.read({ count: 2 });
@@ -192,8 +192,8 @@ export function pendingRules(rule: Rule): void {
     assertEquals((await b.pending({ limit: 9 })).map(({ id }) => id), [at(ids, 1)]);
   });
 
-  rule("counts an entry that the stream no longer holds as lost once its owner touches it", async (bench) => {
-    const { publish, consumer, broker, stream } = bench;
+  rule("counts an entry that the stream no longer holds as lost once its owner touches it", async (rig) => {
+    const { publish, consumer, broker, stream } = rig;
     const ids = await publish("1", "2", "3", "4", "5");
     const a = await consumer("a");
     await a.read({ count: 5 });

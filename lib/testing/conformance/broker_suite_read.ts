@@ -40,8 +40,8 @@ export function readRules(rule: Rule): void {
     assertEquals(await (await consumer("a")).read({ count: 9 }), []);
   });
 
-  rule("gives each entry to one consumer of a group and to every group", async (bench) => {
-    const { publish, consumer, other } = bench;
+  rule("gives each entry to one consumer of a group and to every group", async (rig) => {
+    const { publish, consumer, other } = rig;
     await publish(...numbered(4));
     const a = await consumer("a");
     const b = await consumer("b", { broker: other });
@@ -51,8 +51,8 @@ export function readRules(rule: Rule): void {
     assertEquals(textsOf(await elsewhere.read({ count: 9 })), ["1", "2", "3", "4"]);
   });
 
-  rule("gives each entry once to consumers that read at the same time", async (bench) => {
-    const { publish, consumer, broker, other } = bench;
+  rule("gives each entry once to consumers that read at the same time", async (rig) => {
+    const { publish, consumer, broker, other } = rig;
     const ids = await publish(...numbered(300));
     const read = await Promise.all([broker, other, broker, other].map(async (instance, index) => {
       const reader = await consumer(`c${index}`, { broker: instance });
@@ -77,8 +77,8 @@ export function readRules(rule: Rule): void {
     assertEquals(textsOf(await a.read({ count: 1 })), ["1"]);
   });
 
-  rule("reads on after its stream vanished and the group was created again (S49)", async (bench) => {
-    const { publish, consumer, broker, stream } = bench;
+  rule("reads on after its stream vanished and the group was created again (S49)", async (rig) => {
+    const { publish, consumer, broker, stream } = rig;
     await publish("1");
     const a = await consumer("a");
     await a.read({ count: 1 });
@@ -89,8 +89,8 @@ export function readRules(rule: Rule): void {
     assertEquals(textsOf(await a.read({ count: 9 })), ["2"]);
   });
 
-  rule("answers for a group that vanished as for one that owns nothing", async (bench) => {
-    const { publish, consumer, broker, stream } = bench;
+  rule("answers for a group that vanished as for one that owns nothing", async (rig) => {
+    const { publish, consumer, broker, stream } = rig;
     const [id = ""] = await publish("1");
     const a = await consumer("a");
     await a.read({ count: 1 });
@@ -168,8 +168,8 @@ export function readRules(rule: Rule): void {
     assertEquals(await reading, []);
   });
 
-  rule("wakes a waiting read when an entry comes, from here or elsewhere", async (bench) => {
-    const { publish, consumer, other, stream, elapse } = bench;
+  rule("wakes a waiting read when an entry comes, from here or elsewhere", async (rig) => {
+    const { publish, consumer, other, stream, elapse } = rig;
     const a = await consumer("a");
     for (const publisher of [() => publish("x"), () => other.publish([{ stream, data: "x" }])]) {
       const reading = a.read({ count: 9, blockMs: 30_000 });
@@ -187,8 +187,8 @@ export function readRules(rule: Rule): void {
     assertEquals(await reading, []);
   });
 
-  rule("ends a waiting read with nothing when its signal aborts, and reads on", async (bench) => {
-    const { publish, consumer, elapse } = bench;
+  rule("ends a waiting read with nothing when its signal aborts, and reads on", async (rig) => {
+    const { publish, consumer, elapse } = rig;
     const a = await consumer("a");
     const stop = new AbortController();
     const reading = a.read({ count: 9, blockMs: 60_000, signal: stop.signal });

@@ -7,8 +7,8 @@ import { assert, assertEquals } from "@std/assert";
 import { at, idsOf, numbered, type Rule, textsOf } from "./broker_suite_rig.ts";
 
 export function retentionRules(rule: Rule): void {
-  rule("trims the oldest entries beyond the cap that every group is done with", async (bench) => {
-    const { publish, consumer, broker, stream } = bench;
+  rule("trims the oldest entries beyond the cap that every group is done with", async (rig) => {
+    const { publish, consumer, broker, stream } = rig;
     const ids = await publish(...numbered(350));
     const a = await consumer("a");
     await a.ack(idsOf(await a.read({ count: 350 })));
@@ -50,8 +50,8 @@ export function retentionRules(rule: Rule): void {
     assertEquals(textsOf(claimed), ["3"]);
   });
 
-  rule("trims nothing under the cap, without groups, or where there is no stream", async (bench) => {
-    const { publish, consumer, broker, stream } = bench;
+  rule("trims nothing under the cap, without groups, or where there is no stream", async (rig) => {
+    const { publish, consumer, broker, stream } = rig;
     const lone = await consumer("a", { ensure: false });
     assertEquals(await lone.trim(0), 0);
     await publish(...numbered(250));

@@ -16,13 +16,13 @@ export interface BrokerFixture {
 }
 
 /** What one rule works with: names nobody else uses, and short forms. */
-export interface BrokerBench {
+export interface BrokerRig {
   readonly broker: BaseBroker;
   /** Another process's broker, or the same one where the backend cannot be shared. */
   readonly other: BaseBroker;
   readonly stream: string;
   elapse(ms: number): Promise<void>;
-  /** Publishes to `stream`; answers the ids. */
+  /** Publishes to `stream`; returns the ids. */
   publish(...data: string[]): Promise<readonly string[]>;
   /** A consumer of `g1` (or `options.group`) on `stream`, its group created; closed after the rule. */
   consumer(name: string, options?: ConsumerOptions): Promise<StreamGroup>;
@@ -38,10 +38,10 @@ export interface ConsumerOptions {
 }
 
 /** Registers one rule: a sentence, and what proves it. */
-export type Rule = (sentence: string, prove: (bench: BrokerBench) => Promise<void>) => void;
+export type Rule = (sentence: string, prove: (rig: BrokerRig) => Promise<void>) => void;
 
 /** Names of its own for one rule. Consumers are added to `groups`, which the caller closes. */
-export async function openBench(fixture: BrokerFixture, groups: StreamGroup[]): Promise<BrokerBench> {
+export async function openBench(fixture: BrokerFixture, groups: StreamGroup[]): Promise<BrokerRig> {
   const { broker } = fixture;
   const stream = `suite_${crypto.randomUUID().slice(0, 8)}::order`;
   return {

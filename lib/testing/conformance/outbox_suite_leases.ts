@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { BaseProvider, OutboxRow } from "../../adapters/ports.ts";
-import { outboxInsert, type ProviderBench, type Rule, soon } from "./provider_suite_rig.ts";
+import { outboxInsert, type ProviderRig, type Rule, soon } from "./provider_suite_rig.ts";
 import { inserts, leaseOf, names, published } from "./outbox_suite_rig.ts";
 
 export function outboxLeaseRules(rule: Rule): void {
@@ -80,8 +80,8 @@ export function outboxLeaseRules(rule: Rule): void {
     }
   });
 
-  rule("publishes each row once, each stream in order, through three processors", async (bench) => {
-    const { provider, other, commit } = bench;
+  rule("publishes each row once, each stream in order, through three processors", async (rig) => {
+    const { provider, other, commit } = rig;
     const sent: string[] = [];
     const produce = async () => {
       for (let batch = 0; batch < 40; batch++) {
@@ -94,7 +94,7 @@ export function outboxLeaseRules(rule: Rule): void {
     };
     const producing = produce();
     const processors = [provider, other, provider].map((each, index) =>
-      publish(each, `w${index}`, sent, bench)
+      publish(each, `w${index}`, sent, rig)
     );
     await soon(producing, "The last commit");
     while ((await provider.outbox.stats()).counts.published < 400) {
@@ -112,7 +112,7 @@ export function outboxLeaseRules(rule: Rule): void {
 }
 
 /** A processor that fails every seventh attempt once, so that held rows come into play. */
-function publish(provider: BaseProvider, owner: string, sent: string[], { clock }: ProviderBench) {
+function publish(provider: BaseProvider, owner: string, sent: string[], { clock }: ProviderRig) {
   let attempts = 0;
   const settle = (rows: readonly OutboxRow[]) => {
     const failed = new Set<string>();

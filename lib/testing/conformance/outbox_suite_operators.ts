@@ -102,8 +102,8 @@ export function outboxOperatorRules(rule: Rule): void {
     assertEquals(names(await claimAll(provider)), ["m1", "m2", "m3"]);
   });
 
-  rule("cleans what was published or abandoned long enough ago, some at a time", async (bench) => {
-    const { provider, commit, clock, elapse } = bench;
+  rule("cleans what was published or abandoned long enough ago, some at a time", async (rig) => {
+    const { provider, commit, clock, elapse } = rig;
     await commit({ outbox: inserts("1", "p1", "p2", "p3") });
     await settleAll(provider, published);
     await commit({ outbox: inserts("1", "a1", "a2") });

@@ -12,8 +12,8 @@ export function outboxStandingRules(rule: Rule): void {
   const stand = (provider: BaseProvider, broker = "default") => leaseOf(provider, { broker, owner: "w1" });
   const counts = (leases: readonly OutboxLease[]) => leases.map(({ shards }) => shards.length);
 
-  rule("gives a lease before anything is due, and it claims what comes", async (bench) => {
-    const { provider, other, commit } = bench;
+  rule("gives a lease before anything is due, and it claims what comes", async (rig) => {
+    const { provider, other, commit } = rig;
     const lease = await stand(provider);
     assertEquals(lease.shards.length, 16);
     assertEquals(await lease.claim(9), []);
@@ -58,8 +58,8 @@ export function outboxStandingRules(rule: Rule): void {
 
   rule(
     "tells when the next failed row of a lease's own shards falls due, once it was not due",
-    async (bench) => {
-      const { provider, commit, clock, elapse } = bench;
+    async (rig) => {
+      const { provider, commit, clock, elapse } = rig;
       await commit({ outbox: [...inserts("1", "m1"), ...inserts("2", "n1")] });
       const lease = await stand(provider);
       assertEquals(await lease.nextDue(), undefined);
@@ -77,8 +77,8 @@ export function outboxStandingRules(rule: Rule): void {
     },
   );
 
-  rule("keeps each stream in order through leases that come, share and go", async (bench) => {
-    const { provider, other, commit } = bench;
+  rule("keeps each stream in order through leases that come, share and go", async (rig) => {
+    const { provider, other, commit } = rig;
     const total = 400;
     const sent: string[] = [];
     const produce = async () => {

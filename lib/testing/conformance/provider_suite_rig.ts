@@ -31,7 +31,7 @@ export interface ProviderFixture {
 }
 
 /** What one rule works with: names nobody else uses, tables set up, and short forms. */
-export interface ProviderBench {
+export interface ProviderRig {
   readonly provider: BaseProvider;
   /** Another process's provider, or the same one where the database cannot be shared. */
   readonly other: BaseProvider;
@@ -50,9 +50,9 @@ export interface ProviderBench {
 }
 
 /** Registers one rule: a sentence, and what proves it. */
-export type Rule = (sentence: string, prove: (bench: ProviderBench) => Promise<void>) => void;
+export type Rule = (sentence: string, prove: (rig: ProviderRig) => Promise<void>) => void;
 
-export async function openProviderBench(fixture: ProviderFixture): Promise<ProviderBench> {
+export async function openProviderBench(fixture: ProviderFixture): Promise<ProviderRig> {
   const { provider, clock } = fixture;
   const prefix = `protean_suite_${crypto.randomUUID().slice(0, 8)}`;
   const [table, view] = [`${prefix}_order`, `${prefix}_view_summary`];

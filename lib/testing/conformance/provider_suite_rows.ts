@@ -149,8 +149,8 @@ export function rowRules(rule: Rule): void {
     }
   });
 
-  rule("is set up any number of times, also at once, and loses nothing", async (bench) => {
-    const { commit, row, stored, provider, other, table } = bench;
+  rule("is set up any number of times, also at once, and loses nothing", async (rig) => {
+    const { commit, row, stored, provider, other, table } = rig;
     await commit({ rows: [row("o1", -1, {})], outbox: [outboxInsert("s-1")] });
     const tables = [{ kind: "aggregate", name: table }, { kind: "view", name: `${table}_new` }] as const;
     const setups = [provider, other, provider, other].map((each) => each.setup("all", tables));

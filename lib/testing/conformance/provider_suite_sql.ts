@@ -9,7 +9,7 @@ import {
   column,
   inSession,
   on,
-  type ProviderBench,
+  type ProviderRig,
   type Rule,
   soon,
   sql,
@@ -18,10 +18,10 @@ import {
 
 export function sqlRules(rule: Rule): void {
   /** Providers without SQL say so, whatever the statement. */
-  const sqlRule = (sentence: string, prove: (bench: ProviderBench) => Promise<void>) =>
-    rule(`${sentence}, or has no SQL`, async (bench) => {
-      if (bench.provider.capabilities.sql) return await prove(bench);
-      const ask = () => inSession(bench.provider, (session) => session.query(sql`SELECT 1 AS one`));
+  const sqlRule = (sentence: string, prove: (rig: ProviderRig) => Promise<void>) =>
+    rule(`${sentence}, or has no SQL`, async (rig) => {
+      if (rig.provider.capabilities.sql) return await prove(rig);
+      const ask = () => inSession(rig.provider, (session) => session.query(sql`SELECT 1 AS one`));
       await assertRejects(ask, NotSupportedError);
     });
 
@@ -45,25 +45,25 @@ export function sqlRules(rule: Rule): void {
     await session.rollback();
   });
 
-  sqlRule("commits and rolls statements back with the rest", async (bench) => {
-    const { provider, row, stored } = bench;
-    await createEffects(bench);
+  sqlRule("commits and rolls statements back with the rest", async (rig) => {
+    const { provider, row, stored } = rig;
+    await createEffects(rig);
     const add = sql`INSERT INTO suite_effects (name, amount) VALUES (${"first"}, ${7})`;
     const cut = provider.session();
     await cut.query(add);
     await cut.flush(writeSet({ rows: [row("o1", -1, {})] }));
     assertEquals(column(await cut.query(sql`SELECT amount FROM suite_effects`), "amount"), [7]);
     await cut.rollback();
-    assertEquals([await effects(bench), await stored("o1")], [[], undefined]);
+    assertEquals([await effects(rig), await stored("o1")], [[], undefined]);
     const session = provider.session();
     await session.query(add);
     await session.commit(writeSet({ rows: [row("o1", -1, {})] }));
-    assertEquals([await effects(bench), (await stored("o1"))?.version], [["first 7"], 0]);
+    assertEquals([await effects(rig), (await stored("o1"))?.version], [["first 7"], 0]);
   });
 
-  sqlRule("stores parameters of every kind as they are", async (bench) => {
-    const { provider } = bench;
-    await createEffects(bench);
+  sqlRule("stores parameters of every kind as they are", async (rig) => {
+    const { provider } = rig;
+    await createEffects(rig);
     const texts = ["", "it's", '"quoted"', "back\\slash", "new\nline", "$1 ? :name", "äöü 😀", "5", "null"];
     const numbers = [0, -1, 2 ** 31 - 1, -(2 ** 31)];
     const session = provider.session();
@@ -83,9 +83,9 @@ export function sqlRules(rule: Rule): void {
     await session.commit(writeSet({}));
   });
 
-  sqlRule("answers what a writing statement returns", async (bench) => {
-    await createEffects(bench);
-    const session = bench.provider.session();
+  sqlRule("answers what a writing statement returns", async (rig) => {
+    await createEffects(rig);
+    const session = rig.provider.session();
     const rows = await session.query(
       sql`INSERT INTO suite_effects (name, amount) VALUES (${"a"}, 1), (${"b"}, 2) RETURNING name, amount`,
     );
@@ -97,22 +97,22 @@ export function sqlRules(rule: Rule): void {
     assertEquals(column(moved, "amount").map(Number).sort(), [2, 4]);
     assertEquals(await session.query(sql`UPDATE suite_effects SET amount = 0`), []);
     await session.commit(writeSet({}));
-    assertEquals(await effects(bench), ["a 0", "a 0", "b 0", "b 0"]);
+    assertEquals(await effects(rig), ["a 0", "a 0", "b 0", "b 0"]);
   });
 
-  sqlRule("writes with a statement that begins like a query", async (bench) => {
-    await createEffects(bench);
-    const session = bench.provider.session();
+  sqlRule("writes with a statement that begins like a query", async (rig) => {
+    await createEffects(rig);
+    const session = rig.provider.session();
     await session.query(
       sql`WITH one AS (SELECT ${"with"} AS name) INSERT INTO suite_effects (name, amount) SELECT name, 1 FROM one`,
     );
     await session.commit(writeSet({}));
-    assertEquals(await effects(bench), ["with 1"]);
+    assertEquals(await effects(rig), ["with 1"]);
   });
 
-  sqlRule("cannot commit after a statement of it has failed", async (bench) => {
-    const { provider, row, stored } = bench;
-    await createEffects(bench);
+  sqlRule("cannot commit after a statement of it has failed", async (rig) => {
+    const { provider, row, stored } = rig;
+    await createEffects(rig);
     for (
       const wrong of [
         sql`SELEC 1`,
@@ -125,13 +125,13 @@ export function sqlRules(rule: Rule): void {
       await assertRejects(() => session.query(wrong), ProteanError);
       await assertRejects(() => session.commit(writeSet({ rows: [row("o1", -1, {})] })), ProteanError);
       await session.rollback();
-      assertEquals([await effects(bench), await stored("o1")], [[], undefined]);
+      assertEquals([await effects(rig), await stored("o1")], [[], undefined]);
     }
   });
 
-  sqlRule("loses no update of concurrent units of work", async (bench) => {
-    const { provider, other } = bench;
-    await createEffects(bench);
+  sqlRule("loses no update of concurrent units of work", async (rig) => {
+    const { provider, other } = rig;
+    await createEffects(rig);
     const start = provider.session();
     await start.query(sql`INSERT INTO suite_effects (name, amount) VALUES (${"counter"}, 0)`);
     await start.commit(writeSet({}));
@@ -141,28 +141,28 @@ export function sqlRules(rule: Rule): void {
       await session.commit(writeSet({}));
     };
     await soon(Promise.all(Array.from({ length: 20 }, (_, index) => add(index))), "Twenty updates");
-    assertEquals(await effects(bench), ["counter 20"]);
+    assertEquals(await effects(rig), ["counter 20"]);
   });
 
-  sqlRule("lets others go on when a session that has written is cut", async (bench) => {
-    await createEffects(bench);
-    const cut = bench.provider.session();
+  sqlRule("lets others go on when a session that has written is cut", async (rig) => {
+    await createEffects(rig);
+    const cut = rig.provider.session();
     await cut.query(sql`INSERT INTO suite_effects (name, amount) VALUES (${"cut"}, 1)`);
     cut.abandon();
     await assertRejects(() => cut.query(sql`SELECT 1`), IncorrectUsageError, "has ended");
-    const next = bench.provider.session();
+    const next = rig.provider.session();
     await soon(
       next.query(sql`INSERT INTO suite_effects (name, amount) VALUES (${"next"}, 1)`),
       "The next statement",
     );
     await next.commit(writeSet({}));
-    assertEquals(await effects(bench), ["next 1"]);
-    assert(bench.provider.capabilities.sql);
+    assertEquals(await effects(rig), ["next 1"]);
+    assert(rig.provider.capabilities.sql);
   });
 }
 
 /** A team's own table; `at` is the order of insertion. */
-async function createEffects({ provider }: ProviderBench): Promise<void> {
+async function createEffects({ provider }: ProviderRig): Promise<void> {
   const session = provider.session();
   const key = provider.capabilities.embedded
     ? sql`CREATE TABLE suite_effects (at integer PRIMARY KEY, name text NOT NULL, amount integer)`
@@ -172,7 +172,7 @@ async function createEffects({ provider }: ProviderBench): Promise<void> {
 }
 
 /** What is committed, as `name amount`. */
-async function effects({ provider }: ProviderBench): Promise<string[]> {
+async function effects({ provider }: ProviderRig): Promise<string[]> {
   const rows = await inSession(
     provider,
     (session) => session.query(sql`SELECT name, amount FROM suite_effects ORDER BY name, amount`),

@@ -121,8 +121,8 @@ export function transactionRules(rule: Rule): void {
     assertEquals(JSON.parse((await stored("o1"))?.state ?? "null"), { by: "first" });
   });
 
-  rule("holds nothing once it was cut in the middle of a call, whatever the moment", async (bench) => {
-    const { provider, row, commit } = bench;
+  rule("holds nothing once it was cut in the middle of a call, whatever the moment", async (rig) => {
+    const { provider, row, commit } = rig;
     for (let turns = 0; turns < 16; turns++) {
       const session = provider.session();
       const call = session.flush(writeSet({ rows: [row("o1", undefined, { by: "cut" })] }));

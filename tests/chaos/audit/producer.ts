@@ -44,7 +44,7 @@ export async function produce(audited: Audited, options: ProduceOptions): Promis
   }
 }
 
-/** Commits the next events of `key`; answers how many it has then. */
+/** Commits the next events of `key`; returns how many it has then. */
 function commitBatch(
   { domain, Source, Numbered }: Audited,
   key: string,

@@ -30,7 +30,7 @@ class Alone implements AsyncDisposable {
     return run(args, { cwd: this.cwd, env, program: [this.program] });
   }
 
-  /** Runs what must succeed; answers its output. */
+  /** Runs what must succeed; returns its output. */
   async out(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
     const { code, out, err } = await this.run(args, env);
     assertEquals(code, 0, err);

@@ -173,7 +173,7 @@ export class RunningContainer extends RunningServer {
     );
   }
 
-  /** Signals PID 1 itself; answers the container's exit code. */
+  /** Signals PID 1 itself; returns the container's exit code. */
   override async end(signal: Deno.Signal): Promise<number> {
     Deno.kill(await this.pid() ?? NaN, signal);
     return (await this.child.status).code;

@@ -57,7 +57,7 @@ export class PublicFolder implements AsyncDisposable {
     return `${this.path}/bin/protean-server`;
   }
 
-  /** Makes a folder; answers its path. */
+  /** Makes a folder; returns its path. */
   async folder(name: string, mode: number): Promise<string> {
     await Deno.mkdir(`${this.path}/${name}`);
     await Deno.chmod(`${this.path}/${name}`, mode);

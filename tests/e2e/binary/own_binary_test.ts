@@ -45,7 +45,7 @@ async function copyExample(): Promise<string> {
   return folder;
 }
 
-/** Answers the path of the executable in a folder of its own, with this domain.toml beside it or with none. */
+/** Returns the path of the executable in a folder of its own, with this domain.toml beside it or with none. */
 async function install(name: string, executable: string, config?: string): Promise<string> {
   const folder = `${home}/installed/${name}`;
   await Deno.mkdir(folder, { recursive: true });

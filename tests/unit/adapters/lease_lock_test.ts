@@ -6,7 +6,7 @@ import { ProteanError } from "../../../lib/errors.ts";
 
 const TTL_MS = 10_000;
 
-interface Bench {
+interface Rig {
   readonly clock: FakeClock;
   readonly lock: LeaseLock;
   readonly held: HeldLocks;
@@ -20,7 +20,7 @@ interface Bench {
  * A lock on a backend that answers as it is told; `stopped` time has passed on its clock without any timer
  * having fired.
  */
-function bench(stopped = { ms: 0 }): Bench {
+function rig(stopped = { ms: 0 }): Rig {
   const fake = new FakeClock();
   const clock: Clock = {
     now: () => fake.now() + stopped.ms,
@@ -29,7 +29,7 @@ function bench(stopped = { ms: 0 }): Bench {
   };
   const calls = { renew: 0, release: 0 };
   const held = new HeldLocks();
-  const made: Bench = {
+  const made: Rig = {
     clock: fake,
     held,
     calls,
@@ -50,7 +50,7 @@ function bench(stopped = { ms: 0 }): Bench {
 }
 
 Deno.test("LeaseLock is renewed for as long as it is held, and leaves no timer behind", async () => {
-  const { clock, lock, calls } = bench();
+  const { clock, lock, calls } = rig();
   await clock.advance(TTL_MS * 5);
   assertEquals([lock.signal.aborted, calls.renew], [false, 20]);
   await lock[Symbol.asyncDispose]();
@@ -59,7 +59,7 @@ Deno.test("LeaseLock is renewed for as long as it is held, and leaves no timer b
 });
 
 Deno.test("LeaseLock is lost when a renewal finds another holder", async () => {
-  const made = bench();
+  const made = rig();
   made.answer = () => Promise.resolve(false);
   await made.clock.advance(TTL_MS / 4);
   assertEquals([made.lock.signal.aborted, made.clock.pending], [true, 0]);
@@ -68,7 +68,7 @@ Deno.test("LeaseLock is lost when a renewal finds another holder", async () => {
 });
 
 Deno.test("LeaseLock outlives renewals that fail, and is lost before its time to live has run out", async () => {
-  const made = bench();
+  const made = rig();
   made.answer = () => Promise.reject(new Error("the backend is away"));
   await made.clock.advance(TTL_MS * 0.8);
   assertEquals(made.lock.signal.aborted, false);
@@ -81,7 +81,7 @@ Deno.test("LeaseLock outlives renewals that fail, and is lost before its time to
 });
 
 Deno.test("LeaseLock is lost in time although a renewal is never answered", async () => {
-  const made = bench();
+  const made = rig();
   made.answer = () => new Promise(() => {});
   await made.clock.advance(TTL_MS);
   assertEquals([made.lock.signal.aborted, made.clock.pending], [true, 0]);
@@ -89,7 +89,7 @@ Deno.test("LeaseLock is lost in time although a renewal is never answered", asyn
 
 Deno.test("LeaseLock does not trust a renewal that was answered after its time", async () => {
   const stopped = { ms: 0 };
-  const made = bench(stopped);
+  const made = rig(stopped);
   const answer = Promise.withResolvers<boolean>();
   made.answer = () => answer.promise;
   await made.clock.advance(TTL_MS / 4);
@@ -101,7 +101,7 @@ Deno.test("LeaseLock does not trust a renewal that was answered after its time",
 
 Deno.test("a process that stood still finds the signal of its lock aborted before any of its timers fires", async () => {
   const stopped = { ms: 0 };
-  const { lock, calls, clock } = bench(stopped);
+  const { lock, calls, clock } = rig(stopped);
   const { signal } = lock;
   let told = false;
   signal.addEventListener("abort", () => told = true);
@@ -114,7 +114,7 @@ Deno.test("a process that stood still finds the signal of its lock aborted befor
 });
 
 Deno.test("LeaseLock tells nothing of a release that fails", async () => {
-  const { clock } = bench();
+  const { clock } = rig();
   const held = new HeldLocks();
   const lock = held.hold({
     ...{ name: "cycle", clock, ttlMs: TTL_MS, since: clock.monotonic() },
@@ -126,7 +126,7 @@ Deno.test("LeaseLock tells nothing of a release that fails", async () => {
 });
 
 Deno.test("HeldLocks loses every lock when it is closed, and those granted afterwards", async () => {
-  const { held, lock, calls, clock } = bench();
+  const { held, lock, calls, clock } = rig();
   await held.close();
   assertEquals([lock.signal.aborted, calls.release], [true, 1]);
   const late = held.hold({

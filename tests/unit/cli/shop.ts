@@ -57,7 +57,7 @@ export class ShopFolder implements AsyncDisposable {
     return new ShopFolder(folder);
   }
 
-  /** Writes a file beside domain.toml; answers its path. */
+  /** Writes a file beside domain.toml; returns its path. */
   async write(name: string, text: string): Promise<string> {
     const path = join(this.folder, name);
     await Deno.writeTextFile(path, text);

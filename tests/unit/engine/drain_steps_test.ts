@@ -91,7 +91,7 @@ class Diary {
     return { ...this.service("cleaner", ms), stage: "maintenance" };
   }
 
-  /** Drains; `signals` are the times of further stop signals. Answers how many handlers were cut. */
+  /** Drains; `signals` are the times of further stop signals. Returns how many handlers were cut. */
   async drain(change: Partial<DrainParts>, ...signals: number[]): Promise<number> {
     const { clock } = this;
     const again = new AbortController();

@@ -4,8 +4,8 @@ import { sleep } from "../../../lib/async/clock.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { drain, type DrainParts } from "../../../lib/engine/drain.ts";
 import type { EngineService, Service, ServiceStage } from "../../../lib/async/service.ts";
-import { Bench as OutboxBench } from "../outbox/outbox_rig.ts";
-import { eventText, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
+import { OutboxRig as OutboxBench } from "../outbox/outbox_rig.ts";
+import { eventText, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
 const never = new AbortController().signal;
 const hanging = () => new Promise<never>(() => {});
@@ -30,7 +30,7 @@ function parts(clock: FakeClock, change: Partial<DrainParts>): DrainParts {
   };
 }
 
-/** Moves time until `work` is done; answers what it gave and the milliseconds that it took. */
+/** Moves time until `work` is done; returns what it gave and the milliseconds that it took. */
 async function timed<T>(clock: FakeClock, work: Promise<T>): Promise<{ result: T; took: number }> {
   const began = clock.monotonic();
   let over = false;
@@ -65,25 +65,25 @@ for (
 }
 
 Deno.test("a handler that ignores its signal is given up a second after the deadline, and counted", async () => {
-  const bench = new SubscriptionBench();
-  const { clock } = bench;
+  const rig = new SubscriptionRig();
+  const { clock } = rig;
   const runner = new ScriptedRunner(hanging);
-  const subscription = bench.subscribe(runner);
+  const subscription = rig.subscribe(runner);
   await subscription.start();
-  await bench.send(eventText("a", 1));
+  await rig.send(eventText("a", 1));
   const { result, took } = await timed(clock, drain(parts(clock, { services: [subscription] }), never));
   assertEquals(runner.log, "a1");
   assertEquals(result, 1);
   assert(took >= 11_000 && took <= 11_500, `it took ${took} ms`);
-  await bench.close();
+  await rig.close();
 });
 
 Deno.test("a second signal cuts the wait for handlers short", async () => {
-  const bench = new SubscriptionBench();
-  const { clock } = bench;
-  const subscription = bench.subscribe(new ScriptedRunner(hanging));
+  const rig = new SubscriptionRig();
+  const { clock } = rig;
+  const subscription = rig.subscribe(new ScriptedRunner(hanging));
   await subscription.start();
-  await bench.send(eventText("a", 1));
+  await rig.send(eventText("a", 1));
   const second = new AbortController();
   const draining = drain(parts(clock, { services: [subscription] }), second.signal);
   await clock.advance(500);
@@ -91,7 +91,7 @@ Deno.test("a second signal cuts the wait for handlers short", async () => {
   const { result, took } = await timed(clock, draining);
   assertEquals(result, 1);
   assert(took <= 1500, `it took ${took} ms`);
-  await bench.close();
+  await rig.close();
 });
 
 Deno.test("a subscription that never ends is left behind, its handlers counted as cut", async () => {
@@ -103,18 +103,18 @@ Deno.test("a subscription that never ends is left behind, its handlers counted a
 });
 
 Deno.test("a backlog that the flush cannot take leaves no batch between its publication and its record (G1)", async () => {
-  const bench = new OutboxBench();
-  const { clock, broker, provider } = bench;
+  const rig = new OutboxBench();
+  const { clock, broker, provider } = rig;
   const publish = broker.publish.bind(broker);
   broker.publish = async (entries) => {
     await sleep(clock, 150);
     return await publish(entries);
   };
-  const processor = bench.processor();
-  await bench.commit(Array.from({ length: 500 }, (_, n) => `${"abcdefgh"[n % 8]}${n}`).join(" "));
+  const processor = rig.processor();
+  await rig.commit(Array.from({ length: 500 }, (_, n) => `${"abcdefgh"[n % 8]}${n}`).join(" "));
   let atClose = "";
   const close = async () => {
-    atClose = `${broker.published.length} published, ${await bench.counts()}`;
+    atClose = `${broker.published.length} published, ${await rig.counts()}`;
     return [];
   };
   await processor.start();

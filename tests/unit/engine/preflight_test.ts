@@ -13,7 +13,7 @@ const gone = new BrokerUnavailableError("Nobody answers: start the broker.");
 
 const tables = [{ kind: "aggregate", name: "protean_shop_order" }] as const;
 
-class Bench {
+class Rig {
   readonly clock = new FakeClock();
   readonly provider: MemoryProvider;
   readonly broker: MemoryBroker;
@@ -49,22 +49,22 @@ function unavailable(kind: ComponentFault["kind"], error: Error): ComponentFault
 }
 
 Deno.test("the start goes on when everything answers, each stream and its dead letters looked at once", async () => {
-  const bench = new Bench();
-  await bench.run();
-  assertEquals(bench.asked, ["shop::order", "shop::order:dlq"]);
-  assertEquals(bench.clock.pending, 0);
+  const rig = new Rig();
+  await rig.run();
+  assertEquals(rig.asked, ["shop::order", "shop::order:dlq"]);
+  assertEquals(rig.clock.pending, 0);
 });
 
 Deno.test("what does not answer is waited for, and asked nothing further", async () => {
-  const bench = new Bench();
-  bench.provider.setup = () => Promise.reject(refused);
-  await bench.run({}, unavailable("broker", gone), unavailable("provider", gone));
-  assertEquals(bench.asked, []);
+  const rig = new Rig();
+  rig.provider.setup = () => Promise.reject(refused);
+  await rig.run({}, unavailable("broker", gone), unavailable("provider", gone));
+  assertEquals(rig.asked, []);
 });
 
 Deno.test("what is required and does not answer ends the start with its name and reason", async () => {
   const error = await assertRejects(
-    () => new Bench().run({ required: true }, unavailable("event_store", gone)),
+    () => new Rig().run({ required: true }, unavailable("event_store", gone)),
     UnavailableError,
   );
   assertStringIncludes(error.message, "event store 'default': Nobody answers: start the broker.");
@@ -72,34 +72,34 @@ Deno.test("what is required and does not answer ends the start with its name and
 });
 
 Deno.test("what refuses us ends the start, required or not", async () => {
-  const error = await assertRejects(() => new Bench().run({}, unavailable("broker", refused)));
+  const error = await assertRejects(() => new Rig().run({}, unavailable("broker", refused)));
   assertEquals(error, refused);
 });
 
 Deno.test("a database whose own tables are wrong ends the start", async () => {
-  const bench = new Bench();
-  bench.provider.setup = () => Promise.reject(refused);
-  assertEquals(await assertRejects(() => bench.run()), refused);
+  const rig = new Rig();
+  rig.provider.setup = () => Promise.reject(refused);
+  assertEquals(await assertRejects(() => rig.run()), refused);
 });
 
 Deno.test("a database whose own tables may not be used ends the start", async () => {
-  const bench = new Bench();
-  bench.provider.verify = () => Promise.reject(refused);
-  assertEquals(await assertRejects(() => bench.run()), refused);
+  const rig = new Rig();
+  rig.provider.verify = () => Promise.reject(refused);
+  assertEquals(await assertRejects(() => rig.run()), refused);
 });
 
 Deno.test("a stream key of another type ends the start", async () => {
-  const bench = new Bench();
-  bench.broker.length = () => Promise.reject(refused);
-  assertEquals(await assertRejects(() => bench.run()), refused);
+  const rig = new Rig();
+  rig.broker.length = () => Promise.reject(refused);
+  assertEquals(await assertRejects(() => rig.run()), refused);
 });
 
 Deno.test("several faults are told together, each once", async () => {
-  const bench = new Bench();
+  const rig = new Rig();
   const other = new ConfigurationError("The table is not ours: move it.");
-  bench.provider.setup = () => Promise.reject(other);
-  bench.broker.length = () => Promise.reject(refused);
-  const error = await assertRejects(() => bench.run({}, unavailable("cache", refused)), ConfigurationError);
+  rig.provider.setup = () => Promise.reject(other);
+  rig.broker.length = () => Promise.reject(refused);
+  const error = await assertRejects(() => rig.run({}, unavailable("cache", refused)), ConfigurationError);
   assertEquals(error.message, `${refused.message}\n${other.message}`);
   assertEquals(error.problems.map(({ code }) => code), ["REFUSED", "CONFIGURATION"]);
 });
@@ -108,28 +108,28 @@ for (
   const [code, ends] of [["DATABASE_TABLE_MISSING", false], ["DATABASE_TABLE_DIFFERS", true]] as const
 ) {
   Deno.test(`a table of the domain with ${code} ${ends ? "ends" : "does not end"} the start`, async () => {
-    const bench = new Bench();
+    const rig = new Rig();
     const fault = new ConfigurationError("The table is not right: see to it.", { code });
     let rolledBack = 0;
-    bench.provider.session = () =>
+    rig.provider.session = () =>
       ({
         load: () => Promise.reject(fault),
         rollback: () => Promise.resolve(void rolledBack++),
       }) as unknown as ProviderSession;
-    if (ends) assertEquals(await assertRejects(() => bench.run()), fault);
-    else await bench.run();
+    if (ends) assertEquals(await assertRejects(() => rig.run()), fault);
+    else await rig.run();
     assertEquals(rolledBack, 1);
   });
 }
 
 Deno.test("a database that falls silent after its ping holds the start up for two seconds", async () => {
-  const bench = new Bench();
-  bench.provider.setup = () => new Promise(() => {});
+  const rig = new Rig();
+  rig.provider.setup = () => new Promise(() => {});
   let over = false;
-  const running = bench.run().then(() => over = true);
-  await bench.clock.advance(1900);
+  const running = rig.run().then(() => over = true);
+  await rig.clock.advance(1900);
   assertEquals(over, false);
-  await bench.clock.advance(200);
+  await rig.clock.advance(200);
   assertEquals(over, true);
   await running;
 });

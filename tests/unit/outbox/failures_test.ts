@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { sleep } from "../../../lib/async/clock.ts";
 import { ConfigurationError, ProteanError, ProviderUnavailableError } from "../../../lib/errors.ts";
-import { Bench, intercept } from "./outbox_rig.ts";
+import { intercept, OutboxRig } from "./outbox_rig.ts";
 
 const down: readonly (readonly [what: string, error: Error])[] = [
   ["does not answer", new ProviderUnavailableError("Database 'default' does not answer.")],
@@ -13,43 +13,43 @@ const down: readonly (readonly [what: string, error: Error])[] = [
 
 for (const [what, error] of down) {
   Deno.test(`a database that ${what} is tried again until it is mended, and ends nothing`, async () => {
-    const bench = new Bench();
+    const rig = new OutboxRig();
     let broken = true;
-    intercept(bench, {
+    intercept(rig, {
       lease: (lease) => ({ claim: (limit) => broken ? Promise.reject(error) : lease.claim(limit) }),
     });
     const failures: Error[] = [];
-    const processor = bench.processor(10, (failure) => failures.push(failure));
+    const processor = rig.processor(10, (failure) => failures.push(failure));
     await processor.start();
-    await bench.commit("a1 a2");
-    await bench.clock.advance(60_000);
-    assertEquals([failures.length, processor.running, await bench.counts()], [0, true, "pending 2"]);
+    await rig.commit("a1 a2");
+    await rig.clock.advance(60_000);
+    assertEquals([failures.length, processor.running, await rig.counts()], [0, true, "pending 2"]);
     broken = false;
-    await bench.clock.advance(6_000);
-    assertEquals(bench.broker.published, ["a1", "a2"]);
-    await bench.close(processor);
+    await rig.clock.advance(6_000);
+    assertEquals(rig.broker.published, ["a1", "a2"]);
+    await rig.close(processor);
   });
 }
 
 Deno.test("an error that is no adapter's is a defect: it ends the processor and is reported", async () => {
-  const bench = new Bench();
+  const rig = new OutboxRig();
   const defect = new TypeError("undefined is not a function");
-  intercept(bench, { lease: () => ({ claim: () => Promise.reject(defect) }) });
+  intercept(rig, { lease: () => ({ claim: () => Promise.reject(defect) }) });
   const failures: Error[] = [];
-  const processor = bench.processor(10, (failure) => failures.push(failure));
+  const processor = rig.processor(10, (failure) => failures.push(failure));
   await processor.start();
-  await bench.clock.advance(0);
-  assertEquals([failures, processor.running, bench.clock.pending], [[defect], false, 0]);
-  const free = await bench.provider.outbox.lease({ broker: "default", owner: "other" });
+  await rig.clock.advance(0);
+  assertEquals([failures, processor.running, rig.clock.pending], [[defect], false, 0]);
+  const free = await rig.provider.outbox.lease({ broker: "default", owner: "other" });
   assertEquals(free.shards.length, 16);
 });
 
 Deno.test("no shard is let go while a publish is under way, whatever fails meanwhile", async () => {
-  const bench = new Bench();
+  const rig = new OutboxRig();
   const gate = Promise.withResolvers<void>();
   let claims = 0;
   let released = 0;
-  intercept(bench, {
+  intercept(rig, {
     lease: (lease) => ({
       claim: (limit) =>
         claims++ === 1 ? Promise.reject(new ProviderUnavailableError("gone")) : lease.claim(limit),
@@ -59,111 +59,111 @@ Deno.test("no shard is let go while a publish is under way, whatever fails meanw
       },
     }),
   });
-  await bench.commit("a1 a2 a3");
-  bench.broker.gate = gate.promise;
-  const processor = bench.processor(1);
+  await rig.commit("a1 a2 a3");
+  rig.broker.gate = gate.promise;
+  const processor = rig.processor(1);
   await processor.start();
-  await bench.clock.advance(0);
-  assertEquals([claims, bench.broker.batches, released], [2, [1], 0]);
+  await rig.clock.advance(0);
+  assertEquals([claims, rig.broker.batches, released], [2, [1], 0]);
   gate.resolve();
-  await bench.clock.advance(0);
-  assertEquals([bench.broker.published, released], [["a1"], 1]);
-  await bench.clock.advance(6_000);
+  await rig.clock.advance(0);
+  assertEquals([rig.broker.published, released], [["a1"], 1]);
+  await rig.clock.advance(6_000);
   // The mark of the first was lost with the store: it is published again, before those behind it.
-  assertEquals(bench.broker.published, ["a1", "a1", "a2", "a3"]);
-  await bench.close(processor);
+  assertEquals(rig.broker.published, ["a1", "a1", "a2", "a3"]);
+  await rig.close(processor);
 });
 
 Deno.test("a row that is due in somebody else's hands is waited for from tick to tick, not polled", async () => {
-  const bench = new Bench();
-  await bench.commit("a1");
-  const other = await bench.provider.outbox.lease({ broker: "default", owner: "other" });
+  const rig = new OutboxRig();
+  await rig.commit("a1");
+  const other = await rig.provider.outbox.lease({ broker: "default", owner: "other" });
   const [row] = await other?.claim(1) ?? [];
   await other?.settle([{
     id: row?.id ?? "",
     status: "failed",
     error: "no",
-    retryAt: bench.clock.now() + 10,
+    retryAt: rig.clock.now() + 10,
   }]);
   let looks = 0;
   const count = <T>(answer: T): T => {
     looks++;
     return answer;
   };
-  intercept(bench, {
+  intercept(rig, {
     lease: (lease) => ({
       claim: (limit) => count(lease.claim(limit)),
     }),
   });
-  const processor = bench.processor();
+  const processor = rig.processor();
   await processor.start();
-  await bench.clock.advance(2_000);
+  await rig.clock.advance(2_000);
   assert(looks <= 5, `${looks} looks in two seconds`);
   await other?.release();
-  await bench.clock.advance(1_000);
-  assertEquals(bench.ofStream("a"), ["a1"]);
-  await bench.close(processor);
+  await rig.clock.advance(1_000);
+  assertEquals(rig.ofStream("a"), ["a1"]);
+  await rig.close(processor);
 });
 
 Deno.test("a store that answers a time long past is not polled without a pause", async () => {
-  const bench = new Bench();
+  const rig = new OutboxRig();
   let looks = 0;
-  intercept(bench, {
+  intercept(rig, {
     lease: () => ({
       nextDue: () => {
         looks++;
-        return Promise.resolve(bench.clock.now() - 1000);
+        return Promise.resolve(rig.clock.now() - 1000);
       },
     }),
   });
-  const processor = bench.processor();
+  const processor = rig.processor();
   await processor.start();
-  await bench.clock.advance(2_000);
+  await rig.clock.advance(2_000);
   assert(looks <= 3, `${looks} looks in two seconds`);
-  await bench.close(processor);
+  await rig.close(processor);
 });
 
 Deno.test("a broker that refuses one row and takes later ones does not get a later one of the same stream", async () => {
-  const bench = new Bench();
-  bench.broker.capabilities = { embedded: false };
-  bench.broker.stumbles = new Set(["a2", "b1"]);
-  const processor = bench.processor();
+  const rig = new OutboxRig();
+  rig.broker.capabilities = { embedded: false };
+  rig.broker.stumbles = new Set(["a2", "b1"]);
+  const processor = rig.processor();
   await processor.start();
-  await bench.commit("a1 a2 b1 a3 c1 b2 c2");
-  assertEquals(bench.ofStream("a"), ["a1"]);
-  assertEquals(bench.ofStream("b"), []);
-  assertEquals(bench.ofStream("c"), ["c1", "c2"]);
+  await rig.commit("a1 a2 b1 a3 c1 b2 c2");
+  assertEquals(rig.ofStream("a"), ["a1"]);
+  assertEquals(rig.ofStream("b"), []);
+  assertEquals(rig.ofStream("c"), ["c1", "c2"]);
   // One row of each stream at a time.
-  assertEquals(bench.broker.batches, [3, 2]);
-  await bench.clock.advance(1_000);
-  assertEquals(bench.ofStream("a"), ["a1", "a2", "a3"]);
-  assertEquals(bench.ofStream("b"), ["b1", "b2"]);
-  await bench.close(processor);
+  assertEquals(rig.broker.batches, [3, 2]);
+  await rig.clock.advance(1_000);
+  assertEquals(rig.ofStream("a"), ["a1", "a2", "a3"]);
+  assertEquals(rig.ofStream("b"), ["b1", "b2"]);
+  await rig.close(processor);
 });
 
 Deno.test("rows refused for the sake of an earlier one of their stream have not had their attempt", async () => {
-  const bench = new Bench();
-  bench.broker.refused.add("shop::order-a");
-  const processor = bench.processor();
+  const rig = new OutboxRig();
+  rig.broker.refused.add("shop::order-a");
+  const processor = rig.processor();
   await processor.start();
-  await bench.commit("a1 a2 a3");
-  assertEquals(bench.broker.batches, [3]);
+  await rig.commit("a1 a2 a3");
+  assertEquals(rig.broker.batches, [3]);
   // a1 is tried three times and given up; only then has a2 its first attempt.
-  await bench.clock.advance(3_000);
-  const rows = await bench.provider.outbox.list({ limit: 9 });
+  await rig.clock.advance(3_000);
+  const rows = await rig.provider.outbox.list({ limit: 9 });
   assertEquals(rows.map(({ messageId, status, retryCount }) => `${messageId} ${status} ${retryCount}`), [
     "a1 abandoned 3",
     "a2 failed 1",
     "a3 pending 0",
   ]);
-  bench.broker.refused.clear();
-  await bench.clock.advance(1_000);
-  assertEquals(bench.ofStream("a"), ["a2", "a3"]);
-  await bench.close(processor);
+  rig.broker.refused.clear();
+  await rig.clock.advance(1_000);
+  assertEquals(rig.ofStream("a"), ["a2", "a3"]);
+  await rig.close(processor);
 });
 
 Deno.test("processors that wait for a broker together tell of the outage once each, and of its end once it is over", async () => {
-  const bench = new Bench();
+  const rig = new OutboxRig();
   const told: string[] = [];
   const note = ({ rawMessage }: LogRecord) => told.push(String(rawMessage));
   await configure({
@@ -174,20 +174,20 @@ Deno.test("processors that wait for a broker together tell of the outage once ea
       { category: ["logtape", "meta"], sinks: [], lowestLevel: "fatal" },
     ],
   });
-  bench.broker.away = true;
+  rig.broker.away = true;
   // Whoever waits for its answer has the shards, and the others find nothing to do.
-  Object.defineProperty(bench.broker, "gate", { get: () => sleep(bench.clock, 5000) });
-  const processors = [bench.processor(), bench.processor()];
+  Object.defineProperty(rig.broker, "gate", { get: () => sleep(rig.clock, 5000) });
+  const processors = [rig.processor(), rig.processor()];
   try {
-    await bench.commit("a1 b1");
+    await rig.commit("a1 b1");
     for (const processor of processors) await processor.start();
-    await bench.clock.advance(60_000);
+    await rig.clock.advance(60_000);
     assertEquals(told, ["outbox.publishing_paused", "outbox.publishing_paused"]);
-    bench.broker.away = false;
-    await bench.clock.advance(15_000);
-    assertEquals([told[2], await bench.counts()], ["outbox.publishing_again", "published 2"]);
+    rig.broker.away = false;
+    await rig.clock.advance(15_000);
+    assertEquals([told[2], await rig.counts()], ["outbox.publishing_again", "published 2"]);
   } finally {
-    await bench.close(...processors);
+    await rig.close(...processors);
     await reset();
   }
 });

@@ -69,7 +69,7 @@ export class FragileBroker extends MemoryBroker {
   }
 }
 
-export class Bench {
+export class OutboxRig {
   readonly clock = new FakeClock();
   readonly #options = { name: "default", domain: "shop", settings: {}, folder: ".", clock: this.clock };
   readonly provider = new MemoryProvider(this.#options);
@@ -139,13 +139,13 @@ export class Bench {
 
 /** Lets a test stand between the processors and their store. */
 export function intercept(
-  bench: Bench,
+  rig: OutboxRig,
   change: {
     readonly store?: Partial<OutboxStore>;
     readonly lease?: (lease: OutboxLease) => Partial<OutboxLease>;
   },
 ): void {
-  const store = bench.provider.outbox;
+  const store = rig.provider.outbox;
   const methods = (of: OutboxLease): OutboxLease => ({
     get shards() {
       return of.shards;

@@ -3,112 +3,112 @@ import fc from "fast-check";
 import { sleep } from "../../../lib/async/clock.ts";
 import { OutboxCleaner } from "../../../lib/outbox/cleaner.ts";
 import { outboxDelay } from "../../../lib/outbox/publish.ts";
-import { Bench, intercept } from "./outbox_rig.ts";
+import { intercept, OutboxRig } from "./outbox_rig.ts";
 
 Deno.test("a commit wakes the processor at once, without a tick (OBX-2)", async () => {
-  const bench = new Bench();
-  const processor = bench.processor();
+  const rig = new OutboxRig();
+  const processor = rig.processor();
   await processor.start();
-  await bench.commit("a1 a2 b1");
-  assertEquals(bench.broker.published.toSorted(), ["a1", "a2", "b1"]);
-  assertEquals(bench.ofStream("a"), ["a1", "a2"]);
-  assertEquals(await bench.counts(), "published 3");
+  await rig.commit("a1 a2 b1");
+  assertEquals(rig.broker.published.toSorted(), ["a1", "a2", "b1"]);
+  assertEquals(rig.ofStream("a"), ["a1", "a2"]);
+  assertEquals(await rig.counts(), "published 3");
   assertEquals(processor.counters.published, 3);
-  await bench.close(processor);
+  await rig.close(processor);
 });
 
 Deno.test("rows committed before the start are published", async () => {
-  const bench = new Bench();
-  await bench.commit("a1 b1");
-  const processor = bench.processor(1);
+  const rig = new OutboxRig();
+  await rig.commit("a1 b1");
+  const processor = rig.processor(1);
   await processor.start();
-  await bench.clock.advance(10);
-  assertEquals(bench.broker.published.length, 2);
-  await bench.close(processor);
+  await rig.clock.advance(10);
+  assertEquals(rig.broker.published.length, 2);
+  await rig.close(processor);
 });
 
 Deno.test("a broker that is away leaves the rows pending and uncounted, and they leave when it is back (OBX-4)", async () => {
-  const bench = new Bench();
-  const processor = bench.processor();
-  bench.broker.away = true;
+  const rig = new OutboxRig();
+  const processor = rig.processor();
+  rig.broker.away = true;
   await processor.start();
-  await bench.commit("a1 a2");
-  await bench.clock.advance(60_000);
-  assertEquals(await bench.counts(), "pending 2");
-  bench.broker.away = false;
-  await bench.clock.advance(6_000);
-  assertEquals(bench.broker.published, ["a1", "a2"]);
-  assertEquals(await bench.counts(), "published 2");
-  await bench.close(processor);
+  await rig.commit("a1 a2");
+  await rig.clock.advance(60_000);
+  assertEquals(await rig.counts(), "pending 2");
+  rig.broker.away = false;
+  await rig.clock.advance(6_000);
+  assertEquals(rig.broker.published, ["a1", "a2"]);
+  assertEquals(await rig.counts(), "published 2");
+  await rig.close(processor);
 });
 
 Deno.test("a broker out of memory for one stream holds back that stream in order, and loses nothing", async () => {
-  const bench = new Bench();
-  const processor = bench.processor();
-  bench.broker.full.add("shop::order-a");
+  const rig = new OutboxRig();
+  const processor = rig.processor();
+  rig.broker.full.add("shop::order-a");
   await processor.start();
-  await bench.commit("a1 b1 a2 b2");
-  await bench.clock.advance(30_000);
-  assertEquals(bench.ofStream("b"), ["b1", "b2"]);
-  assertEquals(bench.ofStream("a"), []);
-  bench.broker.full.clear();
-  await bench.clock.advance(6_000);
-  assertEquals(bench.ofStream("a"), ["a1", "a2"]);
-  await bench.close(processor);
+  await rig.commit("a1 b1 a2 b2");
+  await rig.clock.advance(30_000);
+  assertEquals(rig.ofStream("b"), ["b1", "b2"]);
+  assertEquals(rig.ofStream("a"), []);
+  rig.broker.full.clear();
+  await rig.clock.advance(6_000);
+  assertEquals(rig.ofStream("a"), ["a1", "a2"]);
+  await rig.close(processor);
 });
 
 Deno.test("a row that the broker refuses is retried on [outbox.retry], then abandoned, and can be requeued (S55, OBX-3)", async () => {
-  const bench = new Bench();
-  const processor = bench.processor(1);
-  bench.broker.refused.add("shop::order-a");
+  const rig = new OutboxRig();
+  const processor = rig.processor(1);
+  rig.broker.refused.add("shop::order-a");
   await processor.start();
-  await bench.commit("a1");
-  assertEquals(await bench.counts(), "failed 1");
-  await bench.commit("b1");
-  assertEquals(bench.ofStream("b"), ["b1"]);
-  await bench.clock.advance(1_000);
-  assertEquals(await bench.counts(), "published 1, failed 1");
-  await bench.clock.advance(2_000);
-  assertEquals(await bench.counts(), "published 1, abandoned 1");
-  const [row] = await bench.provider.outbox.list({ status: "abandoned", limit: 10 });
+  await rig.commit("a1");
+  assertEquals(await rig.counts(), "failed 1");
+  await rig.commit("b1");
+  assertEquals(rig.ofStream("b"), ["b1"]);
+  await rig.clock.advance(1_000);
+  assertEquals(await rig.counts(), "published 1, failed 1");
+  await rig.clock.advance(2_000);
+  assertEquals(await rig.counts(), "published 1, abandoned 1");
+  const [row] = await rig.provider.outbox.list({ status: "abandoned", limit: 10 });
   assertStringIncludes(row?.lastError ?? "", "Max retries exceeded");
-  bench.broker.refused.clear();
-  assertEquals(await bench.provider.outbox.requeue(), 1);
-  await bench.clock.advance(2_000);
-  assertEquals(bench.ofStream("a"), ["a1"]);
-  await bench.close(processor);
+  rig.broker.refused.clear();
+  assertEquals(await rig.provider.outbox.requeue(), 1);
+  await rig.clock.advance(2_000);
+  assertEquals(rig.ofStream("a"), ["a1"]);
+  await rig.close(processor);
 });
 
 Deno.test("later rows of a stream wait behind a failed one, and go on once it is abandoned", async () => {
-  const bench = new Bench();
-  const processor = bench.processor(10);
-  bench.broker.refused.add("shop::order-a");
+  const rig = new OutboxRig();
+  const processor = rig.processor(10);
+  rig.broker.refused.add("shop::order-a");
   await processor.start();
-  await bench.commit("a1");
-  bench.broker.refused.clear();
-  await bench.commit("a2");
-  assertEquals(bench.ofStream("a"), []);
-  await bench.clock.advance(1_000);
-  assertEquals(bench.ofStream("a"), ["a1", "a2"]);
-  await bench.close(processor);
+  await rig.commit("a1");
+  rig.broker.refused.clear();
+  await rig.commit("a2");
+  assertEquals(rig.ofStream("a"), []);
+  await rig.clock.advance(1_000);
+  assertEquals(rig.ofStream("a"), ["a1", "a2"]);
+  await rig.close(processor);
 });
 
 Deno.test("two processors publish every row once, each stream in order (delivery 9)", async () => {
-  const bench = new Bench();
-  const one = bench.processor(3);
-  const two = bench.processor(3);
+  const rig = new OutboxRig();
+  const one = rig.processor(3);
+  const two = rig.processor(3);
   await one.start();
   await two.start();
   const expected = new Map<string, string[]>();
   for (let round = 0; round < 30; round++) {
     const names = "abcdefgh".split("").map((letter) => `${letter}${round}`);
     for (const name of names) expected.set(name.slice(0, 1), [...expected.get(name.slice(0, 1)) ?? [], name]);
-    await bench.commit(names.join(" "));
+    await rig.commit(names.join(" "));
   }
-  await bench.clock.advance(5_000);
-  assertEquals(bench.broker.published.length, 240);
-  for (const [letter, names] of expected) assertEquals(bench.ofStream(letter), names);
-  await bench.close(one, two);
+  await rig.clock.advance(5_000);
+  assertEquals(rig.broker.published.length, 240);
+  for (const [letter, names] of expected) assertEquals(rig.ofStream(letter), names);
+  await rig.close(one, two);
 });
 
 Deno.test("the delay before publishing again follows every key of [outbox.retry] (OBX-3)", () => {
@@ -140,45 +140,45 @@ Deno.test("the delay before publishing again follows every key of [outbox.retry]
 });
 
 Deno.test("the cleaner removes what is past its retention, in batches, and keeps the rest (OBX-5)", async () => {
-  const bench = new Bench();
-  const processor = bench.processor();
+  const rig = new OutboxRig();
+  const processor = rig.processor();
   await processor.start();
-  await bench.commit("a1 a2 a3 b1 b2");
+  await rig.commit("a1 a2 a3 b1 b2");
   const cleaner = new OutboxCleaner({
-    provider: bench.provider,
-    clock: bench.clock,
+    provider: rig.provider,
+    clock: rig.clock,
     intervalSeconds: 60,
     publishedRetentionHours: 1,
     abandonedRetentionHours: 1,
     batchSize: 2,
   });
-  await bench.clock.advance(1_800_000);
-  await bench.commit("c1");
+  await rig.clock.advance(1_800_000);
+  await rig.commit("c1");
   assertEquals(await cleaner.pass(), 0);
-  await bench.clock.advance(1_800_001);
+  await rig.clock.advance(1_800_001);
   assertEquals(await cleaner.pass(), 5);
-  assertEquals(await bench.counts(), "published 1");
-  await bench.close(processor);
+  assertEquals(await rig.counts(), "published 1");
+  await rig.close(processor);
 });
 
 Deno.test("a database that answers slowly is asked once a tick while nothing is due", async () => {
-  const bench = new Bench();
+  const rig = new OutboxRig();
   let claims = 0;
-  intercept(bench, {
+  intercept(rig, {
     lease: (lease) => ({
       claim: async (limit) => {
         claims++;
-        await sleep(bench.clock, 250);
+        await sleep(rig.clock, 250);
         return await lease.claim(limit);
       },
     }),
   });
-  const processor = bench.processor();
+  const processor = rig.processor();
   await processor.start();
-  await bench.clock.advance(10_000);
+  await rig.clock.advance(10_000);
   assert(claims <= 10, `${claims}`);
   const stopping = processor.stop();
   // The look that is under way, and the flush's own.
-  await bench.clock.advance(500);
+  await rig.clock.advance(500);
   await stopping;
 });

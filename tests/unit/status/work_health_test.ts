@@ -6,16 +6,16 @@ import { ProviderUnavailableError } from "../../../lib/errors.ts";
 import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
 import { WorkHealth } from "../../../lib/status/work_health.ts";
 import { StreamSubscription } from "../../../lib/subscription/stream_subscription.ts";
-import { CATEGORY, ScriptedRunner, settings, SubscriptionBench } from "../../support/subscription_rig.ts";
-import { Bench as OutboxBench, intercept, retry } from "../outbox/outbox_rig.ts";
+import { CATEGORY, ScriptedRunner, settings, SubscriptionRig } from "../../support/subscription_rig.ts";
+import { intercept, OutboxRig as OutboxBench, retry } from "../outbox/outbox_rig.ts";
 
-function publishing(bench: OutboxBench) {
-  const work = new WorkHealth(bench.clock);
+function publishing(rig: OutboxBench) {
+  const work = new WorkHealth(rig.clock);
   const processor = new OutboxProcessor({
-    provider: bench.provider,
-    broker: bench.broker,
+    provider: rig.provider,
+    broker: rig.broker,
     owner: "host-1",
-    clock: bench.clock,
+    clock: rig.clock,
     random: () => 0.5,
     work: { provider: work.reporter("provider", "default"), broker: work.reporter("broker", "default") },
     settings: { messagesPerTick: 10, maxTickIntervalSeconds: 1, retry },
@@ -25,59 +25,59 @@ function publishing(bench: OutboxBench) {
 }
 
 Deno.test("a processor whose broker takes nothing tells it of the broker, until it publishes again", async () => {
-  const bench = new OutboxBench();
-  const { processor, faults } = publishing(bench);
-  bench.broker.away = true;
+  const rig = new OutboxBench();
+  const { processor, faults } = publishing(rig);
+  rig.broker.away = true;
   await processor.start();
-  await bench.clock.advance(10_000);
+  await rig.clock.advance(10_000);
   assertEquals(faults(), [undefined, undefined], "without rows there is no work that fails");
-  await bench.commit("a1");
-  await bench.clock.advance(10_000);
+  await rig.commit("a1");
+  await rig.clock.advance(10_000);
   assertEquals(faults(), [undefined, "Broker 'default' does not answer."]);
-  bench.broker.away = false;
-  await bench.clock.advance(6_000);
+  rig.broker.away = false;
+  await rig.clock.advance(6_000);
   assertEquals(faults(), [undefined, undefined]);
-  await bench.close(processor);
+  await rig.close(processor);
 });
 
 Deno.test("a processor whose database fails tells it of the database", async () => {
-  const bench = new OutboxBench();
+  const rig = new OutboxBench();
   let broken = true;
   const error = new ProviderUnavailableError("Database 'default' is a standby.");
-  intercept(bench, {
+  intercept(rig, {
     lease: (lease) => ({ claim: (limit) => broken ? Promise.reject(error) : lease.claim(limit) }),
   });
-  const { processor, faults } = publishing(bench);
+  const { processor, faults } = publishing(rig);
   await processor.start();
-  await bench.clock.advance(10_000);
+  await rig.clock.advance(10_000);
   assertEquals(faults(), [error.message, undefined]);
   broken = false;
-  await bench.clock.advance(6_000);
+  await rig.clock.advance(6_000);
   assertEquals(faults(), [undefined, undefined]);
-  await bench.close(processor);
+  await rig.close(processor);
 });
 
 Deno.test("a subscription that cannot read tells it of the broker, until a read succeeds, however long one may wait", async () => {
-  const bench = new SubscriptionBench();
-  const work = new WorkHealth(bench.clock);
+  const rig = new SubscriptionRig();
+  const work = new WorkHealth(rig.clock);
   let refused = true;
   // As a full Redis does it: whatever writes is refused, and pings are answered.
-  bench.broker.fault = (operation) => refused && operation === "ensure" ? "refuse" : undefined;
+  rig.broker.fault = (operation) => refused && operation === "ensure" ? "refuse" : undefined;
   const subscription = new StreamSubscription({
     runner: new ScriptedRunner(),
     category: CATEGORY,
-    broker: bench.broker,
+    broker: rig.broker,
     settings: { ...settings, blockingTimeoutMs: 60_000 },
     consumer: "OrderEventHandler-host-1-000001",
-    clock: bench.clock,
+    clock: rig.clock,
     random: () => 0.5,
     work: work.reporter("broker", "default"),
   });
   await subscription.start();
-  await bench.clock.advance(10_000);
+  await rig.clock.advance(10_000);
   assertEquals(work.fault("broker", "default"), "Broker 'default' does not answer.");
   refused = false;
-  await bench.clock.advance(6_000);
+  await rig.clock.advance(6_000);
   assertEquals(work.fault("broker", "default"), undefined);
-  await bench.close(subscription);
+  await rig.close(subscription);
 });

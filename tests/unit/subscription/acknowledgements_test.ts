@@ -5,7 +5,7 @@ import { Acknowledgements } from "../../../lib/subscription/acknowledgements.ts"
 import type { Source } from "../../../lib/subscription/source.ts";
 
 /** Acknowledgements of a source that takes what it is sent when the test says so. */
-function bench() {
+function rig() {
   const clock = new FakeClock();
   const sent: { readonly ids: readonly string[]; readonly answer: PromiseWithResolvers<void> }[] = [];
   const confirmed: string[] = [];
@@ -31,7 +31,7 @@ function bench() {
 }
 
 Deno.test("three flushes in one turn each resolve once their own entries are confirmed, and not before", async () => {
-  const { clock, sent, ids, flush } = bench();
+  const { clock, sent, ids, flush } = rig();
   const flushes = [flush("a"), flush("b"), flush("c")];
   await clock.advance(0);
   assertEquals(ids(), ["a b c"]);
@@ -43,7 +43,7 @@ Deno.test("three flushes in one turn each resolve once their own entries are con
 });
 
 Deno.test("what is flushed while another flush is under way goes together, after it", async () => {
-  const { clock, sent, ids, flush } = bench();
+  const { clock, sent, ids, flush } = rig();
   const first = flush("a");
   await clock.advance(0);
   const second = flush("b");
@@ -60,7 +60,7 @@ Deno.test("what is flushed while another flush is under way goes together, after
 });
 
 Deno.test("no read takes along what is being flushed: it would not be known when that is confirmed", async () => {
-  const { acks, clock, sent, flush } = bench();
+  const { acks, clock, sent, flush } = rig();
   flush("a");
   await clock.advance(0);
   const second = flush("b");
@@ -75,7 +75,7 @@ Deno.test("no read takes along what is being flushed: it would not be known when
 });
 
 Deno.test("what the source does not take is there for the next read, and later flushes go on", async () => {
-  const { acks, clock, sent, flush } = bench();
+  const { acks, clock, sent, flush } = rig();
   const first = flush("a");
   const second = flush("b");
   await clock.advance(0);

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import type { SubscriptionSettings } from "../../../lib/subscription/settings/resolve.ts";
 import type { StreamSubscription } from "../../../lib/subscription/stream_subscription.ts";
 import type { Fault } from "../../support/flaky_broker.ts";
-import { ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
+import { ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
 const KEYS = ["a", "b", "c"];
 
@@ -70,7 +70,7 @@ const change = fc.record({
 
 /** Some processes of one group, the messages that they are given, and what has become of them. */
 class World {
-  readonly bench = new SubscriptionBench();
+  readonly rig = new SubscriptionRig();
   readonly messages: Told[] = [];
   readonly #processes: { subscription: StreamSubscription; alive: boolean }[] = [];
   readonly #numbers = new Map<string, number>();
@@ -85,7 +85,7 @@ class World {
   restarted = false;
 
   constructor(private readonly change: Partial<SubscriptionSettings>) {
-    this.bench.broker.fault = (operation) =>
+    this.rig.broker.fault = (operation) =>
       operation === "close" ? undefined : this.#faults[this.#at++ % Math.max(1, this.#faults.length)];
   }
 
@@ -103,7 +103,7 @@ class World {
       case "publish":
         return await this.#publish(step.plans);
       case "wait":
-        return await this.bench.clock.advance(step.ms);
+        return await this.rig.clock.advance(step.ms);
       case "faults":
         this.#faults = step.script;
         this.disturbed = true;
@@ -143,30 +143,30 @@ class World {
       if (told.ended <= told.fails) throw new Error(`attempt ${told.ended}`);
       told.handled++;
     });
-    const subscription = this.bench.subscribe(runner, this.change);
+    const subscription = this.rig.subscribe(runner, this.change);
     this.#processes.push(Object.assign(process, { subscription }));
     await subscription.start();
-    await this.bench.clock.advance(0);
+    await this.rig.clock.advance(0);
   }
 
-  /** Mends everything, gives it time, and answers what is wrong. */
+  /** Mends everything, gives it time, and returns what is wrong. */
   async end(): Promise<void> {
     this.#faults = [];
     if (this.#alive().length === 0) await this.start();
-    await this.bench.clock.advance(300_000);
+    await this.rig.clock.advance(300_000);
     for (const subscription of this.#alive()) {
       assertEquals(subscription.outstanding, 0, "something never left the inbox");
     }
-    const pending = await this.bench.pending(new ScriptedRunner());
+    const pending = await this.rig.pending(new ScriptedRunner());
     assertEquals(pending, [], "something is pending for ever");
     for (const subscription of this.#alive()) await this.#stop(subscription, 0);
-    if (!this.killed) assertEquals(this.bench.clock.pending, 0, "a timer is left");
-    await this.bench.broker.close();
+    if (!this.killed) assertEquals(this.rig.clock.pending, 0, "a timer is left");
+    await this.rig.broker.close();
   }
 
   async dead(): Promise<Map<string, number>> {
     const dead = new Map<string, number>();
-    for (const letter of await this.bench.deadLetters()) {
+    for (const letter of await this.rig.deadLetters()) {
       const { id, n } = letter["data"] as { id: string; n: number };
       dead.set(`${id}${n}`, (dead.get(`${id}${n}`) ?? 0) + 1);
     }
@@ -184,7 +184,7 @@ class World {
       this.messages.push({ ...plan, name: `${plan.key}${n}`, started: false, ended: 0, handled: 0 });
       return `${plan.key}${n}`;
     });
-    await this.bench.publish(names.join(" "));
+    await this.rig.publish(names.join(" "));
   }
 
   #kill(): void {
@@ -192,18 +192,18 @@ class World {
     if (!victim) return;
     victim.alive = false;
     this.killed = true;
-    this.bench.kill(victim.subscription);
+    this.rig.kill(victim.subscription);
   }
 
   /** As the drain does it. */
   async #stop(subscription: StreamSubscription, patience: number): Promise<void> {
     let stopped = false;
     const stopping = subscription.stop().then(() => stopped = true);
-    await this.bench.clock.advance(patience);
+    await this.rig.clock.advance(patience);
     subscription.cut();
-    await this.bench.clock.advance(1000);
+    await this.rig.clock.advance(1000);
     subscription.abandon();
-    await this.bench.clock.advance(1500);
+    await this.rig.clock.advance(1500);
     assert(stopped, "the subscription does not stop");
     await stopping;
     for (const process of this.#processes) if (process.subscription === subscription) process.alive = false;
@@ -212,7 +212,7 @@ class World {
 
   async #work(ms: number, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
-      const cancel = this.bench.clock.after(ms, () => resolve());
+      const cancel = this.rig.clock.after(ms, () => resolve());
       signal.addEventListener("abort", () => {
         cancel();
         resolve();

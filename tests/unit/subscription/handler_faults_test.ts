@@ -1,7 +1,7 @@
 /** What a subscription does with whatever a handler does. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ProviderUnavailableError } from "../../../lib/errors.ts";
-import { ONE_ATTEMPT, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
+import { ONE_ATTEMPT, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
 class Hostile extends Error {
   override get message(): string {
@@ -28,20 +28,20 @@ for (
   ] as const
 ) {
   Deno.test(`a handler that throws ${what} fails its message and nothing else`, async () => {
-    const bench = new SubscriptionBench();
+    const rig = new SubscriptionRig();
     const runner = new ScriptedRunner(({ id }) => {
       if (id === "a") throw thrown;
     });
     const failures: Error[] = [];
-    const subscription = bench.subscribe(runner, { maxRetries: 2 }, (error) => failures.push(error));
+    const subscription = rig.subscribe(runner, { maxRetries: 2 }, (error) => failures.push(error));
     await subscription.start();
-    await bench.publish("a1 b1");
-    await bench.clock.advance(5_000);
+    await rig.publish("a1 b1");
+    await rig.clock.advance(5_000);
     assertEquals(runner.log, "a1 b1 a1");
-    const letters = await bench.deadLetters();
+    const letters = await rig.deadLetters();
     assertEquals(letters.length, 1);
     assertEquals(failures, []);
-    await bench.close(subscription);
+    await rig.close(subscription);
   });
 }
 
@@ -52,72 +52,72 @@ function selfCaused(): Error {
 }
 
 Deno.test("several methods that all failed for a backend that is away cost no attempt", async () => {
-  const bench = new SubscriptionBench();
+  const rig = new SubscriptionRig();
   let away = true;
   const outage = () => new ProviderUnavailableError("The database does not answer.");
   const runner = new ScriptedRunner(() => {
     if (away) throw new AggregateError([outage(), outage()], "2 of 2 methods failed");
   });
-  const subscription = bench.subscribe(runner, ONE_ATTEMPT);
+  const subscription = rig.subscribe(runner, ONE_ATTEMPT);
   await subscription.start();
-  await bench.publish("a1");
-  await bench.clock.advance(60_000);
-  assertEquals(await bench.deadLetters(), []);
+  await rig.publish("a1");
+  await rig.clock.advance(60_000);
+  assertEquals(await rig.deadLetters(), []);
   away = false;
-  await bench.clock.advance(120_000);
+  await rig.clock.advance(120_000);
   assertEquals(subscription.counters.handled, 1);
-  await bench.close(subscription);
+  await rig.close(subscription);
 });
 
 Deno.test("one method that failed by itself among others that met an outage is an attempt", async () => {
-  const bench = new SubscriptionBench();
+  const rig = new SubscriptionRig();
   const runner = new ScriptedRunner(() => {
     const outage = new ProviderUnavailableError("The database does not answer.");
     throw new AggregateError([outage, new TypeError("amount is negative")], "2 of 2 methods failed");
   });
-  const subscription = bench.subscribe(runner, ONE_ATTEMPT);
+  const subscription = rig.subscribe(runner, ONE_ATTEMPT);
   await subscription.start();
-  await bench.publish("a1");
-  await bench.clock.advance(10);
-  const [letter] = await bench.deadLetters();
+  await rig.publish("a1");
+  await rig.clock.advance(10);
+  const [letter] = await rig.deadLetters();
   assertStringIncludes(JSON.stringify(letter), "amount is negative");
-  await bench.close(subscription);
+  await rig.close(subscription);
 });
 
 Deno.test("as many handlers run at once as 'concurrency' says, however few are read at a time", async () => {
-  const bench = new SubscriptionBench();
+  const rig = new SubscriptionRig();
   const release = Promise.withResolvers<void>();
   const runner = new ScriptedRunner(() => release.promise);
-  const subscription = bench.subscribe(runner, { messagesPerTick: 2, concurrency: 20 });
+  const subscription = rig.subscribe(runner, { messagesPerTick: 2, concurrency: 20 });
   await subscription.start();
-  await bench.publish(Array.from("abcdefghijklmnopqrstuvwxyz", (key) => `${key}1`).join(" "));
-  await bench.clock.advance(100);
+  await rig.publish(Array.from("abcdefghijklmnopqrstuvwxyz", (key) => `${key}1`).join(" "));
+  await rig.clock.advance(100);
   assertEquals(runner.calls.length, 20);
   release.resolve();
-  await bench.clock.advance(100);
+  await rig.clock.advance(100);
   assertEquals(runner.calls.length, 26);
-  await bench.close(subscription);
+  await rig.close(subscription);
 });
 
 Deno.test("a defect ends the subscription once, all of it: nothing is read for it any more (S72)", async () => {
-  const bench = new SubscriptionBench();
+  const rig = new SubscriptionRig();
   const runner = new ScriptedRunner(({ id }) => {
     if (id === "a") throw new Error("fails");
   });
   const failures: Error[] = [];
-  const subscription = bench.subscribe(runner, {}, (error) => failures.push(error), () => {
+  const subscription = rig.subscribe(runner, {}, (error) => failures.push(error), () => {
     throw new Error("a defect");
   });
   await subscription.start();
-  await bench.publish("a1");
-  await bench.clock.advance(2000);
+  await rig.publish("a1");
+  await rig.clock.advance(2000);
   assertEquals(failures.map(({ message }) => message), ["a defect"]);
-  await bench.publish("b1");
-  await bench.clock.advance(10_000);
+  await rig.publish("b1");
+  await rig.clock.advance(10_000);
   // a1 was handed back, b1 is nobody's: both are there for the next process.
-  assertEquals((await bench.pending(runner)).map(({ idleMs }) => idleMs >= 3_600_000), [true]);
-  assertEquals(bench.clock.pending, 0);
+  assertEquals((await rig.pending(runner)).map(({ idleMs }) => idleMs >= 3_600_000), [true]);
+  assertEquals(rig.clock.pending, 0);
   await subscription.stop();
   assert(failures.length === 1);
-  await bench.broker.close();
+  await rig.broker.close();
 });

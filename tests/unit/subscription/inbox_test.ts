@@ -4,7 +4,7 @@ import { Inbox } from "../../../lib/subscription/inbox.ts";
 import { StreamLane } from "../../../lib/subscription/stream_lane.ts";
 import { FlakyBroker } from "../../support/flaky_broker.ts";
 
-function bench() {
+function rig() {
   const clock = new FakeClock();
   const broker = new FlakyBroker({ name: "default", domain: "shop", settings: {}, folder: ".", clock });
   const group = broker.group({ stream: "s", group: "g", consumer: "c" });
@@ -15,7 +15,7 @@ function bench() {
 }
 
 Deno.test("a finished entry gives up its text, however long others of its batch take", () => {
-  const { inbox } = bench();
+  const { inbox } = rig();
   const delivery = inbox.take();
   if (!delivery) throw new Error("there is nothing to take");
   delivery.verdict = { kind: "run", plan: {} };
@@ -27,7 +27,7 @@ Deno.test("a finished entry gives up its text, however long others of its batch 
 });
 
 Deno.test("an entry that was lost does not count as ours, so that it can be claimed back", () => {
-  const { lane, inbox } = bench();
+  const { lane, inbox } = rig();
   inbox.lose(lane, new Set(["2-0"]));
   assertEquals([...inbox.openIds(lane)], ["1-0", "3-0"]);
 });

@@ -2,81 +2,81 @@
 import { assert, assertEquals } from "@std/assert";
 import { RefusedError } from "../../../lib/errors.ts";
 import { logged } from "../../support/logged.ts";
-import { CATEGORY, ONE_ATTEMPT, ScriptedRunner, SubscriptionBench } from "../../support/subscription_rig.ts";
+import { CATEGORY, ONE_ATTEMPT, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
 /** Time goes on by `ms` and nothing of ours moves. */
-function standStill(bench: SubscriptionBench, ms: number): void {
-  const { clock } = bench;
+function standStill(rig: SubscriptionRig, ms: number): void {
+  const { clock } = rig;
   const before = clock.monotonic.bind(clock);
   clock.monotonic = () => before() + ms;
 }
 
 /** Reads two messages, the second of which waits for the first; then another process claims the second. */
 async function withQueuedOneClaimed() {
-  const bench = new SubscriptionBench();
+  const rig = new SubscriptionRig();
   const first = Promise.withResolvers<void>();
   const runner = new ScriptedRunner(({ n }) => n === 1 ? first.promise : undefined);
-  const subscription = bench.subscribe(runner);
+  const subscription = rig.subscribe(runner);
   await subscription.start();
-  await bench.publish("a1 b2");
+  await rig.publish("a1 b2");
   assertEquals(runner.log, "a1");
-  const thief = bench.broker.group({ stream: CATEGORY, group: runner.group, consumer: "thief" });
+  const thief = rig.broker.group({ stream: CATEGORY, group: runner.group, consumer: "thief" });
   const claim = async () => {
-    const entry = (await bench.pending(runner)).at(-1);
+    const entry = (await rig.pending(runner)).at(-1);
     assert(entry);
     assertEquals((await thief.claim([{ id: entry.id, from: entry.consumer }], 0)).length, 1);
   };
-  return { bench, runner, subscription, first, claim };
+  return { rig, runner, subscription, first, claim };
 }
 
 Deno.test("after a standstill what another has claimed meanwhile is not started", async () => {
-  const { bench, runner, subscription, first, claim } = await withQueuedOneClaimed();
+  const { rig, runner, subscription, first, claim } = await withQueuedOneClaimed();
   await claim();
-  standStill(bench, 6_000);
+  standStill(rig, 6_000);
   first.resolve();
-  await bench.clock.advance(0);
+  await rig.clock.advance(0);
   assertEquals([runner.log, subscription.counters.lost], ["a1", 1]);
-  await bench.publish("c3");
+  await rig.publish("c3");
   assertEquals(runner.log, "a1 c3");
-  await bench.close(subscription);
+  await rig.close(subscription);
 });
 
 Deno.test("while the broker does not say what is ours nothing is started, and then it is", async () => {
-  const { bench, runner, subscription, first } = await withQueuedOneClaimed();
+  const { rig, runner, subscription, first } = await withQueuedOneClaimed();
   let refused = 0;
-  bench.broker.fault = (operation) => operation === "refresh" && refused++ < 3 ? "refuse" : undefined;
-  standStill(bench, 6_000);
+  rig.broker.fault = (operation) => operation === "refresh" && refused++ < 3 ? "refuse" : undefined;
+  standStill(rig, 6_000);
   first.resolve();
-  await bench.clock.advance(0);
+  await rig.clock.advance(0);
   assertEquals(runner.log, "a1");
-  await bench.clock.advance(20_000);
+  await rig.clock.advance(20_000);
   assertEquals([runner.log, subscription.counters.lost], ["a1 b2", 0]);
-  await bench.close(subscription);
+  await rig.close(subscription);
 });
 
 Deno.test("a process that moves asks nothing before a start", async () => {
-  const { bench, runner, subscription, first } = await withQueuedOneClaimed();
+  const { rig, runner, subscription, first } = await withQueuedOneClaimed();
   let asked = 0;
-  bench.broker.fault = (operation) => {
+  rig.broker.fault = (operation) => {
     if (operation === "refresh") asked++;
     return undefined;
   };
-  await bench.clock.advance(2_500);
+  await rig.clock.advance(2_500);
   first.resolve();
-  await bench.clock.advance(0);
+  await rig.clock.advance(0);
   assertEquals([runner.log, asked], ["a1 b2", 0]);
-  await bench.close(subscription);
+  await rig.close(subscription);
 });
 
 Deno.test("a dead-letter stream that the broker refuses is told of once for each message, and tried on (D21)", async () => {
-  const bench = new SubscriptionBench();
+  const rig = new SubscriptionRig();
   const runner = new ScriptedRunner(() => {
     throw new Error("no");
   });
-  const subscription = bench.subscribe(runner, ONE_ATTEMPT);
-  const group = bench.broker.group.bind(bench.broker);
+  const subscription = rig.subscribe(runner, ONE_ATTEMPT);
+  const group = rig.broker.group.bind(rig.broker);
   let refusing = true;
-  bench.broker.group = (options) => {
+  rig.broker.group = (options) => {
     const made = group(options);
     const deadLetter = made.deadLetter.bind(made);
     made.deadLetter = (...args) =>
@@ -85,12 +85,12 @@ Deno.test("a dead-letter stream that the broker refuses is told of once for each
   };
   const records = await logged(async () => {
     await subscription.start();
-    await bench.publish("a1");
-    await bench.clock.advance(30_000);
+    await rig.publish("a1");
+    await rig.clock.advance(30_000);
     refusing = false;
-    await bench.clock.advance(30_000);
-    await bench.close(subscription);
+    await rig.clock.advance(30_000);
+    await rig.close(subscription);
   });
   assertEquals(records.filter(({ rawMessage }) => rawMessage === "subscription.broker_refused").length, 1);
-  assertEquals((await bench.deadLetters()).length, 1);
+  assertEquals((await rig.deadLetters()).length, 1);
 });

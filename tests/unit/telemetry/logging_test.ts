@@ -13,7 +13,7 @@ import {
 const SETTINGS: LoggingSettings = { level: "", format: "auto", redact: ["password"], per_logger: {} };
 const logger = getLogger(["protean", "engine"]);
 
-/** Logs with `options` and answers the lines written. */
+/** Logs with `options` and returns the lines written. */
 function logged(options: Partial<LoggingOptions>, log: () => void): string[] {
   const lines: string[] = [];
   startLogging({ write: (text) => lines.push(text), isTerminal: false, ...options });

@@ -13,19 +13,19 @@ import {
   type OutboxStatus,
   type OutboxStore,
 } from "../../ports.ts";
-import type { Backend } from "../connection/backend.ts";
+import type { Database } from "../connection/database.ts";
 import type { Hints } from "./notify.ts";
 import { PostgresOutboxLease } from "./lease.ts";
 import { cleanOutbox, listOutbox, outboxBacklog, outboxStats, requeueRows } from "./outbox_report.ts";
 
 export class PostgresOutbox implements OutboxStore {
-  readonly #backend: Backend;
+  readonly #database: Database;
   /** The same database through connections of its own: no handler can keep a processor waiting. */
-  readonly #processors: Backend;
+  readonly #processors: Database;
   readonly #hints: Hints;
 
-  constructor(backend: Backend, processors: Backend, hints: Hints) {
-    this.#backend = backend;
+  constructor(database: Database, processors: Database, hints: Hints) {
+    this.#database = database;
     this.#processors = processors;
     this.#hints = hints;
   }
@@ -54,21 +54,21 @@ export class PostgresOutbox implements OutboxStore {
   }
 
   backlog(broker: string): Promise<OutboxBacklog> {
-    return outboxBacklog(this.#backend, broker);
+    return outboxBacklog(this.#database, broker);
   }
 
   stats(): Promise<OutboxStats> {
-    return outboxStats(this.#backend);
+    return outboxStats(this.#database);
   }
 
   list(
     options: { readonly status?: OutboxStatus; readonly limit: number },
   ): Promise<readonly OutboxListing[]> {
-    return listOutbox(this.#backend, options);
+    return listOutbox(this.#database, options);
   }
 
   async requeue(ids?: readonly string[]): Promise<number> {
-    const revived = await requeueRows(this.#backend, ids);
+    const revived = await requeueRows(this.#database, ids);
     if (revived > 0) this.#hints.committed();
     return revived;
   }
@@ -76,6 +76,6 @@ export class PostgresOutbox implements OutboxStore {
   clean(
     options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
   ): Promise<number> {
-    return cleanOutbox(this.#backend, options);
+    return cleanOutbox(this.#database, options);
   }
 }

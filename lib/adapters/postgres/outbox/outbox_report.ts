@@ -4,7 +4,7 @@
  * @module
  */
 import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
-import type { Backend } from "../connection/backend.ts";
+import type { Database } from "../connection/database.ts";
 import type { Row } from "../connection/connection.ts";
 import { epoch } from "../tables/row_writes.ts";
 import { arrayText } from "../connection/values.ts";
@@ -13,9 +13,9 @@ import { arrayText } from "../connection/values.ts";
 const COUNTED_ROWS = 1_000_000;
 
 /** Rows by status. Those not yet published are read from the poll's index alone, however many published ones are kept. */
-export async function outboxStats(backend: Backend): Promise<OutboxStats> {
-  const { outbox } = backend.names;
-  const [row = {}] = await backend.read({
+export async function outboxStats(database: Database): Promise<OutboxStats> {
+  const { outbox } = database.names;
+  const [row = {}] = await database.read({
     text:
       `with waiting as (select count(*) as rows, count(*) filter (where status = 'processing') as processing,
         count(*) filter (where status = 'failed') as failed, (extract(epoch from min(created_at)) * 1000)::float8 as oldest
@@ -42,9 +42,9 @@ export async function outboxStats(backend: Backend): Promise<OutboxStats> {
 }
 
 /** What of one broker is not published: from the poll's index, and the few rows that were given up. */
-export async function outboxBacklog(backend: Backend, broker: string): Promise<OutboxBacklog> {
-  const { outbox } = backend.names;
-  const rows = await backend.read({
+export async function outboxBacklog(database: Database, broker: string): Promise<OutboxBacklog> {
+  const { outbox } = database.names;
+  const rows = await database.read({
     text: `select status, count(*) as rows from ${outbox}
         where target_broker = $1 and published_at is null and abandoned_at is null group by status
       union all select 'abandoned', count(*) from ${outbox} where target_broker = $1 and abandoned_at is not null`,
@@ -72,12 +72,12 @@ const PARTS: readonly { readonly statuses: readonly OutboxStatus[]; readonly row
 
 /** In order of `seq`. */
 export async function listOutbox(
-  backend: Backend,
+  database: Database,
   { status, limit }: { readonly status?: OutboxStatus; readonly limit: number },
 ): Promise<readonly OutboxListing[]> {
   const parts = PARTS.filter(({ statuses }) => status === undefined || statuses.includes(status))
-    .map(({ rows }) => `(select * from ${backend.names.outbox} where ${rows} limit $2::bigint)`);
-  const rows = await backend.read({
+    .map(({ rows }) => `(select * from ${database.names.outbox} where ${rows} limit $2::bigint)`);
+  const rows = await database.read({
     text: `select seq, message_id, stream_name, type, status, target_broker, retry_count,
         last_error ->> 'message' as last_error, (extract(epoch from created_at) * 1000)::float8 as created_at
       from (${parts.join(" union all ")}) as listed where $1::text is null or status = $1
@@ -88,15 +88,15 @@ export async function listOutbox(
   return rows.map(asListing);
 }
 
-/** Failed and abandoned rows become pending with no attempt counted; answers how many. */
+/** Failed and abandoned rows become pending with no attempt counted; returns how many. */
 export async function requeueRows(
-  backend: Backend,
+  database: Database,
   ids: readonly string[] | undefined,
 ): Promise<number> {
   const seqs = ids?.filter((id) => /^\d{1,18}$/.test(id));
-  const [reply] = await backend.write({
+  const [reply] = await database.write({
     text:
-      `update ${backend.names.outbox} set status = 'pending', retry_count = 0, next_retry_at = null, abandoned_at = null,
+      `update ${database.names.outbox} set status = 'pending', retry_count = 0, next_retry_at = null, abandoned_at = null,
         last_error = null
       where (next_retry_at is not null or abandoned_at is not null) and status in ('failed', 'abandoned')
         and ($1::bigint[] is null or seq = any($1::bigint[]))`,
@@ -106,16 +106,16 @@ export async function requeueRows(
   return reply?.count ?? 0;
 }
 
-/** Deletes what was published or abandoned before those times, at most `limit`; answers how many. */
+/** Deletes what was published or abandoned before those times, at most `limit`; returns how many. */
 export async function cleanOutbox(
-  backend: Backend,
+  database: Database,
   options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
 ): Promise<number> {
-  const [reply] = await backend.write({
+  const [reply] = await database.write({
     // By place, for the rows of a block go together; a row that changes meanwhile has another place and stays.
-    text: `delete from ${backend.names.outbox} where ctid = any(array(
-        (select ctid from ${backend.names.outbox} where published_at < ${epoch("$1")} limit $3::bigint)
-        union all (select ctid from ${backend.names.outbox} where abandoned_at < ${
+    text: `delete from ${database.names.outbox} where ctid = any(array(
+        (select ctid from ${database.names.outbox} where published_at < ${epoch("$1")} limit $3::bigint)
+        union all (select ctid from ${database.names.outbox} where abandoned_at < ${
       epoch("$2")
     } limit $3::bigint)
         limit $3::bigint))`,

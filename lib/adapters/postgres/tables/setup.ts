@@ -175,7 +175,7 @@ function stepFailed(where: Where, change: SchemaChange, thrown: unknown): Error 
   return passing ? error : changeFailed(placeOf(where), change, asError(thrown));
 }
 
-/** One transaction behind the set-up lock; the caller of `Backend.use` rolls it back where it fails. */
+/** One transaction behind the set-up lock; the caller of `Database.use` rolls it back where it fails. */
 async function underLock({ connection, names }: Target, work: () => Promise<void>): Promise<void> {
   await connection.run("begin read write", [], "simple");
   await connection.run("select pg_advisory_xact_lock($1, 0)", [String(names.lockKey("setup"))]);

@@ -25,7 +25,7 @@ export interface QueuedWrite {
 
 /** What the queue needs of its file. */
 export interface WriteTarget {
-  /** The turn to write; answers how to give it back. */
+  /** The turn to write; returns how to give it back. */
   acquire(): Promise<() => void>;
   /** Repeats `attempt` while another process is writing; an aborted signal ends that. */
   retry<T>(attempt: () => T, signal?: AbortSignal): Promise<T>;

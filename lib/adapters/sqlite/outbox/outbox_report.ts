@@ -78,7 +78,7 @@ export function listOutbox(
   }));
 }
 
-/** Abandoned and failed rows become pending with no attempt counted; answers how many. */
+/** Abandoned and failed rows become pending with no attempt counted; returns how many. */
 export function requeueRows(db: DatabaseSync, ids: readonly string[] | undefined): number {
   const set = "status = 'pending', retry_count = 0, next_retry_at = NULL, last_error = NULL";
   const revived = "status IN ('abandoned', 'failed')";
@@ -91,7 +91,7 @@ export function requeueRows(db: DatabaseSync, ids: readonly string[] | undefined
   return Number(result.changes);
 }
 
-/** Deletes what was published or abandoned before those times, the oldest first, at most `limit`; answers how many. */
+/** Deletes what was published or abandoned before those times, the oldest first, at most `limit`; returns how many. */
 export function cleanOutbox(
   db: DatabaseSync,
   options: { readonly publishedBefore: string; readonly abandonedBefore: string; readonly limit: number },

@@ -89,7 +89,7 @@ function anyWaits(db: DatabaseSync, broker: string, now: string): number {
   return statement(db, sql).get(broker, now) ? 1 : 0;
 }
 
-/** Marks the rows `processing` and answers them in order of `seq`; without those of shards that are not the holder's (any more). */
+/** Marks the rows `processing` and returns them in order of `seq`; without those of shards that are not the holder's (any more). */
 export function takeRows(
   db: DatabaseSync,
   { seqs, shards, holder, until, now }: {

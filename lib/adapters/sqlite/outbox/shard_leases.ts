@@ -80,7 +80,7 @@ export function shareOf(db: DatabaseSync, broker: string, holder: string, now: n
   };
 }
 
-/** Still here; answers the shards that the holder still has. */
+/** Still here; returns the shards that the holder still has. */
 export function refreshShards(db: DatabaseSync, holder: string, now: number): readonly number[] {
   return statement(
     db,

@@ -110,7 +110,7 @@ export function retireConsumer(db: DatabaseSync, group: GroupRow, consumer: numb
   return true;
 }
 
-/** Deletes consumers with nothing pending that were last seen by `seenBefore` or are dead; answers their names. */
+/** Deletes consumers with nothing pending that were last seen by `seenBefore` or are dead; returns their names. */
 export function sweepConsumers(
   db: DatabaseSync,
   group: GroupRow,

@@ -32,7 +32,7 @@ const EMPTY = `DELETE FROM protean_stream_entry WHERE seq IN (
   SELECT seq FROM protean_stream_entry WHERE stream = ? LIMIT ?)`;
 const FORGET_STREAM = "DELETE FROM protean_stream WHERE id = ?";
 
-/** Drops the oldest entries beyond `maxLength` that every group is done with, at most `TRIM_LIMIT`; answers how many. */
+/** Drops the oldest entries beyond `maxLength` that every group is done with, at most `TRIM_LIMIT`; returns how many. */
 export async function trim(database: BrokerDatabase, stream: string, maxLength: number): Promise<number> {
   let trimmed = 0;
   while (trimmed < TRIM_LIMIT) {
@@ -97,7 +97,7 @@ function lowestNeeded(db: DatabaseSync, stream: number): StreamId | undefined {
 }
 
 /**
- * Takes the stream away with its groups, in the caller's transaction; answers how many entries it had. The entries stay
+ * Takes the stream away with its groups, in the caller's transaction; returns how many entries it had. The entries stay
  * behind without a name until `collectDropped` removes them, also after a crash.
  */
 export function dropStream(db: DatabaseSync, stream: string): number {

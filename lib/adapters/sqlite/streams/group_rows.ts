@@ -88,7 +88,7 @@ export function groupInfos(db: DatabaseSync, stream: string): readonly GroupInfo
   }));
 }
 
-/** Registers the consumer as this process's, seen now; answers its row id. */
+/** Registers the consumer as this process's, seen now; returns its row id. */
 export function enterConsumer(db: DatabaseSync, group: GroupRow, name: string, now: number): number {
   const { pid, startedAt } = selfIdentity(db);
   return Number(statement(db, ENTER).get(group.id, name, pid, startedAt, now)?.id);
@@ -143,7 +143,7 @@ export function acknowledge(db: DatabaseSync, group: GroupRow, id: StreamId): bo
 }
 
 /**
- * Sets the time of the last delivery and answers the count, changed by `recount`. Undefined when the consumer does not own
+ * Sets the time of the last delivery and returns the count, changed by `recount`. Undefined when the consumer does not own
  * the entry; as in Redis, a delivery whose entry is gone leaves the pending list when touched.
  */
 export function touch(

@@ -35,7 +35,7 @@ export const eventComponent = component({
   indexes: { messages_category: "CREATE INDEX messages_category ON messages (category, global_position)" },
 });
 
-/** Appends inside the transaction, in order; answers the positions. Throws `ExpectedVersionError`. `now` is ISO 8601 text. */
+/** Appends inside the transaction, in order; returns the positions. Throws `ExpectedVersionError`. `now` is ISO 8601 text. */
 export function appendEvents(
   db: DatabaseSync,
   events: readonly EventAppend[],

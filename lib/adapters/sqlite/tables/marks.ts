@@ -22,7 +22,7 @@ export function writeMark(db: DatabaseSync, mark: Mark, now: string): void {
   if (Number(changes) === 0) throw duplicateMessage(mark);
 }
 
-/** Deletes marks older than `before`, the oldest first, at most `limit`; answers how many. */
+/** Deletes marks older than `before`, the oldest first, at most `limit`; returns how many. */
 export function deleteMarks(db: DatabaseSync, before: string, limit: number): number {
   // Read in order of insertion, so that it stops at the first mark that stays instead of looking at all of them.
   let last: number | undefined;

@@ -22,7 +22,7 @@ import {
 const TABLE = "protean_shop_order";
 const row = (id: string, expected: number | undefined = -1) => ({ table: TABLE, id, expected, state: "{}" });
 
-interface Bench {
+interface Rig {
   readonly provider: SqliteProvider;
   readonly clock: FakeClock;
   readonly folder: string;
@@ -30,7 +30,7 @@ interface Bench {
   readonly other: DatabaseSync;
 }
 
-async function withProvider(work: (bench: Bench) => Promise<void>): Promise<void> {
+async function withProvider(work: (rig: Rig) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   const clock = new FakeClock();
   const provider = new SqliteProvider({ name: "default", domain: "shop", settings: {}, folder, clock });

@@ -9,7 +9,7 @@ import {
 import { FakeClock } from "../../../../../lib/testing/fake_clock.ts";
 import { ConfigurationError, ProviderUnavailableError, UnavailableError } from "../../../../../lib/errors.ts";
 
-interface Bench {
+interface Rig {
   readonly folder: string;
   readonly path: string;
   readonly clock: FakeClock;
@@ -17,7 +17,7 @@ interface Bench {
 }
 
 /** A folder of its own, files closed and no timer left afterwards. */
-async function withFolder(work: (bench: Bench) => Promise<void>): Promise<void> {
+async function withFolder(work: (rig: Rig) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   const clock = new FakeClock();
   const path = join(folder, "shop.db");

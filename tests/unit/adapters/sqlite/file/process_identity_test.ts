@@ -21,7 +21,7 @@ function files(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
 }
 
-/** Another process that has the file open; answers who it is. */
+/** Another process that has the file open; returns who it is. */
 async function other(path: string): Promise<{ child: Deno.ChildProcess; pid: number; startedAt: string }> {
   const module = new URL("../../../../../lib/adapters/sqlite/file/process_identity.ts", import.meta.url).href;
   const script = `

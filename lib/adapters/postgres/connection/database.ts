@@ -19,7 +19,7 @@ export interface BackendOptions {
   readonly pool: Pool<Connection>;
 }
 
-export class Backend {
+export class Database {
   readonly where: Where;
   readonly names: Names;
   readonly clock: Clock;
@@ -41,7 +41,7 @@ export class Backend {
     return reply;
   }
 
-  /** Runs statements that write, in a transaction of their own; answers their replies. */
+  /** Runs statements that write, in a transaction of their own; returns their replies. */
   async write(...statements: readonly Planned[]): Promise<readonly Reply[]> {
     const replies = await this.use(
       "writing",
