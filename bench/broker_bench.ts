@@ -1,7 +1,8 @@
 /**
- * The SQLite stream broker against bare node:sqlite on the same tables, in one run and on one disk: publishing batches of 100,
- * and reading 100 while acknowledging the 100 before. The memory broker stands by for comparison. Prints ratios; the median
- * of the rounds. `deno run -A bench/broker_bench.ts [messages] [rounds] [bytes]`
+ * The SQLite stream broker against bare node:sqlite on the same tables, in one run and on one disk:
+ * publishing batches of 100, and reading 100 while acknowledging the 100 before. The memory broker stands by
+ * for comparison. Prints ratios; the median of the rounds. `deno run -A bench/broker_bench.ts [messages]
+ * [rounds] [bytes]`
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * PERF-1: a no-op handler behind a stream subscription on Redis against bare ioredis loops on the same server, in one run. Messages
- * are of 500 bytes with valid checksums. `deno run -A bench/engine_redis_bench.ts [messages] [rounds]`
+ * PERF-1: a no-op handler behind a stream subscription on Redis against bare ioredis loops on the same
+ * server, in one run. Messages are of 500 bytes with valid checksums.
+ * `deno run -A bench/engine_redis_bench.ts [messages] [rounds]`
  *
  * @module
  */

@@ -1,7 +1,8 @@
 /**
  * The whole path on the embedded default, as ratios within one run:
  *
- * - a no-op handler behind a stream subscription, against a bare loop that reads 100 and acknowledges 100 on the same kind of file;
+ * - a no-op handler behind a stream subscription, against a bare loop that reads 100 and acknowledges 100 on
+ *   the same kind of file;
  * - units of work through the domain, against bare transactions on the same kind of file;
  * - the time from a commit to the start of its handler.
  *
@@ -85,7 +86,10 @@ async function subscription(folder: string): Promise<number> {
   return rate(MESSAGES, ms);
 }
 
-/** Messages/s of a bare loop on the same schema: read 100 beyond the cursor, parse, acknowledge the 100 before. */
+/**
+ * Messages/s of a bare loop on the same schema: read 100 beyond the cursor, parse, acknowledge the 100
+ * before.
+ */
 async function bareLoop(folder: string): Promise<number> {
   await published(folder);
   const broker = new SqliteBroker({

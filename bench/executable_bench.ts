@@ -1,11 +1,14 @@
 /**
- * What the executable costs to start and to keep, against an empty program compiled by the same Deno, alternately in one run:
+ * What the executable costs to start and to keep, against an empty program compiled by the same Deno,
+ * alternately in one run:
  *
- * - from the start of the process to its first log line, and to the first `/readyz` that says 200, on the embedded default;
+ * - from the start of the process to its first log line, and to the first `/readyz` that says 200, on the
+ *   embedded default;
  * - its size, and its memory when it has been ready for a second with nothing to do;
  * - from SIGTERM to its end when it has nothing to do.
  *
- * Run: `deno task compile && deno run -A bench/executable_bench.ts [executable] [starts]`. Memory is read where there is a /proc.
+ * Run: `deno task compile && deno run -A bench/executable_bench.ts [executable] [starts]`. Memory is read
+ * where there is a /proc.
  *
  * @module
  */

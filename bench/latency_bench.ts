@@ -1,10 +1,10 @@
 /**
- * PERF-4: the time from the end of a commit to the start of its handler, at a paced 1,000 events a second, each in a transaction of
- * its own. Once with the producer in the server's process, once in another one, where only hints tell of a commit; on PostgreSQL +
- * Redis (both started for it) and on SQLite.
+ * PERF-4: the time from the end of a commit to the start of its handler, at a paced 1,000 events a second,
+ * each in a transaction of its own. Once with the producer in the server's process, once in another one,
+ * where only hints tell of a commit; on PostgreSQL + Redis (both started for it) and on SQLite.
  *
- * Beside it stands the commit itself as its producer saw it, which tells how much of a figure is the machine's: where commits take
- * long, the disk or the processors are busy, and everything waits for them.
+ * Beside it stands the commit itself as its producer saw it, which tells how much of a figure is the
+ * machine's: where commits take long, the disk or the processors are busy, and everything waits for them.
  * `deno run -A bench/latency_bench.ts [events] [per second] [postgres|sqlite]`
  *
  * @module
@@ -126,7 +126,8 @@ async function run(events: number, perSecond: number, which: string): Promise<vo
       "PostgreSQL + Redis",
       {
         ...off,
-        // Without overflow, for connections beyond the pool's size are opened for one transaction and closed after it.
+        // Without overflow, for connections beyond the pool's size are opened for one transaction and closed
+        // after it.
         databases: {
           default: { provider: "postgresql", database_uri: database.uri(), pool_size: 15, max_overflow: 0 },
         },

@@ -1,6 +1,6 @@
 /**
- * What the wire format costs per message of about 500 bytes of payload, against `JSON.parse` of the same text. Run it with
- * `deno run -A bench/message_bench.ts`.
+ * What the wire format costs per message of about 500 bytes of payload, against `JSON.parse` of the same
+ * text. Run it with `deno run -A bench/message_bench.ts`.
  *
  * @module
  */

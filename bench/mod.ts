@@ -1,6 +1,7 @@
 /**
- * Runs every benchmark of this folder, one process each, one after the other. All figures are ratios within one run; absolute ones
- * only say on what kind of machine. `deno task bench [name]` runs those whose file name contains the word.
+ * Runs every benchmark of this folder, one process each, one after the other. All figures are ratios within
+ * one run; absolute ones only say on what kind of machine. `deno task bench [name]` runs those whose file
+ * name contains the word.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * PERF-3 on real servers, in one run: the outbox processor against a bare claim + XADD + mark loop on the same table. PostgreSQL and
- * Redis are started for it.
+ * PERF-3 on real servers, in one run: the outbox processor against a bare claim + XADD + mark loop on the
+ * same table. PostgreSQL and Redis are started for it.
  * `deno run -A bench/outbox_path_bench.ts [rows] [rounds]`
  *
  * @module

@@ -1,7 +1,8 @@
 /**
- * PostgreSQL, in one run on one server of its own: units of work against pgbench with the same statements over as many
- * connections (PERF-2), and the outbox against a bare claim-and-mark loop on the same table (PERF-3). The medians of rounds in
- * which all take turns. Run: `deno run -A bench/postgres_bench.ts [seconds] [rounds] [connections]`
+ * PostgreSQL, in one run on one server of its own: units of work against pgbench with the same statements
+ * over as many connections (PERF-2), and the outbox against a bare claim-and-mark loop on the same table
+ * (PERF-3). The medians of rounds in which all take turns. Run: `deno run -A bench/postgres_bench.ts
+ * [seconds] [rounds] [connections]`
  *
  * @module
  */

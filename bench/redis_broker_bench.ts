@@ -1,6 +1,7 @@
 /**
- * The Redis broker against the bare client, in one run on one server of its own: reading and acknowledging, and publishing.
- * The median of the rounds, in which all take turns. Run: `deno run -A bench/redis_broker_bench.ts [messages] [rounds]`
+ * The Redis broker against the bare client, in one run on one server of its own: reading and acknowledging,
+ * and publishing. The median of the rounds, in which all take turns. Run:
+ * `deno run -A bench/redis_broker_bench.ts [messages] [rounds]`
  *
  * @module
  */
@@ -116,7 +117,10 @@ function lanes(bare: Redis, broker: RedisBroker): readonly Lane[] {
   ];
 }
 
-/** The loop that PERF-1 compares with: read, parse; the caller acknowledges. No lane reads when nothing is left. */
+/**
+ * The loop that PERF-1 compares with: read, parse; the caller acknowledges. No lane reads when nothing is
+ * left.
+ */
 async function bareRead(bare: Redis): Promise<string[]> {
   const reply = await bare.xreadgroup("GROUP", GROUP, "c-1", "COUNT", BATCH, "STREAMS", STREAM, ">");
   if (!reply) return [];

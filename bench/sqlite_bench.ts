@@ -1,7 +1,7 @@
 /**
- * The SQLite provider against bare node:sqlite, in one run and on one disk: units of work (aggregate row, outbox row and mark
- * in one commit), and the outbox from lease to mark. Prints ratios; the median of the rounds.
- * `deno run -A bench/sqlite_bench.ts [units] [rounds]`
+ * The SQLite provider against bare node:sqlite, in one run and on one disk: units of work (aggregate row,
+ * outbox row and mark in one commit), and the outbox from lease to mark. Prints ratios; the median of the
+ * rounds. `deno run -A bench/sqlite_bench.ts [units] [rounds]`
  *
  * @module
  */

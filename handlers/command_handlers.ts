@@ -4,7 +4,10 @@ import { CancelOrder, PlaceOrder, ShipOrder } from "./commands.ts";
 import { domain } from "./domain.ts";
 import { OrderCancelled, OrderPlaced, OrderShipped } from "./events.ts";
 
-/** Nobody may order for more without a contract: such commands fail every time and end in the dead-letter queue. */
+/**
+ * Nobody may order for more without a contract: such commands fail every time and end in the dead-letter
+ * queue.
+ */
 export const CREDIT_LIMIT = 10_000;
 
 domain.commandHandler("OrderCommandHandler", {

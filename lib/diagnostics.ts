@@ -1,6 +1,6 @@
 /**
- * One finding about the configuration, the domain or the command: what `init`, the look before the start, `check` and the
- * envelopes of `--json` have in common. Rules are functions that yield these.
+ * One finding about the configuration, the domain or the command: what `init`, the look before the start,
+ * `check` and the envelopes of `--json` have in common. Rules are functions that yield these.
  *
  * @module
  */

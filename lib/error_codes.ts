@@ -1,13 +1,17 @@
 /**
- * Every code that an error or a diagnostic of this server carries. Codes are stable: scripts and dashboards key on them. The
- * same fault has the same code whatever the backend; a fault that only one backend knows is named after it.
+ * Every code that an error or a diagnostic of this server carries. Codes are stable: scripts and dashboards
+ * key on them. The same fault has the same code whatever the backend; a fault that only one backend knows is
+ * named after it.
  *
- * A test compares this list with the code base, so a code that is used must be listed, and the other way round.
+ * A test compares this list with the code base, so a code that is used must be listed, and the other way
+ * round.
  *
  * @module
  */
 
-/** What carries the code: a class of `errors.ts` or of the command line, or a diagnostic that is never thrown. */
+/**
+ * What carries the code: a class of `errors.ts` or of the command line, or a diagnostic that is never thrown.
+ */
 export type CarriedBy =
   | "BrokerUnavailableError"
   | "CommitRefusedError"
@@ -30,7 +34,10 @@ export type CarriedBy =
   | "ValidationError"
   | "diagnostic";
 
-/** Classes after which a command ends with 2, for nothing but another configuration or command line helps (design 9). */
+/**
+ * Classes after which a command ends with 2, for nothing but another configuration or command line helps
+ * (design 9).
+ */
 export const EXITS_WITH_2: readonly CarriedBy[] = [
   "ConfigurationError",
   "DomainLoadError",

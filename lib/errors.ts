@@ -1,6 +1,7 @@
 /**
- * The one error hierarchy (design 9). Every message is one sentence that says what failed, where, and what to do;
- * `code` is stable and machine-readable; the cause is chained. The command line prints these without a stack.
+ * The one error hierarchy (design 9). Every message is one sentence that says what failed, where, and what to
+ * do; `code` is stable and machine-readable; the cause is chained. The command line prints these without a
+ * stack.
  *
  * @module
  */
@@ -8,7 +9,10 @@ import type { Diagnostic } from "./diagnostics.ts";
 
 /** Options of every error of ours. */
 export interface ProteanErrorOptions extends ErrorOptions {
-  /** Stable, upper snake case, such as `CONFIG_UNKNOWN_KEY` (`error_codes.ts`). Defaults to the class's own code. */
+  /**
+   * Stable, upper snake case, such as `CONFIG_UNKNOWN_KEY` (`error_codes.ts`). Defaults to the class's own
+   * code.
+   */
   readonly code?: string;
 }
 
@@ -41,8 +45,9 @@ export class ConfigurationError extends ProteanError {
 }
 
 /**
- * A backend refuses what it is asked for, whoever asks: for a password, a right, a table or a key that only an operator can mend. At a
- * start it ends it (exit 2); while the server runs, what was refused waits, uncounted, and is tried again.
+ * A backend refuses what it is asked for, whoever asks: for a password, a right, a table or a key that only
+ * an operator can mend. At a start it ends it (exit 2); while the server runs, what was refused waits,
+ * uncounted, and is tried again.
  */
 export class RefusedError extends ConfigurationError {}
 
@@ -124,7 +129,9 @@ export class GroupMissingError extends ProteanError {
   }
 }
 
-/** The idempotency mark was taken by a concurrent delivery; the effect exists already, nothing is committed. */
+/**
+ * The idempotency mark was taken by a concurrent delivery; the effect exists already, nothing is committed.
+ */
 export class DuplicateMessageError extends ProteanError {
   constructor(message: string, options: ProteanErrorOptions = {}) {
     super(message, options, "DUPLICATE_MESSAGE");

@@ -1,7 +1,7 @@
 /**
- * Everything that goes into the executable, in one folder: our modules and the packages they use as a few JavaScript files,
- * and a `deno.json` of their own. Bundled first, the executable is smaller and starts faster: only what a start needs is
- * loaded, and no package is embedded whole.
+ * Everything that goes into the executable, in one folder: our modules and the packages they use as a few
+ * JavaScript files, and a `deno.json` of their own. Bundled first, the executable is smaller and starts
+ * faster: only what a start needs is loaded, and no package is embedded whole.
  *
  * Each export of the library (but `SOURCE_ONLY`) is an entry of the bundle, and all entries share their
  * chunks. So a domain module on disk that imports `@protean/server` gets, through the import map of that

@@ -6,8 +6,8 @@
 import { ask } from "./process.ts";
 
 /**
- * The commit that is checked out in `root`, with `-dirty` when files differ from it; where there is no repository, as in the
- * build of an image, `SOURCE_COMMIT`; else null.
+ * The commit that is checked out in `root`, with `-dirty` when files differ from it; where there is no
+ * repository, as in the build of an image, `SOURCE_COMMIT`; else null.
  */
 export async function commit(root: string): Promise<string | null> {
   const named = Deno.env.get("SOURCE_COMMIT");

@@ -1,7 +1,8 @@
 /**
  * `deno task compile`: one executable, `./protean-server` unless `--output` says otherwise.
  *
- * `DENO_COMPILE` names another Deno to compile with, `DENORT_BIN` the runtime to embed; both must be of one version.
+ * `DENO_COMPILE` names another Deno to compile with, `DENORT_BIN` the runtime to embed; both must be of one
+ * version.
  *
  * @module
  */
@@ -31,7 +32,8 @@ export async function compile(
     "compile",
     "--quiet",
     `--config=${config}`,
-    // The permissions of deno.json and no others; what they do not allow fails, without a question on the terminal.
+    // The permissions of deno.json and no others; what they do not allow fails, without a question on the
+    // terminal.
     "--permission-set",
     "--no-prompt",
     "--no-lock",

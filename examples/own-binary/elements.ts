@@ -1,4 +1,7 @@
-/** What the shop's stock is made of: an item, what can be asked of it, what happens to it, and who has reserved what. */
+/**
+ * What the shop's stock is made of: an item, what can be asked of it, what happens to it, and who has
+ * reserved what.
+ */
 import { Domain } from "@protean/server";
 import * as z from "zod";
 

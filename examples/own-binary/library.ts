@@ -1,2 +1,5 @@
-/** The library for domains on disk: `compile.json` points their `@protean/server` here, to the very copy that runs. */
+/**
+ * The library for domains on disk: `compile.json` points their `@protean/server` here, to the very copy that
+ * runs.
+ */
 export * from "@protean/server";

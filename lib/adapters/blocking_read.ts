@@ -15,8 +15,9 @@ export interface BlockingReadOptions {
 }
 
 /**
- * Returns what `take` takes, waiting until that is something, the time is up or a signal aborts. `watch` calls its listener
- * whenever there may be something new, and returns the way to stop that. Rejects with what `take` rejects with.
+ * Returns what `take` takes, waiting until that is something, the time is up or a signal aborts. `watch`
+ * calls its listener whenever there may be something new, and returns the way to stop that. Rejects with what
+ * `take` rejects with.
  */
 export async function takeWhenThere<T>(
   take: () => Promise<readonly T[]>,

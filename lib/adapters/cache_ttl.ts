@@ -8,7 +8,10 @@ import type { AdapterOptions } from "./ports.ts";
 
 const DEFAULT_SECONDS = 300;
 
-/** `TTL`, given in seconds (300 where missing or empty), in ms. Throws `ConfigurationError` unless it is positive and finite. */
+/**
+ * `TTL`, given in seconds (300 where missing or empty), in ms. Throws `ConfigurationError` unless it is
+ * positive and finite.
+ */
 export function cacheTtl({ name, settings }: AdapterOptions): number {
   const { TTL } = settings;
   const seconds = TTL === undefined || TTL === "" ? DEFAULT_SECONDS : Number(TTL);

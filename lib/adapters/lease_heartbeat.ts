@@ -1,21 +1,25 @@
 /**
- * Whether the holder of an outbox lease may still believe that it is the holder. A store takes a lease away from
- * who has not been heard of for long (`LEASE_MS` of SQLite; a session that PostgreSQL or an operator ended): a
- * process that stood still, frozen or stopped, must not go on to publish rows that may be another's by now.
+ * Whether the holder of an outbox lease may still believe that it is the holder. A store takes a lease away
+ * from who has not been heard of for long (`LEASE_MS` of SQLite; a session that PostgreSQL or an operator
+ * ended): a process that stood still, frozen or stopped, must not go on to publish rows that may be another's
+ * by now.
  *
  * @module
  */
 import { type Clock, sleep } from "../async/clock.ts";
 import { ProviderUnavailableError } from "../errors.ts";
 
-/** A lease that nothing else is done with beats this often: well within the time after which any store gives it away. */
+/**
+ * A lease that nothing else is done with beats this often: well within the time after which any store gives
+ * it away.
+ */
 const BEAT_MS = 5_000;
 /** Whoever was not heard of for so long does not begin to publish. */
 const SILENCE_MS = 20_000;
 
 /**
- * A point in time on both scales. The monotonic one does not count while the machine is suspended; on the other,
- * by which stores let a lease run out, the time passes.
+ * A point in time on both scales. The monotonic one does not count while the machine is suspended; on the
+ * other, by which stores let a lease run out, the time passes.
  */
 export interface Moment {
   readonly now: number;
@@ -28,7 +32,10 @@ export class LeaseHeartbeat {
   readonly #beating: Promise<void>;
   #renewedAt: Moment;
 
-  /** `beat` tells the store that the holder lives, and calls `renewed`. One that does not get through is no reason to stop. */
+  /**
+   * `beat` tells the store that the holder lives, and calls `renewed`. One that does not get through is no
+   * reason to stop.
+   */
   constructor(clock: Clock, beat: () => Promise<void>) {
     this.#clock = clock;
     this.#renewedAt = this.moment();

@@ -1,14 +1,20 @@
 /**
- * An adapter whose calls are observed: one wrapper around all that a port has, so that no adapter measures itself.
+ * An adapter whose calls are observed: one wrapper around all that a port has, so that no adapter measures
+ * itself.
  *
  * @module
  */
 import { asError } from "../errors.ts";
 
-/** Told that an operation begins; returns what is called when it has ended. Undefined: it is of no interest. */
+/**
+ * Told that an operation begins; returns what is called when it has ended. Undefined: it is of no interest.
+ */
 export type CallObserver = (operation: string) => ((error?: Error) => void) | undefined;
 
-/** The same adapter; calls of its own methods through the result are told to `observe`. Its private state stays its own. */
+/**
+ * The same adapter; calls of its own methods through the result are told to `observe`. Its private state
+ * stays its own.
+ */
 export function observed<T extends object>(adapter: T, observe: CallObserver): T {
   const methods = new Map<PropertyKey, unknown>();
   return new Proxy(adapter, {

@@ -3,8 +3,8 @@
  * Mechanisms are those of `spec/delivery.md`; each port has one conformance suite in `testing/conformance/`,
  * and what an adapter cannot do is a declared capability, never a skipped test.
  *
- * Errors: an adapter throws `UnavailableError` (or a subclass) where waiting may help, `ConfigurationError` where only an
- * operator can, and nothing of its driver's own.
+ * Errors: an adapter throws `UnavailableError` (or a subclass) where waiting may help, `ConfigurationError`
+ * where only an operator can, and nothing of its driver's own.
  *
  * @module
  */

@@ -7,8 +7,8 @@ import { ExpectedVersionError } from "../errors.ts";
 import type { EventAppend } from "./ports.ts";
 
 /**
- * The metadata as stored, JSON text: events carry the position at which their stream ended before (-1: it is new),
- * commands carry none; the store's own positions are filled in by whoever reads the row.
+ * The metadata as stored, JSON text: events carry the position at which their stream ended before (-1: it is
+ * new), commands carry none; the store's own positions are filled in by whoever reads the row.
  */
 export function storedMetadata(event: EventAppend, end: number): string {
   const { metadata } = event;

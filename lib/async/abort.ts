@@ -6,8 +6,9 @@
 import type { Clock } from "./clock.ts";
 
 /**
- * Calls `aborted` with the reason when `signal` aborts, at once where it has already, and not any more once disposed. For a
- * signal that lives longer than what it stops: `using _ = onAbort(signal, …)` leaves no listener behind.
+ * Calls `aborted` with the reason when `signal` aborts, at once where it has already, and not any more once
+ * disposed. For a signal that lives longer than what it stops: `using _ = onAbort(signal, …)` leaves no
+ * listener behind.
  */
 export function onAbort(signal: AbortSignal | undefined, aborted: (reason: unknown) => void): Disposable {
   if (!signal) return NOTHING;
@@ -28,8 +29,9 @@ export interface Joined extends Disposable {
 }
 
 /**
- * A signal that aborts with the first of `signals`, with its reason, until it is disposed. Not `AbortSignal.any`, because in
- * runtimes such as Deno 2.5 what that returns can be collected while somebody listens to it, and then never aborts.
+ * A signal that aborts with the first of `signals`, with its reason, until it is disposed. Not
+ * `AbortSignal.any`, because in runtimes such as Deno 2.5 what that returns can be collected while somebody
+ * listens to it, and then never aborts.
  */
 export function joined(...signals: readonly (AbortSignal | undefined)[]): Joined {
   const first = new AbortController();
@@ -45,12 +47,17 @@ export function joined(...signals: readonly (AbortSignal | undefined)[]): Joined
   return { signal: first.signal, [Symbol.dispose]: stop };
 }
 
-/** As `joined`, for signals that live about as long as what they stop: it listens to them until the first one aborts. */
+/**
+ * As `joined`, for signals that live about as long as what they stop: it listens to them until the first one
+ * aborts.
+ */
 export function firstOf(...signals: readonly AbortSignal[]): AbortSignal {
   return joined(...signals).signal;
 }
 
-/** Settles as `work` does, or rejects with the signal's reason when that aborts first; `work` goes on unheard. */
+/**
+ * Settles as `work` does, or rejects with the signal's reason when that aborts first; `work` goes on unheard.
+ */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return await work;
   const aborted = Promise.withResolvers<never>();
@@ -67,7 +74,10 @@ export class TimeoutError extends Error {
   }
 }
 
-/** A signal that aborts after `ms`, with a `TimeoutError`, or when `signal` aborts, with its reason; until it is disposed. */
+/**
+ * A signal that aborts after `ms`, with a `TimeoutError`, or when `signal` aborts, with its reason; until it
+ * is disposed.
+ */
 export function timeLimit(ms: number, clock: Clock, signal?: AbortSignal): Joined {
   const over = new AbortController();
   const listening = onAbort(signal, (reason) => over.abort(reason));
@@ -82,8 +92,8 @@ export function timeLimit(ms: number, clock: Clock, signal?: AbortSignal): Joine
 }
 
 /**
- * Runs `work` for `ms` at most, under the signal of a `timeLimit`: rejects with its reason as soon as that aborts, whatever `work`
- * does then.
+ * Runs `work` for `ms` at most, under the signal of a `timeLimit`: rejects with its reason as soon as that
+ * aborts, whatever `work` does then.
  */
 export async function deadline<T>(
   work: (signal: AbortSignal) => Promise<T>,

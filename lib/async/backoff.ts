@@ -8,8 +8,8 @@
 export type Random = () => number;
 
 /**
- * Delay in milliseconds before attempt `attempt + 1` (delivery 3): the base doubled for every failed attempt, capped, times
- * 0.75 to 1.25. A base of 0 stays 0.
+ * Delay in milliseconds before attempt `attempt + 1` (delivery 3): the base doubled for every failed attempt,
+ * capped, times 0.75 to 1.25. A base of 0 stays 0.
  */
 export function retryDelay(attempt: number, baseSeconds: number, maxSeconds: number, random: Random): number {
   if (baseSeconds <= 0) return 0;
@@ -17,7 +17,9 @@ export function retryDelay(attempt: number, baseSeconds: number, maxSeconds: num
   return seconds * 1000 * (0.75 + 0.5 * random());
 }
 
-/** Delay in milliseconds before reconnect `attempt` (counted from 1): full jitter, 100 ms to 5 s (PIPE-11). */
+/**
+ * Delay in milliseconds before reconnect `attempt` (counted from 1): full jitter, 100 ms to 5 s (PIPE-11).
+ */
 export function reconnectDelay(attempt: number, random: Random): number {
   const ceiling = Math.min(5000, 100 * 2 ** Math.min(attempt, 10));
   return 100 + random() * (ceiling - 100);

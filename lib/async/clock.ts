@@ -1,5 +1,6 @@
 /**
- * Time, injected. Everything that waits or reads the clock takes a `Clock`, so that tests move time themselves.
+ * Time, injected. Everything that waits or reads the clock takes a `Clock`, so that tests move time
+ * themselves.
  *
  * @module
  */
@@ -10,7 +11,9 @@ export interface Clock {
   now(): number;
   /** Milliseconds that only ever grow; for durations. */
   monotonic(): number;
-  /** Calls `callback` once after `ms`; the returned function cancels it and may be called any number of times. */
+  /**
+   * Calls `callback` once after `ms`; the returned function cancels it and may be called any number of times.
+   */
   after(ms: number, callback: () => void): () => void;
 }
 
@@ -35,7 +38,8 @@ export const systemClock: Clock = {
 };
 
 /**
- * Waits `ms` on `clock`. Resolves early, without an error, when `signal` aborts: loops test their signal themselves.
+ * Waits `ms` on `clock`. Resolves early, without an error, when `signal` aborts: loops test their signal
+ * themselves.
  */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();

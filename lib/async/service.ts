@@ -1,6 +1,6 @@
 /**
- * One contract for everything that runs in the background (house style: River's). Its tolerances, tested over every
- * service by `tests/unit/async/service_test.ts`:
+ * One contract for everything that runs in the background (house style: River's). Its tolerances, tested over
+ * every service by `tests/unit/async/service_test.ts`:
  *
  * - `stop()` before `start()` does nothing; a second `stop()` waits for the first.
  * - a second `start()` while running does nothing and resolves with the first.

@@ -1,5 +1,6 @@
 /**
- * A condition variable for one thread: loops test their condition, then wait until somebody says that it may have changed.
+ * A condition variable for one thread: loops test their condition, then wait until somebody says that it may
+ * have changed.
  *
  * @module
  */
@@ -17,8 +18,8 @@ export class Wakeup {
   }
 
   /**
-   * Resolves at the next `notify()`, when `signal` aborts, or after `ms` on `clock`, whichever is first. Never rejects:
-   * callers test their condition again.
+   * Resolves at the next `notify()`, when `signal` aborts, or after `ms` on `clock`, whichever is first.
+   * Never rejects: callers test their condition again.
    */
   wait(
     options: { readonly signal?: AbortSignal; readonly ms?: number; readonly clock?: Clock } = {},

@@ -1,6 +1,6 @@
 /**
- * Brings a command line into the order that the parser knows: the verb first, `server` where there is none. Options
- * may so stand before or after the verb (design 12).
+ * Brings a command line into the order that the parser knows: the verb first, `server` where there is none.
+ * Options may so stand before or after the verb (design 12).
  *
  * @module
  */

@@ -10,7 +10,10 @@ import type { LogOptions } from "./options.ts";
 /** The level of a command's log where nobody names one. */
 export type FallbackLevel = "info" | "warning" | "fatal";
 
-/** Starts the log as flags and environment ask for, and as `[logging]` does once `settings` are read; a second call replaces the first. */
+/**
+ * Starts the log as flags and environment ask for, and as `[logging]` does once `settings` are read; a second
+ * call replaces the first.
+ */
 export function beginLog(
   cli: Cli,
   options: LogOptions,

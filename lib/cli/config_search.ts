@@ -10,7 +10,10 @@ import { type DomainPlace, locateDomain } from "./locate_domain.ts";
 import type { DomainOptions } from "./options.ts";
 import { executableFolder } from "../executable/standalone.ts";
 
-/** What `loadConfig` needs besides the domain's name, for a module in `folder` or a compiled-in domain (undefined). */
+/**
+ * What `loadConfig` needs besides the domain's name, for a module in `folder` or a compiled-in domain
+ * (undefined).
+ */
 export async function configSearch(
   cli: Cli,
   folder: string | undefined,
@@ -32,8 +35,8 @@ export async function configSearch(
 }
 
 /**
- * The configuration that a server started with these options uses, without loading its domain: for `healthcheck`, which
- * may be run where nobody names the domain.
+ * The configuration that a server started with these options uses, without loading its domain: for
+ * `healthcheck`, which may be run where nobody names the domain.
  */
 export async function readConfig(cli: Cli, options: DomainOptions): Promise<LoadedConfig> {
   const named = options.domain ?? cli.io.env("PROTEAN_DOMAIN");

@@ -8,7 +8,8 @@ import { readLines } from "./lines.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
- * True when `--yes` was given or somebody at the terminal agrees. Throws `UsageError` where nobody can be asked.
+ * True when `--yes` was given or somebody at the terminal agrees. Throws `UsageError` where nobody can be
+ * asked.
  *
  * @param question One sentence that ends in a question mark.
  */

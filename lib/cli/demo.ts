@@ -1,6 +1,6 @@
 /**
- * What `demo` does: a thousand orders are sent, handled, retried and, where they cannot succeed, dead-lettered; then it is told what
- * happened, and the server drains.
+ * What `demo` does: a thousand orders are sent, handled, retried and, where they cannot succeed,
+ * dead-lettered; then it is told what happened, and the server drains.
  *
  * @module
  */

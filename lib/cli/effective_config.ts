@@ -16,8 +16,9 @@ import { loadDomain } from "./load_domain.ts";
 import type { DomainOptions } from "./options.ts";
 
 /**
- * The configuration in effect: TOML, with `origin` a comment behind each value, or with `json` the house envelope.
- * Secrets are masked. Where `default_subscription_profile` stands in for a default of `[server]`, its value is shown.
+ * The configuration in effect: TOML, with `origin` a comment behind each value, or with `json` the house
+ * envelope. Secrets are masked. Where `default_subscription_profile` stands in for a default of `[server]`,
+ * its value is shown.
  */
 export function renderConfig(
   loaded: LoadedConfig,
@@ -67,8 +68,8 @@ function tableOf(path: Path, value: unknown): Table {
 }
 
 /**
- * The configuration that the server would use. Where no domain is named and the current folder holds none, that of the
- * first compiled-in domain: the file is what is asked about.
+ * The configuration that the server would use. Where no domain is named and the current folder holds none,
+ * that of the first compiled-in domain: the file is what is asked about.
  */
 export async function loadEffective(cli: Cli, options: DomainOptions): Promise<LoadedConfig> {
   const [first] = Object.keys(cli.compiledIn.domains);

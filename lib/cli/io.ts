@@ -1,6 +1,6 @@
 /**
- * Where a command reads and writes. Data goes to `out` (stdout), talk to `err` (stderr). Commands touch the process
- * only through this interface, so tests run them with a recording one.
+ * Where a command reads and writes. Data goes to `out` (stdout), talk to `err` (stderr). Commands touch the
+ * process only through this interface, so tests run them with a recording one.
  *
  * @module
  */
@@ -13,7 +13,10 @@ export interface CliIo {
   out(text: string): void;
   /** Writes talk to stderr, as it is. Text for a reader who has gone is dropped. */
   err(text: string): void;
-  /** Why text for stdout was lost although somebody may want it, such as a full disk; not set for a reader who has gone. */
+  /**
+   * Why text for stdout was lost although somebody may want it, such as a full disk; not set for a reader who
+   * has gone.
+   */
   readonly outFailure?: Error | undefined;
   /** Bytes from stdin; one reader per run. */
   stdin(): ReadableStream<Uint8Array>;
@@ -54,8 +57,8 @@ export function processIo(): CliIo {
 }
 
 /**
- * Writes whole texts. A reader that went away (EPIPE) or a descriptor that was never open costs nothing but the text; any other
- * failure is handed to `failed`, once, and ends the writing too.
+ * Writes whole texts. A reader that went away (EPIPE) or a descriptor that was never open costs nothing but
+ * the text; any other failure is handed to `failed`, once, and ends the writing too.
  */
 export function writer(
   target: { writeSync(bytes: Uint8Array): number },

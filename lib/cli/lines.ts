@@ -1,5 +1,6 @@
 /**
- * Lines of a byte stream, one at a time: no input is held in memory whole, and a line has a longest length (SEC-3).
+ * Lines of a byte stream, one at a time: no input is held in memory whole, and a line has a longest length
+ * (SEC-3).
  *
  * @module
  */
@@ -11,7 +12,10 @@ export type Line =
 
 const LF = 0x0a;
 
-/** Yields every line without its end. What is too long or not UTF-8 is yielded as a problem, and reading goes on. */
+/**
+ * Yields every line without its end. What is too long or not UTF-8 is yielded as a problem, and reading goes
+ * on.
+ */
 export async function* readLines(
   source: ReadableStream<Uint8Array>,
   options: { readonly maxBytes: number },
@@ -19,7 +23,9 @@ export async function* readLines(
   for await (const lines of readLineBatches(source, options)) yield* lines;
 }
 
-/** The same lines, those together that arrived together: whoever works on many at once never waits for more. */
+/**
+ * The same lines, those together that arrived together: whoever works on many at once never waits for more.
+ */
 export async function* readLineBatches(
   source: ReadableStream<Uint8Array>,
   { maxBytes }: { readonly maxBytes: number },

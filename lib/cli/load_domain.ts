@@ -14,13 +14,15 @@ import type { DomainOptions } from "./options.ts";
 /** A domain and where it came from. */
 export interface FoundDomain {
   readonly domain: Domain;
-  /** Absolute folder of its module; undefined for a compiled-in one. Where `domain.toml` is looked for first. */
+  /**
+   * Absolute folder of its module; undefined for a compiled-in one. Where `domain.toml` is looked for first.
+   */
   readonly folder: string | undefined;
 }
 
 /**
- * Finds and loads the domain; it is not initialised. Throws `DomainLoadError` when it is missing, unknown, ambiguous or
- * fails while loading; the reason of `how.signal` when that aborts first.
+ * Finds and loads the domain; it is not initialised. Throws `DomainLoadError` when it is missing, unknown,
+ * ambiguous or fails while loading; the reason of `how.signal` when that aborts first.
  */
 export async function loadDomain(
   cli: Cli,

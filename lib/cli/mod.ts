@@ -24,9 +24,15 @@ export type { CliIo } from "./io.ts";
 
 /** Options of `main`. */
 export interface MainOptions {
-  /** Domains that `--domain=NAME` finds before it looks at the disk; a function loads its domain when it is asked for. @default none */
+  /**
+   * Domains that `--domain=NAME` finds before it looks at the disk; a function loads its domain when it is
+   * asked for. @default none
+   */
   readonly domains?: Readonly<Record<string, Domain | (() => Promise<Domain>)>>;
-  /** Text of the domain.toml for `domains` where none is found on disk; import it `with { type: "text" }`. @default none */
+  /**
+   * Text of the domain.toml for `domains` where none is found on disk; import it `with { type: "text" }`.
+   * @default none
+   */
   readonly config?: string | (() => Promise<string>);
   /** What `demo` shows. @default there is no such command */
   readonly demo?: Demo;
@@ -37,8 +43,8 @@ export interface MainOptions {
 }
 
 /**
- * Runs one command and returns the exit code: 0 fine; 1 findings, or a failure while running; 2 usage, configuration or
- * environment; 4 stopped as asked, but work was cut and will be redelivered. Never rejects.
+ * Runs one command and returns the exit code: 0 fine; 1 findings, or a failure while running; 2 usage,
+ * configuration or environment; 4 stopped as asked, but work was cut and will be redelivered. Never rejects.
  */
 export async function main(options: MainOptions = {}): Promise<number> {
   const args = options.args ?? Deno.args;
@@ -55,7 +61,10 @@ export async function main(options: MainOptions = {}): Promise<number> {
   }
 }
 
-/** Throws when data for stdout did not get there: whoever keeps it in a file must not take a part for the whole. */
+/**
+ * Throws when data for stdout did not get there: whoever keeps it in a file must not take a part for the
+ * whole.
+ */
 function assertWritten({ outFailure }: CliIo): void {
   if (!outFailure) return;
   throw new ProteanError(`Not all of the output could be written: ${outFailure.message}.`, {

@@ -1,6 +1,6 @@
 /**
- * The domain of a command: found, configured, initialised. Everything heavy hangs on this module, so commands import it when they
- * run and not before.
+ * The domain of a command: found, configured, initialised. Everything heavy hangs on this module, so commands
+ * import it when they run and not before.
  *
  * @module
  */
@@ -18,8 +18,9 @@ import type { DomainOptions, LogOptions } from "./options.ts";
 const log = getLogger(["protean", "cli"]);
 
 /**
- * Loads the domain and initialises it with the configuration that belongs to it; the log follows its `[logging]` from then on. Rejects
- * with the reason of `signal` when that aborts first. Without `migrate` the tables are left as they are.
+ * Loads the domain and initialises it with the configuration that belongs to it; the log follows its
+ * `[logging]` from then on. Rejects with the reason of `signal` when that aborts first. Without `migrate` the
+ * tables are left as they are.
  */
 export async function openDomain(
   cli: Cli,

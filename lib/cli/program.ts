@@ -54,7 +54,10 @@ export function buildProgram(cli: Cli): Command {
   return program;
 }
 
-/** Settings that every command of the tree needs: nothing exits the process, nothing prints but through `cli.io`. */
+/**
+ * Settings that every command of the tree needs: nothing exits the process, nothing prints but through
+ * `cli.io`.
+ */
 function configure(command: Command, cli: Cli): void {
   command
     .exitOverride()

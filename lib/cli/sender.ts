@@ -12,7 +12,9 @@ import type { Line } from "./lines.ts";
 export interface SenderOptions {
   readonly domain: Domain;
   readonly type: MessageType;
-  /** Handle commands here, one after the other; otherwise everything is committed to the outbox, in batches. */
+  /**
+   * Handle commands here, one after the other; otherwise everything is committed to the outbox, in batches.
+   */
   readonly sync: boolean;
   /** Publish events on the stream of this id. */
   readonly id: string | undefined;
@@ -39,15 +41,17 @@ export class Sender {
     return this.#refused;
   }
 
-  /** The line that is being sent, or the first of those that are committed together: where a stop leaves off. */
+  /**
+   * The line that is being sent, or the first of those that are committed together: where a stop leaves off.
+   */
   get at(): number {
     return this.#at;
   }
 
   /**
-   * Sends these lines, all that are good in one transaction unless they are handled here. Rejects with `UnavailableError`
-   * when the backend is away, for the lines may then have been sent or not, and with `ConfigurationError` when it refuses us,
-   * as it would for every further line.
+   * Sends these lines, all that are good in one transaction unless they are handled here. Rejects with
+   * `UnavailableError` when the backend is away, for the lines may then have been sent or not, and with
+   * `ConfigurationError` when it refuses us, as it would for every further line.
    */
   async send(lines: readonly Line[]): Promise<void> {
     if (this.#options.sync) { for (const line of lines) await this.#handle(line); }

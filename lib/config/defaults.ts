@@ -1,5 +1,6 @@
 /**
- * Defaults that depend on the domain, on other keys or on where the process runs (design 6, delivery 14 and 15).
+ * Defaults that depend on the domain, on other keys or on where the process runs (design 6, delivery 14 and
+ * 15).
  *
  * @module
  */
@@ -37,8 +38,8 @@ export function complete(tree: Table, { domain, kubernetes }: Surroundings): Tab
 }
 
 /**
- * The tables of a section, `default` always among them, each filled up with what it would be if nothing were set. Only
- * a table that names no provider is given one, and only where that fits the URI it names.
+ * The tables of a section, `default` always among them, each filled up with what it would be if nothing were
+ * set. Only a table that names no provider is given one, and only where that fits the URI it names.
  */
 function named(tree: Table, section: string, uri: string, unset: (name: string) => Table): Table {
   const tables: Table = { default: {}, ...tableAt(tree, [section]) };
@@ -66,8 +67,8 @@ function streamsBeside(database: Table, name: string): Table {
 }
 
 /**
- * The cache is where the broker is: a file of its own would be seen by one pod only, and none can be written where the
- * file system is read-only.
+ * The cache is where the broker is: a file of its own would be seen by one pod only, and none can be written
+ * where the file system is read-only.
  */
 function cacheBeside(broker: Table, streams: Table): Table {
   const { URI } = broker;
@@ -75,8 +76,8 @@ function cacheBeside(broker: Table, streams: Table): Table {
 }
 
 /**
- * Events go where the database is embedded, into the same file. Where database and broker are both servers there is no
- * event store unless it is named (delivery 15).
+ * Events go where the database is embedded, into the same file. Where database and broker are both servers
+ * there is no event store unless it is named (delivery 15).
  */
 function eventStore(tree: Table, database: Table, name: string): Record<string, Table> {
   const table = tree["event_store"];
@@ -102,7 +103,10 @@ function fileName(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9_-]+/g, "_");
 }
 
-/** Where probes come from in a pod: of the family that its cluster speaks. `::` takes both where a pod has both. */
+/**
+ * Where probes come from in a pod: of the family that its cluster speaks. `::` takes both where a pod has
+ * both.
+ */
 function everyAddress(service: string): string {
   return service.includes(":") ? "::" : "0.0.0.0";
 }

@@ -1,6 +1,6 @@
 /**
- * The kinds of values a configuration key can have. Ranges live in the schema, so that one place refuses an impossible
- * value, says what was expected and publishes it to editors.
+ * The kinds of values a configuration key can have. Ranges live in the schema, so that one place refuses an
+ * impossible value, says what was expected and publishes it to editors.
  *
  * @module
  */

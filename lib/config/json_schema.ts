@@ -29,7 +29,9 @@ export function jsonSchema(): JsonSchema {
   };
 }
 
-/** Numbers, truth values and choices may come from the environment, `port = "${PORT}"`; then they are text. */
+/**
+ * Numbers, truth values and choices may come from the environment, `port = "${PORT}"`; then they are text.
+ */
 function allowVariables(schema: JsonSchema): void {
   const { type, enum: choices, description, default: fallback, ...bounds } = schema;
   const scalar = type === "integer" || type === "number" || type === "boolean" || choices !== undefined;

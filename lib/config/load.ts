@@ -50,8 +50,9 @@ interface Found {
 }
 
 /**
- * Loads the configuration of a domain: file or object, overlay of the environment, substituted variables, defaults.
- * Throws one `ConfigurationError` that lists every problem with file, line, key, value and nearest valid word.
+ * Loads the configuration of a domain: file or object, overlay of the environment, substituted variables,
+ * defaults. Throws one `ConfigurationError` that lists every problem with file, line, key, value and nearest
+ * valid word.
  */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const variables = options.variables ?? ((name) => Deno.env.get(name));
@@ -155,7 +156,10 @@ function read(text: string, file: string): Input {
   }
 }
 
-/** PROTEAN_ENV=prod beside `[production]` is a slip that would otherwise run on the base configuration in silence. */
+/**
+ * PROTEAN_ENV=prod beside `[production]` is a slip that would otherwise run on the base configuration in
+ * silence.
+ */
 function environmentWarning({ env, environments }: Source): ConfigurationProblem[] {
   if (env === undefined || environments.includes(env)) return [];
   const hint = endingWithHint(env, environments);

@@ -28,7 +28,10 @@ export interface LoadedConfig {
   readonly path: string | undefined;
   /** Absolute folder that relative paths in the configuration are relative to. */
   readonly folder: string;
-  /** Absolute folder of the embedded databases: `PROTEAN_DATA_DIR`, else beside domain.toml, else the current folder. */
+  /**
+   * Absolute folder of the embedded databases: `PROTEAN_DATA_DIR`, else beside domain.toml, else the current
+   * folder.
+   */
   readonly dataFolder: string;
   /** Values that the user set, by dotted key; a list is one value. */
   readonly origins: ReadonlyMap<string, Origin>;

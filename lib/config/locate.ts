@@ -10,8 +10,8 @@ import { dotted, type Path } from "./tree.ts";
 export type Lines = ReadonlyMap<string, number>;
 
 /**
- * The lines of keys, table headers and items of lists. A table that is only implied by a longer key gets the first line that
- * implies it. Text that is not TOML to this parser has no lines.
+ * The lines of keys, table headers and items of lists. A table that is only implied by a longer key gets the
+ * first line that implies it. Text that is not TOML to this parser has no lines.
  */
 export function locate(text: string): Lines {
   const lines = new Map<string, number>();

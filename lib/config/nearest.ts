@@ -5,8 +5,8 @@
  */
 
 /**
- * Up to `count` candidates that a typist may have meant, best first; empty when none is near. Letter case and the
- * difference between `-`, `_` and camelCase cost nothing.
+ * Up to `count` candidates that a typist may have meant, best first; empty when none is near. Letter case and
+ * the difference between `-`, `_` and camelCase cost nothing.
  */
 export function nearest(word: string, candidates: Iterable<string>, count = 1): string[] {
   const wanted = folded(word);

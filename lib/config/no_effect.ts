@@ -1,6 +1,6 @@
 /**
- * Keys that are accepted, for the reference has them or a later version reads them, and that change nothing here. Whoever has set
- * one is told at the start.
+ * Keys that are accepted, for the reference has them or a later version reads them, and that change nothing
+ * here. Whoever has set one is told at the start.
  *
  * @module
  */

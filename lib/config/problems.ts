@@ -1,6 +1,6 @@
 /**
- * Turns what is wrong with a configuration into sentences: where, what was expected, what is there (secrets masked),
- * and the nearest valid word (CFG-1).
+ * Turns what is wrong with a configuration into sentences: where, what was expected, what is there (secrets
+ * masked), and the nearest valid word (CFG-1).
  *
  * @module
  */
@@ -26,7 +26,10 @@ export function currently(path: Path, value: unknown): string {
   return `current value is ${shown(lastName(path), value)}`;
 }
 
-/** A key that the schema does not know at this place; `overlay` is the name of the environment table it stands in. */
+/**
+ * A key that the schema does not know at this place; `overlay` is the name of the environment table it stands
+ * in.
+ */
 export function unknownKey(root: z.core.$ZodType, path: Path, value: unknown, overlay: Path = []): Finding {
   const whole = [...overlay, ...path];
   const meant = meantKey(root, path);

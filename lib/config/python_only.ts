@@ -1,6 +1,6 @@
 /**
- * Keys that only Python Protean reads. They are accepted, so that both can share one file, have no effect here, and
- * `check` lists them (design 6).
+ * Keys that only Python Protean reads. They are accepted, so that both can share one file, have no effect
+ * here, and `check` lists them (design 6).
  *
  * @module
  */

@@ -7,8 +7,8 @@ import { stringify } from "@std/toml";
 import { dotted, isTable, type Path, type Table } from "./tree.ts";
 
 /**
- * The TOML text of a tree. `comment` is asked about every value; what it returns stands behind it after `# `, aligned
- * per table. Undefined values are left out, empty tables are kept.
+ * The TOML text of a tree. `comment` is asked about every value; what it returns stands behind it after `# `,
+ * aligned per table. Undefined values are left out, empty tables are kept.
  */
 export function renderToml(
   tree: Table,

@@ -1,6 +1,6 @@
 /**
- * What must hold between keys, where a schema of single keys cannot tell. Works on a tree that may still be invalid, so
- * that these problems are reported together with all others.
+ * What must hold between keys, where a schema of single keys cannot tell. Works on a tree that may still be
+ * invalid, so that these problems are reported together with all others.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * The one schema of `domain.toml`: it validates, fills defaults, types the code and is published as JSON Schema
- * (design 6). Keys are TOML's own, snake case. Derived defaults (file names, the health host, adapters that are not
- * named) are filled in by `lib/config/defaults.ts` before this schema sees the configuration.
+ * The one schema of `domain.toml`: it validates, fills defaults, types the code and is published as JSON
+ * Schema (design 6). Keys are TOML's own, snake case. Derived defaults (file names, the health host, adapters
+ * that are not named) are filled in by `lib/config/defaults.ts` before this schema sees the configuration.
  *
  * @module
  */

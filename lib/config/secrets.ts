@@ -1,6 +1,6 @@
 /**
- * What is a secret, and how it is hidden before it is shown: in errors, in logs, in `config print` (CFG-4, SEC-4). The only list of
- * such words, and the only mask.
+ * What is a secret, and how it is hidden before it is shown: in errors, in logs, in `config print` (CFG-4,
+ * SEC-4). The only list of such words, and the only mask.
  *
  * @module
  */
@@ -21,7 +21,10 @@ export const REDACTED_WORDS: readonly string[] = [
   "csrf",
 ];
 
-/** Words that make a secret of whatever they are a part of. A webhook's address is all that is needed to post to it. */
+/**
+ * Words that make a secret of whatever they are a part of. A webhook's address is all that is needed to post
+ * to it.
+ */
 const ANYWHERE =
   /secret|pas+w(or)?d|passphrase|token|(api|access|private|signing|encryption)_?key|authorization|credential|webhook|cookie|csrf/;
 /** Words that do so only at the end: there are authors and by-passes, and sessions are counted. */
@@ -35,7 +38,10 @@ export function isSecretKey(key: string): boolean {
   return (ANYWHERE.test(name) || AT_THE_END.test(name)) && !MEASURED.test(name);
 }
 
-/** True when a key is one of `words` or ends in one, whatever its case: `token` covers `access_token` and `X-Access-Token`. */
+/**
+ * True when a key is one of `words` or ends in one, whatever its case: `token` covers `access_token` and
+ * `X-Access-Token`.
+ */
 export function endsInWord(key: string, words: readonly string[]): boolean {
   const name = snakeCase(key);
   return words.map(snakeCase).some((word) => word !== "" && (name === word || name.endsWith(`_${word}`)));
@@ -46,9 +52,10 @@ function snakeCase(key: string): string {
 }
 
 /**
- * The text with the passwords of URIs in it replaced: `redis://:hunter2@h/0` becomes `redis://:***@h/0`; what names a secret in a query or
- * a list of `key=value` is hidden too. Passwords may contain any character, so everything up to the last `@` of the word is hidden, and
- * where the word has none, up to the last one of the text. With `isUri` the whole text is one word. Linear in time.
+ * The text with the passwords of URIs in it replaced: `redis://:hunter2@h/0` becomes `redis://:***@h/0`; what
+ * names a secret in a query or a list of `key=value` is hidden too. Passwords may contain any character, so
+ * everything up to the last `@` of the word is hidden, and where the word has none, up to the last one of the
+ * text. With `isUri` the whole text is one word. Linear in time.
  */
 export function maskText(text: string, { isUri = false }: { readonly isUri?: boolean } = {}): string {
   const masked = maskUris(text, isUri);
@@ -115,7 +122,10 @@ function endOf(pattern: RegExp, text: string, start: number): number {
   return Math.max(start, pattern.lastIndex);
 }
 
-/** A copy of a value that may be shown. `key` is the last part of its path; what is below a secret key is secret too. */
+/**
+ * A copy of a value that may be shown. `key` is the last part of its path; what is below a secret key is
+ * secret too.
+ */
 export function maskValue(key: string, value: unknown): unknown {
   const secret = isSecretKey(key);
   if (Array.isArray(value)) return value.map((item) => maskValue(secret ? key : "", item));

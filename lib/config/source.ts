@@ -1,5 +1,6 @@
 /**
- * One configuration text or object, taken apart into its base and its overlays, and where everything in it stands.
+ * One configuration text or object, taken apart into its base and its overlays, and where everything in it
+ * stands.
  *
  * @module
  */
@@ -124,9 +125,9 @@ export class Source {
 }
 
 /**
- * An unknown top-level table is an overlay if it is the environment's, or if all its keys are known top-level keys. One
- * whose keys are known in part is an overlay with mistakes in it, which are then named one by one, unless it rather is a
- * section with a mistake in its name.
+ * An unknown top-level table is an overlay if it is the environment's, or if all its keys are known top-level
+ * keys. One whose keys are known in part is an overlay with mistakes in it, which are then named one by one,
+ * unless it rather is a section with a mistake in its name.
  */
 function isOverlay(key: string, value: unknown, env: string | undefined): boolean {
   if (TOP_LEVEL_KEYS.includes(key) || !isTable(value)) return false;

@@ -24,12 +24,15 @@ export interface Substituted {
   readonly failures: readonly SubstitutionFailure[];
 }
 
-/** References followed in one text: far beyond any real one, and an end to texts that double at every step. */
+/**
+ * References followed in one text: far beyond any real one, and an end to texts that double at every step.
+ */
 const MAX_REFERENCES = 1_000;
 
 /**
- * Substitutes every text of a tree, in nested tables and lists too; keys stay as they are. A text that fails is kept as
- * written and reported. The result of a reference is always text. Without `variables` nothing is substituted.
+ * Substitutes every text of a tree, in nested tables and lists too; keys stay as they are. A text that fails
+ * is kept as written and reported. The result of a reference is always text. Without `variables` nothing is
+ * substituted.
  */
 export function substitute(tree: Table, variables?: Variables): Substituted {
   const used = new Map<string, readonly string[]>();
@@ -93,7 +96,10 @@ class Expansion {
   }
 }
 
-/** Position of the brace that closes a reference begun before `from`; defaults may hold references; -1 when it never closes. */
+/**
+ * Position of the brace that closes a reference begun before `from`; defaults may hold references; -1 when it
+ * never closes.
+ */
 function closingBrace(text: string, from: number): number {
   let depth = 1;
   for (let at = from; at < text.length; at++) {

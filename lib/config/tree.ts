@@ -29,7 +29,10 @@ export function dotted(path: Path): string {
   }).join("");
 }
 
-/** Whether `path` is what a dotted pattern means, or below it; `*` stands for one key: `server.profiles.*.tick_interval`. */
+/**
+ * Whether `path` is what a dotted pattern means, or below it; `*` stands for one key:
+ * `server.profiles.*.tick_interval`.
+ */
 export function matches(pattern: string, path: Path): boolean {
   const parts = pattern.split(".");
   return parts.length <= path.length && parts.every((part, index) => part === "*" || part === path[index]);
@@ -71,8 +74,8 @@ export function merge(base: Table, over: Table): Table {
 }
 
 /**
- * A copy without nulls, undefined values, keys that could reach a prototype and objects that contain themselves;
- * `refused` hears of the last two.
+ * A copy without nulls, undefined values, keys that could reach a prototype and objects that contain
+ * themselves; `refused` hears of the last two.
  */
 export function clean(tree: Table, refused: (path: Path) => void): Table {
   const around = new Set<unknown>();

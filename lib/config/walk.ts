@@ -1,5 +1,6 @@
 /**
- * Walks the schema beside the data: which schema is at a path, which keys it has, and texts that stand for numbers.
+ * Walks the schema beside the data: which schema is at a path, which keys it has, and texts that stand for
+ * numbers.
  *
  * @module
  */
@@ -71,8 +72,9 @@ function isClosed(schema: z.core.$ZodType): boolean {
 }
 
 /**
- * A copy of `value` in which texts became numbers and truth values where the schema wants those: environment variables
- * are always text (design 6). A text that is not wholly such a value stays as it is and is refused by the schema.
+ * A copy of `value` in which texts became numbers and truth values where the schema wants those: environment
+ * variables are always text (design 6). A text that is not wholly such a value stays as it is and is refused
+ * by the schema.
  */
 export function coerce(schema: z.core.$ZodType, value: unknown): unknown {
   const outer = bare(schema);

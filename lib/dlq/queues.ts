@@ -1,6 +1,6 @@
 /**
- * Dead letters as operators handle them: found by subscription and handler, inspected, replayed to the one group that
- * failed, purged (wire 8.6, delivery 19, DLQ-5).
+ * Dead letters as operators handle them: found by subscription and handler, inspected, replayed to the one
+ * group that failed, purged (wire 8.6, delivery 19, DLQ-5).
  *
  * @module
  */
@@ -114,8 +114,8 @@ export class DeadLetterQueues {
   }
 
   /**
-   * The letter called `id`. Throws `ProteanError` with the code `DLQ_NOT_FOUND` or, when several queues hold that id,
-   * `DLQ_AMBIGUOUS`.
+   * The letter called `id`. Throws `ProteanError` with the code `DLQ_NOT_FOUND` or, when several queues hold
+   * that id, `DLQ_AMBIGUOUS`.
    */
   async find(id: string, filter: LetterFilter): Promise<QueuedLetter> {
     const found: QueuedLetter[] = [];
@@ -136,8 +136,9 @@ export class DeadLetterQueues {
   }
 
   /**
-   * Moves a letter to the replay lane of the group that failed: in one atomic step of the broker, so that two replays at
-   * once replay once. Throws `ProteanError` with the code `DLQ_FOREIGN_GROUP` when this domain does not run that group.
+   * Moves a letter to the replay lane of the group that failed: in one atomic step of the broker, so that two
+   * replays at once replay once. Throws `ProteanError` with the code `DLQ_FOREIGN_GROUP` when this domain
+   * does not run that group.
    */
   async replay({ id, queue, subscription, letter }: QueuedLetter): Promise<ReplayOutcome> {
     const group = letter.consumerGroup;

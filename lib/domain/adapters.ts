@@ -21,8 +21,8 @@ interface OpenOptions {
 }
 
 /**
- * Creates and opens every adapter that the configuration names, databases first; embedded databases get their tables. Closes
- * again what was opened when one fails, and tells every configuration problem at once.
+ * Creates and opens every adapter that the configuration names, databases first; embedded databases get their
+ * tables. Closes again what was opened when one fails, and tells every configuration problem at once.
  */
 export async function openAdapters(
   registry: AdapterRegistry,
@@ -46,7 +46,9 @@ export async function openAdapters(
   return { providers, brokers, caches, eventStore };
 }
 
-/** Closes event store, brokers, caches and providers in that order, all of them; returns what failed (S73). */
+/**
+ * Closes event store, brokers, caches and providers in that order, all of them; returns what failed (S73).
+ */
 export async function closeAdapters(
   { eventStore, brokers, caches, providers }: Adapters,
 ): Promise<readonly Error[]> {

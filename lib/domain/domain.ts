@@ -1,5 +1,6 @@
 /**
- * The domain: the registry of a team's elements plus its adapters, and its lifecycle `init()` → work → `close()`.
+ * The domain: the registry of a team's elements plus its adapters, and its lifecycle `init()` → work →
+ * `close()`.
  *
  * @module
  */
@@ -57,8 +58,8 @@ export class Domain extends Declarations implements AsyncDisposable {
   }
 
   /**
-   * Registers an adapter of your own: `provider = "kafka"` in `domain.toml` then means `adapter`. It hides a built-in one of that
-   * name. Throws `IncorrectUsageError` unless it extends the base class of its kind.
+   * Registers an adapter of your own: `provider = "kafka"` in `domain.toml` then means `adapter`. It hides a
+   * built-in one of that name. Throws `IncorrectUsageError` unless it extends the base class of its kind.
    *
    * @example
    * ```ts
@@ -72,8 +73,8 @@ export class Domain extends Declarations implements AsyncDisposable {
   }
 
   /**
-   * Judges the elements, loads the configuration, opens the adapters. Throws one `ConfigurationError` that lists every problem;
-   * the domain may be initialised again then, as after `close()`.
+   * Judges the elements, loads the configuration, opens the adapters. Throws one `ConfigurationError` that
+   * lists every problem; the domain may be initialised again then, as after `close()`.
    *
    * @example
    * ```ts
@@ -108,9 +109,10 @@ export class Domain extends Declarations implements AsyncDisposable {
   }
 
   /**
-   * Sends a command (returns its event-store position, undefined without an event store) or, with `asynchronous: false`, handles
-   * it here (returns what the handler returned). A repeated `idempotencyKey` has no effect and returns undefined. Within a
-   * handler use `ctx.process`: this is a transaction of its own, which may wait for the handler's for ever.
+   * Sends a command (returns its event-store position, undefined without an event store) or, with
+   * `asynchronous: false`, handles it here (returns what the handler returned). A repeated `idempotencyKey`
+   * has no effect and returns undefined. Within a handler use `ctx.process`: this is a transaction of its
+   * own, which may wait for the handler's for ever.
    *
    * @example
    * ```ts
@@ -134,8 +136,9 @@ export class Domain extends Declarations implements AsyncDisposable {
   }
 
   /**
-   * Publishes an event that no aggregate raised; returns its message id. Its stream is `<category>-<id>`, where id is the option,
-   * else the payload's field named like the aggregate's identity (`id`, `orderId` or `order_id`), else a new one (delivery 12).
+   * Publishes an event that no aggregate raised; returns its message id. Its stream is `<category>-<id>`,
+   * where id is the option, else the payload's field named like the aggregate's identity (`id`, `orderId` or
+   * `order_id`), else a new one (delivery 12).
    *
    * @example
    * ```ts
@@ -152,8 +155,8 @@ export class Domain extends Declarations implements AsyncDisposable {
   }
 
   /**
-   * Work outside of a handler: commits what was done through the context, unless `work` throws. Within a handler
-   * use its own context: this is a transaction of its own, which may wait for the handler's for ever.
+   * Work outside of a handler: commits what was done through the context, unless `work` throws. Within a
+   * handler use its own context: this is a transaction of its own, which may wait for the handler's for ever.
    *
    * @example
    * ```ts
@@ -174,8 +177,8 @@ export class Domain extends Declarations implements AsyncDisposable {
   }
 
   /**
-   * Closes event store, brokers, caches and providers, in that order, whatever fails on the way; returns what failed. Never
-   * throws; a second call waits for the first.
+   * Closes event store, brokers, caches and providers, in that order, whatever fails on the way; returns what
+   * failed. Never throws; a second call waits for the first.
    *
    * @example
    * ```ts

@@ -26,8 +26,8 @@ export interface RunOptions {
   /** Asked right before every commit: false refuses it with `CommitRefusedError`. */
   readonly mayCommit: () => boolean;
   /**
-   * The entry's id at the broker, or its global position. Tells apart commands whose `headers.id` is only the id of their
-   * aggregate, as Python writes them (delivery 10).
+   * The entry's id at the broker, or its global position. Tells apart commands whose `headers.id` is only the
+   * id of their aggregate, as Python writes them (delivery 10).
    */
   readonly id?: string;
   /** The trace that the handling is part of, which the messages that it writes carry on. @default null */
@@ -58,8 +58,9 @@ export interface HandlerRunner {
   judge(message: Message): Verdict;
   /**
    * Runs every method that wants the message, each in its own unit of work, retrying version conflicts on
-   * `[server.version_retry]`. Resolves once all effects are committed; `duplicate` when marks said that they were already.
-   * Rejects with the first failure (several: an AggregateError) after every sibling has run (PIPE-15).
+   * `[server.version_retry]`. Resolves once all effects are committed; `duplicate` when marks said that they
+   * were already. Rejects with the first failure (several: an AggregateError) after every sibling has run
+   * (PIPE-15).
    */
   run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate">;
 }

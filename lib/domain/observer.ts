@@ -1,10 +1,11 @@
 /**
- * Who is told of what a running domain does: one interface, and nobody listens unless somebody is named. What is observed
- * calls it with what it has at hand; instruments, traces and figures are its subscribers and nothing at those places.
+ * Who is told of what a running domain does: one interface, and nobody listens unless somebody is named. What
+ * is observed calls it with what it has at hand; instruments, traces and figures are its subscribers and
+ * nothing at those places.
  *
- * Every method is optional, and one that is missing costs nothing: no object is made and no clock is read for it. What is
- * observed many times is asked about once, by subject (a subscription, an outbox processor), so that a subscriber
- * can prepare its attributes there. An observer must not throw and must not wait.
+ * Every method is optional, and one that is missing costs nothing: no object is made and no clock is read for
+ * it. What is observed many times is asked about once, by subject (a subscription, an outbox processor), so
+ * that a subscriber can prepare its attributes there. An observer must not throw and must not wait.
  *
  * @module
  */

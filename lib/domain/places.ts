@@ -18,7 +18,10 @@ export interface OutboxRoute {
   readonly external: boolean;
 }
 
-/** What the subscriptions read from and what keeps their dead letters. Throws `ConfigurationError` where there is none. */
+/**
+ * What the subscriptions read from and what keeps their dead letters. Throws `ConfigurationError` where there
+ * is none.
+ */
 export function subscriptionBroker({ brokers }: Pick<Places, "brokers">): BaseBroker {
   const broker = brokers.get("default");
   if (broker) return broker;

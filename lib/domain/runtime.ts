@@ -37,7 +37,10 @@ export interface Adapters {
 
 /** What units of work need. */
 export interface WorkRuntime extends RuntimeFacts, Adapters {
-  /** Whether the event store is in the main database, so that appends are part of its transaction (delivery 15). */
+  /**
+   * Whether the event store is in the main database, so that appends are part of its transaction (delivery
+   * 15).
+   */
   readonly appendsInside: boolean;
   /** Aborted when `domain.close()` begins. */
   readonly closing: AbortSignal;

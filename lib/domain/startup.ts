@@ -42,8 +42,8 @@ export interface Started {
 }
 
 /**
- * Starts a domain. Throws one `ConfigurationError` that lists every problem of its elements and its configuration; no adapter
- * is open then.
+ * Starts a domain. Throws one `ConfigurationError` that lists every problem of its elements and its
+ * configuration; no adapter is open then.
  */
 export async function start(
   identity: DomainIdentity,

@@ -1,6 +1,7 @@
 /**
- * What can be wrong with a configuration that is valid by itself: settings that are not served, and places that the elements of the
- * domain need. Each rule yields every violation; `init` reports them with all others.
+ * What can be wrong with a configuration that is valid by itself: settings that are not served, and places
+ * that the elements of the domain need. Each rule yields every violation; `init` reports them with all
+ * others.
  *
  * @module
  */

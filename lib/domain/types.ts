@@ -1,13 +1,16 @@
 /**
- * The public types of the domain surface (spec: api.d.ts). A domain module works with these; the classes behind them
- * are ours alone.
+ * The public types of the domain surface (spec: api.d.ts). A domain module works with these; the classes
+ * behind them are ours alone.
  *
  * @module
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Logger } from "@logtape/logtape";
 
-/** Any Standard Schema validator: zod, valibot, arktype. Synchronous, and it accepts its own JSON output (delivery 17). */
+/**
+ * Any Standard Schema validator: zod, valibot, arktype. Synchronous, and it accepts its own JSON output
+ * (delivery 17).
+ */
 export type Schema = StandardSchemaV1;
 /** What a schema takes. */
 export type In<S extends Schema> = StandardSchemaV1.InferInput<S>;
@@ -73,8 +76,8 @@ export interface View<S extends Schema> {
   /** In order of id, those after `after`, at most `limit`. @default limit 100 */
   list(options?: { limit?: number; after?: string }): Promise<Out<S>[]>;
   /**
-   * Writes a row with the commit. After a `get` or `list` of that row in the same unit of work the write holds only if
-   * nobody else has written it since (`ExpectedVersionError`, which a handler is retried for).
+   * Writes a row with the commit. After a `get` or `list` of that row in the same unit of work the write
+   * holds only if nobody else has written it since (`ExpectedVersionError`, which a handler is retried for).
    */
   put(row: In<S>): Promise<void>;
   delete(id: string): Promise<void>;
@@ -89,15 +92,18 @@ export interface SqlFragment {
 export interface SqlQuery<R> extends SqlFragment, PromiseLike<R[]> {}
 
 /**
- * Builds statements: values become parameters, fragments are put in place, `sql("schema.table")` is a quoted identifier.
- * Dates travel as ISO 8601 text, objects and arrays as JSON text.
+ * Builds statements: values become parameters, fragments are put in place, `sql("schema.table")` is a quoted
+ * identifier. Dates travel as ISO 8601 text, objects and arrays as JSON text.
  */
 export interface Sql {
   <R extends Row = Row>(text: TemplateStringsArray, ...values: readonly unknown[]): SqlQuery<R>;
   (name: string): SqlFragment;
 }
 
-/** JSON values in the cache called `default`. Writes wait for the commit; a cache is outside the transaction all the same. */
+/**
+ * JSON values in the cache called `default`. Writes wait for the commit; a cache is outside the transaction
+ * all the same.
+ */
 export interface ContextCache {
   get<T = unknown>(key: string): Promise<T | undefined>;
   /** `ttlMs` defaults to the cache's own `TTL`. */
@@ -151,14 +157,20 @@ export interface HandlerOptions {
   /** A built-in profile (`SubscriptionProfile`) or one of `[server.profiles]`. */
   subscriptionProfile?: string;
   subscriptionType?: "stream" | "event_store";
-  /** Record each handled message with its effect, so that a repeat has none. @default true for command handlers */
+  /**
+   * Record each handled message with its effect, so that a repeat has none. @default true for command
+   * handlers
+   */
   idempotent?: boolean;
   concurrency?: number;
-  /** Consumer group instead of `<normalized domain>.<name>`: a Python handler's import path, to share its load. */
+  /**
+   * Consumer group instead of `<normalized domain>.<name>`: a Python handler's import path, to share its
+   * load.
+   */
   consumerGroup?: string;
   /**
-   * Payload field whose equal values are handled one after the other, across processes. Not in this version: the engine refuses to
-   * start with it.
+   * Payload field whose equal values are handled one after the other, across processes. Not in this version:
+   * the engine refuses to start with it.
    */
   sequentialBy?: string;
   /** Single subscription settings, camel case. */

@@ -95,8 +95,8 @@ function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan):
 
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
   const { runtime, broker, identity, work, onFailure, random } = plan;
-  // A message is handled here while its row is not recorded as published only where it was published to the broker that
-  // it is read from. What another team's broker makes of it is nothing to wait for.
+  // A message is handled here while its row is not recorded as published only where it was published to the
+  // broker that it is read from. What another team's broker makes of it is nothing to wait for.
   const publishing = processors.filter((processor) => processor.broker === broker);
   const published = (messageId: string) => {
     for (const processor of publishing) {

@@ -4,8 +4,8 @@
  * 1. readiness says 503, liveness stays 200;
  * 2. intake and maintenance take nothing new; publishing goes on, so that what handlers commit meanwhile
  *    leaves at once;
- * 3. handlers that run get `drain_timeout_seconds`, then their signal aborts, a second later they are given up and their messages
- *    are released for others; acknowledgements already earned are sent either way;
+ * 3. handlers that run get `drain_timeout_seconds`, then their signal aborts, a second later they are given
+ *    up and their messages are released for others; acknowledgements already earned are sent either way;
  * 4. publishing stops, which publishes what is due; when that takes too long no further batch is begun, and
  *    the one under way is waited for, because a batch that is published and not recorded is published twice;
  * 5. the adapters close: event store, brokers, caches, providers;
@@ -103,7 +103,10 @@ function stop(service: Service): Promise<void> {
   return service.stop();
 }
 
-/** Does `work` on all of them at once; what fails on one is logged and no matter of the others'. Never rejects. */
+/**
+ * Does `work` on all of them at once; what fails on one is logged and no matter of the others'. Never
+ * rejects.
+ */
 async function all<S extends Service>(
   services: readonly S[],
   work: (service: S) => Promise<void>,

@@ -1,9 +1,9 @@
 /**
  * Runs every subscription, outbox processor and maintenance task of a domain in one process.
  *
- * It does not restart what fails for good: a defect in a background service drains the process with exit 1, and whoever started it
- * starts it again. It does not listen to the program's own stray errors either: a command line does, and
- * tells it by `fail`.
+ * It does not restart what fails for good: a defect in a background service drains the process with exit 1,
+ * and whoever started it starts it again. It does not listen to the program's own stray errors either: a
+ * command line does, and tells it by `fail`.
  *
  * @module
  */
@@ -34,7 +34,10 @@ const log = getLogger(["protean", "engine"]);
 export interface EngineOptions {
   /** Work off everything available, then end. @default false */
   readonly once?: boolean;
-  /** End with an error instead of waiting when a dependency or the health port is not there at start (HLT-3). @default false */
+  /**
+   * End with an error instead of waiting when a dependency or the health port is not there at start (HLT-3).
+   * @default false
+   */
   readonly requireDependencies?: boolean;
   /**
    * Who answers the probes: a supervisor that asks several engines, say.
@@ -114,9 +117,10 @@ export class Engine {
   }
 
   /**
-   * Runs until `signal` aborts (or everything is worked off, with `once`), drains, closes the domain and returns the exit code: 0,
-   * 1 after a failure, 4 when work was cut and will be redelivered. Rejects, with the domain closed, when it cannot start
-   * (`ConfigurationError`, or `UnavailableError` with `requireDependencies`); it may be run again after either end.
+   * Runs until `signal` aborts (or everything is worked off, with `once`), drains, closes the domain and
+   * returns the exit code: 0, 1 after a failure, 4 when work was cut and will be redelivered. Rejects, with
+   * the domain closed, when it cannot start (`ConfigurationError`, or `UnavailableError` with
+   * `requireDependencies`); it may be run again after either end.
    *
    * @example
    * ```ts

@@ -1,8 +1,10 @@
 /**
- * What ends a run although nobody asked it to: a background service that stopped working, and errors that user code let go of (S72).
+ * What ends a run although nobody asked it to: a background service that stopped working, and errors that
+ * user code let go of (S72).
  *
- * The line between a failure and a dependency that is down: services try again by themselves, for ever, whatever a backend answers,
- * and readiness tells of it. Only a loop that has ended is reported here, because nothing but a restart begins it again.
+ * The line between a failure and a dependency that is down: services try again by themselves, for ever,
+ * whatever a backend answers, and readiness tells of it. Only a loop that has ended is reported here, because
+ * nothing but a restart begins it again.
  *
  * @module
  */
@@ -27,7 +29,10 @@ export class Failure {
     this.#failed.abort(error);
   }
 
-  /** Handlers are being cut: what is let go of from now on is most likely the echo of that, and the exit code tells of the cut. */
+  /**
+   * Handlers are being cut: what is let go of from now on is most likely the echo of that, and the exit code
+   * tells of the cut.
+   */
   handlersCut(): void {
     this.#cut = true;
   }

@@ -1,7 +1,7 @@
 /**
- * The look before the start. What answers and is wrong (a refused password, a table that is not ours, a key of another type) ends
- * the start with a sentence for each fault, for no waiting mends it; what does not answer is waited for in the background (HLT-3),
- * unless it was required.
+ * The look before the start. What answers and is wrong (a refused password, a table that is not ours, a key
+ * of another type) ends the start with a sentence for each fault, for no waiting mends it; what does not
+ * answer is waited for in the background (HLT-3), unless it was required.
  *
  * @module
  */
@@ -36,7 +36,10 @@ export interface PreflightParts {
   readonly clock: Clock;
 }
 
-/** Throws `ConfigurationError` for what is wrong, all of it at once, and `UnavailableError` for what is required and away. */
+/**
+ * Throws `ConfigurationError` for what is wrong, all of it at once, and `UnavailableError` for what is
+ * required and away.
+ */
 export async function preflight(parts: PreflightParts): Promise<void> {
   const missing = await parts.check();
   const away = (kind: ComponentFault["kind"], name: string) =>

@@ -15,14 +15,16 @@ export interface StopSignals {
   dispose(): void;
 }
 
-/** Windows knows no SIGTERM and sends these for Ctrl-C and Ctrl-Break; listening for others is refused there. */
+/**
+ * Windows knows no SIGTERM and sends these for Ctrl-C and Ctrl-Break; listening for others is refused there.
+ */
 const STOP: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGTERM", "SIGINT", "SIGHUP"];
 
 /**
- * A task runner passes on the signal that a terminal or systemd has already sent to the whole group (DRN-4): what comes this
- * soon after the first, through one, is the same signal. As a rule it takes a millisecond.
+ * A task runner passes on the signal that a terminal or systemd has already sent to the whole group (DRN-4):
+ * what comes this soon after the first, through one, is the same signal. As a rule it takes a millisecond.
  */
 const SAME_SIGNAL_MS = 250;
 
@@ -30,8 +32,8 @@ const SAME_SIGNAL_MS = 250;
 const TASK_RUNNER = /\bdeno\0task\b|\b(npm|npx|pnpm|yarn|bun)\b/;
 
 /**
- * Listens from now on. Called before the first `await` of the process: as PID 1 a process without a listener ignores
- * SIGTERM (platform: signals, containers).
+ * Listens from now on. Called before the first `await` of the process: as PID 1 a process without a listener
+ * ignores SIGTERM (platform: signals, containers).
  */
 export function listenForStopSignals(
   clock: Clock = systemClock,

@@ -1,5 +1,6 @@
 /**
- * What a build says of itself. The executable has a module of its own in this one's place (`tools/bundle.ts`).
+ * What a build says of itself. The executable has a module of its own in this one's place
+ * (`tools/bundle.ts`).
  *
  * @module
  */

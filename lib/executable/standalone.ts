@@ -16,7 +16,10 @@ export function executableFolder(): string | undefined {
 /** The first runtime that transpiles TypeScript which was not compiled in. */
 const TRANSPILES_SINCE = [2, 9] as const;
 
-/** Whether a `.ts` module can be loaded from disk: always under `deno run`, compiled with Deno 2.9 or later (design 5). */
+/**
+ * Whether a `.ts` module can be loaded from disk: always under `deno run`, compiled with Deno 2.9 or later
+ * (design 5).
+ */
 export function loadsTypeScript(
   compiled: boolean = standalone,
   runtime: string = Deno.version.deno,

@@ -1,8 +1,9 @@
 /**
  * The health of one component, from pings.
  *
- * Two strikes make it unavailable, one good answer makes it available again, so that a single lost packet does not take
- * a pod out of its Service. With a ping every 2 s, bounded by 1 s, a hang is noticed within 5 s (HLT-2 asks for 10).
+ * Two strikes make it unavailable, one good answer makes it available again, so that a single lost packet
+ * does not take a pod out of its Service. With a ping every 2 s, bounded by 1 s, a hang is noticed within 5 s
+ * (HLT-2 asks for 10).
  *
  * @module
  */
@@ -36,7 +37,9 @@ export class ComponentCheck {
     return { kind, name, ...(this.#error && { error: this.#error }) };
   }
 
-  /** Pings once, waiting at most `timeoutMs`. Never rejects; an aborted `signal` leaves the state as it was. */
+  /**
+   * Pings once, waiting at most `timeoutMs`. Never rejects; an aborted `signal` leaves the state as it was.
+   */
   async ping(timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     try {
@@ -55,7 +58,10 @@ export class ComponentCheck {
   }
 }
 
-/** Runs `work`; rejects when it has not settled after `timeoutMs` or when `signal` aborts, whatever `work` does. */
+/**
+ * Runs `work`; rejects when it has not settled after `timeoutMs` or when `signal` aborts, whatever `work`
+ * does.
+ */
 async function bounded(
   work: (signal: AbortSignal) => Promise<void>,
   timeoutMs: number,

@@ -1,6 +1,6 @@
 /**
- * Watches every component in the background, so that probes only read memory (design 7). Transitions are logged,
- * probes are not (HLT-5).
+ * Watches every component in the background, so that probes only read memory (design 7). Transitions are
+ * logged, probes are not (HLT-5).
  *
  * A component is available while it answers pings and no work with it fails (HLT-2). Neither makes up for the
  * other: a ping does not wipe out what the work saw, and work that goes well does not stand for a ping, which

@@ -1,5 +1,6 @@
 /**
- * The probes for a program of the team's own: an API process that publishes, a server on Hono or Oak (design 5).
+ * The probes for a program of the team's own: an API process that publishes, a server on Hono or Oak (design
+ * 5).
  *
  * @module
  */
@@ -26,9 +27,10 @@ export type HealthRouter = (request: Request) => Promise<Response | undefined>;
 const MAX_ID = 128;
 
 /**
- * Liveness says that this program runs; readiness pings every adapter of `domain` in the background. The pings begin with
- * the first request and end with `domain.close()`; only that first request waits for one, at most `pingTimeoutMs`.
- * `X-Correlation-ID`, or else `X-Request-ID`, is given back under both names (wire 9.2).
+ * Liveness says that this program runs; readiness pings every adapter of `domain` in the background. The
+ * pings begin with the first request and end with `domain.close()`; only that first request waits for one, at
+ * most `pingTimeoutMs`. `X-Correlation-ID`, or else `X-Request-ID`, is given back under both names (wire
+ * 9.2).
  *
  * Before `domain.init()` and after `domain.close()` readiness is 503.
  *
@@ -41,7 +43,10 @@ export function createHealthRouter(domain: Domain, options: HealthRouterOptions 
   const { prefix = "", ...timing } = options;
   let watch: Watch | undefined;
 
-  /** Starts the pings when they are not running; a domain that was closed and initialised again has new adapters. */
+  /**
+   * Starts the pings when they are not running; a domain that was closed and initialised again has new
+   * adapters.
+   */
   const start = async (): Promise<void> => {
     const runtime = isRunning(domain) ? runtimeOf(domain) : undefined;
     if (watch?.runtime !== runtime) watch = runtime && new Watch(runtime, timing);

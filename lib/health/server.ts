@@ -1,6 +1,6 @@
 /**
- * The listener of the probes. A port that is taken is an error in the log and tried again every 5 s; nothing that
- * happens to the listener ends the process (S31).
+ * The listener of the probes. A port that is taken is an error in the log and tried again every 5 s; nothing
+ * that happens to the listener ends the process (S31).
  *
  * @module
  */
@@ -24,7 +24,10 @@ export interface HealthServerOptions {
   readonly port: number;
   /** Tries the 100 ports from `port` on. @default false */
   readonly portAutoIncrement?: boolean;
-  /** `start()` rejects with `ConfigurationError` when the port is taken (`--require-dependencies`). @default false */
+  /**
+   * `start()` rejects with `ConfigurationError` when the port is taken (`--require-dependencies`). @default
+   * false
+   */
   readonly required?: boolean;
   readonly routes: Routes;
   /** @default the machine's clock */

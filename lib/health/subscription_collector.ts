@@ -1,6 +1,6 @@
 /**
- * The last known rows of the subscriptions, and how old they are. A probe reads them from memory; a collection that
- * hangs or throws shows as such (S29) and never delays anyone.
+ * The last known rows of the subscriptions, and how old they are. A probe reads them from memory; a
+ * collection that hangs or throws shows as such (S29) and never delays anyone.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What health is made of: components that are pinged, subscriptions that are shown, and the snapshot a probe reads.
+ * What health is made of: components that are pinged, subscriptions that are shown, and the snapshot a probe
+ * reads.
  *
  * @module
  */

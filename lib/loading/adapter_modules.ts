@@ -1,6 +1,6 @@
 /**
- * Adapters named in `domain.toml` by module path: `provider = "./kafka.js"`, or `"./kafka.js#KafkaBroker"` where the module
- * exports several (design 5).
+ * Adapters named in `domain.toml` by module path: `provider = "./kafka.js"`, or `"./kafka.js#KafkaBroker"`
+ * where the module exports several (design 5).
  *
  * @module
  */
@@ -47,8 +47,8 @@ export function assertAdapterClass(kind: AdapterKind, name: string, candidate: u
 }
 
 /**
- * Loads the class that `provider` names; relative paths are relative to `folder`. Without `#Name` it is the default export, else
- * the only class of that kind. Throws `ConfigurationError`.
+ * Loads the class that `provider` names; relative paths are relative to `folder`. Without `#Name` it is the
+ * default export, else the only class of that kind. Throws `ConfigurationError`.
  */
 export async function loadAdapterClass<K extends AdapterKind>(
   kind: K,

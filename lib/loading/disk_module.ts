@@ -21,8 +21,9 @@ export interface DiskModuleOptions {
 }
 
 /**
- * Imports the module at the absolute path `file`. Throws an `Error` whose message is the rest of a sentence, without its full
- * stop, such as `'/shop/domain.js' imports the package 'leftpad', which …`; what the runtime said is its cause.
+ * Imports the module at the absolute path `file`. Throws an `Error` whose message is the rest of a sentence,
+ * without its full stop, such as `'/shop/domain.js' imports the package 'leftpad', which …`; what the runtime
+ * said is its cause.
  */
 export async function importFromDisk(
   file: string,

@@ -1,6 +1,7 @@
 /**
- * Why a module on disk could not be imported, in words of a user: which file, which package, and what to do. Runtimes tell
- * the same thing differently (seen: Deno 2.5 and 2.9, compiled and not); what is not known here is told in their words.
+ * Why a module on disk could not be imported, in words of a user: which file, which package, and what to do.
+ * Runtimes tell the same thing differently (seen: Deno 2.5 and 2.9, compiled and not); what is not known here
+ * is told in their words.
  *
  * @module
  */
@@ -129,7 +130,9 @@ function placeIn(text: string): Place | undefined {
   return url && line && column ? { file: pathOf(url), line, column } : undefined;
 }
 
-/** The first line of the stack that belongs to the domain: a library throws on behalf of whoever called it. */
+/**
+ * The first line of the stack that belongs to the domain: a library throws on behalf of whoever called it.
+ */
 function placeOfThrow(thrown: unknown, file: string): Place | undefined {
   const folder = pathToFileURL(dirname(file)).href;
   const line = stackOf(thrown).split("\n").find((line) => line.includes(folder));

@@ -1,6 +1,7 @@
 /**
- * Canonical JSON: the text that Python's `json.dumps(data, sort_keys=True, separators=(",", ":"))` prints, which is what
- * checksums are taken of (spec: wire 1.7). Whether a number is an int or a float is part of it: `10` and `10.0` differ.
+ * Canonical JSON: the text that Python's `json.dumps(data, sort_keys=True, separators=(",", ":"))` prints,
+ * which is what checksums are taken of (spec: wire 1.7). Whether a number is an int or a float is part of it:
+ * `10` and `10.0` differ.
  *
  * @module
  */
@@ -10,11 +11,11 @@ import { MAX_DEPTH, pythonFloat, quote, sortKeys } from "./json_format.ts";
 export { canonicalText } from "./canonical_text.ts";
 
 /**
- * Canonical text of a value: what Python would print after reading `JSON.stringify(value)`. So `10` is an int (JavaScript
- * prints no `10.0`), undefined properties are left out, and `toJSON` is honoured.
+ * Canonical text of a value: what Python would print after reading `JSON.stringify(value)`. So `10` is an int
+ * (JavaScript prints no `10.0`), undefined properties are left out, and `toJSON` is honoured.
  *
- * Throws `ValidationError`, with the path, for what JSON cannot hold: NaN, Infinity, bigint, a circular reference, more
- * than 1000 levels, or a value that is undefined, a function or a symbol altogether.
+ * Throws `ValidationError`, with the path, for what JSON cannot hold: NaN, Infinity, bigint, a circular
+ * reference, more than 1000 levels, or a value that is undefined, a function or a symbol altogether.
  */
 export function canonicalJson(value: unknown): string {
   try {
@@ -69,7 +70,8 @@ function render(value: unknown, depth: number): string | undefined {
 }
 
 function renderNumber(value: number): string {
-  // As JSON.stringify prints them, integers have neither fraction nor exponent below 1e21 (and -0 is 0): ints to Python.
+  // As JSON.stringify prints them, integers have neither fraction nor exponent below 1e21 (and -0 is 0): ints
+  // to Python.
   if (Number.isInteger(value) && Math.abs(value) < 1e21) return String(value);
   return Number.isFinite(value) ? pythonFloat(value) : refuse(`is ${value}`);
 }

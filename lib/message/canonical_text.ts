@@ -1,6 +1,7 @@
 /**
- * Canonical JSON from JSON text, keeping what parsing to doubles loses: `10.0` stays a float, large integers stay digit
- * for digit. Slower than `canonicalJson`, and the only way to check a payload with such numbers (spec: wire 1.7).
+ * Canonical JSON from JSON text, keeping what parsing to doubles loses: `10.0` stays a float, large integers
+ * stay digit for digit. Slower than `canonicalJson`, and the only way to check a payload with such numbers
+ * (spec: wire 1.7).
  *
  * @module
  */
@@ -9,9 +10,9 @@ import { MAX_DEPTH, pythonFloat, quote, sortKeys } from "./json_format.ts";
 import { skipSpace, stringEnd } from "./json_text.ts";
 
 /**
- * What Python would print canonically after reading `text`. Like Python it reads `NaN`, `Infinity` and `-Infinity`, and the
- * last of repeated keys wins. Throws `DeserializationError`, with the place, where `text` is not JSON or is nested deeper
- * than 1000 levels.
+ * What Python would print canonically after reading `text`. Like Python it reads `NaN`, `Infinity` and
+ * `-Infinity`, and the last of repeated keys wins. Throws `DeserializationError`, with the place, where
+ * `text` is not JSON or is nested deeper than 1000 levels.
  */
 export function canonicalText(text: string): string {
   return new Reader(text).document();

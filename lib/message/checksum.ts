@@ -16,15 +16,19 @@ export function checksumOf(canonical: string): string {
 const OUR_START = '{"data":{';
 const OUR_METADATA = ',"metadata":{';
 
-/** In JSON text: a number with a fraction of zeros (`10.0`) or an exponent, a float that parsing may turn into an int. */
+/**
+ * In JSON text: a number with a fraction of zeros (`10.0`) or an exponent, a float that parsing may turn into
+ * an int.
+ */
 const FLOAT_OR_INT = /\d(?:\.0+|[eE][+-]?\d+)[\s,\]}]/;
 /** In canonical text: an integer that may have more digits than a double keeps. */
 const LONG_INTEGER = /[:,[]-?\d{16}/;
 
 /**
- * Whether `checksum` is that of the payload in `text`, a whole message whose parsed payload is `data`. Cheapest first: text
- * of ours holds the canonical payload as it is; else the parsed payload is rendered; only where parsing has changed numbers
- * are the text's own lexemes read. (The patterns may match inside a string, which costs time and nothing else.)
+ * Whether `checksum` is that of the payload in `text`, a whole message whose parsed payload is `data`.
+ * Cheapest first: text of ours holds the canonical payload as it is; else the parsed payload is rendered;
+ * only where parsing has changed numbers are the text's own lexemes read. (The patterns may match inside a
+ * string, which costs time and nothing else.)
  *
  * Throws `ValidationError` or `DeserializationError` for a payload nested too deep to be rendered.
  */

@@ -71,9 +71,10 @@ export interface DeadLetterPlace {
 }
 
 /**
- * Text of the entry for the dead-letter stream. An original that came from there (it was replayed and failed again) has its
- * old `_dlq_metadata` replaced: `first_failed_at` is kept, `replay_count` grows by one. What is not a JSON object (undefined:
- * the entry had no `data`) becomes `{"raw":"<text>","_dlq_metadata":{…}}`. Never throws.
+ * Text of the entry for the dead-letter stream. An original that came from there (it was replayed and failed
+ * again) has its old `_dlq_metadata` replaced: `first_failed_at` is kept, `replay_count` grows by one. What
+ * is not a JSON object (undefined: the entry had no `data`) becomes `{"raw":"<text>","_dlq_metadata":{…}}`.
+ * Never throws.
  */
 export function renderDeadLetter(original: string | undefined, facts: DeadLetterFacts): string {
   const parts = takeApart(original ?? "");
@@ -105,9 +106,9 @@ export function renderDeadLetter(original: string | undefined, facts: DeadLetter
 }
 
 /**
- * Reads an entry of a dead-letter stream, ours or Python's. Never throws: whatever is there must be listable. Missing keys
- * fall back as in Python's `dlq list`: the stream to the dead-letter stream's name without `:dlq`, the id to the entry's own,
- * the reason to `unknown`.
+ * Reads an entry of a dead-letter stream, ours or Python's. Never throws: whatever is there must be listable.
+ * Missing keys fall back as in Python's `dlq list`: the stream to the dead-letter stream's name without
+ * `:dlq`, the id to the entry's own, the reason to `unknown`.
  */
 export function parseDeadLetter(entry: string | undefined, place?: DeadLetterPlace): DeadLetter {
   const { object, original, metadata: facts = NOTHING } = takeApart(entry ?? "");

@@ -1,6 +1,6 @@
 /**
- * The text of a dead letter: `_dlq_metadata` is cut out of and joined onto the original text, which is never printed again,
- * because its number lexemes are part of its checksum (spec: wire 1.7, 2.8, delivery 18).
+ * The text of a dead letter: `_dlq_metadata` is cut out of and joined onto the original text, which is never
+ * printed again, because its number lexemes are part of its checksum (spec: wire 1.7, 2.8, delivery 18).
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The envelope: one JSON object `{"data":…,"metadata":…}` per message (spec: wire 1.1, 1.3). Reading it is the hot path:
- * parsed once, verified by its raw text where the text is ours.
+ * The envelope: one JSON object `{"data":…,"metadata":…}` per message (spec: wire 1.1, 1.3). Reading it is
+ * the hot path: parsed once, verified by its raw text where the text is ours.
  *
  * @module
  */
@@ -15,18 +15,20 @@ import type { Message } from "./types.ts";
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
 /**
- * Text of a message for a broker's field `data`, from what outbox rows have: canonical payload, metadata as JSON. The payload comes first and without
- * spaces, so that a reader can hash it where it stands.
+ * Text of a message for a broker's field `data`, from what outbox rows have: canonical payload, metadata as
+ * JSON. The payload comes first and without spaces, so that a reader can hash it where it stands.
  */
 export function encodeRaw(data: string, metadataJson: string): string {
   return `{"data":${data},"metadata":${metadataJson}}`;
 }
 
 /**
- * Reads a broker's field `data` (undefined: the entry has none) and verifies its checksum, if it carries one. The metadata
- * has every key and no others, whoever wrote it; `_dlq_metadata` and other top-level keys are passed over.
+ * Reads a broker's field `data` (undefined: the entry has none) and verifies its checksum, if it carries one.
+ * The metadata has every key and no others, whoever wrote it; `_dlq_metadata` and other top-level keys are
+ * passed over.
  *
- * Throws `DeserializationError` saying what is wrong: such a message is dead-lettered once and never retried (PIPE-5).
+ * Throws `DeserializationError` saying what is wrong: such a message is dead-lettered once and never retried
+ * (PIPE-5).
  */
 export function decodeMessage(text: string | undefined, maxBytes: number = MAX_MESSAGE_BYTES): Message {
   if (text === undefined) throw new DeserializationError("The entry has no field 'data'.");

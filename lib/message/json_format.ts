@@ -1,11 +1,12 @@
 /**
- * How Python's `json.dumps` prints the scalars (spec: wire 1.7): strings in ASCII, floats by `repr`, keys by code point.
+ * How Python's `json.dumps` prints the scalars (spec: wire 1.7): strings in ASCII, floats by `repr`, keys by
+ * code point.
  *
  * @module
  */
 
-// The order of ids and keys: by Unicode code point, as SQLite, PostgreSQL's "C" collation and sorted UTF-8 bytes have it.
-// JavaScript's own order of strings differs beyond U+FFFF.
+// The order of ids and keys: by Unicode code point, as SQLite, PostgreSQL's "C" collation and sorted UTF-8
+// bytes have it. JavaScript's own order of strings differs beyond U+FFFF.
 
 /** Negative, zero or positive, as `a` comes before, is, or comes after `b`. */
 export function compareCodePoints(a: string, b: string): number {
@@ -28,7 +29,10 @@ export const MAX_DEPTH = 1000;
 const NEEDS_ESCAPE = /[^ !#-\[\]-~]/;
 const BEYOND_ASCII = /[\u007f-\uffff]/g;
 
-/** A string as JSON in pure ASCII: short escapes where JSON has them, otherwise `\uXXXX` per UTF-16 unit, lower case. */
+/**
+ * A string as JSON in pure ASCII: short escapes where JSON has them, otherwise `\uXXXX` per UTF-16 unit,
+ * lower case.
+ */
 export function quote(text: string): string {
   return NEEDS_ESCAPE.test(text) ? JSON.stringify(text).replace(BEYOND_ASCII, escapeUnit) : `"${text}"`;
 }
@@ -38,8 +42,8 @@ function escapeUnit(unit: string): string {
 }
 
 /**
- * Python's `repr` of a float: the shortest digits that read back the same, always with `.0` or an exponent, the exponent
- * signed and of two digits or more, used below 1e-4 and from 1e16 on.
+ * Python's `repr` of a float: the shortest digits that read back the same, always with `.0` or an exponent,
+ * the exponent signed and of two digits or more, used below 1e-4 and from 1e16 on.
  */
 export function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return "NaN";
@@ -52,8 +56,8 @@ export function pythonFloat(value: number): string {
 }
 
 /**
- * Sorts keys in place, by code point. An insertion sort, because objects have few keys, mostly in order, and the built-in one
- * costs more than all the rest of rendering; it takes over where keys are many.
+ * Sorts keys in place, by code point. An insertion sort, because objects have few keys, mostly in order, and
+ * the built-in one costs more than all the rest of rendering; it takes over where keys are many.
  */
 export function sortKeys(keys: string[]): string[] {
   if (keys.length > 64) return keys.sort(byCodePoint);

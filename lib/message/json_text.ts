@@ -1,6 +1,6 @@
 /**
- * JSON as text: finding the members of an object without parsing it, so that what is kept keeps its number lexemes.
- * Everything here expects text that a parser has accepted.
+ * JSON as text: finding the members of an object without parsing it, so that what is kept keeps its number
+ * lexemes. Everything here expects text that a parser has accepted.
  *
  * @module
  */

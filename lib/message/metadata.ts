@@ -1,6 +1,6 @@
 /**
- * Builders for the metadata of messages we write: every key present, absent values null (spec: wire 1.1, 1.2). Python
- * refuses a message with any key beyond these.
+ * Builders for the metadata of messages we write: every key present, absent values null (spec: wire 1.1,
+ * 1.2). Python refuses a message with any key beyond these.
  *
  * @module
  */
@@ -114,8 +114,9 @@ function wireTime(time: WireTime | null): string | null {
 }
 
 /**
- * `<V>.<n>`: `version` is the aggregate's version after this save (the first save is 0), `n` counts the events of the save
- * from 1. Event-sourced aggregates leave `n` out: `<V>` is the event's position in its stream (wire 1.5).
+ * `<V>.<n>`: `version` is the aggregate's version after this save (the first save is 0), `n` counts the
+ * events of the save from 1. Event-sourced aggregates leave `n` out: `<V>` is the event's position in its
+ * stream (wire 1.5).
  */
 export function sequenceId(version: number, n?: number): string {
   return n === undefined ? String(version) : `${version}.${n}`;

@@ -1,6 +1,6 @@
 /**
- * Names on the wire (spec: wire 1.4, 1.6): domain names, type strings, categories and streams. They equal what Python
- * Protean derives from the same words, so that both sides meet on the same streams.
+ * Names on the wire (spec: wire 1.4, 1.6): domain names, type strings, categories and streams. They equal
+ * what Python Protean derives from the same words, so that both sides meet on the same streams.
  *
  * @module
  */
@@ -11,7 +11,10 @@ function transliterate(name: string): string {
   return name.normalize("NFKD").replace(/[^\x00-\x7f]/g, "");
 }
 
-/** `OrderPlaced` → `order_placed`, `HTTPThing` → `http_thing`, `OrderV2` → `order_v2`, `order-item` → `order_item`. */
+/**
+ * `OrderPlaced` → `order_placed`, `HTTPThing` → `http_thing`, `OrderV2` → `order_v2`, `order-item` →
+ * `order_item`.
+ */
 export function underscore(name: string): string {
   return name
     .replace(/([A-Z]+)([A-Z][a-z])/g, "$1_$2")
@@ -21,8 +24,8 @@ export function underscore(name: string): string {
 }
 
 /**
- * The domain's name as stream prefix: `My Domain` → `my_domain`. Camel case is not split (`MyDomain` → `mydomain`),
- * because Python lower-cases before it underscores.
+ * The domain's name as stream prefix: `My Domain` → `my_domain`. Camel case is not split (`MyDomain` →
+ * `mydomain`), because Python lower-cases before it underscores.
  */
 export function normalizedDomain(name: string): string {
   const dashed = transliterate(name).replace(/[^A-Za-z0-9_-]+/g, "-").replace(/-{2,}/g, "-").replace(
@@ -59,14 +62,20 @@ export interface TypeParts {
 
 const TYPE_STRING = /^([^.\s]+)\.([^.\s]+)\.v([1-9]\d*)$/;
 
-/** Takes `MyDomain.OrderPlaced.v1` apart; undefined for anything of another form (`Read`, `SNAPSHOT`, a query). */
+/**
+ * Takes `MyDomain.OrderPlaced.v1` apart; undefined for anything of another form (`Read`, `SNAPSHOT`, a
+ * query).
+ */
 export function parseTypeString(type: string): TypeParts | undefined {
   const [, domain, name, version] = TYPE_STRING.exec(type) ?? [];
   if (domain === undefined || name === undefined) return undefined;
   return { domain, name, version: Number(version) };
 }
 
-/** `aggregateCategory("my_domain", "OrderItem")` is `my_domain::order_item`, unless the aggregate names its own. */
+/**
+ * `aggregateCategory("my_domain", "OrderItem")` is `my_domain::order_item`, unless the aggregate names its
+ * own.
+ */
 export function aggregateCategory(domainName: string, aggregate: string): string {
   return `${normalizedDomain(domainName)}::${underscore(aggregate)}`;
 }

@@ -8,8 +8,9 @@ import { canonicalText } from "./canonical_text.ts";
 const STRING_OR_NO_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|NaN|-?Infinity/g;
 
 /**
- * Parses JSON as Python writes it, which includes `NaN` and `Infinity`: they are read as null, which is how JavaScript writes
- * them. A key `__proto__` becomes an own property, as `JSON.parse` has it, and touches no prototype (SEC-3).
+ * Parses JSON as Python writes it, which includes `NaN` and `Infinity`: they are read as null, which is how
+ * JavaScript writes them. A key `__proto__` becomes an own property, as `JSON.parse` has it, and touches no
+ * prototype (SEC-3).
  *
  * Throws `DeserializationError`, which tells the place but none of the text, where the text is no JSON.
  */

@@ -1,7 +1,7 @@
 /**
- * Metadata as others write it, brought into our own shape (spec: wire 1.2, 1.3). What decides how a message is handled (its
- * type, its kind, its deadline) must be readable; what only informs falls back to its default, because a message is worth
- * more than its trace.
+ * Metadata as others write it, brought into our own shape (spec: wire 1.2, 1.3). What decides how a message
+ * is handled (its type, its kind, its deadline) must be readable; what only informs falls back to its
+ * default, because a message is worth more than its trace.
  *
  * @module
  */
@@ -19,8 +19,8 @@ import type {
 const NOTHING: JsonObject = Object.freeze({});
 
 /**
- * Reads the parsed `metadata` of a message: unknown keys are dropped, missing ones null, the flat form of old Protean
- * versions is reshaped. Throws `DeserializationError`, naming the key.
+ * Reads the parsed `metadata` of a message: unknown keys are dropped, missing ones null, the flat form of old
+ * Protean versions is reshaped. Throws `DeserializationError`, naming the key.
  */
 export function readMetadata(given: JsonObject): MessageMetadata {
   const isFlat = Object.hasOwn(given, "fqn") && !Object.hasOwn(given, "headers");
@@ -77,7 +77,10 @@ function readDomain(given: JsonObject): DomainMetadata {
   };
 }
 
-/** Old versions wrote `"v2"`. Messages are told apart by their type string, so an unreadable version is no error. */
+/**
+ * Old versions wrote `"v2"`. Messages are told apart by their type string, so an unreadable version is no
+ * error.
+ */
 function readVersion(given: unknown): number {
   const version = typeof given === "string" ? Number(/^v?(\d+)$/i.exec(given)?.[1]) : given;
   return integerOrNull(version) ?? 1;

@@ -26,8 +26,8 @@ const DATE_TIME =
 const LARGEST_SECONDS = 2e10;
 
 /**
- * A time as others write it (ISO 8601 with any offset or none, epoch seconds or milliseconds) as ISO 8601 in UTC; UTC text
- * stays as it is. Without an offset it is UTC. Null when absent, undefined when it is no time.
+ * A time as others write it (ISO 8601 with any offset or none, epoch seconds or milliseconds) as ISO 8601 in
+ * UTC; UTC text stays as it is. Without an offset it is UTC. Null when absent, undefined when it is no time.
  */
 export function utcTime(given: unknown): string | null | undefined {
   if (given === undefined || given === null) return null;

@@ -10,7 +10,10 @@ export interface TraceParent {
   readonly sampled: boolean;
 }
 
-/** The trace that work belongs to (W3C Trace Context). Messages carry the parent alone: the wire has no key for the state. */
+/**
+ * The trace that work belongs to (W3C Trace Context). Messages carry the parent alone: the wire has no key
+ * for the state.
+ */
 export interface TraceContext {
   readonly traceparent: TraceParent;
   /** As it was received. */
@@ -18,7 +21,10 @@ export interface TraceContext {
 }
 
 export interface MessageHeaders {
-  /** Never empty on messages of ours. Empty where another writer gave none: then only the broker's id tells messages apart. */
+  /**
+   * Never empty on messages of ours. Empty where another writer gave none: then only the broker's id tells
+   * messages apart.
+   */
   readonly id: string;
   /** ISO 8601, UTC. */
   readonly time: string | null;

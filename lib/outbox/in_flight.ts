@@ -1,9 +1,10 @@
 /**
  * Messages that this process is publishing, until their rows say so.
  *
- * A message may be in a handler before its row is recorded as published. If that handler kills its process, the next one publishes the
- * row again: a new entry without the attempts of the first, which kills again, and so on for ever (G5, F21). So the subscriptions of
- * this process wait for the record; what happens in other processes does not keep this one from writing it.
+ * A message may be in a handler before its row is recorded as published. If that handler kills its process,
+ * the next one publishes the row again: a new entry without the attempts of the first, which kills again, and
+ * so on for ever (G5, F21). So the subscriptions of this process wait for the record; what happens in other
+ * processes does not keep this one from writing it.
  *
  * @module
  */
@@ -13,7 +14,10 @@ export class InFlightMessages {
   readonly #records = new Map<string, Promise<void>>();
   readonly #ends = new Set<() => void>();
 
-  /** To be called before rows are published, and what it returns once they are recorded as published or will not be. */
+  /**
+   * To be called before rows are published, and what it returns once they are recorded as published or will
+   * not be.
+   */
   begin(rows: readonly OutboxRow[]): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     for (const { messageId } of rows) this.#records.set(messageId, promise);
@@ -33,7 +37,10 @@ export class InFlightMessages {
     for (const end of this.#ends) end();
   }
 
-  /** Resolves, and never rejects, when the message may be handled here; undefined where there is nothing to wait for. */
+  /**
+   * Resolves, and never rejects, when the message may be handled here; undefined where there is nothing to
+   * wait for.
+   */
   settled(messageId: string): Promise<void> | undefined {
     return this.#records.get(messageId);
   }

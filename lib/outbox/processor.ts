@@ -1,7 +1,7 @@
 /**
- * The outbox processor: takes its share of the shards, publishes their rows in order, records them as published
- * (delivery 9). Woken by the commit, not by the tick; every process may run one, and there is no leader. To stop
- * it is to flush it: what is due leaves first (DRN-1).
+ * The outbox processor: takes its share of the shards, publishes their rows in order, records them as
+ * published (delivery 9). Woken by the commit, not by the tick; every process may run one, and there is no
+ * leader. To stop it is to flush it: what is due leaves first (DRN-1).
  *
  * @module
  */
@@ -26,7 +26,10 @@ import { InFlightMessages } from "./in_flight.ts";
 
 const log = getLogger(["protean", "outbox"]);
 
-/** While there is work, shards are shared out anew this often: so long somebody who has just come waits for the first of them. */
+/**
+ * While there is work, shards are shared out anew this often: so long somebody who has just come waits for
+ * the first of them.
+ */
 const SHARE_MS = 200;
 
 export interface OutboxProcessorOptions {
@@ -72,7 +75,10 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     this.name = `outbox-processor-${options.provider.name}-to-${options.broker.name}`;
   }
 
-  /** Resolves when a message that is just being published may be handled in this process; undefined: at once. Never rejects. */
+  /**
+   * Resolves when a message that is just being published may be handled in this process; undefined: at once.
+   * Never rejects.
+   */
   settled(messageId: string): Promise<void> | undefined {
     return this.#inFlight.settled(messageId);
   }
@@ -97,8 +103,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   }
 
   /**
-   * Whatever a backend answers is tried again, for ever, and readiness tells of it: what only an operator can mend, he mends while
-   * this runs. An error that is no adapter's is a defect and ends the service.
+   * Whatever a backend answers is tried again, for ever, and readiness tells of it: what only an operator can
+   * mend, he mends while this runs. An error that is no adapter's is a defect and ends the service.
    */
   protected async run(signal: AbortSignal): Promise<void> {
     const { provider, clock } = this.#options;
@@ -148,8 +154,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   }
 
   /**
-   * Works on a lease of its own until a backend fails or it is cut; once `signal` aborts, until nothing is due. A backlog
-   * that others stand for as well is left to them.
+   * Works on a lease of its own until a backend fails or it is cut; once `signal` aborts, until nothing is
+   * due. A backlog that others stand for as well is left to them.
    */
   async #stand(signal: AbortSignal): Promise<void> {
     const { provider, broker, owner, clock } = this.#options;
@@ -176,7 +182,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
         if (done ? stopping : signal.aborted && !isAlone) return;
         if (!done || this.#woken || signal.aborted) continue;
         const due = await lease.nextDue();
-        // What was due already is in somebody else's hands, or behind a row that is not: there is nothing to be had before the tick.
+        // What was due already is in somebody else's hands, or behind a row that is not: there is nothing to
+        // be had before the tick.
         await this.#wait(due !== undefined && due > looked ? due : undefined, signal);
       }
     } finally {
@@ -229,7 +236,9 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     await this.#wakeup.wait({ signal, ms, clock });
   }
 
-  /** A round that found nothing, for another has those rows now, says nothing about a broker that was away. */
+  /**
+   * A round that found nothing, for another has those rows now, says nothing about a broker that was away.
+   */
   #recovered(): void {
     this.#work.provider.ok();
     if (this.#refusal) return;

@@ -2,10 +2,10 @@
  * From claimed rows to published ones: batch after batch on one lease, and what became of each row of a batch
  * (delivery 9, OBX-3, OBX-4).
  *
- * A step costs a round trip, and together they are the latency of the outbox. So a batch is recorded as published
- * while the next is claimed, and where the backlog fills a batch the next is claimed while this one is published.
- * Nothing is under way any more when a round ends, however it ends: whoever gets the shards next must not meet rows
- * that are still on their way to the broker.
+ * A step costs a round trip, and together they are the latency of the outbox. So a batch is recorded as
+ * published while the next is claimed, and where the backlog fills a batch the next is claimed while this one
+ * is published. Nothing is under way any more when a round ends, however it ends: whoever gets the shards
+ * next must not meet rows that are still on their way to the broker.
  *
  * @module
  */
@@ -18,7 +18,10 @@ import { categoryOf } from "../message/names.ts";
 import type { InFlightMessages } from "./in_flight.ts";
 
 export interface RoundParts extends PublisherParts {
-  /** Told what is published and not recorded as such yet; what is left there when a round rejects is its owner's to clear. */
+  /**
+   * Told what is published and not recorded as such yet; what is left there when a round rejects is its
+   * owner's to clear.
+   */
   readonly inFlight: InFlightMessages;
   /** Rows claimed at a time. */
   readonly limit: number;
@@ -30,9 +33,9 @@ export interface RoundParts extends PublisherParts {
 }
 
 /**
- * One round: claims, publishes and records until nothing is due. Returns false when it ended early. Rejects when a backend
- * does not answer, with the rows back in the outbox as far as it does. Whatever ends it, what was published is recorded as
- * published, or it is not known whether it was.
+ * One round: claims, publishes and records until nothing is due. Returns false when it ended early. Rejects
+ * when a backend does not answer, with the rows back in the outbox as far as it does. Whatever ends it, what
+ * was published is recorded as published, or it is not known whether it was.
  */
 export async function publishDue(parts: RoundParts): Promise<boolean> {
   const { lease, limit, mayGoOn, cut, onBatch, inFlight } = parts;
@@ -72,7 +75,8 @@ export async function publishDue(parts: RoundParts): Promise<boolean> {
       await recording;
       return false;
     }
-    // Also behind a batch that was not full: rows may have come since, and their hint, from another process, comes later.
+    // Also behind a batch that was not full: rows may have come since, and their hint, from another process,
+    // comes later.
     [rows] = await together(lease.claim(limit), recording);
   }
   return true;
@@ -117,8 +121,8 @@ export interface PublishedBatch {
 }
 
 /**
- * Publishes in order. `held`: streams whose rows have to wait, because an earlier one did not get through or was not tried; it grows
- * here, and its owner empties it once that is written down.
+ * Publishes in order. `held`: streams whose rows have to wait, because an earlier one did not get through or
+ * was not tried; it grows here, and its owner empties it once that is written down.
  */
 export async function publishBatch(
   rows: readonly OutboxRow[],
@@ -159,7 +163,8 @@ export async function publishBatch(
         return;
       }
       const error = result?.error ?? new Error("the broker gave no answer for this row");
-      // What is refused to everybody says nothing of the row (D10): it waits, uncounted, as while the broker is away.
+      // What is refused to everybody says nothing of the row (D10): it waits, uncounted, as while the broker
+      // is away.
       const outage = error instanceof UnavailableError || error instanceof RefusedError;
       if (outage) unavailable = error;
       // Behind a refused row it was refused for that one's sake, and has not had its own attempt.
@@ -174,7 +179,10 @@ export async function publishBatch(
   return { outcomes, published, unavailable };
 }
 
-/** What may be sent at once: everything, or at most one row of each stream where the broker would let the next one overtake it. */
+/**
+ * What may be sent at once: everything, or at most one row of each stream where the broker would let the next
+ * one overtake it.
+ */
 function waves(rows: readonly OutboxRow[], broker: BaseBroker): readonly (readonly OutboxRow[])[] {
   if (broker.capabilities.inOrder) return [rows];
   const sent = new Map<string, number>();
@@ -200,7 +208,10 @@ function failure(row: OutboxRow, error: Error, { retry, clock, random }: Publish
   };
 }
 
-/** Milliseconds before publishing is tried again after `attempts` failures: base × multiplier^(attempts − 1), capped, with jitter. */
+/**
+ * Milliseconds before publishing is tried again after `attempts` failures: base × multiplier^(attempts − 1),
+ * capped, with jitter.
+ */
 export function outboxDelay(attempts: number, retry: OutboxRetry, random: Random): number {
   const seconds = Math.min(
     retry.base_delay_seconds * retry.backoff_multiplier ** (attempts - 1),

@@ -1,5 +1,6 @@
 /**
- * Counters by event: what a subscription or an outbox processor has done since its start, and the observer behind them.
+ * Counters by event: what a subscription or an outbox processor has done since its start, and the observer
+ * behind them.
  *
  * @module
  */

@@ -15,9 +15,9 @@ import type { Clock } from "../async/clock.ts";
 export const TOLERATED_MS = 5_000;
 
 /**
- * A failure that was not seen again for so long is about work that is no more: whoever has work tries every five
- * seconds (PIPE-11). Without this a processor whose rows another one has published would be unready until the
- * next commit.
+ * A failure that was not seen again for so long is about work that is no more: whoever has work tries every
+ * five seconds (PIPE-11). Without this a processor whose rows another one has published would be unready
+ * until the next commit.
  */
 export const FORGOTTEN_MS = 30_000;
 

@@ -64,9 +64,9 @@ export class Maintenance {
   }
 
   /**
-   * Resolves when a subscription that begins may read: whether the others live is known, and what the dead have left is
-   * taken, so that no younger message of a stream overtakes it (D6). After eight seconds at the latest, or when
-   * `signal` aborts. Never rejects: the read loop reports a broker that is away.
+   * Resolves when a subscription that begins may read: whether the others live is known, and what the dead
+   * have left is taken, so that no younger message of a stream overtakes it (D6). After eight seconds at the
+   * latest, or when `signal` aborts. Never rejects: the read loop reports a broker that is away.
    */
   async untilClear(signal: AbortSignal): Promise<void> {
     const { clock } = this.scope;

@@ -1,7 +1,7 @@
 /**
  * Keeps up the ownership of everything read and not finished, so that nobody else claims it (delivery 1,
- * PIPE-4), and knows when it may have lapsed: others claim what a process leaves that is not seen, and one that
- * stood still (a stopped process, a machine that swaps) must ask before it starts anything (D19).
+ * PIPE-4), and knows when it may have lapsed: others claim what a process leaves that is not seen, and one
+ * that stood still (a stopped process, a machine that swaps) must ask before it starts anything (D19).
  *
  * @module
  */
@@ -14,7 +14,10 @@ const log = getLogger(["protean", "subscription"]);
 
 /** So often it is looked whether time went on without us. */
 const TICK_MS = 1_000;
-/** Whoever stood still for so long asks first; others take a process for gone after five seconds (delivery 22). */
+/**
+ * Whoever stood still for so long asks first; others take a process for gone after five seconds (delivery
+ * 22).
+ */
 const STANDSTILL_MS = 3_000;
 
 export class Ownership {
@@ -48,8 +51,9 @@ export class Ownership {
   }
 
   /**
-   * What a start has to wait for: undefined as a rule; after a standstill it resolves once everything owned has been asked about, and
-   * what was lost is marked so. Rejects when the broker does not answer: then nothing may be started.
+   * What a start has to wait for: undefined as a rule; after a standstill it resolves once everything owned
+   * has been asked about, and what was lost is marked so. Rejects when the broker does not answer: then
+   * nothing may be started.
    */
   assured(): Promise<void> | undefined {
     this.#look();

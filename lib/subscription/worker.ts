@@ -269,8 +269,8 @@ export class Worker {
       entry: delivery.id,
       error: error.message,
     };
-    // The read loop warns of an outage, once; this comes for every message that waits. What is refused while reading goes on is told
-    // by nobody else (D21).
+    // The read loop warns of an outage, once; this comes for every message that waits. What is refused while
+    // reading goes on is told by nobody else (D21).
     if (error instanceof RefusedError && !delivery.refused) {
       delivery.refused = true;
       log.warn("subscription.broker_refused", facts);
@@ -279,7 +279,10 @@ export class Worker {
   }
 }
 
-/** True when nothing but backends that are away, or refuse everybody, kept the handler's methods from their work. */
+/**
+ * True when nothing but backends that are away, or refuse everybody, kept the handler's methods from their
+ * work.
+ */
 function isOutage(error: unknown): boolean {
   return error instanceof UnavailableError || error instanceof RefusedError ||
     error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isOutage);

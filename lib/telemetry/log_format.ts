@@ -28,7 +28,9 @@ const MAX_STACK = 16_384;
 /** Keys of the record itself, which no property may replace. */
 const OWN_KEYS: ReadonlySet<string> = new Set(["event", "logger", "level", "timestamp"]);
 
-/** `{"event","logger","level","timestamp",…properties}`: the keys of the reference's JSON lines (wire 8.3). */
+/**
+ * `{"event","logger","level","timestamp",…properties}`: the keys of the reference's JSON lines (wire 8.3).
+ */
 export function jsonFormatter(redact: Redactor, stacks: boolean): LogFormatter {
   return (record) =>
     JSON.stringify({

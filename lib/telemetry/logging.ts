@@ -70,7 +70,10 @@ export function effectiveLogLevel(options: Omit<LoggingOptions, "write" | "isTer
   return logLevel(options.fallbackLevel ?? "info", "The default log level");
 }
 
-/** Directs every logger to `write`. A second call replaces the first: the log starts before the configuration is read. */
+/**
+ * Directs every logger to `write`. A second call replaces the first: the log starts before the configuration
+ * is read.
+ */
 export function startLogging(options: LoggingOptions): void {
   const level = effectiveLogLevel(options);
   const { write, settings } = options;

@@ -1,5 +1,6 @@
 /**
- * Keeps secrets out of the log (SEC-4): values whose key says that they are secret are replaced, at every depth, and passwords inside texts.
+ * Keeps secrets out of the log (SEC-4): values whose key says that they are secret are replaced, at every
+ * depth, and passwords inside texts.
  *
  * @module
  */
@@ -13,7 +14,10 @@ const MAX_TEXT = 8_192;
 /** Makes a property fit for the log: JSON-safe, bounded, and without secrets. */
 export type Redactor = (key: string, value: unknown) => unknown;
 
-/** A redactor for `[logging] redact`: a key is secret when its name says so or when it is one of `words` or ends in one. */
+/**
+ * A redactor for `[logging] redact`: a key is secret when its name says so or when it is one of `words` or
+ * ends in one.
+ */
 export function createRedactor(words: readonly string[]): Redactor {
   const isSecret = (key: string) => isSecretKey(key) || endsInWord(key, words);
   return (key, value) => (isSecret(key) ? MASK : safe(value, isSecret, 0));

@@ -12,8 +12,8 @@ const QUIET_TURNS = 5;
 const MOST_TURNS = 10_000;
 
 /**
- * A clock that tests move by hand: `await clock.advance(1000)` fires every timer due in that span, in order, and lets everything
- * that is runnable run between them.
+ * A clock that tests move by hand: `await clock.advance(1000)` fires every timer due in that span, in order,
+ * and lets everything that is runnable run between them.
  *
  * @example
  * ```ts

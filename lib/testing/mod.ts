@@ -8,8 +8,8 @@
  * assertEquals(outcome.published(OrderShipped), [{ orderId: "1" }]);
  * ```
  *
- * Everything is in memory and nothing is retried: a delivery that fails is listed, with its error. Time stands still until the test
- * moves it (`shop.clock.advance(ms)`).
+ * Everything is in memory and nothing is retried: a delivery that fails is listed, with its error. Time
+ * stands still until the test moves it (`shop.clock.advance(ms)`).
  *
  * @module
  */

@@ -16,8 +16,8 @@ export interface TestOptions {
   /** What the clock shows at first. @default 2026-01-01T00:00:00Z */
   readonly now?: Date | number;
   /**
-   * Configuration in place of the one in memory: SQLite in a temporary folder, where handlers use `ctx.sql`. Leave
-   * `[server.version_retry]` without delays, as time stands still.
+   * Configuration in place of the one in memory: SQLite in a temporary folder, where handlers use `ctx.sql`.
+   * Leave `[server.version_retry]` without delays, as time stands still.
    */
   readonly config?: Row;
 }
@@ -34,7 +34,10 @@ const IN_MEMORY: Row = {
 /** A test that is not quiet by then never will be. */
 const MAX_MESSAGES = 10_000;
 
-/** Initialises `domain` for a test; `await using` closes it. The same domain can be tested any number of times. */
+/**
+ * Initialises `domain` for a test; `await using` closes it. The same domain can be tested any number of
+ * times.
+ */
 export async function testDomain(domain: Domain, options: TestOptions = {}): Promise<TestDomain> {
   const { now, config = IN_MEMORY } = options;
   const clock = new FakeClock(now === undefined ? undefined : Number(now));

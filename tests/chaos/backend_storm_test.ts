@@ -1,4 +1,7 @@
-/** PostgreSQL's backends are killed at random under full units of work: repository, outbox row, mark and statement in one. */
+/**
+ * PostgreSQL's backends are killed at random under full units of work: repository, outbox row, mark and
+ * statement in one.
+ */
 import { assertEquals } from "@std/assert";
 import { pause } from "../support/until.ts";
 import { faultTest } from "./audit/fault.ts";
@@ -37,7 +40,10 @@ faultTest("a storm of killed backends loses, doubles and halves nothing", async 
   assertEquals(await server.end("SIGTERM"), 0);
 });
 
-/** Kills backends, the producer's among them, until there are so many effects or it has been enough. Returns how many fell. */
+/**
+ * Kills backends, the producer's among them, until there are so many effects or it has been enough. Returns
+ * how many fell.
+ */
 async function storm(stage: Stage, chance: Chance, effects: number): Promise<number> {
   const end = performance.now() + LONGEST_MS;
   let killed = 0;

@@ -1,6 +1,6 @@
 /**
- * A server dies between two steps that no transaction spans (faults F19, F20). The proxy stops the world at that point: the one
- * step has happened and can be seen to have happened, the other cannot.
+ * A server dies between two steps that no transaction spans (faults F19, F20). The proxy stops the world at
+ * that point: the one step has happened and can be seen to have happened, the other cannot.
  */
 import { assertEquals } from "@std/assert";
 import { faultTest } from "./audit/fault.ts";

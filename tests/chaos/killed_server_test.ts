@@ -43,7 +43,8 @@ faultTest(
     const events = Math.max(runSize(), IN_FLIGHT);
     stage.produce({ events, keys: IN_FLIGHT });
     await stage.settled(heir);
-    // Across processes the order of a key is not promised: what the dead one held is claimed later than new entries are read.
+    // Across processes the order of a key is not promised: what the dead one held is claimed later than new
+    // entries are read.
     await stage.audit({ events, ordered: false });
     const redelivered = (await stage.deliveries()).filter(({ process, n }) =>
       process === heir.child.pid && n === 1

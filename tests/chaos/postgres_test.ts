@@ -1,4 +1,7 @@
-/** PostgreSQL goes away in the middle of the work, or commits in another order than it numbers (faults F15, F18). */
+/**
+ * PostgreSQL goes away in the middle of the work, or commits in another order than it numbers (faults F15,
+ * F18).
+ */
 import { assertEquals } from "@std/assert";
 import { pause } from "../support/until.ts";
 import { audited } from "./audit/domain.ts";
@@ -29,7 +32,8 @@ faultTest("F18: a row that is committed after younger ones is published", async 
   await using stage = await Stage.open({ chance });
   const { books } = stage;
   const server = await stage.serve();
-  // The commit of one key stops behind its own outbox row, whose number is taken by then, until the lock is free.
+  // The commit of one key stops behind its own outbox row, whose number is taken by then, until the lock is
+  // free.
   await books.ask(`
     create function wait_for_the_lock() returns trigger language plpgsql as
       $$ begin perform pg_advisory_xact_lock(4711, 1); return null; end $$;

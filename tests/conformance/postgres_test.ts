@@ -1,5 +1,6 @@
 /**
- * The PostgreSQL provider under the provider and outbox suites: one server, a schema of its own for every rule.
+ * The PostgreSQL provider under the provider and outbox suites: one server, a schema of its own for every
+ * rule.
  *
  * @module
  */

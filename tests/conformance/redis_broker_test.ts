@@ -1,5 +1,6 @@
 /**
- * The Redis broker under the broker suite, on a real redis-server: with a connection for every reader, and with one for all.
+ * The Redis broker under the broker suite, on a real redis-server: with a connection for every reader, and
+ * with one for all.
  *
  * @module
  */

@@ -34,8 +34,8 @@ const KEYS: Readonly<Record<string, (args: readonly string[]) => readonly string
 const KEYLESS = new Set(["client", "info", "ping", "time", "echo", "eval"]);
 
 /**
- * Everything that the server was asked, by whomever, scripts included. By hand: the driver's own MONITOR may take what it hears for
- * an answer to its greeting.
+ * Everything that the server was asked, by whomever, scripts included. By hand: the driver's own MONITOR may
+ * take what it hears for an answer to its greeting.
  */
 class Monitor {
   readonly #asked: (readonly string[])[] = [];

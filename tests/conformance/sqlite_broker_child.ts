@@ -1,5 +1,6 @@
 /**
- * Another process on the same stream file: `deno run -A sqlite_broker_child.ts FOLDER COMMAND`. Says `ready` once it has done its part.
+ * Another process on the same stream file: `deno run -A sqlite_broker_child.ts FOLDER COMMAND`. Says `ready`
+ * once it has done its part.
  *
  * - `hold` reads two entries as consumer `child` and stays until it is killed;
  * - `publish` publishes one entry for every line it is sent;

@@ -1,4 +1,7 @@
-/** Domains on disk (design 5), from source and in the executable: where they may be, what they may use, whose library they get. */
+/**
+ * Domains on disk (design 5), from source and in the executable: where they may be, what they may use, whose
+ * library they get.
+ */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { sentence } from "./run.ts";
 import { Workshop } from "./workshop.ts";

@@ -1,4 +1,7 @@
-/** The drain, from outside: what a signal ends, what it lets finish, and what the next server finds (design 7, F3 to F5). */
+/**
+ * The drain, from outside: what a signal ends, what it lets finish, and what the next server finds (design 7,
+ * F3 to F5).
+ */
 import { assert, assertEquals } from "@std/assert";
 import type { RunningServer } from "./server.ts";
 import { logged, Tasks } from "./tasks.ts";
@@ -19,7 +22,8 @@ Deno.test("F3: SIGTERM under load lets handlers of 200 ms finish: exit 0, and no
   const started = await tasks.started();
   assert(started.length < ids.length, "the load was gone before the signal came");
   assertEquals((await tasks.ended()).sort(), started.sort());
-  // A second and the slowest handler, and room for a machine that does other things too: the deadline is at ten.
+  // A second and the slowest handler, and room for a machine that does other things too: the deadline is at
+  // ten.
   assert(await took(server, "drained") < 5000, await server.log());
 
   assertEquals(await tasks.once(), 0);

@@ -1,4 +1,7 @@
-/** What the process says and ends with when it is not all well (design 9): 0, 1, 2 and 4; the drain's own are in `drain_test.ts`. */
+/**
+ * What the process says and ends with when it is not all well (design 9): 0, 1, 2 and 4; the drain's own are
+ * in `drain_test.ts`.
+ */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { freePort } from "../support/free_port.ts";
 import { sentence } from "./run.ts";

@@ -1,4 +1,7 @@
-/** The main job on the embedded default, from outside: send, handle, dead-letter, replay, kill, restart, drain. */
+/**
+ * The main job on the embedded default, from outside: send, handle, dead-letter, replay, kill, restart,
+ * drain.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { Installation, sampleOrders } from "./server.ts";

@@ -1,4 +1,7 @@
-/** F21: messages that break their handler, their decoder or their process end as dead letters, and the others are handled. */
+/**
+ * F21: messages that break their handler, their decoder or their process end as dead letters, and the others
+ * are handled.
+ */
 import { assertEquals } from "@std/assert";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
 import { systemClock } from "../../lib/async/clock.ts";

@@ -19,7 +19,9 @@ export interface RunOptions {
 /** A program that waits longer than this for something will not end by itself. */
 const LONGEST_RUN_MS = 120_000;
 
-/** stdin is empty; a program that does not end within two minutes is killed, and has no exit code of its own. */
+/**
+ * stdin is empty; a program that does not end within two minutes is killed, and has no exit code of its own.
+ */
 export async function run(args: readonly string[], options: RunOptions): Promise<Finished> {
   const [command = "", ...before] = options.program ?? program();
   const { code, stdout, stderr } = await new Deno.Command(command, {

@@ -1,5 +1,6 @@
 /**
- * Runs the program from outside, as a user does: from source, or the compiled executable that `PROTEAN_BINARY` names.
+ * Runs the program from outside, as a user does: from source, or the compiled executable that
+ * `PROTEAN_BINARY` names.
  *
  * @module
  */
@@ -31,7 +32,10 @@ export interface InstallationOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What is run, and the arguments before its own. @default `program()` */
   readonly program?: readonly string[];
-  /** No configuration is written or named: the executable's own is in force, and takes its port from `HEALTH_PORT`. */
+  /**
+   * No configuration is written or named: the executable's own is in force, and takes its port from
+   * `HEALTH_PORT`.
+   */
   readonly embedded?: boolean;
 }
 
@@ -101,7 +105,10 @@ export class Installation {
     return this.run([...verb, ...this.#named], options);
   }
 
-  /** Starts a server and waits until it is ready. `port`: of its probes, where another server has the configured one. */
+  /**
+   * Starts a server and waits until it is ready. `port`: of its probes, where another server has the
+   * configured one.
+   */
   async start(args: readonly string[] = [], port = this.port): Promise<RunningServer> {
     const server = await this.launch(args, port);
     await server.ready();
@@ -206,7 +213,10 @@ export class RunningServer {
     }, "the server to have worked off everything");
   }
 
-  /** Waits for something that this server brings about; the end of its process, and of the wait, is told with its log. */
+  /**
+   * Waits for something that this server brings about; the end of its process, and of the wait, is told with
+   * its log.
+   */
   async until(condition: () => boolean | Promise<boolean>, what: string, within = 60_000): Promise<number> {
     const hopeless = () => this.#ended && `the server ended with ${this.#ended.code}`;
     return await this.#tellingLog(until(condition, what, { within, hopeless }));

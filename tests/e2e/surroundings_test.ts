@@ -1,7 +1,7 @@
 /**
- * What surrounds a process and is not as it should be: descriptors that are closed, readers that go, domains that do not load. One
- * clear sentence and the right exit code each, and nothing that was sent is lost. What takes another user is in
- * `binary/permissions_test.ts`.
+ * What surrounds a process and is not as it should be: descriptors that are closed, readers that go, domains
+ * that do not load. One clear sentence and the right exit code each, and nothing that was sent is lost. What
+ * takes another user is in `binary/permissions_test.ts`.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { withFiles } from "./files.ts";

@@ -1,5 +1,6 @@
 /**
- * The domain of `domains/tasks.js`, installed: tasks are given to it from the command line, and its notes tell what became of them.
+ * The domain of `domains/tasks.js`, installed: tasks are given to it from the command line, and its notes
+ * tell what became of them.
  *
  * @module
  */

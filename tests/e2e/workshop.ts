@@ -1,6 +1,6 @@
 /**
- * The domain of `domains/workshop`, copied to the disk of a user: outside of this project, with its own domain.toml, run from any
- * current folder.
+ * The domain of `domains/workshop`, copied to the disk of a user: outside of this project, with its own
+ * domain.toml, run from any current folder.
  *
  * @module
  */
@@ -17,7 +17,9 @@ export type Job = "finish" | "refuse" | "falter";
 export class Workshop implements AsyncDisposable {
   private constructor(readonly folder: string, readonly home: string) {}
 
-  /** Copies the domain to the folder `name` below a folder of its own, which is the current one of what runs. */
+  /**
+   * Copies the domain to the folder `name` below a folder of its own, which is the current one of what runs.
+   */
   static async create(name = "workshop", config = CONFIG): Promise<Workshop> {
     const home = await Deno.makeTempDir({ prefix: "protean-disk-" });
     const folder = `${home}/${name}`;
@@ -42,7 +44,9 @@ export class Workshop implements AsyncDisposable {
     return run(args, { cwd: this.home, ...how });
   }
 
-  /** Lines of a file of JSON that handlers and adapters wrote to `folder`; none where there is no such file. */
+  /**
+   * Lines of a file of JSON that handlers and adapters wrote to `folder`; none where there is no such file.
+   */
   async lines(name = "report", folder = this.home): Promise<Record<string, unknown>[]> {
     try {
       const text = await Deno.readTextFile(`${folder}/${name}.jsonl`);

@@ -8,7 +8,9 @@ import { assertEquals } from "@std/assert";
 import type { Installation } from "../e2e/server.ts";
 import type { PostgresServer } from "../support/postgres_server.ts";
 
-/** A stored row. The version of a view row counts its writes, which at-least-once delivery does not promise. */
+/**
+ * A stored row. The version of a view row counts its writes, which at-least-once delivery does not promise.
+ */
 export interface Row {
   readonly id: string;
   readonly version?: number;

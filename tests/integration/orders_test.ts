@@ -1,6 +1,6 @@
 /**
- * Nothing in the domain module changes: `domain.toml` names PostgreSQL and Redis, and the thousand sample orders come out the same
- * (issue 3).
+ * Nothing in the domain module changes: `domain.toml` names PostgreSQL and Redis, and the thousand sample
+ * orders come out the same (issue 3).
  */
 import { assert, assertEquals } from "@std/assert";
 import { Installation, sampleOrders } from "../e2e/server.ts";
@@ -12,7 +12,10 @@ import { serversConfig } from "./shared_config.ts";
 
 const ignore = !postgresAvailable || !redisAvailable;
 
-/** Orders of the sample that are placed twice, with different amounts: the first to be handled is the one that counts. */
+/**
+ * Orders of the sample that are placed twice, with different amounts: the first to be handled is the one that
+ * counts.
+ */
 const PLACED_TWICE = ["order-0203", "order-0506", "order-0809"];
 
 Deno.test({
@@ -27,7 +30,8 @@ Deno.test(
   { name: "two server processes share the sample orders without loss or doubled effects", ignore },
   async () => {
     const [embedded, servers] = [await onSqlite(), await onServers(2)];
-    // Across processes the order of one aggregate's messages is not promised, so which of the two came first is open.
+    // Across processes the order of one aggregate's messages is not promised, so which of the two came first
+    // is open.
     assertEquals(servers.deadLetters, embedded.deadLetters);
     assertEquals(servers.outbox, embedded.outbox);
     assertEquals(servers.events, embedded.events);

@@ -1,5 +1,6 @@
 /**
- * The outbox on a real server: several processors, dead ones among them, a long history, and hints (OBX-1, OBX-2, OBX-6, F18, F19).
+ * The outbox on a real server: several processors, dead ones among them, a long history, and hints (OBX-1,
+ * OBX-2, OBX-6, F18, F19).
  *
  * @module
  */
@@ -190,7 +191,8 @@ postgresTest(
     await provider.commit({ outbox: rows });
     await drain();
     await provider.close();
-    // Figures of a connection are counted when it ends. Read: once for the look, once for the change, twice for the mark.
+    // Figures of a connection are counted when it ends. Read: once for the look, once for the change, twice
+    // for the mark.
     const figures =
       "select seq_tup_read + idx_tup_fetch, n_tup_upd from pg_stat_user_tables where relname = 'protean_outbox'";
     let read = 0;

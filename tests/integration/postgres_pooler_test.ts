@@ -1,5 +1,6 @@
 /**
- * PostgreSQL behind a pooler (D14): by session it is worked with, by transaction refused before anything is set.
+ * PostgreSQL behind a pooler (D14): by session it is worked with, by transaction refused before anything is
+ * set.
  *
  * @module
  */

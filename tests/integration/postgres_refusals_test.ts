@@ -1,6 +1,7 @@
 /**
- * What PostgreSQL, its rights, its tables or its TLS refuse: one clear sentence each, never with the password (issue 3, bad
- * input). Only what waiting may mend is `ProviderUnavailableError`; everything else stops the start.
+ * What PostgreSQL, its rights, its tables or its TLS refuse: one clear sentence each, never with the password
+ * (issue 3, bad input). Only what waiting may mend is `ProviderUnavailableError`; everything else stops the
+ * start.
  *
  * @module
  */
@@ -315,7 +316,9 @@ postgresTest(
   },
 );
 
-/** An authority, a certificate of it for `localhost`, and an authority that nobody uses, as files in `folder`. */
+/**
+ * An authority, a certificate of it for `localhost`, and an authority that nobody uses, as files in `folder`.
+ */
 async function certify(folder: string): Promise<void> {
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
   const openssl = async (...args: string[]) => {

@@ -1,5 +1,6 @@
 /**
- * Connections that fall silent in the middle of a statement, without a reset. Time is the test's; the looks at the server are real.
+ * Connections that fall silent in the middle of a statement, without a reset. Time is the test's; the looks
+ * at the server are real.
  *
  * @module
  */
@@ -37,7 +38,8 @@ class Setting implements AsyncDisposable {
     const db = await start();
     const clock = new FakeClock();
     const proxy = TcpProxy.start(db.server.port);
-    // Ten minutes of the test's time: no look is given up because the test moves time faster than the server works.
+    // Ten minutes of the test's time: no look is given up because the test moves time faster than the server
+    // works.
     const uri = `postgresql://postgres@127.0.0.1:${proxy.port}/${db.name}?connect_timeout=600`;
     const all = { pool_size: 3, max_overflow: 0, outbox_notify: false, ...settings };
     return new Setting(db, clock, proxy, await TestProvider.ready({ uri, clock, settings: all }));

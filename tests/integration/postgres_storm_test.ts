@@ -1,6 +1,6 @@
 /**
- * A storm of killed backends through full units of work: nothing half-written, nothing lost, nothing doubled, nothing left
- * unsettled, and no error that nobody catches (delivery 13, platform PostgreSQL).
+ * A storm of killed backends through full units of work: nothing half-written, nothing lost, nothing doubled,
+ * nothing left unsettled, and no error that nobody catches (delivery 13, platform PostgreSQL).
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A server says truthfully whether its dependencies are there, and never ends because one is not (issue 3; HLT-2, HLT-3).
+ * A server says truthfully whether its dependencies are there, and never ends because one is not (issue 3;
+ * HLT-2, HLT-3).
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Installation, type RunningServer } from "../e2e/server.ts";

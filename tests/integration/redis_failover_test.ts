@@ -21,7 +21,8 @@ redisTest(
     assertEquals(textsOf(await reading.read({ count: 9, blockMs: 10 })), ["1"]);
     const blocked = reading.read({ count: 9, blockMs: 5000 }).catch(() => []);
     await rig.blocked(1);
-    // Nothing dies: the old master becomes a replica, its sockets stay open, the address leads to the new one.
+    // Nothing dies: the old master becomes a replica, its sockets stay open, the address leads to the new
+    // one.
     proxy.move(next.port);
     await rig.client().replicaof("127.0.0.1", next.port);
     await blocked;

@@ -32,7 +32,8 @@ redisTest(
     rig.server.thaw();
     await eventually(() => publish(broker, "2"));
     const read = textsOf(await eventually(() => group.read({ count: 9, blockMs: 200 })));
-    // What the given-up read had sent may still arrive: then its entries are pending here, as after any lost reply.
+    // What the given-up read had sent may still arrive: then its entries are pending here, as after any lost
+    // reply.
     const own = await eventually(() => group.pending({ limit: 9, consumer: "a" }));
     const found = textsOf(await group.claim(own.map(({ id }) => ({ id, from: "a" })), 0));
     assert(read.includes("2") || found.includes("2"), `read ${read}, pending ${found}`);

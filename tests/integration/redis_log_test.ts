@@ -1,5 +1,6 @@
 /**
- * What an outage leaves in the log: when it began and when it was over, however many connections and calls met it.
+ * What an outage leaves in the log: when it began and when it was over, however many connections and calls
+ * met it.
  *
  * @module
  */

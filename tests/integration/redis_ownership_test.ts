@@ -1,5 +1,6 @@
 /**
- * Consumers that take entries from each other: only the owner may count, refresh or bury an entry (delivery 1, 2).
+ * Consumers that take entries from each other: only the owner may count, refresh or bury an entry (delivery
+ * 1, 2).
  *
  * @module
  */
@@ -17,7 +18,10 @@ interface Outcome {
   readonly buried: string[];
 }
 
-/** Claims whatever is pending at others, works on it, and buries it at its third attempt, until nothing is pending. */
+/**
+ * Claims whatever is pending at others, works on it, and buries it at its third attempt, until nothing is
+ * pending.
+ */
 async function steal(self: StreamGroup): Promise<Outcome> {
   const outcome = { claims: 0, attempts: [] as number[], buried: [] as string[] };
   while (true) {
@@ -51,7 +55,8 @@ redisTest("consumers that steal from each other under load bury every entry once
   assertEquals([...buried].sort(), [...ids].sort(), "each was buried by exactly one");
   const dead = await broker.deadLetters.list(DEAD, { limit: 999 });
   assertEquals(dead.map(({ data }) => data).sort(), [...ids].sort(), "and written exactly once");
-  // Read once, then attempts 2 and 3: a counted attempt that its owner lost at once may add one, never take one away.
+  // Read once, then attempts 2 and 3: a counted attempt that its owner lost at once may add one, never take
+  // one away.
   const attempts = outcomes.flatMap((outcome) => outcome.attempts);
   assert(
     attempts.filter((count) => count === 2).length === 300,

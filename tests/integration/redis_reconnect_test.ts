@@ -173,7 +173,8 @@ redisTest("a slow network is no dead one (F10)", async () => {
   const broker = await rig.broker({ URI: `redis://127.0.0.1:${proxy.port}`, socket_timeout: 0.5 });
   const group = await consumerOf(broker, "a");
   await publish(broker, ...Array.from({ length: 50 }, (_, index) => String(index)));
-  // Every piece takes 100 ms, so a reply of many pieces takes longer than the timeout, but never falls silent for so long.
+  // Every piece takes 100 ms, so a reply of many pieces takes longer than the timeout, but never falls silent
+  // for so long.
   await publish(broker, "x".repeat(2_000_000));
   proxy.delay(100);
   const read = [

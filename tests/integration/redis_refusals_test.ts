@@ -172,7 +172,8 @@ redisTest("a Redis that became read-only is unavailable, and recovers (F14)", as
   await bare.replicaof("127.0.0.1", 1);
   await blocked;
   await assertRejects(() => publish(broker, "2"), BrokerUnavailableError, "READONLY");
-  // Every connection that was told so is given up, and a new one is refused: a replica is never what is wanted.
+  // Every connection that was told so is given up, and a new one is refused: a replica is never what is
+  // wanted.
   await assertRejects(() => group.read({ count: 1, blockMs: 10 }), BrokerUnavailableError, "replica");
   await assertRejects(() => broker.ping(second()), BrokerUnavailableError, "replica");
   await bare.replicaof("NO", "ONE");

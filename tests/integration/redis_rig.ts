@@ -1,5 +1,6 @@
 /**
- * What the integration tests of the Redis adapter work with: a server, brokers on it, and time limits on everything.
+ * What the integration tests of the Redis adapter work with: a server, brokers on it, and time limits on
+ * everything.
  *
  * @module
  */

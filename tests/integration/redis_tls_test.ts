@@ -1,5 +1,6 @@
 /**
- * TLS to Redis. Trust is the process's own, so the client runs in one of its own with the test's authority in `DENO_CERT`.
+ * TLS to Redis. Trust is the process's own, so the client runs in one of its own with the test's authority in
+ * `DENO_CERT`.
  *
  * @module
  */

@@ -1,6 +1,7 @@
 /**
- * Servers that are named wrongly, or are not as they should be, told from outside in one sentence: what no waiting mends ends the
- * command with exit 2, what may come is waited for with readiness saying so (issue 3, bad input).
+ * Servers that are named wrongly, or are not as they should be, told from outside in one sentence: what no
+ * waiting mends ends the command with exit 2, what may come is waited for with readiness saying so (issue 3,
+ * bad input).
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Redis } from "ioredis";

@@ -1,4 +1,7 @@
-/** Two server processes share the work of one domain without any fault: the auditor finds both of them at it (issue 3). */
+/**
+ * Two server processes share the work of one domain without any fault: the auditor finds both of them at it
+ * (issue 3).
+ */
 import { assert, assertEquals } from "@std/assert";
 import { faultTest } from "../chaos/audit/fault.ts";
 import { runSize } from "../chaos/audit/seed.ts";

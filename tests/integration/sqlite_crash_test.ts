@@ -1,6 +1,7 @@
 /**
- * Processes that write to one SQLite file are killed in the middle of their work, again and again: nothing that was
- * acknowledged is lost, nothing is half written, and what the dead have held is free at once (delivery 14, F19).
+ * Processes that write to one SQLite file are killed in the middle of their work, again and again: nothing
+ * that was acknowledged is lost, nothing is half written, and what the dead have held is free at once
+ * (delivery 14, F19).
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * A process that writes units of work to a SQLite file, and one that publishes their outbox rows, for the crash tests.
- * `deno run -A sqlite_worker.ts <folder> write|publish <name> [count]`; prints one line per acknowledged unit, until it is killed
- * or has done `count`.
+ * A process that writes units of work to a SQLite file, and one that publishes their outbox rows, for the
+ * crash tests. `deno run -A sqlite_worker.ts <folder> write|publish <name> [count]`; prints one line per
+ * acknowledged unit, until it is killed or has done `count`.
  *
  * @module
  */

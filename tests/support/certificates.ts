@@ -13,7 +13,10 @@ export const opensslAvailable: boolean = (() => {
   }
 })();
 
-/** Writes an authority and a certificate of it for 127.0.0.1 into `folder`: `ca.pem`, `cert.pem` and `key.pem`. */
+/**
+ * Writes an authority and a certificate of it for 127.0.0.1 into `folder`: `ca.pem`, `cert.pem` and
+ * `key.pem`.
+ */
 export async function certify(folder: string): Promise<void> {
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   await openssl(

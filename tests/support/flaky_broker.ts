@@ -1,6 +1,6 @@
 /**
- * A memory broker that fails as real ones do: before it has done what it was asked, after it (the answer is lost), or never
- * answering at all; and whose consumers die.
+ * A memory broker that fails as real ones do: before it has done what it was asked, after it (the answer is
+ * lost), or never answering at all; and whose consumers die.
  *
  * @module
  */
@@ -9,8 +9,9 @@ import type { GroupOptions, StreamGroup } from "../../lib/adapters/ports.ts";
 import { BrokerUnavailableError, UnavailableError } from "../../lib/errors.ts";
 
 /**
- * `refuse`: nothing was done. `lose`: it was done, and the answer is lost. `hang`: nothing is done and no answer comes. `before`: it
- * is done when that resolves. `after`: it is done, and the answer comes when that resolves.
+ * `refuse`: nothing was done. `lose`: it was done, and the answer is lost. `hang`: nothing is done and no
+ * answer comes. `before`: it is done when that resolves. `after`: it is done, and the answer comes when that
+ * resolves.
  */
 export type Fault =
   | "refuse"

@@ -51,7 +51,9 @@ export class TestProvider extends PostgresProvider implements AsyncDisposable {
   }
 }
 
-/** Looks again and again until `look` answers true; for what a server does in its own time. Fails after 10 s. */
+/**
+ * Looks again and again until `look` answers true; for what a server does in its own time. Fails after 10 s.
+ */
 export async function eventually(what: string, look: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!await look()) {

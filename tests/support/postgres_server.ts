@@ -20,10 +20,16 @@ const START_ATTEMPTS = 5;
 /** How a server stops: `fast` undoes what is under way, `immediate` is as a crash. */
 const STOP = { fast: "SIGINT", immediate: "SIGQUIT" } as const;
 
-/** The folder with `initdb` and `postgres`, or undefined. PostgreSQL refuses to run as root, so another user is needed there. */
+/**
+ * The folder with `initdb` and `postgres`, or undefined. PostgreSQL refuses to run as root, so another user
+ * is needed there.
+ */
 const binaries: string | undefined = detect();
 
-/** True where a PostgreSQL server can be started. In CI its absence is an error: a suite that quietly skips itself proves nothing. */
+/**
+ * True where a PostgreSQL server can be started. In CI its absence is an error: a suite that quietly skips
+ * itself proves nothing.
+ */
 export const postgresAvailable: boolean = binaries !== undefined;
 
 /** Registers a test that needs a PostgreSQL server; ignored on a machine without one, except in CI. */
@@ -165,8 +171,8 @@ export class PostgresDatabase {
   }
 
   /**
-   * Runs statements as superuser, each by itself, beside whatever is under test; returns the rows as lines, columns parted by
-   * `|`.
+   * Runs statements as superuser, each by itself, beside whatever is under test; returns the rows as lines,
+   * columns parted by `|`.
    */
   async sql(...statements: readonly string[]): Promise<readonly string[]> {
     const text = await output(`${binaries}/psql`, [
@@ -179,8 +185,8 @@ export class PostgresDatabase {
 }
 
 /**
- * One server for all tests of the file that calls this, started before the first of them and stopped after the last. Returns the
- * way to a database of one's own on it.
+ * One server for all tests of the file that calls this, started before the first of them and stopped after
+ * the last. Returns the way to a database of one's own on it.
  */
 export function sharedPostgres(options: PostgresServerOptions = {}): () => Promise<PostgresDatabase> {
   let server: PostgresServer | undefined;

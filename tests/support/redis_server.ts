@@ -20,8 +20,8 @@ const START_TIMEOUT_MS = 10_000;
 const START_ATTEMPTS = 5;
 
 /**
- * True where `redis-server` 7 or later is on the PATH. In CI its absence is an error: a suite that quietly skips itself proves
- * nothing.
+ * True where `redis-server` 7 or later is on the PATH. In CI its absence is an error: a suite that quietly
+ * skips itself proves nothing.
  */
 export const redisAvailable: boolean = detect();
 

@@ -1,5 +1,6 @@
 /**
- * A TCP proxy that misbehaves on request: the network faults of `spec/faults.md`, between a client of ours and a real server.
+ * A TCP proxy that misbehaves on request: the network faults of `spec/faults.md`, between a client of ours
+ * and a real server.
  *
  * @module
  */
@@ -54,7 +55,10 @@ export class TcpProxy implements AsyncDisposable {
     this.#delay = typeof ms === "number" ? () => ms : ms;
   }
 
-  /** The address moves: new connections lead to another port of this machine, those that are open stay where they are. */
+  /**
+   * The address moves: new connections lead to another port of this machine, those that are open stay where
+   * they are.
+   */
   move(target: number): void {
     this.#target = target;
   }
@@ -64,7 +68,10 @@ export class TcpProxy implements AsyncDisposable {
     for (const pair of this.#pairs) close(pair);
   }
 
-  /** Nothing passes any more in either direction, nothing is closed: as when a firewall forgets the connections that are open now. */
+  /**
+   * Nothing passes any more in either direction, nothing is closed: as when a firewall forgets the
+   * connections that are open now.
+   */
   swallow(): void {
     for (const pair of this.#pairs) this.#swallowed.add(pair);
   }
@@ -76,8 +83,8 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   /**
-   * Requests pass and their answers are lost, on every connection that is open or comes before `heal()`: the server has done what
-   * the client never learns.
+   * Requests pass and their answers are lost, on every connection that is open or comes before `heal()`: the
+   * server has done what the client never learns.
    */
   mute(): void {
     this.#muting = true;

@@ -1,6 +1,6 @@
 /**
- * Waiting for another process, of which no event can be awaited: its files, its database and its probes are asked again and again,
- * with an end.
+ * Waiting for another process, of which no event can be awaited: its files, its database and its probes are
+ * asked again and again, with an end.
  *
  * @module
  */
@@ -15,8 +15,8 @@ export interface UntilOptions {
 }
 
 /**
- * Resolves when `condition` holds; returns the milliseconds it took. An error of `condition` counts as "not yet" and is told if
- * time runs out: what is asked may be the very thing that was stopped.
+ * Resolves when `condition` holds; returns the milliseconds it took. An error of `condition` counts as "not
+ * yet" and is told if time runs out: what is asked may be the very thing that was stopped.
  */
 export async function until(
   condition: () => boolean | Promise<boolean>,

@@ -13,7 +13,10 @@ interface Entry {
   readonly expiresAt: number;
 }
 
-/** Expired entries are swept when the cache has grown to twice what lived in it last time, and to no less than this. */
+/**
+ * Expired entries are swept when the cache has grown to twice what lived in it last time, and to no less than
+ * this.
+ */
 const SWEEP_AT_LEAST = 1000;
 
 export class MemoryCache extends BaseCache {

@@ -1,5 +1,6 @@
 /**
- * An event store in this process's memory. The memory provider's units of work append to it in their own commit.
+ * An event store in this process's memory. The memory provider's units of work append to it in their own
+ * commit.
  *
  * @module
  */
@@ -15,7 +16,9 @@ export class MemoryEventStore extends BaseEventStore {
     return Promise.resolve().then(() => signal.throwIfAborted());
   }
 
-  /** True for a memory provider, which from then on commits to this store; it joins the first one that asks. */
+  /**
+   * True for a memory provider, which from then on commits to this store; it joins the first one that asks.
+   */
   override sharesTransactionWith(provider: BaseProvider): boolean {
     return provider instanceof MemoryProvider && provider.join(this.#log);
   }

@@ -1,5 +1,6 @@
 /**
- * The outbox of the memory provider: the rules of delivery 9 without a file. Its rows are added by a unit of work's commit.
+ * The outbox of the memory provider: the rules of delivery 9 without a file. Its rows are added by a unit of
+ * work's commit.
  *
  * @module
  */
@@ -220,7 +221,10 @@ export class MemoryOutbox implements OutboxStore {
     return due;
   }
 
-  /** Rows that may be claimed: not before their retry, nor behind an earlier row of their stream that waits for its own. */
+  /**
+   * Rows that may be claimed: not before their retry, nor behind an earlier row of their stream that waits
+   * for its own.
+   */
   #due(broker: string): readonly Row[] {
     const now = this.clock.now();
     const waiting = new Set<string>();

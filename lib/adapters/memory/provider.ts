@@ -1,5 +1,6 @@
 /**
- * A database in this process's memory, for tests and trials: the transactions of the others, and nothing left at the end.
+ * A database in this process's memory, for tests and trials: the transactions of the others, and nothing left
+ * at the end.
  *
  * @module
  */

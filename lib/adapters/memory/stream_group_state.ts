@@ -1,5 +1,6 @@
 /**
- * What one consumer group of a stream in memory has read, what is pending, and who reads. Times are monotonic milliseconds.
+ * What one consumer group of a stream in memory has read, what is pending, and who reads. Times are monotonic
+ * milliseconds.
  *
  * @module
  */
@@ -68,8 +69,8 @@ export class GroupState {
   }
 
   /**
-   * Resets the idle time to `idleMs` and returns the count, changed by `recount`. Undefined when `consumer` does not own the
-   * entry; as in Redis, a delivery whose entry is gone leaves the pending list when touched.
+   * Resets the idle time to `idleMs` and returns the count, changed by `recount`. Undefined when `consumer`
+   * does not own the entry; as in Redis, a delivery whose entry is gone leaves the pending list when touched.
    */
   touch(
     id: string,

@@ -20,7 +20,9 @@ export class StreamStore {
     return this.#streams.get(stream);
   }
 
-  /** Creates stream and group where missing, from the beginning (wire 2.2). True when it created the group. */
+  /**
+   * Creates stream and group where missing, from the beginning (wire 2.2). True when it created the group.
+   */
   ensureGroup(stream: string, group: string): boolean {
     const { log, groups } = this.#open(stream);
     if (groups.has(group)) return false;
@@ -43,7 +45,10 @@ export class StreamStore {
     return length;
   }
 
-  /** Calls `listener` after every change that a waiting reader of `stream` may care for; returns the way to stop that. */
+  /**
+   * Calls `listener` after every change that a waiting reader of `stream` may care for; returns the way to
+   * stop that.
+   */
   watch(stream: string, listener: () => void): () => void {
     const watchers = this.#watchers.get(stream) ?? new Set();
     this.#watchers.set(stream, watchers.add(listener));

@@ -1,5 +1,6 @@
 /**
- * Aggregate and view rows in memory, and transactions over them: writes are collected, and applied all or none.
+ * Aggregate and view rows in memory, and transactions over them: writes are collected, and applied all or
+ * none.
  *
  * @module
  */

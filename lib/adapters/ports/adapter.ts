@@ -34,14 +34,18 @@ export abstract class BaseAdapter {
   }
 
   /**
-   * Prepares the adapter. It need not reach the backend: a server started before its database comes up by itself
-   * (HLT-3). Throws `ConfigurationError` for what no waiting mends (a bad URI, an unwritable or corrupt file).
+   * Prepares the adapter. It need not reach the backend: a server started before its database comes up by
+   * itself (HLT-3). Throws `ConfigurationError` for what no waiting mends (a bad URI, an unwritable or
+   * corrupt file).
    */
   open(_signal?: AbortSignal): Promise<void> {
     return Promise.resolve();
   }
 
-  /** One real operation against the backend. Rejects with the reason when it does not answer before `signal` aborts. */
+  /**
+   * One real operation against the backend. Rejects with the reason when it does not answer before `signal`
+   * aborts.
+   */
   abstract ping(signal: AbortSignal): Promise<void>;
 
   /**

@@ -11,8 +11,9 @@ export interface BrokerCapabilities {
   /** Runs inside this process with no server. */
   readonly embedded: boolean;
   /**
-   * A `publish` that refuses an entry refuses those behind it on the same stream too. Without this the outbox publishes the rows of
-   * one aggregate's stream one at a time, so that none overtakes one that was refused. @default false
+   * A `publish` that refuses an entry refuses those behind it on the same stream too. Without this the outbox
+   * publishes the rows of one aggregate's stream one at a time, so that none overtakes one that was refused.
+   * @default false
    */
   readonly inOrder?: boolean;
 }
@@ -29,13 +30,19 @@ export interface StreamEntry {
 export interface PendingEntry {
   readonly id: string;
   readonly consumer: string;
-  /** Since it was last delivered, claimed or refreshed; Infinity where its consumer's process is known to be dead. */
+  /**
+   * Since it was last delivered, claimed or refreshed; Infinity where its consumer's process is known to be
+   * dead.
+   */
   readonly idleMs: number;
   /** Started attempts (delivery 2): 1 after its first delivery. */
   readonly count: number;
 }
 
-/** An entry that this consumer now owns. `trimmed`: the stream no longer holds it, and it has left the pending list (PIPE-7). */
+/**
+ * An entry that this consumer now owns. `trimmed`: the stream no longer holds it, and it has left the pending
+ * list (PIPE-7).
+ */
 export interface ClaimedEntry extends StreamEntry {
   readonly count: number;
   readonly trimmed: boolean;
@@ -47,28 +54,42 @@ export interface ReadOptions {
   readonly blockMs?: number;
   /** Cuts the wait; the read then resolves with what had been delivered, possibly nothing (delivery 6). */
   readonly signal?: AbortSignal;
-  /** Acknowledged together with this read, before it (design 11). Lost if the read rejects: the caller keeps them until it resolves. */
+  /**
+   * Acknowledged together with this read, before it (design 11). Lost if the read rejects: the caller keeps
+   * them until it resolves.
+   */
   readonly ack?: readonly string[];
 }
 
 /**
- * One consumer of one group on one stream. Entries read or claimed are pending on this consumer until acknowledged,
- * dead-lettered, released, or claimed by somebody else. Methods that touch an entry check, atomically, that the pending
- * list still names this consumer: a bare claim would steal back what another has claimed (delivery 1).
+ * One consumer of one group on one stream. Entries read or claimed are pending on this consumer until
+ * acknowledged, dead-lettered, released, or claimed by somebody else. Methods that touch an entry check,
+ * atomically, that the pending list still names this consumer: a bare claim would steal back what another has
+ * claimed (delivery 1).
  */
 export interface StreamGroup {
   readonly stream: string;
   readonly group: string;
   readonly consumer: string;
-  /** Creates stream and group where missing (from the beginning, wire 2.2). True when it created the group. */
+  /**
+   * Creates stream and group where missing (from the beginning, wire 2.2). True when it created the group.
+   */
   ensure(): Promise<boolean>;
   /** New entries, in order. Their count becomes 1. One read at a time. Throws `GroupMissingError`. */
   read(options: ReadOptions): Promise<readonly StreamEntry[]>;
-  /** Returns how many were still pending in the group (any consumer). On a lane the entries are removed too. */
+  /**
+   * Returns how many were still pending in the group (any consumer). On a lane the entries are removed too.
+   */
   ack(ids: readonly string[]): Promise<number>;
-  /** Resets the idle time of those still owned; returns the ids that are not (delivery 1). Never raises a count. */
+  /**
+   * Resets the idle time of those still owned; returns the ids that are not (delivery 1). Never raises a
+   * count.
+   */
   refresh(ids: readonly string[]): Promise<readonly string[]>;
-  /** Before every start after the first: raises the count and returns it, or undefined when the entry is no longer ours. */
+  /**
+   * Before every start after the first: raises the count and returns it, or undefined when the entry is no
+   * longer ours.
+   */
   attempt(id: string): Promise<number | undefined>;
   /** The pending list in order of id, after `after`, of all consumers or of one. */
   pending(
@@ -80,24 +101,34 @@ export interface StreamGroup {
     },
   ): Promise<readonly PendingEntry[]>;
   /**
-   * Takes entries over without counting, each only if `from` still owns it and it has been idle for `minIdleMs` (a dead
-   * process's entry always qualifies). Returns those taken; trimmed ones are dropped from the pending list and marked.
+   * Takes entries over without counting, each only if `from` still owns it and it has been idle for
+   * `minIdleMs` (a dead process's entry always qualifies). Returns those taken; trimmed ones are dropped from
+   * the pending list and marked.
    */
   claim(
     entries: readonly { readonly id: string; readonly from: string }[],
     minIdleMs: number,
   ): Promise<readonly ClaimedEntry[]>;
   /**
-   * True while entries are pending on a consumer of which it is not known yet whether its process lives, or on one that is gone:
-   * a subscription that begins takes those first, so that younger messages of their streams do not overtake them. Absent:
-   * never.
+   * True while entries are pending on a consumer of which it is not known yet whether its process lives, or
+   * on one that is gone: a subscription that begins takes those first, so that younger messages of their
+   * streams do not overtake them. Absent: never.
    */
   unclear?(): Promise<boolean>;
-  /** Atomically: append `data` to `deadLetterStream` and acknowledge, if still owned. False: it was not ours, nothing was written. */
+  /**
+   * Atomically: append `data` to `deadLetterStream` and acknowledge, if still owned. False: it was not ours,
+   * nothing was written.
+   */
   deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean>;
-  /** Hands entries back so that anyone claims them at once, with the given count (delivery 7). Those not owned are left alone. */
+  /**
+   * Hands entries back so that anyone claims them at once, with the given count (delivery 7). Those not owned
+   * are left alone.
+   */
   release(entries: readonly { readonly id: string; readonly count: number }[]): Promise<void>;
-  /** Soft cap (delivery 8): drops the oldest entries beyond `maxLength` that every group has read and acknowledged. Returns how many. */
+  /**
+   * Soft cap (delivery 8): drops the oldest entries beyond `maxLength` that every group has read and
+   * acknowledged. Returns how many.
+   */
   trim(maxLength: number): Promise<number>;
   /** Deletes this consumer if it has nothing pending, atomically checked (PIPE-9). */
   retire(): Promise<boolean>;
@@ -124,8 +155,8 @@ export interface GroupOptions {
   readonly group: string;
   readonly consumer: string;
   /**
-   * A replay lane (delivery 19): never created by reading (a missing stream reads as empty), its entries are removed when they are
-   * acknowledged or dead-lettered, and the stream goes with the last of them.
+   * A replay lane (delivery 19): never created by reading (a missing stream reads as empty), its entries are
+   * removed when they are acknowledged or dead-lettered, and the stream goes with the last of them.
    */
   readonly lane?: boolean;
 }
@@ -156,8 +187,9 @@ export interface DeadLetters {
   trimBefore(stream: string, ms: number, limit: number): Promise<number>;
   get(stream: string, id: string): Promise<StreamEntry | undefined>;
   /**
-   * Moves one entry, fields as they are, to the end of `lane`, whose `group` is created at 0 if missing; in one atomic step, so that
-   * the entry is in exactly one place at every moment. False: it was not there (any more).
+   * Moves one entry, fields as they are, to the end of `lane`, whose `group` is created at 0 if missing; in
+   * one atomic step, so that the entry is in exactly one place at every moment. False: it was not there (any
+   * more).
    */
   replay(stream: string, id: string, lane: string, group: string): Promise<boolean>;
   /** Returns how many of the ids went. */
@@ -170,8 +202,9 @@ export abstract class BaseBroker extends BaseAdapter {
   abstract readonly capabilities: BrokerCapabilities;
 
   /**
-   * Appends, in order, pipelined. One result per entry; an entry's own failure does not throw, a broker that cannot be reached
-   * rejects with `BrokerUnavailableError` (then any of them may have been appended). See `BrokerCapabilities.inOrder`.
+   * Appends, in order, pipelined. One result per entry; an entry's own failure does not throw, a broker that
+   * cannot be reached rejects with `BrokerUnavailableError` (then any of them may have been appended). See
+   * `BrokerCapabilities.inOrder`.
    */
   abstract publish(
     entries: readonly { readonly stream: string; readonly data: string }[],

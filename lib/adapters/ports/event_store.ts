@@ -25,9 +25,15 @@ export abstract class BaseEventStore extends BaseAdapter {
     return false;
   }
 
-  /** Appends in order, each at the end of its stream; returns positions, 0-based. Throws `ExpectedVersionError`. */
+  /**
+   * Appends in order, each at the end of its stream; returns positions, 0-based. Throws
+   * `ExpectedVersionError`.
+   */
   abstract append(events: readonly EventAppend[]): Promise<readonly number[]>;
-  /** One stream (`shop::order-1`) by position, or a category (`shop::order`) or `$all` by global position; inclusive `from`. */
+  /**
+   * One stream (`shop::order-1`) by position, or a category (`shop::order`) or `$all` by global position;
+   * inclusive `from`.
+   */
   abstract read(
     stream: string,
     options: { readonly from?: number; readonly limit: number },

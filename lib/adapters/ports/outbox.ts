@@ -10,11 +10,12 @@ export const OUTBOX_SHARDS = 16;
 const encoder = new TextEncoder();
 
 /**
- * Which shard of the outbox a stream belongs to. The number is stored with each row, so this function must never change: rows of
- * one stream in two shards could be published out of order.
+ * Which shard of the outbox a stream belongs to. The number is stored with each row, so this function must
+ * never change: rows of one stream in two shards could be published out of order.
  *
- * 0 to 15 (`OUTBOX_SHARDS`): the 32-bit FNV-1a hash of the stream's name in UTF-8, mixed once more (`h ^= h >>> 16`,
- * `h *= 0x85ebca6b`) because streams that differ in their last digit alone would share the top bits, and of that the top four.
+ * 0 to 15 (`OUTBOX_SHARDS`): the 32-bit FNV-1a hash of the stream's name in UTF-8, mixed once more
+ * (`h ^= h >>> 16`, `h *= 0x85ebca6b`) because streams that differ in their last digit alone would share the
+ * top bits, and of that the top four.
  */
 export function shardOf(stream: string): number {
   let hash = 0x811c9dc5;
@@ -42,7 +43,10 @@ export interface OutboxRow {
 /** What became of a claimed row. */
 export type OutboxOutcome =
   | { readonly id: string; readonly status: "published" }
-  /** `retry_count` grows by one; due again at `retryAt` (epoch ms). Holds back later rows of its stream until then. */
+  /**
+   * `retry_count` grows by one; due again at `retryAt` (epoch ms). Holds back later rows of its stream until
+   * then.
+   */
   | { readonly id: string; readonly status: "failed"; readonly error: string; readonly retryAt: number }
   /** Given up: listed by `outbox list`, revived by `outbox requeue`. Later rows of its stream go on. */
   | { readonly id: string; readonly status: "abandoned"; readonly error: string }
@@ -50,30 +54,35 @@ export type OutboxOutcome =
   | { readonly id: string; readonly status: "held" };
 
 /**
- * One processor's share of the shards of one target broker's rows, kept from batch to batch; nobody else claims from them meanwhile.
- * The store is told by itself that the holder lives, where it wants to know.
+ * One processor's share of the shards of one target broker's rows, kept from batch to batch; nobody else
+ * claims from them meanwhile. The store is told by itself that the holder lives, where it wants to know.
  */
 export interface OutboxLease {
   /** Those held now. */
   readonly shards: readonly number[];
   /**
-   * Throws `ProviderUnavailableError` when the holder was not heard of for so long that the shards may be another's. To be called right
-   * before rows are given to a broker.
+   * Throws `ProviderUnavailableError` when the holder was not heard of for so long that the shards may be
+   * another's. To be called right before rows are given to a broker.
    */
   assertHeld(): void;
   /**
-   * The next rows in order of `seq`, marked `processing`, at most `limit`: pending ones and failed ones that are due,
-   * without those whose stream has an earlier failed row that is not due. Rows that an earlier holder left `processing` are
-   * retaken at once (delivery 9); rows this lease has claimed and not settled are not claimed again. Empty: nothing is due.
+   * The next rows in order of `seq`, marked `processing`, at most `limit`: pending ones and failed ones that
+   * are due, without those whose stream has an earlier failed row that is not due. Rows that an earlier
+   * holder left `processing` are retaken at once (delivery 9); rows this lease has claimed and not settled
+   * are not claimed again. Empty: nothing is due.
    */
   claim(limit: number): Promise<readonly OutboxRow[]>;
   settle(outcomes: readonly OutboxOutcome[]): Promise<void>;
   /**
-   * Brings the lease to its share: shards beyond it are let go, free ones are taken up to it. A share is an even part of the shards among
-   * all leases on this broker's rows, rounded up. To be called while no claimed row is unsettled.
+   * Brings the lease to its share: shards beyond it are let go, free ones are taken up to it. A share is an
+   * even part of the shards among all leases on this broker's rows, rounded up. To be called while no claimed
+   * row is unsettled.
    */
   share(): Promise<void>;
-  /** Epoch ms when the next failed row of these shards falls due that was not yet due at the last claim, if any. */
+  /**
+   * Epoch ms when the next failed row of these shards falls due that was not yet due at the last claim, if
+   * any.
+   */
   nextDue(): Promise<number | undefined>;
   /** Lets the shards go; unsettled rows stay `processing` for the next holder. Idempotent, never throws. */
   release(): Promise<void>;
@@ -102,11 +111,15 @@ export interface OutboxListing {
 
 /** The outbox table of one provider. Rows are inserted by `ProviderSession.commit`. */
 export interface OutboxStore {
-  /** A lease with this holder's share of the shards as far as that is free, due or not; `share()` does the rest. */
+  /**
+   * A lease with this holder's share of the shards as far as that is free, due or not; `share()` does the
+   * rest.
+   */
   lease(options: { readonly broker: string; readonly owner: string }): Promise<OutboxLease>;
   /**
-   * Calls `wake` soon after a commit with outbox rows: at once in this process, by a coalesced hint from others. Only a hint: it
-   * may be late, doubled or missing, the poll is the truth (OBX-2). Returns the way to stop it.
+   * Calls `wake` soon after a commit with outbox rows: at once in this process, by a coalesced hint from
+   * others. Only a hint: it may be late, doubled or missing, the poll is the truth (OBX-2). Returns the way
+   * to stop it.
    */
   watch(wake: () => void): () => void;
   stats(): Promise<OutboxStats>;

@@ -31,15 +31,19 @@ export interface RowWrite {
   /** JSON text to store, or undefined to delete the row. */
   readonly state: string | undefined;
   /**
-   * Version the row must have now: a number ≥ 0, or -1 for "must not exist" (`ExpectedVersionError` otherwise); undefined
-   * writes whatever is there (a version grows by one, deleting nothing is fine). The stored version becomes expected + 1.
+   * Version the row must have now: a number ≥ 0, or -1 for "must not exist" (`ExpectedVersionError`
+   * otherwise); undefined writes whatever is there (a version grows by one, deleting nothing is fine). The
+   * stored version becomes expected + 1.
    */
   readonly expected: number | undefined;
 }
 
 /** A row for the outbox: status `pending`, `retry_count` 0 (wire 3.2, delivery 9). */
 export interface OutboxInsert {
-  /** `headers.id`; unique together with `targetBroker` (a repeated pair is a `ConfigurationError`-free no-op: already there). */
+  /**
+   * `headers.id`; unique together with `targetBroker` (a repeated pair is a `ConfigurationError`-free no-op:
+   * already there).
+   */
   readonly messageId: string;
   /** `headers.stream`; the target stream is its category (the text before the first `-`). */
   readonly streamName: string;
@@ -69,12 +73,15 @@ export interface EventAppend {
 /** Everything a unit of work has buffered for one provider; flushed and committed in this order. */
 export interface WriteSet {
   /**
-   * In order of table, then id, by code point: written as they come, they are locked in one order everywhere, so that units
-   * of work that share several seldom wait for each other.
+   * In order of table, then id, by code point: written as they come, they are locked in one order everywhere,
+   * so that units of work that share several seldom wait for each other.
    */
   readonly rows: readonly RowWrite[];
   readonly outbox: readonly OutboxInsert[];
-  /** Only for an event store in the same database; `metadata.domain.expected_version` is filled in by the adapter. */
+  /**
+   * Only for an event store in the same database; `metadata.domain.expected_version` is filled in by the
+   * adapter.
+   */
   readonly events: readonly EventAppend[];
 }
 
@@ -92,7 +99,10 @@ export interface Mark {
 
 export type SqlValue = string | number | bigint | boolean | null | Uint8Array;
 
-/** A statement cut at its parameters: `strings` has one more item than `values`; the adapter writes its own placeholders between. */
+/**
+ * A statement cut at its parameters: `strings` has one more item than `values`; the adapter writes its own
+ * placeholders between.
+ */
 export interface SqlStatement {
   readonly strings: readonly string[];
   readonly values: readonly SqlValue[];
@@ -101,46 +111,56 @@ export interface SqlStatement {
 export type SqlRow = Record<string, unknown>;
 
 /**
- * One unit of work on one provider: a single transaction that begins with its first statement and holds no connection
- * before (POOL-3).
+ * One unit of work on one provider: a single transaction that begins with its first statement and holds no
+ * connection before (POOL-3).
  *
  * The caller, `lib/domain/work/sessions.ts`, sees to the order of calls, so that an adapter need not:
- * - One call at a time: the next one begins when the one before has settled. `abandon()` alone may come at any moment.
+ * - One call at a time: the next one begins when the one before has settled. `abandon()` alone may come at
+ *   any moment.
  * - After a call has rejected, and after `commit`, nothing but `rollback` and `abandon` is called.
  * - Whatever a call rejects with after `abandon()` or because of the session's signal is told to the user as
  *   `CommitRefusedError`.
  *
- * What an adapter promises is that a session that has ended, by `commit`, `rollback` or `abandon()`, takes no connection, no
- * lock and no turn any more, and writes nothing: every call but `rollback` and `abandon` rejects with `sessionEnded()`.
+ * What an adapter promises is that a session that has ended, by `commit`, `rollback` or `abandon()`, takes no
+ * connection, no lock and no turn any more, and writes nothing: every call but `rollback` and `abandon`
+ * rejects with `sessionEnded()`.
  */
 export interface ProviderSession {
   load(table: string, id: string): Promise<StoredRow | undefined>;
-  /** In order of id (code points), those after `after`, at most `limit`. Reads what is committed or flushed. */
+  /**
+   * In order of id (code points), those after `after`, at most `limit`. Reads what is committed or flushed.
+   */
   list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly StoredRow[]>;
   /**
-   * Claims a mark for this transaction. False: the effect is committed already. A concurrent duplicate waits and then gets
-   * false, or its `commit` rejects with `DuplicateMessageError`; either way one effect is committed.
+   * Claims a mark for this transaction. False: the effect is committed already. A concurrent duplicate waits
+   * and then gets false, or its `commit` rejects with `DuplicateMessageError`; either way one effect is
+   * committed.
    */
   mark(mark: Mark): Promise<boolean>;
-  /** Runs one user statement; the unit of work flushes its buffered writes first, so that the statement sees them. */
+  /**
+   * Runs one user statement; the unit of work flushes its buffered writes first, so that the statement sees
+   * them.
+   */
   query(statement: SqlStatement): Promise<readonly SqlRow[]>;
   /** Writes without committing. */
   flush(writes: WriteSet): Promise<void>;
   /**
-   * Writes and commits. Resolves only if the commit is certain; with the event-store positions of `writes.events`.
-   * Throws `ExpectedVersionError`, `DuplicateMessageError`, `UnavailableError` (then the outcome may be unknown: idempotency
-   * marks make the retry safe). The session has ended either way, with everything undone that is not committed.
+   * Writes and commits. Resolves only if the commit is certain; with the event-store positions of
+   * `writes.events`. Throws `ExpectedVersionError`, `DuplicateMessageError`, `UnavailableError` (then the
+   * outcome may be unknown: idempotency marks make the retry safe). The session has ended either way, with
+   * everything undone that is not committed.
    */
   commit(writes: WriteSet): Promise<{ readonly positions: readonly number[] }>;
   /** Gives up what was written; idempotent; never throws. */
   rollback(): Promise<void>;
   /**
-   * The drain cut this work, or its message was lost. The call under way, `commit` and `rollback` included, is stopped and
-   * settles soon; what it held is given back at once, a connection in the middle of a statement destroyed. A commit that is
-   * not certain yet may still come to be or not; none begins. Idempotent, also after the end; never throws.
+   * The drain cut this work, or its message was lost. The call under way, `commit` and `rollback` included,
+   * is stopped and settles soon; what it held is given back at once, a connection in the middle of a
+   * statement destroyed. A commit that is not certain yet may still come to be or not; none begins.
+   * Idempotent, also after the end; never throws.
    */
   abandon(): void;
 }
@@ -178,8 +198,9 @@ export abstract class BaseProvider extends BaseAdapter {
   abstract setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void>;
 
   /**
-   * Reads and writes the server's own tables as its work does, and changes nothing. Rejects with `ConfigurationError`
-   * where that is not allowed, with `UnavailableError` where the database does not answer or only reads.
+   * Reads and writes the server's own tables as its work does, and changes nothing. Rejects with
+   * `ConfigurationError` where that is not allowed, with `UnavailableError` where the database does not
+   * answer or only reads.
    */
   abstract verify(signal?: AbortSignal): Promise<void>;
 

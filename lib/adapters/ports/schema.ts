@@ -43,7 +43,10 @@ export interface ComponentSchema {
   readonly pending: readonly SchemaChange[];
 }
 
-/** A table of ours: aggregate and view rows have one shape, `(id text primary key, version, state json, created_at, updated_at)`. */
+/**
+ * A table of ours: aggregate and view rows have one shape, `(id text primary key, version, state json,
+ * created_at, updated_at)`.
+ */
 export interface TableSpec {
   readonly kind: "aggregate" | "view";
   /** Full name, such as `protean_my_domain_order` (delivery 17). */

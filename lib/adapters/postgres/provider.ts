@@ -1,11 +1,11 @@
 /**
- * PostgreSQL: aggregate and view rows, outbox and idempotency marks in one database, one transaction for each unit of work
- * (delivery 13, 17; design 8).
+ * PostgreSQL: aggregate and view rows, outbox and idempotency marks in one database, one transaction for each
+ * unit of work (delivery 13, 17; design 8).
  *
  * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and
  * pings, one for each outbox processor at work, one while it holds locks, and one for moments to ask about
- * those that are silent. Connections are this process's own: a transaction pooler in between is
- * refused, because leases are locks of a session; one that pools by session will do.
+ * those that are silent. Connections are this process's own: a transaction pooler in between is refused,
+ * because leases are locks of a session; one that pools by session will do.
  *
  * @module
  */
@@ -53,7 +53,10 @@ import type { Place } from "./connection/uri.ts";
 
 /** A connection that does not answer a ping for so long is given up. */
 const PING_MS = 5000;
-/** Within half a minute the server ends the transactions of a machine that is gone; by itself it would take hours. */
+/**
+ * Within half a minute the server ends the transactions of a machine that is gone; by itself it would take
+ * hours.
+ */
 const SERVER_KEEPALIVE =
   "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3";
 /** So many texts of user statements are prepared; each takes memory on every connection of the server. */
@@ -86,7 +89,8 @@ export class PostgresProvider extends BaseProvider {
     const { clock } = options;
     const names = new Names(this.#settings.schema);
     const where = this.#where = { name: options.name, label: this.#settings.uri.label };
-    // Read-only outside of transactions, which all say READ WRITE: a statement that strays out of its own cannot write.
+    // Read-only outside of transactions, which all say READ WRITE: a statement that strays out of its own
+    // cannot write.
     const pool = this.#pool(this.#settings, "set default_transaction_read_only = on");
     this.#database = new Database({ where, names, clock, pool });
     this.#leases = this.#pool(LEASES, LEASE_SESSION);
@@ -311,7 +315,10 @@ export class PostgresProvider extends BaseProvider {
   }
 }
 
-/** "Too many connections": others are starting too, or leaving; a moment later there may be room (POOL-2, F17). */
+/**
+ * "Too many connections": others are starting too, or leaving; a moment later there may be room (POOL-2,
+ * F17).
+ */
 function isTooMany(error: unknown): boolean {
   return error instanceof ProviderUnavailableError && isServerError(error.cause) &&
     error.cause.code === SQLSTATE.tooManyConnections;

@@ -1,6 +1,6 @@
 /**
- * Blocking reads over a connection of their own (PIPE-10): none outlasts its time by more than a margin, and a cut read never
- * loses sight of an entry.
+ * Blocking reads over a connection of their own (PIPE-10): none outlasts its time by more than a margin, and
+ * a cut read never loses sight of an entry.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import type { ReconnectingConnection } from "./reconnecting.ts";
 import { readBatch, type StreamPlace } from "./stream_place.ts";
 
 /**
- * How long a read may outlast its time before its socket is destroyed: `socket_timeout` between these. An idle Redis looks only
- * ten times a second whether a blocked client's time is up.
+ * How long a read may outlast its time before its socket is destroyed: `socket_timeout` between these. An
+ * idle Redis looks only ten times a second whether a blocked client's time is up.
  */
 const MARGIN_MS = { least: 250, most: 2_000 };
 /** How long a cut read may take to return before its socket is destroyed (delivery 6). */
@@ -63,7 +63,8 @@ export class BlockingReader {
       );
     } catch (error) {
       if (!signal.aborted) throw error;
-      // Cut: what had been delivered and did not reach us is pending on this consumer. Acknowledgements are not to be guessed.
+      // Cut: what had been delivered and did not reach us is pending on this consumer. Acknowledgements are
+      // not to be guessed.
       if (acknowledged) return [];
       throw error === signal.reason ? unavailable(settings, "the read was cut") : error;
     } finally {
@@ -82,7 +83,9 @@ function margin(answerMs: number): number {
   return Math.min(MARGIN_MS.most, Math.max(MARGIN_MS.least, answerMs));
 }
 
-/** Ends a blocked command from another connection; destroying the socket instead strands entries (delivery 6). */
+/**
+ * Ends a blocked command from another connection; destroying the socket instead strands entries (delivery 6).
+ */
 class Cut {
   readonly #endpoint: Endpoint;
   readonly #connection: Connection;

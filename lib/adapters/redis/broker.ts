@@ -1,7 +1,8 @@
 /**
  * Redis Streams as a broker: mechanisms of `spec/delivery.md` 1 to 8, 18 and 19, names and fields of wire 2.
  *
- * What Redis itself loses is lost: a failover may drop writes that it had confirmed. The outbox keeps the truth.
+ * What Redis itself loses is lost: a failover may drop writes that it had confirmed. The outbox keeps the
+ * truth.
  *
  * @module
  */
@@ -40,7 +41,10 @@ export class RedisBroker extends BaseBroker {
   #endpoint: Endpoint | undefined;
   #presence: Presence | undefined;
 
-  /** Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be right. */
+  /**
+   * Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be
+   * right.
+   */
   override open(): Promise<void> {
     return Promise.try(() => {
       this.#redis;

@@ -17,7 +17,10 @@ export class RedisCache extends BaseCache {
   #endpoint: Endpoint | undefined;
   #ttlMs = 0;
 
-  /** Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be right. */
+  /**
+   * Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be
+   * right.
+   */
   override open(): Promise<void> {
     return Promise.try(() => {
       this.#redis;
@@ -52,7 +55,10 @@ export class RedisCache extends BaseCache {
     return ms === -2 ? undefined : ms === -1 ? Infinity : ms;
   }
 
-  /** Walks over the whole key space in small steps, so it takes its time on a large one; never holds up the server. */
+  /**
+   * Walks over the whole key space in small steps, so it takes its time on a large one; never holds up the
+   * server.
+   */
   override async keys(
     prefix: string,
     options: { readonly after?: string; readonly limit: number },

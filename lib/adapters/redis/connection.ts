@@ -13,17 +13,22 @@ import type { RedisSettings } from "./settings.ts";
 
 // What a Redis server tells of itself when it is greeted.
 
-/** Streams as used here (XAUTOCLAIM's tombstones, `lag`, exact XCLAIM of trimmed entries) came with Redis 7. */
+/**
+ * Streams as used here (XAUTOCLAIM's tombstones, `lag`, exact XCLAIM of trimmed entries) came with Redis 7.
+ */
 const OLDEST_MAJOR = 7;
 
-/** The one run of the server that a connection belongs to: numbers of connections mean nothing in the next. */
+/**
+ * The one run of the server that a connection belongs to: numbers of connections mean nothing in the next.
+ */
 export function runIdOf(info: string): string | undefined {
   return /^run_id:(\S+)/m.exec(info)?.[1];
 }
 
 /**
- * Judges the answer of INFO. Throws `ConfigurationError` for a Redis older than 7.0, and the adapter's unavailable error while it
- * loads its data or is a replica, which takes no writes. A server that does not tell its version or role passes.
+ * Judges the answer of INFO. Throws `ConfigurationError` for a Redis older than 7.0, and the adapter's
+ * unavailable error while it loads its data or is a replica, which takes no writes. A server that does not
+ * tell its version or role passes.
  */
 export function checkServerInfo(info: string, settings: RedisSettings): void {
   const version = /^redis_version:(\S+)/m.exec(info)?.[1];
@@ -37,7 +42,10 @@ export function checkServerInfo(info: string, settings: RedisSettings): void {
   if (/^role:slave/m.test(info)) throw unavailable(settings, "it is a replica, which takes no writes");
 }
 
-/** After a deadline passed without a byte: time to read what arrived while the event loop was held up by something else. */
+/**
+ * After a deadline passed without a byte: time to read what arrived while the event loop was held up by
+ * something else.
+ */
 const GRACE_MS = 50;
 const KEEP_ALIVE_MS = 30_000;
 
@@ -62,7 +70,8 @@ export class Connection {
       retryStrategy: null,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
-      // The greeting below does better: one bound for all of it, its errors as they are, nothing on the console.
+      // The greeting below does better: one bound for all of it, its errors as they are, nothing on the
+      // console.
       enableReadyCheck: false,
       disableClientInfo: true,
       connectTimeout: 0,
@@ -74,11 +83,12 @@ export class Connection {
   }
 
   /**
-   * Connects and greets. Takes at most `connectMs`; rejects with the adapter's unavailable error, or with `ConfigurationError`
-   * for a wrong password or database and a Redis that is too old. An abort destroys what has begun.
+   * Connects and greets. Takes at most `connectMs`; rejects with the adapter's unavailable error, or with
+   * `ConfigurationError` for a wrong password or database and a Redis that is too old. An abort destroys what
+   * has begun.
    *
-   * The server is made to forget `former`: what that one sent and nobody waits for any more could otherwise still arrive, and
-   * append an entry behind younger ones, or take entries that nobody hears of.
+   * The server is made to forget `former`: what that one sent and nobody waits for any more could otherwise
+   * still arrive, and append an entry behind younger ones, or take entries that nobody hears of.
    */
   static async open(
     server: RedisServer,
@@ -107,14 +117,18 @@ export class Connection {
     }
   }
 
-  /** False as soon as the server has hung up, which can be many turns of the event loop before the socket is gone. */
+  /**
+   * False as soon as the server has hung up, which can be many turns of the event loop before the socket is
+   * gone.
+   */
   get usable(): boolean {
     return this.#reason === undefined && this.#client.status === "ready" && this.#client.stream.writable;
   }
 
   /**
-   * Sends one command or several that belong together (written as one piece), and destroys the connection when it has been
-   * silent for `silenceMs` (after `waitMs`, the time that the server may take on purpose). Rejects with errors of ours.
+   * Sends one command or several that belong together (written as one piece), and destroys the connection
+   * when it has been silent for `silenceMs` (after `waitMs`, the time that the server may take on purpose).
+   * Rejects with errors of ours.
    */
   async call<T>(
     send: (client: Redis) => Promise<T>,
@@ -133,7 +147,10 @@ export class Connection {
     }
   }
 
-  /** Ends it at once; what was sent and not answered rejects. The first `reason` is the one that errors tell. Idempotent. */
+  /**
+   * Ends it at once; what was sent and not answered rejects. The first `reason` is the one that errors tell.
+   * Idempotent.
+   */
   destroy(reason: string): void {
     this.#reason ??= reason;
     if (this.#client.status === "end") return;
@@ -178,7 +195,9 @@ export class Connection {
     }
   }
 
-  /** Wait, look, be patient once more, and only then give up: any byte that arrives shows a living connection. */
+  /**
+   * Wait, look, be patient once more, and only then give up: any byte that arrives shows a living connection.
+   */
   #watch(waitMs: number, silenceMs: number): () => void {
     const { stream } = this.#client;
     let seen = stream.bytesRead;
@@ -212,7 +231,10 @@ export class Connection {
   }
 }
 
-/** Without INFO or CLIENT, for want of permission or because a proxy or an operator took them away, one can still work. */
+/**
+ * Without INFO or CLIENT, for want of permission or because a proxy or an operator took them away, one can
+ * still work.
+ */
 function forgiven(error: Error): undefined {
   if (/^NOPERM|^ERR (unknown|unsupported) (command|subcommand)/i.test(error.message)) return undefined;
   throw error;

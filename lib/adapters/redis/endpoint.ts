@@ -1,5 +1,6 @@
 /**
- * One adapter's side of a Redis server: the connection that all its commands share, and the account of the others (design 8).
+ * One adapter's side of a Redis server: the connection that all its commands share, and the account of the
+ * others (design 8).
  *
  * @module
  */
@@ -32,8 +33,8 @@ export class Endpoint {
   }
 
   /**
-   * Sends a command over the shared connection, pipelined with those of others. Rejects at once while the server is known to be
-   * away, within `socket_timeout` when it hangs; with errors of ours only.
+   * Sends a command over the shared connection, pipelined with those of others. Rejects at once while the
+   * server is known to be away, within `socket_timeout` when it hangs; with errors of ours only.
    */
   async run<T>(send: (client: Redis) => Promise<T>, options: CommandOptions = {}): Promise<T> {
     const { signal, key, repeatable } = options;

@@ -1,6 +1,7 @@
 /**
- * What Redis and its driver say, in our own errors: `UnavailableError` where waiting may help, `RefusedError` where
- * only an operator can, `GroupMissingError` for the reader. One sentence each; passwords and payloads never in them.
+ * What Redis and its driver say, in our own errors: `UnavailableError` where waiting may help, `RefusedError`
+ * where only an operator can, `GroupMissingError` for the reader. One sentence each; passwords and payloads
+ * never in them.
  *
  * @module
  */
@@ -29,8 +30,8 @@ const PASSING = new Set([
 ]);
 
 /**
- * Whether a reply says that this server is the wrong one to ask, now or for ever: a master that became a replica keeps its
- * connections (D1). What stands behind the address is found by dialling anew.
+ * Whether a reply says that this server is the wrong one to ask, now or for ever: a master that became a
+ * replica keeps its connections (D1). What stands behind the address is found by dialling anew.
  */
 export function isWrongServer(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.name === "ReplyError" &&
@@ -125,7 +126,10 @@ function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** The driver hangs the command on its errors: payloads and passwords that must not reach a log (SEC-4, CFG-4). */
+/**
+ * The driver hangs the command on its errors: payloads and passwords that must not reach a log (SEC-4,
+ * CFG-4).
+ */
 function withoutCommand(error: Error): Error {
   if ("command" in error) delete error.command;
   return error;

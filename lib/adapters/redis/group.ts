@@ -300,7 +300,10 @@ export class RedisStreamGroup implements StreamGroup {
     }
   }
 
-  /** The connection to block on, kept from the first blocking read on; none for lanes and beyond `max_connections`. */
+  /**
+   * The connection to block on, kept from the first blocking read on; none for lanes and beyond
+   * `max_connections`.
+   */
   #blockingReader(blockMs: number): BlockingReader | undefined {
     if (this.#blocking || this.#place.lane || blockMs <= 0) return this.#blocking;
     const own = this.#endpoint.reserve();

@@ -1,6 +1,6 @@
 /**
- * The times when a Redis server cannot be reached, known once for all connections of an adapter: when to try again
- * (full-jitter backoff, PIPE-11), and one line in the log when it goes and one when it comes back.
+ * The times when a Redis server cannot be reached, known once for all connections of an adapter: when to try
+ * again (full-jitter backoff, PIPE-11), and one line in the log when it goes and one when it comes back.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Waiting for entries without a connection to block: asks the shared one again and again, less often while nothing comes. For
- * readers beyond `max_connections` (design 8) and for replay lanes (delivery 19).
+ * Waiting for entries without a connection to block: asks the shared one again and again, less often while
+ * nothing comes. For readers beyond `max_connections` (design 8) and for replay lanes (delivery 19).
  *
  * @module
  */
@@ -11,7 +11,10 @@ import type { ReadRequest } from "./blocking_reader.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { readBatch, type StreamPlace } from "./stream_place.ts";
 
-/** The pause after a poll that found nothing, doubled with every further one: 450 idle readers make 2,250 polls a second. */
+/**
+ * The pause after a poll that found nothing, doubled with every further one: 450 idle readers make 2,250
+ * polls a second.
+ */
 const PAUSE_MS = { first: 5, last: 200 };
 
 export class PollingReader {
@@ -28,8 +31,8 @@ export class PollingReader {
   }
 
   /**
-   * As `StreamGroup.read`. A poll that is cut leaves what it would have brought pending on this consumer, where commands sent after
-   * it find that: they share its connection.
+   * As `StreamGroup.read`. A poll that is cut leaves what it would have brought pending on this consumer,
+   * where commands sent after it find that: they share its connection.
    */
   async read(request: ReadRequest): Promise<readonly StreamEntry[]> {
     const { blockMs, ack, signal } = request;

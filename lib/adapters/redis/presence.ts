@@ -1,10 +1,12 @@
 /**
- * Which consumers are alive (delivery 22). Every process of ours shows itself once a second in each of its groups, by reading
- * behind the end of its own pending entries: that leaves nothing behind, works while Redis is full, and is what XINFO CONSUMERS
- * tells the others. Who has not been seen for five seconds is gone, and what it left need not wait for the claim threshold.
+ * Which consumers are alive (delivery 22). Every process of ours shows itself once a second in each of its
+ * groups, by reading behind the end of its own pending entries: that leaves nothing behind, works while Redis
+ * is full, and is what XINFO CONSUMERS tells the others. Who has not been seen for five seconds is gone, and
+ * what it left need not wait for the claim threshold.
  *
- * Only consumers of the set `protean:consumers` are judged: a Python service shows nothing, and its consumers have names alike.
- * Whoever was cut off itself does not judge: after an outage everybody looks dead to the first who comes back (D11).
+ * Only consumers of the set `protean:consumers` are judged: a Python service shows nothing, and its consumers
+ * have names alike. Whoever was cut off itself does not judge: after an outage everybody looks dead to the
+ * first who comes back (D11).
  *
  * @module
  */
@@ -21,7 +23,9 @@ const log = getLogger(["protean", "redis"]);
 /** The set of processes that show themselves, by the end of their consumers' names. */
 export const MEMBERS = "protean:consumers";
 const SHOW_MS = 1_000;
-/** Not seen for so long: gone, unless a shorter claim threshold says so. At least two looks must be missing. */
+/**
+ * Not seen for so long: gone, unless a shorter claim threshold says so. At least two looks must be missing.
+ */
 const GONE_MS = 5_000;
 const SOONEST_GONE_MS = 2 * SHOW_MS;
 /** A look may be late by this much and leave no gap. */
@@ -37,14 +41,18 @@ export interface Peer {
   readonly unseenMs: number | undefined;
 }
 
-/** `<host>-<pid>-<6 hex>` of a consumer's name `<Handler>-<host>-<pid>-<6 hex>` (wire 2.3); undefined for other names. */
+/**
+ * `<host>-<pid>-<6 hex>` of a consumer's name `<Handler>-<host>-<pid>-<6 hex>` (wire 2.3); undefined for
+ * other names.
+ */
 export function identityOf(consumer: string): string | undefined {
   return /^[^-]+-(.+-\d+-[0-9a-f]{6})$/.exec(consumer)?.[1];
 }
 
 /**
- * How long a process that shows itself may be unseen in a group whose entries are claimable after `claimIdleMs`: whoever wants them
- * sooner has them sooner. Also how long one must have been heard oneself, without a gap, to tell.
+ * How long a process that shows itself may be unseen in a group whose entries are claimable after
+ * `claimIdleMs`: whoever wants them sooner has them sooner. Also how long one must have been heard oneself,
+ * without a gap, to tell.
  */
 export function goneAfter(claimIdleMs: number): number {
   return Math.min(GONE_MS, Math.max(SOONEST_GONE_MS, claimIdleMs));
@@ -82,7 +90,10 @@ export class Presence {
     this.#running = this.#run(this.#stop.signal);
   }
 
-  /** Shows it no more: to be awaited before the consumer is removed, for a look would make it again. Idempotent. */
+  /**
+   * Shows it no more: to be awaited before the consumer is removed, for a look would make it again.
+   * Idempotent.
+   */
   async leave(place: StreamPlace): Promise<void> {
     if (!this.#places.delete(place)) return;
     await this.#looking;

@@ -1,6 +1,6 @@
 /**
- * From the driver's raw replies to entries, in one pass: what nobody looks at (the stream's name, the field's name) never becomes
- * a string (design 11).
+ * From the driver's raw replies to entries, in one pass: what nobody looks at (the stream's name, the field's
+ * name) never becomes a string (design 11).
  *
  * @module
  */

@@ -18,7 +18,10 @@ export class Script {
     this.sha = createHash("sha1").update(lua).digest("hex");
   }
 
-  /** Runs it by its hash; a server that does not know it (yet, or after SCRIPT FLUSH) gets the text. Returns as Redis does. */
+  /**
+   * Runs it by its hash; a server that does not know it (yet, or after SCRIPT FLUSH) gets the text. Returns
+   * as Redis does.
+   */
   async run(
     client: Redis,
     keys: readonly StreamKey[],
@@ -34,9 +37,13 @@ export class Script {
   }
 }
 
-// The question that every script about an owned entry begins with (delivery 1). KEYS[1] is the stream, ARGV[1] the group.
+// The question that every script about an owned entry begins with (delivery 1). KEYS[1] is the stream,
+// ARGV[1] the group.
 
-/** Lua: `pending_entry(id, consumer)` returns `{id, consumer, idle, count}`, or nil when that consumer does not own it. */
+/**
+ * Lua: `pending_entry(id, consumer)` returns `{id, consumer, idle, count}`, or nil when that consumer does
+ * not own it.
+ */
 export const PENDING_ENTRY = `
 local function pending_entry(id, consumer)
   local found = redis.pcall('XPENDING', KEYS[1], ARGV[1], id, id, 1, consumer)
@@ -71,9 +78,9 @@ end
 return acknowledged
 `);
 
-// Appends a batch. One script instead of a pipeline of XADDs, because memory that runs out (or comes free) half-way through a
-// pipeline refuses some entries and takes later ones, and so breaks their order: Redis judges a script once. It is also quicker,
-// one reply instead of a hundred.
+// Appends a batch. One script instead of a pipeline of XADDs, because memory that runs out (or comes free)
+// half-way through a pipeline refuses some entries and takes later ones, and so breaks their order: Redis
+// judges a script once. It is also quicker, one reply instead of a hundred.
 //
 // Keys: the streams. Arguments: pairs of a stream's place among the keys and the data. Returns an id or an
 // error for each. The only script whose keys are not all of one category: a Cluster needs one call of it for
@@ -89,8 +96,8 @@ return results
 
 // Counts a started attempt (delivery 2).
 //
-// Arguments: group, consumer, id. Returns the new count, or nil when the entry is not ours: another consumer's, nobody's, or
-// trimmed away under us.
+// Arguments: group, consumer, id. Returns the new count, or nil when the entry is not ours: another
+// consumer's, nobody's, or trimmed away under us.
 
 export const attempt = new Script(`${PENDING_ENTRY}
 local mine = pending_entry(ARGV[3], ARGV[2])
@@ -101,12 +108,13 @@ local kept = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'RETRYC
 return kept and count
 `);
 
-// Takes entries over without counting (delivery 2), each only if the consumer named still owns it and left it alone long enough.
+// Takes entries over without counting (delivery 2), each only if the consumer named still owns it and left it
+// alone long enough.
 //
-// Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, then triples of id, present
-// owner and least idle time in ms; -1 instead of that time asks that the owner is gone still. Returns `{id, count, data}` for each
-// that was taken, `{id, count}` for those that the stream no longer holds: they leave the pending list (PIPE-7). `data` is
-// false where the entry has no such field.
+// Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, then triples
+// of id, present owner and least idle time in ms; -1 instead of that time asks that the owner is gone still.
+// Returns `{id, count, data}` for each that was taken, `{id, count}` for those that the stream no longer
+// holds: they leave the pending list (PIPE-7). `data` is false where the entry has no such field.
 
 export const claim = new Script(`${PENDING_ENTRY}
 local function data_of(fields)
@@ -143,7 +151,8 @@ end
 return claimed
 `);
 
-// Removing consumers (PIPE-9). XGROUP DELCONSUMER drops what is pending for good, so each is looked at in the same step.
+// Removing consumers (PIPE-9). XGROUP DELCONSUMER drops what is pending for good, so each is looked at in the
+// same step.
 
 /** Arguments: group, consumer. Returns 1 if the consumer is gone, 0 if it has something pending. */
 export const retire = new Script(`
@@ -178,8 +187,8 @@ return gone
 
 // Moves an entry to the dead letters: written there and acknowledged here, or neither (delivery 18).
 //
-// Keys: stream, dead-letter stream. Arguments: group, consumer, id, data, '1' for a lane. Returns 1, or 0 when this consumer does
-// not own the entry.
+// Keys: stream, dead-letter stream. Arguments: group, consumer, id, data, '1' for a lane. Returns 1, or 0
+// when this consumer does not own the entry.
 
 export const deadLetter = new Script(`${PENDING_ENTRY}${LEAVE_LANE}
 local id = ARGV[3]
@@ -193,9 +202,9 @@ return 1
 // Moving and dropping dead letters.
 
 /**
- * Moves one entry, fields as they are, to the end of a replay lane, whose group is created at 0 if missing; it is in exactly one
- * place at every moment (delivery 19, DLQ-5). Keys: dead-letter stream, lane. Arguments: id, group. Returns 1, or 0 when the
- * entry is not there (any more).
+ * Moves one entry, fields as they are, to the end of a replay lane, whose group is created at 0 if missing;
+ * it is in exactly one place at every moment (delivery 19, DLQ-5). Keys: dead-letter stream, lane. Arguments:
+ * id, group. Returns 1, or 0 when the entry is not there (any more).
  */
 export const replay = new Script(`
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
@@ -231,8 +240,8 @@ return length
 
 // Keeps entries ours: resets their idle time, never raises a count (delivery 1).
 //
-// Arguments: group, consumer, id…. Returns the ids that are not ours: another consumer's, nobody's, or trimmed away under us;
-// those last ones XCLAIM drops from the pending list.
+// Arguments: group, consumer, id…. Returns the ids that are not ours: another consumer's, nobody's, or
+// trimmed away under us; those last ones XCLAIM drops from the pending list.
 
 export const refresh = new Script(`${PENDING_ENTRY}
 local lost = {}
@@ -259,11 +268,13 @@ end
 return 1
 `);
 
-// Retention as a soft cap (delivery 8, PIPE-8): nothing goes that any group has not read, or has read and not acknowledged.
+// Retention as a soft cap (delivery 8, PIPE-8): nothing goes that any group has not read, or has read and not
+// acknowledged.
 //
-// Arguments: greatest length, most entries to drop in one call. Returns how many went. The bound is the lowest, over all groups,
-// of the first pending id and the id after the last one delivered; a stream without groups is left alone. Redis drops whole
-// nodes of the stream (100 entries), never more than it was allowed to.
+// Arguments: greatest length, most entries to drop in one call. Returns how many went. The bound is the
+// lowest, over all groups, of the first pending id and the id after the last one delivered; a stream without
+// groups is left alone. Redis drops whole nodes of the stream (100 entries), never more than it was allowed
+// to.
 
 export const trim = new Script(`
 local excess = math.min(redis.call('XLEN', KEYS[1]) - tonumber(ARGV[1]), tonumber(ARGV[2]))

@@ -15,7 +15,10 @@ export interface RedisSettings {
   readonly clientName: string;
   /** Command and blocking connections together. @default 50 */
   readonly maxConnections: number;
-  /** `socket_timeout` in milliseconds: a connection that is silent for so long while it owes an answer is replaced. @default 5000 */
+  /**
+   * `socket_timeout` in milliseconds: a connection that is silent for so long while it owes an answer is
+   * replaced. @default 5000
+   */
   readonly answerMs: number;
   /** `socket_connect_timeout` in milliseconds, the greeting included. @default 5000 */
   readonly connectMs: number;

@@ -21,8 +21,9 @@ const EXAMPLE = "redis://host:6379/0";
 const LATER = new Set(["redis+sentinel", "redis+cluster"]);
 
 /**
- * Reads `uri`; `key` is its place in `domain.toml`, such as `brokers.default.URI`. The database is the path, or `?db=`; it
- * defaults to 0, the port to 6379. Throws `ConfigurationError`, whose message never holds the password.
+ * Reads `uri`; `key` is its place in `domain.toml`, such as `brokers.default.URI`. The database is the path,
+ * or `?db=`; it defaults to 0, the port to 6379. Throws `ConfigurationError`, whose message never holds the
+ * password.
  */
 export function parseRedisUri(uri: string | undefined, key: string): RedisAddress {
   if (!uri) throw refused(key, `'${key}' is missing: set it to an address such as ${EXAMPLE}.`);

@@ -1,6 +1,6 @@
 /**
- * Streams with consumer groups in a SQLite file: Redis's semantics with nothing to install (delivery 14). Several processes may
- * share the file; they notice each other's entries within 5 to 50 ms.
+ * Streams with consumer groups in a SQLite file: Redis's semantics with nothing to install (delivery 14).
+ * Several processes may share the file; they notice each other's entries within 5 to 50 ms.
  *
  * @module
  */
@@ -36,7 +36,10 @@ export class SqliteBroker extends BaseBroker {
   readonly #locks: SqliteLocks;
   readonly #closing = new AbortController();
 
-  /** `settings.URI` names the file; without it, `<domain>-streams.db` in the folder. Throws `ConfigurationError`. */
+  /**
+   * `settings.URI` names the file; without it, `<domain>-streams.db` in the folder. Throws
+   * `ConfigurationError`.
+   */
   constructor(options: AdapterOptions) {
     super(options);
     const { URI: uri = `sqlite:///${options.domain}-streams.db` } = options.settings;

@@ -11,7 +11,10 @@ import { component, migrate, schemasOf } from "./file/migrate.ts";
 import { statement } from "./file/statements.ts";
 import { sqlitePath } from "./file/uri.ts";
 
-/** Expired rows that one `set` clears away: more than it can add, so that the table never grows beyond what lives. */
+/**
+ * Expired rows that one `set` clears away: more than it can add, so that the table never grows beyond what
+ * lives.
+ */
 const SWEPT = 16;
 /** A row is there for a reader at this time (epoch ms). */
 const LIVES = "(expires_at IS NULL OR expires_at > ?)";
@@ -119,7 +122,8 @@ export class SqliteCache extends BaseCache {
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly string[]> {
     const { after, limit } = options;
-    // From the later of the two bounds on, in order of the key: the scan ends at the limit or behind the prefix.
+    // From the later of the two bounds on, in order of the key: the scan ends at the limit or behind the
+    // prefix.
     const [from, low] = after !== undefined && compareCodePoints(after, prefix) >= 0
       ? ["key > ?", after]
       : ["key >= ?", prefix];

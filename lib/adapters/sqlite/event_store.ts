@@ -1,6 +1,6 @@
 /**
- * The embedded event store: the table `messages`, by default in the provider's file, where appends ride in the unit of
- * work's transaction (delivery 14, 15).
+ * The embedded event store: the table `messages`, by default in the provider's file, where appends ride in
+ * the unit of work's transaction (delivery 14, 15).
  *
  * @module
  */
@@ -25,7 +25,10 @@ export class SqliteEventStore extends BaseEventStore {
   readonly path: string;
   readonly #file: DatabaseFile;
 
-  /** Reads `database_uri`, by default `sqlite:///<domain>.db`. Throws `ConfigurationError` for a URI that names no file. */
+  /**
+   * Reads `database_uri`, by default `sqlite:///<domain>.db`. Throws `ConfigurationError` for a URI that
+   * names no file.
+   */
   constructor(options: AdapterOptions) {
     super(options);
     const uri = String(options.settings.database_uri ?? `sqlite:///${options.domain}.db`);

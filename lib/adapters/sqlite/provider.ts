@@ -1,6 +1,6 @@
 /**
- * The embedded database: aggregate and view rows, outbox and idempotency marks in one SQLite file, written in one
- * transaction with the event store when that is in the same file (delivery 14, 15, 17).
+ * The embedded database: aggregate and view rows, outbox and idempotency marks in one SQLite file, written in
+ * one transaction with the event store when that is in the same file (delivery 14, 15, 17).
  *
  * @module
  */
@@ -42,7 +42,10 @@ export class SqliteProvider extends BaseProvider {
   readonly file: DatabaseFile;
   readonly #locks: SqliteLocks;
 
-  /** Reads `database_uri`, by default `sqlite:///<domain>.db`. Throws `ConfigurationError` for a URI that names no file. */
+  /**
+   * Reads `database_uri`, by default `sqlite:///<domain>.db`. Throws `ConfigurationError` for a URI that
+   * names no file.
+   */
   constructor(options: AdapterOptions) {
     super(options);
     const uri = String(options.settings.database_uri ?? `sqlite:///${options.domain}.db`);

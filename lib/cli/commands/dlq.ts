@@ -1,5 +1,6 @@
 /**
- * `dlq`: what could not be handled, found, read, replayed to the group that failed, or thrown away (design 12).
+ * `dlq`: what could not be handled, found, read, replayed to the group that failed, or thrown away (design
+ * 12).
  *
  * @module
  */

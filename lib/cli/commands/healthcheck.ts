@@ -50,7 +50,10 @@ interface Answer {
   readonly body: string;
 }
 
-/** Not by `fetch`, which goes by way of HTTP_PROXY: a server is asked directly, whatever stands there for the outside world. */
+/**
+ * Not by `fetch`, which goes by way of HTTP_PROXY: a server is asked directly, whatever stands there for the
+ * outside world.
+ */
 function ask(target: string, timeoutMs: number): Promise<Answer> {
   const { get } = target.startsWith("https:") ? https : http;
   return new Promise((resolve, reject) => {

@@ -124,7 +124,9 @@ async function send(
   });
 }
 
-/** Sends every line that is not blank. Returns where it stopped because the backend went away or refused us. */
+/**
+ * Sends every line that is not blank. Returns where it stopped because the backend went away or refused us.
+ */
 async function sendAll(
   sender: Sender,
   payloads: Payloads,
@@ -171,7 +173,9 @@ function messageType(runtime: DomainRuntime, name: string, options: Options): Me
   return type;
 }
 
-/** Waits until the next message may go: the n-th starts no sooner than (n - 1) / rate seconds after the first. */
+/**
+ * Waits until the next message may go: the n-th starts no sooner than (n - 1) / rate seconds after the first.
+ */
 function pacer(clock: Clock, perSecond: number | undefined): () => Promise<void> {
   let next = clock.monotonic();
   return async () => {

@@ -1,8 +1,8 @@
 /**
  * `[databases.*]`, `[brokers.*]`, `[caches.*]` and `[event_store]` (wire 2.16, 4.1, 5, 6.5; design 6 and 8).
  *
- * The tables are open because a custom adapter may have keys of its own; for the built-in providers unknown keys are
- * refused by `lib/config/rules.ts`.
+ * The tables are open because a custom adapter may have keys of its own; for the built-in providers unknown
+ * keys are refused by `lib/config/rules.ts`.
  *
  * @module
  */

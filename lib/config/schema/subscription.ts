@@ -13,7 +13,9 @@ export const BUILT_IN_PROFILES = ["production", "fast", "batch", "debug", "proje
 /** How a handler reads its messages. */
 export const subscriptionTypeSchema = z.enum(["stream", "event_store"]);
 
-/** Every setting that a profile may hold, without defaults: an absent one is left to the next level (CFG-5). */
+/**
+ * Every setting that a profile may hold, without defaults: an absent one is left to the next level (CFG-5).
+ */
 export const settingShape = {
   subscription_type: subscriptionTypeSchema.describe(
     "Read from the broker's stream or from the event store.",

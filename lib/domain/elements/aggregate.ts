@@ -63,7 +63,9 @@ function assertCategory(name: string, streamCategory: string): void {
   }
 }
 
-/** The definition behind a public aggregate type. Throws `IncorrectUsageError` for what no domain has made. */
+/**
+ * The definition behind a public aggregate type. Throws `IncorrectUsageError` for what no domain has made.
+ */
 export function aggregateOf<S extends Schema, A extends string>(
   aggregate: AggregateType<S, A>,
 ): AggregateDefinition<S, A> {

@@ -1,6 +1,6 @@
 /**
- * How the aggregates of one kind are stored. The unit of work knows no other way to them, so that another kind of store is
- * another implementation of this and nothing else.
+ * How the aggregates of one kind are stored. The unit of work knows no other way to them, so that another
+ * kind of store is another implementation of this and nothing else.
  *
  * @module
  */
@@ -51,6 +51,9 @@ export interface AggregateWrites {
 
 export interface AggregateStore {
   load(id: string, from: StoreSource): Promise<Stored>;
-  /** Asked again, with the version of the writes before, when the instance has changed since in the same unit of work. */
+  /**
+   * Asked again, with the version of the writes before, when the instance has changed since in the same unit
+   * of work.
+   */
   writes(change: Change): AggregateWrites;
 }

@@ -1,5 +1,6 @@
 /**
- * What can be wrong with the elements of a domain. Each rule yields every violation; `init` reports them together.
+ * What can be wrong with the elements of a domain. Each rule yields every violation; `init` reports them
+ * together.
  *
  * @module
  */

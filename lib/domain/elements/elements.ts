@@ -1,6 +1,6 @@
 /**
- * What a team has declared on a domain, in the order of declaration. Judged as a whole by `model.ts` when the domain
- * is initialised, so that every problem is told at once.
+ * What a team has declared on a domain, in the order of declaration. Judged as a whole by `model.ts` when the
+ * domain is initialised, so that every problem is told at once.
  *
  * @module
  */
@@ -28,7 +28,10 @@ export class Elements {
   readonly handlers: HandlerDefinition[] = [];
   #frozen = false;
 
-  /** From now on nothing can be declared: the running parts of a domain know its elements as they were at `init`. */
+  /**
+   * From now on nothing can be declared: the running parts of a domain know its elements as they were at
+   * `init`.
+   */
   freeze(): void {
     this.#frozen = true;
   }

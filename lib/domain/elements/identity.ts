@@ -26,8 +26,9 @@ export function identityText(value: unknown): string | undefined {
 }
 
 /**
- * The id of the aggregate that a payload is about: the value of its field named like the aggregate's identity (`id`), else of
- * `<aggregate>Id` (`orderId`), else of `<aggregate>_id` (`order_id`). Undefined when it has none of them.
+ * The id of the aggregate that a payload is about: the value of its field named like the aggregate's identity
+ * (`id`), else of `<aggregate>Id` (`orderId`), else of `<aggregate>_id` (`order_id`). Undefined when it has
+ * none of them.
  */
 export function addressee(
   payload: Readonly<Record<string, unknown>>,
@@ -44,7 +45,10 @@ export function addressee(
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Names become parts of type strings, tables, groups and consumers, where `-`, `.`, `:` and spaces have a meaning. */
+/**
+ * Names become parts of type strings, tables, groups and consumers, where `-`, `.`, `:` and spaces have a
+ * meaning.
+ */
 export function assertName(kind: string, name: string): void {
   if (typeof name === "string" && NAME.test(name)) return;
   throw new IncorrectUsageError(

@@ -11,8 +11,8 @@ import { type MessageAggregate, type MessageDefinition, messageOf } from "./mess
 import { encode, jsonText, validate } from "./schema.ts";
 import type { In, Instance, MessageType, Out, Row, Schema } from "../types.ts";
 
-// The order in which user code raised, published and sent, across all aggregates of a unit of work: outbox rows are
-// written in it.
+// The order in which user code raised, published and sent, across all aggregates of a unit of work: outbox
+// rows are written in it.
 
 let last = 0;
 
@@ -81,7 +81,9 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
     return new AggregateInstance(aggregate, encoded, -1, 1);
   }
 
-  /** The instance that a stored row holds. Throws `ValidationError` when the schema refuses what is stored. */
+  /**
+   * The instance that a stored row holds. Throws `ValidationError` when the schema refuses what is stored.
+   */
   static restore<S extends Schema, A extends string>(
     aggregate: InstanceAggregate<S, A>,
     row: { readonly id: string; readonly version: number; readonly state: string },
@@ -124,7 +126,8 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
     const next = typeof change === "function"
       ? change(this.#state)
       : { ...this.#state as Row, ...change as Row };
-    // Only its own JSON is what a schema is bound to accept (delivery 17): its output may hold dates made from text.
+    // Only its own JSON is what a schema is bound to accept (delivery 17): its output may hold dates made
+    // from text.
     const { value, text } = encode(this.aggregate.schema, JSON.parse(jsonText(next, what)), what);
     if (idOf(this.aggregate, value) !== this.id) {
       throw new IncorrectUsageError(

@@ -76,8 +76,8 @@ function methodsOf(handles: readonly Handling[], type: string, group: string): r
 }
 
 /**
- * The categories a handler subscribes to. Commands travel on the category of the aggregate they are part of, so a handler of
- * another aggregate's command must listen there too, or would never see it.
+ * The categories a handler subscribes to. Commands travel on the category of the aggregate they are part of,
+ * so a handler of another aggregate's command must listen there too, or would never see it.
  */
 function categoriesOf(definition: HandlerDefinition, messages: Model["messages"]): readonly string[] {
   const ofCommands = KINDS[definition.kind].messages === "command";

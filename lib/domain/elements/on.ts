@@ -22,8 +22,8 @@ export function on<S extends Schema>(
 }
 
 /**
- * Handles every message that no `on` of the same handler wants, also of types nobody has registered; the payload is validated
- * only where the type is known.
+ * Handles every message that no `on` of the same handler wants, also of types nobody has registered; the
+ * payload is validated only where the type is known.
  */
 export function onAny(handler: (payload: unknown, ctx: Context) => unknown): Handling {
   return { type: ANY, handle: handler };

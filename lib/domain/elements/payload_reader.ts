@@ -28,7 +28,8 @@ export class Reader {
   }
 
   #upcast(data: Readonly<Row>): Row {
-    // A copy: an upcaster that changes its argument must not find it changed when the message is read once more.
+    // A copy: an upcaster that changes its argument must not find it changed when the message is read once
+    // more.
     let row: unknown = structuredClone(data);
     for (let version = this.from; version < this.message.version; version++) {
       try {
@@ -50,8 +51,8 @@ export class Reader {
 }
 
 /**
- * One reader per type string that `message` can be read from: its own, and those of older versions from which its
- * upcasters lead to it without a gap.
+ * One reader per type string that `message` can be read from: its own, and those of older versions from which
+ * its upcasters lead to it without a gap.
  */
 export function readersOf(message: MessageDefinition): ReadonlyMap<string, Reader> {
   const stem = message.typeString.replace(/\d+$/, "");

@@ -65,7 +65,9 @@ export class ProjectionDefinition<S extends Schema = Schema> implements Projecti
   }
 }
 
-/** The definition behind a public projection type. Throws `IncorrectUsageError` for what no domain has made. */
+/**
+ * The definition behind a public projection type. Throws `IncorrectUsageError` for what no domain has made.
+ */
 export function projectionOf<S extends Schema>(projection: ProjectionType<S>): ProjectionDefinition<S> {
   if (projection instanceof ProjectionDefinition) return projection;
   throw new IncorrectUsageError("This is not a projection: use what domain.projection(…) returned.");

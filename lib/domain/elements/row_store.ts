@@ -1,9 +1,9 @@
 /**
  * Aggregates as rows: one for each, with its state and version.
  *
- * A removed aggregate leaves a row behind whose state is `null`: its version goes on counting if the id is used again.
- * Event ids are made of it (wire 1.5), and a second `my_domain::cart-7-0.1` would be taken for the first one, by the
- * outbox and by every idempotent handler.
+ * A removed aggregate leaves a row behind whose state is `null`: its version goes on counting if the id is
+ * used again. Event ids are made of it (wire 1.5), and a second `my_domain::cart-7-0.1` would be taken for
+ * the first one, by the outbox and by every idempotent handler.
  *
  * @module
  */
@@ -27,7 +27,10 @@ export class RowStore implements AggregateStore {
     return { kind: "present", restore: () => AggregateInstance.restore(this.aggregate, row) };
   }
 
-  /** Its events are in the outbox; in the event store their position is nobody's expectation, for the row has the version. */
+  /**
+   * Its events are in the outbox; in the event store their position is nobody's expectation, for the row has
+   * the version.
+   */
   writes({ instance, fate, expected }: Change): AggregateWrites {
     const version = expected + 1;
     const stream = streamOf(this.aggregate.category, instance.id);

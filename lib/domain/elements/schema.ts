@@ -1,6 +1,6 @@
 /**
- * Standard Schema at the boundary: synchronous validation, errors without payload values, and the JSON of the validated
- * output, which is what is stored and sent (delivery 17).
+ * Standard Schema at the boundary: synchronous validation, errors without payload values, and the JSON of the
+ * validated output, which is what is stored and sent (delivery 17).
  *
  * @module
  */
@@ -9,7 +9,9 @@ import { ConfigurationError, ValidationError } from "../../errors.ts";
 import { canonicalJson } from "../../message/canonical.ts";
 import type { Out, Schema } from "../types.ts";
 
-/** Refusals that a message or `issues` holds at most; a list of a million bad items must not become the log. */
+/**
+ * Refusals that a message or `issues` holds at most; a list of a million bad items must not become the log.
+ */
 const MAX_ISSUES = 20;
 const MAX_TEXT = 200;
 
@@ -35,8 +37,8 @@ export function validate<S extends Schema>(schema: S, value: unknown, what: stri
 }
 
 /**
- * Validates what user code gave us and turns it into what will be read back: the schema's output for its own JSON.
- * Throws `ValidationError`, and `ConfigurationError` for a schema that refuses its own output.
+ * Validates what user code gave us and turns it into what will be read back: the schema's output for its own
+ * JSON. Throws `ValidationError`, and `ConfigurationError` for a schema that refuses its own output.
  */
 export function encode<S extends Schema>(schema: S, value: unknown, what: string): Encoded<Out<S>> {
   const text = jsonText(validate(schema, value, what), what);
@@ -53,7 +55,10 @@ export function encode<S extends Schema>(schema: S, value: unknown, what: string
   }
 }
 
-/** `value` as canonical JSON. Throws `ValidationError` for what JSON cannot hold: NaN, bigint, a circular reference. */
+/**
+ * `value` as canonical JSON. Throws `ValidationError` for what JSON cannot hold: NaN, bigint, a circular
+ * reference.
+ */
 export function jsonText(value: unknown, what: string): string {
   try {
     return canonicalJson(value);

@@ -1,8 +1,10 @@
 /**
- * Finds schemas that validate asynchronously before anything starts, instead of with the first message (delivery 17).
+ * Finds schemas that validate asynchronously before anything starts, instead of with the first message
+ * (delivery 17).
  *
- * A validator may turn asynchronous only behind a value it likes, such as an `async` refinement of a field. So a schema that
- * also describes itself (Standard JSON Schema: zod 4 and others) is tried on a value made from its description.
+ * A validator may turn asynchronous only behind a value it likes, such as an `async` refinement of a field.
+ * So a schema that also describes itself (Standard JSON Schema: zod 4 and others) is tried on a value made
+ * from its description.
  *
  * @module
  */
@@ -10,8 +12,8 @@ import { ConfigurationError, type ConfigurationProblem } from "../../errors.ts";
 import { validate } from "./schema.ts";
 import type { Schema } from "../types.ts";
 
-// A value that a JSON Schema describes, for the probe of `schema_probe.ts`. It need not be accepted: it only has to reach
-// as far into the schema as an ordinary payload does.
+// A value that a JSON Schema describes, for the probe of `schema_probe.ts`. It need not be accepted: it only
+// has to reach as far into the schema as an ordinary payload does.
 
 type Node = Readonly<Record<string, unknown>>;
 

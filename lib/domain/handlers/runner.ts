@@ -21,8 +21,9 @@ import type { UnitOfWork } from "../work/unit_of_work.ts";
 // What an idempotency mark is keyed by (delivery 10).
 
 /**
- * `headers.id`, which is unique to its message; but for commands whose id is only the id part of their stream, as Python
- * writes them, the broker's id or the position in the event store. Where neither is known, their time makes the difference.
+ * `headers.id`, which is unique to its message; but for commands whose id is only the id part of their
+ * stream, as Python writes them, the broker's id or the position in the event store. Where neither is known,
+ * their time makes the difference.
  */
 export function markId({ metadata }: Message, brokerId?: string): string {
   const { id, stream, time } = metadata.headers;
@@ -108,7 +109,8 @@ export class ElementRunner implements HandlerRunner {
         if (outcome.kind === "done") result = "handled";
       } catch (error) {
         failures.push(asError(error));
-        // Its siblings still run (PIPE-15), but not on behalf of somebody else: the message is delivered again.
+        // Its siblings still run (PIPE-15), but not on behalf of somebody else: the message is delivered
+        // again.
         if (error instanceof CommitRefusedError || !options.mayCommit()) break;
       }
     }
@@ -124,8 +126,8 @@ export class ElementRunner implements HandlerRunner {
   }
 
   /**
-   * Handles a command here and now; returns what its method returns. `prepare` adds to the unit of work, `mark` makes it
-   * happen once (then it returns undefined).
+   * Handles a command here and now; returns what its method returns. `prepare` adds to the unit of work,
+   * `mark` makes it happen once (then it returns undefined).
    */
   async handleNow(
     message: Message,
@@ -145,7 +147,10 @@ export class ElementRunner implements HandlerRunner {
     });
   }
 
-  /** One handler run as the domain's observer sees it; what it writes carries the observer's trace on, where that has one. */
+  /**
+   * One handler run as the domain's observer sees it; what it writes carries the observer's trace on, where
+   * that has one.
+   */
   async #observed<T>(
     message: Message,
     trace: TraceContext | null,

@@ -14,8 +14,8 @@ import type { WorkRuntime } from "../runtime.ts";
 import type { Guard } from "../work/sessions.ts";
 
 /**
- * Sends a command, or handles it here. Returns the event-store position, or what the handler returned; undefined where a
- * command of the same type and idempotency key was taken before.
+ * Sends a command, or handles it here. Returns the event-store position, or what the handler returned;
+ * undefined where a command of the same type and idempotency key was taken before.
  */
 export async function processCommand(
   runtime: WorkRuntime,

@@ -1,7 +1,7 @@
 /**
- * The cache writes of one unit of work. They wait for its end, so that a handler that fails leaves none behind, and go
- * out right before the commit: a process that dies in between repeats them, one that wrote them after the commit would
- * lose them.
+ * The cache writes of one unit of work. They wait for its end, so that a handler that fails leaves none
+ * behind, and go out right before the commit: a process that dies in between repeats them, one that wrote
+ * them after the commit would lose them.
  *
  * @module
  */
@@ -37,7 +37,10 @@ export class CacheWrites {
     writes.set(key, { text, ttlMs });
   }
 
-  /** Entries whose keys begin with `prefix`, in order of key, those behind `prefix + after`, own writes included. */
+  /**
+   * Entries whose keys begin with `prefix`, in order of key, those behind `prefix + after`, own writes
+   * included.
+   */
   async list(
     cache: string,
     prefix: string,

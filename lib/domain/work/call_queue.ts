@@ -9,7 +9,9 @@ export class CallQueue {
   #tail: Promise<void> | undefined;
   #over = false;
 
-  /** Runs `work` after everything begun before it. Rejects with `IncorrectUsageError` once `end` has resolved. */
+  /**
+   * Runs `work` after everything begun before it. Rejects with `IncorrectUsageError` once `end` has resolved.
+   */
   next<T>(work: () => Promise<T> | T): Promise<T> {
     const result = this.#over
       ? Promise.reject(sessionEnded())

@@ -41,7 +41,10 @@ export function storeCopy({ data, metadata, expectedVersion }: Outgoing): EventA
   return { stream, type, data, metadata, expectedVersion };
 }
 
-/** What leaves the company of Protean services (wire 1.11): no checksum, no position, nothing about how it was processed. */
+/**
+ * What leaves the company of Protean services (wire 1.11): no checksum, no position, nothing about how it was
+ * processed.
+ */
 function externalForm({ headers, envelope, domain, extensions }: MessageMetadata): Record<string, unknown> {
   const { expected_version: _e, asynchronous: _a, priority: _p, ...shared } = domain;
   return {
@@ -70,10 +73,10 @@ export interface Buffered {
 /**
  * Commits on every provider touched; returns the event-store positions of `recorded`, then `messages`.
  *
- * The usual case is one call: everything is in the main database, and so is the event store. Otherwise all rows are
- * flushed first, so that what can fail fails before anything is final elsewhere; then the caches, the other databases and the
- * event store are written, and the main database, with the outbox and the mark, commits last. A process that dies in between
- * repeats the message.
+ * The usual case is one call: everything is in the main database, and so is the event store. Otherwise all
+ * rows are flushed first, so that what can fail fails before anything is final elsewhere; then the caches,
+ * the other databases and the event store are written, and the main database, with the outbox and the mark,
+ * commits last. A process that dies in between repeats the message.
  */
 export async function commitAll(
   runtime: WorkRuntime,

@@ -1,5 +1,6 @@
 /**
- * What a handler works with. Lazy throughout: a handler that touches nothing costs this object and no session.
+ * What a handler works with. Lazy throughout: a handler that touches nothing costs this object and no
+ * session.
  *
  * @module
  */

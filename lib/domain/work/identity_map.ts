@@ -28,7 +28,10 @@ export class IdentityMap {
   /** Versions that removed aggregates have left, by the same keys. */
   readonly #removed = new Map<AggregateDefinition, Map<string, number>>();
 
-  /** The instance known by this id; null when this unit of work has removed it; undefined when it was not asked for yet. */
+  /**
+   * The instance known by this id; null when this unit of work has removed it; undefined when it was not
+   * asked for yet.
+   */
   known(definition: AggregateDefinition, id: string): AggregateInstance | null | undefined {
     const entry = this.#entries.get(definition)?.get(id);
     return entry?.fate === "removed" ? null : entry?.instance;
@@ -45,7 +48,10 @@ export class IdentityMap {
     return instance;
   }
 
-  /** Takes in what a new instance finds under its id; a living aggregate's is a conflict for the store to tell. */
+  /**
+   * Takes in what a new instance finds under its id; a living aggregate's is a conflict for the store to
+   * tell.
+   */
   left(definition: AggregateDefinition, id: string, stored: Stored): void {
     if (stored.kind === "removed") keyed(this.#removed, definition).set(id, stored.version);
   }

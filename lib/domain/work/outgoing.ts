@@ -125,7 +125,10 @@ export function raisedMessages(
   }));
 }
 
-/** An event that no aggregate raised (delivery 12). `id` names the stream; else the payload does, else it is a new one. */
+/**
+ * An event that no aggregate raised (delivery 12). `id` names the stream; else the payload does, else it is a
+ * new one.
+ */
 export function publishedMessage(
   facts: RuntimeFacts,
   event: MessageDefinition,
@@ -154,7 +157,9 @@ export function publishedMessage(
   };
 }
 
-/** A command (wire 1.9, delivery 10): a fresh id, on the stream of the aggregate that its payload addresses. */
+/**
+ * A command (wire 1.9, delivery 10): a fresh id, on the stream of the aggregate that its payload addresses.
+ */
 export function commandMessage(
   facts: RuntimeFacts,
   command: MessageDefinition,
@@ -203,7 +208,8 @@ function commandAddressee(
   aggregate: MessageAggregate,
   payload: Readonly<Row>,
 ): string {
-  // Never the same as headers.id: who writes both alike, as Python does, is told apart by broker ids (delivery 10).
+  // Never the same as headers.id: who writes both alike, as Python does, is told apart by broker ids
+  // (delivery 10).
   if (command.identity === undefined) return addressee(payload, aggregate) ?? crypto.randomUUID();
   const id = identityText(payload[command.identity]);
   if (id !== undefined) return id;

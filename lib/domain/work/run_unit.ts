@@ -1,5 +1,6 @@
 /**
- * Work in a unit of work of its own: marked where its effect must happen once, repeated where somebody else saved first.
+ * Work in a unit of work of its own: marked where its effect must happen once, repeated where somebody else
+ * saved first.
  *
  * @module
  */
@@ -22,7 +23,10 @@ export interface UnitOptions {
   readonly guard: Guard;
   /** Claimed before the work; where it was claimed before, nothing is done. */
   readonly mark?: Mark | undefined;
-  /** Handlers are repeated after a version conflict on `[server.version_retry]` (wire 10.7); work outside of them is not. */
+  /**
+   * Handlers are repeated after a version conflict on `[server.version_retry]` (wire 10.7); work outside of
+   * them is not.
+   */
   readonly repeat: boolean;
 }
 
@@ -39,8 +43,8 @@ export type Outcome<R> = Done<R> | { readonly kind: "duplicate" };
 type Work<R> = (unit: UnitOfWork) => R | Promise<R>;
 
 /**
- * Runs `work` and commits. Rejects with what `work` or the commit throws; nothing is committed then. Every repetition
- * has a fresh unit of work.
+ * Runs `work` and commits. Rejects with what `work` or the commit throws; nothing is committed then. Every
+ * repetition has a fresh unit of work.
  */
 export function runUnitOfWork<R>(
   runtime: WorkRuntime,
@@ -100,7 +104,10 @@ function committed({ observer }: WorkRuntime, name: string, unit: UnitOfWork): P
   return commit;
 }
 
-/** Milliseconds before the next repetition; undefined: it was the last one, or a command's deadline comes first. */
+/**
+ * Milliseconds before the next repetition; undefined: it was the last one, or a command's deadline comes
+ * first.
+ */
 function conflictDelay(
   { config, clock }: WorkRuntime,
   attempt: number,

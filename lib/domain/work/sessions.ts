@@ -1,6 +1,7 @@
 /**
- * The provider sessions of one unit of work, and the one guard before them: opened when first touched (POOL-3), not used
- * again after a call has failed, ended together, and given up when the message is lost or the drain cuts its handler.
+ * The provider sessions of one unit of work, and the one guard before them: opened when first touched
+ * (POOL-3), not used again after a call has failed, ended together, and given up when the message is lost or
+ * the drain cuts its handler.
  *
  * @module
  */
@@ -9,7 +10,9 @@ import { onAbort } from "../../async/abort.ts";
 import { asError, CommitRefusedError, IncorrectUsageError } from "../../errors.ts";
 import type { WorkRuntime } from "../runtime.ts";
 
-/** What a handler has to end in once its signal has aborted, before its connections are destroyed (design 7). */
+/**
+ * What a handler has to end in once its signal has aborted, before its connections are destroyed (design 7).
+ */
 export const ABANDON_AFTER_MS = 1000;
 
 /** Whether the work may still have an effect. */
@@ -42,8 +45,9 @@ export class Sessions {
   }
 
   /**
-   * Makes one call of the session on `provider`, which is opened if need be. Rejects with what the call does, and so does every
-   * further one, even where user code has swallowed the error; with `CommitRefusedError` once the work has been given up.
+   * Makes one call of the session on `provider`, which is opened if need be. Rejects with what the call does,
+   * and so does every further one, even where user code has swallowed the error; with `CommitRefusedError`
+   * once the work has been given up.
    */
   async run<T>(provider: string, call: (session: ProviderSession) => Promise<T>): Promise<T> {
     try {
@@ -62,8 +66,8 @@ export class Sessions {
   }
 
   /**
-   * Writes and commits on `provider`; returns the event-store positions. Throws as `assertMayCommit` does, and what the adapter
-   * does.
+   * Writes and commits on `provider`; returns the event-store positions. Throws as `assertMayCommit` does,
+   * and what the adapter does.
    */
   async commit(provider: string, writes: WriteSet): Promise<readonly number[]> {
     this.assertMayCommit();

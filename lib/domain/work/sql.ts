@@ -1,5 +1,6 @@
 /**
- * `ctx.sql`: a tag that builds statements out of text, values and fragments, and runs each when it is awaited.
+ * `ctx.sql`: a tag that builds statements out of text, values and fragments, and runs each when it is
+ * awaited.
  *
  * @module
  */

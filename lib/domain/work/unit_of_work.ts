@@ -1,12 +1,14 @@
 /**
  * The unit of work: everything one handler method reads and writes, committed together or not at all.
  *
- * Nothing is written while the handler runs: rows, outbox rows and event-store appends are buffered and go out with the
- * commit (delivery 13, 14). Only a statement of the user's own (`ctx.sql`) makes the rows buffered so far visible to
- * itself, inside the same transaction. A unit of work that touches nothing opens no session at all (POOL-3).
+ * Nothing is written while the handler runs: rows, outbox rows and event-store appends are buffered and go
+ * out with the commit (delivery 13, 14). Only a statement of the user's own (`ctx.sql`) makes the rows
+ * buffered so far visible to itself, inside the same transaction. A unit of work that touches nothing opens
+ * no session at all (POOL-3).
  *
- * One transaction is one database. The database `default` carries aggregates, outbox rows and idempotency marks; projections
- * may live in others, which commit right before it, so what is written there must bear being written twice.
+ * One transaction is one database. The database `default` carries aggregates, outbox rows and idempotency
+ * marks; projections may live in others, which commit right before it, so what is written there must bear
+ * being written twice.
  *
  * @module
  */
@@ -33,8 +35,8 @@ export interface WorkScope {
   readonly origin: Origin;
   readonly guard: Guard;
   /**
-   * Looks for what a removed aggregate has left before a new one takes its id. Costs a read per new aggregate, so handlers do
-   * it only when they are repeated after a conflict.
+   * Looks for what a removed aggregate has left before a new one takes its id. Costs a read per new
+   * aggregate, so handlers do it only when they are repeated after a conflict.
    */
   readonly careful: boolean;
 }
@@ -143,8 +145,8 @@ export class UnitOfWork {
 
   /**
    * Commits. Returns the event-store positions of what was recorded, sent and raised, in that order. Throws
-   * `ExpectedVersionError`, `DuplicateMessageError`, `CommitRefusedError` or what the adapters throw; the main database has
-   * nothing of it then.
+   * `ExpectedVersionError`, `DuplicateMessageError`, `CommitRefusedError` or what the adapters throw; the
+   * main database has nothing of it then.
    */
   async commit(): Promise<readonly number[]> {
     await this.#calls.end();
@@ -207,7 +209,8 @@ export class UnitOfWork {
     await this.#look();
     const rows = this.#takeRows(MAIN);
     if (rows.length === 0) return;
-    // A handler that swallows what this throws has rows that count as written and are not; but nothing can be committed then.
+    // A handler that swallows what this throws has rows that count as written and are not; but nothing can be
+    // committed then.
     await this.#sessions.run(MAIN, (session) => session.flush({ ...NOTHING, rows }));
   }
 

@@ -1,6 +1,7 @@
 /**
- * The projection rows of one unit of work: what was read, with its version, and what is to be written. A row that was
- * read is written only if nobody else has written it since, so that two processes that count in one row lose nothing.
+ * The projection rows of one unit of work: what was read, with its version, and what is to be written. A row
+ * that was read is written only if nobody else has written it since, so that two processes that count in one
+ * row lose nothing.
  *
  * @module
  */
@@ -11,7 +12,9 @@ import type { ProjectionDefinition } from "../elements/projection.ts";
 /** A row as this unit of work has it. */
 export interface ViewRow {
   readonly id: string;
-  /** `read`: as stored; `written`: to be stored; `stale`: read once, and to be read again before it is shown. */
+  /**
+   * `read`: as stored; `written`: to be stored; `stale`: read once, and to be read again before it is shown.
+   */
   readonly state: "read" | "written" | "stale";
   /** JSON text; undefined: there is none. */
   readonly text: string | undefined;
@@ -53,8 +56,8 @@ export class ViewRows {
   }
 
   /**
-   * A page of stored rows as this unit of work sees it: with its own writes. `full` says that more rows are stored behind
-   * those of the page.
+   * A page of stored rows as this unit of work sees it: with its own writes. `full` says that more rows are
+   * stored behind those of the page.
    */
   overlay(
     projection: ProjectionDefinition,
@@ -95,7 +98,10 @@ export class ViewRows {
       .map(({ provider }) => provider);
   }
 
-  /** A statement of the user's own may have changed any row: what was merely read is read again when asked for. */
+  /**
+   * A statement of the user's own may have changed any row: what was merely read is read again when asked
+   * for.
+   */
   forget(): void {
     for (const rows of this.#rows.values()) {
       for (const row of rows.values()) if (row.state === "read") rows.set(row.id, { ...row, state: "stale" });

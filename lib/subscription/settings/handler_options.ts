@@ -1,6 +1,6 @@
 /**
- * The settings that a handler declares in code, camel case, checked against the schema of `[server.subscriptions.*]`
- * (design 5: options are camelCase in code and snake_case in TOML, one-to-one).
+ * The settings that a handler declares in code, camel case, checked against the schema of
+ * `[server.subscriptions.*]` (design 5: options are camelCase in code and snake_case in TOML, one-to-one).
  *
  * @module
  */
@@ -38,8 +38,8 @@ const KEYS: ReadonlyMap<string, string> = new Map(
 );
 
 /**
- * Reads a handler's options. `subscriptionConfig` wins over the options beside it (wire 10.3); undefined and null count
- * as not given.
+ * Reads a handler's options. `subscriptionConfig` wins over the options beside it (wire 10.3); undefined and
+ * null count as not given.
  */
 export function handlerValues({ name, options }: SubscribingHandler): HandlerValues {
   const problems: ConfigurationProblem[] = [];

@@ -3,7 +3,8 @@
  *
  * 1. the handler's `subscriptionConfig`, then the options beside it;
  * 2. the profile that the handler names;
- * 3. `[server.subscriptions.<Handler>]`, then `[server.subscriptions."Commands:<category>"]` for a command handler;
+ * 3. `[server.subscriptions.<Handler>]`, then `[server.subscriptions."Commands:<category>"]` for a command
+ *    handler;
  * 4. the profile named there;
  * 5. what the user set in `[server]`;
  * 6. `default_subscription_profile`;
@@ -96,8 +97,8 @@ function serverLevel(loaded: LoadedConfig, type: SubscriptionType, isSet: boolea
 }
 
 /**
- * Where `[server]` holds a setting. Both types have a table of their own; what only one of them knows is taken from
- * there, whatever the type.
+ * Where `[server]` holds a setting. Both types have a table of their own; what only one of them knows is
+ * taken from there, whatever the type.
  */
 export function serverPath({ config: { server } }: LoadedConfig, key: string, type: SubscriptionType): Path {
   if (key === "subscription_type") return ["server", "default_subscription_type"];
@@ -118,7 +119,10 @@ function ownDefaults({ kind, sharedGroup }: SubscribingHandler): SubscriptionTab
   };
 }
 
-/** Values of `[server]` that `default_subscription_profile` stands in for, because the user did not set them (CFG-5). */
+/**
+ * Values of `[server]` that `default_subscription_profile` stands in for, because the user did not set them
+ * (CFG-5).
+ */
 export function governedByProfile(loaded: LoadedConfig): { readonly path: Path; readonly value: unknown }[] {
   const { default_subscription_profile: name, default_subscription_type: ownType } = loaded.config.server;
   const profile = (name !== undefined && profileSettings(loaded.config, name)) || {};

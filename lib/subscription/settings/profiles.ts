@@ -1,5 +1,6 @@
 /**
- * Profiles: named sets of subscription settings (guide "Pick a subscription profile", S12, S16, S17, wire 10.5).
+ * Profiles: named sets of subscription settings (guide "Pick a subscription profile", S12, S16, S17, wire
+ * 10.5).
  *
  * @module
  */
@@ -89,8 +90,8 @@ export function profileNames(config: Config): readonly string[] {
 }
 
 /**
- * What a profile sets; names do not differ by letter case (S16). A custom profile adds to the built-in one it inherits
- * from; without `inherits` it sets its own fields alone. Undefined: there is no such profile.
+ * What a profile sets; names do not differ by letter case (S16). A custom profile adds to the built-in one it
+ * inherits from; without `inherits` it sets its own fields alone. Undefined: there is no such profile.
  */
 export function profileSettings(config: Config, name: string): Readonly<ProfileSettings> | undefined {
   const wanted = name.toLowerCase();

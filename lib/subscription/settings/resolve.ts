@@ -69,13 +69,15 @@ export interface ResolveOptions {
 export interface ExplainedSettings {
   readonly settings: SubscriptionSettings;
   /**
-   * By the keys of `domain.toml`: `handler`, `profile fast`, `[server.subscriptions.Audit]`, `[server]`, … A key that is
-   * not here is nowhere set and has no default of its own.
+   * By the keys of `domain.toml`: `handler`, `profile fast`, `[server.subscriptions.Audit]`, `[server]`, … A
+   * key that is not here is nowhere set and has no default of its own.
    */
   readonly sources: ReadonlyMap<string, string>;
 }
 
-/** Resolves a subscription's settings. Throws one `ConfigurationError` that lists everything wrong with them. */
+/**
+ * Resolves a subscription's settings. Throws one `ConfigurationError` that lists everything wrong with them.
+ */
 export function resolveSettings(options: ResolveOptions): SubscriptionSettings {
   return explainSettings(options).settings;
 }

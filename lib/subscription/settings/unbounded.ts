@@ -1,6 +1,6 @@
 /**
- * Rule: streams that nothing ever trims. Without `retention_maxlen`, which has no default in the reference either, a stream keeps all that was
- * ever published, and the end of it is a full disk or a full Redis.
+ * Rule: streams that nothing ever trims. Without `retention_maxlen`, which has no default in the reference
+ * either, a stream keeps all that was ever published, and the end of it is a full disk or a full Redis.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Tables of `[server.subscriptions]` that no handler of the domain reads: most likely a slip (CFG-1), unless the file is
- * shared with a Python service.
+ * Tables of `[server.subscriptions]` that no handler of the domain reads: most likely a slip (CFG-1), unless
+ * the file is shared with a Python service.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Rules: settings of subscriptions that are known and valid, and that this version does not serve. A promise of order or of
- * delivery that is not kept must not be accepted in silence.
+ * Rules: settings of subscriptions that are known and valid, and that this version does not serve. A promise
+ * of order or of delivery that is not kept must not be accepted in silence.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Rule: settings that somebody has set, in the configuration or on a handler, and that change nothing in this version.
+ * Rule: settings that somebody has set, in the configuration or on a handler, and that change nothing in this
+ * version.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The simplest broker there is: what every adapter must be indistinguishable from. Ids come from the adapter under test; of
- * time it knows only whether an entry was released, which makes it idle for a day.
+ * The simplest broker there is: what every adapter must be indistinguishable from. Ids come from the adapter
+ * under test; of time it knows only whether an entry was released, which makes it idle for a day.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Random commands: each does one thing to the broker and to the model, and compares what they say and what they hold.
+ * Random commands: each does one thing to the broker and to the model, and compares what they say and what
+ * they hold.
  *
  * @module
  */
@@ -60,13 +61,18 @@ function seatOf(real: BrokerUnderTest, seat: Seat): StreamGroup {
   return group;
 }
 
-/** Some ids of a stream's past by number: pending, finished, removed, never delivered; or one that never was. */
+/**
+ * Some ids of a stream's past by number: pending, finished, removed, never delivered; or one that never was.
+ */
 function pick(model: BrokerModel, stream: string, numbers: readonly number[]): readonly string[] {
   const history = model.streams.get(stream)?.history ?? [];
   return [...new Set(numbers.map((number) => history[number % (history.length + 1)] ?? "1-1"))];
 }
 
-/** Who acts on what. An aimed one finds something to act on and acts as its owner, if there is anything pending. */
+/**
+ * Who acts on what. An aimed one finds something to act on and acts as its owner, if there is anything
+ * pending.
+ */
 interface Target {
   readonly seat: Seat;
   readonly numbers: readonly number[];

@@ -10,8 +10,8 @@ import type { BrokerFixture } from "./broker_suite_rig.ts";
 
 export interface BrokerModelOptions {
   /**
-   * True where a trim drops all that it may and a lag is right whatever was deleted. Redis keeps up to a node of a hundred
-   * entries, and counts deleted ones. @default false
+   * True where a trim drops all that it may and a lag is right whatever was deleted. Redis keeps up to a node
+   * of a hundred entries, and counts deleted ones. @default false
    */
   readonly exact?: boolean;
   /** Sequences to try. @default 150 */

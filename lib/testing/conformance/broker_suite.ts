@@ -1,6 +1,7 @@
 /**
- * What every broker adapter must do (delivery 1 to 8, 18, 19). Each adapter's own test file calls `brokerConformance`; what an
- * adapter cannot do is a declared capability of its class, never a test left out here.
+ * What every broker adapter must do (delivery 1 to 8, 18, 19). Each adapter's own test file calls
+ * `brokerConformance`; what an adapter cannot do is a declared capability of its class, never a test left out
+ * here.
  *
  * @module
  */

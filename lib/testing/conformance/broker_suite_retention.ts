@@ -1,5 +1,6 @@
 /**
- * Rules of trimming (delivery 8, PIPE-8). The cap is soft: an adapter may keep up to a hundred entries more than it must.
+ * Rules of trimming (delivery 8, PIPE-8). The cap is soft: an adapter may keep up to a hundred entries more
+ * than it must.
  *
  * @module
  */

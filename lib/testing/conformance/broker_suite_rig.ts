@@ -8,9 +8,14 @@ import type { BaseBroker, PublishResult, StreamEntry, StreamGroup } from "../../
 /** An opened broker under test. */
 export interface BrokerFixture {
   readonly broker: BaseBroker;
-  /** Opens a second instance on the same backend, as another process would; the fixture's `close` closes it. */
+  /**
+   * Opens a second instance on the same backend, as another process would; the fixture's `close` closes it.
+   */
   readonly another?: () => Promise<BaseBroker>;
-  /** Lets at least `ms` pass for the broker: moves its clock, or waits where the backend has a clock of its own. */
+  /**
+   * Lets at least `ms` pass for the broker: moves its clock, or waits where the backend has a clock of its
+   * own.
+   */
   elapse(ms: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -9,9 +9,14 @@ import type { BaseCache } from "../../adapters/ports.ts";
 /** An opened cache under test, with nothing in it and a `TTL` of 300 seconds. */
 export interface CacheFixture {
   readonly cache: BaseCache;
-  /** Opens a second instance on the same backend, as another process would; the fixture's `close` closes it. */
+  /**
+   * Opens a second instance on the same backend, as another process would; the fixture's `close` closes it.
+   */
   readonly another?: () => Promise<BaseCache>;
-  /** Lets at least `ms` pass for the cache: moves its clock, or waits where the backend has a clock of its own. */
+  /**
+   * Lets at least `ms` pass for the cache: moves its clock, or waits where the backend has a clock of its
+   * own.
+   */
   elapse(ms: number): Promise<void>;
   close(): Promise<void>;
 }

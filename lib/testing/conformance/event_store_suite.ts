@@ -1,5 +1,6 @@
 /**
- * What every event store must do (delivery 15; wire 4). Each adapter's own test file calls `eventStoreConformance`.
+ * What every event store must do (delivery 15; wire 4). Each adapter's own test file calls
+ * `eventStoreConformance`.
  *
  * @module
  */

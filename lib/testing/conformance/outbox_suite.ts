@@ -1,6 +1,6 @@
 /**
- * What every outbox must do (delivery 9; wire 3; OBX-1 to OBX-6; S53 to S55). Each provider's own test file calls
- * `outboxConformance`, with the same fixtures as the provider suite.
+ * What every outbox must do (delivery 9; wire 3; OBX-1 to OBX-6; S53 to S55). Each provider's own test file
+ * calls `outboxConformance`, with the same fixtures as the provider suite.
  *
  * @module
  */

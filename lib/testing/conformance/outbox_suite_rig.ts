@@ -20,7 +20,9 @@ export function leaseOf(
   return provider.outbox.lease({ broker: "default", owner: "w1", ...options });
 }
 
-/** Claims everything with a lease of its own that is released afterwards; unsettled rows stay `processing`. */
+/**
+ * Claims everything with a lease of its own that is released afterwards; unsettled rows stay `processing`.
+ */
 export async function claimAll(provider: BaseProvider, broker = "default"): Promise<readonly OutboxRow[]> {
   const lease = await provider.outbox.lease({ broker, owner: "w1" });
   const rows = await lease.claim(10_000);

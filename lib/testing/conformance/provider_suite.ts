@@ -1,6 +1,7 @@
 /**
  * What every provider must do (delivery 13, 14, 17; wire 6.3; PIPE-13). Each adapter's own test file calls
- * `providerConformance`; what an adapter cannot do is a declared capability of its class, never a test left out here.
+ * `providerConformance`; what an adapter cannot do is a declared capability of its class, never a test left
+ * out here.
  *
  * @module
  */

@@ -21,11 +21,16 @@ import type { MessageMetadata } from "../../message/types.ts";
 /** An opened provider under test, on a database of its own with nothing in it. */
 export interface ProviderFixture {
   readonly provider: BaseProvider;
-  /** Opens a second instance on the same database, as another process would; the fixture's `close` closes it. */
+  /**
+   * Opens a second instance on the same database, as another process would; the fixture's `close` closes it.
+   */
   readonly another?: () => Promise<BaseProvider>;
   /** The provider's clock. */
   readonly clock: Clock;
-  /** Lets at least `ms` pass for the provider: moves its clock, or waits where the database has a clock of its own. */
+  /**
+   * Lets at least `ms` pass for the provider: moves its clock, or waits where the database has a clock of its
+   * own.
+   */
   elapse(ms: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -109,7 +109,8 @@ export function transactionRules(rule: Rule): void {
       () => "committed",
       (reason) => reason,
     );
-    // Memory does not wait: there the second has committed before it can be cut, and the first one is refused.
+    // Memory does not wait: there the second has committed before it can be cut, and the first one is
+    // refused.
     const won = await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 50))]);
     second.abandon();
     if (won === "committed") {

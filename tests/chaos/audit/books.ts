@@ -1,5 +1,6 @@
 /**
- * The database as the auditor sees it, through a client of its own and not through the library that is audited.
+ * The database as the auditor sees it, through a client of its own and not through the library that is
+ * audited.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The log of deliveries: one append-only file for each process, in the folder that the harness has started it in, so that it
- * outlives the process that writes it and no transaction can take a line back.
+ * The log of deliveries: one append-only file for each process, in the folder that the harness has started it
+ * in, so that it outlives the process that writes it and no transaction can take a line back.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * What an audited handler does: note the delivery, wait while the harness holds it, leave an effect in its own transaction.
+ * What an audited handler does: note the delivery, wait while the harness holds it, leave an effect in its
+ * own transaction.
  *
  * @module
  */

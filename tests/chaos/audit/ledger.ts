@@ -1,6 +1,6 @@
 /**
- * The audited domain with a full unit of work in the middle: a handler that keeps an aggregate, raises an event of its own through
- * the outbox, leaves an effect and is marked, and a second handler behind it.
+ * The audited domain with a full unit of work in the middle: a handler that keeps an aggregate, raises an
+ * event of its own through the outbox, leaves an effect and is marked, and a second handler behind it.
  *
  * @module
  */

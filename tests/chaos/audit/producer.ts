@@ -23,8 +23,8 @@ export interface ProduceOptions {
 const AGAIN_MS = 50;
 
 /**
- * Commits events 1 to n of every key, each key's in order, keys at random. A commit whose outcome is unknown is asked for: the
- * aggregate says what it has produced, so nothing is committed twice and nothing left out.
+ * Commits events 1 to n of every key, each key's in order, keys at random. A commit whose outcome is unknown
+ * is asked for: the aggregate says what it has produced, so nothing is committed twice and nothing left out.
  */
 export async function produce(audited: Audited, options: ProduceOptions): Promise<void> {
   const { chance, events, keys, signal } = options;

@@ -1,6 +1,6 @@
 /**
- * Where the numbered events come from: one aggregate for each key, which knows how many it has raised, so that a producer that did
- * not learn the outcome of a commit can ask.
+ * Where the numbered events come from: one aggregate for each key, which knows how many it has raised, so
+ * that a producer that did not learn the outcome of a commit can ask.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Everything one fault test plays on: real servers, one configuration, a producer in this process and any number of server
- * processes, and the auditor who looks at it all afterwards.
+ * Everything one fault test plays on: real servers, one configuration, a producer in this process and any
+ * number of server processes, and the auditor who looks at it all afterwards.
  *
  * @module
  */
@@ -23,7 +23,9 @@ import { complaint, type Delivery, judge } from "./verdict.ts";
 
 export interface StageOptions {
   readonly chance: Chance;
-  /** The domain module that the servers run, and its part that produces. @default `domain.ts` beside this file */
+  /**
+   * The domain module that the servers run, and its part that produces. @default `domain.ts` beside this file
+   */
   readonly module?: { readonly file: URL; readonly audited: Audited };
   /** Its handlers, all of which leave one effect for each event. @default ["EffectHandler"] */
   readonly handlers?: readonly string[];
@@ -47,7 +49,10 @@ const SETTINGS = { concurrency: 16, claim_idle_ms: 2000, claim_interval_ms: 500,
 /** Seconds on a machine of its own, but CI runs several of these at once. */
 const SETTLED_MS = 120_000;
 
-/** The machine does not fail here, only the server: what it has written is there after a crash without being synced. */
+/**
+ * The machine does not fail here, only the server: what it has written is there after a crash without being
+ * synced.
+ */
 const POSTGRES = { fsync: "off", full_page_writes: "off", max_connections: "300" };
 
 interface Parts {
@@ -123,7 +128,10 @@ export class Stage implements AsyncDisposable {
     return await installation.start([], this.#servers++ === 0 ? installation.port : freePort());
   }
 
-  /** Begins to commit events, so many in all, behind those that were begun before; `settled` waits for the last of them. */
+  /**
+   * Begins to commit events, so many in all, behind those that were begun before; `settled` waits for the
+   * last of them.
+   */
   produce({ events, keys = 40, batch = 25 }: Production): void {
     const { module, chance } = this.#parts.options;
     const options = { chance, events, keys, batch, signal: this.#over.signal };
@@ -171,8 +179,8 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * Judges every handler: nothing lost, nothing doubled, and each key in order where that was promised. `events` must have been
-   * committed.
+   * Judges every handler: nothing lost, nothing doubled, and each key in order where that was promised.
+   * `events` must have been committed.
    */
   async audit({ events, ordered }: { readonly events: number; readonly ordered: boolean }): Promise<void> {
     const committed = await this.books.committed();

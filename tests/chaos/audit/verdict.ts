@@ -1,5 +1,6 @@
 /**
- * The auditor's judgement: what was committed, what it did, and what was delivered on the way (spec: guarantees G1 to G3).
+ * The auditor's judgement: what was committed, what it did, and what was delivered on the way (spec:
+ * guarantees G1 to G3).
  *
  * @module
  */

@@ -1,4 +1,7 @@
-/** Every command in the executable (design 12): with no file beside it, from a folder where nothing is, and on a domain.toml. */
+/**
+ * Every command in the executable (design 12): with no file beside it, from a folder where nothing is, and on
+ * a domain.toml.
+ */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Command } from "commander";
 import { createCli } from "../../../lib/cli/cli.ts";
@@ -13,7 +16,10 @@ const DOMAIN = "--domain=my_domain";
 const ORDER = '{"orderId":"o-1","amount":10}';
 const HOPELESS = '{"orderId":"o-2","amount":50000}';
 
-/** The executable alone in a folder, and another folder to run it in; no domain.toml within two parents of either. */
+/**
+ * The executable alone in a folder, and another folder to run it in; no domain.toml within two parents of
+ * either.
+ */
 class Alone implements AsyncDisposable {
   private constructor(readonly home: string, readonly cwd: string, readonly program: string) {}
 

@@ -1,6 +1,6 @@
 /**
- * The file system of the image, assembled without network: what the Containerfile copies, and of its base image what the
- * executable needs.
+ * The file system of the image, assembled without network: what the Containerfile copies, and of its base
+ * image what the executable needs.
  *
  * @module
  */
@@ -28,7 +28,9 @@ export async function give(path: string, owner: string): Promise<void> {
   await Deno.chown(path, uid ?? null, gid ?? null);
 }
 
-/** What distroless brings, and its engine: libraries with their loader, certificates, names of users, `/proc`. */
+/**
+ * What distroless brings, and its engine: libraries with their loader, certificates, names of users, `/proc`.
+ */
 async function base(root: string, user: string): Promise<void> {
   const put = async (path: string) => {
     await Deno.mkdir(join(root, dirname(path)), { recursive: true });

@@ -1,6 +1,7 @@
 /**
- * Runs an assembled image as a container engine would: PID 1 of its own, a mount namespace of its own, the root read-only,
- * a user without rights. Mounts live in that namespace and end with it, however the test ends.
+ * Runs an assembled image as a container engine would: PID 1 of its own, a mount namespace of its own, the
+ * root read-only, a user without rights. Mounts live in that namespace and end with it, however the test
+ * ends.
  *
  * @module
  */
@@ -73,7 +74,10 @@ export class Image {
     return `${this.folder}/data`;
   }
 
-  /** Mounts a file into the working folder of the containers to come; without a text, the image's own is seen again. */
+  /**
+   * Mounts a file into the working folder of the containers to come; without a text, the image's own is seen
+   * again.
+   */
   async mount(name: string, text?: string): Promise<void> {
     const target = join(this.file.folder, name);
     this.#files.delete(target);

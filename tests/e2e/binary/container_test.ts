@@ -1,4 +1,7 @@
-/** The image of the Containerfile: what it says, and what runs in its file system as a container engine would run it. */
+/**
+ * The image of the Containerfile: what it says, and what runs in its file system as a container engine would
+ * run it.
+ */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { serversConfig } from "../../integration/shared_config.ts";

@@ -10,7 +10,9 @@ import { binary } from "./binary.ts";
 /** Of `nobody` on most systems; that there is such a user is not needed. */
 const NOBODY = 65_534;
 
-/** Why tests that take another user, or a file system of their own, cannot run here; undefined where they can. */
+/**
+ * Why tests that take another user, or a file system of their own, cannot run here; undefined where they can.
+ */
 export function rootlessObstacle(): string | undefined {
   return Deno.uid() === 0 ? missing("setpriv") : undefined;
 }
@@ -21,7 +23,10 @@ export function mountObstacle(): string | undefined {
   return missing("unshare", ["--mount", "true"]);
 }
 
-/** In CI what cannot be tested is a failure; elsewhere it is told, for a suite that quietly skips itself proves nothing. */
+/**
+ * In CI what cannot be tested is a failure; elsewhere it is told, for a suite that quietly skips itself
+ * proves nothing.
+ */
 export function skipped(what: string, obstacle: string | undefined): boolean {
   if (obstacle === undefined) return false;
   const text = `NOT TESTED: ${what}: ${obstacle}.\n`;

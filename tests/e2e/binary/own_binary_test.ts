@@ -1,4 +1,6 @@
-/** A team's own executable: `examples/own-binary`, copied elsewhere, compiled as its deno.json says, and run. */
+/**
+ * A team's own executable: `examples/own-binary`, copied elsewhere, compiled as its deno.json says, and run.
+ */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { Installation } from "../server.ts";
@@ -45,7 +47,9 @@ async function copyExample(): Promise<string> {
   return folder;
 }
 
-/** Returns the path of the executable in a folder of its own, with this domain.toml beside it or with none. */
+/**
+ * Returns the path of the executable in a folder of its own, with this domain.toml beside it or with none.
+ */
 async function install(name: string, executable: string, config?: string): Promise<string> {
   const folder = `${home}/installed/${name}`;
   await Deno.mkdir(folder, { recursive: true });

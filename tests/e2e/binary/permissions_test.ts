@@ -1,4 +1,7 @@
-/** Folders and files that a user may not write to or read, a disk without room, and an environment without a home. */
+/**
+ * Folders and files that a user may not write to or read, a disk without room, and an environment without a
+ * home.
+ */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { run, sentence } from "../run.ts";
@@ -110,7 +113,10 @@ nobodyTest(
   },
 );
 
-/** Sends the sample where only 1 MB is, makes room, sends the rest as it was told to, and works everything off. */
+/**
+ * Sends the sample where only 1 MB is, makes room, sends the rest as it was told to, and works everything
+ * off.
+ */
 const FULL_DISK = `
 set -e
 mount -t tmpfs -o size=1m tmpfs "$1"

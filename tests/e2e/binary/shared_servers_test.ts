@@ -1,4 +1,7 @@
-/** The executable on a real Redis and a real PostgreSQL: its configuration beside it or named, alone and in twos, with TLS. */
+/**
+ * The executable on a real Redis and a real PostgreSQL: its configuration beside it or named, alone and in
+ * twos, with TLS.
+ */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { serversConfig } from "../../integration/shared_config.ts";
 import { certify, opensslAvailable } from "../../support/certificates.ts";

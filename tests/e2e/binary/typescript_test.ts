@@ -1,4 +1,7 @@
-/** TypeScript on disk: refused with the two ways out where the runtime in the executable cannot transpile, loaded where it can. */
+/**
+ * TypeScript on disk: refused with the two ways out where the runtime in the executable cannot transpile,
+ * loaded where it can.
+ */
 import { assertEquals, assertMatch } from "@std/assert";
 import { withFiles } from "../files.ts";
 import { run, sentence } from "../run.ts";

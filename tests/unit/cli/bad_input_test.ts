@@ -1,4 +1,7 @@
-/** What users get wrong: each case is one clear sentence per problem, without a stack, and the right exit code. */
+/**
+ * What users get wrong: each case is one clear sentence per problem, without a stack, and the right exit
+ * code.
+ */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Domain, on } from "@protean/server";
 import { join } from "node:path";

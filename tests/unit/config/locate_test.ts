@@ -4,7 +4,10 @@ import fc from "fast-check";
 import { locate } from "../../../lib/config/locate.ts";
 import { dotted, isTable, type Path } from "../../../lib/config/tree.ts";
 
-/** Asserts that exactly these keys stand on these lines; `text` begins with a line end, so its first line is 2. */
+/**
+ * Asserts that exactly these keys stand on these lines; `text` begins with a line end, so its first line is
+ * 2.
+ */
 function assertLines(text: string, expected: Record<string, number>): void {
   parse(text); // the scanner relies on it
   assertEquals(Object.fromEntries(locate(text)), expected);

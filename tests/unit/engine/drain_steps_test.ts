@@ -1,4 +1,7 @@
-/** The drain, step by step (design 7, DRN-1, DRN-3): what happens in which order, and who is waited for how long. */
+/**
+ * The drain, step by step (design 7, DRN-1, DRN-3): what happens in which order, and who is waited for how
+ * long.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { sleep } from "../../../lib/async/clock.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";

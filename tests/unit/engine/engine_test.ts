@@ -1,4 +1,7 @@
-/** A domain run in the test's own process: how it starts, when it ends by itself, and with which exit code (design 7 and 9, S72). */
+/**
+ * A domain run in the test's own process: how it starts, when it ends by itself, and with which exit code
+ * (design 7 and 9, S72).
+ */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { setImmediate } from "node:timers";
 import type { LogRecord } from "@logtape/logtape";
@@ -22,7 +25,9 @@ import type { HealthSource } from "../../../lib/health/listener.ts";
 import { freePort } from "../../support/free_port.ts";
 import { logged } from "../../support/logged.ts";
 
-/** A job that is published when it is placed; `work` is what its handler does, `attempts` how often it may. */
+/**
+ * A job that is published when it is placed; `work` is what its handler does, `attempts` how often it may.
+ */
 function jobs(work: (id: string, ctx: Context) => unknown) {
   const domain = new Domain("jobs");
   const schema = z.object({ id: z.string() });
@@ -138,7 +143,10 @@ Deno.test("an exception that a timer threw drains with exit 1", async () => {
   assertEquals(named(records, "engine.failed").map(({ error }) => error), ["out of a timer"]);
 });
 
-/** Runs a handler that lasts until it is cut and then lets go of a rejection; `before` is called while it runs. */
+/**
+ * Runs a handler that lasts until it is cut and then lets go of a rejection; `before` is called while it
+ * runs.
+ */
 async function cutRun(before: () => Promise<void> | void): Promise<number> {
   const stop = new AbortController();
   const { domain, PlaceJob } = jobs(async (_, { signal }) => {

@@ -22,7 +22,10 @@ Deno.test("a module is imported from a path with spaces, # and %, and leaves no 
   });
 });
 
-/** Runs `test` with a module whose top-level await lasts as long as the test: the runner forbids one that never ends. */
+/**
+ * Runs `test` with a module whose top-level await lasts as long as the test: the runner forbids one that
+ * never ends.
+ */
 async function withSlowModule(test: (file: string) => Promise<void>): Promise<void> {
   const gate = Promise.withResolvers<void>();
   const name = `gate_${crypto.randomUUID().replaceAll("-", "")}`;

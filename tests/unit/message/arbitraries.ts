@@ -41,8 +41,9 @@ export const text: fc.Arbitrary<string> = fc.oneof(
 );
 
 /**
- * Names of members. Not a lone backslash: once V8 (14 and 15 were seen) has parsed an object with that name, its JSON.parse takes any other escaped name of
- * one character in the same place for it (`{"a":1,"\\\\":1}`, then `{"a":1,"\\n":1}`). A payload so misread fails its checksum.
+ * Names of members. Not a lone backslash: once V8 (14 and 15 were seen) has parsed an object with that name,
+ * its JSON.parse takes any other escaped name of one character in the same place for it (`{"a":1,"\\\\":1}`,
+ * then `{"a":1,"\\n":1}`). A payload so misread fails its checksum.
  */
 export const key: fc.Arbitrary<string> = fc.oneof(
   text,

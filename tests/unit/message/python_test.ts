@@ -1,6 +1,6 @@
 /**
- * Canonical JSON against the real `json.dumps`, over generated cases. Needs python3 on the PATH; ignored, and said so, where
- * there is none.
+ * Canonical JSON against the real `json.dumps`, over generated cases. Needs python3 on the PATH; ignored, and
+ * said so, where there is none.
  *
  * @module
  */

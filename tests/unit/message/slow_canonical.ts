@@ -1,7 +1,7 @@
 /**
- * A second rendering of canonical JSON for the property tests: slow, by the letter of wire 1.7, sharing nothing with the
- * first. It renders a model of JSON in which ints and floats are told apart, and the text that a writer of that model might
- * have written.
+ * A second rendering of canonical JSON for the property tests: slow, by the letter of wire 1.7, sharing
+ * nothing with the first. It renders a model of JSON in which ints and floats are told apart, and the text
+ * that a writer of that model might have written.
  *
  * @module
  */

@@ -1,4 +1,7 @@
-/** What goes wrong under a running processor: dependencies that are down, defects, and brokers that refuse single rows. */
+/**
+ * What goes wrong under a running processor: dependencies that are down, defects, and brokers that refuse
+ * single rows.
+ */
 import { assert, assertEquals } from "@std/assert";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { sleep } from "../../../lib/async/clock.ts";

@@ -29,7 +29,10 @@ export const retry = {
   jitter_factor: 0.25,
 };
 
-/** A memory broker whose publishing the test can break: away altogether, for single streams, or for single messages. */
+/**
+ * A memory broker whose publishing the test can break: away altogether, for single streams, or for single
+ * messages.
+ */
 export class FragileBroker extends MemoryBroker {
   override capabilities: BrokerCapabilities = {
     embedded: true,

@@ -1,4 +1,7 @@
-/** A process that stood still starts nothing before it has asked what is still its own (D19); refusals are told (D21). */
+/**
+ * A process that stood still starts nothing before it has asked what is still its own (D19); refusals are
+ * told (D21).
+ */
 import { assert, assertEquals } from "@std/assert";
 import { RefusedError } from "../../../lib/errors.ts";
 import { logged } from "../../support/logged.ts";

@@ -10,8 +10,8 @@ import { arrayText } from "./values.ts";
 export type Activity = "working" | "waiting";
 
 /**
- * Not its `state`: that is `active` also between the messages of one statement, and the settings may hide it. Waiting for a
- * lock, a disk or a standby is work.
+ * Not its `state`: that is `active` also between the messages of one statement, and the settings may hide it.
+ * Waiting for a lock, a disk or a standby is work.
  */
 const WAITS = "coalesce(wait_event in ('ClientRead', 'ClientWrite'), false)";
 
@@ -30,7 +30,10 @@ export async function activities(
   return new Map(rows.map(({ name, waits }) => [String(name), waits === true ? "waiting" : "working"]));
 }
 
-/** Ends those of the backends that wait for their client: the server undoes their transactions and frees their locks. */
+/**
+ * Ends those of the backends that wait for their client: the server undoes their transactions and frees their
+ * locks.
+ */
 export async function endWaiting(eye: Connection, backends: readonly string[]): Promise<void> {
   if (backends.length > 0) await eye.run(END_WAITING, [arrayText(backends)], "once");
 }

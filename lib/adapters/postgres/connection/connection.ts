@@ -1,7 +1,8 @@
 /**
- * One physical connection that lives once. The driver, left alone, opens a lost connection again and runs statements of one
- * transaction inside another (its issues 1204 and 1216); so each connection is a client of its own whose socket is handed out
- * once, and every statement is also settled by that socket's close, for the driver forgets some.
+ * One physical connection that lives once. The driver, left alone, opens a lost connection again and runs
+ * statements of one transaction inside another (its issues 1204 and 1216); so each connection is a client of
+ * its own whose socket is handed out once, and every statement is also settled by that socket's close, for
+ * the driver forgets some.
  *
  * @module
  */
@@ -32,7 +33,10 @@ export interface ConnectionOptions extends Where {
   readonly clock: Clock;
   /** SQL that runs once, after logging in. */
   readonly session: string;
-  /** Asked before anything is set, where something gives itself out for the server. Rejects when it must not be used. */
+  /**
+   * Asked before anything is set, where something gives itself out for the server. Rejects when it must not
+   * be used.
+   */
   readonly onPooled?: (connection: Connection) => Promise<void>;
   /** Called when a statement begins. */
   readonly onRun?: () => void;
@@ -51,8 +55,8 @@ export interface Reply extends ReadonlyArray<Row> {
 }
 
 /**
- * `prepared`: planned once per connection, for statements whose text is one of few. `once`: parsed every time. `simple`: no
- * parameters, several statements allowed.
+ * `prepared`: planned once per connection, for statements whose text is one of few. `once`: parsed every
+ * time. `simple`: no parameters, several statements allowed.
  */
 export type Mode = "prepared" | "once" | "simple";
 
@@ -85,8 +89,9 @@ export class Connection {
   }
 
   /**
-   * Connects to the first place that answers and takes writes, and logs in. Rejects with `ConfigurationError` where only an operator can mend it,
-   * with `ProviderUnavailableError` otherwise, and with the reason of `signal` when that aborts.
+   * Connects to the first place that answers and takes writes, and logs in. Rejects with `ConfigurationError`
+   * where only an operator can mend it, with `ProviderUnavailableError` otherwise, and with the reason of
+   * `signal` when that aborts.
    */
   static async open(options: ConnectionOptions, signal?: AbortSignal): Promise<Connection> {
     let failure: Error | undefined;
@@ -137,7 +142,8 @@ export class Connection {
 
   /**
    * Runs one statement behind those that run already. Rejects with the server's error as it is, or with
-   * `ProviderUnavailableError` when the connection is lost; any error but an ordinary one of the server's destroys it.
+   * `ProviderUnavailableError` when the connection is lost; any error but an ordinary one of the server's
+   * destroys it.
    */
   run(text: string, values: readonly TextValue[] = [], mode: Mode = "prepared"): Promise<Reply> {
     if (this.#lost) return Promise.reject(this.#lost);
@@ -160,8 +166,8 @@ export class Connection {
   }
 
   /**
-   * Sends what `statements` runs in one packet. The driver writes at every kilobyte, and each write wakes the server, which
-   * costs more than anything else that this process does for a statement.
+   * Sends what `statements` runs in one packet. The driver writes at every kilobyte, and each write wakes the
+   * server, which costs more than anything else that this process does for a statement.
    */
   together<T>(statements: () => T): T {
     this.#socket.cork();
@@ -179,7 +185,10 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  /** As `destroy`, and asks the server to stop the statement that runs, which it would otherwise bring to its end. */
+  /**
+   * As `destroy`, and asks the server to stop the statement that runs, which it would otherwise bring to its
+   * end.
+   */
   async cancel(why: string): Promise<void> {
     const { busy } = this;
     this.destroy(why);
@@ -232,7 +241,8 @@ export class Connection {
   }
 
   async #greet(): Promise<void> {
-    // Looked at first: a standby refuses what the session begins with, in words that do not say what is wrong.
+    // Looked at first: a standby refuses what the session begins with, in words that do not say what is
+    // wrong.
     const last = await this.run(
       `select current_setting('server_version_num')::int as version, ${OWN_BACKEND} as backend, ` +
         "pg_is_in_recovery() as standby",

@@ -53,7 +53,9 @@ export class Database {
     return replies.slice(1, -1);
   }
 
-  /** Runs `work` on a connection of its own, which is in no transaction afterwards; `doing` is for messages. */
+  /**
+   * Runs `work` on a connection of its own, which is in no transaction afterwards; `doing` is for messages.
+   */
   async use<T>(doing: string, work: (connection: Connection) => Promise<T>): Promise<T> {
     const { member } = await this.pool.acquire(undefined, true);
     try {

@@ -1,6 +1,6 @@
 /**
- * What an error of PostgreSQL means to the server, keyed by SQLSTATE: wait, mend the configuration, load again, or a mistake in
- * a statement or its data.
+ * What an error of PostgreSQL means to the server, keyed by SQLSTATE: wait, mend the configuration, load
+ * again, or a mistake in a statement or its data.
  *
  * @module
  */
@@ -22,14 +22,19 @@ export interface Where {
   readonly label: string;
 }
 
-/** An error that the server itself has sent; anything else means that the connection is in an unknown state. */
+/**
+ * An error that the server itself has sent; anything else means that the connection is in an unknown state.
+ */
 export type ServerError = InstanceType<typeof postgres.PostgresError>;
 
 export function isServerError(thrown: unknown): thrown is ServerError {
   return thrown instanceof postgres.PostgresError && /^[0-9A-Z]{5}$/.test(thrown.code);
 }
 
-/** The server closes the connection after these, or it is the wrong one to ask: a standby, after a failover (D3). */
+/**
+ * The server closes the connection after these, or it is the wrong one to ask: a standby, after a failover
+ * (D3).
+ */
 export function endsConnection(thrown: unknown): boolean {
   return !isServerError(thrown) || thrown.severity === "FATAL" || thrown.severity === "PANIC" ||
     thrown.code === SQLSTATE.readOnly ||
@@ -47,7 +52,10 @@ export const SQLSTATE = {
 
 type Meaning = "unavailable" | "configuration" | "conflict" | "data";
 
-/** Exact states first, then classes (the first two characters). What is in neither is a mistake in a statement. */
+/**
+ * Exact states first, then classes (the first two characters). What is in neither is a mistake in a
+ * statement.
+ */
 const meanings: ReadonlyMap<string, readonly [Meaning, string]> = new Map([
   ["08", ["unavailable", "the connection broke; it is opened again"]],
   ["25006", ["unavailable", "the server only reads; it is tried again after a failover"]],

@@ -42,8 +42,8 @@ export class Names {
   }
 
   /**
-   * A number that stands for `what` in this schema, for advisory locks know nothing but numbers. Signed, 32 bits. Two things with
-   * one number would only wait for each other.
+   * A number that stands for `what` in this schema, for advisory locks know nothing but numbers. Signed, 32
+   * bits. Two things with one number would only wait for each other.
    */
   lockKey(what: string): number {
     return createHash("sha256").update(`${this.schema}\0${what}`).digest().readInt32BE(0);

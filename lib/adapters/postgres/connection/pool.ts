@@ -1,6 +1,7 @@
 /**
- * A pool with the rules of SQLAlchemy's QueuePool (POOL-1): at most `size` connections stay open when nobody uses them,
- * `maxOverflow` more are opened under load and closed when they come back, a checkout beyond that waits its turn.
+ * A pool with the rules of SQLAlchemy's QueuePool (POOL-1): at most `size` connections stay open when nobody
+ * uses them, `maxOverflow` more are opened under load and closed when they come back, a checkout beyond that
+ * waits its turn.
  *
  * @module
  */
@@ -39,7 +40,10 @@ export interface PoolOptions<M extends Member> {
   readonly open: (signal: AbortSignal | undefined) => Promise<M>;
   /** Rejects when the connection does not answer; bounded. */
   readonly ping: (member: M) => Promise<void>;
-  /** True for a refusal that passes by itself within moments, such as "too many connections" at start (POOL-2). */
+  /**
+   * True for a refusal that passes by itself within moments, such as "too many connections" at start
+   * (POOL-2).
+   */
   readonly isPassing?: (error: unknown) => boolean;
   readonly random?: () => number;
 }
@@ -85,10 +89,11 @@ export class Pool<M extends Member> {
   }
 
   /**
-   * Takes a connection; `reused` is false for one opened just now. First come, first served. Rejects with `PoolTimeoutError`,
-   * with what `open` rejects with, or with the reason of `signal` when that aborts; with one that has aborted already nobody
-   * waits, but an idle connection is had: the drain gives those who are about to commit a moment for it. `sure`: also one that
-   * was just in use is asked for a sign of life; for work that cannot simply be repeated on the next one.
+   * Takes a connection; `reused` is false for one opened just now. First come, first served. Rejects with
+   * `PoolTimeoutError`, with what `open` rejects with, or with the reason of `signal` when that aborts; with
+   * one that has aborted already nobody waits, but an idle connection is had: the drain gives those who are
+   * about to commit a moment for it. `sure`: also one that was just in use is asked for a sign of life; for
+   * work that cannot simply be repeated on the next one.
    */
   async acquire(
     signal?: AbortSignal,

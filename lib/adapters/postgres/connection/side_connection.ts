@@ -1,6 +1,6 @@
 /**
- * One connection beside the pool, for what must not wait for the pool: listening and sending hints, and pings. Opened when first
- * needed; with `keep` it is opened again whenever it is lost, by one timer.
+ * One connection beside the pool, for what must not wait for the pool: listening and sending hints, and
+ * pings. Opened when first needed; with `keep` it is opened again whenever it is lost, by one timer.
  *
  * @module
  */

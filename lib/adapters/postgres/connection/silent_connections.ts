@@ -1,8 +1,9 @@
 /**
- * Connections that fall silent in the middle of a statement. A network that forgets a connection closes nothing: a statement
- * whose answer is lost looks like one that takes long, and only the server can tell them apart. So when nothing has come in for a
- * while, the server is asked on a connection opened for that. Whoever is at work there may take any time: that is for
- * `statement_timeout` to limit. Who has ended, or waits for us while we wait for it, will never answer.
+ * Connections that fall silent in the middle of a statement. A network that forgets a connection closes
+ * nothing: a statement whose answer is lost looks like one that takes long, and only the server can tell them
+ * apart. So when nothing has come in for a while, the server is asked on a connection opened for that.
+ * Whoever is at work there may take any time: that is for `statement_timeout` to limit. Who has ended, or
+ * waits for us while we wait for it, will never answer.
  *
  * A connection that works costs one comparison for each statement; one timer looks at all of them.
  *
@@ -19,9 +20,15 @@ import type { Place } from "./uri.ts";
 
 const log = getLogger(["protean", "postgres"]);
 
-/** Between two rounds. A statement that has had no answer for so long is a rare one, and asking costs a few milliseconds. */
+/**
+ * Between two rounds. A statement that has had no answer for so long is a rare one, and asking costs a few
+ * milliseconds.
+ */
 export const ROUND_MS = 5000;
-/** One look may fall between the server's answer and its arrival here, or into a moment's outage; two in a row do not. */
+/**
+ * One look may fall between the server's answer and its arrival here, or into a moment's outage; two in a row
+ * do not.
+ */
 const LOOKS = 2;
 
 /** What a look has found about a silent connection. */
@@ -100,7 +107,10 @@ export class SilenceWatch {
     if (running || this.#left.size > 0) this.wake();
   }
 
-  /** Asks the server at `place` about the silent ones there, and ends what is left of those given up. Never throws. */
+  /**
+   * Asks the server at `place` about the silent ones there, and ends what is left of those given up. Never
+   * throws.
+   */
   async #look(place: Place, silent: readonly Connection[]): Promise<void> {
     const backends = [...silent.flatMap(({ backend = [] }) => backend), ...this.#leftAt(place)];
     try {
@@ -164,7 +174,10 @@ export class SilenceWatch {
   }
 }
 
-/** True when a statement has run since before the last round and nothing has come in; notes what to compare with next time. */
+/**
+ * True when a statement has run since before the last round and nothing has come in; notes what to compare
+ * with next time.
+ */
 function isSilent(connection: Connection, watched: Watched): boolean {
   const received = connection.busy ? connection.received : undefined;
   const silent = received !== undefined && received === watched.received;

@@ -1,6 +1,6 @@
 /**
- * A connected socket to a PostgreSQL server, encrypted as `sslmode` asks. The driver gets it ready made: it could neither be
- * cut while connecting nor say in one sentence what is wrong.
+ * A connected socket to a PostgreSQL server, encrypted as `sslmode` asks. The driver gets it ready made: it
+ * could neither be cut while connecting nor say in one sentence what is wrong.
  *
  * @module
  */
@@ -15,7 +15,10 @@ import type { Place, PostgresUri } from "./uri.ts";
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const YES = "S".charCodeAt(0);
 const NO = "N".charCodeAt(0);
-/** After so long without traffic the system asks the other end for a sign of life, which also keeps firewalls from forgetting. */
+/**
+ * After so long without traffic the system asks the other end for a sign of life, which also keeps firewalls
+ * from forgetting.
+ */
 const KEEPALIVE_MS = 10_000;
 
 /** A database, as `domain.toml` names it. */
@@ -28,8 +31,8 @@ function nameOf({ name, label }: Where): string {
 }
 
 /**
- * Connects to `place`. Rejects with `ConfigurationError` when something else than PostgreSQL answers there or TLS cannot be had
- * as asked, and with the system's error when nobody answers. `signal` cuts it at any point.
+ * Connects to `place`. Rejects with `ConfigurationError` when something else than PostgreSQL answers there or
+ * TLS cannot be had as asked, and with the system's error when nobody answers. `signal` cuts it at any point.
  */
 export async function dial(place: Place, target: Target, signal: AbortSignal): Promise<Socket> {
   const { uri } = target;
@@ -55,7 +58,9 @@ export async function dial(place: Place, target: Target, signal: AbortSignal): P
   );
 }
 
-/** Sends a cancel request for another connection's running statement; whether it arrives in time is not known. */
+/**
+ * Sends a cancel request for another connection's running statement; whether it arrives in time is not known.
+ */
 export async function requestCancel(
   place: Place,
   backend: { readonly pid: number; readonly secret: number },
@@ -150,7 +155,8 @@ async function tlsOptions(uri: PostgresUri, place: Place): Promise<TlsOptions> {
   return {
     rejectUnauthorized: verified,
     ...(isIP(place.host) ? {} : { servername: place.host }),
-    // Left alone, it would compare with 'localhost': the socket comes connected, without the name of its host.
+    // Left alone, it would compare with 'localhost': the socket comes connected, without the name of its
+    // host.
     checkServerIdentity: (_, certificate) =>
       sslmode === "verify-full" ? checkServerIdentity(place.host, certificate) : undefined,
     ...(ca === undefined ? {} : { ca }),

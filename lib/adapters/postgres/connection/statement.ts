@@ -18,7 +18,10 @@ export interface Planned {
   readonly explain?: (error: ServerError) => Error | undefined;
 }
 
-/** Begins a transaction. Outside of one the sessions are read-only: a statement that strays there changes nothing. */
+/**
+ * Begins a transaction. Outside of one the sessions are read-only: a statement that strays there changes
+ * nothing.
+ */
 export const BEGIN: Planned = {
   text: "begin isolation level read committed read write",
   values: [],
@@ -34,8 +37,8 @@ export const BEGIN: Planned = {
 export const COMMIT: Planned = { text: "commit", values: [], doing: "committing" };
 
 /**
- * Sends all statements at once and waits for all answers. Rejects with what the first failure means, after every one has been
- * answered.
+ * Sends all statements at once and waits for all answers. Rejects with what the first failure means, after
+ * every one has been answered.
  */
 export async function exchange(
   connection: Connection,

@@ -1,5 +1,6 @@
 /**
- * PostgreSQL URIs as SQLAlchemy and libpq write them: `postgresql+psycopg2://user:password@host:5432/database?sslmode=require`.
+ * PostgreSQL URIs as SQLAlchemy and libpq write them:
+ * `postgresql+psycopg2://user:password@host:5432/database?sslmode=require`.
  *
  * @module
  */
@@ -53,9 +54,9 @@ const SHAPE =
   /^postgres(?:ql)?(?:\+\w+)?:\/\/(?:(?<user>[^:/?@]*)(?::(?<password>[^@]*))?@)?(?<hosts>[^/?]*)(?:\/(?<database>[^?]*))?(?:\?(?<query>.*))?$/s;
 
 /**
- * Reads the URI of the database called `name` in `domain.toml`. What it leaves out comes from `PGUSER` (else `USER`) and
- * `PGPASSWORD`; the database is named like the user, the host is `localhost`, the port 5432. Throws `ConfigurationError`,
- * never showing the password.
+ * Reads the URI of the database called `name` in `domain.toml`. What it leaves out comes from `PGUSER` (else
+ * `USER`) and `PGPASSWORD`; the database is named like the user, the host is `localhost`, the port 5432.
+ * Throws `ConfigurationError`, never showing the password.
  */
 export function parsePostgresUri(
   name: string,
@@ -121,7 +122,9 @@ function one(query: ReadonlyMap<string, readonly string[]>, name: string): strin
   return query.get(name)?.at(-1) || undefined;
 }
 
-/** `?host=` hides the host before the path, and may be given several times (SQLAlchemy) or as a list (libpq). */
+/**
+ * `?host=` hides the host before the path, and may be given several times (SQLAlchemy) or as a list (libpq).
+ */
 function placesOf(hosts: string, overriding: readonly string[], port: string | undefined): readonly Place[] {
   const given = overriding.length > 0 ? overriding : [hosts];
   const ports = (port ?? "5432").split(",");
@@ -154,7 +157,10 @@ function sslMode(text = "prefer"): SslMode {
   return mode;
 }
 
-/** A server can do nothing where it may not write: of several places the one that takes writes is looked for, whatever it says. */
+/**
+ * A server can do nothing where it may not write: of several places the one that takes writes is looked for,
+ * whatever it says.
+ */
 function assertWrites(attributes = "read-write"): void {
   if (["any", "read-write", "primary"].includes(attributes)) return;
   throw new Trouble(

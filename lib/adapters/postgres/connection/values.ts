@@ -1,6 +1,7 @@
 /**
- * How values cross the wire: as text, both ways. The driver's own conversions are switched off, because some of them throw
- * inside the driver, where the failure of one statement shifts the replies of those queued behind it (delivery 13).
+ * How values cross the wire: as text, both ways. The driver's own conversions are switched off, because some
+ * of them throw inside the driver, where the failure of one statement shifts the replies of those queued
+ * behind it (delivery 13).
  *
  * @module
  */
@@ -10,7 +11,10 @@ import type { SqlValue } from "../../ports.ts";
 /** A parameter as the driver sees it. */
 export type TextValue = string | null;
 
-/** Text that PostgreSQL reads as `value`, whatever type the statement wants there; a bytea goes as hexadecimal digits. */
+/**
+ * Text that PostgreSQL reads as `value`, whatever type the statement wants there; a bytea goes as hexadecimal
+ * digits.
+ */
 export function textOf(value: SqlValue): TextValue {
   if (value === null) return null;
   return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString("hex")}` : String(value);
@@ -23,7 +27,10 @@ export function arrayText(list: readonly string[]): string {
 
 const same = (text: string): string => text;
 
-/** `2026-01-01 10:00:00.5+00` is `2026-01-01T10:00:00.5Z`; `infinity`, dates alone and years before Christ stay as they are. */
+/**
+ * `2026-01-01 10:00:00.5+00` is `2026-01-01T10:00:00.5Z`; `infinity`, dates alone and years before Christ
+ * stay as they are.
+ */
 function isoTime(text: string): string {
   const [, day, time, zone] = /^(\d{4,}-\d\d-\d\d) ([\d:.]+)(\+00)?$/.exec(text) ?? [];
   return day === undefined ? text : `${day}T${time}${zone ? "Z" : ""}`;
@@ -54,10 +61,10 @@ function rule<T>(types: readonly number[], parse: (text: string) => T): TypeRule
 }
 
 /**
- * What columns become, as on SQLite where both have the type. `smallint`, `integer`, `oid`, `real`, `double precision`:
- * number. `bigint`: number, or bigint beyond 2^53. `numeric`: number, or text beyond 2^53. `boolean`: boolean.
- * `timestamp`, `timestamptz`: ISO 8601 text (time zone UTC); `date`: text. `bytea`: Uint8Array. `json`, `jsonb` and
- * everything else: PostgreSQL's own text.
+ * What columns become, as on SQLite where both have the type. `smallint`, `integer`, `oid`, `real`,
+ * `double precision`: number. `bigint`: number, or bigint beyond 2^53. `numeric`: number, or text beyond
+ * 2^53. `boolean`: boolean. `timestamp`, `timestamptz`: ISO 8601 text (time zone UTC); `date`: text. `bytea`:
+ * Uint8Array. `json`, `jsonb` and everything else: PostgreSQL's own text.
  */
 export const typeRules = {
   text: rule([25], same),

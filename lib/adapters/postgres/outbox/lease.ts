@@ -1,6 +1,7 @@
 /**
- * Shards of the outbox in the hands of one processor (delivery 9): session advisory locks, and every statement on the session
- * that has them. So whoever has lost the locks cannot record a row as published any more, and a holder that dies lets go at once.
+ * Shards of the outbox in the hands of one processor (delivery 9): session advisory locks, and every
+ * statement on the session that has them. So whoever has lost the locks cannot record a row as published any
+ * more, and a holder that dies lets go at once.
  *
  * @module
  */

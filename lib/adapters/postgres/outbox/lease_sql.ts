@@ -8,9 +8,10 @@ import type { Names } from "../connection/names.ts";
 import { epoch } from "../tables/row_writes.ts";
 
 /**
- * An outbox is empty now and holds a million rows in a minute, and the statistics know neither in time: so the plans do not
- * depend on them, but always follow the indexes. Their seeming costs must not have them compiled: that takes a quarter of a second.
- * What a claim or a record of publishing has written may be lost with the whole server, for then the rows are published again.
+ * An outbox is empty now and holds a million rows in a minute, and the statistics know neither in time: so
+ * the plans do not depend on them, but always follow the indexes. Their seeming costs must not have them
+ * compiled: that takes a quarter of a second. What a claim or a record of publishing has written may be lost
+ * with the whole server, for then the rows are published again.
  */
 export const LEASE_SESSION = [
   "set plan_cache_mode = force_generic_plan",
@@ -23,8 +24,8 @@ export const LEASE_SESSION = [
 const OPEN = "o.published_at is null and o.abandoned_at is null";
 
 /**
- * Rows that may be claimed by the holder `$2` for the broker `$1` at the time `$3`: pending, due again, or left behind by an
- * earlier holder; and not behind a failed row of their stream that is not due.
+ * Rows that may be claimed by the holder `$2` for the broker `$1` at the time `$3`: pending, due again, or
+ * left behind by an earlier holder; and not behind a failed row of their stream that is not due.
  */
 function claimable(names: Names): string {
   return `o.target_broker = $1 and ${OPEN} and (o.status = 'pending'
@@ -48,17 +49,18 @@ const THE_STANDING = `locktype = 'advisory'
 export const standingText = `select count(*)::int as standing from pg_locks where ${THE_STANDING}`;
 
 /**
- * Ends the sessions of those that stand and have asked nothing for so long that they do not move (D2): a living one
- * beats every few seconds, and one that wakes up finds its session gone and publishes nothing. Returns one row for
- * each.
+ * Ends the sessions of those that stand and have asked nothing for so long that they do not move (D2): a
+ * living one beats every few seconds, and one that wakes up finds its session gone and publishes nothing.
+ * Returns one row for each.
  */
 export const endStillText = `select pg_terminate_backend(pid) as ended from pg_stat_activity
   where usename = current_user and state = 'idle' and state_change < now() - interval '25 seconds'
     and pid <> pg_backend_pid() and pid in (select pid from pg_locks where ${THE_STANDING})`;
 
 /**
- * Locks free shards, due or not, besides those in the list `$2`, at most `$3`. The list of candidates is made first: the planner tries
- * the cheaper condition first, which is the lock, and a lock of our own that is taken twice outlasts its unlocking.
+ * Locks free shards, due or not, besides those in the list `$2`, at most `$3`. The list of candidates is made
+ * first: the planner tries the cheaper condition first, which is the lock, and a lock of our own that is
+ * taken twice outlasts its unlocking.
  */
 export const takeFreeText = `with others as materialized (
     select shard from generate_series(0, ${OUTBOX_SHARDS - 1}) as shard where shard <> all($2::int[]))
@@ -76,8 +78,9 @@ export function nextDueText(names: Names): string {
 }
 
 /**
- * Claims the next rows of `count` shards, `$5` and on, at most `$4`, in order of `seq`. Each shard is a scan of its own in that
- * order, and they are merged lazily: so a claim reads what it takes, however much waits there or in the shards of others.
+ * Claims the next rows of `count` shards, `$5` and on, at most `$4`, in order of `seq`. Each shard is a scan
+ * of its own in that order, and they are merged lazily: so a claim reads what it takes, however much waits
+ * there or in the shards of others.
  */
 export function claimText(names: Names, count: number): string {
   const shards = Array.from({ length: count }, (_, index) => `(${nextOf(names, `$${index + 5}`)})`);
@@ -85,8 +88,9 @@ export function claimText(names: Names, count: number): string {
 }
 
 /**
- * The same for the shards in the list `$5`, to be used where no backlog is expected: so many scans at once cost more to begin than
- * to run. One after the other they are begun in half the time, but may each read up to `$4` rows.
+ * The same for the shards in the list `$5`, to be used where no backlog is expected: so many scans at once
+ * cost more to begin than to run. One after the other they are begun in half the time, but may each read up
+ * to `$4` rows.
  */
 export function claimFewText(names: Names): string {
   const next = nextOf(names, "mine.shard");
@@ -117,8 +121,8 @@ export function publishedText(names: Names): string {
 }
 
 /**
- * Rows `$4` of the broker `$1`, claimed by `$2`, were not published. `$5` is a JSON object that tells for each message id the new
- * `status` and, where it was tried, `last_error` and `retry_at` (epoch ms).
+ * Rows `$4` of the broker `$1`, claimed by `$2`, were not published. `$5` is a JSON object that tells for
+ * each message id the new `status` and, where it was tried, `last_error` and `retry_at` (epoch ms).
  */
 export function unpublishedText(names: Names): string {
   const outcome = "($5::jsonb -> message_id)";

@@ -1,7 +1,7 @@
 /**
- * Hints that the outbox has new rows: within this process at once, to other processes by a NOTIFY outside of every transaction,
- * where it would make commits wait for each other (OBX-2). However many commits there are, at most one NOTIFY is sent in 5 ms.
- * A hint may be late, doubled or missing: the poll is the truth.
+ * Hints that the outbox has new rows: within this process at once, to other processes by a NOTIFY outside of
+ * every transaction, where it would make commits wait for each other (OBX-2). However many commits there are,
+ * at most one NOTIFY is sent in 5 ms. A hint may be late, doubled or missing: the poll is the truth.
  *
  * @module
  */

@@ -1,7 +1,9 @@
 /**
- * The outbox of a PostgreSQL database. Its rows are written by the unit of work's own transaction (`session.ts`).
+ * The outbox of a PostgreSQL database. Its rows are written by the unit of work's own transaction
+ * (`session.ts`).
  *
- * A processor holds one connection beside the session pool while it has a lease; one such connection is kept for the next.
+ * A processor holds one connection beside the session pool while it has a lease; one such connection is kept
+ * for the next.
  *
  * @module
  */

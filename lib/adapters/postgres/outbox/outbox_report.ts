@@ -1,5 +1,6 @@
 /**
- * What operators see of the outbox and do to it: counts, listings, requeueing, cleaning (OBX-4, OBX-5; wire 3.7, 3.9).
+ * What operators see of the outbox and do to it: counts, listings, requeueing, cleaning (OBX-4, OBX-5; wire
+ * 3.7, 3.9).
  *
  * @module
  */
@@ -12,7 +13,10 @@ import { arrayText } from "../connection/values.ts";
 /** Beyond so many rows the published ones are estimated, as the statistics have them, instead of counted. */
 const COUNTED_ROWS = 1_000_000;
 
-/** Rows by status. Those not yet published are read from the poll's index alone, however many published ones are kept. */
+/**
+ * Rows by status. Those not yet published are read from the poll's index alone, however many published ones
+ * are kept.
+ */
 export async function outboxStats(database: Database): Promise<OutboxStats> {
   const { outbox } = database.names;
   const [row = {}] = await database.read({
@@ -60,7 +64,10 @@ export async function outboxBacklog(database: Database, broker: string): Promise
   };
 }
 
-/** Where rows of a status are found. What was published may be without end, so of those the first that come are taken. */
+/**
+ * Where rows of a status are found. What was published may be without end, so of those the first that come
+ * are taken.
+ */
 const PARTS: readonly { readonly statuses: readonly OutboxStatus[]; readonly rows: string }[] = [
   {
     statuses: ["pending", "processing", "failed"],
@@ -112,7 +119,8 @@ export async function cleanOutbox(
   options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
 ): Promise<number> {
   const [reply] = await database.write({
-    // By place, for the rows of a block go together; a row that changes meanwhile has another place and stays.
+    // By place, for the rows of a block go together; a row that changes meanwhile has another place and
+    // stays.
     text: `delete from ${database.names.outbox} where ctid = any(array(
         (select ctid from ${database.names.outbox} where published_at < ${epoch("$1")} limit $3::bigint)
         union all (select ctid from ${database.names.outbox} where abandoned_at < ${

@@ -33,7 +33,10 @@ export interface IndexDefinition {
 const NOT_NULL = "not null";
 const TIME = "timestamp with time zone";
 
-/** An aggregate's or a view's table. The order of ids is that of code points, whatever language the database was created for. */
+/**
+ * An aggregate's or a view's table. The order of ids is that of code points, whatever language the database
+ * was created for.
+ */
 export function rowTable(name: string): TableDefinition {
   return {
     name,
@@ -48,8 +51,8 @@ export function rowTable(name: string): TableDefinition {
 }
 
 /**
- * Idempotency marks (delivery 16). They come and go in order of time, so a summary for each range of blocks finds the old ones
- * and costs an insert nothing.
+ * Idempotency marks (delivery 16). They come and go in order of time, so a summary for each range of blocks
+ * finds the old ones and costs an insert nothing.
  */
 export const processedTable: TableDefinition = {
   name: "protean_processed",
@@ -64,11 +67,12 @@ export const processedTable: TableDefinition = {
 };
 
 /**
- * The outbox: the columns of wire 3.2, `seq` (the order of the inserts, which `id` is as text) and `shard` (delivery 9).
+ * The outbox: the columns of wire 3.2, `seq` (the order of the inserts, which `id` is as text) and `shard`
+ * (delivery 9).
  *
- * `seq` has no index of its own: the planner would prefer it to the poll's and read the whole history. No index and no
- * predicate of one names a column that a claim changes, so that a claim writes a row's new version beside the old one and
- * leaves the indexes alone; the free third of each page is for that.
+ * `seq` has no index of its own: the planner would prefer it to the poll's and read the whole history. No
+ * index and no predicate of one names a column that a claim changes, so that a claim writes a row's new
+ * version beside the old one and leaves the indexes alone; the free third of each page is for that.
  */
 export const outboxTable: TableDefinition = {
   name: "protean_outbox",

@@ -28,8 +28,8 @@ const SELECTED = NAMES.replace("metadata_", "metadata_::jsonb");
 const FEW = 4;
 
 /**
- * Inserts the rows in their order, so that `seq` has it too; a message that is there already for that broker is left alone.
- * `now` is epoch ms.
+ * Inserts the rows in their order, so that `seq` has it too; a message that is there already for that broker
+ * is left alone. `now` is epoch ms.
  */
 export function outboxInsertion(names: Names, rows: readonly OutboxInsert[], now: number): Planned {
   const { source, values } = rows.length <= FEW ? asValues(rows) : asRecordset(rows);

@@ -1,6 +1,6 @@
 /**
- * Aggregate and view rows, one statement each. A write that does not find the version it expects is an error inside the
- * database, not a count to look at afterwards: so COMMIT may travel right behind it (delivery 13).
+ * Aggregate and view rows, one statement each. A write that does not find the version it expects is an error
+ * inside the database, not a count to look at afterwards: so COMMIT may travel right behind it (delivery 13).
  *
  * @module
  */

@@ -1,9 +1,10 @@
 /**
- * One unit of work: a transaction that begins with its first statement, whose connection it takes then and not before (POOL-3).
+ * One unit of work: a transaction that begins with its first statement, whose connection it takes then and
+ * not before (POOL-3).
  *
- * BEGIN travels with the first statement, COMMIT right behind the last of ours; never behind one of the user's, and never
- * before the connection has answered in this transaction, because only what has no COMMIT behind it may be sent again when an
- * idle connection turns out to be dead (delivery 13, POOL-2).
+ * BEGIN travels with the first statement, COMMIT right behind the last of ours; never behind one of the
+ * user's, and never before the connection has answered in this transaction, because only what has no COMMIT
+ * behind it may be sent again when an idle connection turns out to be dead (delivery 13, POOL-2).
  *
  * @module
  */
@@ -35,7 +36,10 @@ export interface SessionParts {
   readonly names: Names;
   readonly clock: Clock;
   readonly pool: Pool<Connection>;
-  /** Whether a statement of the user's may be prepared: their texts are without limit, a server's memory is not. */
+  /**
+   * Whether a statement of the user's may be prepared: their texts are without limit, a server's memory is
+   * not.
+   */
   readonly mayPrepare: (text: string) => boolean;
   /** Called after a commit that has written outbox rows. */
   readonly committed: () => void;
@@ -158,8 +162,9 @@ export class PostgresSession implements ProviderSession {
   }
 
   /**
-   * Takes a connection and sends BEGIN and the first statements together. A connection that was idle may have died unnoticed:
-   * nothing of this can be committed yet, so that the next one simply gets the same statements.
+   * Takes a connection and sends BEGIN and the first statements together. A connection that was idle may have
+   * died unnoticed: nothing of this can be committed yet, so that the next one simply gets the same
+   * statements.
    */
   async #begin<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const { pool, where } = this.#parts;

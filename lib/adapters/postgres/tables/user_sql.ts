@@ -8,8 +8,8 @@ import type { SqlStatement } from "../../ports.ts";
 import { textOf, type TextValue } from "../connection/values.ts";
 
 /**
- * Statements that would end the unit of work's transaction, change the connection under those who use it next, or leave the
- * driver in a state that it cannot leave (COPY).
+ * Statements that would end the unit of work's transaction, change the connection under those who use it
+ * next, or leave the driver in a state that it cannot leave (COPY).
  */
 const FORBIDDEN = new Set([
   ...["BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "PREPARE", "EXECUTE"],
@@ -24,7 +24,10 @@ const MOST_PARAMETERS = 65_533;
 /** Blanks, comments and opening parentheses, then the first two words. */
 const WORDS = /^(?:[\s(;]|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*([A-Za-z]+)(?:\s+([A-Za-z]+))?/;
 
-/** Text and parameters of a statement. Throws `IncorrectUsageError` for one that cannot be part of a unit of work. */
+/**
+ * Text and parameters of a statement. Throws `IncorrectUsageError` for one that cannot be part of a unit of
+ * work.
+ */
 export function userStatement(
   { strings, values }: SqlStatement,
 ): { readonly text: string; readonly values: readonly TextValue[] } {

@@ -1,6 +1,6 @@
 /**
- * Waiting for another process's write transaction without stopping the event loop: `busy_timeout` is 0, because with any
- * other value SQLite sleeps in the middle of a statement (431 ms were seen; delivery 14).
+ * Waiting for another process's write transaction without stopping the event loop: `busy_timeout` is 0,
+ * because with any other value SQLite sleeps in the middle of a statement (431 ms were seen; delivery 14).
  *
  * @module
  */
@@ -17,7 +17,10 @@ export interface BusyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Runs `attempt` again after 1 to 20 ms for as long as SQLite says busy. Rejects with the signal's reason when it aborts. */
+/**
+ * Runs `attempt` again after 1 to 20 ms for as long as SQLite says busy. Rejects with the signal's reason
+ * when it aborts.
+ */
 export async function retryBusy<T>(attempt: () => T | Promise<T>, options: BusyOptions): Promise<T> {
   const { clock, signal } = options;
   let until: number | undefined;

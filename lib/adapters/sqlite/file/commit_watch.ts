@@ -1,6 +1,6 @@
 /**
- * Tells listeners that something was committed: by this process at once, by another one by polling `PRAGMA data_version`
- * (2.6 µs; delivery 14). Only a hint: the listener looks for itself.
+ * Tells listeners that something was committed: by this process at once, by another one by polling
+ * `PRAGMA data_version` (2.6 µs; delivery 14). Only a hint: the listener looks for itself.
  *
  * @module
  */

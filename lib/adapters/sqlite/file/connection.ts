@@ -1,6 +1,6 @@
 /**
- * Opening one SQLite file: what is set on every connection, and one clear sentence for everything that can be wrong with
- * the file (HLT-3: no waiting mends it, so it is a `ConfigurationError`).
+ * Opening one SQLite file: what is set on every connection, and one clear sentence for everything that can be
+ * wrong with the file (HLT-3: no waiting mends it, so it is a `ConfigurationError`).
  *
  * @module
  */
@@ -23,8 +23,8 @@ export interface Connections {
 }
 
 /**
- * Opens both connections. Throws the driver's own busy error when another process is just opening or closing the file
- * (then try again), and `ConfigurationError` for everything else.
+ * Opens both connections. Throws the driver's own busy error when another process is just opening or closing
+ * the file (then try again), and `ConfigurationError` for everything else.
  */
 export async function connect(path: string, synchronous: Synchronous): Promise<Connections> {
   await checkFolder(path);
@@ -52,12 +52,16 @@ export async function connect(path: string, synchronous: Synchronous): Promise<C
   }
 }
 
-/** The driver takes its option `timeout: 0` for none given and waits 5 s, in which the event loop stands still. */
+/**
+ * The driver takes its option `timeout: 0` for none given and waits 5 s, in which the event loop stands
+ * still.
+ */
 export function openWithoutWaiting(path: string): DatabaseSync {
   const db = new DatabaseSync(path);
   try {
     prepare(db, "PRAGMA busy_timeout = 0").get();
-    // What it sorts or journals beside the file stays in memory: a root that is read-only has no temporary folder.
+    // What it sorts or journals beside the file stays in memory: a root that is read-only has no temporary
+    // folder.
     prepare(db, "PRAGMA temp_store = MEMORY").run();
     return db;
   } catch (cause) {

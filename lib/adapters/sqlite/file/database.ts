@@ -1,9 +1,9 @@
 /**
- * One SQLite file as this process uses it: one writing connection behind an asynchronous mutex, one reading connection,
- * shared by every adapter that opens the same file (delivery 14).
+ * One SQLite file as this process uses it: one writing connection behind an asynchronous mutex, one reading
+ * connection, shared by every adapter that opens the same file (delivery 14).
  *
- * Statements are synchronous and short; whatever has to wait (for the turn to write, for another process's transaction)
- * waits asynchronously. `busy_timeout` is 0 because any other value stops the event loop.
+ * Statements are synchronous and short; whatever has to wait (for the turn to write, for another process's
+ * transaction) waits asynchronously. `busy_timeout` is 0 because any other value stops the event loop.
  *
  * @module
  */
@@ -37,7 +37,9 @@ const TRIAL_BYTES = 64 * 1024;
 export interface OpenDatabase {
   /** Absolute. */
   readonly path: string;
-  /** `FULL` for the database and its event store, `NORMAL` for streams and caches; one file cannot be both. */
+  /**
+   * `FULL` for the database and its event store, `NORMAL` for streams and caches; one file cannot be both.
+   */
   readonly synchronous: Synchronous;
   readonly clock: Clock;
   /** The error class for a file in trouble. @default ProviderUnavailableError */
@@ -51,8 +53,8 @@ export interface WriteOptions {
   /** Tells those who watch. @default true */
   readonly notify?: boolean;
   /**
-   * False where a power cut may undo it, because it is done again then (claims, leases): the event loop does not wait for
-   * the disk. The death of the process undoes nothing either way. @default true
+   * False where a power cut may undo it, because it is done again then (claims, leases): the event loop does
+   * not wait for the disk. The death of the process undoes nothing either way. @default true
    */
   readonly durable?: boolean;
 }
@@ -95,9 +97,9 @@ export class SqliteDatabase {
   }
 
   /**
-   * Opens the file, or shares it when this process has it open. Throws `ConfigurationError` for a file that cannot be used
-   * (missing or unwritable folder, full disk, not a database, used for something else), and `UnavailableError` when
-   * another process keeps it locked.
+   * Opens the file, or shares it when this process has it open. Throws `ConfigurationError` for a file that
+   * cannot be used (missing or unwritable folder, full disk, not a database, used for something else), and
+   * `UnavailableError` when another process keeps it locked.
    */
   static async open(options: OpenDatabase): Promise<SqliteDatabase> {
     const path = await realPath(options.path);
@@ -118,9 +120,10 @@ export class SqliteDatabase {
   }
 
   /**
-   * Runs `work` in one write transaction and commits, all synchronously once it is this caller's turn; resolves after the
-   * commit, which it may share with others (`WriteQueue`). `work` may run again from its start. Rejects with what `work` throws (nothing
-   * is written then), with the signal's reason, or with `UnavailableError`.
+   * Runs `work` in one write transaction and commits, all synchronously once it is this caller's turn;
+   * resolves after the commit, which it may share with others (`WriteQueue`). `work` may run again from its
+   * start. Rejects with what `work` throws (nothing is written then), with the signal's reason, or with
+   * `UnavailableError`.
    */
   async write<T>(work: (db: DatabaseSync) => T, options: WriteOptions = {}): Promise<T> {
     try {
@@ -139,7 +142,9 @@ export class SqliteDatabase {
     }
   }
 
-  /** Takes the turn to write and begins a transaction that stays open until it is committed or rolled back. */
+  /**
+   * Takes the turn to write and begins a transaction that stays open until it is committed or rolled back.
+   */
   async hold(signal?: AbortSignal): Promise<HeldTransaction> {
     const release = await this.#mutex.acquire(signal);
     try {
@@ -169,16 +174,16 @@ export class SqliteDatabase {
   }
 
   /**
-   * Calls `listener` after commits: this process's that notify (once for several in one turn), and another process's within
-   * 5 to 50 ms. Returns the way to stop.
+   * Calls `listener` after commits: this process's that notify (once for several in one turn), and another
+   * process's within 5 to 50 ms. Returns the way to stop.
    */
   watch(listener: () => void): () => void {
     return this.#watch.add(listener);
   }
 
   /**
-   * One real read; and when the last write failed because of the file or the disk, one real write, so that readiness
-   * comes back by itself once there is room again.
+   * One real read; and when the last write failed because of the file or the disk, one real write, so that
+   * readiness comes back by itself once there is room again.
    */
   async ping(signal?: AbortSignal): Promise<void> {
     await this.read((db) => statement(db, "SELECT count(*) FROM sqlite_schema").get(), signal);
@@ -196,7 +201,10 @@ export class SqliteDatabase {
     this.#trouble = false;
   }
 
-  /** Gives up this caller's share. The last one refuses whoever still waits, rolls back what is held and closes the file. */
+  /**
+   * Gives up this caller's share. The last one refuses whoever still waits, rolls back what is held and
+   * closes the file.
+   */
   async close(): Promise<void> {
     const shared = files.get(this.path);
     if (!shared || await shared.opened !== this || --shared.users > 0) return;
@@ -272,7 +280,9 @@ function share(path: string, { synchronous }: OpenDatabase, opened: Promise<Sqli
   return shared;
 }
 
-/** A unit of work that holds the database's write transaction and then writes its cache would wait for itself. */
+/**
+ * A unit of work that holds the database's write transaction and then writes its cache would wait for itself.
+ */
 function mixed(path: string): ConfigurationError {
   return new ConfigurationError(
     `The SQLite file ${path} cannot hold the database and streams or a cache too: ` +

@@ -1,5 +1,6 @@
 /**
- * A write transaction that stays open across awaits, for units of work that write with `ctx.sql` (delivery 14).
+ * A write transaction that stays open across awaits, for units of work that write with `ctx.sql` (delivery
+ * 14).
  *
  * @module
  */

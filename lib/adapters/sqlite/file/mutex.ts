@@ -1,6 +1,6 @@
 /**
- * First come, first served: the turn to write in one file of one process. Waiting is asynchronous, so that the event loop
- * never stops behind it (delivery 14).
+ * First come, first served: the turn to write in one file of one process. Waiting is asynchronous, so that
+ * the event loop never stops behind it (delivery 14).
  *
  * @module
  */
@@ -27,8 +27,9 @@ export class Mutex {
   constructor(private readonly limit: WaitLimit) {}
 
   /**
-   * Resolves with the function that gives the turn back, which may be called any number of times. Rejects, giving up the
-   * place in the queue, with the signal's reason when `signal` aborts first, and when the wait gets too long.
+   * Resolves with the function that gives the turn back, which may be called any number of times. Rejects,
+   * giving up the place in the queue, with the signal's reason when `signal` aborts first, and when the wait
+   * gets too long.
    */
   async acquire(signal?: AbortSignal): Promise<() => void> {
     if (this.#closed) throw this.#closed.reason;
@@ -73,7 +74,9 @@ export class Mutex {
     });
   }
 
-  /** The turn goes straight to the next in the queue: `#held` stays true, so that nobody can slip in between. */
+  /**
+   * The turn goes straight to the next in the queue: `#held` stays true, so that nobody can slip in between.
+   */
   #pass(): void {
     const next = this.#waiting.values().next();
     if (next.done) this.#held = false;

@@ -1,6 +1,6 @@
 /**
- * What `node:sqlite` of older runtimes lacks, in one place: an executable may be compiled with one of them. Every function
- * uses the driver's own way where there is one.
+ * What `node:sqlite` of older runtimes lacks, in one place: an executable may be compiled with one of them.
+ * Every function uses the driver's own way where there is one.
  *
  * @module
  */
@@ -50,7 +50,9 @@ export function prepare(db: DatabaseSync, sql: string): StatementSync {
   return isYounger(db) ? db.prepare(sql) : prepareOrSayWhy(db, sql);
 }
 
-/** Older drivers keep to themselves why a statement cannot be prepared, but not why it cannot be explained. */
+/**
+ * Older drivers keep to themselves why a statement cannot be prepared, but not why it cannot be explained.
+ */
 function prepareOrSayWhy(db: DatabaseSync, sql: string): StatementSync {
   try {
     return db.prepare(sql);

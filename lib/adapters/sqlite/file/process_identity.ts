@@ -1,8 +1,9 @@
 /**
- * Who holds something in a SQLite file, so that others notice when that process is dead and take it over at once
- * (delivery 14). A process id does not tell: ids are used again, containers that share a volume count their own, and
- * `/proc` is closed to an executable without every permission. So a process keeps a lock on a file of its own beside the
- * database; the system lets the lock go with the process, however it ends. Wherever SQLite works, such locks do.
+ * Who holds something in a SQLite file, so that others notice when that process is dead and take it over at
+ * once (delivery 14). A process id does not tell: ids are used again, containers that share a volume count
+ * their own, and `/proc` is closed to an executable without every permission. So a process keeps a lock on a
+ * file of its own beside the database; the system lets the lock go with the process, however it ends.
+ * Wherever SQLite works, such locks do.
  *
  * @module
  */
@@ -15,8 +16,8 @@ import { fileOf, prepare } from "./older_runtime.ts";
 export interface ProcessIdentity {
   readonly pid: number;
   /**
-   * `<ISO time> <token>`; the token names the file that the process keeps locked. It begins with `?` where no such file
-   * could be made, and then nobody can call the process dead.
+   * `<ISO time> <token>`; the token names the file that the process keeps locked. It begins with `?` where no
+   * such file could be made, and then nobody can call the process dead.
    */
   readonly startedAt: string;
 }
@@ -40,8 +41,8 @@ export function selfIdentity(db: DatabaseSync): ProcessIdentity {
 }
 
 /**
- * True only if that process certainly does not have the file of `db` open any more. Anything uncertain is false; a lease's
- * expiry decides then.
+ * True only if that process certainly does not have the file of `db` open any more. Anything uncertain is
+ * false; a lease's expiry decides then.
  */
 export function isDead(db: DatabaseSync, { startedAt }: ProcessIdentity): boolean {
   const token = TOKEN.exec(startedAt)?.[1];
@@ -75,7 +76,10 @@ function signOfLife(file: string, token: string): string {
   return `${file}-alive-${token}`;
 }
 
-/** Locks the file for as long as the connection lives; nothing is ever written to it. Throws when another has it locked. */
+/**
+ * Locks the file for as long as the connection lives; nothing is ever written to it. Throws when another has
+ * it locked.
+ */
 function locked(path: string): DatabaseSync {
   const lock = openWithoutWaiting(path);
   try {

@@ -1,6 +1,6 @@
 /**
- * What an error of the driver means to the server: wait and try again, a file that only an operator can mend, or a
- * mistake in a statement.
+ * What an error of the driver means to the server: wait and try again, a file that only an operator can mend,
+ * or a mistake in a statement.
  *
  * @module
  */
@@ -22,7 +22,10 @@ const trouble: ReadonlyMap<number, string> = new Map([
   [NOTADB, "is not a SQLite database"],
 ]);
 
-/** The primary result code of a driver's error (its low byte; the driver gives the extended one), or undefined. */
+/**
+ * The primary result code of a driver's error (its low byte; the driver gives the extended one), or
+ * undefined.
+ */
 export function sqliteCode(thrown: unknown): number | undefined {
   if (!(thrown instanceof Error) || !("errcode" in thrown)) return undefined;
   return typeof thrown.errcode === "number" ? thrown.errcode & 0xff : undefined;
@@ -44,7 +47,9 @@ export function isSpoilt(thrown: unknown): boolean {
   return code === CORRUPT || code === NOTADB;
 }
 
-/** The end of a sentence that begins with the file's name, or undefined when the error is not about the file. */
+/**
+ * The end of a sentence that begins with the file's name, or undefined when the error is not about the file.
+ */
 export function fileTrouble(thrown: unknown): string | undefined {
   const code = sqliteCode(thrown);
   return code === undefined ? undefined : trouble.get(code);

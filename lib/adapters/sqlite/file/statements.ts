@@ -10,7 +10,10 @@ import { prepare } from "./older_runtime.ts";
 const KEPT = 256;
 const caches = new WeakMap<DatabaseSync, Map<string, StatementSync>>();
 
-/** The statement for `sql` on `db`, prepared once. Statements are synchronous: run it to its end before the next `await`. */
+/**
+ * The statement for `sql` on `db`, prepared once. Statements are synchronous: run it to its end before the
+ * next `await`.
+ */
 export function statement(db: DatabaseSync, sql: string): StatementSync {
   let cache = caches.get(db);
   if (!cache) caches.set(db, cache = new Map());

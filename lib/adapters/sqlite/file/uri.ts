@@ -7,8 +7,9 @@ import { isAbsolute, join } from "node:path";
 import { ConfigurationError } from "../../../errors.ts";
 
 /**
- * The absolute path of the file that `uri` names; a relative one is relative to `folder`. Percent escapes are decoded, a
- * query (`?timeout=…`, for the driver of another language) is left out. Throws `ConfigurationError`.
+ * The absolute path of the file that `uri` names; a relative one is relative to `folder`. Percent escapes are
+ * decoded, a query (`?timeout=…`, for the driver of another language) is left out. Throws
+ * `ConfigurationError`.
  */
 export function sqlitePath(uri: string, folder: string): string {
   const rest = /^sqlite(?:\+\w+)?:\/\/([^?#]*)/.exec(uri)?.[1];

@@ -1,6 +1,7 @@
 /**
- * Group commit: transactions that are asked for in one turn of the event loop are committed together, so that the disk is waited for
- * once and not once for each (it is most of what a small transaction costs). Each still succeeds or fails by itself.
+ * Group commit: transactions that are asked for in one turn of the event loop are committed together, so that
+ * the disk is waited for once and not once for each (it is most of what a small transaction costs). Each
+ * still succeeds or fails by itself.
  *
  * @module
  */

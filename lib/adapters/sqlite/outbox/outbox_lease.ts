@@ -1,8 +1,8 @@
 /**
  * Shards of the outbox in the hands of one processor (delivery 9).
  *
- * Claims, records of publishing and leases are not synced to the disk: a power cut that undoes them means that rows are published again,
- * which readers see as the same message ids.
+ * Claims, records of publishing and leases are not synced to the disk: a power cut that undoes them means
+ * that rows are published again, which readers see as the same message ids.
  *
  * @module
  */
@@ -31,7 +31,10 @@ export class SqliteOutboxLease implements OutboxLease {
   /** Shards of the rows that are claimed and not settled, by id. */
   readonly #claimed = new Map<string, number>();
 
-  /** `holder` is unique to this lease: rows `processing` under any other name were left by somebody who is gone. */
+  /**
+   * `holder` is unique to this lease: rows `processing` under any other name were left by somebody who is
+   * gone.
+   */
   constructor(
     private readonly database: SqliteDatabase,
     private readonly clock: Clock,

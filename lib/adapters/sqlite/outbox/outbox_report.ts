@@ -1,5 +1,6 @@
 /**
- * What operators see of the outbox and do to it: counts, listings, requeueing, cleaning (OBX-4, OBX-5; wire 3.7, 3.9).
+ * What operators see of the outbox and do to it: counts, listings, requeueing, cleaning (OBX-4, OBX-5; wire
+ * 3.7, 3.9).
  *
  * @module
  */
@@ -91,7 +92,10 @@ export function requeueRows(db: DatabaseSync, ids: readonly string[] | undefined
   return Number(result.changes);
 }
 
-/** Deletes what was published or abandoned before those times, the oldest first, at most `limit`; returns how many. */
+/**
+ * Deletes what was published or abandoned before those times, the oldest first, at most `limit`; returns how
+ * many.
+ */
 export function cleanOutbox(
   db: DatabaseSync,
   options: { readonly publishedBefore: string; readonly abandonedBefore: string; readonly limit: number },

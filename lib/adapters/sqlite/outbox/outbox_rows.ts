@@ -1,6 +1,6 @@
 /**
- * Rows of `protean_outbox`: written with the change they tell of, claimed in order, settled (wire 3.2 to 3.6, delivery 9).
- * Every function runs inside a transaction or on the reading connection of its caller.
+ * Rows of `protean_outbox`: written with the change they tell of, claimed in order, settled (wire 3.2 to 3.6,
+ * delivery 9). Every function runs inside a transaction or on the reading connection of its caller.
  *
  * @module
  */
@@ -12,9 +12,9 @@ const ACTIVE = "status IN ('pending', 'processing', 'failed')";
 const SHORT = "seq, message_id, stream_name, type, priority, retry_count, created_at";
 
 /**
- * A row may be claimed when it is due and no earlier row of its stream waits for its retry: a failed row holds back its
- * own stream, and no other (delivery 9). `:anyWaits` says whether any failed row waits: where none does, which is nearly
- * always, the index alone answers and no row is read.
+ * A row may be claimed when it is due and no earlier row of its stream waits for its retry: a failed row
+ * holds back its own stream, and no other (delivery 9). `:anyWaits` says whether any failed row waits: where
+ * none does, which is nearly always, the index alone answers and no row is read.
  */
 const DUE = `${ACTIVE} AND (status <> 'failed' OR next_retry_at <= :now) AND (NOT :anyWaits OR NOT EXISTS (
   SELECT 1 FROM protean_outbox AS held WHERE held.target_broker = :broker
@@ -89,7 +89,10 @@ function anyWaits(db: DatabaseSync, broker: string, now: string): number {
   return statement(db, sql).get(broker, now) ? 1 : 0;
 }
 
-/** Marks the rows `processing` and returns them in order of `seq`; without those of shards that are not the holder's (any more). */
+/**
+ * Marks the rows `processing` and returns them in order of `seq`; without those of shards that are not the
+ * holder's (any more).
+ */
 export function takeRows(
   db: DatabaseSync,
   { seqs, shards, holder, until, now }: {
@@ -110,7 +113,10 @@ export function takeRows(
   return taken.sort((a, b) => Number(a.seq) - Number(b.seq)).map(asRow);
 }
 
-/** Writes down what became of rows that `holder` has claimed; rows that another has retaken meanwhile are left alone. */
+/**
+ * Writes down what became of rows that `holder` has claimed; rows that another has retaken meanwhile are left
+ * alone.
+ */
 export function settleRows(
   db: DatabaseSync,
   outcomes: readonly OutboxOutcome[],

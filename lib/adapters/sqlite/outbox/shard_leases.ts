@@ -1,6 +1,6 @@
 /**
- * Who holds which shard of the outbox (delivery 9). A shard is free when nobody holds it, when its holder is known to be
- * gone, or when the holder has not been heard of for `LEASE_MS`.
+ * Who holds which shard of the outbox (delivery 9). A shard is free when nobody holds it, when its holder is
+ * known to be gone, or when the holder has not been heard of for `LEASE_MS`.
  *
  * @module
  */
@@ -13,7 +13,10 @@ import { statement } from "../file/statements.ts";
 /** A living holder keeps a shard this long after its last claim or settlement, in ms. */
 export const LEASE_MS = 60_000;
 
-/** Holders of this instance of the server that have not let go. One that has, but could not write it down, is gone too. */
+/**
+ * Holders of this instance of the server that have not let go. One that has, but could not write it down, is
+ * gone too.
+ */
 const living = new Set<string>();
 const instance = crypto.randomUUID();
 let holders = 0;
@@ -31,8 +34,8 @@ export function letGo(holder: string): void {
 }
 
 /**
- * Numbers of shards that there are not: each lease has one of them besides its shards, so that the others can count it,
- * and loses it as it would lose a shard.
+ * Numbers of shards that there are not: each lease has one of them besides its shards, so that the others can
+ * count it, and loses it as it would lose a shard.
  */
 const SEATS = OUTBOX_SHARDS;
 

@@ -60,7 +60,10 @@ export class BrokerDatabase {
     }
   }
 
-  /** One write transaction; `notify` wakes waiting reads after its commit. Rejects with `BrokerUnavailableError`. */
+  /**
+   * One write transaction; `notify` wakes waiting reads after its commit. Rejects with
+   * `BrokerUnavailableError`.
+   */
   async write<T>(
     work: (db: DatabaseSync) => T,
     options: { readonly notify?: boolean; readonly signal?: AbortSignal } = {},
@@ -81,7 +84,10 @@ export class BrokerDatabase {
     }
   }
 
-  /** Calls `listener` after commits that notify, and soon after those of other processes; returns the way to stop. */
+  /**
+   * Calls `listener` after commits that notify, and soon after those of other processes; returns the way to
+   * stop.
+   */
   watch(listener: () => void): () => void {
     return this.#opened().watch(listener);
   }

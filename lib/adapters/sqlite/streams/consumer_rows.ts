@@ -1,6 +1,6 @@
 /**
- * What consumers have of each other: the pending list, claims, and the removal of those that are gone. Every function runs inside
- * the caller's transaction.
+ * What consumers have of each other: the pending list, claims, and the removal of those that are gone. Every
+ * function runs inside the caller's transaction.
  *
  * @module
  */
@@ -110,7 +110,10 @@ export function retireConsumer(db: DatabaseSync, group: GroupRow, consumer: numb
   return true;
 }
 
-/** Deletes consumers with nothing pending that were last seen by `seenBefore` or are dead; returns their names. */
+/**
+ * Deletes consumers with nothing pending that were last seen by `seenBefore` or are dead; returns their
+ * names.
+ */
 export function sweepConsumers(
   db: DatabaseSync,
   group: GroupRow,

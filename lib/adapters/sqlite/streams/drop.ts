@@ -1,5 +1,6 @@
 /**
- * Removing many entries: in small transactions with room for others between them, so that the event loop never stops for long.
+ * Removing many entries: in small transactions with room for others between them, so that the event loop
+ * never stops for long.
  *
  * @module
  */
@@ -32,7 +33,10 @@ const EMPTY = `DELETE FROM protean_stream_entry WHERE seq IN (
   SELECT seq FROM protean_stream_entry WHERE stream = ? LIMIT ?)`;
 const FORGET_STREAM = "DELETE FROM protean_stream WHERE id = ?";
 
-/** Drops the oldest entries beyond `maxLength` that every group is done with, at most `TRIM_LIMIT`; returns how many. */
+/**
+ * Drops the oldest entries beyond `maxLength` that every group is done with, at most `TRIM_LIMIT`; returns
+ * how many.
+ */
 export async function trim(database: BrokerDatabase, stream: string, maxLength: number): Promise<number> {
   let trimmed = 0;
   while (trimmed < TRIM_LIMIT) {
@@ -61,7 +65,9 @@ function dropOldest(db: DatabaseSync, stream: number, limit: StreamId, count: nu
   return dropped;
 }
 
-/** Drops the oldest entries of a stream without groups, those before `ms`, at most `limit`; returns how many. */
+/**
+ * Drops the oldest entries of a stream without groups, those before `ms`, at most `limit`; returns how many.
+ */
 export async function trimBefore(
   database: BrokerDatabase,
   stream: string,
@@ -83,7 +89,10 @@ export async function trimBefore(
   return trimmed;
 }
 
-/** Over all groups, the first pending id or the one after the last delivered (delivery 8); undefined without groups. */
+/**
+ * Over all groups, the first pending id or the one after the last delivered (delivery 8); undefined without
+ * groups.
+ */
 function lowestNeeded(db: DatabaseSync, stream: number): StreamId | undefined {
   const rows = statement(db, NEEDS).all(stream) as unknown as readonly {
     readonly last_ms: number;
@@ -97,8 +106,8 @@ function lowestNeeded(db: DatabaseSync, stream: number): StreamId | undefined {
 }
 
 /**
- * Takes the stream away with its groups, in the caller's transaction; returns how many entries it had. The entries stay
- * behind without a name until `collectDropped` removes them, also after a crash.
+ * Takes the stream away with its groups, in the caller's transaction; returns how many entries it had. The
+ * entries stay behind without a name until `collectDropped` removes them, also after a crash.
  */
 export function dropStream(db: DatabaseSync, stream: string): number {
   const row = findStream(db, stream);

@@ -72,7 +72,8 @@ export class SqliteStreamGroup implements StreamGroup {
     }
     let ack: readonly string[] | undefined = options.ack ?? [];
     const take = async () => {
-      // The first try writes in any case: it acknowledges, and tells that this consumer is alive. Later ones look first.
+      // The first try writes in any case: it acknowledges, and tells that this consumer is alive. Later ones
+      // look first.
       if (!ack && !await this.#database.read((db) => this.#worthReading(db))) return [];
       const entries = await this.#database.write((db) => this.#take(db, count, ack ?? []));
       ack = undefined;

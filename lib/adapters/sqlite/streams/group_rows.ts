@@ -1,5 +1,6 @@
 /**
- * Groups, their consumers and their pending lists as rows. Every function runs inside the caller's transaction.
+ * Groups, their consumers and their pending lists as rows. Every function runs inside the caller's
+ * transaction.
  *
  * @module
  */
@@ -143,8 +144,8 @@ export function acknowledge(db: DatabaseSync, group: GroupRow, id: StreamId): bo
 }
 
 /**
- * Sets the time of the last delivery and returns the count, changed by `recount`. Undefined when the consumer does not own
- * the entry; as in Redis, a delivery whose entry is gone leaves the pending list when touched.
+ * Sets the time of the last delivery and returns the count, changed by `recount`. Undefined when the consumer
+ * does not own the entry; as in Redis, a delivery whose entry is gone leaves the pending list when touched.
  */
 export function touch(
   db: DatabaseSync,

@@ -48,7 +48,10 @@ export function openStream(db: DatabaseSync, name: string): StreamRow {
   return { id: Number(lastInsertRowid), last_ms: 0, last_n: 0, length: 0 };
 }
 
-/** Appends in order to streams that are created where missing; returns the ids. `now`: milliseconds since the epoch. */
+/**
+ * Appends in order to streams that are created where missing; returns the ids. `now`: milliseconds since the
+ * epoch.
+ */
 export function append(
   db: DatabaseSync,
   entries: readonly { readonly stream: string; readonly data: string }[],

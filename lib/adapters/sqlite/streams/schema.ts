@@ -1,9 +1,9 @@
 /**
  * Tables of the stream broker. Times are wall-clock milliseconds, because several processes share them.
  *
- * Entries are a rowid table with an index, not one without rowid: payloads of more than a kilobyte would spill into
- * overflow pages there (three times slower, twice the size). `length`, `added` and `passed` spare the counting of rows:
- * a group's lag is what was ever added less what it has passed.
+ * Entries are a rowid table with an index, not one without rowid: payloads of more than a kilobyte would
+ * spill into overflow pages there (three times slower, twice the size). `length`, `added` and `passed` spare
+ * the counting of rows: a group's lag is what was ever added less what it has passed.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The table of the event store, as Message DB has it (wire 4.2): one row a message, positions without gaps within a
- * stream, global positions in the order of commits.
+ * The table of the event store, as Message DB has it (wire 4.2): one row a message, positions without gaps
+ * within a stream, global positions in the order of commits.
  *
  * @module
  */
@@ -35,7 +35,10 @@ export const eventComponent = component({
   indexes: { messages_category: "CREATE INDEX messages_category ON messages (category, global_position)" },
 });
 
-/** Appends inside the transaction, in order; returns the positions. Throws `ExpectedVersionError`. `now` is ISO 8601 text. */
+/**
+ * Appends inside the transaction, in order; returns the positions. Throws `ExpectedVersionError`. `now` is
+ * ISO 8601 text.
+ */
 export function appendEvents(
   db: DatabaseSync,
   events: readonly EventAppend[],

@@ -24,7 +24,8 @@ export function writeMark(db: DatabaseSync, mark: Mark, now: string): void {
 
 /** Deletes marks older than `before`, the oldest first, at most `limit`; returns how many. */
 export function deleteMarks(db: DatabaseSync, before: string, limit: number): number {
-  // Read in order of insertion, so that it stops at the first mark that stays instead of looking at all of them.
+  // Read in order of insertion, so that it stops at the first mark that stays instead of looking at all of
+  // them.
   let last: number | undefined;
   const oldest = statement(db, "SELECT mark, processed_at FROM protean_processed ORDER BY mark LIMIT ?");
   for (const row of oldest.all(limit)) {

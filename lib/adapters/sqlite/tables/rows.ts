@@ -1,5 +1,6 @@
 /**
- * Aggregate and view rows: `(id, version, state, created_at, updated_at)`, with optimistic versions (wire 6.3).
+ * Aggregate and view rows: `(id, version, state, created_at, updated_at)`, with optimistic versions (wire
+ * 6.3).
  *
  * @module
  */
@@ -35,7 +36,9 @@ export function listRows(
   });
 }
 
-/** Writes or deletes one row inside the transaction. Throws `ExpectedVersionError`. `now` is ISO 8601 text. */
+/**
+ * Writes or deletes one row inside the transaction. Throws `ExpectedVersionError`. `now` is ISO 8601 text.
+ */
 export function writeRow(db: DatabaseSync, write: RowWrite, now: string): void {
   onTable(db, write.table, () => {
     const done = write.state === undefined ? deleteRow(db, write) : putRow(db, write, write.state, now);

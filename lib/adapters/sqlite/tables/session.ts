@@ -1,6 +1,7 @@
 /**
- * One unit of work on a SQLite file. Nothing is written before `commit`: then everything that was buffered goes into one
- * synchronous transaction. Only `ctx.sql` that writes takes the file's write transaction early and holds it (delivery 14).
+ * One unit of work on a SQLite file. Nothing is written before `commit`: then everything that was buffered
+ * goes into one synchronous transaction. Only `ctx.sql` that writes takes the file's write transaction early
+ * and holds it (delivery 14).
  *
  * @module
  */
@@ -148,7 +149,10 @@ export class SqliteSession implements ProviderSession {
   }
 }
 
-/** Runs statements in the held transaction, which is over with the first that fails: others need not wait for its end. */
+/**
+ * Runs statements in the held transaction, which is over with the first that fails: others need not wait for
+ * its end.
+ */
 function inside<T>(held: HeldTransaction, work: (db: DatabaseSync) => T): T {
   try {
     return held.run(work);

@@ -1,6 +1,6 @@
 /**
- * Statements of a handler (`ctx.sql`): parameters and results in the values that PostgreSQL would give, and which of them
- * only read.
+ * Statements of a handler (`ctx.sql`): parameters and results in the values that PostgreSQL would give, and
+ * which of them only read.
  *
  * @module
  */
@@ -37,7 +37,10 @@ export function runReading(db: DatabaseSync, query: SqlStatement): readonly SqlR
   }
 }
 
-/** Runs the statement. Rows as objects; integers beyond 2^53 as bigint. Throws the driver's error or one of ours. */
+/**
+ * Runs the statement. Rows as objects; integers beyond 2^53 as bigint. Throws the driver's error or one of
+ * ours.
+ */
 export function execute(db: DatabaseSync, query: SqlStatement): readonly SqlRow[] {
   const word = firstWord(query);
   if (FORBIDDEN.has(word)) {

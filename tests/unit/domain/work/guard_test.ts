@@ -1,6 +1,6 @@
 /**
- * The one guard and the one queue of a unit of work, before every real database: what adapters need not see to (the port of
- * providers), users are promised all the same.
+ * The one guard and the one queue of a unit of work, before every real database: what adapters need not see
+ * to (the port of providers), users are promised all the same.
  *
  * @module
  */
@@ -320,7 +320,10 @@ rule("a wait for the turn to write or for a connection ends with the signal", as
   assertFalse(await isStored(my, "1"));
 }, { sql: true, settings: { pool_size: 1, max_overflow: 0 } });
 
-/** A number is of microtasks after the call has begun: some come between an adapter's `await` and what follows it. */
+/**
+ * A number is of microtasks after the call has begun: some come between an adapter's `await` and what follows
+ * it.
+ */
 const MOMENTS = ["before", 0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, "after"] as const;
 
 /** The runtime whose main database gives the work up at one moment of one call of its session. */
