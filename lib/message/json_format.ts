@@ -10,17 +10,12 @@
 
 /** Negative, zero or positive, as `a` comes before, is, or comes after `b`. */
 export function compareCodePoints(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let at = 0; at < length; at++) {
-    const difference = rank(a.charCodeAt(at)) - rank(b.charCodeAt(at));
-    if (difference !== 0) return difference;
+  for (let i = 0; i < a.length && i < b.length;) {
+    const [x, y] = [a.codePointAt(i) ?? 0, b.codePointAt(i) ?? 0];
+    if (x !== y) return x - y;
+    i += x > 0xffff ? 2 : 1;
   }
   return a.length - b.length;
-}
-
-/** Surrogates stand for code points above all others. */
-function rank(unit: number): number {
-  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
 /** Deepest nesting that is read or written; Python's own limit is about the same. */
@@ -60,22 +55,12 @@ export function pythonFloat(value: number): string {
  * the built-in one costs more than all the rest of rendering; it takes over where keys are many.
  */
 export function sortKeys(keys: string[]): string[] {
-  if (keys.length > 64) return keys.sort(byCodePoint);
+  if (keys.length > 64) return keys.sort(compareCodePoints);
   for (let i = 1; i < keys.length; i++) {
     const key = keys[i] as string;
     let j = i - 1;
-    for (; j >= 0 && byCodePoint(keys[j] as string, key) > 0; j--) keys[j + 1] = keys[j] as string;
+    for (; j >= 0 && compareCodePoints(keys[j] as string, key) > 0; j--) keys[j + 1] = keys[j] as string;
     keys[j + 1] = key;
   }
   return keys;
-}
-
-/** UTF-16 order, which `<` gives, differs where surrogates meet U+E000 to U+FFFF. */
-function byCodePoint(a: string, b: string): number {
-  for (let i = 0; i < a.length && i < b.length;) {
-    const [x, y] = [a.codePointAt(i) ?? 0, b.codePointAt(i) ?? 0];
-    if (x !== y) return x - y;
-    i += x > 0xffff ? 2 : 1;
-  }
-  return a.length - b.length;
 }

@@ -51,6 +51,22 @@ export function isDead(db: DatabaseSync, { startedAt }: ProcessIdentity): boolea
   return isFree(signOfLife(file, token));
 }
 
+/**
+ * As `isDead`, for one look at many: a process is asked about once, however many consumers or shards it has,
+ * because to ask is to open and lock a file.
+ */
+export function deadAmong(
+  db: DatabaseSync,
+  dead: (db: DatabaseSync, identity: ProcessIdentity) => boolean = isDead,
+): (identity: ProcessIdentity) => boolean {
+  const known = new Map<string, boolean>();
+  return (identity) => {
+    const answer = known.get(identity.startedAt) ?? dead(db, identity);
+    known.set(identity.startedAt, answer);
+    return answer;
+  };
+}
+
 /** Nothing is held in the file of `db` any more: whatever this process has left in it is free. */
 export function disappear(db: DatabaseSync): void {
   const file = fileOf(db);

@@ -7,7 +7,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { allShards, fairShare } from "../../outbox_share.ts";
 import { OUTBOX_SHARDS } from "../../ports.ts";
-import { isDead, selfIdentity } from "../file/process_identity.ts";
+import { deadAmong, selfIdentity } from "../file/process_identity.ts";
 import { statement } from "../file/statements.ts";
 
 /** A living holder keeps a shard this long after its last claim or settlement, in ms. */
@@ -118,17 +118,12 @@ function livingRows(
   }));
 }
 
-/** Asks the system once per process, not once per shard. */
 function lostHolders(db: DatabaseSync, now: number): (row: Record<string, unknown>) => boolean {
-  const dead = new Map<string, boolean>();
+  const isDead = deadAmong(db);
   return (row) => {
     if (Number(row.refreshed_at) + LEASE_MS <= now) return true;
     const holder = String(row.holder);
     if (holder.includes(`/${instance}/`)) return !living.has(holder);
-    const identity = { pid: Number(row.pid), startedAt: String(row.started_at) };
-    const key = `${identity.pid} ${identity.startedAt}`;
-    const known = dead.get(key) ?? isDead(db, identity);
-    dead.set(key, known);
-    return known;
+    return isDead({ pid: Number(row.pid), startedAt: String(row.started_at) });
   };
 }

@@ -7,7 +7,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { GroupInfo, StreamEntry } from "../../ports.ts";
 import { parseStreamId, type StreamId } from "../../stream_id.ts";
-import { isDead, selfIdentity } from "../file/process_identity.ts";
+import { deadAmong, selfIdentity } from "../file/process_identity.ts";
 import { statement } from "../file/statements.ts";
 import { entriesAfter, entryOf, holdsEntry, openStream } from "./rows.ts";
 
@@ -103,7 +103,8 @@ export function findConsumer(db: DatabaseSync, group: GroupRow, name: string): n
 /** Consumers of processes that are known to be dead: whatever they have is free (delivery 14). */
 export function deadConsumers(db: DatabaseSync, group: GroupRow): ReadonlySet<number> {
   const rows = statement(db, CONSUMERS).all(group.id) as unknown as readonly ConsumerRow[];
-  const dead = rows.filter(({ pid, started_at }) => isDead(db, { pid, startedAt: started_at }));
+  const isDead = deadAmong(db);
+  const dead = rows.filter(({ pid, started_at }) => isDead({ pid, startedAt: started_at }));
   return new Set(dead.map(({ id }) => id));
 }
 
