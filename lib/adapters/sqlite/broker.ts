@@ -43,15 +43,18 @@ export class SqliteBroker extends BaseBroker {
   constructor(options: AdapterOptions) {
     super(options);
     const { URI: uri = `sqlite:///${options.domain}-streams.db` } = options.settings;
-    this.#database = new BrokerDatabase(sqlitePath(String(uri), options.folder), options.clock);
+    this.#database = new BrokerDatabase({
+      path: sqlitePath(String(uri), options.folder),
+      clock: options.clock,
+      upgrade: options.migrate ?? true,
+    });
     this.#deadLetters = new SqliteDeadLetters(this.#database, options.clock);
     this.#locks = new SqliteLocks((work, options) => this.#database.write(work, options), options.clock);
   }
 
   override async open(_signal?: AbortSignal): Promise<void> {
-    const upgrade = this.options.migrate ?? true;
-    await this.#database.open({ upgrade });
-    if (upgrade) await collectDropped(this.#database);
+    await this.#database.open();
+    if (this.options.migrate ?? true) await collectDropped(this.#database);
   }
 
   override async schema(): Promise<readonly ComponentSchema[]> {

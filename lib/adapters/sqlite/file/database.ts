@@ -43,7 +43,9 @@ export interface OpenDatabase {
   readonly synchronous: Synchronous;
   readonly clock: Clock;
   /** The error class for a file in trouble. @default ProviderUnavailableError */
-  readonly unavailable?: new (message: string, options: { cause?: unknown }) => UnavailableError;
+  readonly unavailable?:
+    | (new (message: string, options: { cause?: unknown }) => UnavailableError)
+    | undefined;
 }
 
 /** How one transaction is written. */

@@ -6,7 +6,7 @@
 import type { Clock } from "../../../async/clock.ts";
 import { IncorrectUsageError } from "../../../errors.ts";
 import type { Synchronous } from "./connection.ts";
-import { SqliteDatabase } from "./database.ts";
+import { type OpenDatabase, SqliteDatabase } from "./database.ts";
 import { migrate, type SqliteComponent } from "./migrate.ts";
 
 export interface DatabaseFileOptions {
@@ -14,6 +14,8 @@ export interface DatabaseFileOptions {
   readonly path: string;
   readonly synchronous: Synchronous;
   readonly clock: Clock;
+  /** The error class for a file in trouble. @default ProviderUnavailableError */
+  readonly unavailable?: OpenDatabase["unavailable"];
   /** The adapter's tables, which are brought to this server's versions. */
   readonly components?: readonly SqliteComponent[];
 }

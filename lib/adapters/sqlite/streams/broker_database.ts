@@ -1,49 +1,42 @@
 /**
- * The broker's SQLite file: opened, with its tables, and every trouble told as the broker's.
+ * The broker's SQLite file, with every trouble told as the broker's: a cache may share the file, and whoever opens it first
+ * names the trouble.
  *
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../../async/clock.ts";
-import { BrokerUnavailableError, IncorrectUsageError, UnavailableError } from "../../../errors.ts";
-import { lockComponent } from "../locks.ts";
+import { BrokerUnavailableError, UnavailableError } from "../../../errors.ts";
 import type { ComponentSchema } from "../../ports.ts";
+import { DatabaseFile } from "../file/database_file.ts";
 import { migrate, schemasOf } from "../file/migrate.ts";
+import { lockComponent } from "../locks.ts";
 import { streamComponent } from "./schema.ts";
-import { SqliteDatabase } from "../file/database.ts";
 
 const COMPONENTS = [streamComponent, lockComponent];
 
-export class BrokerDatabase {
+export interface BrokerDatabaseOptions {
+  /** Absolute. */
   readonly path: string;
-  readonly #clock: Clock;
-  #database: SqliteDatabase | undefined;
+  readonly clock: Clock;
+  /** False: the tables are left as they are. */
+  readonly upgrade: boolean;
+}
 
-  constructor(path: string, clock: Clock) {
-    this.path = path;
-    this.#clock = clock;
+export class BrokerDatabase {
+  readonly #file: DatabaseFile;
+
+  constructor({ path, clock, upgrade }: BrokerDatabaseOptions) {
+    // NORMAL: nothing is lost when a process dies (delivery 14).
+    this.#file = new DatabaseFile({
+      ...{ path, clock, synchronous: "NORMAL", unavailable: BrokerUnavailableError },
+      ...upgrade ? { components: COMPONENTS } : {},
+    });
   }
 
-  /**
-   * Throws `ConfigurationError` for a file that cannot be used. Without `upgrade` its tables are left as they
-   * are.
-   */
-  async open(options: { readonly upgrade: boolean }): Promise<void> {
-    if (this.#database) return;
-    // NORMAL: nothing is lost when a process dies (delivery 14).
-    const database = await SqliteDatabase.open({
-      path: this.path,
-      synchronous: "NORMAL",
-      clock: this.#clock,
-      unavailable: BrokerUnavailableError,
-    });
-    try {
-      if (options.upgrade) await migrate(database, COMPONENTS);
-    } catch (cause) {
-      await database.close();
-      throw asBrokerError(cause);
-    }
-    this.#database = database;
+  /** Throws `ConfigurationError` for a file that cannot be used; after a failure it may be tried again. */
+  open(): Promise<void> {
+    return asBroker(() => this.#file.open());
   }
 
   /** Where its tables stand. */
@@ -53,69 +46,45 @@ export class BrokerDatabase {
 
   /** Brings its tables to this server's versions. */
   async upgrade(): Promise<void> {
-    try {
-      await migrate(this.#opened(), COMPONENTS);
-    } catch (cause) {
-      throw asBrokerError(cause);
-    }
+    await asBroker(() => migrate(this.#file.get(), COMPONENTS));
   }
 
   /**
-   * One write transaction; `notify` wakes waiting reads after its commit. Rejects with
-   * `BrokerUnavailableError`.
+   * One write transaction; `notify` wakes waiting reads after its commit. Rejects with `BrokerUnavailableError`.
    */
-  async write<T>(
+  write<T>(
     work: (db: DatabaseSync) => T,
     options: { readonly notify?: boolean; readonly signal?: AbortSignal } = {},
   ): Promise<T> {
-    try {
-      return await this.#opened().write(work, { notify: false, ...options });
-    } catch (cause) {
-      throw asBrokerError(cause);
-    }
+    return asBroker(() => this.#file.get().write(work, { notify: false, ...options }));
   }
 
   /** Reads what is committed. Rejects with `BrokerUnavailableError`. */
-  async read<T>(work: (db: DatabaseSync) => T): Promise<T> {
-    try {
-      return await this.#opened().read(work);
-    } catch (cause) {
-      throw asBrokerError(cause);
-    }
+  read<T>(work: (db: DatabaseSync) => T): Promise<T> {
+    return asBroker(() => this.#file.get().read(work));
   }
 
   /**
-   * Calls `listener` after commits that notify, and soon after those of other processes; returns the way to
-   * stop.
+   * Calls `listener` after commits that notify, and soon after those of other processes; returns the way to stop.
    */
   watch(listener: () => void): () => void {
-    return this.#opened().watch(listener);
+    return this.#file.get().watch(listener);
   }
 
-  async ping(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#opened().ping(signal);
-    } catch (cause) {
-      throw asBrokerError(cause);
-    }
+  ping(signal: AbortSignal): Promise<void> {
+    return asBroker(() => this.#file.get().ping(signal));
   }
 
-  async close(): Promise<void> {
-    const database = this.#database;
-    this.#database = undefined;
-    await database?.close();
-  }
-
-  #opened(): SqliteDatabase {
-    if (this.#database) return this.#database;
-    throw new IncorrectUsageError(
-      `The stream broker on ${this.path} is closed, or was never opened: call open() first.`,
-    );
+  close(): Promise<void> {
+    return this.#file.close();
   }
 }
 
-/** The file may have been opened first by another adapter, whose class of errors it then has. */
-function asBrokerError(cause: unknown): unknown {
-  if (!(cause instanceof UnavailableError) || cause instanceof BrokerUnavailableError) return cause;
-  return new BrokerUnavailableError(cause.message, { cause });
+async function asBroker<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!(cause instanceof UnavailableError) || cause instanceof BrokerUnavailableError) throw cause;
+    throw new BrokerUnavailableError(cause.message, { cause });
+  }
 }
