@@ -77,8 +77,13 @@ export class Delivery implements RunOptions {
   stage: Stage = "queued";
   message: Message | undefined;
   plan: unknown;
-  /** `headers.stream`: messages of one stream run one at a time, in order. Empty until decoded. */
+  /**
+   * `headers.stream`: messages of one stream run one at a time, in order. The entry's own id where a message has none. Empty until
+   * decoded.
+   */
   key = "";
+  /** See `RunOptions`; set for a message without `headers.id`. */
+  source: string | undefined;
   /** Holds its key's place in the order gate. */
   inside = false;
   /** The handler was started at least once in this process. */

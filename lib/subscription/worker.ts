@@ -9,7 +9,7 @@ import { type Random, retryDelay } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
 import type { HandlerRunner, Verdict } from "../domain/handler_port.ts";
 import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
-import { originalText, renderDeadLetter } from "../message/dead_letter.ts";
+import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import { deadLetterStream } from "../message/names.ts";
@@ -92,7 +92,12 @@ export class Worker {
   #judge(delivery: Delivery): Verdict {
     try {
       const message = decodeMessage(textOf(delivery));
-      delivery.key = message.metadata.headers.stream;
+      const { id, stream } = message.metadata.headers;
+      delivery.key = stream || delivery.id;
+      if (id === "") {
+        const first = firstPlace(delivery);
+        delivery.source = `${first.stream}/${first.id}`;
+      }
       const verdict = this.#parts.runner.judge(message);
       if (verdict.kind === "run") delivery.message = message;
       return verdict;
@@ -202,11 +207,11 @@ export class Worker {
       return await this.#finish(delivery);
     }
     delivery.verdict = error;
-    const source = sourceStream(group.stream);
-    const replayed = source !== group.stream;
+    const first = firstPlace(delivery);
+    const replayed = first.stream !== group.stream;
     const text = renderDeadLetter(delivery.text, {
-      originalStream: source,
-      originalId: delivery.id,
+      originalStream: first.stream,
+      originalId: first.id,
       consumerGroup: group.group,
       consumer: group.consumer,
       handler: runner.name,
@@ -218,7 +223,7 @@ export class Worker {
     });
     try {
       inbox.closing(delivery);
-      if (!await group.deadLetter(delivery.id, deadLetterStream(source), text)) {
+      if (!await group.deadLetter(delivery.id, deadLetterStream(first.stream), text)) {
         return void this.#lost(delivery);
       }
     } catch (cause) {
@@ -276,6 +281,15 @@ function isOutage(error: unknown): boolean {
 function textOf({ text, batch }: Delivery): string | undefined {
   const { stream } = batch.group;
   return text === undefined || sourceStream(stream) === stream ? text : originalText(text);
+}
+
+/** Where the message was read first. A replayed dead letter tells it, however often it was replayed. */
+function firstPlace({ id, text, batch }: Delivery): { readonly stream: string; readonly id: string } {
+  const stream = sourceStream(batch.group.stream);
+  return {
+    stream,
+    id: stream === batch.group.stream ? id : parseDeadLetter(text, { stream, id }).originalId,
+  };
 }
 
 /** A replayed message that fails again goes back to the dead letters of its own stream, not of the lane. */
