@@ -76,6 +76,7 @@ export const ERROR_CODES = {
     "The file that was named does not exist; a warning where none was named.",
   ],
   CONFIG_UNREADABLE: ["ConfigurationError", "The file cannot be read."],
+  CONFIG_UNTRUSTED: ["ConfigurationError", "Somebody else may have written the file; a warning in a parent."],
   CONFIG_MALFORMED: ["ConfigurationError", "The file is not valid TOML in UTF-8."],
   CONFIG_UNKNOWN_KEY: ["ConfigurationError", "Nobody reads a key of this name at this place."],
   CONFIG_MISSING_KEY: ["ConfigurationError", "A key that is needed is not set."],

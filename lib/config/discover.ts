@@ -5,7 +5,9 @@
  */
 import type { ErrorCode } from "../error_codes.ts";
 import { dirname, join, relative, resolve } from "node:path";
+import type { ConfigurationProblem } from "../errors.ts";
 import { configurationError } from "./problems.ts";
+import { distrust } from "./trusted_file.ts";
 
 /** Where to look. */
 export interface Search {
@@ -25,6 +27,13 @@ export interface FoundFile {
   readonly text: string;
 }
 
+export interface Finding {
+  /** Undefined when there is none. */
+  readonly file: FoundFile | undefined;
+  /** Files that were passed over. */
+  readonly warnings: readonly ConfigurationProblem[];
+}
+
 /** In order of preference; pyproject.toml is not read. */
 const FILE_NAMES = [".domain.toml", "domain.toml"];
 
@@ -35,26 +44,37 @@ const PARENTS = 2;
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * The first file of: `--config`; else, in the folder of `DOMAIN_ROOT_PATH`, of the domain module, or (for a
- * compiled-in domain) the current and the executable's folder, and then in two parents, `.domain.toml` before
- * `domain.toml`. Undefined when there is none. Throws `ConfigurationError` when a file that is named does not
- * exist, and when one that exists cannot be read: nothing starts on the wrong configuration.
+ * The first file of: `--config`; else, in the folder of `DOMAIN_ROOT_PATH`, of the domain module, or (for a compiled-in
+ * domain) the current and the executable's folder, and then in two parents, `.domain.toml` before `domain.toml`.
+ * A file in a parent that others may have put there is passed over, with a warning. Throws `ConfigurationError` when a file that is named
+ * does not exist, and when one that exists cannot be read or must not be obeyed: nothing starts on the wrong configuration.
  */
-export async function findFile(search: Search): Promise<FoundFile | undefined> {
+export async function findFile(search: Search): Promise<Finding> {
   if (search.config !== undefined) {
     const path = resolve(search.cwd, search.config);
     const text = await read(path, search.cwd);
-    if (text !== undefined) return { path, text };
+    if (text !== undefined) return { file: { path, text }, warnings: [] };
     throw unreadable("CONFIG_NOT_FOUND", `Cannot find the configuration '${search.config}': no such file.`);
   }
-  for (const folder of foldersOf(await startFolders(search))) {
+  const warnings: ConfigurationProblem[] = [];
+  for (const [folder, start] of foldersOf(await startFolders(search))) {
     for (const name of FILE_NAMES) {
       const path = join(folder, name);
-      const text = await read(path, search.cwd);
-      if (text !== undefined) return { path, text };
+      // Before it is read: a pipe that somebody has put there would never end.
+      const reason = search.root === undefined ? await distrust(path, start) : undefined;
+      if (reason === undefined) {
+        const text = await read(path, search.cwd);
+        if (text === undefined) continue;
+        return { file: { path, text }, warnings };
+      }
+      const file = displayName(path, search.cwd);
+      const message =
+        `The configuration '${file}' is not obeyed because ${reason}: name it with --config, or move it.`;
+      if (folder === start) throw unreadable("CONFIG_UNTRUSTED", message, undefined, file);
+      warnings.push({ code: "CONFIG_UNTRUSTED", message, file });
     }
   }
-  return undefined;
+  return { file: undefined, warnings };
 }
 
 async function startFolders(search: Search): Promise<string[]> {
@@ -73,12 +93,15 @@ async function folderOf(path: string, given: string): Promise<string> {
   }
 }
 
-/** The start folders, then each one's parents. */
-function foldersOf(starts: readonly string[]): ReadonlySet<string> {
-  const folders = new Set(starts);
+/** The start folders, then each one's parents; each with the folder that the search came from. */
+function foldersOf(starts: readonly string[]): ReadonlyMap<string, string> {
+  const folders = new Map(starts.map((start) => [start, start]));
   for (const start of starts) {
     let folder = start;
-    for (let level = 0; level < PARENTS; level++) folders.add(folder = dirname(folder));
+    for (let level = 0; level < PARENTS; level++) {
+      folder = dirname(folder);
+      if (!folders.has(folder)) folders.set(folder, start);
+    }
   }
   return folders;
 }

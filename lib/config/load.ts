@@ -118,7 +118,7 @@ async function find(options: LoadOptions, variables: Variables, cwd: string): Pr
     return { input: { tree: config }, substituted: false, warnings: [] };
   }
   const root = variables("DOMAIN_ROOT_PATH");
-  const file = await findFile({
+  const { file, warnings } = await findFile({
     cwd,
     ...(config === undefined ? {} : { config }),
     ...(root ? { root } : {}),
@@ -130,12 +130,16 @@ async function find(options: LoadOptions, variables: Variables, cwd: string): Pr
       input: read(file.text, displayName(file.path, cwd)),
       path: file.path,
       substituted: true,
-      warnings: [],
+      warnings,
     };
   }
-  if (embedded) return { input: read(embedded.text, embedded.file), substituted: true, warnings: [] };
+  if (embedded) return { input: read(embedded.text, embedded.file), substituted: true, warnings };
   const message = `No domain.toml was found for '${options.domain}': it runs on the embedded default.`;
-  return { input: { tree: {} }, substituted: false, warnings: [{ code: "CONFIG_NOT_FOUND", message }] };
+  return {
+    input: { tree: {} },
+    substituted: false,
+    warnings: [...warnings, { code: "CONFIG_NOT_FOUND", message }],
+  };
 }
 
 /** Parses a TOML text. Throws `ConfigurationError`. */

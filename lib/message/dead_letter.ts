@@ -154,7 +154,7 @@ function originOf(object: JsonObject = NOTHING): {
   const headers = isJsonObject(metadata["headers"]) ? metadata["headers"] : NOTHING;
   const domain = isJsonObject(metadata["domain"]) ? metadata["domain"] : NOTHING;
   return {
-    id: textIn(headers["id"]),
+    id: textIn(headers["id"]) || null,
     type: textIn(headers["type"]),
     correlationId: textIn(domain["correlation_id"]),
   };

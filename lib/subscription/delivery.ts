@@ -44,8 +44,13 @@ export class Delivery implements RunOptions {
    * handler.
    */
   verdict: Verdict | undefined;
-  /** `headers.stream`: messages of one stream run one at a time, in order. Empty until decoded. */
+  /**
+   * `headers.stream`: messages of one stream run one at a time, in order. The entry's own id where a message
+   * has none. Empty until decoded.
+   */
   key = "";
+  /** See `RunOptions`; set for a message without `headers.id`. */
+  source: string | undefined;
   readonly attempts: Attempts;
   firstFailedAt: number | undefined;
   /** It was told that the broker refuses what its outcome needs. */

@@ -10,7 +10,7 @@ import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import type { Verdict } from "../domain/handler_port.ts";
 import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
-import { originalText, renderDeadLetter } from "../message/dead_letter.ts";
+import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
@@ -98,7 +98,12 @@ export class Worker {
   #verdictOn(delivery: Delivery): Verdict {
     try {
       const message = decodeMessage(textOf(delivery));
-      delivery.key = message.metadata.headers.stream;
+      const { id, stream } = message.metadata.headers;
+      delivery.key = stream || delivery.id;
+      if (id === "") {
+        const first = firstPlace(delivery);
+        delivery.source = `${first.stream}/${first.id}`;
+      }
       const verdict = this.#scope.runner.judge(message);
       if (verdict.kind === "run") delivery.message = message;
       return verdict;
@@ -210,7 +215,7 @@ export class Worker {
     const { firstFailedAt } = delivery;
     const text = renderDeadLetter(delivery.text, {
       originalStream: lane.source.origin,
-      originalId: delivery.id,
+      originalId: firstPlace(delivery).id,
       consumerGroup: lane.source.group,
       consumer,
       handler: runner.name,
@@ -291,4 +296,10 @@ function isOutage(error: unknown): boolean {
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */
 function textOf({ text, batch }: Delivery): string | undefined {
   return text === undefined || batch.lane.kind !== "replay" ? text : originalText(text);
+}
+
+/** Where the message was read first. A replayed dead letter tells it, however often it was replayed. */
+function firstPlace({ id, text, batch }: Delivery): { readonly stream: string; readonly id: string } {
+  const stream = batch.lane.source.origin;
+  return { stream, id: batch.lane.kind === "replay" ? parseDeadLetter(text, { stream, id }).originalId : id };
 }

@@ -20,15 +20,20 @@ import type { UnitOfWork } from "../work/unit_of_work.ts";
 
 // What an idempotency mark is keyed by (delivery 10).
 
+/** Where a message was found: what tells it apart when its headers do not. */
+type Found = Pick<RunOptions, "id" | "source">;
+
 /**
- * `headers.id`, which is unique to its message; but for commands whose id is only the id part of their
- * stream, as Python writes them, the broker's id or the position in the event store. Where neither is known,
- * their time makes the difference.
+ * `headers.id`, which is unique to its message. A message without one is identified by where it was first read, a command whose id is
+ * only the id part of its stream, as Python writes them, by the broker's id; either by its position in the event store where no broker
+ * had it. The last resort of such a command is its time. Undefined: nothing tells it from others, so it gets no mark.
  */
-export function markId({ metadata }: Message, brokerId?: string): string {
+export function markId({ metadata }: Message, found: Found = {}): string | undefined {
   const { id, stream, time } = metadata.headers;
+  const position = metadata.event_store?.global_position ?? undefined;
+  if (id === "") return found.source ?? found.id ?? position?.toString();
   if (metadata.domain.kind !== "COMMAND" || stream.slice(stream.indexOf("-") + 1) !== id) return id;
-  return brokerId ?? String(metadata.event_store?.global_position ?? `${id}@${time}`);
+  return found.id ?? position?.toString() ?? (time === null ? undefined : `${id}@${time}`);
 }
 
 /** What `judge` hands to `run`. */
@@ -104,7 +109,7 @@ export class ElementRunner implements HandlerRunner {
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
       try {
-        const mark = this.#idempotent ? this.#mark(method, message, options.id) : undefined;
+        const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
         const outcome = await this.#handle(method, origin, payload, options, mark);
         if (outcome.kind === "done") result = "handled";
       } catch (error) {
@@ -183,8 +188,11 @@ export class ElementRunner implements HandlerRunner {
     });
   }
 
-  #mark({ key }: HandlerMethod, message: Message, brokerId: string | undefined): Mark {
-    return { handler: key, type: message.metadata.headers.type, messageId: markId(message, brokerId) };
+  #mark({ key }: HandlerMethod, message: Message, found: Found): Mark | undefined {
+    const messageId = markId(message, found);
+    return messageId === undefined
+      ? undefined
+      : { handler: key, type: message.metadata.headers.type, messageId };
   }
 
   /** No method is declared for this type string (delivery 5). */

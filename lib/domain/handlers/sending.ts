@@ -93,9 +93,10 @@ export function guardOf({ closing }: WorkRuntime): Guard {
 function keyMark(
   { normalizedName }: WorkRuntime,
   { typeString }: MessageDefinition,
-  key: string | undefined,
+  key: string | null | undefined,
 ): Mark | undefined {
-  return key === undefined
+  // Plain JavaScript says null where it has no key.
+  return key === undefined || key === null
     ? undefined
     : { handler: `${normalizedName}.process`, type: typeString, messageId: key };
 }
@@ -103,6 +104,8 @@ function keyMark(
 function assertOptions({ idempotencyKey, priority, correlationId, timeoutMs }: ProcessOptions): void {
   const wrong = idempotencyKey === ""
     ? "idempotencyKey must not be empty"
+    : idempotencyKey !== undefined && idempotencyKey !== null && typeof idempotencyKey !== "string"
+    ? "idempotencyKey must be a text"
     : correlationId === ""
     ? "correlationId must not be empty"
     : priority !== undefined && !Number.isInteger(priority)

@@ -43,7 +43,7 @@ export function inheritedByEvent({ message, trace }: Origin): Inherited {
   const domain = message?.metadata.domain;
   return {
     correlationId: domain?.correlation_id ?? null,
-    causationId: message?.metadata.headers.id ?? null,
+    causationId: message?.metadata.headers.id || null,
     originStream: domain?.kind === "COMMAND" ? domain.origin_stream : null,
     traceparent: trace?.traceparent ?? null,
     extensions: inheritedExtensions(message),
@@ -55,8 +55,8 @@ export function inheritedByCommand({ message, trace }: Origin, correlationId?: s
   const domain = message?.metadata.domain;
   return {
     correlationId: correlationId ?? domain?.correlation_id ?? newCorrelationId(),
-    causationId: message?.metadata.headers.id ?? null,
-    originStream: domain?.kind === "EVENT" ? message?.metadata.headers.stream ?? null : null,
+    causationId: message?.metadata.headers.id || null,
+    originStream: domain?.kind === "EVENT" ? message?.metadata.headers.stream || null : null,
     traceparent: trace?.traceparent ?? null,
     extensions: inheritedExtensions(message),
   };

@@ -250,3 +250,67 @@ Deno.test("relative paths are relative to the file, embedded databases lie in PR
     const embedded = await at({ embedded: { text: "", file: "embedded.toml" } });
     assertEquals([embedded.folder, embedded.dataFolder], [folder, folder]);
   }));
+
+/** A file two levels above the module, which anybody may have put there (L2, sec-config-parent). */
+const SHARED = { "a/.domain.toml": file(1), "a/b/c/x": "" };
+
+Deno.test("a configuration in a parent that everybody may write to is passed over, in one sentence", () =>
+  withFolder({ ...SHARED, "domain.toml": file(2) }, async (folder) => {
+    const shared = join(folder, "a");
+    for (const mode of [0o777, 0o1777]) {
+      await Deno.chmod(shared, mode);
+      const { config, path, warnings } = await loadConfig(optionsIn(folder, { module: "a/b/c" }));
+      assertEquals([path, config.server.drain_timeout_seconds], [undefined, 10]);
+      assertEquals(warnings.map(({ code }) => code), ["CONFIG_UNTRUSTED", "CONFIG_NOT_FOUND"]);
+      assertEquals(
+        warnings[0]?.message,
+        "The configuration 'a/.domain.toml' is not obeyed because everybody may write to its folder: " +
+          "name it with --config, or move it.",
+      );
+      // Whoever names it means it.
+      const named = await loadConfig(optionsIn(folder, { module: "a/b/c", config: "a/.domain.toml" }));
+      assertEquals(named.config.server.drain_timeout_seconds, 1);
+      const beside = await loadConfig(optionsIn(folder, { module: "a" }));
+      assertEquals(beside.config.server.drain_timeout_seconds, 1);
+    }
+    await Deno.chmod(shared, 0o755);
+    const kept = await loadConfig(optionsIn(folder, { module: "a/b/c" }));
+    assertEquals(kept.config.server.drain_timeout_seconds, 1);
+    await Deno.chmod(join(shared, ".domain.toml"), 0o666);
+    const open = await loadConfig(optionsIn(folder, { module: "a/b/c" }));
+    assertEquals(open.config.server.drain_timeout_seconds, 10);
+  }));
+
+Deno.test("a pipe in such a parent does not hang the start", () =>
+  withFolder({ "a/b/c/x": "" }, async (folder) => {
+    const { success } = await new Deno.Command("mkfifo", { args: [join(folder, "a/domain.toml")] }).output();
+    assertEquals(success, true);
+    await Deno.chmod(join(folder, "a"), 0o777);
+    const { path } = await loadConfig(optionsIn(folder, { module: "a/b/c" }));
+    assertEquals(path, undefined);
+  }));
+
+Deno.test({
+  name: "a configuration of another user is passed over in a parent and refused in a shared current folder",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withFolder(SHARED, async (folder) => {
+      const shared = join(folder, "a");
+      await Deno.chown(join(shared, ".domain.toml"), 4242, 4242);
+      const above = await loadConfig(optionsIn(folder, { module: "a/b/c" }));
+      assertEquals([above.path, above.warnings[0]?.code], [undefined, "CONFIG_UNTRUSTED"]);
+      assertEquals(
+        (await loadConfig(optionsIn(folder, { cwd: "a" }))).config.server.drain_timeout_seconds,
+        1,
+      );
+      await Deno.chmod(shared, 0o1777);
+      await assertRejects(
+        () => loadConfig(optionsIn(folder, { cwd: "a" })),
+        ConfigurationError,
+        "is not obeyed because somebody else put it into a folder that everybody may write to",
+      );
+      // A container knows the files that it is given by the owner of their folder.
+      await Deno.chown(shared, 4242, 4242);
+      await loadConfig(optionsIn(folder, { cwd: "a" }));
+    }),
+});

@@ -8,6 +8,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ConfigurationError } from "../../../errors.ts";
 import { prepare } from "./older_runtime.ts";
+import { createPrivate } from "./private_file.ts";
 import { fileTrouble, isBusy, isSpoilt } from "./sqlite_error.ts";
 
 /** `FULL` survives a power cut, `NORMAL` the death of the process (delivery 14). */
@@ -57,6 +58,7 @@ export async function connect(path: string, synchronous: Synchronous): Promise<C
  * still.
  */
 export function openWithoutWaiting(path: string): DatabaseSync {
+  createPrivate(path);
   const db = new DatabaseSync(path);
   try {
     prepare(db, "PRAGMA busy_timeout = 0").get();
