@@ -106,3 +106,21 @@ redisTest("handed back by a drain, an entry is claimable at once, though its pro
     "1",
   ]);
 });
+
+redisTest("a user who may not look at the others goes by the claim threshold", async () => {
+  for (const missing of ["-xinfo", "-sadd", "-smismember"]) {
+    await using rig = await RedisRig.open();
+    const [one, other] = [await rig.broker(), await rig.broker()];
+    await rig.client().call("ACL", ["SETUSER", "default", missing]);
+    const [mine, theirs] = [await consumerOf(one, dead), await consumerOf(other, living)];
+    await publish(one, "1");
+    await theirs.read({ count: 1 });
+    await until(
+      async () => (await mine.pending({ limit: 9, minIdleMs: 50 })).length === 1,
+      "it is idle for long enough",
+    );
+    const found = await mine.pending({ limit: 9, minIdleMs: 50 });
+    const claimed = await mine.claim(found.map(({ id, consumer }) => ({ id, from: consumer })), 50);
+    assertEquals([missing, textsOf(claimed), await mine.unclear?.()], [missing, ["1"], false]);
+  }
+});

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Redis } from "ioredis";
-import { IncorrectUsageError } from "../../errors.ts";
+import { IncorrectUsageError, RefusedError } from "../../errors.ts";
 import type {
   ClaimedEntry,
   GroupInfo,
@@ -238,7 +238,13 @@ export class RedisStreamGroup implements StreamGroup {
   /** The others of this group; none where nobody looks. */
   async #peers(): Promise<readonly Peer[]> {
     if (!this.#presence.looks) return [];
-    return await this.#run((client) => this.#presence.peers(client, this.#place), { repeatable: true });
+    try {
+      return await this.#run((client) => this.#presence.peers(client, this.#place), { repeatable: true });
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error;
+      this.#presence.refuse(error);
+      return [];
+    }
   }
 
   #isGone(peer: Peer, claimIdleMs: number): boolean {

@@ -163,14 +163,14 @@ export class Presence {
       client.call("XREADGROUP", ["GROUP", group, consumer, "COUNT", 1, "STREAMS", key, BEHIND_THE_END])
         .catch(noneWithoutGroup)
     );
-    if (fresh.length > 0) {
-      // Refused while Redis is full: until it is not, the others go by the claim threshold.
-      const added = client.sadd(this.#members, ...fresh);
-      await added.then(() => fresh.forEach((one) => this.#known.add(one)), (error: Error) => {
+    // Refused while Redis is full: until it is not, the others go by the claim threshold.
+    const added = fresh.length === 0 ? undefined : client.sadd(this.#members, ...fresh).then(
+      () => fresh.forEach((one) => this.#known.add(one)),
+      (error: Error) => {
         if (!error.message.startsWith("OOM")) throw error;
-      });
-    }
-    await Promise.all(shown);
+      },
+    );
+    await Promise.all([...shown, added]);
   }
 
   #answered(began: number): void {
@@ -186,13 +186,18 @@ export class Presence {
     this.#heard = undefined;
     // Redis may have lost the set with everything else.
     this.#known.clear();
-    const refused = error instanceof RefusedError;
-    if (refused && !this.#refused) {
+    if (error instanceof RefusedError) this.refuse(error);
+    else this.#refused = false;
+  }
+
+  /** A right is missing that looking at each other takes: the claim threshold decides, as it does for others. */
+  refuse(error: RefusedError): void {
+    if (!this.#refused) {
       log.warn("redis.presence_refused", {
         error: `${error.message} Until then a dead process's messages wait for the claim threshold.`,
       });
     }
-    this.#refused = refused;
+    this.#refused = true;
   }
 }
 
