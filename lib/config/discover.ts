@@ -44,10 +44,11 @@ const PARENTS = 2;
 const MAX_BYTES = 1024 * 1024;
 
 /**
- * The first file of: `--config`; else, in the folder of `DOMAIN_ROOT_PATH`, of the domain module, or (for a compiled-in
- * domain) the current and the executable's folder, and then in two parents, `.domain.toml` before `domain.toml`.
- * A file in a parent that others may have put there is passed over, with a warning. Throws `ConfigurationError` when a file that is named
- * does not exist, and when one that exists cannot be read or must not be obeyed: nothing starts on the wrong configuration.
+ * The first file of: `--config`; else, in the folder of `DOMAIN_ROOT_PATH`, of the domain module, or (for a
+ * compiled-in domain) the current and the executable's folder, and then in two parents, `.domain.toml` before
+ * `domain.toml`. A file in a parent that others may have put there is passed over, with a warning. Throws
+ * `ConfigurationError` when a file that is named does not exist, and when one that exists cannot be read or
+ * must not be obeyed: nothing starts on the wrong configuration.
  */
 export async function findFile(search: Search): Promise<Finding> {
   if (search.config !== undefined) {

@@ -11,7 +11,7 @@ import { choices, expectation } from "./expectation.ts";
 import { isSecretKey, shown } from "./secrets.ts";
 import { endingWithHint, nearest } from "./nearest.ts";
 import type { SubstitutionFailure } from "./substitute.ts";
-import { dotted, isTable, type Path, type Table, valueAt } from "./tree.ts";
+import { dotted, type Path, type Table, valueAt } from "./tree.ts";
 import { keyPaths, keysOf, schemaAt } from "./walk.ts";
 
 /** A problem before its place in the file is known. */
@@ -36,12 +36,28 @@ export function unknownKey(root: z.core.$ZodType, path: Path, value: unknown, ov
   const hint = meant ? `; did you mean '${meant.length === 1 ? meant[0] : dotted(meant)}'?` : ".";
   // A secret under a misspelt name is still a secret.
   const named = meant && isSecretKey(meant.at(-1) ?? "") ? meant : path;
-  const current = isTable(value) ? "" : ` (${currently(named, value)})`;
+  const current = mayBeShown(value, meant && schemaAt(root, meantPath(path, meant)))
+    ? ` (${currently(named, value)})`
+    : "";
   return {
     code: "CONFIG_UNKNOWN_KEY",
     path: whole,
     message: `Unknown key '${dotted(whole)}'${current}${hint}`,
   };
+}
+
+/**
+ * Nobody knows what the text of an unknown key is: only numbers, truth values and words that we know
+ * ourselves are repeated.
+ */
+function mayBeShown(value: unknown, schema: z.core.$ZodType | undefined): boolean {
+  if (typeof value !== "string") return typeof value === "number" || typeof value === "boolean";
+  return schema !== undefined && choices(schema).includes(value);
+}
+
+/** A key of the same table has no path in its name. */
+function meantPath(path: Path, meant: readonly string[]): Path {
+  return meant.length === 1 ? [...path.slice(0, -1), ...meant] : meant;
 }
 
 /** The nearest key of the same table, by its own name; else the path of the same key where it does exist. */

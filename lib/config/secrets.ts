@@ -94,6 +94,9 @@ function maskUris(text: string, isUri: boolean): string {
     if (next === "@") {
       // The user of an HTTP address is a token more often than a name.
       if (/https?$/i.test(text.slice(Math.max(0, at - 5), at))) hidden = { from: start, to: colon };
+    } else if ((next === "#" || next === "?") && word.lastAt > colon) {
+      // No address has one of these before its host: it is a name or a password as it stands.
+      hidden = { from: start, to: word.end };
     } else if (next === ":" && text[start] !== "[") {
       if (word.lastAt > colon) hidden = { from: colon + 1, to: word.lastAt };
       else if (!PORT.test(text.slice(colon + 1, colon + 7))) hidden = { from: colon + 1, to: lastAt };
@@ -135,10 +138,34 @@ export function maskValue(key: string, value: unknown): unknown {
     );
   }
   if (secret) return value === "" || typeof value === "boolean" ? value : MASK;
-  return typeof value === "string" ? maskText(value, { isUri: URI.test(value) }) : value;
+  if (typeof value !== "string") return value;
+  if (isAddressKey(key) || !URI.test(value)) return maskTextOf(key, value);
+  const suspicious = value.includes("@") && !USER_AND_PASSWORD.test(value);
+  return suspicious && !WELL_FORMED.test(value) ? MASK : maskText(value, { isUri: true });
+}
+
+/**
+ * The text of a key that is no secret by its name. An address is shown only as far as it is well formed: in
+ * what is not, nobody can tell where a password begins.
+ */
+export function maskTextOf(key: string, text: string): string {
+  if (!isAddressKey(key)) return maskText(text);
+  return text === "" || WELL_FORMED.test(text) || PATH_ALONE.test(text)
+    ? maskText(text, { isUri: true })
+    : MASK;
+}
+
+function isAddressKey(key: string): boolean {
+  return /(^|_)(uri|url)s?$/.test(snakeCase(key));
 }
 
 const URI = /^\s*[a-z][a-z0-9+.-]{0,30}:\/\//i;
+/** One `@` at the most, and before it nothing that ends a host. */
+const WELL_FORMED = /^[a-z][a-z0-9+.-]{0,30}:\/\/(?:[^\s@/?#]*@)?[^\s@/?#]*(?:[/?][^\s@#]*)?$/i;
+/** A password that is not encoded, behind a name that ends where it seems to. */
+const USER_AND_PASSWORD = /^\s*[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/?#@]*:[^@]*@[^@]*$/i;
+/** SQLite's: names of files may hold anything. */
+const PATH_ALONE = /^sqlite(\+\w{1,30})?:\/\/(\/|$)/i;
 
 /** A value as an error message prints it: masked, on one line, at most 80 characters. */
 export function shown(key: string, value: unknown): string {

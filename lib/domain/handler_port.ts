@@ -31,8 +31,8 @@ export interface RunOptions {
    */
   readonly id?: string;
   /**
-   * Stream and entry that the message was first read from, whichever lane brought it here. Tells apart messages without `headers.id`;
-   * entry ids alone may repeat from stream to stream.
+   * Stream and entry that the message was first read from, whichever lane brought it here. Tells apart
+   * messages without `headers.id`; entry ids alone may repeat from stream to stream.
    */
   readonly source?: string | undefined;
   /** The trace that the handling is part of, which the messages that it writes carry on. @default null */

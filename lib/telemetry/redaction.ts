@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { endsInWord, isSecretKey, MASK, maskText } from "../config/secrets.ts";
+import { endsInWord, isSecretKey, MASK, maskText, maskTextOf } from "../config/secrets.ts";
 import { asError, isError } from "../errors.ts";
 
 /** Deeper values are not worth reading in a log, and cycles end here. */
@@ -20,27 +20,30 @@ export type Redactor = (key: string, value: unknown) => unknown;
  */
 export function createRedactor(words: readonly string[]): Redactor {
   const isSecret = (key: string) => isSecretKey(key) || endsInWord(key, words);
-  return (key, value) => (isSecret(key) ? MASK : safe(value, isSecret, 0));
+  return (key, value) => (isSecret(key) ? MASK : safe(key, value, isSecret, 0));
 }
 
-function safe(value: unknown, isSecret: (key: string) => boolean, depth: number): unknown {
-  if (typeof value === "string") return safeText(value);
+function safe(key: string, value: unknown, isSecret: (key: string) => boolean, depth: number): unknown {
+  if (typeof value === "string") return bounded(maskTextOf(key, value.slice(0, 2 * MAX_TEXT)));
   if (value === null || typeof value === "boolean") return value;
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (typeof value !== "object") return value === undefined ? undefined : safeText(String(value));
   if (isError(value)) return safeText(asError(value).message);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (depth === MAX_DEPTH) return "…";
-  if (Array.isArray(value)) return value.slice(0, 100).map((item) => safe(item, isSecret, depth + 1));
+  if (Array.isArray(value)) return value.slice(0, 100).map((item) => safe(key, item, isSecret, depth + 1));
   const entries: [string, unknown][] = [];
-  for (const [key, inner] of Object.entries(value).slice(0, 100)) {
-    entries.push([key, isSecret(key) ? MASK : safe(inner, isSecret, depth + 1)]);
+  for (const [name, inner] of Object.entries(value).slice(0, 100)) {
+    entries.push([name, isSecret(name) ? MASK : safe(name, inner, isSecret, depth + 1)]);
   }
   return Object.fromEntries(entries);
 }
 
 /** Masked before it is cut, for half a URI is not told from a text. */
 export function safeText(text: string): string {
-  const masked = maskText(text.slice(0, 2 * MAX_TEXT));
+  return bounded(maskText(text.slice(0, 2 * MAX_TEXT)));
+}
+
+function bounded(masked: string): string {
   return masked.length <= MAX_TEXT ? masked : `${masked.slice(0, MAX_TEXT)}…`;
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { asError, GroupMissingError, ProteanError, RefusedError } from "../../errors.ts";
+import { MASK } from "../../config/secrets.ts";
 import type { RedisSettings } from "./settings.ts";
 
 /** What an error may be about, for its sentence. */
@@ -41,8 +42,11 @@ export function isWrongServer(thrown: unknown): boolean {
 /** Anything thrown by a command, a handshake or a connection, as one of our errors. Ours pass through. */
 export function explain(thrown: unknown, settings: RedisSettings, context: FaultContext = {}): Error {
   if (thrown instanceof ProteanError) return thrown;
-  const cause = withoutCommand(asError(thrown));
-  if (cause.name !== "ReplyError") return unavailable(settings, context.reason ?? cause.message, cause);
+  const cause = withoutSecrets(asError(thrown), settings);
+  if (cause.name !== "ReplyError") {
+    const reason = context.reason === undefined ? cause.message : cleaned(context.reason, settings);
+    return unavailable(settings, reason, cause);
+  }
   const text = cause.message;
   const [word = ""] = text.split(" ", 1);
   // A blocked read is told in two ways that its stream or group went.
@@ -83,6 +87,15 @@ function adviceFor(
       message: `The key${
         of(context)
       } in ${where} holds something else than is needed here: remove or rename it.`,
+    };
+  }
+  const missing = /^ERR (?:unknown|unsupported) command\W+([\w|]{1,30})/i.exec(text)?.[1];
+  if (missing !== undefined) {
+    return {
+      code: "REDIS_COMMAND_MISSING",
+      message: `${
+        capital(where)
+      } does not offer ${missing.toUpperCase()}: allow the command, or name a server that has it.`,
     };
   }
   if (word === "WRONGPASS" || word === "NOAUTH" || /AUTH|invalid password/.test(text)) {
@@ -127,10 +140,26 @@ function capital(text: string): string {
 }
 
 /**
- * The driver hangs the command on its errors: payloads and passwords that must not reach a log (SEC-4,
- * CFG-4).
+ * The driver hangs the command on its errors, and the server repeats what it does not understand: payloads
+ * and passwords that must not reach a log (SEC-4, CFG-4).
  */
-function withoutCommand(error: Error): Error {
+function withoutSecrets(error: Error, settings: RedisSettings): Error {
   if ("command" in error) delete error.command;
+  const { message, stack } = error;
+  const clean = cleaned(message, settings);
+  if (clean === message) return error;
+  error.message = clean;
+  if (stack !== undefined) error.stack = cleaned(stack.replace(message, () => clean), settings);
   return error;
+}
+
+const ECHO = /,? with args beginning with:.*/s;
+
+function cleaned(text: string, { address: { password } }: RedisSettings): string {
+  const cut = text.replace(ECHO, "");
+  if (password === undefined) return cut;
+  return [password, encodeURIComponent(password)].reduce(
+    (left, secret) => left.replaceAll(secret, MASK),
+    cut,
+  );
 }

@@ -190,7 +190,9 @@ export class Presence {
     else this.#refused = false;
   }
 
-  /** A right is missing that looking at each other takes: the claim threshold decides, as it does for others. */
+  /**
+   * A right is missing that looking at each other takes: the claim threshold decides, as it does for others.
+   */
   refuse(error: RefusedError): void {
     if (!this.#refused) {
       log.warn("redis.presence_refused", {

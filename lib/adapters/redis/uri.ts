@@ -38,7 +38,8 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
   if (scheme !== undefined && scheme !== "redis" && scheme !== "rediss") {
     throw refused(key, `'${key}' must begin with redis:// or rediss://: its scheme is ${scheme}.`);
   }
-  const url = scheme !== undefined && URL.canParse(uri) ? new URL(uri) : undefined;
+  const { user: [givenName, givenPassword], rest } = splitUser(uri);
+  const url = scheme !== undefined && URL.canParse(rest) ? new URL(rest) : undefined;
   if (!url) {
     throw refused(
       key,
@@ -54,8 +55,8 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1") || "localhost";
   const port = url.port === "" ? 6379 : Number(url.port);
   if (port === 0) throw refused(key, `'${key}' names port 0: ports are 1 to 65535.`);
-  const username = decoded(url.username, key);
-  const password = decoded(url.password, key);
+  const username = decoded(givenName, key);
+  const password = decoded(givenPassword, key);
   const user = username || password ? `${username ?? ""}${password ? ":***" : ""}@` : "";
   return {
     host,
@@ -65,6 +66,22 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
     username,
     password,
     shown: `${scheme}://${user}${host.includes(":") ? `[${host}]` : host}:${port}/${db}`,
+  };
+}
+
+/**
+ * User and password are everything up to the last `@`, as `maskText` has it: what is in them may look like a
+ * port, a path or a query, which messages would show.
+ */
+function splitUser(uri: string): { readonly user: readonly [string, string]; readonly rest: string } {
+  const start = uri.indexOf("://") + "://".length;
+  const end = uri.lastIndexOf("@");
+  if (end < start) return { user: ["", ""], rest: uri };
+  const user = uri.slice(start, end);
+  const colon = user.indexOf(":");
+  return {
+    user: colon < 0 ? [user, ""] : [user.slice(0, colon), user.slice(colon + 1)],
+    rest: uri.slice(0, start) + uri.slice(end + 1),
   };
 }
 

@@ -24,9 +24,10 @@ import type { UnitOfWork } from "../work/unit_of_work.ts";
 type Found = Pick<RunOptions, "id" | "source">;
 
 /**
- * `headers.id`, which is unique to its message. A message without one is identified by where it was first read, a command whose id is
- * only the id part of its stream, as Python writes them, by the broker's id; either by its position in the event store where no broker
- * had it. The last resort of such a command is its time. Undefined: nothing tells it from others, so it gets no mark.
+ * `headers.id`, which is unique to its message. A message without one is identified by where it was first
+ * read, a command whose id is only the id part of its stream, as Python writes them, by the broker's id;
+ * either by its position in the event store where no broker had it. The last resort of such a command is its
+ * time. Undefined: nothing tells it from others, so it gets no mark.
  */
 export function markId({ metadata }: Message, found: Found = {}): string | undefined {
   const { id, stream, time } = metadata.headers;

@@ -320,3 +320,20 @@ Deno.test("a configuration given in code is not substituted, as upstream", async
   const { config } = await loadObject({ custom: { a: "${A}" } });
   assertEquals(config.custom, { a: "${A}" });
 });
+
+Deno.test("the text of an unknown key is not repeated unless it is a number, a truth value or a word of ours (M7)", async () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ['seckey = "SECRET"', "Unknown key 'seckey'"],
+    ['[databases.default]\nprovider = "memory"\npasswrd = "SECRET"', "'databases.default.passwrd'"],
+    ['server.dlq.alert = "https://hooks/SECRET"', "'server.dlq.alert'"],
+    ['server.seckeys = ["SECRET"]', "'server.seckeys'"],
+    ["server.mesages_per_tick = 5", "(current value is 5)"],
+    ['[logging]\nformt = "json"', '(current value is "json")'],
+  ];
+  for (const [text, part] of cases) {
+    const problems = await problemsOf(load(text));
+    const told = problems.map(({ message }) => message).join(" ");
+    assertStringIncludes(told, part);
+    assertEquals(told.includes("SECRET"), false, told);
+  }
+});

@@ -162,3 +162,54 @@ Deno.test("shown prints a value on one line of at most 80 characters", () => {
   cyclic.push(10n);
   assertEquals(shown("note", cyclic), "object");
 });
+
+/**
+ * The lines of `mask.toml` and what the finding says beside (M7, sec-mask), and URIs that no adapter can use.
+ */
+const BROKEN: readonly string[] = [
+  "postgresql://user:SEC RET@host/db",
+  "postgresql://user:SEC\tRET@host/db",
+  "postgresql://user:SEC\nRET@host/db",
+  "postgresql://us#er:SECRET@host/db",
+  "postgresql://us er:SECRET@host/db",
+  "postgresql://us?er:SECRET@host/db",
+  "postgresql://us/er:SECRET@host/db",
+  "postgresql://user:a@SECRET@host/db",
+  "postgresql://h?user=u&password=x@SECRET",
+  "postgresql://h/db?user=u&password=x;SECRET",
+  "postgresql://h/db?user=u&p%61ssword=SECRET",
+  "postgresql:/user:SECRET@h",
+  "postgresql:user:SECRET@h",
+  "user:SECRET@h/db",
+  "redis://u:123/SECRET@h/0",
+  "redis://u:12?SECRET@h/0",
+  " redis://u:SECRET@h/0",
+];
+
+for (const uri of BROKEN) {
+  Deno.test(`sec-mask: ${JSON.stringify(uri)} shows no secret as an address`, () => {
+    for (const key of ["database_uri", "URI", "url", "DATABASE_URL", "brokerUri"]) {
+      assert(!/SECRET|SEC|RET/.test(String(maskValue(key, uri))), String(maskValue(key, uri)));
+    }
+  });
+}
+
+Deno.test("an address that is well formed is shown but for its password, and a file by its whole name", () => {
+  for (
+    const [uri, expected] of [
+      ["postgresql://u:p@h:1,i:2/db?sslmode=require", "postgresql://u:***@h:1,i:2/db?sslmode=require"],
+      ["redis://[::1]:6379/0", "redis://[::1]:6379/0"],
+      ["sqlite:////var/data/a b:c@d.db", "sqlite:////var/data/a b:c@d.db"],
+      ["memory://", "memory://"],
+      ["", ""],
+    ]
+  ) assertEquals(maskValue("database_uri", uri), expected);
+});
+
+Deno.test("a name with a mark that no address has is hidden in sentences too", () => {
+  assertEquals(
+    maskText("cannot use postgresql://us#er:SECRET@host/db now"),
+    "cannot use postgresql://*** now",
+  );
+  assertEquals(maskText("postgresql://h?user=u&password=x@SECRET"), "postgresql://***");
+});

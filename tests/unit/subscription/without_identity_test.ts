@@ -1,4 +1,7 @@
-/** Messages whose writer gave no id or no stream: nothing without an identity is taken for something with one (issue 10, H1). */
+/**
+ * Messages whose writer gave no id or no stream: nothing without an identity is taken for something with one
+ * (issue 10, H1).
+ */
 import { assert, assertEquals } from "@std/assert";
 import { Domain, on } from "@protean/server";
 import { z } from "zod";
@@ -19,7 +22,9 @@ function text(id: string, given: { id?: unknown; stream?: unknown; kind?: string
   return JSON.stringify({ data: { id }, metadata: { headers, domain: { kind: given.kind ?? "EVENT" } } });
 }
 
-/** A domain with handlers that note the ids they get; `Views` has a second method that the test may make fail. */
+/**
+ * A domain with handlers that note the ids they get; `Views` has a second method that the test may make fail.
+ */
 function shop() {
   const seen: Record<string, string[]> = { Plain: [], Events: [], Commands: [], Views: [] };
   const broken = { second: false };

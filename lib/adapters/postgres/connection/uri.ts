@@ -79,6 +79,10 @@ class Trouble extends Error {}
 
 function parse(text: string, env: (name: string) => string | undefined): PostgresUri {
   const parts = SHAPE.exec(text)?.groups;
+  // The rest of a password would pass for a part of the host, which every message shows.
+  if (parts?.["hosts"]?.includes("@") || parts?.["database"]?.includes("@")) {
+    throw new Trouble("has an @ that is part of a name or a password (write it as %40)");
+  }
   if (!parts) throw new Trouble("does not begin with postgresql:// or does not go on as a URI");
   const query = parameters(parts["query"] ?? "");
   const user = decode(parts["user"]) || one(query, "user") || env("PGUSER") || env("USER");
@@ -110,7 +114,11 @@ function parameters(text: string): ReadonlyMap<string, readonly string[]> {
     const name = decode(cut < 0 ? pair : pair.slice(0, cut));
     if (IGNORED.has(name)) continue;
     if (!UNDERSTOOD.includes(name)) {
-      throw new Trouble(`has the unknown parameter '${name}' (known are ${UNDERSTOOD.join(", ")})`);
+      // Behind a password it may be the rest of it, which an & has cut off.
+      const shown = found.has("password") || text.includes("@") ? "" : ` '${name}'`;
+      throw new Trouble(
+        `has the unknown parameter${shown} (known are ${UNDERSTOOD.join(", ")}; write & as %26)`,
+      );
     }
     const value = decode(cut < 0 ? "" : pair.slice(cut + 1));
     found.set(name, [...found.get(name) ?? [], value]);

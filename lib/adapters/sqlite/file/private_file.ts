@@ -1,13 +1,14 @@
 /**
- * Files that only their owner reads, whatever the umask: payloads and dead letters are in them (SEC-4). SQLite gives the files that it
- * keeps beside a database the mode of the database.
+ * Files that only their owner reads, whatever the umask: payloads and dead letters are in them (SEC-4).
+ * SQLite gives the files that it keeps beside a database the mode of the database.
  *
  * @module
  */
 
 /**
- * Creates an empty file, mode 0600, where there is none. An existing one keeps its mode and is not even opened: to close it would let go of
- * the locks that this process has on it. Never throws: SQLite says what is wrong.
+ * Creates an empty file, mode 0600, where there is none. An existing one keeps its mode and is not even
+ * opened: to close it would let go of the locks that this process has on it. Never throws: SQLite says what
+ * is wrong.
  */
 export function createPrivate(path: string): void {
   if (create(path, { createNew: true }) || exists(path)) return;

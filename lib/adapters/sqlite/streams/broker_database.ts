@@ -1,6 +1,6 @@
 /**
- * The broker's SQLite file, with every trouble told as the broker's: a cache may share the file, and whoever opens it first
- * names the trouble.
+ * The broker's SQLite file, with every trouble told as the broker's: a cache may share the file, and whoever
+ * opens it first names the trouble.
  *
  * @module
  */
@@ -50,7 +50,8 @@ export class BrokerDatabase {
   }
 
   /**
-   * One write transaction; `notify` wakes waiting reads after its commit. Rejects with `BrokerUnavailableError`.
+   * One write transaction; `notify` wakes waiting reads after its commit. Rejects with
+   * `BrokerUnavailableError`.
    */
   write<T>(
     work: (db: DatabaseSync) => T,
@@ -65,7 +66,8 @@ export class BrokerDatabase {
   }
 
   /**
-   * Calls `listener` after commits that notify, and soon after those of other processes; returns the way to stop.
+   * Calls `listener` after commits that notify, and soon after those of other processes; returns the way to
+   * stop.
    */
   watch(listener: () => void): () => void {
     return this.#file.get().watch(listener);

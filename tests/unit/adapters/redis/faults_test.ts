@@ -77,3 +77,26 @@ Deno.test("explain lets our own errors pass and never shows a password or a payl
     assertFalse(shown.includes("secret"), shown);
   }
 });
+
+Deno.test("sec-redis-echoes-password: what a server repeats is cut, and a command that it does not know is told", () => {
+  const raw = settingsOf({ URI: "redis://svc:hunter%202@h:7/3" });
+  for (
+    const [text, part] of [
+      ["ERR unknown command 'auth', with args beginning with: 'svc' 'hunter 2' ", "does not offer AUTH"],
+      ["ERR unknown command `auth`, with args beginning with: `svc`, `hunter 2`, ", "does not offer AUTH"],
+      [
+        "ERR unknown command 'EVALSHA', with args beginning with: '5f' '1' 'hunter 2' ",
+        "does not offer EVALSHA",
+      ],
+      ["ERR unsupported command 'XADD'", "does not offer XADD"],
+      ["ERR wrong credentials 'hunter 2' or 'hunter%202'", "wrong credentials '***' or '***'"],
+    ] as const
+  ) {
+    const error = explain(reply(text), raw);
+    assertStringIncludes(error.message, part);
+    assertFalse(Deno.inspect(error, { depth: 10 }).includes("hunter"), Deno.inspect(error));
+    const gone = explain(new Error("Connection is closed."), raw, { reason: text });
+    assertFalse(Deno.inspect(gone, { depth: 10 }).includes("hunter"), Deno.inspect(gone));
+  }
+  assertInstanceOf(explain(reply("ERR unknown command 'auth'"), raw), ConfigurationError);
+});

@@ -42,3 +42,19 @@ Deno.test("parseRedisUri refuses what cannot work in one sentence that names the
     assertFalse(error.message.includes("secret"), error.message);
   }
 });
+
+Deno.test("sec-postgres-password-at: what is before the last @ is user and password, whatever it looks like", () => {
+  for (
+    const [uri, password] of [
+      ["redis://u:123/SECRET@h/0", "123/SECRET"],
+      ["redis://u:12?SECRET@h/0", "12?SECRET"],
+      ["redis://u:12#SECRET@h/0", "12#SECRET"],
+      ["redis://u:a@SECRET@h/0", "a@SECRET"],
+      ["redis://u:a SECRET@h/0", "a SECRET"],
+    ] as const
+  ) {
+    const address = parseRedisUri(uri, KEY);
+    assertEquals([address.username, address.password, address.host], ["u", password, "h"]);
+    assertEquals(address.shown, "redis://u:***@h:6379/0");
+  }
+});

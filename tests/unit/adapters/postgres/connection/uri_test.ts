@@ -83,3 +83,26 @@ Deno.test("parsePostgresUri takes from the environment what the URI leaves out",
   assertEquals(parse("postgresql://db", { USER: "login" }).database, "login");
   assertEquals(parse("postgresql://ann:own@db/shop", env).password, "own");
 });
+
+/** The lines of `postgres-uris.txt` and what is like them (M1, sec-postgres-password-at). */
+for (
+  const uri of [
+    "postgresql://user:a@SECRET@host/db",
+    "postgresql://user:p@ss:SECRET@host:5432/db",
+    "postgresql://host/db?user=u&password=pw&SECRET=1",
+    "postgresql://host/db?user=u&password=pw&SECRET",
+    "postgresql://us?er:SECRET@host/db",
+    "postgresql://us/er:SECRET@host/db",
+    "postgresql://user@SECRET@host/db",
+  ]
+) {
+  Deno.test(`sec-postgres-password-at: ${uri} is refused and its secret told to nobody`, () => {
+    const error = assertThrows(() => parse(uri), ConfigurationError);
+    assertFalse(Deno.inspect(error).includes("SECRET"), error.message);
+  });
+}
+
+Deno.test("sec-postgres-password-at: an @ in the value of a password is a part of it", () => {
+  const parsed = parse("postgresql://h?user=u&password=x@SECRET");
+  assertEquals([parsed.password, parsed.label], ["x@SECRET", "u@h:5432/u"]);
+});

@@ -3,7 +3,10 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { createPrivate } from "../../../../../lib/adapters/sqlite/file/private_file.ts";
 
-/** Opens a database in a process with that umask and tells the mode of each file that is there while it is open. */
+/**
+ * Opens a database in a process with that umask and tells the mode of each file that is there while it is
+ * open.
+ */
 async function modesWith(umask: string, path: string): Promise<Record<string, string>> {
   const at = (file: string) => JSON.stringify(new URL(`../../../../../lib/${file}`, import.meta.url).href);
   const script = `
