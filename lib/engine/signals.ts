@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { basename } from "node:path";
 import { type Clock, systemClock } from "../async/clock.ts";
 
 /** What the signals have asked for. */
@@ -27,9 +28,6 @@ const STOP: readonly Deno.Signal[] = Deno.build.os === "windows"
  * what comes this soon after the first, through one, is the same signal. As a rule it takes a millisecond.
  */
 const SAME_SIGNAL_MS = 250;
-
-/** `deno task start`, `npm run …` and the like, as the parent of this process. */
-const TASK_RUNNER = /\bdeno\0task\b|\b(npm|npx|pnpm|yarn|bun)\b/;
 
 /**
  * Listens from now on. Called before the first `await` of the process: as PID 1 a process without a listener
@@ -64,8 +62,16 @@ export function listenForStopSignals(
 /** Whether a task runner started this process; false where that cannot be told. */
 function hasTaskRunner(): boolean {
   try {
-    return TASK_RUNNER.test(Deno.readTextFileSync(`/proc/${Deno.ppid}/cmdline`));
+    return isTaskRunner(Deno.readTextFileSync(`/proc/${Deno.ppid}/cmdline`));
   } catch {
     return false;
   }
+}
+
+/** `commandLine`: the program and its arguments, each ended by a NUL: `deno task start`, `npm run start` and the like. */
+export function isTaskRunner(commandLine: string): boolean {
+  const [program = "", ...args] = commandLine.split("\0");
+  const name = basename(program);
+  if (name === "deno") return args.find((arg) => !arg.startsWith("-")) === "task";
+  return /^(npm|npx|pnpm|yarn)\b/.test(name);
 }

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
-import { listenForStopSignals } from "../../../lib/engine/signals.ts";
+import { isTaskRunner, listenForStopSignals } from "../../../lib/engine/signals.ts";
 
 async function signal(name: Deno.Signal): Promise<void> {
   const heard = Promise.withResolvers<void>();
@@ -38,5 +38,21 @@ Deno.test("a signal that comes twice at once through a task runner is one; a lat
     assertEquals(signals.cut.reason, "SIGTERM");
   } finally {
     signals.dispose();
+  }
+});
+
+Deno.test("a task runner is known by its command line, and not by where it is installed", () => {
+  const lines: [boolean, string[]][] = [
+    [true, ["deno", "task", "start"]],
+    [true, ["/home/ann/.npm/_npx/1/node_modules/deno/deno", "task", "-q", "start"]],
+    [true, ["npm run start"]],
+    [true, ["/usr/bin/npx", "deno"]],
+    [false, ["/home/ann/.npm/_npx/1/node_modules/deno/deno", "test", "-A", "tests/task_test.ts"]],
+    [false, ["deno", "run", "-A", "main.ts", "task"]],
+    [false, ["/sbin/init"]],
+    [false, [""]],
+  ];
+  for (const [expected, line] of lines) {
+    assertEquals(isTaskRunner(line.join("\0") + "\0"), expected, line.join(" "));
   }
 });
