@@ -93,6 +93,32 @@ redisTest("a consumer that retires shows itself no more and is not made again", 
   assertEquals(consumers, []);
 });
 
+redisTest("processes that Redis has forgotten are in the set again with the next look", async () => {
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
+  await consumerOf(broker, living);
+  const client = rig.client();
+  const shown = () => client.smembers("protean:consumers");
+  await until(async () => (await shown()).length > 0, "it shows itself");
+  await client.flushall();
+  await until(async () => (await shown()).length > 0, "it shows itself again");
+  assertEquals(await shown(), ["b-2-bbbbbb"]);
+});
+
+redisTest("consumers that are removed leave the set of processes", async () => {
+  await using rig = await RedisRig.open();
+  const [one, other] = [await rig.broker(), await rig.broker()];
+  const [retiring, killed] = [await consumerOf(one, living), await consumerOf(other, dead)];
+  await killed.read({ count: 1 });
+  const shown = () => rig.client().smembers("protean:consumers");
+  await until(async () => (await shown()).length === 2, "both show themselves");
+  await other.close();
+  assertEquals(await retiring.sweep(0), [dead]);
+  assertEquals(await shown(), ["b-2-bbbbbb"]);
+  assertEquals(await retiring.retire(), true);
+  assertEquals(await shown(), []);
+});
+
 redisTest("handed back by a drain, an entry is claimable at once, though its process lives", async () => {
   await using rig = await RedisRig.open();
   const [one, other] = [await rig.broker(), await rig.broker()];

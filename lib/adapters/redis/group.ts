@@ -211,11 +211,15 @@ export class RedisStreamGroup implements StreamGroup {
   async retire(): Promise<boolean> {
     await this.#presence.leave(this.#place);
     this.#announced = false;
-    return await this.#script(retire, [], { repeatable: true }) === 1;
+    const gone = await this.#script(retire, [], { repeatable: true }) === 1;
+    if (gone) await this.#presence.forget([this.consumer]);
+    return gone;
   }
 
   async sweep(idleMs: number): Promise<readonly string[]> {
-    return await this.#script(sweep, [idleMs]) as readonly string[];
+    const gone = await this.#script(sweep, [idleMs]) as readonly string[];
+    await this.#presence.forget(gone);
+    return gone;
   }
 
   async info(): Promise<GroupInfo | undefined> {

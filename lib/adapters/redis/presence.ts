@@ -63,7 +63,6 @@ export class Presence {
   readonly #members: string;
   readonly #clock: Clock;
   readonly #places = new Map<StreamPlace, string>();
-  readonly #known = new Set<string>();
   #stop: AbortController | undefined;
   #running: Promise<void> = Promise.resolve();
   /** The look that is under way. */
@@ -98,6 +97,21 @@ export class Presence {
     if (!this.#places.delete(place)) return;
     await this.#looking;
     if (this.#places.size === 0) await this.close();
+  }
+
+  /**
+   * Takes consumers that were removed out of the set, but for those whose identity is still shown. Never rejects:
+   * what stays there costs a few bytes.
+   */
+  async forget(consumers: readonly string[]): Promise<void> {
+    const shown = new Set(this.#places.values());
+    const gone = consumers.flatMap((name) => identityOf(name) ?? []).filter((identity) =>
+      !shown.has(identity)
+    );
+    if (gone.length === 0) return;
+    await this.#endpoint.run((client) => client.srem(this.#members, ...gone), { repeatable: true }).catch(
+      () => {},
+    );
   }
 
   /** Ends the looks; nothing of them is left when this resolves. */
@@ -158,14 +172,14 @@ export class Presence {
   }
 
   async #show(client: Redis, places: readonly (readonly [StreamPlace, string])[]): Promise<void> {
-    const fresh = [...new Set(places.map(([, identity]) => identity))].filter((one) => !this.#known.has(one));
     const shown = places.map(([{ key, group, consumer }]) =>
       client.call("XREADGROUP", ["GROUP", group, consumer, "COUNT", 1, "STREAMS", key, BEHIND_THE_END])
         .catch(noneWithoutGroup)
     );
-    // Refused while Redis is full: until it is not, the others go by the claim threshold.
-    const added = fresh.length === 0 ? undefined : client.sadd(this.#members, ...fresh).then(
-      () => fresh.forEach((one) => this.#known.add(one)),
+    // At every look, for Redis may have lost the set. Refused while Redis is full: until it is not, the others go
+    // by the claim threshold.
+    const identities = [...new Set(places.map(([, identity]) => identity))];
+    const added = identities.length === 0 ? undefined : client.sadd(this.#members, ...identities).catch(
       (error: Error) => {
         if (!error.message.startsWith("OOM")) throw error;
       },
@@ -184,8 +198,6 @@ export class Presence {
   #unanswered(error: Error): void {
     if (this.#heard) this.#cutOff = true;
     this.#heard = undefined;
-    // Redis may have lost the set with everything else.
-    this.#known.clear();
     if (error instanceof RefusedError) this.refuse(error);
     else this.#refused = false;
   }
