@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** Asked right before every commit: false refuses it with `CommitRefusedError`. */
   readonly mayCommit: () => boolean;
+  /** Aborts when `mayCommit` says no from now on; asked for once `signal` has aborted. */
+  readonly givenUp?: AbortSignal;
   /**
    * The entry's id at the broker, or its global position. Tells apart commands whose `headers.id` is only the
    * id of their aggregate, as Python writes them (delivery 10).

@@ -63,6 +63,7 @@ export class Delivery implements RunOptions {
   readonly suspect: boolean;
   #ended: Ending | undefined;
   #abort: AbortController | undefined;
+  #givenUp: AbortController | undefined;
 
   constructor(
     readonly id: string,
@@ -89,6 +90,13 @@ export class Delivery implements RunOptions {
     return this.#ended === undefined || this.#ended === "cut";
   }
 
+  /** Made when first asked for, which is once it was cut. */
+  get givenUp(): AbortSignal {
+    this.#givenUp ??= new AbortController();
+    if (!this.mayCommit()) this.#givenUp.abort();
+    return this.#givenUp.signal;
+  }
+
   /** Aborts the handler's signal. */
   end(ending: Ending, reason?: Error): void {
     if (this.#ended === undefined || ENDINGS.indexOf(ending) > ENDINGS.indexOf(this.#ended)) {
@@ -96,6 +104,7 @@ export class Delivery implements RunOptions {
     }
     this.#abort ??= new AbortController();
     this.#abort.abort(reason);
+    if (!this.mayCommit()) this.#givenUp?.abort();
   }
 
   /** Nothing of it is needed any more; its batch may live on for long, for the sake of one that backs off. */

@@ -21,6 +21,11 @@ export interface Guard {
   readonly signal: AbortSignal;
   /** Asked right before every commit. */
   mayCommit(): boolean;
+  /**
+   * Aborts when `mayCommit` says no from now on, for a commit that is under way by then. Looked at only once
+   * `signal` has aborted. Absent: that takes `ABANDON_AFTER_MS` from there.
+   */
+  readonly givenUp?: AbortSignal;
 }
 
 /** Calls come one at a time, each after the end of the one before: `CallQueue` sees to that. */
@@ -30,6 +35,7 @@ export class Sessions {
   readonly #open = new Map<string, ProviderSession>();
   #watching: Disposable | undefined;
   #cancelAbandon: (() => void) | undefined;
+  #watchingGivenUp: Disposable | undefined;
   #abandoned = false;
   /** As in PostgreSQL: after a call has failed the unit of work can only be rolled back, with that error. */
   #failure: Error | undefined;
@@ -122,6 +128,8 @@ export class Sessions {
   #aborted(): void {
     if (!this.#guard.mayCommit()) return this.#abandon();
     this.#cancelAbandon ??= this.#runtime.clock.after(ABANDON_AFTER_MS, () => this.#abandon());
+    // A session that is opened after the cut is given up with the others.
+    this.#watchingGivenUp ??= onAbort(this.#guard.givenUp, () => this.#abandon());
   }
 
   #abandon(): void {
@@ -134,6 +142,8 @@ export class Sessions {
     this.#watching = undefined;
     this.#cancelAbandon?.();
     this.#cancelAbandon = undefined;
+    this.#watchingGivenUp?.[Symbol.dispose]();
+    this.#watchingGivenUp = undefined;
   }
 }
 

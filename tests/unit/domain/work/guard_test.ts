@@ -31,6 +31,8 @@ const startPostgres = sharedPostgres();
 class TestGuard implements Guard {
   readonly #abort = new AbortController();
   readonly signal = this.#abort.signal;
+  readonly #givenUp = new AbortController();
+  readonly givenUp = this.#givenUp.signal;
   #lost = false;
 
   mayCommit(): boolean {
@@ -41,6 +43,7 @@ class TestGuard implements Guard {
   lose(): void {
     this.#lost = true;
     this.cut();
+    this.#givenUp.abort();
   }
 
   /** The drain cuts the handler, which has a moment to end. */
@@ -183,6 +186,34 @@ rule("a unit of work that the drain cuts has a moment to end, then it is given u
   await assertRejects(() => cut, CommitRefusedError, "given up");
   assertFalse(await isStored(my, "2"));
 });
+
+rule("what was given up after its cut does not commit, however late it began", async (rig) => {
+  const { my, waits } = rig;
+  const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const before = work(rig, new TestGuard(), async (ctx) => {
+    await ctx.repository(my.Order).add(order(my, "1"));
+    await ctx.sql`select 1`;
+    begun.resolve();
+    await end.promise;
+    throw new Error("rolled back");
+  });
+  await begun.promise;
+  // Leaves an idle connection: after a cut no other is to be had.
+  assertFalse(await isStored(my, "2"));
+  const guard = new TestGuard();
+  const late = work(rig, guard, async (ctx) => {
+    guard.cut();
+    await ctx.repository(my.Order).find("1");
+    await ctx.repository(my.Order).add(order(my, "1"));
+  });
+  late.catch(() => {});
+  await waits();
+  guard.lose();
+  end.resolve();
+  await assertRejects(() => before, Error, "rolled back");
+  await assertRejects(() => late, CommitRefusedError, "given up");
+  assertFalse(await isStored(my, "1"));
+}, { sql: true });
 
 rule("a context does nothing after a commit, a refused commit or a rollback", async (rig) => {
   const { my } = rig;
