@@ -101,7 +101,7 @@ Deno.test("only the registry names a concrete adapter, and the library imports n
   const wrong: string[] = [];
   for (const [file, targets] of imports) {
     for (const target of targets) {
-      const adapter = /^adapters\/(sqlite|postgres|redis)\//.exec(target)?.[0];
+      const adapter = /^adapters\/(memory|sqlite|postgres|redis)\//.exec(target)?.[0];
       const allowed = file === "adapters/registry.ts" || (adapter !== undefined && file.startsWith(adapter));
       if (adapter && !allowed) wrong.push(`${file} → ${target}`);
       // The version is in deno.json, which is no code.
