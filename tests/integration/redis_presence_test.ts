@@ -150,3 +150,25 @@ redisTest("a user who may not look at the others goes by the claim threshold", a
     assertEquals([missing, textsOf(claimed), await mine.unclear?.()], [missing, ["1"], false]);
   }
 });
+
+redisTest("once the missing right is given, what the dead leave is claimable at once again", async () => {
+  for (const missing of ["-sadd", "-smismember"]) {
+    await using rig = await RedisRig.open();
+    const client = rig.client();
+    await client.call("ACL", "SETUSER", "narrow", "on", ">pw", "~*", "&*", "+@all", missing);
+    const [mine, gone] = [
+      await consumerOf(await rig.broker({ URI: `redis://narrow:pw@127.0.0.1:${rig.server.port}` }), living),
+      await rig.broker(),
+    ];
+    await publish(gone, "1");
+    const left = await consumerOf(gone, dead);
+    assertEquals((await left.read({ count: 1 })).length, 1);
+    await gone.close();
+    assertEquals(await mine.pending({ limit: 9, minIdleMs: FOREVER_MS }), []);
+    await client.call("ACL", "SETUSER", "narrow", "+@all");
+    await until(
+      async () => (await mine.pending({ limit: 9, minIdleMs: FOREVER_MS })).length === 1,
+      `the right ${missing} is there, and the dead are seen`,
+    );
+  }
+});

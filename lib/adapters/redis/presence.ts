@@ -71,6 +71,8 @@ export class Presence {
   #heard: { readonly since: number; readonly last: number } | undefined;
   #cutOff = false;
   #refused = false;
+  /** It was told that a right is missing. */
+  #warned = false;
 
   /** `members` is the key of the set. */
   constructor(endpoint: Endpoint, members: string) {
@@ -144,6 +146,7 @@ export class Presence {
     const identities = consumers.map(({ name }) => identityOf(String(name)) ?? "");
     if (identities.length === 0) return [];
     const members = await client.smismember(this.#members, ...identities);
+    this.#warned = false;
     return consumers.map(({ name, pending, idle }, at) => ({
       name: String(name),
       pending: Number(pending),
@@ -192,6 +195,8 @@ export class Presence {
     if (gap) this.#cutOff = true;
     const since = this.#heard && !gap ? this.#heard.since : began;
     this.#heard = { since, last: began };
+    // The right may have been given meanwhile: whoever asks for the others next finds out.
+    this.#refused = false;
     if (began - since >= 2 * GONE_MS) this.#cutOff = false;
   }
 
@@ -203,15 +208,17 @@ export class Presence {
   }
 
   /**
-   * A right is missing that looking at each other takes: the claim threshold decides, as it does for others.
+   * A right is missing that looking at each other takes: the claim threshold decides, as it does for others,
+   * until a look is answered.
    */
   refuse(error: RefusedError): void {
-    if (!this.#refused) {
+    if (!this.#warned) {
       log.warn("redis.presence_refused", {
         error: `${error.message} Until then a dead process's messages wait for the claim threshold.`,
       });
     }
     this.#refused = true;
+    this.#warned = true;
   }
 }
 
