@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ConfigurationError, ExpectedVersionError } from "../../errors.ts";
+import { ExpectedVersionError, RefusedError } from "../../errors.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
 import type { RowWrite, StoredRow } from "../ports.ts";
 
@@ -48,7 +48,7 @@ export class MemoryTables {
       .slice(0, limit);
   }
 
-  /** Throws `ExpectedVersionError` or `ConfigurationError` if the writes could not be applied now. */
+  /** Throws `ExpectedVersionError` or `RefusedError` if the writes could not be applied now. */
   check(writes: readonly RowWrite[]): void {
     this.#replay(writes);
   }
@@ -82,7 +82,7 @@ export class MemoryTables {
   #table(name: string): Rows {
     const table = this.#tables.get(name);
     if (table) return table;
-    throw new ConfigurationError(
+    throw new RefusedError(
       `The table ${name} does not exist in memory: set it up before it is used.`,
       { code: "DATABASE_TABLE_MISSING" },
     );

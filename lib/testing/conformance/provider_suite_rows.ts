@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ConfigurationError, ExpectedVersionError } from "../../errors.ts";
+import { ExpectedVersionError, RefusedError } from "../../errors.ts";
 import { inSession, outboxInsert, type Rule, writeSet } from "./provider_suite_rig.ts";
 
 /** In order of code points, which is not the order of UTF-16 units. */
@@ -143,7 +143,7 @@ export function rowRules(rule: Rule): void {
     const writes = { rows: [{ ...row("o1", -1, {}), table: missing }] };
     const load = () => inSession(provider, (session) => session.load(missing, "o1"));
     for (const use of [() => commit(writes), load]) {
-      const { code } = await assertRejects(use, ConfigurationError, missing);
+      const { code } = await assertRejects(use, RefusedError, missing);
       // The look before the start warns about such a table instead of refusing to go on.
       assertEquals(code, "DATABASE_TABLE_MISSING");
     }
@@ -181,7 +181,7 @@ export function rowRules(rule: Rule): void {
     await commit({ rows: [row("o1", -1, {})] });
     await provider.drop(spec);
     await provider.drop(spec);
-    await assertRejects(() => commit({ rows: [row("o1", -1, {})] }), ConfigurationError, table);
+    await assertRejects(() => commit({ rows: [row("o1", -1, {})] }), RefusedError, table);
     await provider.setup("all", spec);
     assertEquals(await stored("o1"), undefined);
     await commit({ rows: [row("o1", -1, {})], outbox: [outboxInsert("s-1")] });

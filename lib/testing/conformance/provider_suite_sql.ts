@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { IncorrectUsageError, NotSupportedError, ProteanError } from "../../errors.ts";
+import { IncorrectUsageError, NotSupportedError, ProteanError, RefusedError } from "../../errors.ts";
 import {
   column,
   inSession,
@@ -34,6 +34,19 @@ export function sqlRules(rule: Rule): void {
       assertEquals(column(rows, "text"), ["it's", "äöü 😀"]);
       assertEquals(await session.query(sql`SELECT 1 AS one WHERE 1 = 2`), []);
     });
+  });
+
+  sqlRule("says which table a statement names that is not there", async ({ provider }) => {
+    for (
+      const statement of [
+        sql`SELECT 1 FROM suite_never_made`,
+        sql`INSERT INTO suite_never_made (a) VALUES (${1})`,
+      ]
+    ) {
+      const ask = () => inSession(provider, (session) => session.query(statement));
+      const { code } = await assertRejects(ask, RefusedError, "suite_never_made");
+      assertEquals(code, "DATABASE_TABLE_MISSING");
+    }
   });
 
   sqlRule("shows statements what the unit of work has flushed", async ({ provider, table, row, stored }) => {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { ConfigurationError, ExpectedVersionError } from "../../../errors.ts";
+import { ExpectedVersionError, RefusedError } from "../../../errors.ts";
 import type { RowWrite, StoredRow } from "../../ports.ts";
 import { fileOf } from "../file/older_runtime.ts";
 import { quoted } from "../file/migrate.ts";
@@ -81,12 +81,17 @@ function wrongVersion(db: DatabaseSync, { table, id, expected }: RowWrite): Expe
   );
 }
 
+/** Whether a statement names a table that is not there. */
+export function isTableMissing(thrown: unknown): thrown is Error {
+  return thrown instanceof Error && thrown.message.startsWith("no such table");
+}
+
 function onTable<T>(db: DatabaseSync, table: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    if (!(cause instanceof Error) || !cause.message.startsWith("no such table")) throw cause;
-    throw new ConfigurationError(
+    if (!isTableMissing(cause)) throw cause;
+    throw new RefusedError(
       `The table ${table} does not exist in ${fileOf(db)}: create it with 'protean-server db setup'.`,
       { code: "DATABASE_TABLE_MISSING", cause },
     );

@@ -5,10 +5,12 @@
  * @module
  */
 import type { DatabaseSync, SupportedValueType } from "node:sqlite";
-import { IncorrectUsageError, ProteanError } from "../../../errors.ts";
+import { IncorrectUsageError, ProteanError, RefusedError } from "../../../errors.ts";
 import type { SqlRow, SqlStatement, SqlValue } from "../../ports.ts";
+import { fileOf } from "../file/older_runtime.ts";
 import { isReadOnly, sqliteCode } from "../file/sqlite_error.ts";
 import { statement } from "../file/statements.ts";
+import { isTableMissing } from "./rows.ts";
 
 /** Statements that would end the unit of work's transaction or change the connection under everybody else. */
 const FORBIDDEN = new Set(
@@ -42,6 +44,18 @@ export function runReading(db: DatabaseSync, query: SqlStatement): readonly SqlR
  * ours.
  */
 export function execute(db: DatabaseSync, query: SqlStatement): readonly SqlRow[] {
+  try {
+    return run(db, query);
+  } catch (cause) {
+    if (!isTableMissing(cause)) throw cause;
+    throw new RefusedError(
+      `${fileOf(db)} lacks a table that a statement names: ${cause.message}: create it, or correct the name.`,
+      { code: "DATABASE_TABLE_MISSING", cause },
+    );
+  }
+}
+
+function run(db: DatabaseSync, query: SqlStatement): readonly SqlRow[] {
   const word = firstWord(query);
   if (FORBIDDEN.has(word)) {
     throw new IncorrectUsageError(
