@@ -17,13 +17,15 @@ import {
   type PublishResult,
   type StreamGroup,
 } from "../ports.ts";
-import { SqliteLocks } from "./locks.ts";
-import { BrokerDatabase } from "./streams/broker_database.ts";
+import { BrokerUnavailableError } from "../../errors.ts";
+import { DatabaseFile } from "./file/database_file.ts";
+import { lockComponent, SqliteLocks } from "./locks.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
 import { SqliteStreamGroup } from "./streams/group.ts";
 import { groupInfos } from "./streams/group_rows.ts";
 import { append, findStream } from "./streams/rows.ts";
+import { streamComponent } from "./streams/schema.ts";
 import { sqlitePath } from "./file/uri.ts";
 
 export class SqliteBroker extends BaseBroker {
@@ -31,7 +33,7 @@ export class SqliteBroker extends BaseBroker {
     embedded: true,
     inOrder: true,
   };
-  readonly #database: BrokerDatabase;
+  readonly #file: DatabaseFile;
   readonly #deadLetters: DeadLetters;
   readonly #locks: SqliteLocks;
   readonly #closing = new AbortController();
@@ -43,30 +45,34 @@ export class SqliteBroker extends BaseBroker {
   constructor(options: AdapterOptions) {
     super(options);
     const { URI: uri = `sqlite:///${options.domain}-streams.db` } = options.settings;
-    this.#database = new BrokerDatabase({
+    this.#file = new DatabaseFile({
       path: sqlitePath(String(uri), options.folder),
+      // Nothing is lost when a process dies (delivery 14).
+      synchronous: "NORMAL",
       clock: options.clock,
-      upgrade: options.migrate ?? true,
+      components: [streamComponent, lockComponent],
+      migrate: options.migrate,
+      unavailable: BrokerUnavailableError,
     });
-    this.#deadLetters = new SqliteDeadLetters(this.#database, options.clock);
-    this.#locks = new SqliteLocks((work, options) => this.#database.write(work, options), options.clock);
+    this.#deadLetters = new SqliteDeadLetters(this.#file, options.clock);
+    this.#locks = new SqliteLocks((work, options) => this.#file.write(work, options), options.clock);
   }
 
   override async open(_signal?: AbortSignal): Promise<void> {
-    await this.#database.open();
-    if (this.options.migrate ?? true) await collectDropped(this.#database);
+    await this.#file.open();
+    if (this.options.migrate ?? true) await collectDropped(this.#file);
   }
 
   override async schema(): Promise<readonly ComponentSchema[]> {
-    return await this.#database.schema();
+    return await this.#file.schema();
   }
 
   override async upgrade(): Promise<void> {
-    await this.#database.upgrade();
+    await this.#file.upgrade();
   }
 
   async ping(signal: AbortSignal): Promise<void> {
-    await this.#database.ping(signal);
+    await this.#file.ping(signal);
   }
 
   /** All of them in one transaction. */
@@ -75,15 +81,15 @@ export class SqliteBroker extends BaseBroker {
     signal?: AbortSignal,
   ): Promise<readonly PublishResult[]> {
     if (entries.length === 0) return [];
-    const ids = await this.#database.write(
+    const ids = await this.#file.write(
       (db) => append(db, entries, this.options.clock.now()),
-      { notify: true, ...signal ? { signal } : {} },
+      { notify: true, signal },
     );
     return ids.map((id) => ({ id }));
   }
 
   override group(options: GroupOptions): StreamGroup {
-    return new SqliteStreamGroup(this.#database, this.options.clock, options, this.#closing.signal);
+    return new SqliteStreamGroup(this.#file, this.options.clock, options, this.#closing.signal);
   }
 
   override get deadLetters(): DeadLetters {
@@ -91,11 +97,11 @@ export class SqliteBroker extends BaseBroker {
   }
 
   override async groups(stream: string): Promise<readonly GroupInfo[]> {
-    return await this.#database.read((db) => groupInfos(db, stream));
+    return await this.#file.read((db) => groupInfos(db, stream));
   }
 
   async length(stream: string): Promise<number> {
-    return await this.#database.read((db) => findStream(db, stream)?.length ?? 0);
+    return await this.#file.read((db) => findStream(db, stream)?.length ?? 0);
   }
 
   override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
@@ -106,6 +112,6 @@ export class SqliteBroker extends BaseBroker {
   override async close(): Promise<void> {
     this.#closing.abort();
     await this.#locks.close();
-    await this.#database.close();
+    await this.#file.close();
   }
 }

@@ -7,7 +7,7 @@ import { type AdapterOptions, BaseCache, type ComponentSchema } from "../ports.t
 import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
 import { DatabaseFile } from "./file/database_file.ts";
-import { component, migrate, schemasOf } from "./file/migrate.ts";
+import { component } from "./file/migrate.ts";
 import { statement } from "./file/statements.ts";
 import { sqlitePath } from "./file/uri.ts";
 
@@ -56,7 +56,8 @@ export class SqliteCache extends BaseCache {
       path: this.path,
       synchronous: "NORMAL",
       clock: options.clock,
-      ...options.migrate === false ? {} : { components: COMPONENTS },
+      components: COMPONENTS,
+      migrate: options.migrate,
     });
   }
 
@@ -65,15 +66,15 @@ export class SqliteCache extends BaseCache {
   }
 
   override async schema(): Promise<readonly ComponentSchema[]> {
-    return await this.#file.get().read((db) => schemasOf(db, COMPONENTS));
+    return await this.#file.schema();
   }
 
   override async upgrade(): Promise<void> {
-    await migrate(this.#file.get(), COMPONENTS);
+    await this.#file.upgrade();
   }
 
   async ping(signal: AbortSignal): Promise<void> {
-    await this.#file.get().ping(signal);
+    await this.#file.ping(signal);
   }
 
   override async close(): Promise<void> {
@@ -88,7 +89,7 @@ export class SqliteCache extends BaseCache {
   async set(key: string, value: string, ttlMs: number = this.#ttl): Promise<void> {
     const now = this.options.clock.now();
     const expires = ttlMs === Infinity ? null : now + ttlMs;
-    await this.#file.get().write((db) => {
+    await this.#file.write((db) => {
       statement(db, "INSERT OR REPLACE INTO protean_cache (key, value, expires_at) VALUES (?, ?, ?)").run(
         key,
         value,
@@ -99,14 +100,13 @@ export class SqliteCache extends BaseCache {
         `DELETE FROM protean_cache WHERE key IN
           (SELECT key FROM protean_cache WHERE expires_at <= ? ORDER BY expires_at LIMIT ${SWEPT})`,
       ).run(now);
-    }, { notify: false });
+    });
   }
 
   async delete(key: string): Promise<boolean> {
     const now = this.options.clock.now();
-    const gone = await this.#file.get().write(
-      (db) => statement(db, "DELETE FROM protean_cache WHERE key = ? RETURNING expires_at").get(key),
-      { notify: false },
+    const gone = await this.#file.write((db) =>
+      statement(db, "DELETE FROM protean_cache WHERE key = ? RETURNING expires_at").get(key)
     );
     return gone !== undefined && (gone.expires_at === null || Number(gone.expires_at) > now);
   }
@@ -130,12 +130,12 @@ export class SqliteCache extends BaseCache {
     const sql = `SELECT key FROM protean_cache WHERE ${from} AND key < ? || char(1114111) AND ${LIVES}
       ORDER BY key LIMIT ?`;
     const now = this.options.clock.now();
-    const rows = await this.#file.get().read((db) => statement(db, sql).all(low, prefix, now, limit));
+    const rows = await this.#file.read((db) => statement(db, sql).all(low, prefix, now, limit));
     return rows.map((row) => String(row.key));
   }
 
   async #row(sql: string, key: string): Promise<Record<string, unknown> | undefined> {
     const now = this.options.clock.now();
-    return await this.#file.get().read((db) => statement(db, `${sql} AND ${LIVES}`).get(key, now));
+    return await this.#file.read((db) => statement(db, `${sql} AND ${LIVES}`).get(key, now));
   }
 }

@@ -13,12 +13,9 @@ import {
   type StoredEvent,
 } from "../ports.ts";
 import { DatabaseFile } from "./file/database_file.ts";
-import { migrate, schemasOf } from "./file/migrate.ts";
 import { appendEvents, eventComponent, lastEvent, readEvents } from "./tables/events.ts";
 import { SqliteProvider } from "./provider.ts";
 import { sqlitePath } from "./file/uri.ts";
-
-const COMPONENTS = [eventComponent];
 
 export class SqliteEventStore extends BaseEventStore {
   /** Absolute path of the file. */
@@ -37,7 +34,8 @@ export class SqliteEventStore extends BaseEventStore {
       path: this.path,
       synchronous: "FULL",
       clock: options.clock,
-      ...options.migrate === false ? {} : { components: COMPONENTS },
+      components: [eventComponent],
+      migrate: options.migrate,
     });
   }
 
@@ -46,15 +44,15 @@ export class SqliteEventStore extends BaseEventStore {
   }
 
   override async schema(): Promise<readonly ComponentSchema[]> {
-    return await this.#file.get().read((db) => schemasOf(db, COMPONENTS));
+    return await this.#file.schema();
   }
 
   override async upgrade(): Promise<void> {
-    await migrate(this.#file.get(), COMPONENTS);
+    await this.#file.upgrade();
   }
 
   async ping(signal: AbortSignal): Promise<void> {
-    await this.#file.get().ping(signal);
+    await this.#file.ping(signal);
   }
 
   override async close(): Promise<void> {
@@ -67,17 +65,17 @@ export class SqliteEventStore extends BaseEventStore {
 
   async append(events: readonly EventAppend[]): Promise<readonly number[]> {
     const now = new Date(this.options.clock.now()).toISOString();
-    return await this.#file.get().write((db) => appendEvents(db, events, now));
+    return await this.#file.write((db) => appendEvents(db, events, now), { notify: true });
   }
 
   async read(
     stream: string,
     options: { readonly from?: number; readonly limit: number },
   ): Promise<readonly StoredEvent[]> {
-    return await this.#file.get().read((db) => readEvents(db, stream, options.from ?? 0, options.limit));
+    return await this.#file.read((db) => readEvents(db, stream, options.from ?? 0, options.limit));
   }
 
   async last(stream: string): Promise<StoredEvent | undefined> {
-    return await this.#file.get().read((db) => lastEvent(db, stream));
+    return await this.#file.read((db) => lastEvent(db, stream));
   }
 }

@@ -10,7 +10,7 @@
 import { basename, dirname, join, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../../async/clock.ts";
-import { ConfigurationError, ProviderUnavailableError, type UnavailableError } from "../../../errors.ts";
+import { ConfigurationError, ProviderUnavailableError } from "../../../errors.ts";
 import { type BusyOptions, retryBusy } from "./busy.ts";
 import { CommitWatch } from "./commit_watch.ts";
 import { connect, type Connections, type Synchronous } from "./connection.ts";
@@ -42,10 +42,6 @@ export interface OpenDatabase {
    */
   readonly synchronous: Synchronous;
   readonly clock: Clock;
-  /** The error class for a file in trouble. @default ProviderUnavailableError */
-  readonly unavailable?:
-    | (new (message: string, options: { cause?: unknown }) => UnavailableError)
-    | undefined;
 }
 
 /** How one transaction is written. */
@@ -101,7 +97,7 @@ export class SqliteDatabase {
   /**
    * Opens the file, or shares it when this process has it open. Throws `ConfigurationError` for a file that
    * cannot be used (missing or unwritable folder, full disk, not a database, used for something else), and
-   * `UnavailableError` when another process keeps it locked.
+   * `ProviderUnavailableError` when another process keeps it locked.
    */
   static async open(options: OpenDatabase): Promise<SqliteDatabase> {
     const path = await realPath(options.path);
@@ -125,7 +121,7 @@ export class SqliteDatabase {
    * Runs `work` in one write transaction and commits, all synchronously once it is this caller's turn;
    * resolves after the commit, which it may share with others (`WriteQueue`). `work` may run again from its
    * start. Rejects with what `work` throws (nothing is written then), with the signal's reason, or with
-   * `UnavailableError`.
+   * `ProviderUnavailableError`.
    */
   async write<T>(work: (db: DatabaseSync) => T, options: WriteOptions = {}): Promise<T> {
     try {
@@ -258,21 +254,20 @@ export class SqliteDatabase {
     return this.#unavailable(`${trouble}: make room or mend it, then work goes on by itself`, thrown);
   }
 
-  #unavailable(trouble: string, cause?: unknown): UnavailableError {
-    return unavailable(this.path, this.options, trouble, cause);
+  #unavailable(trouble: string, cause?: unknown): ProviderUnavailableError {
+    return unavailable(this.path, trouble, cause);
   }
 }
 
-function unavailable(path: string, options: OpenDatabase, trouble: string, cause: unknown): UnavailableError {
-  const Unavailable = options.unavailable ?? ProviderUnavailableError;
-  return new Unavailable(`The SQLite file ${path} ${trouble}.`, { cause });
+function unavailable(path: string, trouble: string, cause: unknown): ProviderUnavailableError {
+  return new ProviderUnavailableError(`The SQLite file ${path} ${trouble}.`, { cause });
 }
 
 function busyOptions(path: string, options: OpenDatabase): BusyOptions {
   return {
     clock: options.clock,
     limit: WAIT_LIMIT,
-    locked: (cause) => unavailable(path, options, LOCKED, cause),
+    locked: (cause) => unavailable(path, LOCKED, cause),
   };
 }
 

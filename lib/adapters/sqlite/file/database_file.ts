@@ -3,21 +3,21 @@
  *
  * @module
  */
-import type { Clock } from "../../../async/clock.ts";
-import { IncorrectUsageError } from "../../../errors.ts";
-import type { Synchronous } from "./connection.ts";
-import { type OpenDatabase, SqliteDatabase } from "./database.ts";
-import { migrate, type SqliteComponent } from "./migrate.ts";
+import type { DatabaseSync } from "node:sqlite";
+import { IncorrectUsageError, UnavailableError } from "../../../errors.ts";
+import type { ComponentSchema } from "../../ports.ts";
+import { type OpenDatabase, SqliteDatabase, type WriteOptions } from "./database.ts";
+import { migrate, schemasOf, type SqliteComponent } from "./migrate.ts";
 
-export interface DatabaseFileOptions {
-  /** Absolute. */
-  readonly path: string;
-  readonly synchronous: Synchronous;
-  readonly clock: Clock;
-  /** The error class for a file in trouble. @default ProviderUnavailableError */
-  readonly unavailable?: OpenDatabase["unavailable"];
-  /** The adapter's tables, which are brought to this server's versions. */
+export interface DatabaseFileOptions extends OpenDatabase {
+  /** The adapter's tables. */
   readonly components?: readonly SqliteComponent[];
+  /** Whether `open` brings them to this server's versions. @default true */
+  readonly migrate?: boolean | undefined;
+  /**
+   * The error class for a file in trouble, whoever else has it open. @default ProviderUnavailableError
+   */
+  readonly unavailable?: new (message: string, options: { cause?: unknown }) => UnavailableError;
 }
 
 export class DatabaseFile {
@@ -28,7 +28,7 @@ export class DatabaseFile {
 
   /** Throws `ConfigurationError` for a file that cannot be used; after a failure it may be tried again. */
   async open(): Promise<void> {
-    const opening = this.#opening ??= this.#open();
+    const opening = this.#opening ??= this.#told(() => this.#open());
     try {
       const database = await opening;
       if (this.#opening === opening) this.#database = database;
@@ -46,6 +46,38 @@ export class DatabaseFile {
     );
   }
 
+  /**
+   * `SqliteDatabase.write`, with this adapter's error; watchers hear of it only where `notify` says so.
+   */
+  write<T>(work: (db: DatabaseSync) => T, options: WriteOptions = {}): Promise<T> {
+    return this.#told(() => this.get().write(work, { notify: false, ...options }));
+  }
+
+  /** `SqliteDatabase.read`, with this adapter's error. */
+  read<T>(work: (db: DatabaseSync) => T, signal?: AbortSignal): Promise<T> {
+    return this.#told(() => this.get().read(work, signal));
+  }
+
+  /** `SqliteDatabase.watch`. */
+  watch(listener: () => void): () => void {
+    return this.get().watch(listener);
+  }
+
+  /** `SqliteDatabase.ping`, with this adapter's error. */
+  ping(signal?: AbortSignal): Promise<void> {
+    return this.#told(() => this.get().ping(signal));
+  }
+
+  /** Where the adapter's tables stand. */
+  schema(): Promise<readonly ComponentSchema[]> {
+    return this.read((db) => schemasOf(db, this.options.components ?? []));
+  }
+
+  /** Brings the adapter's tables to this server's versions. */
+  upgrade(): Promise<void> {
+    return this.#told(() => migrate(this.get(), this.options.components ?? []));
+  }
+
   /** Whether both are one file, however their paths are spelled. */
   isSameAs(other: DatabaseFile): boolean {
     if (this.#database && other.#database) return this.#database === other.#database;
@@ -61,14 +93,24 @@ export class DatabaseFile {
   }
 
   async #open(): Promise<SqliteDatabase> {
-    const { components = [], ...options } = this.options;
-    const database = await SqliteDatabase.open(options);
+    const { components = [], migrate: wanted = true } = this.options;
+    const database = await SqliteDatabase.open(this.options);
     try {
-      if (components.length > 0) await migrate(database, components);
+      if (wanted && components.length > 0) await migrate(database, components);
       return database;
     } catch (cause) {
       await database.close();
       throw cause;
+    }
+  }
+
+  async #told<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      const { unavailable: Own } = this.options;
+      if (!Own || !(cause instanceof UnavailableError)) throw cause;
+      throw new Own(cause.message, { cause: cause.cause });
     }
   }
 }

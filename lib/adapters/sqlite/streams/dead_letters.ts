@@ -6,16 +6,16 @@
 import type { Clock } from "../../../async/clock.ts";
 import type { DeadLetterRange, DeadLetters, StreamEntry } from "../../ports.ts";
 import { END_ID, parseCursor, parseStreamId, ZERO_ID } from "../../stream_id.ts";
-import type { BrokerDatabase } from "./broker_database.ts";
+import type { DatabaseFile } from "../file/database_file.ts";
 import { collectDropped, dropStream, trimBefore } from "./drop.ts";
 import { ensureGroup } from "./group_rows.ts";
 import { append, entriesAfter, entriesBefore, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
 
 export class SqliteDeadLetters implements DeadLetters {
-  readonly #database: BrokerDatabase;
+  readonly #database: DatabaseFile;
   readonly #clock: Clock;
 
-  constructor(database: BrokerDatabase, clock: Clock) {
+  constructor(database: DatabaseFile, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
   }

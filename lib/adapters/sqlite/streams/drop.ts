@@ -8,7 +8,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { compareStreamIds, type StreamId } from "../../stream_id.ts";
 import { TRIM_LIMIT } from "../../stream_rules.ts";
-import type { BrokerDatabase } from "./broker_database.ts";
+import type { DatabaseFile } from "../file/database_file.ts";
 import { statement } from "../file/statements.ts";
 import { findStream } from "./rows.ts";
 
@@ -37,7 +37,7 @@ const FORGET_STREAM = "DELETE FROM protean_stream WHERE id = ?";
  * Drops the oldest entries beyond `maxLength` that every group is done with, at most `TRIM_LIMIT`; returns
  * how many.
  */
-export async function trim(database: BrokerDatabase, stream: string, maxLength: number): Promise<number> {
+export async function trim(database: DatabaseFile, stream: string, maxLength: number): Promise<number> {
   let trimmed = 0;
   while (trimmed < TRIM_LIMIT) {
     const longer = await database.read((db) => (findStream(db, stream)?.length ?? 0) > maxLength);
@@ -69,7 +69,7 @@ function dropOldest(db: DatabaseSync, stream: number, limit: StreamId, count: nu
  * Drops the oldest entries of a stream without groups, those before `ms`, at most `limit`; returns how many.
  */
 export async function trimBefore(
-  database: BrokerDatabase,
+  database: DatabaseFile,
   stream: string,
   ms: number,
   limit: number,
@@ -118,7 +118,7 @@ export function dropStream(db: DatabaseSync, stream: string): number {
 }
 
 /** Removes the entries of dropped streams. */
-export async function collectDropped(database: BrokerDatabase): Promise<void> {
+export async function collectDropped(database: DatabaseFile): Promise<void> {
   while (await database.read((db) => statement(db, NAMELESS).get() !== undefined)) {
     await database.write((db) => {
       const row = statement(db, NAMELESS).get();

@@ -17,7 +17,7 @@ import type {
 } from "../../ports.ts";
 import { parseCursor, parseStreamId, type StreamId } from "../../stream_id.ts";
 import { groupMissing, RELEASED_IDLE_MS } from "../../stream_rules.ts";
-import type { BrokerDatabase } from "./broker_database.ts";
+import type { DatabaseFile } from "../file/database_file.ts";
 import { claimEntry, listPending, retireConsumer, sweepConsumers } from "./consumer_rows.ts";
 import { dropStream, trim } from "./drop.ts";
 import {
@@ -41,12 +41,12 @@ export class SqliteStreamGroup implements StreamGroup {
   readonly group: string;
   readonly consumer: string;
   readonly #lane: boolean;
-  readonly #database: BrokerDatabase;
+  readonly #database: DatabaseFile;
   readonly #clock: Clock;
   readonly #brokerClosing: AbortSignal;
   readonly #closing = new AbortController();
 
-  constructor(database: BrokerDatabase, clock: Clock, options: GroupOptions, brokerClosing: AbortSignal) {
+  constructor(database: DatabaseFile, clock: Clock, options: GroupOptions, brokerClosing: AbortSignal) {
     this.#database = database;
     this.#clock = clock;
     this.#brokerClosing = brokerClosing;
