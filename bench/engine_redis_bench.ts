@@ -7,10 +7,7 @@
  */
 import { Redis } from "ioredis";
 import { z } from "zod";
-import { canonicalJson } from "../lib/message/canonical.ts";
-import { checksumOf } from "../lib/message/checksum.ts";
-import { encodeMessage } from "../tests/support/encode_message.ts";
-import { eventMetadata } from "../lib/message/metadata.ts";
+import { encodeEvent } from "../tests/support/encode_message.ts";
 import { Domain, Engine, on } from "../lib/mod.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";
 import { print, rate, ratio } from "./report.ts";
@@ -27,19 +24,9 @@ await using server = await RedisServer.start();
 const url = server.uri;
 
 function eventText(n: number): string {
-  const data = canonicalJson({ id: `i${n % 1000}`, n, text: PADDING });
-  const stream = `${STREAM}-i${n % 1000}`;
-  return encodeMessage({
-    data,
-    metadata: eventMetadata({
-      id: `${stream}-${n}.1`,
-      time: Date.now(),
-      type: "Bench.Added.v1",
-      stream,
-      category: STREAM,
-      checksum: checksumOf(data),
-    }),
-  });
+  const id = `i${n % 1000}`;
+  const data = { id, n, text: PADDING };
+  return encodeEvent({ type: "Bench.Added.v1", category: STREAM, id, n, time: Date.now(), data });
 }
 
 async function fill(redis: Redis): Promise<void> {

@@ -16,9 +16,7 @@ import { Domain, Engine, on } from "../lib/mod.ts";
 import { SqliteBroker } from "../lib/adapters/sqlite/broker.ts";
 import { systemClock } from "../lib/async/clock.ts";
 import { canonicalJson } from "../lib/message/canonical.ts";
-import { checksumOf } from "../lib/message/checksum.ts";
-import { encodeMessage } from "../tests/support/encode_message.ts";
-import { eventMetadata } from "../lib/message/metadata.ts";
+import { encodeEvent } from "../tests/support/encode_message.ts";
 import { print, rate, ratio, seconds } from "./report.ts";
 
 const MESSAGES = Number(Deno.args[0] ?? 50_000);
@@ -38,19 +36,9 @@ function fixture(handle: (n: number) => unknown) {
 }
 
 function eventText(n: number): string {
-  const data = canonicalJson({ id: `i${n % 1000}`, n, text: PADDING });
-  const stream = `bench::item-i${n % 1000}`;
-  return encodeMessage({
-    data,
-    metadata: eventMetadata({
-      id: `${stream}-${n}.1`,
-      time: Date.now(),
-      type: "Bench.Added.v1",
-      stream,
-      category: "bench::item",
-      checksum: checksumOf(data),
-    }),
-  });
+  const id = `i${n % 1000}`;
+  const data = { id, n, text: PADDING };
+  return encodeEvent({ type: "Bench.Added.v1", category: "bench::item", id, n, time: Date.now(), data });
 }
 
 async function published(folder: string): Promise<void> {

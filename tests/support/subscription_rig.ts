@@ -7,10 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import type { HandlerRunner, RunOptions, Verdict } from "../../lib/domain/handler_port.ts";
-import { checksumOf } from "../../lib/message/checksum.ts";
-import { canonicalJson } from "../../lib/message/canonical.ts";
-import { encodeMessage } from "./encode_message.ts";
-import { eventMetadata } from "../../lib/message/metadata.ts";
+import { encodeEvent } from "./encode_message.ts";
 import { deadLetterStream, replayLane } from "../../lib/message/names.ts";
 import type { Message } from "../../lib/message/types.ts";
 import type { SubscriptionSettings } from "../../lib/subscription/settings/resolve.ts";
@@ -24,18 +21,7 @@ export const CATEGORY = "shop::order";
 
 /** The text of an event of aggregate `id`, numbered `n`. */
 export function eventText(id: string, n: number, type = "Shop.OrderPlaced.v1"): string {
-  const data = canonicalJson({ id, n });
-  return encodeMessage({
-    data,
-    metadata: eventMetadata({
-      id: `${CATEGORY}-${id}-${n}.1`,
-      time: 0,
-      type,
-      stream: `${CATEGORY}-${id}`,
-      category: CATEGORY,
-      checksum: checksumOf(data),
-    }),
-  });
+  return encodeEvent({ type, category: CATEGORY, id, n, time: 0, data: { id, n } });
 }
 
 export interface Call {

@@ -1,0 +1,59 @@
+/**
+ * The head that adapters under a conformance suite share: several instances on one backend, time that the
+ * test moves, and an end at which everything is closed and no timer is left.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
+
+interface Adapter {
+  open(signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Opened<T> {
+  readonly first: T;
+  /** Opens a further instance on the same backend; `close` closes it. */
+  readonly another: () => Promise<T>;
+  readonly clock: FakeClock;
+  readonly elapse: (ms: number) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens what `create` returns, on a clock of its own. */
+export async function opened<T extends Adapter>(create: (clock: FakeClock) => T): Promise<Opened<T>> {
+  const clock = new FakeClock();
+  const adapters: T[] = [];
+  const another = async () => {
+    const adapter = create(clock);
+    await adapter.open();
+    adapters.push(adapter);
+    return adapter;
+  };
+  return {
+    first: await another(),
+    another,
+    clock,
+    elapse: (ms) => clock.advance(ms),
+    close: async () => {
+      for (const adapter of adapters) await adapter.close();
+      assertEquals(clock.pending, 0, "no timer is left behind");
+    },
+  };
+}
+
+/** As `opened`, in a folder that is removed at the end. */
+export async function openedInFolder<T extends Adapter>(
+  create: (folder: string, clock: FakeClock) => T,
+): Promise<Opened<T>> {
+  const folder = await Deno.makeTempDir();
+  const rest = await opened((clock) => create(folder, clock));
+  return {
+    ...rest,
+    close: async () => {
+      await rest.close();
+      await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
