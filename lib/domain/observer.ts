@@ -5,11 +5,16 @@
  *
  * Every method is optional, and one that is missing costs nothing: no object is made and no clock is read for
  * it. What is observed many times is asked about once, by subject (a subscription, an outbox processor), so
- * that a subscriber can prepare its attributes there. An observer must not throw and must not wait.
+ * that a subscriber can prepare its attributes there. An observer must not wait; what it throws is kept from
+ * those that are observed (`harmless`).
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
+import { asError } from "../errors.ts";
 import type { Message, TraceContext } from "../message/types.ts";
+
+const log = getLogger(["protean", "domain"]);
 
 /** What can become of a delivery on its way through a subscription. */
 export const DELIVERY_EVENTS = [
@@ -94,3 +99,46 @@ export interface Observer {
 
 /** Nobody. */
 export const UNOBSERVED: Observer = {};
+
+/**
+ * As `observer`, but what it throws goes no further, and is logged the first time: a handler that has committed
+ * must not run again because an instrument failed.
+ */
+export function harmless(observer: Observer): Observer {
+  let logged = false;
+  const attempt = <T>(call: () => T): T | undefined => {
+    try {
+      return call();
+    } catch (error) {
+      if (!logged) log.warn("observer.failed", { error: asError(error).message });
+      logged = true;
+      return undefined;
+    }
+  };
+  const ending = (ended: Ended | undefined): Ended | undefined =>
+    ended && ((error) => void attempt(() => ended(error)));
+  const { subscription, processor, handler, commit, command, call } = observer;
+  return {
+    ...(subscription && {
+      subscription: (facts) => {
+        const events = attempt(() => subscription.call(observer, facts));
+        return { happened: (event, count) => void attempt(() => events?.happened(event, count)) };
+      },
+    }),
+    ...(processor && {
+      processor: (facts) => {
+        const events = attempt(() => processor.call(observer, facts));
+        return { happened: (event, count) => void attempt(() => events?.happened(event, count)) };
+      },
+    }),
+    ...(handler && {
+      handler: (name, message) => {
+        const span = attempt(() => handler.call(observer, name, message));
+        return span && { trace: span.trace, ended: (error) => void attempt(() => span.ended(error)) };
+      },
+    }),
+    ...(commit && { commit: (name) => ending(attempt(() => commit.call(observer, name))) }),
+    ...(command && { command: (type) => ending(attempt(() => command.call(observer, type))) }),
+    ...(call && { call: (...asked) => ending(attempt(() => call.apply(observer, asked))) }),
+  };
+}

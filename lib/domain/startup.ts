@@ -19,7 +19,7 @@ import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
 import { ElementRunner } from "./handlers/runner.ts";
 import { KINDS } from "./kinds.ts";
-import { type Observer, UNOBSERVED } from "./observer.ts";
+import { harmless, type Observer, UNOBSERVED } from "./observer.ts";
 import type { Adapters, DomainRuntime, RuntimeFacts } from "./runtime.ts";
 
 /** What the engine, the command line and the testing harness may say beyond the public options. */
@@ -60,7 +60,7 @@ export async function start(
   if (!config || problems.length > 0) throw configurationError(problems);
 
   const { name, normalizedName } = identity;
-  const facts: RuntimeFacts = { name, normalizedName, identity, config, clock, observer };
+  const facts: RuntimeFacts = { name, normalizedName, identity, config, clock, observer: harmless(observer) };
   const tables = tablesOf(elements);
   const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
   const work = { ...facts, ...adapters, appendsInside: appendsInside(adapters), closing };

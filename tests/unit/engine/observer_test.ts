@@ -126,3 +126,28 @@ Deno.test("an observed adapter keeps its private state, its errors and its ident
   await adapter.fail().catch((error) => message = error.message);
   assertEquals([message, told], ["no", ["secret undefined", "fail no"]]);
 });
+
+Deno.test("an observer that throws changes nothing of what it observes", async () => {
+  const { domain, Begin } = jobs();
+  let runs = 0;
+  const broken = (): never => {
+    throw new Error("an instrument failed");
+  };
+  const throwing: Observer = {
+    command: () => broken,
+    handler: () => {
+      runs++;
+      return { ended: broken };
+    },
+    commit: () => broken,
+    subscription: () => ({ happened: broken }),
+    processor: broken,
+    call: () => broken,
+  };
+  await start(domain, throwing);
+  await domain.process(Begin, { id: "1" });
+  const engine = new Engine(domain, { once: true });
+  assertEquals(await engine.run(), 0);
+  assertEquals(runs, 2);
+  assertEquals(engine.subscriptions.map(({ counters }) => counters["failed"]), [0, 0]);
+});
