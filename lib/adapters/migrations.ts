@@ -26,6 +26,13 @@ export interface Step {
   readonly statements: readonly string[];
 }
 
+const CREATE = "create it";
+
+/** The first step of a component. */
+export function creation(...statements: readonly string[]): Step {
+  return { title: CREATE, additive: true, statements };
+}
+
 /** What has a version of its own. */
 export interface Component {
   /** Stable: it stands in the database. Tables of aggregates and views go by their own names. */
@@ -45,6 +52,23 @@ export interface VersionRow {
   readonly version: number;
   /** The lowest version that a server must know to work with it. */
   readonly compatible: number;
+}
+
+/** Reads every row of the table of versions, which is `schemaTable` in SQL. Both dialects understand it. */
+export function versionsText(schemaTable: string): string {
+  return `select component, version, compatible from ${schemaTable}`;
+}
+
+/** What `versionsText` has found, by the name of the component. */
+export function versionRows(
+  rows: readonly Readonly<Record<string, unknown>>[],
+): ReadonlyMap<string, VersionRow> {
+  return new Map(
+    rows.map(({ component, version, compatible }) => [
+      String(component),
+      { version: Number(version), compatible: Number(compatible) },
+    ]),
+  );
 }
 
 /** What a dialect has found of a component. */
@@ -167,7 +191,7 @@ function changes(
       ...all.map(([, sql]) => sql),
       record(latest),
     ];
-    return [{ component: name, from: 0, to: latest, additive: true, title: "create it", statements }];
+    return [{ component: name, from: 0, to: latest, additive: true, title: CREATE, statements }];
   }
   const pending: SchemaChange[] = steps.slice(version).map(({ title, additive, statements }, index) => {
     const to = version + index + 1;
@@ -191,6 +215,21 @@ function recording({ name, steps }: Component, version: number, schemaTable: str
     `values (${literal(name)}, ${version}, ${Math.max(1, breaking + 1)}, current_timestamp) ` +
     "on conflict (component) do update set version = excluded.version, compatible = excluded.compatible, " +
     "changed_at = excluded.changed_at";
+}
+
+/**
+ * Names of the tables that go when the components are dropped: those that are there, and with the last
+ * component the table of versions. That one's schema comes first; `recorded` are the components that it names.
+ */
+export function droppableTables(
+  [own, ...given]: readonly ComponentSchema[],
+  recorded: Iterable<string>,
+): readonly string[] {
+  const tables = given.filter(({ version }) => version > 0).flatMap((each) => each.tables);
+  if (!own || own.version === 0) return tables;
+  const names = new Set([own, ...given].map(({ component }) => component));
+  const others = [...recorded].some((name) => !names.has(name));
+  return others ? tables : [...tables, ...own.tables];
 }
 
 /** A text in SQL. */

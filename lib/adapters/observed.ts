@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { whenEnded } from "../async/when_ended.ts";
 import { asError } from "../errors.ts";
 
 /**
@@ -44,7 +45,6 @@ function told(operation: string, method: (...args: unknown[]) => unknown, observ
       return result;
     }
     // The caller gets the promise itself: what is observed is not delayed by being observed.
-    result.then(() => ended(), (error) => ended(asError(error)));
-    return result;
+    return whenEnded(result, ended);
   };
 }

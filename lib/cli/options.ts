@@ -41,6 +41,11 @@ export function addJsonOption(command: Command): Command {
   return command.option("--json", "print one JSON envelope {version,status,data,diagnostics}");
 }
 
+/** Adds what every command has that works on a domain: `--domain`, `--config`, the options of the log, `--json`. */
+export function addCommonOptions(command: Command): Command {
+  return addJsonOption(addLogOptions(addDomainOption(command)));
+}
+
 /** Adds `--log-level L` and `--log-format F` (design 12). */
 export function addLogOptions(command: Command): Command {
   return command

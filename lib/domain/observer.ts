@@ -101,8 +101,8 @@ export interface Observer {
 export const UNOBSERVED: Observer = {};
 
 /**
- * As `observer`, but what it throws goes no further, and is logged the first time: a handler that has committed
- * must not run again because an instrument failed.
+ * As `observer`, but what it throws goes no further, and is logged the first time: a handler that has
+ * committed must not run again because an instrument failed.
  */
 export function harmless(observer: Observer): Observer {
   let logged = false;
@@ -117,19 +117,16 @@ export function harmless(observer: Observer): Observer {
   };
   const ending = (ended: Ended | undefined): Ended | undefined =>
     ended && ((error) => void attempt(() => ended(error)));
+  const counting = <E>(events: { happened(event: E, count: number): void } | undefined) => ({
+    happened: (event: E, count: number) => void attempt(() => events?.happened(event, count)),
+  });
   const { subscription, processor, handler, commit, command, call } = observer;
   return {
     ...(subscription && {
-      subscription: (facts) => {
-        const events = attempt(() => subscription.call(observer, facts));
-        return { happened: (event, count) => void attempt(() => events?.happened(event, count)) };
-      },
+      subscription: (facts) => counting(attempt(() => subscription.call(observer, facts))),
     }),
     ...(processor && {
-      processor: (facts) => {
-        const events = attempt(() => processor.call(observer, facts));
-        return { happened: (event, count) => void attempt(() => events?.happened(event, count)) };
-      },
+      processor: (facts) => counting(attempt(() => processor.call(observer, facts))),
     }),
     ...(handler && {
       handler: (name, message) => {

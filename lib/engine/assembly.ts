@@ -27,8 +27,7 @@ export interface Assembly {
   readonly services: readonly EngineService[];
   /** What the subscriptions read from. */
   readonly broker: BaseBroker;
-  /** Stream categories that are subscribed to. */
-  readonly categories: readonly string[];
+  readonly subscriptions: readonly PlannedSubscription[];
 }
 
 export interface AssemblyOptions {
@@ -65,7 +64,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...markCleaners(plan),
     ],
     broker: plan.broker,
-    categories: plan.subscriptions.map(({ category }) => category),
+    subscriptions: plan.subscriptions,
   };
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { firstOf } from "../async/abort.ts";
+import { firstOf, joined } from "../async/abort.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService, Service } from "../async/service.ts";
 import type { Domain } from "../domain/domain.ts";
@@ -133,10 +133,7 @@ export class Engine {
       throw new IncorrectUsageError("The engine is running already: await its end before another run().");
     }
     const run = this.#run = new Run();
-    const stop = new AbortController();
-    const abort = () => stop.abort(options.signal?.reason);
-    options.signal?.addEventListener("abort", abort, { once: true });
-    if (options.signal?.aborted) abort();
+    using stop = joined(options.signal);
     try {
       if (!isRunning(this.#domain)) await this.#domain.init({ signal: stop.signal });
       return await this.#live(run, runtimeOf(this.#domain), stop.signal, options.cut ?? never);
@@ -146,7 +143,6 @@ export class Engine {
       if (stop.signal.aborted && error === stop.signal.reason) return FINE;
       throw error;
     } finally {
-      options.signal?.removeEventListener("abort", abort);
       this.#run = undefined;
       run.end();
     }
@@ -183,12 +179,12 @@ export class Engine {
     const { failure } = run;
     const required = this.#options.requireDependencies ?? false;
     const work = new WorkHealth(clock);
-    const { services, broker, categories } = assemble(runtime, {
+    const { services, broker, subscriptions } = assemble(runtime, {
       work,
       onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
-    for (const diagnostic of startDiagnostics(runtime)) {
+    for (const diagnostic of startDiagnostics(runtime, subscriptions)) {
       const { key, level } = diagnostic;
       log[level === "info" ? "info" : "warn"](eventName(diagnostic), {
         key,
@@ -211,7 +207,7 @@ export class Engine {
         providers: managedProviders(runtime),
         tables: runtime.tables,
         broker,
-        categories,
+        categories: subscriptions.map(({ category }) => category),
         required,
         clock,
       });

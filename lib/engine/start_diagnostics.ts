@@ -5,21 +5,18 @@
  */
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { Diagnostic } from "../diagnostics.ts";
-import { resolveSettings } from "../subscription/settings/resolve.ts";
 import { unboundedStreams } from "../subscription/settings/unbounded.ts";
 import { unknownSubscriptionTables } from "../subscription/settings/unknown_tables.ts";
 import { settingsWithoutEffect } from "../subscription/settings/without_effect.ts";
+import type { PlannedSubscription } from "./subscription_plan.ts";
 
-/** Warnings and notes about a domain whose subscriptions can be resolved. */
-export function* startDiagnostics({ config, runners }: DomainRuntime): Generator<Diagnostic> {
+/** Warnings and notes about a domain and the subscriptions that are planned for it. */
+export function* startDiagnostics(
+  { config, runners }: DomainRuntime,
+  subscriptions: readonly PlannedSubscription[],
+): Generator<Diagnostic> {
   yield* unknownSubscriptionTables(config, runners);
   yield* settingsWithoutEffect(config, runners);
-  const subscriptions = runners.flatMap((handler) =>
-    handler.categories.map((category) => ({
-      category,
-      settings: resolveSettings({ config, handler, category }),
-    }))
-  );
   yield* unboundedStreams(subscriptions);
 }
 

@@ -4,7 +4,8 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { type Clock, sleep } from "../async/clock.ts";
+import type { Clock } from "../async/clock.ts";
+import { every } from "../async/every.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import { asError } from "../errors.ts";
 
@@ -46,14 +47,12 @@ export abstract class Cleaner extends BackgroundService implements EngineService
 
   protected async run(signal: AbortSignal): Promise<void> {
     const { clock, intervalSeconds } = this.#options;
-    while (!signal.aborted) {
-      await sleep(clock, intervalSeconds * 1000, signal);
-      if (signal.aborted) return;
+    await every(clock, intervalSeconds * 1000, signal, async () => {
       try {
         await this.pass(signal);
       } catch (error) {
         log.debug("maintenance.deferred", { cleaner: this.name, error: asError(error).message });
       }
-    }
+    });
   }
 }

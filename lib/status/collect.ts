@@ -32,19 +32,19 @@ export function statusCount(runtime: StatusRuntime): number {
  * blanks nothing else; rejects, with the first reason, only where nothing at all answers.
  */
 export async function collectStatus(runtime: StatusRuntime): Promise<readonly StatusRow[]> {
-  const figures = new Figures();
+  const inquiry = new Inquiry();
   const broker = subscriptionBroker(runtime);
   const groups = new Map<string, Promise<readonly GroupInfo[] | null>>();
   const groupsOf = (stream: string) => {
-    const asked = groups.get(stream) ?? figures.of(() => broker.groups(stream));
+    const asked = groups.get(stream) ?? inquiry.of(() => broker.groups(stream));
     groups.set(stream, asked);
     return asked;
   };
   const rows = await Promise.all([
-    ...readings(runtime).map((reading) => streamRow(reading, broker, groupsOf(reading.category), figures)),
-    ...outboxRoutes(runtime).map((route) => outboxRow(route, figures)),
+    ...readings(runtime).map((reading) => streamRow(reading, broker, groupsOf(reading.category), inquiry)),
+    ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
   ]);
-  figures.assertSome();
+  inquiry.assertSome();
   return rows;
 }
 
@@ -56,12 +56,12 @@ async function streamRow(
   { runner, category }: Reading,
   broker: BaseBroker,
   groups: Promise<readonly GroupInfo[] | null>,
-  figures: Figures,
+  inquiry: Inquiry,
 ): Promise<StatusRow> {
   const [found, dlqDepth, replays] = await Promise.all([
     groups,
-    figures.of(() => broker.deadLetters.depth(deadLetterStream(category))),
-    figures.of(() => broker.length(replayLane(category, runner.group))),
+    inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
+    inquiry.of(() => broker.length(replayLane(category, runner.group))),
   ]);
   const info = found?.find(({ group }) => group === runner.group);
   const [lag, pending] = [info?.lag ?? null, info?.pending ?? null];
@@ -73,7 +73,7 @@ async function streamRow(
     lag,
     pending,
     current_position: info?.lastDeliveredId ?? null,
-    head_position: info?.length ?? await figures.of(() => broker.length(category)),
+    head_position: info?.length ?? await inquiry.of(() => broker.length(category)),
     status: verdict(lag, pending),
     consumer_count: info?.consumers ?? null,
     dlq_depth: dlqDepth,
@@ -82,8 +82,8 @@ async function streamRow(
   };
 }
 
-async function outboxRow({ provider, broker, external }: OutboxRoute, figures: Figures): Promise<StatusRow> {
-  const counts = await figures.of(() => provider.outbox.backlog(broker.name));
+async function outboxRow({ provider, broker, external }: OutboxRoute, inquiry: Inquiry): Promise<StatusRow> {
+  const counts = await inquiry.of(() => provider.outbox.backlog(broker.name));
   const lag = counts && counts.pending + counts.processing;
   return {
     name: `outbox-processor-${provider.name}-to-${broker.name}${external ? "-external" : ""}`,
@@ -103,7 +103,7 @@ async function outboxRow({ provider, broker, external }: OutboxRoute, figures: F
 }
 
 /** Asks for figures one by one and notes whether anybody answers. */
-class Figures {
+class Inquiry {
   #answered = false;
   #failure: Error | undefined;
 

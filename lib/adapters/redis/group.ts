@@ -22,7 +22,7 @@ import type { KeyOf, StreamKey } from "./keys.ts";
 import { PollingReader } from "./polling_reader.ts";
 import { goneAfter, type Peer, type Presence } from "./presence.ts";
 import { attempt, claim, deadLetter, refresh, release, retire, type Script, sweep, trim } from "./scripts.ts";
-import { groupsOf } from "./replies.ts";
+import { groupsOf, nothingThere } from "./replies.ts";
 import { acknowledge, type StreamPlace } from "./stream_place.ts";
 
 export class RedisStreamGroup implements StreamGroup {
@@ -287,7 +287,7 @@ export class RedisStreamGroup implements StreamGroup {
         ...minIdleMs > 0 ? ["IDLE", Math.ceil(minIdleMs)] : [],
         ...[after === undefined ? "-" : `(${after}`, "+", limit],
         ...consumer === undefined ? [] : [consumer],
-      ]).catch(nothingWithoutGroup), { repeatable: true });
+      ]).catch(nothingThere), { repeatable: true });
     return (rows as readonly [string, string, number, number][]).map(([id, owner, idleMs, count]) => ({
       id,
       consumer: owner,
@@ -355,7 +355,3 @@ async function hasGroup(client: Redis, stream: StreamKey, group: string): Promis
 }
 
 /** A group that is not there has nothing pending. */
-function nothingWithoutGroup(error: Error): [] {
-  if (error.message.startsWith("NOGROUP")) return [];
-  throw error;
-}

@@ -15,7 +15,7 @@ import type { Redis } from "ioredis";
 import { type Clock, sleep } from "../../async/clock.ts";
 import { asError, RefusedError } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { pairs } from "./replies.ts";
+import { nothingThere, pairs } from "./replies.ts";
 import type { StreamPlace } from "./stream_place.ts";
 
 const log = getLogger(["protean", "redis"]);
@@ -140,7 +140,7 @@ export class Presence {
   /** The other consumers of the group that show themselves or have something pending. */
   async peers(client: Redis, place: StreamPlace): Promise<readonly Peer[]> {
     const found = await client.call("XINFO", ["CONSUMERS", place.key, place.group]).catch(
-      noneWithoutGroup,
+      nothingThere,
     );
     const consumers = (found as readonly unknown[]).map(pairs).filter(({ name }) => name !== place.consumer);
     const identities = consumers.map(({ name }) => identityOf(String(name)) ?? "");
@@ -177,7 +177,7 @@ export class Presence {
   async #show(client: Redis, places: readonly (readonly [StreamPlace, string])[]): Promise<void> {
     const shown = places.map(([{ key, group, consumer }]) =>
       client.call("XREADGROUP", ["GROUP", group, consumer, "COUNT", 1, "STREAMS", key, BEHIND_THE_END])
-        .catch(noneWithoutGroup)
+        .catch(nothingThere)
     );
     // At every look, for Redis may have lost the set. Refused while Redis is full: until it is not, the others go
     // by the claim threshold.
@@ -223,7 +223,3 @@ export class Presence {
 }
 
 /** A group that is not there has no consumers. */
-function noneWithoutGroup(error: Error): [] {
-  if (error.message.startsWith("NOGROUP") || error.message === "ERR no such key") return [];
-  throw error;
-}

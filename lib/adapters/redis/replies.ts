@@ -15,7 +15,7 @@ import type { StreamKey } from "./keys.ts";
 export async function groupsOf(client: Redis, key: StreamKey): Promise<readonly GroupInfo[]> {
   const [length, groups] = await Promise.all([
     client.xlen(key),
-    client.xinfo("GROUPS", key).catch(noneWithoutStream),
+    client.xinfo("GROUPS", key).catch(nothingThere),
   ]);
   return (groups as readonly unknown[]).map((group) => {
     const facts = pairs(group);
@@ -30,8 +30,9 @@ export async function groupsOf(client: Redis, key: StreamKey): Promise<readonly 
   });
 }
 
-function noneWithoutStream(error: Error): readonly unknown[] {
-  if (error.message === "ERR no such key") return [];
+/** For a reply that is about a stream or a group that may not be there: then there is nothing. */
+export function nothingThere(error: Error): [] {
+  if (error.message.startsWith("NOGROUP") || error.message === "ERR no such key") return [];
   throw error;
 }
 

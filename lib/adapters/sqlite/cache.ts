@@ -8,6 +8,7 @@ import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
 import { DatabaseFile } from "./file/database_file.ts";
 import { component } from "./file/migrate.ts";
+import { creation } from "../migrations.ts";
 import { statement } from "./file/statements.ts";
 import { sqlitePath } from "./file/uri.ts";
 
@@ -23,13 +24,9 @@ const LIVES = "(expires_at IS NULL OR expires_at > ?)";
 const COMPONENTS = [component({
   name: "cache",
   columns: { protean_cache: ["key", "value", "expires_at"] },
-  steps: [{
-    title: "create it",
-    additive: true,
-    statements: [
-      "CREATE TABLE protean_cache (key text NOT NULL PRIMARY KEY, value text NOT NULL, expires_at integer)",
-    ],
-  }],
+  steps: [creation(
+    "CREATE TABLE protean_cache (key text NOT NULL PRIMARY KEY, value text NOT NULL, expires_at integer)",
+  )],
   indexes: {
     protean_cache_expiry:
       "CREATE INDEX protean_cache_expiry ON protean_cache (expires_at) WHERE expires_at IS NOT NULL",

@@ -9,6 +9,8 @@ import type { Clock } from "../../async/clock.ts";
 import { HeldLocks } from "../lease_lock.ts";
 import type { Lock, LockOptions } from "../ports.ts";
 import { component } from "./file/migrate.ts";
+import { creation } from "../migrations.ts";
+import { isGone, letGo, newHolder } from "./file/holders.ts";
 import { isDead, selfIdentity } from "./file/process_identity.ts";
 import { statement } from "./file/statements.ts";
 
@@ -19,23 +21,11 @@ export const LOCK_MS = 60_000;
 export const lockComponent = component({
   name: "lock",
   columns: { protean_lock: ["name", "holder", "pid", "started_at", "refreshed_at"] },
-  steps: [{
-    title: "create it",
-    additive: true,
-    statements: [
-      `CREATE TABLE protean_lock (name text NOT NULL PRIMARY KEY, holder text NOT NULL, pid integer NOT NULL,
+  steps: [creation(
+    `CREATE TABLE protean_lock (name text NOT NULL PRIMARY KEY, holder text NOT NULL, pid integer NOT NULL,
   started_at text NOT NULL, refreshed_at integer NOT NULL) WITHOUT ROWID`,
-    ],
-  }],
+  )],
 });
-
-/**
- * Holders of this instance of the server. One that has let go, but could not write it down, is not among
- * them.
- */
-const living = new Set<string>();
-const instance = crypto.randomUUID();
-let holders = 0;
 
 export class SqliteLocks {
   readonly #held = new HeldLocks();
@@ -49,21 +39,20 @@ export class SqliteLocks {
   /** See `BaseProvider.lock`. */
   async lock(name: string, options: LockOptions = {}): Promise<Lock | undefined> {
     const { clock } = this;
-    const holder = `${instance}/${++holders}`;
+    const holder = newHolder("lock");
     const since = clock.monotonic();
-    living.add(holder);
     let taken = false;
     try {
       taken = await this.write((db) => take(db, name, holder, clock.now()), options);
     } finally {
-      if (!taken) living.delete(holder);
+      if (!taken) letGo(holder);
     }
     if (!taken) return undefined;
     return this.#held.hold({
       ...{ name, clock, since, ttlMs: LOCK_MS },
       renew: () => this.write((db) => renew(db, name, holder, clock.now())),
       release: async () => {
-        living.delete(holder);
+        letGo(holder);
         await this.write((db) => drop(db, name, holder));
       },
     });
@@ -81,7 +70,7 @@ function take(db: DatabaseSync, name: string, holder: string, now: number): bool
     db,
     "SELECT holder, pid, started_at, refreshed_at FROM protean_lock WHERE name = ?",
   ).get(name);
-  if (row && !isFree(db, row, now)) return false;
+  if (row && !isGone(row, { now, keptMs: LOCK_MS }, (process) => isDead(db, process))) return false;
   const { pid, startedAt } = selfIdentity(db);
   statement(
     db,
@@ -97,11 +86,4 @@ function renew(db: DatabaseSync, name: string, holder: string, now: number): boo
 
 function drop(db: DatabaseSync, name: string, holder: string): void {
   statement(db, "DELETE FROM protean_lock WHERE name = ? AND holder = ?").run(name, holder);
-}
-
-function isFree(db: DatabaseSync, row: Record<string, unknown>, now: number): boolean {
-  if (Number(row.refreshed_at) + LOCK_MS <= now) return true;
-  const holder = String(row.holder);
-  if (holder.startsWith(`${instance}/`)) return !living.has(holder);
-  return isDead(db, { pid: Number(row.pid), startedAt: String(row.started_at) });
 }

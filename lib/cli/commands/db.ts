@@ -10,13 +10,7 @@ import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import {
-  addDomainOption,
-  addJsonOption,
-  addLogOptions,
-  type DomainOptions,
-  type LogOptions,
-} from "../options.ts";
+import { addCommonOptions, type DomainOptions, type LogOptions } from "../options.ts";
 import { EXIT_FAILURE } from "../report.ts";
 import {
   changeJson,
@@ -110,7 +104,7 @@ function statusCommand(cli: Cli): Command {
   const command = new Command("status").description(
     "Show the versions of all tables, and those that this server makes. Changes nothing.",
   );
-  addJsonOption(addLogOptions(addDomainOption(command)));
+  addCommonOptions(command);
   return withExamples(command, [["db status --domain=my_domain --json", "for a program"]])
     .action((options: Options) => status(cli, options));
 }
@@ -120,7 +114,7 @@ function upgradeCommand(cli: Cli): Command {
     .description("Bring all tables to this server's versions; safe to repeat.")
     .option("--dry-run", "print the SQL, and change nothing")
     .option("--yes", "do not ask before a change that older servers cannot work with");
-  addJsonOption(addLogOptions(addDomainOption(command)));
+  addCommonOptions(command);
   return withExamples(command, [
     ["db upgrade --domain=my_domain --dry-run", "what would be done"],
     ["db upgrade --domain=my_domain --yes", "without being asked"],
@@ -130,7 +124,7 @@ function upgradeCommand(cli: Cli): Command {
 function verbCommand(cli: Cli, verb: Verb): Command {
   const command = new Command(verb.name).description(verb.description);
   if (verb.question) command.option("--yes", "do not ask");
-  addJsonOption(addLogOptions(addDomainOption(command)));
+  addCommonOptions(command);
   return withExamples(command, [[`db ${verb.name} --domain=my_domain`, verb.description]])
     .action((options: Options) => run(cli, verb, options));
 }

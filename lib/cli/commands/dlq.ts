@@ -12,14 +12,7 @@ import { confirm } from "../confirm.ts";
 import { letterDetails, letterJson, letterPayload } from "../dead_letter_view.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import {
-  addDomainOption,
-  addJsonOption,
-  addLogOptions,
-  type DomainOptions,
-  type LogOptions,
-  positive,
-} from "../options.ts";
+import { addCommonOptions, type DomainOptions, type LogOptions, positive } from "../options.ts";
 import { clipped, table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
 
@@ -100,7 +93,7 @@ function addFilter(command: Command, subscriptionRequired = false): Command {
   if (subscriptionRequired) command.requiredOption(flags, meaning);
   else command.option(flags, meaning);
   command.option("--handler <name>", "of this handler");
-  return addJsonOption(addLogOptions(addDomainOption(command)));
+  return addCommonOptions(command);
 }
 
 async function withQueues(

@@ -11,14 +11,7 @@ import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import {
-  addDomainOption,
-  addJsonOption,
-  addLogOptions,
-  type DomainOptions,
-  type LogOptions,
-  positive,
-} from "../options.ts";
+import { addCommonOptions, type DomainOptions, type LogOptions, positive } from "../options.ts";
 import { clipped, table } from "../table.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
@@ -56,7 +49,7 @@ function statsCommand(cli: Cli): Command {
   const command = withExamples(new Command("stats").description("Count the rows of the outbox by status."), [
     ["outbox stats --domain=my_domain --json", "for a program"],
   ]);
-  return addCommon(command).action((options: Options) =>
+  return addCommonOptions(command).action((options: Options) =>
     withDomain(cli, options, (runtime) => stats(cli, runtime, options))
   );
 }
@@ -70,7 +63,7 @@ function listCommand(cli: Cli): Command {
   )
     .addOption(new Option("--status <status>", "only rows with this status").choices(STATUSES))
     .option("--limit <n>", "at most this many", positive, 100);
-  return addCommon(command).action((options: ListOptions) =>
+  return addCommonOptions(command).action((options: ListOptions) =>
     withDomain(cli, options, (runtime) => list(cli, runtime, options))
   );
 }
@@ -86,13 +79,9 @@ function requeueCommand(cli: Cli): Command {
     ],
   ).argument("[ids...]", "as `outbox list` shows them")
     .option("--all", "every abandoned row").option("--yes", "do not ask");
-  return addCommon(command).action((ids: string[], options: RequeueOptions) =>
+  return addCommonOptions(command).action((ids: string[], options: RequeueOptions) =>
     withDomain(cli, options, (runtime) => requeue(cli, runtime, ids, options))
   );
-}
-
-function addCommon(command: Command): Command {
-  return addJsonOption(addLogOptions(addDomainOption(command)));
 }
 
 async function stats(cli: Cli, runtime: DomainRuntime, options: Options): Promise<void> {

@@ -13,13 +13,7 @@ import { asError, ConfigurationError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import {
-  addDomainOption,
-  addJsonOption,
-  addLogOptions,
-  type DomainOptions,
-  type LogOptions,
-} from "../options.ts";
+import { addCommonOptions, type DomainOptions, type LogOptions } from "../options.ts";
 import { Progress } from "../progress.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "../report.ts";
 import { openPayloads, type Payloads } from "../send_source.ts";
@@ -60,7 +54,7 @@ export function sendCommand(cli: Cli): Command {
     .option("--rate <n>", "at most this many a second", rate)
     .option("--sync", "run the command handler here and wait for it")
     .option("--id <id>", "publish events on the stream of this id");
-  addJsonOption(addLogOptions(addDomainOption(command)));
+  addCommonOptions(command);
   return withExamples(command, [
     [`send --domain=my_domain PlaceOrder --data '{"orderId":"o-1","amount":10}'`, "one command"],
     [

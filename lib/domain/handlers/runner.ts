@@ -4,6 +4,7 @@
  * @module
  */
 import type { Mark } from "../../adapters/ports.ts";
+import { whenEnded } from "../../async/when_ended.ts";
 import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError } from "../../errors.ts";
 import { camelDomain, parseTypeString } from "../../message/names.ts";
 import { parseTime } from "../../message/time.ts";
@@ -164,14 +165,7 @@ export class ElementRunner implements HandlerRunner {
   ): Promise<T> {
     const span = this.#runtime.observer.handler?.(this.name, message);
     if (!span) return await work({ message, trace });
-    try {
-      const result = await work({ message, trace: span.trace ?? trace });
-      span.ended();
-      return result;
-    } catch (error) {
-      span.ended(asError(error));
-      throw error;
-    }
+    return await whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
   }
 
   #handle(

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Mark } from "../../adapters/ports.ts";
-import { asError, IncorrectUsageError } from "../../errors.ts";
+import { whenEnded } from "../../async/when_ended.ts";
+import { IncorrectUsageError } from "../../errors.ts";
 import type { ProcessOptions, PublishOptions } from "../options.ts";
 import type { MessageDefinition } from "../elements/message_definition.ts";
 import { commandMessage, type Outgoing, OUTSIDE, publishedMessage } from "../work/outgoing.ts";
@@ -25,15 +26,8 @@ export async function processCommand(
   handler: ElementRunner | undefined,
 ): Promise<unknown> {
   const ended = runtime.observer.command?.(command.typeString);
-  if (!ended) return await send(runtime, command, data, options, handler);
-  try {
-    const result = await send(runtime, command, data, options, handler);
-    ended();
-    return result;
-  } catch (error) {
-    ended(asError(error));
-    throw error;
-  }
+  const sent = send(runtime, command, data, options, handler);
+  return await (ended ? whenEnded(sent, ended) : sent);
 }
 
 async function send(

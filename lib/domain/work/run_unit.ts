@@ -7,7 +7,8 @@
 import { getLogger } from "@logtape/logtape";
 import type { Mark } from "../../adapters/ports.ts";
 import { sleep } from "../../async/clock.ts";
-import { asError, DuplicateMessageError, ExpectedVersionError } from "../../errors.ts";
+import { whenEnded } from "../../async/when_ended.ts";
+import { DuplicateMessageError, ExpectedVersionError } from "../../errors.ts";
 import { parseTime } from "../../message/time.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Origin } from "./outgoing.ts";
@@ -100,8 +101,7 @@ async function once<R>(
 function committed({ observer }: WorkRuntime, name: string, unit: UnitOfWork): Promise<readonly number[]> {
   const ended = observer.commit?.(name);
   const commit = unit.commit();
-  if (ended) commit.then(() => ended(), (error) => ended(asError(error)));
-  return commit;
+  return ended ? whenEnded(commit, ended) : commit;
 }
 
 /**

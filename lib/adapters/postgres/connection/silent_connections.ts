@@ -10,7 +10,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { onAbort } from "../../../async/abort.ts";
+import { onAbort, timeLimit } from "../../../async/abort.ts";
 import type { Clock } from "../../../async/clock.ts";
 import { asError, ConfigurationError } from "../../../errors.ts";
 import { activities, type Activity, endWaiting } from "./activity.ts";
@@ -137,13 +137,11 @@ export class SilenceWatch {
     const { clock, open, timeoutMs } = this.#options;
     const { signal } = this.#closing;
     const eye = await open(place, signal);
-    const cut = () => eye.destroy("it did not answer");
-    const cancel = clock.after(timeoutMs, cut);
-    using _ = onAbort(signal, cut);
+    using limit = timeLimit(timeoutMs, clock, signal);
+    using _ = onAbort(limit.signal, () => eye.destroy("it did not answer"));
     try {
       await question(eye);
     } finally {
-      cancel();
       await eye.close();
     }
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
+import { backlogOf } from "../../outbox_backlog.ts";
 import type { Database } from "../connection/database.ts";
 import type { Row } from "../connection/connection.ts";
 import { epoch } from "../tables/row_writes.ts";
@@ -48,20 +49,14 @@ export async function outboxStats(database: Database): Promise<OutboxStats> {
 /** What of one broker is not published: from the poll's index, and the few rows that were given up. */
 export async function outboxBacklog(database: Database, broker: string): Promise<OutboxBacklog> {
   const { outbox } = database.names;
-  const rows = await database.read({
+  const counted = await database.read({
     text: `select status, count(*) as rows from ${outbox}
         where target_broker = $1 and published_at is null and abandoned_at is null group by status
       union all select 'abandoned', count(*) from ${outbox} where target_broker = $1 and abandoned_at is not null`,
     values: [broker],
     doing: "counting the outbox rows of a broker",
   });
-  const count = (status: OutboxStatus) => Number(rows.find((row) => row["status"] === status)?.["rows"] ?? 0);
-  return {
-    pending: count("pending"),
-    processing: count("processing"),
-    failed: count("failed"),
-    abandoned: count("abandoned"),
-  };
+  return backlogOf(counted);
 }
 
 /**

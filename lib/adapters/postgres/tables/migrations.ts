@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Component, SCHEMA_TABLE, type Step } from "../../migrations.ts";
+import { type Component, creation, SCHEMA_TABLE, type Step } from "../../migrations.ts";
 import type { Names } from "../connection/names.ts";
 import {
   indexCreation,
@@ -51,13 +51,12 @@ export function component(
   names: Names,
   ...later: readonly Step[]
 ): PostgresComponent {
-  const create: Step = { title: "create it", additive: true, statements: [tableCreation(first, names)] };
   const indexes = (first.indexes ?? []).map((index) => [index.name, indexCreation(first, index, names)]);
   return {
     name,
     first,
     tables: [first.name],
-    steps: [create, ...later],
+    steps: [creation(tableCreation(first, names)), ...later],
     indexes: Object.fromEntries(indexes),
   };
 }

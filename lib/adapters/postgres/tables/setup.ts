@@ -10,10 +10,13 @@ import {
   changeFailed,
   componentSchema,
   describeChange,
+  droppableTables,
   isStep,
   nextChanges,
   requireCompatible,
   type VersionRow,
+  versionRows,
+  versionsText,
 } from "../../migrations.ts";
 import type { ComponentSchema, SchemaChange } from "../../ports.ts";
 import type { Connection } from "../connection/connection.ts";
@@ -71,9 +74,11 @@ export async function schemasOf(
   const relations = all.flatMap(({ tables, indexes }) => [...tables, ...Object.keys(indexes ?? {})]);
   const found = await columnsOf(target, relations);
   const indexes = new Set(found.map(({ table }) => table));
-  const rows = indexes.has(versions(names).first.name) ? await versionRows(target) : new Map();
+  const rows = indexes.has(versions(names).first.name)
+    ? await recorded(target)
+    : new Map<string, VersionRow>();
   return all.map((each) => {
-    const row: VersionRow | undefined = rows.get(each.name);
+    const row = rows.get(each.name);
     const columns = found.filter(({ table }) => table === each.first.name);
     const exists = columns.length > 0;
     if (exists && !row) requireTable(each.first, columns, names, where);
@@ -108,12 +113,9 @@ export async function droppable(
 ): Promise<readonly string[]> {
   const schemas = await schemasOf(target, components);
   requireCompatible(schemas, placeOf(target.where));
-  const [own, ...given] = schemas;
-  const tables = given.filter(({ version }) => version > 0).flatMap((each) => each.tables);
-  if (!own || own.version === 0) return tables;
-  const names = new Set([own.component, ...components.map(({ name }) => name)]);
-  const others = [...(await versionRows(target)).keys()].some((name) => !names.has(name));
-  return others ? tables : [...tables, ...own.tables];
+  const [own] = schemas;
+  const rows = own && own.version > 0 ? await recorded(target) : new Map<string, VersionRow>();
+  return droppableTables(schemas, rows.keys());
 }
 
 /** Drops the tables of the components, and with them what is in them; those that are missing are none. */
@@ -193,15 +195,8 @@ async function columnsOf(
   ]) as unknown as readonly FoundColumn[];
 }
 
-async function versionRows({ connection, names }: Target): Promise<ReadonlyMap<string, VersionRow>> {
-  const text = `select component, version, compatible from ${schemaTableName(names)}`;
-  const rows = await connection.run(text, [], "simple");
-  return new Map(
-    rows.map((row) => [
-      String(row["component"]),
-      { version: Number(row["version"]), compatible: Number(row["compatible"]) },
-    ]),
-  );
+async function recorded({ connection, names }: Target): Promise<ReadonlyMap<string, VersionRow>> {
+  return versionRows(await connection.run(versionsText(schemaTableName(names)), [], "simple"));
 }
 
 /** A table with a version may have changed since its first one, but not become another. */

@@ -10,10 +10,14 @@ import {
   changeFailed,
   type Component,
   componentSchema,
+  creation,
+  droppableTables,
   nextChanges,
   requireCompatible,
   SCHEMA_TABLE,
   type VersionRow,
+  versionRows,
+  versionsText,
 } from "../../migrations.ts";
 import type { ComponentSchema, SchemaChange } from "../../ports.ts";
 import type { SqliteDatabase } from "./database.ts";
@@ -28,14 +32,10 @@ export interface SqliteComponent extends Component {
 const versions = component({
   name: "schema",
   columns: { [SCHEMA_TABLE]: ["component", "version", "compatible", "changed_at"] },
-  steps: [{
-    title: "create it",
-    additive: true,
-    statements: [
-      `CREATE TABLE IF NOT EXISTS ${SCHEMA_TABLE} (component text NOT NULL PRIMARY KEY, version integer NOT NULL,
+  steps: [creation(
+    `CREATE TABLE IF NOT EXISTS ${SCHEMA_TABLE} (component text NOT NULL PRIMARY KEY, version integer NOT NULL,
   compatible integer NOT NULL, changed_at text NOT NULL)`,
-    ],
-  }],
+  )],
 });
 
 /** A component whose tables are those of `columns`. */
@@ -59,7 +59,7 @@ export function schemasOf(
   const names = prepare(db, "SELECT name FROM sqlite_schema WHERE type IN ('table', 'index')").all();
   const relations = new Set(names.map(({ name }) => String(name)));
   requireColumns(db, versions, relations);
-  const rows = relations.has(SCHEMA_TABLE) ? versionRows(db) : new Map<string, VersionRow>();
+  const rows = relations.has(SCHEMA_TABLE) ? recorded(db) : new Map<string, VersionRow>();
   return [versions, ...components].map((each) => {
     const row = rows.get(each.name);
     const exists = each.tables.some((table) => relations.has(table));
@@ -94,12 +94,9 @@ export function upgradeOnce(db: DatabaseSync, components: readonly SqliteCompone
 export function droppable(db: DatabaseSync, components: readonly SqliteComponent[]): readonly string[] {
   const schemas = schemasOf(db, components);
   requireCompatible(schemas, placeOf(db));
-  const [own, ...given] = schemas;
-  const tables = given.filter(({ version }) => version > 0).flatMap((each) => each.tables);
-  if (!own || own.version === 0) return tables;
-  const names = new Set(["schema", ...components.map(({ name }) => name)]);
-  const others = [...versionRows(db).keys()].some((name) => !names.has(name));
-  return others ? tables : [...tables, SCHEMA_TABLE];
+  const [own] = schemas;
+  const rows = own && own.version > 0 ? recorded(db) : new Map<string, VersionRow>();
+  return droppableTables(schemas, rows.keys());
 }
 
 /** Drops the tables of the components, and with them what is in them; those that are missing are none. */
@@ -136,14 +133,8 @@ function make(db: DatabaseSync, change: SchemaChange): void {
   }
 }
 
-function versionRows(db: DatabaseSync): ReadonlyMap<string, VersionRow> {
-  const rows = prepare(db, `SELECT component, version, compatible FROM ${SCHEMA_TABLE}`).all();
-  return new Map(
-    rows.map((row) => [
-      String(row.component),
-      { version: Number(row.version), compatible: Number(row.compatible) },
-    ]),
-  );
+function recorded(db: DatabaseSync): ReadonlyMap<string, VersionRow> {
+  return versionRows(prepare(db, versionsText(SCHEMA_TABLE)).all());
 }
 
 function requireColumns(

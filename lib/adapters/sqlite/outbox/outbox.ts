@@ -15,7 +15,7 @@ import {
 import type { SqliteDatabase } from "../file/database.ts";
 import { BOOKKEEPING, SqliteOutboxLease } from "./outbox_lease.ts";
 import { cleanOutbox, listOutbox, outboxBacklog, outboxStats, requeueRows } from "./outbox_report.ts";
-import { newHolder } from "./shard_leases.ts";
+import { newHolder } from "../file/holders.ts";
 
 export class SqliteOutbox implements OutboxStore {
   /** `database` throws when the provider is not open. */

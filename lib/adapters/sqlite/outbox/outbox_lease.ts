@@ -15,7 +15,8 @@ import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { SqliteDatabase } from "../file/database.ts";
 import { nextRows, settleRows, takeRows } from "./outbox_rows.ts";
 import { nextRetry } from "./outbox_report.ts";
-import { dropShards, LEASE_MS, letGo, refreshShards, shareOf, takeSeat, takeShards } from "./shard_leases.ts";
+import { letGo } from "../file/holders.ts";
+import { dropShards, LEASE_MS, refreshShards, shareOf, takeSeat, takeShards } from "./shard_leases.ts";
 
 const log = getLogger(["protean", "outbox"]);
 

@@ -6,6 +6,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
+import { backlogOf } from "../../outbox_backlog.ts";
 import { statement } from "../file/statements.ts";
 
 const LISTED =
@@ -40,20 +41,14 @@ export function outboxStats(db: DatabaseSync): OutboxStats {
 
 /** What of one broker is not published: from the index of what waits, and the few rows that were given up. */
 export function outboxBacklog(db: DatabaseSync, broker: string): OutboxBacklog {
-  const rows = statement(
+  const counted = statement(
     db,
     `SELECT status, count(*) AS rows FROM protean_outbox INDEXED BY protean_outbox_active
       WHERE target_broker = :broker AND status IN ('pending', 'processing', 'failed') GROUP BY status
     UNION ALL SELECT status, count(*) FROM protean_outbox INDEXED BY protean_outbox_done
       WHERE status = 'abandoned' AND status IN ('published', 'abandoned') AND target_broker = :broker GROUP BY status`,
   ).all({ broker });
-  const count = (status: OutboxStatus) => Number(rows.find((row) => row.status === status)?.rows ?? 0);
-  return {
-    pending: count("pending"),
-    processing: count("processing"),
-    failed: count("failed"),
-    abandoned: count("abandoned"),
-  };
+  return backlogOf(counted);
 }
 
 /** Rows in order of `seq`. */

@@ -7,31 +7,12 @@
 import type { DatabaseSync } from "node:sqlite";
 import { allShards, fairShare } from "../../outbox_share.ts";
 import { OUTBOX_SHARDS } from "../../ports.ts";
+import { isGone } from "../file/holders.ts";
 import { deadAmong, selfIdentity } from "../file/process_identity.ts";
 import { statement } from "../file/statements.ts";
 
 /** A living holder keeps a shard this long after its last claim or settlement, in ms. */
 export const LEASE_MS = 60_000;
-
-/**
- * Holders of this instance of the server that have not let go. One that has, but could not write it down, is
- * gone too.
- */
-const living = new Set<string>();
-const instance = crypto.randomUUID();
-let holders = 0;
-
-/** A name for one lease, unlike that of every other. */
-export function newHolder(owner: string): string {
-  const holder = `${owner}/${instance}/${++holders}`;
-  living.add(holder);
-  return holder;
-}
-
-/** Whatever becomes of its rows in the table: the holder holds nothing any more. */
-export function letGo(holder: string): void {
-  living.delete(holder);
-}
 
 /**
  * Numbers of shards that there are not: each lease has one of them besides its shards, so that the others can
@@ -111,19 +92,9 @@ function livingRows(
     db,
     "SELECT shard, holder, pid, started_at, refreshed_at FROM protean_outbox_lease WHERE target_broker = ?",
   ).all(broker);
-  const lost = lostHolders(db, now);
-  return held.filter((row) => !lost(row)).map((row) => ({
+  const isDead = deadAmong(db);
+  return held.filter((row) => !isGone(row, { now, keptMs: LEASE_MS }, isDead)).map((row) => ({
     shard: Number(row.shard),
     holder: String(row.holder),
   }));
-}
-
-function lostHolders(db: DatabaseSync, now: number): (row: Record<string, unknown>) => boolean {
-  const isDead = deadAmong(db);
-  return (row) => {
-    if (Number(row.refreshed_at) + LEASE_MS <= now) return true;
-    const holder = String(row.holder);
-    if (holder.includes(`/${instance}/`)) return !living.has(holder);
-    return isDead({ pid: Number(row.pid), startedAt: String(row.started_at) });
-  };
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { component } from "../file/migrate.ts";
+import { creation } from "../../migrations.ts";
 
 /**
  * A stream without a name was dropped; its entries are on their way out. Version 0.1.0 writes pending rows by
@@ -22,11 +23,8 @@ export const streamComponent = component({
     protean_stream_consumer: ["grp", "name", "pid", "started_at", "seen_at"],
     protean_stream_pending: ["grp", "ms", "n", "consumer", "at", "count"],
   },
-  steps: [{
-    title: "create them",
-    additive: true,
-    statements: [
-      `CREATE TABLE protean_stream (
+  steps: [creation(
+    `CREATE TABLE protean_stream (
   id integer PRIMARY KEY AUTOINCREMENT,
   name text UNIQUE,
   last_ms integer NOT NULL DEFAULT 0,
@@ -34,14 +32,14 @@ export const streamComponent = component({
   length integer NOT NULL DEFAULT 0,
   added integer NOT NULL DEFAULT 0
 ) STRICT`,
-      `CREATE TABLE protean_stream_entry (
+    `CREATE TABLE protean_stream_entry (
   seq integer PRIMARY KEY,
   stream integer NOT NULL,
   ms integer NOT NULL,
   n integer NOT NULL,
   data any NOT NULL
 ) STRICT`,
-      `CREATE TABLE protean_stream_group (
+    `CREATE TABLE protean_stream_group (
   id integer PRIMARY KEY AUTOINCREMENT,
   stream integer NOT NULL,
   name text NOT NULL,
@@ -50,7 +48,7 @@ export const streamComponent = component({
   passed integer NOT NULL,
   UNIQUE (stream, name)
 ) STRICT`,
-      `CREATE TABLE protean_stream_consumer (
+    `CREATE TABLE protean_stream_consumer (
   id integer PRIMARY KEY AUTOINCREMENT,
   grp integer NOT NULL,
   name text NOT NULL,
@@ -59,7 +57,7 @@ export const streamComponent = component({
   seen_at integer NOT NULL,
   UNIQUE (grp, name)
 ) STRICT`,
-      `CREATE TABLE protean_stream_pending (
+    `CREATE TABLE protean_stream_pending (
   grp integer NOT NULL,
   ms integer NOT NULL,
   n integer NOT NULL,
@@ -68,7 +66,6 @@ export const streamComponent = component({
   count integer NOT NULL,
   PRIMARY KEY (grp, ms, n)
 ) WITHOUT ROWID, STRICT`,
-      "CREATE UNIQUE INDEX protean_stream_entry_id ON protean_stream_entry (stream, ms, n)",
-    ],
-  }],
+    "CREATE UNIQUE INDEX protean_stream_entry_id ON protean_stream_entry (stream, ms, n)",
+  )],
 });

@@ -9,6 +9,7 @@ import { categoryOf } from "../../../message/names.ts";
 import type { EventAppend, StoredEvent } from "../../ports.ts";
 import { checkStreamEnd, kindOfStream, storedMetadata } from "../../stored_event.ts";
 import { component } from "../file/migrate.ts";
+import { creation } from "../../migrations.ts";
 import { statement } from "../file/statements.ts";
 
 const COLUMNS = "global_position, position, stream_name, type, data, metadata, time";
@@ -16,10 +17,7 @@ const COLUMNS = "global_position, position, stream_name, type, data, metadata, t
 export const eventComponent = component({
   name: "events",
   columns: { messages: ["global_position", "position", "stream_name", "category", "metadata"] },
-  steps: [{
-    title: "create it",
-    additive: true,
-    statements: [`CREATE TABLE messages (
+  steps: [creation(`CREATE TABLE messages (
   global_position integer PRIMARY KEY AUTOINCREMENT,
   position integer NOT NULL,
   time text NOT NULL,
@@ -30,8 +28,7 @@ export const eventComponent = component({
   data text NOT NULL,
   metadata text,
   UNIQUE (stream_name, position)
-)`],
-  }],
+)`)],
   indexes: { messages_category: "CREATE INDEX messages_category ON messages (category, global_position)" },
 });
 

@@ -6,6 +6,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { component, isTable, quoted, type SqliteComponent } from "../file/migrate.ts";
+import { creation } from "../../migrations.ts";
 import { lockComponent } from "../locks.ts";
 import { prepare } from "../file/older_runtime.ts";
 
@@ -20,10 +21,7 @@ import { prepare } from "../file/older_runtime.ts";
 const outbox = component({
   name: "outbox",
   columns: { protean_outbox: ["seq", "shard", "message_id", "target_broker", "metadata_"] },
-  steps: [{
-    title: "create it",
-    additive: true,
-    statements: [`CREATE TABLE protean_outbox (
+  steps: [creation(`CREATE TABLE protean_outbox (
   seq integer PRIMARY KEY AUTOINCREMENT,
   id text GENERATED ALWAYS AS (CAST(seq AS text)) VIRTUAL,
   message_id text NOT NULL,
@@ -50,8 +48,7 @@ const outbox = component({
   data text NOT NULL,
   metadata_ text NOT NULL,
   CONSTRAINT uq_outbox_message_id_target_broker UNIQUE (message_id, target_broker)
-)`],
-  }],
+)`)],
   indexes: {
     protean_outbox_active:
       `CREATE INDEX protean_outbox_active ON protean_outbox (target_broker, shard, seq, status) WHERE status IN ('pending', 'processing', 'failed')`,
@@ -69,10 +66,7 @@ const outbox = component({
 const leases = component({
   name: "outbox_lease",
   columns: { protean_outbox_lease: ["holder", "refreshed_at"] },
-  steps: [{
-    title: "create it",
-    additive: true,
-    statements: [`CREATE TABLE protean_outbox_lease (
+  steps: [creation(`CREATE TABLE protean_outbox_lease (
   target_broker text NOT NULL,
   shard integer NOT NULL,
   holder text NOT NULL,
@@ -80,8 +74,7 @@ const leases = component({
   started_at text NOT NULL,
   refreshed_at integer NOT NULL,
   PRIMARY KEY (target_broker, shard)
-) WITHOUT ROWID`],
-  }],
+) WITHOUT ROWID`)],
 });
 
 /**
@@ -90,23 +83,22 @@ const leases = component({
 const marks = component({
   name: "marks",
   columns: { protean_processed: ["mark", "handler", "type", "message_id", "processed_at"] },
-  steps: [{
-    title: "create it",
-    additive: true,
-    statements: [`CREATE TABLE protean_processed (
+  steps: [
+    creation(`CREATE TABLE protean_processed (
   mark integer PRIMARY KEY AUTOINCREMENT,
   handler text NOT NULL,
   type text NOT NULL,
   message_id text NOT NULL,
   processed_at text NOT NULL,
   UNIQUE (handler, type, message_id)
-)`],
-  }, {
-    // To tell a message from another one that has come by its id (D24): null where it was not kept.
-    title: "add the column checksum",
-    additive: true,
-    statements: ["ALTER TABLE protean_processed ADD COLUMN checksum text"],
-  }],
+)`),
+    {
+      // To tell a message from another one that has come by its id (D24): null where it was not kept.
+      title: "add the column checksum",
+      additive: true,
+      statements: ["ALTER TABLE protean_processed ADD COLUMN checksum text"],
+    },
+  ],
 });
 
 /** What every provider's file has. */
@@ -120,13 +112,9 @@ export function rowComponent(name: string): SqliteComponent {
   return component({
     name,
     columns: { [name]: ["id", "version", "state", "created_at", "updated_at"] },
-    steps: [{
-      title: "create it",
-      additive: true,
-      statements: [`CREATE TABLE ${quoted(name)} (
+    steps: [creation(`CREATE TABLE ${quoted(name)} (
   id text NOT NULL PRIMARY KEY, version integer NOT NULL, state text NOT NULL,
-  created_at text NOT NULL, updated_at text NOT NULL)`],
-    }],
+  created_at text NOT NULL, updated_at text NOT NULL)`)],
   });
 }
 

@@ -108,7 +108,7 @@ export class SqliteSession implements ProviderSession {
     if (isEmptyWriteSet(writes) && this.#marks.length === 0) return [];
     return await this.database.write((db) => this.#writeAll(db, writes), {
       signal: this.#waiting.signal,
-      notify: writes.outbox.length > 0 || writes.events.length > 0,
+      notify: tellsOthers(writes),
     });
   }
 
@@ -137,16 +137,24 @@ export class SqliteSession implements ProviderSession {
   #writeAll(db: DatabaseSync, writes: WriteSet): readonly number[] {
     const now = new Date(this.clock.now()).toISOString();
     for (const mark of this.#marks) writeMark(db, mark, now);
-    return this.#write(db, writes);
+    return this.#write(db, writes, now);
   }
 
-  #write(db: DatabaseSync, writes: WriteSet): readonly number[] {
-    const now = new Date(this.clock.now()).toISOString();
-    this.#notify ||= writes.outbox.length > 0 || writes.events.length > 0;
+  #write(
+    db: DatabaseSync,
+    writes: WriteSet,
+    now = new Date(this.clock.now()).toISOString(),
+  ): readonly number[] {
+    this.#notify ||= tellsOthers(writes);
     for (const row of writes.rows) writeRow(db, row, now);
     for (const row of writes.outbox) insertOutboxRow(db, row, now);
     return appendEvents(db, writes.events, now);
   }
+}
+
+/** Whether somebody waits for what is written. */
+function tellsOthers({ outbox, events }: WriteSet): boolean {
+  return outbox.length > 0 || events.length > 0;
 }
 
 /**
