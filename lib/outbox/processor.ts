@@ -210,8 +210,10 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     this.#refusal = batch.unavailable;
     if (batch.unavailable) {
       const { provider, broker } = this.#work;
-      const side = batch.unavailable instanceof ProviderUnavailableError ? provider : broker;
-      side.unavailable(batch.unavailable.message);
+      const ofDatabase = batch.unavailable instanceof ProviderUnavailableError;
+      (ofDatabase ? provider : broker).unavailable(batch.unavailable.message);
+      // The round ends with it, and would not say that the database has given out its rows.
+      if (!ofDatabase) provider.ok();
     }
     if (batch.published > 0) this.#figures.happened("published", batch.published);
     for (const outcome of batch.outcomes) {

@@ -57,6 +57,25 @@ Deno.test("a processor whose database fails tells it of the database", async () 
   await rig.close(processor);
 });
 
+Deno.test("a database that is back is told so, also while the broker is away", async () => {
+  const rig = new OutboxBench();
+  let broken = true;
+  const error = new ProviderUnavailableError("Database 'default' is a standby.");
+  intercept(rig, {
+    lease: (lease) => ({ claim: (limit) => broken ? Promise.reject(error) : lease.claim(limit) }),
+  });
+  const { processor, faults } = publishing(rig);
+  rig.broker.away = true;
+  await rig.commit("a1");
+  await processor.start();
+  await rig.clock.advance(10_000);
+  broken = false;
+  await rig.clock.advance(12_000);
+  assertEquals(faults(), [undefined, "Broker 'default' does not answer."]);
+  rig.broker.away = false;
+  await rig.close(processor);
+});
+
 Deno.test("a subscription that cannot read tells it of the broker, until a read succeeds, however long one may wait", async () => {
   const rig = new SubscriptionRig();
   const work = new WorkHealth(rig.clock);
