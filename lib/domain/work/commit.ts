@@ -103,6 +103,7 @@ export async function commitAll(
   sessions.assertMayCommit();
   await flushCache();
   for (const name of others) await sessions.commit(name, NOTHING);
+  if (outside.length > 0) sessions.assertMayCommit();
   const appended = eventStore && outside.length > 0 ? await eventStore.append(outside) : undefined;
   const committed = touched.has(MAIN) ? await sessions.commit(MAIN, writes) : undefined;
   return appended ?? committed ?? [];

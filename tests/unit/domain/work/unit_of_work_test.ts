@@ -1,6 +1,7 @@
 /** What one unit of work reads, buffers, commits and refuses (design 4, 5; delivery 13 to 15; wire 6.3). */
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import {
+  CommitRefusedError,
   type Context,
   ExpectedVersionError,
   IncorrectUsageError,
@@ -14,6 +15,9 @@ import { z } from "zod";
 import { MemoryCache } from "../../../../lib/adapters/memory/cache.ts";
 import { MemoryEventStore } from "../../../../lib/adapters/memory/event_store.ts";
 import { MemoryProvider } from "../../../../lib/adapters/memory/provider.ts";
+import { WorkContext } from "../../../../lib/domain/work/context.ts";
+import { OUTSIDE } from "../../../../lib/domain/work/outgoing.ts";
+import { runUnitOfWork } from "../../../../lib/domain/work/run_unit.ts";
 import {
   handle,
   inMemory,
@@ -609,6 +613,24 @@ Deno.test("two instances of one id in a unit of work are a mistake, and so is a 
     );
     await assertRejects(async () => await Promise.resolve(ctx.message), IncorrectUsageError, "No message");
   });
+});
+
+Deno.test("nothing goes to an event store of its own when the work is given up while the caches are written", async () => {
+  const log: string[] = [];
+  const { my, config } = noting(log);
+  await using running = await started(my.domain, { config });
+  const guard = { signal: new AbortController().signal, mayCommit: () => !log.includes("cache") };
+  const given = runUnitOfWork(
+    running.runtime,
+    { name: "test", origin: OUTSIDE, guard, repeat: false },
+    async (unit) => {
+      const ctx = new WorkContext(unit, guard, "test");
+      await ctx.cache.set("a", 1);
+      await ctx.publish(my.OrderPlaced, { orderId: "1", amount: 1 });
+    },
+  );
+  await assertRejects(() => given, CommitRefusedError, "given up");
+  assertEquals(log, ["flush default", "cache"]);
 });
 
 Deno.test("rows are written in one order: by table, then by code point of their ids", async () => {
