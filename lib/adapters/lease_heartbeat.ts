@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Clock, sleep } from "../async/clock.ts";
+import { type Clock, elapsedMs, type Moment, momentOf, sleep } from "../async/clock.ts";
 import { ProviderUnavailableError } from "../errors.ts";
 
 /**
@@ -16,15 +16,6 @@ import { ProviderUnavailableError } from "../errors.ts";
 const BEAT_MS = 5_000;
 /** Whoever was not heard of for so long does not begin to publish. */
 const SILENCE_MS = 20_000;
-
-/**
- * A point in time on both scales. The monotonic one does not count while the machine is suspended; on the
- * other, by which stores let a lease run out, the time passes.
- */
-export interface Moment {
-  readonly now: number;
-  readonly monotonic: number;
-}
 
 export class LeaseHeartbeat {
   readonly #clock: Clock;
@@ -43,7 +34,7 @@ export class LeaseHeartbeat {
   }
 
   moment(): Moment {
-    return { now: this.#clock.now(), monotonic: this.#clock.monotonic() };
+    return momentOf(this.#clock);
   }
 
   /** The store has heard of the holder at that moment. */
@@ -53,8 +44,7 @@ export class LeaseHeartbeat {
 
   /** Throws `ProviderUnavailableError` when the lease may have been given away meanwhile. */
   assertHeld(): void {
-    const { now, monotonic } = this.moment();
-    const silent = Math.max(monotonic - this.#renewedAt.monotonic, now - this.#renewedAt.now);
+    const silent = elapsedMs(this.#clock, this.#renewedAt);
     if (silent <= SILENCE_MS) return;
     throw new ProviderUnavailableError(
       `This process stood still for ${Math.round(silent / 1000)} s with rows of the outbox claimed: ` +

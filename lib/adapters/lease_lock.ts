@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Clock } from "../async/clock.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../async/clock.ts";
 import { asError, ProteanError } from "../errors.ts";
 import type { Lock } from "./ports.ts";
 
@@ -22,8 +22,8 @@ export interface LeaseParts {
   readonly clock: Clock;
   /** How long the backend keeps it after a renewal. */
   readonly ttlMs: number;
-  /** When it was asked for, on the clock's monotonic scale. */
-  readonly since: number;
+  /** When it was asked for. */
+  readonly since: Moment;
   /** False: somebody else has it. Rejects where the backend does not answer. */
   readonly renew: () => Promise<boolean>;
   /** Gives it up where it is still this holder's. */
@@ -36,7 +36,7 @@ export class LeaseLock implements Lock {
   readonly #parts: LeaseParts;
   readonly #lost = new AbortController();
   readonly #ended: () => void;
-  #until: number;
+  #renewedAt: Moment;
   #cancelRenewal = () => {};
   #cancelExpiry = () => {};
   #ending: Promise<void> | undefined;
@@ -46,7 +46,7 @@ export class LeaseLock implements Lock {
     this.name = parts.name;
     this.#parts = parts;
     this.#ended = ended;
-    this.#until = parts.since + parts.ttlMs * COUNTED;
+    this.#renewedAt = parts.since;
     this.signal = looking(this.#lost.signal, () => this.#look());
     this.#renewIn(parts.ttlMs / RENEWALS);
     this.#expire();
@@ -81,15 +81,21 @@ export class LeaseLock implements Lock {
   }
 
   #look(): void {
-    if (this.#ending || this.#parts.clock.monotonic() < this.#until) return;
+    if (this.#ending || this.#left() > 0) return;
     this.lose(`it could not be renewed within ${this.#parts.ttlMs / 1000} s`);
   }
 
   #expire(): void {
-    this.#cancelExpiry = this.#parts.clock.after(this.#until - this.#parts.clock.monotonic(), () => {
+    this.#cancelExpiry = this.#parts.clock.after(this.#left(), () => {
       this.#look();
       if (!this.#ending) this.#expire();
     });
+  }
+
+  /** For how long, in ms, the holder may still count on it; not above 0: it may be another's. */
+  #left(): number {
+    const { clock, ttlMs } = this.#parts;
+    return ttlMs * COUNTED - elapsedMs(clock, this.#renewedAt);
   }
 
   #renewIn(ms: number): void {
@@ -98,7 +104,7 @@ export class LeaseLock implements Lock {
 
   async #renew(): Promise<void> {
     const { clock, ttlMs, renew } = this.#parts;
-    const asked = clock.monotonic();
+    const asked = momentOf(clock);
     let kept: boolean | undefined;
     try {
       kept = await renew();
@@ -109,7 +115,7 @@ export class LeaseLock implements Lock {
     this.#look();
     if (this.#ending) return;
     if (kept === false) return this.lose("somebody else has it");
-    if (kept) this.#until = asked + ttlMs * COUNTED;
+    if (kept) this.#renewedAt = asked;
     this.#renewIn(ttlMs / (kept ? RENEWALS : TRIES));
   }
 }

@@ -17,6 +17,25 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 }
 
+/** A point in time, on both scales of a clock. */
+export interface Moment {
+  readonly now: number;
+  readonly monotonic: number;
+}
+
+/** Now, on both scales. */
+export function momentOf(clock: Clock): Moment {
+  return { now: clock.now(), monotonic: clock.monotonic() };
+}
+
+/**
+ * Milliseconds since `then`, for whoever must not believe that less has gone by than others do: on the scale on
+ * which it is more. The monotonic one does not count while the machine is suspended, and the wall's may be set.
+ */
+export function elapsedMs(clock: Clock, then: Moment): number {
+  return Math.max(clock.monotonic() - then.monotonic, clock.now() - then.now);
+}
+
 /** The longest wait of the machine's timers, about 25 days: a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 

@@ -6,6 +6,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { elapsedMs, type Moment, momentOf } from "../async/clock.ts";
 import { every } from "../async/every.ts";
 import { asError } from "../errors.ts";
 import type { SubscriptionScope } from "./scope.ts";
@@ -22,20 +23,20 @@ const STANDSTILL_MS = 3_000;
 
 export class Ownership {
   readonly #scope: SubscriptionScope;
-  /** When this process was last seen to move, on the clock's monotonic scale. */
-  #moved: number;
+  /** When this process was last seen to move. */
+  #moved: Moment;
   #lapsed = false;
   #asking: Promise<void> | undefined;
 
   constructor(scope: SubscriptionScope) {
     this.#scope = scope;
-    this.#moved = scope.clock.monotonic();
+    this.#moved = momentOf(scope.clock);
   }
 
   /** Refreshes three times within the claim threshold, until `signal` aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, settings } = this.#scope;
-    this.#moved = clock.monotonic();
+    this.#moved = momentOf(clock);
     await Promise.all([
       every(
         clock,
@@ -62,9 +63,9 @@ export class Ownership {
   }
 
   #look(): void {
-    const now = this.#scope.clock.monotonic();
-    const stood = now - this.#moved;
-    this.#moved = now;
+    const { clock } = this.#scope;
+    const stood = elapsedMs(clock, this.#moved);
+    this.#moved = momentOf(clock);
     if (stood < STANDSTILL_MS || this.#lapsed) return;
     this.#lapsed = true;
     log.warn("subscription.stood_still", { subscription: this.#scope.name, duration_ms: Math.round(stood) });

@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { abortable } from "../../async/abort.ts";
-import type { Clock } from "../../async/clock.ts";
+import { type Clock, momentOf } from "../../async/clock.ts";
 import { ProviderUnavailableError } from "../../errors.ts";
 import { HeldLocks } from "../lease_lock.ts";
 import type { Lock, LockOptions } from "../ports.ts";
@@ -75,7 +75,7 @@ export class PostgresLocks {
     let done = () => this.#leave(session, key);
     try {
       const connection = await session.connection;
-      const since = clock.monotonic();
+      const since = momentOf(clock);
       const [row] = await connection.run("select pg_try_advisory_lock($1::bigint) as taken", [key], "once");
       if (row?.["taken"] !== true) return undefined;
       const release = done;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Clock } from "../../async/clock.ts";
+import { type Clock, momentOf } from "../../async/clock.ts";
 import { HeldLocks } from "../lease_lock.ts";
 import type { Lock, LockOptions } from "../ports.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -32,7 +32,7 @@ export class RedisLocks {
     const key = this.options.keyOf(`protean:lock:${name}`);
     const redis = this.options.redis();
     const token = crypto.randomUUID();
-    const since = clock.monotonic();
+    const since = momentOf(clock);
     // Repeatable: whoever has the token may take the lock again.
     const taken = await redis.run((client) => takeLock.run(client, [key], [token, ttlMs]), {
       ...{ key, signal, repeatable: true },

@@ -5,7 +5,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { Clock } from "../../async/clock.ts";
+import { type Clock, momentOf } from "../../async/clock.ts";
 import { HeldLocks } from "../lease_lock.ts";
 import type { Lock, LockOptions } from "../ports.ts";
 import { component } from "./file/migrate.ts";
@@ -40,7 +40,7 @@ export class SqliteLocks {
   async lock(name: string, options: LockOptions = {}): Promise<Lock | undefined> {
     const { clock } = this;
     const holder = newHolder("lock");
-    const since = clock.monotonic();
+    const since = momentOf(clock);
     let taken = false;
     try {
       taken = await this.write((db) => take(db, name, holder, clock.now()), options);

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { HeldLocks, type LeaseLock } from "../../../lib/adapters/lease_lock.ts";
-import { type Clock } from "../../../lib/async/clock.ts";
+import { type Clock, momentOf } from "../../../lib/async/clock.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { ProteanError } from "../../../lib/errors.ts";
 
@@ -16,15 +16,18 @@ interface Rig {
   answer: () => Promise<boolean>;
 }
 
-/**
- * A lock on a backend that answers as it is told; `stopped` time has passed on its clock without any timer
- * having fired.
- */
-function rig(stopped = { ms: 0 }): Rig {
+/** Time that has passed without any timer having fired; `suspended`: the monotonic scale has not counted it. */
+interface Stopped {
+  ms: number;
+  readonly suspended?: boolean;
+}
+
+/** A lock on a backend that answers as it is told. */
+function rig(stopped: Stopped = { ms: 0 }): Rig {
   const fake = new FakeClock();
   const clock: Clock = {
     now: () => fake.now() + stopped.ms,
-    monotonic: () => fake.monotonic() + stopped.ms,
+    monotonic: () => fake.monotonic() + (stopped.suspended ? 0 : stopped.ms),
     after: (ms, callback) => fake.after(ms, callback),
   };
   const calls = { renew: 0, release: 0 };
@@ -35,7 +38,7 @@ function rig(stopped = { ms: 0 }): Rig {
     calls,
     answer: () => Promise.resolve(true),
     lock: held.hold({
-      ...{ name: "cycle", clock, ttlMs: TTL_MS, since: clock.monotonic() },
+      ...{ name: "cycle", clock, ttlMs: TTL_MS, since: momentOf(clock) },
       renew: () => {
         calls.renew++;
         return made.answer();
@@ -99,25 +102,28 @@ Deno.test("LeaseLock does not trust a renewal that was answered after its time",
   assertEquals(made.lock.signal.aborted, true);
 });
 
-Deno.test("a process that stood still finds the signal of its lock aborted before any of its timers fires", async () => {
-  const stopped = { ms: 0 };
-  const { lock, calls, clock } = rig(stopped);
-  const { signal } = lock;
-  let told = false;
-  signal.addEventListener("abort", () => told = true);
-  assertEquals(signal.aborted, false);
-  stopped.ms = TTL_MS;
-  assertEquals([signal.aborted, told], [true, true]);
-  assertThrows(() => signal.throwIfAborted(), ProteanError, "could not be renewed");
-  await clock.advance(0);
-  assertEquals([calls.release, clock.pending], [1, 0]);
-});
+for (const suspended of [false, true]) {
+  const who = suspended ? "a suspended machine" : "a process that stood still";
+  Deno.test(`${who} finds the signal of its lock aborted before any of its timers fires`, async () => {
+    const stopped = { ms: 0, suspended };
+    const { lock, calls, clock } = rig(stopped);
+    const { signal } = lock;
+    let told = false;
+    signal.addEventListener("abort", () => told = true);
+    assertEquals(signal.aborted, false);
+    stopped.ms = TTL_MS;
+    assertEquals([signal.aborted, told], [true, true]);
+    assertThrows(() => signal.throwIfAborted(), ProteanError, "could not be renewed");
+    await clock.advance(0);
+    assertEquals([calls.release, clock.pending], [1, 0]);
+  });
+}
 
 Deno.test("LeaseLock tells nothing of a release that fails", async () => {
   const { clock } = rig();
   const held = new HeldLocks();
   const lock = held.hold({
-    ...{ name: "cycle", clock, ttlMs: TTL_MS, since: clock.monotonic() },
+    ...{ name: "cycle", clock, ttlMs: TTL_MS, since: momentOf(clock) },
     renew: () => Promise.resolve(true),
     release: () => Promise.reject(new Error("the backend is away")),
   });
@@ -130,7 +136,7 @@ Deno.test("HeldLocks loses every lock when it is closed, and those granted after
   await held.close();
   assertEquals([lock.signal.aborted, calls.release], [true, 1]);
   const late = held.hold({
-    ...{ name: "late", clock, ttlMs: TTL_MS, since: clock.monotonic() },
+    ...{ name: "late", clock, ttlMs: TTL_MS, since: momentOf(clock) },
     renew: () => Promise.resolve(true),
     release: () => Promise.resolve(),
   });

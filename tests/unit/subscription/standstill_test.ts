@@ -7,11 +7,10 @@ import { RefusedError } from "../../../lib/errors.ts";
 import { logged } from "../../support/logged.ts";
 import { CATEGORY, ONE_ATTEMPT, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
-/** Time goes on by `ms` and nothing of ours moves. */
-function standStill(rig: SubscriptionRig, ms: number): void {
-  const { clock } = rig;
-  const before = clock.monotonic.bind(clock);
-  clock.monotonic = () => before() + ms;
+/** Time goes on by `ms` and nothing of ours moves; a machine that is suspended notices by its wall clock alone. */
+function standStill({ clock }: SubscriptionRig, ms: number, scale: "monotonic" | "now" = "monotonic"): void {
+  const before = clock[scale].bind(clock);
+  clock[scale] = () => before() + ms;
 }
 
 /** Reads two messages, the second of which waits for the first; then another process claims the second. */
@@ -32,17 +31,20 @@ async function withQueuedOneClaimed() {
   return { rig, runner, subscription, first, claim };
 }
 
-Deno.test("after a standstill what another has claimed meanwhile is not started", async () => {
-  const { rig, runner, subscription, first, claim } = await withQueuedOneClaimed();
-  await claim();
-  standStill(rig, 6_000);
-  first.resolve();
-  await rig.clock.advance(0);
-  assertEquals([runner.log, subscription.counters.lost], ["a1", 1]);
-  await rig.publish("c3");
-  assertEquals(runner.log, "a1 c3");
-  await rig.close(subscription);
-});
+for (const scale of ["monotonic", "now"] as const) {
+  const when = scale === "now" ? "the machine was suspended" : "a standstill";
+  Deno.test(`after ${when} what another has claimed meanwhile is not started`, async () => {
+    const { rig, runner, subscription, first, claim } = await withQueuedOneClaimed();
+    await claim();
+    standStill(rig, 6_000, scale);
+    first.resolve();
+    await rig.clock.advance(0);
+    assertEquals([runner.log, subscription.counters.lost], ["a1", 1]);
+    await rig.publish("c3");
+    assertEquals(runner.log, "a1 c3");
+    await rig.close(subscription);
+  });
+}
 
 Deno.test("while the broker does not say what is ours nothing is started, and then it is", async () => {
   const { rig, runner, subscription, first } = await withQueuedOneClaimed();
