@@ -219,7 +219,8 @@ function recording({ name, steps }: Component, version: number, schemaTable: str
 
 /**
  * Names of the tables that go when the components are dropped: those that are there, and with the last
- * component the table of versions. That one's schema comes first; `recorded` are the components that it names.
+ * component the table of versions. That one's schema comes first; `recorded` are the components that it
+ * names.
  */
 export function droppableTables(
   [own, ...given]: readonly ComponentSchema[],

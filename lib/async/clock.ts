@@ -29,8 +29,9 @@ export function momentOf(clock: Clock): Moment {
 }
 
 /**
- * Milliseconds since `then`, for whoever must not believe that less has gone by than others do: on the scale on
- * which it is more. The monotonic one does not count while the machine is suspended, and the wall's may be set.
+ * Milliseconds since `then`, for whoever must not believe that less has gone by than others do: on the scale
+ * on which it is more. The monotonic one does not count while the machine is suspended, and the wall's may be
+ * set.
  */
 export function elapsedMs(clock: Clock, then: Moment): number {
   return Math.max(clock.monotonic() - then.monotonic, clock.now() - then.now);

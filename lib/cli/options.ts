@@ -41,7 +41,7 @@ export function addJsonOption(command: Command): Command {
   return command.option("--json", "print one JSON envelope {version,status,data,diagnostics}");
 }
 
-/** Adds what every command has that works on a domain: `--domain`, `--config`, the options of the log, `--json`. */
+/** Adds what every command on a domain has: `--domain`, `--config`, the options of the log, `--json`. */
 export function addCommonOptions(command: Command): Command {
   return addJsonOption(addLogOptions(addDomainOption(command)));
 }

@@ -68,7 +68,10 @@ function hasTaskRunner(): boolean {
   }
 }
 
-/** `commandLine`: the program and its arguments, each ended by a NUL: `deno task start`, `npm run start` and the like. */
+/**
+ * Whether that is a task runner: `deno task start`, `npm run start` and the like. `commandLine` is the
+ * program and its arguments, each ended by a NUL.
+ */
 export function isTaskRunner(commandLine: string): boolean {
   const [program = "", ...args] = commandLine.split("\0");
   const name = basename(program);

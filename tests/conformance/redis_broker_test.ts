@@ -5,39 +5,25 @@
  * @module
  */
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
-import { systemClock } from "../../lib/async/clock.ts";
+import { redisBrokers } from "../support/redis_brokers.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 import { brokerModel } from "../../lib/testing/conformance/broker_model_suite.ts";
 import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 
-async function open(settings: Record<string, unknown>) {
+async function open(settings: Record<string, unknown> = {}) {
   const server = await RedisServer.start();
-  const brokers: RedisBroker[] = [];
-  const another = async () => {
-    const broker = new RedisBroker({
-      name: "default",
-      domain: "shop",
-      settings: { URI: server.uri, ...settings },
-      folder: Deno.cwd(),
-      clock: systemClock,
-    });
-    await broker.open();
-    brokers.push(broker);
-    return broker;
-  };
+  const brokers = await redisBrokers(server, RedisBroker, settings);
   return {
-    broker: await another(),
-    another,
-    elapse: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+    ...brokers,
     close: async () => {
-      for (const broker of brokers) await broker.close();
+      await brokers.close();
       await server[Symbol.asyncDispose]();
     },
   };
 }
 
 if (redisAvailable) {
-  brokerConformance("redis", () => open({}));
+  brokerConformance("redis", () => open());
   brokerConformance("redis (polling)", () => open({ max_connections: 1 }));
-  brokerModel("redis", () => open({}));
+  brokerModel("redis", () => open());
 }

@@ -8,8 +8,8 @@ import { assert, assertEquals } from "@std/assert";
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
 import { plainKey, type StreamKey } from "../../lib/adapters/redis/keys.ts";
 import { append } from "../../lib/adapters/redis/scripts.ts";
-import { systemClock } from "../../lib/async/clock.ts";
 import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
+import { redisBrokers } from "../support/redis_brokers.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 
 /** `{shop::order}:dlq`: all streams of one category have its tag, and so its slot. */
@@ -108,25 +108,11 @@ function assertTagged(args: readonly string[]): void {
 async function open() {
   const server = await RedisServer.start();
   const monitor = await Monitor.start(server.port);
-  const brokers: RedisBroker[] = [];
-  const another = async () => {
-    const broker = new TaggedBroker({
-      name: "default",
-      domain: "shop",
-      settings: { URI: server.uri },
-      folder: Deno.cwd(),
-      clock: systemClock,
-    });
-    await broker.open();
-    brokers.push(broker);
-    return broker;
-  };
+  const brokers = await redisBrokers(server, TaggedBroker);
   return {
-    broker: await another(),
-    another,
-    elapse: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
+    ...brokers,
     close: async () => {
-      for (const broker of brokers) await broker.close();
+      await brokers.close();
       const asked = await monitor.stop(server.port);
       await server[Symbol.asyncDispose]();
       for (const args of asked) assertTagged(args);

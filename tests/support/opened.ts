@@ -21,12 +21,13 @@ export interface Opened<T> {
   readonly close: () => Promise<void>;
 }
 
-/** Opens what `create` returns, on a clock of its own. */
-export async function opened<T extends Adapter>(create: (clock: FakeClock) => T): Promise<Opened<T>> {
-  const clock = new FakeClock();
+/** Opens what `create` returns, as often as it is asked for. */
+export async function instances<T extends Adapter>(
+  create: () => T,
+): Promise<Pick<Opened<T>, "first" | "another" | "close">> {
   const adapters: T[] = [];
   const another = async () => {
-    const adapter = create(clock);
+    const adapter = create();
     await adapter.open();
     adapters.push(adapter);
     return adapter;
@@ -34,10 +35,22 @@ export async function opened<T extends Adapter>(create: (clock: FakeClock) => T)
   return {
     first: await another(),
     another,
+    close: async () => {
+      for (const adapter of adapters) await adapter.close();
+    },
+  };
+}
+
+/** As `instances`, on a clock of their own. */
+export async function opened<T extends Adapter>(create: (clock: FakeClock) => T): Promise<Opened<T>> {
+  const clock = new FakeClock();
+  const rest = await instances(() => create(clock));
+  return {
+    ...rest,
     clock,
     elapse: (ms) => clock.advance(ms),
     close: async () => {
-      for (const adapter of adapters) await adapter.close();
+      await rest.close();
       assertEquals(clock.pending, 0, "no timer is left behind");
     },
   };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { cameUp } from "./came_up.ts";
 import { freePort } from "./free_port.ts";
 import type { PostgresServer } from "./postgres_server.ts";
 
@@ -64,15 +65,8 @@ export class PgBouncer implements AsyncDisposable {
       stdout: "null",
       stderr: "null",
     }).spawn();
-    let exited = false;
-    void process.status.then(() => exited = true);
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!exited && performance.now() < deadline) {
-      if (await listens(port)) return new PgBouncer(port, mode, folder, process);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    if (!exited) process.kill("SIGKILL");
-    await process.status;
+    const isUp = await cameUp(process, () => listens(port), { timeoutMs: START_TIMEOUT_MS });
+    if (isUp) return new PgBouncer(port, mode, folder, process);
     await Deno.remove(folder, { recursive: true });
     throw new Error(`PgBouncer on port ${port} did not start.`);
   }

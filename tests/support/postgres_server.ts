@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { cameUp } from "./came_up.ts";
 import { freePort } from "./free_port.ts";
 
 export interface PostgresServerOptions {
@@ -241,15 +242,8 @@ async function launch(
   ]);
   const process = new Deno.Command(command, { args, stdin: "null", stdout: "null", stderr: "piped" }).spawn();
   const log = keepTail(process.stderr);
-  let exited = false;
-  void process.status.then(() => exited = true);
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (!exited && performance.now() < deadline) {
-    if (/ready to accept (read-only )?connections/.test(log.text())) return process;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  if (!exited) process.kill("SIGQUIT");
-  await process.status;
+  const isUp = () => /ready to accept (read-only )?connections/.test(log.text());
+  if (await cameUp(process, isUp, { timeoutMs: START_TIMEOUT_MS, signal: "SIGQUIT" })) return process;
   throw new Error(`PostgreSQL on port ${port} did not start: ${log.text()}`);
 }
 

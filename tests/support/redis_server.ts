@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { cameUp } from "./came_up.ts";
 import { freePort } from "./free_port.ts";
 
 export interface RedisServerOptions {
@@ -150,15 +151,7 @@ async function launch(port: number, folder: string, options: RedisServerOptions)
     stdout: "null",
     stderr: "null",
   }).spawn();
-  let exited = false;
-  void process.status.then(() => exited = true);
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (!exited && performance.now() < deadline) {
-    if (await answers(port)) return process;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  if (!exited) process.kill("SIGKILL");
-  await process.status;
+  if (await cameUp(process, () => answers(port), { timeoutMs: START_TIMEOUT_MS })) return process;
   const log = await Deno.readTextFile(`${folder}/server.log`).catch(() => "");
   throw new Error(`redis-server on port ${port} did not start: ${log.split("\n").slice(-5).join(" ")}`);
 }

@@ -23,7 +23,9 @@ export function shardOf(stream: string): number {
   return Math.imul(hash ^ (hash >>> 16), 0x85ebca6b) >>> 28;
 }
 
-export type OutboxStatus = "pending" | "processing" | "published" | "failed" | "abandoned";
+/** In the order in which they are listed. */
+export const OUTBOX_STATUSES = ["pending", "processing", "published", "failed", "abandoned"] as const;
+export type OutboxStatus = typeof OUTBOX_STATUSES[number];
 
 export interface OutboxRow {
   /** Opaque; unique. */

@@ -102,8 +102,8 @@ export class Presence {
   }
 
   /**
-   * Takes consumers that were removed out of the set, but for those whose identity is still shown. Never rejects:
-   * what stays there costs a few bytes.
+   * Takes consumers that were removed out of the set, but for those whose identity is still shown. Never
+   * rejects: what stays there costs a few bytes.
    */
   async forget(consumers: readonly string[]): Promise<void> {
     const shown = new Set(this.#places.values());
@@ -179,8 +179,8 @@ export class Presence {
       client.call("XREADGROUP", ["GROUP", group, consumer, "COUNT", 1, "STREAMS", key, BEHIND_THE_END])
         .catch(nothingThere)
     );
-    // At every look, for Redis may have lost the set. Refused while Redis is full: until it is not, the others go
-    // by the claim threshold.
+    // At every look, for Redis may have lost the set. Refused while Redis is full: until it is not, the
+    // others go by the claim threshold.
     const identities = [...new Set(places.map(([, identity]) => identity))];
     const added = identities.length === 0 ? undefined : client.sadd(this.#members, ...identities).catch(
       (error: Error) => {

@@ -4,7 +4,13 @@
  * @module
  */
 import { Command, Option } from "commander";
-import type { BaseProvider, OutboxListing, OutboxStats, OutboxStatus } from "../../adapters/ports.ts";
+import {
+  type BaseProvider,
+  OUTBOX_STATUSES,
+  type OutboxListing,
+  type OutboxStats,
+  type OutboxStatus,
+} from "../../adapters/ports.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { managedProviders } from "../../domain/places.ts";
 import type { Cli } from "../cli.ts";
@@ -15,8 +21,6 @@ import { addCommonOptions, type DomainOptions, type LogOptions, positive } from 
 import { clipped, table } from "../table.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
-
-const STATUSES: readonly OutboxStatus[] = ["pending", "processing", "published", "failed", "abandoned"];
 
 interface Options extends DomainOptions, LogOptions {
   readonly json?: boolean;
@@ -61,7 +65,7 @@ function listCommand(cli: Cli): Command {
       ["outbox list --domain=my_domain --status abandoned --limit 20", "the first that were given up"],
     ],
   )
-    .addOption(new Option("--status <status>", "only rows with this status").choices(STATUSES))
+    .addOption(new Option("--status <status>", "only rows with this status").choices(OUTBOX_STATUSES))
     .option("--limit <n>", "at most this many", positive, 100);
   return addCommonOptions(command).action((options: ListOptions) =>
     withDomain(cli, options, (runtime) => list(cli, runtime, options))
@@ -101,7 +105,7 @@ async function stats(cli: Cli, runtime: DomainRuntime, options: Options): Promis
   }
   const titles = [
     "Database",
-    ...STATUSES.map((status) => status[0]?.toUpperCase() + status.slice(1)),
+    ...OUTBOX_STATUSES.map((status) => status[0]?.toUpperCase() + status.slice(1)),
     "Oldest",
   ];
   cli.io.out(
@@ -110,7 +114,7 @@ async function stats(cli: Cli, runtime: DomainRuntime, options: Options): Promis
       titles,
       found.map(({ database, stats }) => [
         database,
-        ...STATUSES.map((status) => String(stats.counts[status])),
+        ...OUTBOX_STATUSES.map((status) => String(stats.counts[status])),
         stats.oldest === undefined ? "-" : `${ageSeconds(stats, now)} s`,
       ]),
     ),

@@ -50,7 +50,7 @@ export function pendingRules(rule: Rule): void {
     assertEquals((await a.pending({ limit: 9, minIdleMs: 900 })).map(({ id }) => id), [at(ids, 0)]);
   });
 
-  rule("refreshes what is still owned, never counting, and answers the rest", async (rig) => {
+  rule("refreshes what is still owned, never counting, and returns the rest", async (rig) => {
     const { publish, consumer, elapse, other } = rig;
     const ids = await publish(...numbered(4));
     const [a, b] = [await consumer("a"), await consumer("b", { broker: other })];

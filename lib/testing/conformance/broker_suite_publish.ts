@@ -11,7 +11,7 @@ export function publishRules(rule: Rule): void {
     await broker.ping(AbortSignal.timeout(5000));
   });
 
-  rule("answers one ascending id per published entry", async ({ publish, broker, stream }) => {
+  rule("returns one ascending id per published entry", async ({ publish, broker, stream }) => {
     const ids = [...await publish(...numbered(5)), ...await publish("6")];
     for (const id of ids) assert(/^\d+-\d+$/.test(id), id);
     const keys = ids.map((id) => id.split("-").map(Number));

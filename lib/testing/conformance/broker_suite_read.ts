@@ -36,7 +36,7 @@ export function readRules(rule: Rule): void {
     assertEquals(read, [...ids]);
   });
 
-  rule("answers at once with nothing when nothing is new", async ({ consumer }) => {
+  rule("returns nothing at once when nothing is new", async ({ consumer }) => {
     assertEquals(await (await consumer("a")).read({ count: 9 }), []);
   });
 
@@ -89,7 +89,7 @@ export function readRules(rule: Rule): void {
     assertEquals(textsOf(await a.read({ count: 9 })), ["2"]);
   });
 
-  rule("answers for a group that vanished as for one that owns nothing", async (rig) => {
+  rule("returns for a group that vanished what it returns for one that owns nothing", async (rig) => {
     const { publish, consumer, broker, stream } = rig;
     const [id = ""] = await publish("1");
     const a = await consumer("a");

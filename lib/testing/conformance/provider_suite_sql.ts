@@ -25,7 +25,7 @@ export function sqlRules(rule: Rule): void {
       await assertRejects(ask, NotSupportedError);
     });
 
-  sqlRule("answers rows as objects", async ({ provider }) => {
+  sqlRule("returns rows as objects", async ({ provider }) => {
     await inSession(provider, async (session) => {
       const rows = await session.query(
         sql`SELECT 1 AS one, ${"it's"} AS text UNION ALL SELECT 2, ${"äöü 😀"} ORDER BY 1`,
@@ -96,7 +96,7 @@ export function sqlRules(rule: Rule): void {
     await session.commit(writeSet({}));
   });
 
-  sqlRule("answers what a writing statement returns", async (rig) => {
+  sqlRule("returns what a writing statement returns", async (rig) => {
     await createEffects(rig);
     const session = rig.provider.session();
     const rows = await session.query(

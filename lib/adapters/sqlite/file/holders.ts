@@ -1,5 +1,6 @@
 /**
- * Names of those that hold something in a SQLite file, a lock or shards of an outbox, and whether one is gone.
+ * Names of those that hold something in a SQLite file, a lock or shards of an outbox, and whether one is
+ * gone.
  *
  * @module
  */
@@ -26,8 +27,8 @@ export function letGo(holder: string): void {
 }
 
 /**
- * Whether the holder that a row names is gone: it has let go, its process is dead, or it has not been heard of
- * for `keptMs`. `now` is epoch ms, as are the rows' `refreshed_at`.
+ * Whether the holder that a row names is gone: it has let go, its process is dead, or it has not been heard
+ * of for `keptMs`. `now` is epoch ms, as are the rows' `refreshed_at`.
  */
 export function isGone(
   row: Readonly<Record<string, unknown>>,
