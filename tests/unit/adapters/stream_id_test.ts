@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import {
   compareStreamIds,
   formatStreamId,

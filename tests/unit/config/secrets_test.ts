@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { isSecretKey, maskText, maskValue, shown } from "../../../lib/config/secrets.ts";
 
 Deno.test("maskText hides what is secret in a URI and leaves the rest", () => {

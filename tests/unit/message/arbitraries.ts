@@ -3,7 +3,7 @@
  *
  * @module
  */
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import type { Model } from "./slow_canonical.ts";
 
 /** Strings that hit every escape, both sides of the surrogates, and lone halves. */

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { DeserializationError, ValidationError } from "../../../lib/errors.ts";
 import { canonicalJson, canonicalText } from "../../../lib/message/canonical.ts";
 import { model, value } from "./arbitraries.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { sleep } from "../../../lib/async/clock.ts";
 import { OutboxCleaner } from "../../../lib/outbox/cleaner.ts";
 import { outboxDelay } from "../../../lib/outbox/publish.ts";
