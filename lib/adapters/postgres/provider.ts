@@ -36,6 +36,7 @@ import { Pool } from "./connection/pool.ts";
 import { isTransactionPooled } from "./connection/pooler.ts";
 import { epoch } from "./tables/row_writes.ts";
 import { PostgresSession, type SessionParts } from "./tables/session.ts";
+import { SessionBeats } from "./tables/session_beat.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
 import { requireCompatible, requireUpgraded } from "../migrations.ts";
 import {
@@ -75,6 +76,7 @@ export class PostgresProvider extends BaseProvider {
   readonly #locks: PostgresLocks;
   readonly #hints: Hints;
   readonly #silence: SilenceWatch;
+  readonly #beats: SessionBeats;
   readonly #sessions: SessionParts;
   readonly #prepared = new Set<string>();
   /** A pooler stands between, and was seen to lend whole sessions. */
@@ -111,8 +113,9 @@ export class PostgresProvider extends BaseProvider {
     });
     const processors = new Database({ where, names, clock, pool: this.#leases });
     this.outbox = new PostgresOutbox(this.#database, processors, this.#hints);
+    this.#beats = new SessionBeats(clock);
     this.#sessions = {
-      ...{ where, names, clock, pool },
+      ...{ where, names, clock, pool, beats: this.#beats },
       mayPrepare: (text) => this.#mayPrepare(text),
       committed: () => this.#hints.committed(),
       afterwards: (work) => this.#track(work),
@@ -134,6 +137,7 @@ export class PostgresProvider extends BaseProvider {
 
   override async close(): Promise<void> {
     this.#hints.close();
+    this.#beats.close();
     await this.#locks.close();
     const closing = [this.#database.pool, this.#leases, this.#side, this.#silence];
     await Promise.all(closing.map((part) => part.close()));

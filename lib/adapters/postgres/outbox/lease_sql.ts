@@ -5,6 +5,7 @@
  */
 import { OUTBOX_SHARDS } from "../../ports.ts";
 import type { Names } from "../connection/names.ts";
+import { STANDS_STILL } from "../connection/still_sessions.ts";
 import { epoch } from "../tables/row_writes.ts";
 
 /**
@@ -54,8 +55,7 @@ export const standingText = `select count(*)::int as standing from pg_locks wher
  * Returns one row for each.
  */
 export const endStillText = `select pg_terminate_backend(pid) as ended from pg_stat_activity
-  where usename = current_user and state = 'idle' and state_change < now() - interval '25 seconds'
-    and pid <> pg_backend_pid() and pid in (select pid from pg_locks where ${THE_STANDING})`;
+  where ${STANDS_STILL} and pid in (select pid from pg_locks where ${THE_STANDING})`;
 
 /**
  * Locks free shards, due or not, besides those in the list `$2`, at most `$3`. The list of candidates is made

@@ -28,6 +28,7 @@ import { outboxInsertion } from "./outbox_insert.ts";
 import type { Pool } from "../connection/pool.ts";
 import { epoch, listAllText, listText, loadText, rowWrite } from "./row_writes.ts";
 import { BEGIN, COMMIT, exchange, type Planned } from "../connection/statement.ts";
+import type { SessionBeats } from "./session_beat.ts";
 import { userStatement } from "./user_sql.ts";
 
 /** What sessions of one provider share. */
@@ -36,6 +37,8 @@ export interface SessionParts {
   readonly names: Names;
   readonly clock: Clock;
   readonly pool: Pool<Connection>;
+  /** Has every connection that is in a transaction. */
+  readonly beats: SessionBeats;
   /**
    * Whether a statement of the user's may be prepared: their texts are without limit, a server's memory is
    * not.
@@ -176,6 +179,7 @@ export class PostgresSession implements ProviderSession {
         throw sessionEnded();
       }
       this.#connection = member;
+      this.#parts.beats.add(member);
       const [begun, done] = await Promise.allSettled(
         member.together(() => [exchange(member, [BEGIN], where), work(member)] as const),
       );
@@ -229,6 +233,7 @@ export class PostgresSession implements ProviderSession {
 
   #release(connection: Connection): void {
     this.#connection = undefined;
+    this.#parts.beats.delete(connection);
     this.#parts.pool.release(connection);
   }
 }
