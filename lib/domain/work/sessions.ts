@@ -147,7 +147,8 @@ export class Sessions {
   }
 }
 
-function refusal(cause?: Error): CommitRefusedError {
+/** What work is refused with that may have no effect any more. */
+export function refusal(cause?: Error): CommitRefusedError {
   return new CommitRefusedError(
     "The work was given up and commits nothing: its message was claimed by another process, or the drain cut it. " +
       "It is delivered again.",
