@@ -103,8 +103,9 @@ export async function commitAll(
   sessions.assertMayCommit();
   await flushCache();
   for (const name of others) await sessions.commit(name, NOTHING);
-  if (outside.length > 0) sessions.assertMayCommit();
-  const appended = eventStore && outside.length > 0 ? await eventStore.append(outside) : undefined;
+  const appended = eventStore && outside.length > 0
+    ? await sessions.beside((signal) => eventStore.append(outside, { signal }))
+    : undefined;
   const committed = touched.has(MAIN) ? await sessions.commit(MAIN, writes) : undefined;
   return appended ?? committed ?? [];
 }

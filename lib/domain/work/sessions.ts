@@ -36,6 +36,7 @@ export class Sessions {
   #watching: Disposable | undefined;
   #cancelAbandon: (() => void) | undefined;
   #watchingGivenUp: Disposable | undefined;
+  #beside: AbortController | undefined;
   #abandoned = false;
   /** As in PostgreSQL: after a call has failed the unit of work can only be rolled back, with that error. */
   #failure: Error | undefined;
@@ -88,6 +89,20 @@ export class Sessions {
     }
   }
 
+  /**
+   * Does a part of the commit that no session does, while one is open; `signal` aborts when the work is given
+   * up. Throws as `assertMayCommit` does, and what `work` does.
+   */
+  async beside<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.assertMayCommit();
+    this.#beside ??= new AbortController();
+    try {
+      return await work(this.#beside.signal);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
   /** Gives up what was written. Never throws. */
   async rollback(): Promise<void> {
     // Still watched meanwhile: a rollback may hang on the very connection that the drain is about to destroy.
@@ -135,6 +150,7 @@ export class Sessions {
   #abandon(): void {
     this.#abandoned = true;
     for (const session of this.#open.values()) session.abandon();
+    this.#beside?.abort(refusal());
   }
 
   #unwatch(): void {
