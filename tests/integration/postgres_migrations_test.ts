@@ -167,6 +167,46 @@ postgresTest(
 );
 
 postgresTest(
+  "an index that is missing waits no longer than a step does for a table that is in use",
+  async () => {
+    const database = await createDatabase();
+    await using provider = await TestProvider.ready({ uri: database.uri() });
+    await database.sql("drop index protean_outbox_poll");
+    const { uri } = postgresSettings("default", { database_uri: database.uri() });
+    const where = { name: "default", label: uri.label };
+    const writer = await Connection.open({ ...where, uri, clock: systemClock, session: "select 1" });
+    try {
+      await writer.run("begin", [], "simple");
+      await writer.run("update protean_outbox set priority = 1", [], "simple");
+      await assertRejects(() => provider.setup("own", []), ProviderUnavailableError, "lock");
+      await writer.run("commit", [], "simple");
+      await provider.setup("own", []);
+    } finally {
+      await writer.close();
+    }
+  },
+);
+
+postgresTest(
+  "tables that an older server has made again are upgraded again, whatever their record says",
+  async () => {
+    const database = await createDatabase();
+    await using provider = await TestProvider.ready({ uri: database.uri() });
+    const checksum = "select count(checksum) from protean_processed";
+    await database.sql(
+      "drop table protean_processed",
+      "create table protean_processed (handler text not null, type text not null, message_id text not null, " +
+        "processed_at timestamptz not null, primary key (handler, type, message_id))",
+    );
+    await provider.setup("own", []);
+    assertEquals(await database.sql(checksum), ["0"]);
+    await database.sql("drop table protean_schema");
+    await provider.setup("own", []);
+    assertEquals(await database.sql("select version from protean_schema where component = 'marks'"), ["2"]);
+  },
+);
+
+postgresTest(
   "a provider refuses tables that a newer server has changed so that it cannot work with them",
   async () => {
     const database = await createDatabase();
