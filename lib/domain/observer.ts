@@ -114,7 +114,7 @@ export function harmless(observer: Observer): Observer {
   const attempt = <T>(call: () => T): T | undefined => {
     try {
       const result = call();
-      // An instrument that is async fails later, and nobody waits for it: unhandled, that would end the server.
+      // One that is async fails later, and nobody waits for it: unhandled, that would end the server.
       if (result instanceof Promise) result.catch(failed);
       return result;
     } catch (error) {

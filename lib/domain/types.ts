@@ -135,7 +135,8 @@ export interface Context {
   };
   /**
    * Aborted when the message was lost to another process and when the drain deadline passes. A handler that
-   * stops short because of it must throw (`signal.throwIfAborted()`): one that returns has handled its message.
+   * stops short because of it must throw (`signal.throwIfAborted()`): one that returns has handled its
+   * message.
    */
   readonly signal: AbortSignal;
   readonly log: Logger;

@@ -111,7 +111,7 @@ export class ElementRunner implements HandlerRunner {
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
       try {
-        // Also behind one that returned all the same: it may have touched nothing, or stopped where it saw that.
+        // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
         if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
         const outcome = await this.#handle(method, origin, payload, options, mark);
