@@ -90,16 +90,19 @@ export class Sessions {
   }
 
   /**
-   * Does a part of the commit that no session does, while one is open; `signal` aborts when the work is given
-   * up. Throws as `assertMayCommit` does, and what `work` does.
+   * Does a part of the commit that no session does; `signal` aborts when the work is given up. Throws as
+   * `assertMayCommit` does, and what `work` does.
    */
   async beside<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.assertMayCommit();
     this.#beside ??= new AbortController();
+    this.#watch();
     try {
       return await work(this.#beside.signal);
     } catch (error) {
       throw this.#failed(error);
+    } finally {
+      if (this.#open.size === 0) this.#unwatch();
     }
   }
 
@@ -127,7 +130,7 @@ export class Sessions {
     }
     const session = adapter.session({ signal: this.#guard.signal });
     this.#open.set(provider, session);
-    this.#watching ??= onAbort(this.#guard.signal, () => this.#aborted());
+    this.#watch();
     return session;
   }
 
@@ -138,6 +141,10 @@ export class Sessions {
     const { signal } = this.#guard;
     const stopped = this.#abandoned || signal.aborted && error === signal.reason;
     return this.#failure ??= stopped ? refusal(error) : error;
+  }
+
+  #watch(): void {
+    this.#watching ??= onAbort(this.#guard.signal, () => this.#aborted());
   }
 
   #aborted(): void {
