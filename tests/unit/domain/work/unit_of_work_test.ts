@@ -619,7 +619,7 @@ Deno.test("two instances of one id in a unit of work are a mistake, and so is a 
   });
 });
 
-Deno.test("nothing goes to an event store of its own when the work is given up while the caches are written", async () => {
+Deno.test("nothing goes to other caches or an event store of its own when the work is given up between two writes", async () => {
   const log: string[] = [];
   const { my, config } = noting(log);
   await using running = await started(my.domain, { config });
@@ -630,6 +630,7 @@ Deno.test("nothing goes to an event store of its own when the work is given up w
     async (unit) => {
       const ctx = new WorkContext(unit, guard, "test");
       await ctx.cache.set("a", 1);
+      await ctx.cache.set("b", 1);
       await ctx.publish(my.OrderPlaced, { orderId: "1", amount: 1 });
     },
   );
