@@ -108,22 +108,31 @@ postgresTest("a step that fails in PostgreSQL leaves everything as it was, and i
   });
 });
 
-postgresTest("two servers that upgrade one PostgreSQL at once do so once", async () => {
-  await withThings(async (database, connect) => {
-    const slow: Step = {
-      title: "count",
-      additive: true,
-      statements: [
-        "alter table things add column total integer default 0",
-        "select pg_sleep(0.3)",
-        "update things set total = total + 1",
-      ],
-    };
-    const targets = await Promise.all([connect(), connect(), connect()]);
-    await Promise.all(targets.map((target) => migrate(target, things(slow))));
-    assertEquals(await database.sql("select total from things"), ["1"]);
-  });
-});
+for (const isolation of ["read committed", "repeatable read"]) {
+  postgresTest(
+    `two servers that upgrade one PostgreSQL at once do so once, where ${isolation} is the default`,
+    async () => {
+      await withThings(async (database, connect) => {
+        await database.sql(
+          "do $$begin execute format('alter database %I set default_transaction_isolation = %L', " +
+            `current_database(), '${isolation}'); end$$`,
+        );
+        const slow: Step = {
+          title: "count",
+          additive: true,
+          statements: [
+            "alter table things add column total integer default 0",
+            "select pg_sleep(0.3)",
+            "update things set total = total + 1",
+          ],
+        };
+        const targets = await Promise.all([connect(), connect(), connect()]);
+        await Promise.all(targets.map((target) => migrate(target, things(slow))));
+        assertEquals(await database.sql("select total from things"), ["1"]);
+      });
+    },
+  );
+}
 
 postgresTest("a server killed in the middle of a step leaves PostgreSQL as it was", async () => {
   await withThings(async (database, connect) => {

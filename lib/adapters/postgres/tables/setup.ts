@@ -183,7 +183,7 @@ function stepFailed(where: Where, change: SchemaChange, thrown: unknown): Error 
 
 /** One transaction behind the set-up lock; the caller of `Database.use` rolls it back where it fails. */
 async function underLock({ connection, names }: Target, work: () => Promise<void>): Promise<void> {
-  await connection.run("begin read write", [], "simple");
+  await connection.run("begin isolation level read committed read write", [], "simple");
   await connection.run("select pg_advisory_xact_lock($1, 0)", [String(names.lockKey("setup"))]);
   await work();
   await connection.run("commit", [], "simple");
