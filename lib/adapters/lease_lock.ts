@@ -104,6 +104,9 @@ export class LeaseLock implements Lock {
 
   async #renew(): Promise<void> {
     const { clock, ttlMs, renew } = this.#parts;
+    // Whoever listens hears of it now: the backend may not answer, as after a machine was suspended.
+    this.#look();
+    if (this.#ending) return;
     const asked = momentOf(clock);
     let kept: boolean | undefined;
     try {

@@ -133,7 +133,11 @@ export interface Context {
     readonly data: unknown;
     readonly metadata: unknown;
   };
-  /** Aborted when the message was lost to another process and when the drain deadline passes. */
+  /**
+   * Aborted when the message was lost to another process and when the drain deadline passes. A handler that
+   * stops short because of it must throw (`signal.throwIfAborted()`): one that returns has handled its
+   * message.
+   */
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly sql: Sql;

@@ -86,6 +86,8 @@ export class Worker {
       return await this.#failed(delivery, asError(error));
     }
     if (delivery.ended === "abandoned") return;
+    // Whoever has it now acknowledges it: this handler may have returned because its signal told it to stop.
+    if (delivery.ended === "lost") return void this.#lost(delivery);
     figures.happened(result === "handled" ? "handled" : "duplicates");
     await this.#finish(delivery);
   }

@@ -40,7 +40,7 @@ export class ScriptedRunner implements HandlerRunner {
   readonly calls: Call[] = [];
   judge: (message: Message) => Verdict = () => ({ kind: "run", plan: undefined });
 
-  constructor(readonly work: (call: Call) => unknown = () => {}, readonly name = "OrderEventHandler") {
+  constructor(public work: (call: Call) => unknown = () => {}, readonly name = "OrderEventHandler") {
     this.group = `shop.${name}`;
   }
 

@@ -257,6 +257,8 @@ export class PostgresProvider extends BaseProvider {
       session: [
         "set time zone 'UTC'; set datestyle = 'ISO, MDY'; set bytea_output = 'hex'; set client_min_messages = warning",
         SERVER_KEEPALIVE,
+        // A statement sees what was committed when it had its turn, whatever the database has as its default.
+        "set default_transaction_isolation = 'read committed'",
         ...path,
         session,
       ].join("; "),

@@ -353,5 +353,3 @@ async function hasGroup(client: Redis, stream: StreamKey, group: string): Promis
     throw error;
   }
 }
-
-/** A group that is not there has nothing pending. */

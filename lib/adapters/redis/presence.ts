@@ -221,5 +221,3 @@ export class Presence {
     this.#warned = true;
   }
 }
-
-/** A group that is not there has no consumers. */

@@ -16,7 +16,7 @@ import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Origin } from "../work/outgoing.ts";
-import type { Guard } from "../work/sessions.ts";
+import { type Guard, refusal } from "../work/sessions.ts";
 import type { UnitOfWork } from "../work/unit_of_work.ts";
 
 // What an idempotency mark is keyed by (delivery 10).
@@ -111,6 +111,8 @@ export class ElementRunner implements HandlerRunner {
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
       try {
+        // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
+        if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
         const outcome = await this.#handle(method, origin, payload, options, mark);
         if (outcome.kind === "done") result = "handled";

@@ -65,11 +65,12 @@ export class CacheWrites {
     return entries;
   }
 
-  /** Writes everything. */
-  async flush(): Promise<void> {
+  /** Writes everything. `assertMayCommit` is asked before each write, and what it throws ends them. */
+  async flush(assertMayCommit: () => void): Promise<void> {
     for (const [name, writes] of this.#writes) {
       const cache = this.#cache(name);
       for (const [key, { text, ttlMs }] of writes) {
+        assertMayCommit();
         if (text === undefined) await cache.delete(key);
         else await cache.set(key, text, ttlMs);
       }

@@ -36,6 +36,7 @@ export class Sessions {
   #watching: Disposable | undefined;
   #cancelAbandon: (() => void) | undefined;
   #watchingGivenUp: Disposable | undefined;
+  #beside: AbortController | undefined;
   #abandoned = false;
   /** As in PostgreSQL: after a call has failed the unit of work can only be rolled back, with that error. */
   #failure: Error | undefined;
@@ -88,6 +89,23 @@ export class Sessions {
     }
   }
 
+  /**
+   * Does a part of the commit that no session does; `signal` aborts when the work is given up. Throws as
+   * `assertMayCommit` does, and what `work` does.
+   */
+  async beside<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.assertMayCommit();
+    this.#beside ??= new AbortController();
+    this.#watch();
+    try {
+      return await work(this.#beside.signal);
+    } catch (error) {
+      throw this.#failed(error);
+    } finally {
+      if (this.#open.size === 0) this.#unwatch();
+    }
+  }
+
   /** Gives up what was written. Never throws. */
   async rollback(): Promise<void> {
     // Still watched meanwhile: a rollback may hang on the very connection that the drain is about to destroy.
@@ -112,7 +130,7 @@ export class Sessions {
     }
     const session = adapter.session({ signal: this.#guard.signal });
     this.#open.set(provider, session);
-    this.#watching ??= onAbort(this.#guard.signal, () => this.#aborted());
+    this.#watch();
     return session;
   }
 
@@ -125,6 +143,10 @@ export class Sessions {
     return this.#failure ??= stopped ? refusal(error) : error;
   }
 
+  #watch(): void {
+    this.#watching ??= onAbort(this.#guard.signal, () => this.#aborted());
+  }
+
   #aborted(): void {
     if (!this.#guard.mayCommit()) return this.#abandon();
     this.#cancelAbandon ??= this.#runtime.clock.after(ABANDON_AFTER_MS, () => this.#abandon());
@@ -135,6 +157,7 @@ export class Sessions {
   #abandon(): void {
     this.#abandoned = true;
     for (const session of this.#open.values()) session.abandon();
+    this.#beside?.abort(refusal());
   }
 
   #unwatch(): void {
@@ -147,7 +170,8 @@ export class Sessions {
   }
 }
 
-function refusal(cause?: Error): CommitRefusedError {
+/** What work is refused with that may have no effect any more. */
+export function refusal(cause?: Error): CommitRefusedError {
   return new CommitRefusedError(
     "The work was given up and commits nothing: its message was claimed by another process, or the drain cut it. " +
       "It is delivered again.",

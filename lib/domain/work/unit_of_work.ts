@@ -180,7 +180,8 @@ export class UnitOfWork {
   }
 
   #buffered(): Buffered {
-    const flushCache = () => this.#cache?.flush() ?? Promise.resolve();
+    const flushCache: Buffered["flushCache"] = (assertMayCommit) =>
+      this.#cache?.flush(assertMayCommit) ?? Promise.resolve();
     for (const { aggregate, id } of this.#aggregates?.forgotten ?? []) {
       log.warn("unit_of_work.change_not_added", { aggregate: aggregate.name, id });
     }
