@@ -14,16 +14,25 @@ export interface ProteanErrorOptions extends ErrorOptions {
    * code.
    */
   readonly code?: string;
+  /** The message without what payloads, keys or a driver's text brought into it: what a log above debug says. Defaults to the message. */
+  readonly outline?: string;
 }
 
 /** Base of all errors this server throws on purpose. */
 export class ProteanError extends Error {
   readonly code: string;
+  readonly #outline: string | undefined;
 
   constructor(message: string, options: ProteanErrorOptions = {}, code = "PROTEAN_ERROR") {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = options.code ?? code;
+    this.#outline = options.outline;
+  }
+
+  /** What may be logged of it above debug: no value of a payload (SEC-4). */
+  get outline(): string {
+    return this.#outline ?? this.message;
   }
 }
 

@@ -27,7 +27,7 @@ export function canonicalJson(value: unknown): string {
     throw new ValidationError(`The payload cannot be written as JSON: ${where} ${error.reason}.`, [{
       path,
       message: error.reason,
-    }]);
+    }], { outline: `The payload cannot be written as JSON: a value ${error.reason}.` });
   }
 }
 

@@ -11,7 +11,7 @@ import { retryDelay } from "../async/backoff.ts";
 import type { Verdict } from "../domain/handler_port.ts";
 import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
 import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
-import { errorLine } from "../message/describe_error.ts";
+import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Ownership } from "./ownership.ts";
@@ -167,8 +167,9 @@ export class Worker {
       entry: delivery.id,
       message_id: delivery.message?.metadata.headers.id,
       attempt: attempts.count,
-      error: errorLine(error),
+      error: logLine(error),
     };
+    log.debug("subscription.attempt_failed", { ...facts, error: errorLine(error) });
     if (isOutage(error) && attempts.outages < UNAVAILABLE_RETRIES) {
       attempts.outage();
       const wait = retryDelay(
@@ -204,8 +205,9 @@ export class Worker {
       stream: lane.name,
       entry: delivery.id,
       attempts: count,
-      error: errorLine(error),
+      error: logLine(error),
     };
+    log.debug("subscription.giving_up", { ...facts, error: errorLine(error) });
     if (!settings.enableDlq) {
       figures.happened("discarded");
       log.warn("subscription.discarding", facts);

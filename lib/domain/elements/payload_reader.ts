@@ -45,7 +45,7 @@ export class Reader {
   #failure(version: number, reason: string, cause?: unknown): DeserializationError {
     return new DeserializationError(
       `The upcaster of ${this.message.name} from version ${version} failed: ${reason.slice(0, 200)}.`,
-      { cause },
+      { outline: `The upcaster of ${this.message.name} from version ${version} failed.`, cause },
     );
   }
 }

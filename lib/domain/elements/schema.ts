@@ -50,7 +50,11 @@ export function encode<S extends Schema>(schema: S, value: unknown, what: string
     throw new ConfigurationError(
       `${what} cannot be read back: the schema must accept the JSON of its own output, such as z.coerce.date() ` +
         `instead of z.date() (${reasons(cause.issues)}).`,
-      { code: "CONFIG_SCHEMA_NOT_REPEATABLE", cause },
+      {
+        code: "CONFIG_SCHEMA_NOT_REPEATABLE",
+        outline: `${what} cannot be read back: the schema must accept the JSON of its own output.`,
+        cause,
+      },
     );
   }
 }
@@ -65,6 +69,7 @@ export function jsonText(value: unknown, what: string): string {
   } catch (cause) {
     if (!(cause instanceof ValidationError)) throw cause;
     throw new ValidationError(`${what} cannot be written as JSON: ${reasons(cause.issues)}.`, cause.issues, {
+      outline: `${what} cannot be written as JSON.`,
       cause,
     });
   }
@@ -89,7 +94,18 @@ function refusal(issues: readonly StandardSchemaV1.Issue[], what: string): Valid
     message: clip(issue.message),
   }));
   const more = issues.length > MAX_ISSUES ? `; and ${issues.length - MAX_ISSUES} more` : "";
-  return new ValidationError(`${what} is refused by its schema: ${reasons(listed)}${more}.`, listed);
+  return new ValidationError(`${what} is refused by its schema: ${reasons(listed)}${more}.`, listed, {
+    outline: `${what} is refused by its schema${fieldsOf(issues)}.`,
+  });
+}
+
+/** ` in 'amount', 'items'`: fields of the payload itself. Keys further in, and what the schema says of them, may be data. */
+function fieldsOf(issues: readonly StandardSchemaV1.Issue[]): string {
+  const fields = new Set(
+    issues.slice(0, MAX_ISSUES).flatMap(({ path = [] }) => path.slice(0, 1).map(segment)),
+  );
+  const named = [...fields].filter((field) => /^[A-Za-z_]\w{0,39}$/.test(field)).map((field) => `'${field}'`);
+  return named.length === 0 ? "" : ` in ${named.join(", ")}`;
 }
 
 function segment(part: PropertyKey | StandardSchemaV1.PathSegment): string {
