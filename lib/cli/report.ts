@@ -5,6 +5,7 @@
  */
 import { CommanderError } from "commander";
 import { maskText } from "../config/secrets.ts";
+import { printableLines } from "../config/visible.ts";
 import { asError, ConfigurationError, DomainLoadError, ProteanError } from "../errors.ts";
 import { describeError } from "../message/describe_error.ts";
 import { UsageError } from "./usage_error.ts";
@@ -34,8 +35,10 @@ export function report(cli: Cli, thrown: unknown, args: readonly string[]): numb
     ? error.problems.map((problem) => ({ ...problem, message: maskText(problem.message) }))
     : [{ code: error instanceof ProteanError ? error.code : "UNEXPECTED", message }];
   if (args.includes("--json")) cli.io.out(envelope("error", { error: message }, problems));
-  cli.io.err(`${cli.errColors.red("Error:")} ${message}\n`);
-  if (wantsStack(cli, args)) cli.io.err(`${maskText(describeError(error, MAX_STACK).stack)}\n`);
+  cli.io.err(`${cli.errColors.red("Error:")} ${printableLines(message)}\n`);
+  if (wantsStack(cli, args)) {
+    cli.io.err(`${printableLines(maskText(describeError(error, MAX_STACK).stack))}\n`);
+  }
   const usage = error instanceof ConfigurationError || error instanceof DomainLoadError ||
     error instanceof UsageError;
   return usage ? EXIT_USAGE : EXIT_FAILURE;

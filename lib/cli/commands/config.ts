@@ -5,6 +5,7 @@
  */
 import { Command, Option } from "commander";
 import type { Cli } from "../cli.ts";
+import { printableLines } from "../../config/visible.ts";
 import { withExamples } from "../examples.ts";
 import { addDomainOption, addJsonOption, type DomainOptions } from "../options.ts";
 
@@ -32,7 +33,9 @@ function printCommand(cli: Cli): Command {
   ]).action(async (options: PrintOptions) => {
     const { loadEffective, renderConfig } = await import("../effective_config.ts");
     const loaded = await loadEffective(cli, options);
-    for (const { message } of loaded.warnings) cli.io.err(`${cli.errColors.yellow("Warning:")} ${message}\n`);
+    for (const { message } of loaded.warnings) {
+      cli.io.err(`${cli.errColors.yellow("Warning:")} ${printableLines(message)}\n`);
+    }
     cli.io.out(renderConfig(loaded, options));
   });
 }

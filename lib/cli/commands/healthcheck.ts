@@ -6,6 +6,7 @@
 import http from "node:http";
 import https from "node:https";
 import { Command, InvalidArgumentError } from "commander";
+import { printableLines } from "../../config/visible.ts";
 import { asError, ProteanError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { withExamples } from "../examples.ts";
@@ -38,7 +39,7 @@ async function check(cli: Cli, options: Options): Promise<void> {
       { code: "HEALTHCHECK", cause },
     );
   }
-  cli.io.out(`${answer.body}\n`);
+  cli.io.out(`${printableLines(answer.body)}\n`);
   if (answer.status < 200 || answer.status > 299) {
     throw new ProteanError(`${target} answered ${answer.status}.`, { code: "HEALTHCHECK" });
   }

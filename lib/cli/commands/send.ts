@@ -18,7 +18,7 @@ import { Progress } from "../progress.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "../report.ts";
 import { openPayloads, type Payloads } from "../send_source.ts";
 import { Sender } from "../sender.ts";
-import { printable } from "../table.ts";
+import { printable } from "../../config/visible.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 
