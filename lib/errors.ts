@@ -177,6 +177,16 @@ export function asError(thrown: unknown): Error {
   return new Error(inWords(thrown), { cause: thrown });
 }
 
+/** What several errors consist of, a hundred at the most. Never throws. */
+export function errorsOf(several: AggregateError): readonly Error[] {
+  try {
+    const given: unknown = several.errors;
+    return Array.isArray(given) ? given.slice(0, 100).map(asError) : [];
+  } catch {
+    return [];
+  }
+}
+
 /** Whether this is an Error, whatever it was made of. Never throws. */
 export function isError(value: unknown): value is Error {
   try {

@@ -24,12 +24,13 @@ const MAX_STACK = 65_536;
 
 /** Tells the user what went wrong and returns the exit code. The stack is for those who debug. */
 export function report(cli: Cli, thrown: unknown, args: readonly string[]): number {
-  if (thrown instanceof CommanderError) {
-    if (thrown.exitCode === 0) return EXIT_OK;
+  const given = asError(thrown);
+  if (given instanceof CommanderError) {
+    if (given.exitCode === 0) return EXIT_OK;
     // A group without its verb has shown its help, and that is its message.
-    if (thrown.code === "commander.help") return EXIT_USAGE;
+    if (given.code === "commander.help") return EXIT_USAGE;
   }
-  const error = thrown instanceof CommanderError ? usageError(thrown) : asError(thrown);
+  const error = given instanceof CommanderError ? usageError(given) : given;
   const message = maskText(error.message);
   const problems = error instanceof ConfigurationError && error.problems.length > 0
     ? error.problems.map((problem) => ({ ...problem, message: maskText(problem.message) }))

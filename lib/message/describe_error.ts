@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { asError, isError, ProteanError } from "../errors.ts";
+import { asError, errorsOf, isError, ProteanError } from "../errors.ts";
 
 /** An error in words. */
 export interface ErrorDescription {
@@ -37,8 +37,10 @@ function outlineOf(error: Error, depth: number): string {
   const name = typeName(error);
   if (error instanceof ProteanError) return `${name}: ${error.outline}`;
   if (error instanceof AggregateError && depth === 0) {
-    const some = error.errors.slice(0, 3).map((one) => outlineOf(asError(one), depth + 1));
-    return `${name} of ${error.errors.length}: ${some.join("; ")}`;
+    const several = errorsOf(error);
+    return `${name} of ${several.length}: ${
+      several.slice(0, 3).map((one) => outlineOf(one, depth + 1)).join("; ")
+    }`;
   }
   const code: unknown = "code" in error ? error.code : undefined;
   const known = typeof code === "string" && /^[A-Z0-9_]{1,40}$/.test(code) ? ` (${code})` : "";
@@ -95,7 +97,7 @@ function stackOf(error: Error): string {
 
 function causesOf(error: Error): readonly unknown[] {
   try {
-    const several: readonly unknown[] = error instanceof AggregateError ? error.errors : [];
+    const several: readonly unknown[] = error instanceof AggregateError ? errorsOf(error) : [];
     return [...several.slice(0, MAX_STACKS), error.cause];
   } catch {
     return [];

@@ -9,7 +9,14 @@ import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import type { Verdict } from "../domain/handler_port.ts";
-import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
+import {
+  asError,
+  errorsOf,
+  GroupMissingError,
+  ProteanError,
+  RefusedError,
+  UnavailableError,
+} from "../errors.ts";
 import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
@@ -290,9 +297,13 @@ export class Worker {
  * True when nothing but backends that are away, or refuse everybody, kept the handler's methods from their
  * work.
  */
-function isOutage(error: unknown): boolean {
-  return error instanceof UnavailableError || error instanceof RefusedError ||
-    error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isOutage);
+function isOutage(error: Error, depth = 0): boolean {
+  if (!(error instanceof AggregateError)) {
+    return error instanceof UnavailableError || error instanceof RefusedError;
+  }
+  // Deeper than anybody nests them, they lead back to themselves.
+  const several = depth < 5 ? errorsOf(error) : [];
+  return several.length > 0 && several.every((one) => isOutage(one, depth + 1));
 }
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */

@@ -74,7 +74,8 @@ function eventOf(record: LogRecord, redact: Redactor): string {
 
 /** An error becomes its message and type; its stack is for those who debug. */
 function properties(record: LogRecord, redact: Redactor, stacks: boolean): Record<string, unknown> {
-  const shownProperties: Record<string, unknown> = {};
+  // No prototype: a property may have any name.
+  const shownProperties: Record<string, unknown> = Object.create(null);
   for (const [key, value] of Object.entries(record.properties)) {
     if (OWN_KEYS.has(key)) continue;
     const safe = redact(key, value);

@@ -189,3 +189,8 @@ Deno.test("no text that is logged drives a terminal or forges a line, nor does i
     if (format === "json") assertEquals(JSON.parse(lines[0] ?? "")[hostile], hostile);
   }
 });
+
+Deno.test("a property of any name is logged and changes nothing else", () => {
+  const [line = ""] = logged({}, () => logger.info("x", JSON.parse('{"__proto__":{"a":1},"constructor":2}')));
+  assertStringIncludes(line, '"__proto__":{"a":1},"constructor":2');
+});
