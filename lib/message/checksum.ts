@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { canonicalJson, canonicalText } from "./canonical.ts";
-import { isWhole, memberText } from "./json_text.ts";
+import { memberText } from "./json_text.ts";
 
 /** SHA-256 of canonical text, as 64 lower-case hexadecimal digits. */
 export function checksumOf(canonical: string): string {
@@ -39,16 +39,17 @@ export function checksumMatches(text: string, data: unknown, checksum: string): 
 
 function matchesAsWritten(text: string, checksum: string): boolean {
   if (!text.startsWith(OUR_START)) return false;
-  // A payload may hold this mark too; then the slice is wrong, and so is its hash, unless somebody made it right.
   const end = text.indexOf(OUR_METADATA, OUR_START.length);
-  if (end < 0 || isDataRepeated(text, end)) return false;
-  const from = '{"data":'.length;
-  return checksumOf(text.slice(from, end)) === checksum && isWhole(text, from, end);
+  return end > 0 && isAlone(text, end + OUR_METADATA.length) &&
+    checksumOf(text.slice('{"data":'.length, end)) === checksum;
 }
 
-/** Whether the rest of the text may hold another `data`, spelled with an escape perhaps, which is the one that parsers take. */
-function isDataRepeated(text: string, from: number): boolean {
-  return text.includes("\\", from) || text.includes('"data"', from);
+/**
+ * Whether no other `data` or `metadata` follows, which might be the one that parsers take, spelled with an escape perhaps. Then the mark
+ * found is the message's own and not one inside its payload.
+ */
+function isAlone(text: string, from: number): boolean {
+  return !text.includes("\\", from) && !text.includes('data"', from);
 }
 
 function matchesAsParsed(text: string, data: unknown, checksum: string): boolean {

@@ -35,11 +35,6 @@ export function memberText(text: string, key: string): string | undefined {
   return member && text.slice(member.valueFrom, member.end);
 }
 
-/** Whether the value that begins at `from` ends right before `end`. */
-export function isWhole(text: string, from: number, end: number): boolean {
-  return valueEnd(text, from) === end;
-}
-
 /** Index behind the closing quote of the string that opens at `from`, or -1 when it does not close. */
 export function stringEnd(text: string, from: number): number {
   let quote = text.indexOf('"', from + 1);

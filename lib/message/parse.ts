@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { DeserializationError } from "../errors.ts";
 import { canonicalText } from "./canonical_text.ts";
+import { parseExact } from "./exact_numbers.ts";
 import { stringEnd } from "./json_text.ts";
 
 const NO_NUMBER = /NaN|-?Infinity/g;
@@ -16,11 +18,21 @@ const NO_NUMBER = /NaN|-?Infinity/g;
  * Throws `DeserializationError`, which tells the place but none of the text, where the text is no JSON.
  */
 export function parseJson(text: string): unknown {
+  return parseAsPython(text, JSON.parse);
+}
+
+/** The same, with integers that a double cannot hold as bigint. */
+export function parseExactJson(text: string): unknown {
+  return parseAsPython(text, parseExact);
+}
+
+function parseAsPython(text: string, parse: (json: string) => unknown): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof DeserializationError) throw error;
     // Either it has one of those words or it is broken, and then this says where.
-    return JSON.parse(withNulls(canonicalText(text)));
+    return parse(withNulls(canonicalText(text)));
   }
 }
 

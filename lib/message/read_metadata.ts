@@ -114,7 +114,7 @@ function objectOr(given: unknown, fallback: JsonObject): JsonObject {
 
 function textOrNull(given: unknown): string | null {
   if (typeof given === "string") return given;
-  return typeof given === "number" ? String(given) : null;
+  return typeof given === "number" || typeof given === "bigint" ? String(given) : null;
 }
 
 function integerOrNull(given: unknown): number | null {

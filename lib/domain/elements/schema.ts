@@ -7,6 +7,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigurationError, ValidationError } from "../../errors.ts";
 import { canonicalJson } from "../../message/canonical.ts";
+import { holdsBigints, parseExact } from "../../message/exact_numbers.ts";
+import { inExactWords, roundedIn, TOO_LARGE, withBigints } from "./wide_integers.ts";
 import type { Out, Schema } from "../types.ts";
 
 /**
@@ -30,10 +32,25 @@ export interface Encoded<T> {
  * Throws `ValidationError`, and `ConfigurationError` for a schema that answers with a Promise.
  */
 export function validate<S extends Schema>(schema: S, value: unknown, what: string): Out<S> {
+  const result = attempt(schema, value, what);
+  if (!result.issues) return kept(value, result.value, what);
+  const wanted = withBigints(value, result.issues);
+  const again = wanted === undefined ? undefined : attempt(schema, wanted, what);
+  if (again && !again.issues) return kept(value, again.value, what);
+  throw refusal(result.issues.map((issue) => inExactWords(issue, value)), what);
+}
+
+function attempt<S extends Schema>(schema: S, value: unknown, what: string): StandardSchemaV1.Result<Out<S>> {
   const result = schema["~standard"].validate(value);
   if (isPromise(result)) throw asynchronousSchema(result, what);
-  if (result.issues) throw refusal(result.issues, what);
-  return result.value;
+  return result;
+}
+
+/** Throws `ValidationError` where the schema turned a bigint into a number, and so into another one. */
+function kept<T>(value: unknown, output: T, what: string): T {
+  const path = holdsBigints(value) ? roundedIn(value, output) : undefined;
+  if (path === undefined) return output;
+  throw refusal([{ path, message: TOO_LARGE }], what);
 }
 
 /**
@@ -42,7 +59,7 @@ export function validate<S extends Schema>(schema: S, value: unknown, what: stri
  */
 export function encode<S extends Schema>(schema: S, value: unknown, what: string): Encoded<Out<S>> {
   const text = jsonText(validate(schema, value, what), what);
-  const json: unknown = JSON.parse(text);
+  const json = parseExact(text);
   try {
     return { value: validate(schema, json, what), text, json };
   } catch (cause) {
@@ -59,10 +76,7 @@ export function encode<S extends Schema>(schema: S, value: unknown, what: string
   }
 }
 
-/**
- * `value` as canonical JSON. Throws `ValidationError` for what JSON cannot hold: NaN, bigint, a circular
- * reference.
- */
+/** `value` as canonical JSON. Throws `ValidationError` for what JSON cannot hold: NaN, a circular reference. */
 export function jsonText(value: unknown, what: string): string {
   try {
     return canonicalJson(value);

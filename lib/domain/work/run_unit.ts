@@ -8,7 +8,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Mark } from "../../adapters/ports.ts";
 import { sleep } from "../../async/clock.ts";
 import { whenEnded } from "../../async/when_ended.ts";
-import { DuplicateMessageError, ExpectedVersionError } from "../../errors.ts";
+import { asError, DuplicateMessageError, ExpectedVersionError } from "../../errors.ts";
 import { parseTime } from "../../message/time.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Origin } from "./outgoing.ts";
