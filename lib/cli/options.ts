@@ -68,8 +68,8 @@ function level(value: string): string {
 
 /** The value of an option that takes a whole number above 0. */
 export function positive(value: string): number {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 1) {
+  const number = /^\d+$/.test(value) ? Number(value) : 0;
+  if (!Number.isSafeInteger(number) || number < 1) {
     throw new InvalidArgumentError("It must be a whole number above 0.");
   }
   return number;

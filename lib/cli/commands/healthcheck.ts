@@ -92,7 +92,7 @@ function url(value: string): string {
 }
 
 function seconds(value: string): number {
-  const number = Number(value);
+  const number = /^\d*\.?\d+$/.test(value) ? Number(value) : 0;
   if (!(number > 0 && number <= 3600)) {
     throw new InvalidArgumentError("It must be a number of seconds, at most 3600.");
   }

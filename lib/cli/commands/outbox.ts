@@ -184,6 +184,12 @@ async function requeue(
   if (options.all ? ids.length > 0 : ids.length === 0) {
     throw new UsageError("Say which rows: their ids as `outbox list` shows them, or --all.");
   }
+  const wrong = ids.find((id) => !/^\d+$/.test(id));
+  if (wrong !== undefined) {
+    throw new UsageError(
+      `'${wrong}' is no id of an outbox row: ids are numbers, as \`outbox list\` shows them.`,
+    );
+  }
   if (options.all && !await confirm(cli, "Publish every abandoned row after all?", options.yes)) {
     cli.io.err("Nothing was requeued.\n");
     return;
