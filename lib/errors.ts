@@ -14,7 +14,10 @@ export interface ProteanErrorOptions extends ErrorOptions {
    * code.
    */
   readonly code?: string;
-  /** The message without what payloads, keys or a driver's text brought into it: what a log above debug says. Defaults to the message. */
+  /**
+   * The message without what payloads, keys or a driver's text brought into it: what a log above debug says.
+   * Defaults to the message.
+   */
   readonly outline?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Text that others wrote, made fit for a terminal: characters that drive it, forge lines or turn the order of reading around are shown and
- * not obeyed (SEC-3).
+ * Text that others wrote, made fit for a terminal: characters that drive it, forge lines or turn the order of
+ * reading around are shown and not obeyed (SEC-3).
  *
  * @module
  */

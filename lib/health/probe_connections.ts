@@ -1,6 +1,6 @@
 /**
- * The open connections of the probe port: so many, for so long (M6). Who is too much makes room for who comes now, so that clients which
- * only hold connections never keep a probe waiting.
+ * The open connections of the probe port: so many, for so long (M6). Who is too much makes room for who comes
+ * now, so that clients which only hold connections never keep a probe waiting.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * As much of HTTP/1.1 as a probe needs: one request without its body, one answer, and the connection is over. So nothing that a client
- * sends after it can be taken for anything.
+ * As much of HTTP/1.1 as a probe needs: one request without its body, one answer, and the connection is over.
+ * So nothing that a client sends after it can be taken for anything.
  *
  * @module
  */
@@ -26,8 +26,8 @@ const REASONS: ReadonlyMap<number, string> = new Map([
 export type ProbeConnection = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close">;
 
 /**
- * Reads one request, answers it, and waits until the client has heard it; `answering` is called in between. Rejects when the connection
- * breaks or is closed meanwhile. The caller closes it.
+ * Reads one request, answers it, and waits until the client has heard it; `answering` is called in between.
+ * Rejects when the connection breaks or is closed meanwhile. The caller closes it.
  */
 export async function answerOne(conn: ProbeConnection, routes: Routes, answering: () => void): Promise<void> {
   const bytes = new Uint8Array(MAX_HEAD);

@@ -15,7 +15,9 @@ import type { Routes } from "./routes.ts";
 const log = getLogger(["protean", "health"]);
 
 const RETRY_MS = 5_000;
-/** After a loss, and after a connection that could not be taken: what was short may be there again at once. */
+/**
+ * After a loss, and after a connection that could not be taken: what was short may be there again at once.
+ */
 const PAUSE_MS = 100;
 /** After so many in a row the listener is taken for lost. */
 const MAX_FAILURES = 50;

@@ -45,8 +45,8 @@ function matchesAsWritten(text: string, checksum: string): boolean {
 }
 
 /**
- * Whether no other `data` or `metadata` follows, which might be the one that parsers take, spelled with an escape perhaps. Then the mark
- * found is the message's own and not one inside its payload.
+ * Whether no other `data` or `metadata` follows, which might be the one that parsers take, spelled with an
+ * escape perhaps. Then the mark found is the message's own and not one inside its payload.
  */
 function isAlone(text: string, from: number): boolean {
   return !text.includes("\\", from) && !text.includes('data"', from);

@@ -25,8 +25,9 @@ export function describeError(thrown: unknown, maxBytes: number): ErrorDescripti
 }
 
 /**
- * One line for a log above debug, in which payloads must not be (SEC-4): our own errors in our own words; of all others, drivers' and user
- * code's, what they are and where they were thrown, for their texts quote what they could not use. Never throws.
+ * One line for a log above debug, in which payloads must not be (SEC-4): our own errors in our own words; of
+ * all others, drivers' and user code's, what they are and where they were thrown, for their texts quote what
+ * they could not use. Never throws.
  */
 export function logLine(thrown: unknown): string {
   const error = asError(thrown);
@@ -47,7 +48,10 @@ function outlineOf(error: Error, depth: number): string {
   return `${name}${known}${placeOf(error)}`;
 }
 
-/** ` at place (file:///shop/domain.ts:12:7)`: the first frame of the stack, if that begins with the message, as it should. */
+/**
+ * ` at place (file:///shop/domain.ts:12:7)`: the first frame of the stack, if that begins with the message,
+ * as it should.
+ */
 function placeOf({ stack, message }: Error): string {
   const text = String(stack);
   const end = text.indexOf(message) + message.length;

@@ -1,5 +1,6 @@
 /**
- * Integers that a double cannot hold: read as bigint and written digit by digit, as Python has them (interop: `int64-rounded`).
+ * Integers that a double cannot hold: read as bigint and written digit by digit, as Python has them (interop:
+ * `int64-rounded`).
  *
  * @module
  */
@@ -8,14 +9,20 @@ import { DeserializationError } from "../errors.ts";
 /** Python reads no integer with more digits. */
 export const MAX_DIGITS = 4300;
 
-/** A number of sixteen digits or more behind something that may stand before a number; seldom true of other text. */
+/**
+ * A number of sixteen digits or more behind something that may stand before a number; seldom true of other
+ * text.
+ */
 const LONG = /(?:^|[:,[\s])-?\d{16}/;
 const INTEGER = /^-?\d+$/;
 
 /** What was read here and holds bigints; nothing else is looked through for them. */
 const holders = new WeakSet<object>();
 
-/** `JSON.parse` whose integers keep every digit. Throws `SyntaxError`, and `DeserializationError` for an integer of too many digits. */
+/**
+ * `JSON.parse` whose integers keep every digit. Throws `SyntaxError`, and `DeserializationError` for an
+ * integer of too many digits.
+ */
 export function parseExact(json: string): unknown {
   if (!LONG.test(json)) return JSON.parse(json);
   let found = false;

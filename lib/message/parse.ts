@@ -36,7 +36,10 @@ function parseAsPython(text: string, parse: (json: string) => unknown): unknown 
   }
 }
 
-/** JSON in which the words that are no numbers are null. By hand: a pattern for strings runs out of stack in a long one. */
+/**
+ * JSON in which the words that are no numbers are null. By hand: a pattern for strings runs out of stack in a
+ * long one.
+ */
 function withNulls(json: string): string {
   const parts: string[] = [];
   let at = 0;

@@ -36,7 +36,10 @@ export function readMetadata(given: JsonObject): MessageMetadata {
   };
 }
 
-/** An empty checksum is no checksum (wire 1.7); the flat form's `payload_hash` is of another kind. What is no text is not passed over. */
+/**
+ * An empty checksum is no checksum (wire 1.7); the flat form's `payload_hash` is of another kind. What is no
+ * text is not passed over.
+ */
 function readChecksum(given: unknown): string | null {
   if (given === undefined || given === null || given === "") return null;
   const text = textOrNull(given);

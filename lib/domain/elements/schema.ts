@@ -76,7 +76,9 @@ export function encode<S extends Schema>(schema: S, value: unknown, what: string
   }
 }
 
-/** `value` as canonical JSON. Throws `ValidationError` for what JSON cannot hold: NaN, a circular reference. */
+/**
+ * `value` as canonical JSON. Throws `ValidationError` for what JSON cannot hold: NaN, a circular reference.
+ */
 export function jsonText(value: unknown, what: string): string {
   try {
     return canonicalJson(value);
@@ -113,7 +115,10 @@ function refusal(issues: readonly StandardSchemaV1.Issue[], what: string): Valid
   });
 }
 
-/** ` in 'amount', 'items'`: fields of the payload itself. Keys further in, and what the schema says of them, may be data. */
+/**
+ * ` in 'amount', 'items'`: fields of the payload itself. Keys further in, and what the schema says of them,
+ * may be data.
+ */
 function fieldsOf(issues: readonly StandardSchemaV1.Issue[]): string {
   const fields = new Set(
     issues.slice(0, MAX_ISSUES).flatMap(({ path = [] }) => path.slice(0, 1).map(segment)),

@@ -1,5 +1,6 @@
 /**
- * Integers between JSON and a schema: JSON does not tell a bigint from a number, so the schema is asked (`z.bigint()`, `z.int64()`).
+ * Integers between JSON and a schema: JSON does not tell a bigint from a number, so the schema is asked
+ * (`z.bigint()`, `z.int64()`).
  *
  * @module
  */
@@ -14,7 +15,10 @@ export const TOO_LARGE =
 /** A list of a million bad items need not be tried item by item. */
 const MAX_CHANGES = 10_000;
 
-/** `value` with bigints in place of the integers that a schema took issue with; undefined where it took issue with none. */
+/**
+ * `value` with bigints in place of the integers that a schema took issue with; undefined where it took issue
+ * with none.
+ */
 export function withBigints(value: unknown, issues: readonly Issue[]): unknown {
   if (issues.length > MAX_CHANGES) return undefined;
   const copies = new Map<object, object>();

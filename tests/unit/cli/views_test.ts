@@ -84,7 +84,10 @@ Deno.test("progress is not drawn where nobody watches", () => {
   assertEquals(alone.recorded.stderr, "");
 });
 
-/** DEL, a C1 control, a turn of the order of reading, a line end of Unicode's, an escape and a line of its own. */
+/**
+ * DEL, a C1 control, a turn of the order of reading, a line end of Unicode's, an escape and a line of its
+ * own.
+ */
 const HOSTILE = "\x7f\x9b31m\u202e\u2028\x1b[2J\nforged";
 const DRIVES = /[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069\u2028\u2029]/u;
 

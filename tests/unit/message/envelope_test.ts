@@ -317,7 +317,9 @@ Deno.test("a change of any byte of the payload is noticed", () => {
   }
 });
 
-/** A message whose checksum is right for what it shows first, and whose data is another (L1, sec-checksum). */
+/**
+ * A message whose checksum is right for what it shows first, and whose data is another (L1, sec-checksum).
+ */
 const meta = (checksum: unknown) =>
   `"metadata":{"headers":{"id":"m","type":"Fz.Happened.v2","stream":"s"},"envelope":{"checksum":${
     JSON.stringify(checksum)
