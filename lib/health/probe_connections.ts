@@ -25,13 +25,9 @@ export class ProbeConnections {
 
   constructor(private readonly routes: Routes, private readonly clock: Clock) {}
 
-  get count(): number {
-    return this.#open.size;
-  }
-
   /** Answers its one request, in its own time. */
   take(conn: ProbeConnection): void {
-    if (this.#open.size >= MAX_CONNECTIONS) this.dropOne();
+    if (this.#open.size >= MAX_CONNECTIONS) this.dropOldest();
     const ended = Promise.withResolvers<void>();
     const open: Open = { conn, done: ended.promise, answering: false };
     this.#open.add(open);
@@ -41,13 +37,12 @@ export class ProbeConnections {
     });
   }
 
-  /** Closes the oldest, one that is not being answered if there is such a one. */
-  dropOne(): void {
+  /** Closes the one that has had the most time: what is honest was answered long before. */
+  dropOldest(): void {
     const [oldest] = this.#open;
-    const idle = [...this.#open].find(({ answering }) => !answering) ?? oldest;
-    if (!idle) return;
-    this.#open.delete(idle);
-    close(idle.conn);
+    if (!oldest) return;
+    this.#open.delete(oldest);
+    close(oldest.conn);
   }
 
   /** Closes those that ask for nothing, and resolves when the others have heard their answers. */

@@ -58,11 +58,13 @@ async function readHead(
   return "too large";
 }
 
-const REQUEST_LINE = /^([A-Z]{1,20}) ([!-~]+) HTTP\/1\.[01]$/;
-const FIELD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*$/;
+const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP\/1\.\d$/;
+/** A value may hold any byte from 0x80 on, which the decoder makes a character from U+0080 on. */
+const FIELD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\u0080-\uffff]*$/;
 
 function responseTo(head: string, routes: Routes): Uint8Array {
-  const [first = "", ...fields] = head.split(/\r?\n/);
+  // An empty line before it is left over from what came before, to a client's mind (RFC 9112, 2.2).
+  const [first = "", ...fields] = head.replace(/^\r?\n/, "").split(/\r?\n/);
   const [, method, target] = REQUEST_LINE.exec(first) ?? [];
   if (method === undefined || target === undefined || !fields.every((field) => FIELD.test(field))) {
     return message(BAD_REQUEST, false);

@@ -17,10 +17,15 @@ const log = getLogger(["protean", "health"]);
 const RETRY_MS = 5_000;
 /**
  * After a loss, and after a connection that could not be taken: what was short may be there again at once.
+ * Losses in a row wait twice as long each, up to `RETRY_MS`.
  */
 const PAUSE_MS = 100;
 /** After so many in a row the listener is taken for lost. */
 const MAX_FAILURES = 50;
+/** Why a connection could not be taken is said once in this time. */
+const SAY_AGAIN_MS = 60_000;
+/** The process, or the machine, has no descriptor left: the listener is sound, and would not come again. */
+const NO_DESCRIPTOR: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE"]);
 const PORTS_TO_TRY = 100;
 /** How long `stop()` waits for a request that has begun: answers come from memory. */
 const LAST_ANSWERS_MS = 200;
@@ -54,6 +59,7 @@ export class HealthServer extends BackgroundService {
   readonly #clock: Clock;
   readonly #connections: ProbeConnections;
   #listener: ProbeListener | undefined;
+  #quietUntil = -Infinity;
   readonly #bound = Promise.withResolvers<Deno.NetAddr>();
 
   constructor(options: HealthServerOptions) {
@@ -91,42 +97,53 @@ export class HealthServer extends BackgroundService {
     const close = () => closed(this.#listener);
     signal.addEventListener("abort", close, { once: true });
     if (signal.aborted) close();
-    let wait = RETRY_MS;
+    let wait = this.#listener ? PAUSE_MS : RETRY_MS;
     while (!signal.aborted) {
       if (this.#listener) {
-        await this.#accept(this.#listener, signal);
+        if (await this.#accept(this.#listener, signal)) wait = PAUSE_MS;
         if (signal.aborted) break;
         closed(this.#listener);
         this.#listener = undefined;
-        log.error("health.listener_lost", { retry_ms: PAUSE_MS });
-        wait = PAUSE_MS;
+        log.error("health.listener_lost", { retry_ms: wait });
       }
       await sleep(this.#clock, wait, signal);
       if (signal.aborted) break;
+      wait = Math.min(2 * wait, RETRY_MS);
       try {
         this.#listen();
       } catch (cause) {
         log.debug("health.port_unavailable", { error: asError(cause).message });
-        wait = Math.min(2 * wait, RETRY_MS);
       }
     }
   }
 
-  /** Takes connections until the listener is lost or `signal` aborts. */
-  async #accept(listener: ProbeListener, signal: AbortSignal): Promise<void> {
+  /**
+   * Takes connections until the listener is lost or `signal` aborts. Returns whether it took any.
+   */
+  async #accept(listener: ProbeListener, signal: AbortSignal): Promise<boolean> {
+    let taken = false;
     for (let failures = 0; failures < MAX_FAILURES && !signal.aborted;) {
       try {
         this.#connections.take(await listener.accept());
+        taken = true;
         failures = 0;
       } catch (cause) {
-        if (signal.aborted || cause instanceof Deno.errors.BadResource) return;
-        // No descriptor is left, most likely: ours are given back first, and it is said once.
-        if (failures === 0) log.warn("health.connection_refused", { error: asError(cause).message });
-        failures++;
-        this.#connections.dropOne();
+        if (signal.aborted || cause instanceof Deno.errors.BadResource) break;
+        if (!NO_DESCRIPTOR.has((cause as { code?: unknown }).code)) failures++;
+        this.#refused(cause);
+        // One of ours makes room where descriptors are short; elsewhere it costs the oldest client.
+        this.#connections.dropOldest();
         await sleep(this.#clock, PAUSE_MS, signal);
       }
     }
+    return taken;
+  }
+
+  #refused(cause: unknown): void {
+    const now = this.#clock.monotonic();
+    if (now < this.#quietUntil) return;
+    this.#quietUntil = now + SAY_AGAIN_MS;
+    log.warn("health.connection_refused", { error: asError(cause).message });
   }
 
   protected override async end(): Promise<void> {

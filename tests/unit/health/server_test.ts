@@ -162,6 +162,12 @@ for (
       405,
     ],
     ["a second request behind it", head("GET /nope HTTP/1.1") + head("GET /livez HTTP/1.1"), 404],
+    ["an empty line before it", "\r\n" + head("GET /livez HTTP/1.1", "Host: x"), 200],
+    ["bytes beyond ASCII in a field", head("GET /livez HTTP/1.1", "User-Agent: \xe2\x82\xac \x81"), 200],
+    ["a method in small letters", head("get /livez HTTP/1.1"), 405],
+    ["a version to come", head("GET /livez HTTP/1.2"), 200],
+    ["two hosts", head("GET /livez HTTP/1.1", "Host: a", "Host: b"), 200],
+    ["no version", head("GET /livez"), 400],
     ["no HTTP", head("hello"), 400],
     ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400],
     ["a field with a blank before its colon", head("GET /livez HTTP/1.1", "Host : x"), 400],
@@ -243,10 +249,11 @@ function failing(error: () => Error, failures: number) {
 
 Deno.test("with no descriptor left the listener is kept, and takes the next connection 100 ms later (M6)", async () => {
   const clock = new FakeClock();
-  const { listen, made } = failing(() => new Error("Too many open files (os error 24)"), 3);
+  const short = () => Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" });
+  const { listen, made } = failing(short, 100);
   const server = serve({ clock, listen });
   await server.start();
-  await clock.advance(300);
+  await clock.advance(10_000);
   assertEquals(await livez((await server.bound).port), ALIVE);
   assertEquals(made.length, 1);
   await server.stop();
@@ -265,4 +272,31 @@ Deno.test("a listener that is lost is replaced within 100 ms (M6)", async () => 
   assertEquals(await livez(port), ALIVE);
   await server.stop();
   assertEquals(clock.pending, 0);
+});
+
+Deno.test("a listener that is lost again and again is replaced ever more slowly, every 5 s in the end (M6)", async () => {
+  const clock = new FakeClock();
+  const { listen, made } = failing(() => new Deno.errors.BadResource("Listener has been closed"), 1000);
+  const server = serve({ clock, listen });
+  await server.start();
+  const after: number[] = [];
+  for (let time = 100; time <= 30_000; time += 100) {
+    const before = made.length;
+    await clock.advance(100);
+    if (made.length > before) after.push(time);
+  }
+  assertEquals(after, [100, 300, 700, 1500, 3100, 6300, 11_300, 16_300, 21_300, 26_300]);
+  await server.stop();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("on every address the probes answer both families (probe-ipv6)", async () => {
+  const server = serve({ host: "::" });
+  await server.start();
+  const { port } = await server.bound;
+  for (const host of ["127.0.0.1", "[::1]"]) {
+    const response = await fetch(`http://${host}:${port}/livez`);
+    assertEquals(`${response.status} ${await response.text()}`, ALIVE);
+  }
+  await server.stop();
 });
