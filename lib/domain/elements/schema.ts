@@ -8,7 +8,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigurationError, ValidationError } from "../../errors.ts";
 import { canonicalJson } from "../../message/canonical.ts";
 import { holdsBigints, parseExact } from "../../message/exact_numbers.ts";
-import { inExactWords, roundedIn, TOO_LARGE, withBigints } from "./wide_integers.ts";
+import { inExactWords, roundedIn, TOO_LARGE, unsettled, withBigints } from "./wide_integers.ts";
 import type { Out, Schema } from "../types.ts";
 
 /**
@@ -37,7 +37,8 @@ export function validate<S extends Schema>(schema: S, value: unknown, what: stri
   const wanted = withBigints(value, result.issues);
   const again = wanted === undefined ? undefined : attempt(schema, wanted, what);
   if (again && !again.issues) return kept(value, again.value, what);
-  throw refusal(result.issues.map((issue) => inExactWords(issue, value)), what);
+  const issues = again?.issues ? unsettled(result.issues, again.issues) : result.issues;
+  throw refusal(issues.map((issue) => inExactWords(issue, value)), what);
 }
 
 function attempt<S extends Schema>(schema: S, value: unknown, what: string): StandardSchemaV1.Result<Out<S>> {

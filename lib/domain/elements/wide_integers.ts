@@ -14,18 +14,20 @@ export const TOO_LARGE =
 
 /** A list of a million bad items need not be tried item by item. */
 const MAX_CHANGES = 10_000;
+/** Deeper than JSON may be. */
+const MAX_NESTED = 1000;
 
 /**
  * `value` with bigints in place of the integers that a schema took issue with; undefined where it took issue
  * with none.
  */
 export function withBigints(value: unknown, issues: readonly Issue[]): unknown {
-  if (issues.length > MAX_CHANGES) return undefined;
+  const places = issues.length > MAX_CHANGES ? [] : issues.flatMap((issue) => placesOf(issue));
+  if (places.length > MAX_CHANGES) return undefined;
   const copies = new Map<object, object>();
   let root = value;
   let changed = false;
-  for (const { path } of issues) {
-    const keys = keysOf(path);
+  for (const keys of places) {
     const given = at(value, keys);
     // By its digits, which are those that it was read from.
     if (!Number.isInteger(given) || !/^-?\d+$/.test(String(given))) continue;
@@ -38,6 +40,33 @@ export function withBigints(value: unknown, issues: readonly Issue[]): unknown {
 /** The issue, told in terms of what a number can hold where it is about a bigint. */
 export function inExactWords(issue: Issue, value: unknown): Issue {
   return typeof at(value, keysOf(issue.path)) === "bigint" ? { ...issue, message: TOO_LARGE } : issue;
+}
+
+/**
+ * Those of `issues` that bigints in place of numbers did not settle: a field that takes a bigint, and was given
+ * one then, is not what is wrong. All of them where that leaves none.
+ */
+export function unsettled(issues: readonly Issue[], left: readonly Issue[]): readonly Issue[] {
+  if (issues.length > MAX_CHANGES || left.length > MAX_CHANGES) return issues;
+  const places = new Set(left.map(placeOf));
+  const wrong = issues.filter((issue) => places.has(placeOf(issue)));
+  return wrong.length === 0 ? issues : wrong;
+}
+
+function placeOf({ path }: Issue): string {
+  return JSON.stringify(keysOf(path).map(String));
+}
+
+/** Where an issue is. That of a union is where the union is; zod says beside it what each of its members found. */
+function placesOf(issue: Issue, above: readonly PropertyKey[] = []): PropertyKey[][] {
+  const keys = [...above, ...keysOf(issue.path)];
+  if (!("errors" in issue) || !Array.isArray(issue.errors) || keys.length > MAX_NESTED) return [keys];
+  const members: readonly unknown[] = issue.errors.flat();
+  return [keys, ...members.filter(isIssue).flatMap((inner) => placesOf(inner, keys))];
+}
+
+function isIssue(value: unknown): value is Issue {
+  return typeof value === "object" && value !== null && "path" in value && Array.isArray(value.path);
 }
 
 /** Where a bigint of `input` is a number in `output`; undefined: nowhere. */

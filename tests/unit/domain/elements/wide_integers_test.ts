@@ -169,3 +169,33 @@ Deno.test("aggregates, views and messages of a domain keep 64 bits from the comm
   assertEquals(await test.rows(View), [{ id, sum: 2n * MOST }]);
   await assertRejects(() => test.when(DoCount, { id: 2n ** 64n, sum: 1n }), ValidationError, "id");
 });
+
+Deno.test("a member of a union takes a bigint where it stands, however deep", () => {
+  const a = z.object({ kind: z.literal("a"), n: z.int64() });
+  const b = z.object({
+    kind: z.literal("b"),
+    list: z.array(z.union([z.bigint(), z.object({ n: z.int64() })])),
+  });
+  const schema = z.object({ one: z.union([a, b]), other: z.discriminatedUnion("kind", [a, b]) });
+  assertEquals(
+    validate(schema, { one: { kind: "b", list: [1, { n: 2 }] }, other: { kind: "a", n: 3 } }, "It"),
+    { one: { kind: "b", list: [1n, { n: 2n }] }, other: { kind: "a", n: 3n } },
+  );
+});
+
+Deno.test("a field that takes a small integer as a bigint is not told beside one that is wrong", () => {
+  const schema = z.object({ n: z.int64(), name: z.string() });
+  const error = assertThrows(() => validate(schema, { n: 5, name: 7 }, "It"), ValidationError);
+  assertEquals(error.issues, [{
+    path: "name",
+    message: "Invalid input: expected string, received number",
+  }]);
+});
+
+Deno.test("the cache keeps every digit", async () => {
+  const domain = new Domain("shop");
+  domain.aggregate("Count", { schema: z.object({ id: z.string() }) });
+  await using _running = await started(domain);
+  await domain.unitOfWork((ctx) => ctx.cache.set("k", { n: MOST }));
+  assertEquals(await domain.unitOfWork((ctx) => ctx.cache.get("k")), { n: MOST });
+});
