@@ -5,6 +5,7 @@
  * @module
  */
 import { DeserializationError } from "../errors.ts";
+import { parseWithExactKeys } from "./exact_keys.ts";
 
 /** Python reads no integer with more digits. */
 export const MAX_DIGITS = 4300;
@@ -20,13 +21,13 @@ const INTEGER = /^-?\d+$/;
 const holders = new WeakSet<object>();
 
 /**
- * `JSON.parse` whose integers keep every digit. Throws `SyntaxError`, and `DeserializationError` for an
- * integer of too many digits.
+ * `JSON.parse` with the keys as they are written, whose integers keep every digit. Throws `SyntaxError`, and
+ * `DeserializationError` for an integer of too many digits.
  */
 export function parseExact(json: string): unknown {
-  if (!LONG.test(json)) return JSON.parse(json);
+  if (!LONG.test(json)) return parseWithExactKeys(json);
   let found = false;
-  const value: unknown = JSON.parse(json, (_key, value: unknown, context?: { source?: string }) => {
+  const value = parseWithExactKeys(json, (_key, value, context) => {
     const exact = exactly(value, context?.source);
     found ||= typeof exact === "bigint";
     return exact;

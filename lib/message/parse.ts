@@ -5,6 +5,7 @@
  */
 import { DeserializationError } from "../errors.ts";
 import { canonicalText } from "./canonical_text.ts";
+import { parseWithExactKeys } from "./exact_keys.ts";
 import { parseExact } from "./exact_numbers.ts";
 import { stringEnd } from "./json_text.ts";
 
@@ -18,7 +19,7 @@ const NO_NUMBER = /NaN|-?Infinity/g;
  * Throws `DeserializationError`, which tells the place but none of the text, where the text is no JSON.
  */
 export function parseJson(text: string): unknown {
-  return parseAsPython(text, JSON.parse);
+  return parseAsPython(text, parseWithExactKeys);
 }
 
 /** The same, with integers that a double cannot hold as bigint. */
