@@ -6,6 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { DeserializationError } from "../errors.ts";
+import { standsForBytes } from "./bytes.ts";
 import { checksumMatches } from "./checksum.ts";
 import { keepsBigints } from "./exact_numbers.ts";
 import { isJsonObject, type JsonObject, parseExactJson } from "./parse.ts";
@@ -38,7 +39,11 @@ export function decodeMessage(text: string | undefined, maxBytes: number = MAX_M
   }
   const whole = objectIn(text);
   const { data, metadata } = whole;
-  if (metadata === undefined) throw new DeserializationError("The message has no 'metadata'.");
+  if (metadata === undefined) {
+    throw new DeserializationError(
+      standsForBytes(text) ? "The message's bytes are not UTF-8." : "The message has no 'metadata'.",
+    );
+  }
   if (!isJsonObject(metadata)) throw new DeserializationError("The message's 'metadata' is not an object.");
   if (data === undefined) throw new DeserializationError("The message has no 'data'.");
   if (!isJsonObject(data)) throw new DeserializationError("The message's 'data' is not an object.");

@@ -22,7 +22,7 @@ import type { KeyOf, StreamKey } from "./keys.ts";
 import { PollingReader } from "./polling_reader.ts";
 import { goneAfter, type Peer, type Presence } from "./presence.ts";
 import { attempt, claim, deadLetter, refresh, release, retire, type Script, sweep, trim } from "./scripts.ts";
-import { groupsOf, nothingThere } from "./replies.ts";
+import { entriesClaimed, groupsOf, nothingThere } from "./replies.ts";
 import { acknowledge, type StreamPlace } from "./stream_place.ts";
 
 export class RedisStreamGroup implements StreamGroup {
@@ -171,13 +171,9 @@ export class RedisStreamGroup implements StreamGroup {
       return this.#isGone(peer, minIdleMs) ? OWNER_IS_GONE : Math.max(minIdleMs, RELEASED_IDLE_MS);
     };
     const args = entries.flatMap(({ id, from }) => [id, from, least(from)]);
-    const claimed = await this.#script(claim, [goneAfter(minIdleMs), ...args]);
-    return (claimed as readonly [string, number, (string | null)?][]).map(([id, count, data]) => ({
-      id,
-      count,
-      data: data ?? undefined,
-      trimmed: data === undefined,
-    }));
+    const keys = [this.#place.key];
+    const given = [this.group, this.consumer, goneAfter(minIdleMs), ...args];
+    return entriesClaimed(await this.#run((client) => claim.runForBytes(client, keys, given)));
   }
 
   async unclear(): Promise<boolean> {

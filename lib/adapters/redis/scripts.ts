@@ -20,19 +20,32 @@ export class Script {
 
   /**
    * Runs it by its hash; a server that does not know it (yet, or after SCRIPT FLUSH) gets the text. Returns
-   * as Redis does.
+   * as Redis does, texts as strings.
    */
-  async run(
+  run(client: Redis, keys: readonly StreamKey[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.#run((command, given) => client.call(command, given), keys, args);
+  }
+
+  /** The same, texts as buffers: for what others wrote, which need not be UTF-8. */
+  runForBytes(
     client: Redis,
+    keys: readonly StreamKey[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    return this.#run((command, given) => client.callBuffer(command, given), keys, args);
+  }
+
+  async #run(
+    call: (command: string, args: (string | number)[]) => Promise<unknown>,
     keys: readonly StreamKey[],
     args: readonly (string | number)[],
   ): Promise<unknown> {
     const rest = [keys.length, ...keys, ...args];
     try {
-      return await client.call("EVALSHA", [this.sha, ...rest]);
+      return await call("EVALSHA", [this.sha, ...rest]);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return await client.call("EVAL", [this.#lua, ...rest]);
+      return await call("EVAL", [this.#lua, ...rest]);
     }
   }
 }
