@@ -14,7 +14,7 @@ import type {
   StreamEntry,
   StreamGroup,
 } from "../ports.ts";
-import { compareStreamIds, parseCursor } from "../stream_id.ts";
+import { compareIdTexts, cursorText } from "../stream_id.ts";
 import { RELEASED_IDLE_MS, TRIM_LIMIT } from "../stream_rules.ts";
 import { BlockingReader } from "./blocking_reader.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
@@ -134,7 +134,7 @@ export class RedisStreamGroup implements StreamGroup {
     },
   ): Promise<readonly PendingEntry[]> {
     const { limit, after, consumer, minIdleMs = 0 } = options;
-    parseCursor(after);
+    if (after !== undefined) cursorText(after);
     if (limit < 1) return [];
     const page = { limit, after };
     if (consumer !== undefined || minIdleMs <= 0) return await this.#page({ ...page, consumer, minIdleMs });
@@ -155,7 +155,7 @@ export class RedisStreamGroup implements StreamGroup {
       ),
     ]);
     const once = new Map(found.flat().map((entry) => [entry.id, entry]));
-    return [...once.values()].sort((a, b) => compareStreamIds(parseCursor(a.id), parseCursor(b.id)))
+    return [...once.values()].sort((a, b) => compareIdTexts(a.id, b.id))
       .slice(0, limit);
   }
 
