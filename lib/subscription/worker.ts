@@ -8,6 +8,7 @@ import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
+import { Sparing } from "../async/sparing.ts";
 import type { Verdict } from "../domain/handler_port.ts";
 import {
   asError,
@@ -35,13 +36,26 @@ const YIELD_AFTER_MS = 5;
  */
 const UNAVAILABLE_RETRIES = 20;
 
+/** Messages given up that are told one by one in each ten seconds, so that their flood is none of the log. */
+const GIVEN_UP = { most: 20, everyMs: 10_000 };
+
 export class Worker {
   readonly #scope: SubscriptionScope;
   readonly #ownership: Ownership;
+  readonly #givenUp: Sparing;
 
   constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
     this.#ownership = ownership;
+    const { clock, name, settings } = scope;
+    const event = settings.enableDlq ? "subscription.dead_lettered" : "subscription.discarding";
+    const rest = (more: number) => log.error(`${event}_more`, { subscription: name, more });
+    this.#givenUp = new Sparing({ clock, ...GIVEN_UP, rest });
+  }
+
+  /** Tells what it has kept to itself. */
+  close(): void {
+    this.#givenUp.close();
   }
 
   /**
@@ -217,7 +231,7 @@ export class Worker {
     log.debug("subscription.giving_up", { ...facts, error: errorLine(error) });
     if (!settings.enableDlq) {
       figures.happened("discarded");
-      log.warn("subscription.discarding", facts);
+      if (this.#givenUp.allows()) log.warn("subscription.discarding", facts);
       return await this.#finish(delivery);
     }
     delivery.verdict = { kind: "poison", error };
@@ -241,7 +255,7 @@ export class Worker {
       return this.#sourceFailed(delivery, asError(cause));
     }
     figures.happened("deadLettered");
-    log.error("subscription.dead_lettered", facts);
+    if (this.#givenUp.allows()) log.error("subscription.dead_lettered", facts);
     inbox.decide(delivery);
     inbox.settle(delivery);
   }
