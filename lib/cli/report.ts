@@ -47,7 +47,10 @@ export function report(cli: Cli, thrown: unknown, args: readonly string[]): numb
 
 /** The parser's message as a sentence of ours: `error: unknown option '--x'\n(Did you mean --y?)`. */
 function usageError(error: CommanderError): UsageError {
-  const [what = "", hint] = error.message.replace(/^error: /, "").split("\n");
+  const [what = "", hint] = error.message.replace(/^error: /, "")
+    .replace(/\. Expected (\d+) arguments? but got (\d+)/, ": expected $1 but got $2")
+    .replace(/ is invalid\. (\w)/, (_, first: string) => ` is invalid: ${first.toLowerCase()}`)
+    .split("\n");
   const sentence = what.charAt(0).toUpperCase() + what.slice(1).replace(/\.$/, "");
   return new UsageError(`${sentence}.${hint ? ` ${hint.replace(/^\(|\)$/g, "")}` : ""}`);
 }

@@ -42,6 +42,20 @@ for (
     ["healthcheck --url ftp://x", "http or https"],
     ["healthcheck --timeout 0", "number of seconds"],
     ["--domain=nope", "There is no domain 'nope'"],
+    ["send PlaceOrder - --rate 0x10", "number above 0"],
+    ["send PlaceOrder - --rate 1e3", "number above 0"],
+    ["server --workers 0x1", "--workers must be >= 1"],
+    ["send PlaceOrder --file=", "--file <file>' argument '' is invalid: it must not be empty"],
+    ["send PlaceOrder - --id=", "--id <id>' argument '' is invalid: it must not be empty"],
+    ["dlq list --handler=", "it must not be empty"],
+    ["dlq purge --subscription= --yes", "it must not be empty"],
+    ["config print --config=", "it must not be empty"],
+    ["healthcheck --config .", "it is a folder"],
+    ["send PlaceOrder --file .", "Cannot read the file '.': it is a folder."],
+    ["dlq list --yes", "Unknown option '--yes' here: it belongs to 'dlq purge'"],
+    ["server --limit 3", "Unknown option '--limit' here: it belongs to 'dlq list', 'outbox list'."],
+    ["--limit=3", "Unknown option '--limit' here: it belongs to 'dlq list', 'outbox list'."],
+    ["dlq list 1-0", "Too many arguments for 'list': expected 0 but got 1."],
   ] as const
 ) {
   Deno.test(`'${line}' is exit 2 and one sentence on stderr`, async () => {
