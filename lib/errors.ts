@@ -14,16 +14,28 @@ export interface ProteanErrorOptions extends ErrorOptions {
    * code.
    */
   readonly code?: string;
+  /**
+   * The message without what payloads, keys or a driver's text brought into it: what a log above debug says.
+   * Defaults to the message.
+   */
+  readonly outline?: string;
 }
 
 /** Base of all errors this server throws on purpose. */
 export class ProteanError extends Error {
   readonly code: string;
+  readonly #outline: string | undefined;
 
   constructor(message: string, options: ProteanErrorOptions = {}, code = "PROTEAN_ERROR") {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = options.code ?? code;
+    this.#outline = options.outline;
+  }
+
+  /** What may be logged of it above debug: no value of a payload (SEC-4). */
+  get outline(): string {
+    return this.#outline ?? this.message;
   }
 }
 
@@ -166,6 +178,16 @@ export function asError(thrown: unknown): Error {
     if (thrown instanceof Error && typeof thrown.message === "string") return thrown;
   } catch { /* It is told in other words. */ }
   return new Error(inWords(thrown), { cause: thrown });
+}
+
+/** What several errors consist of, a hundred at the most. Never throws. */
+export function errorsOf(several: AggregateError): readonly Error[] {
+  try {
+    const given: unknown = several.errors;
+    return Array.isArray(given) ? given.slice(0, 100).map(asError) : [];
+  } catch {
+    return [];
+  }
 }
 
 /** Whether this is an Error, whatever it was made of. Never throws. */

@@ -5,7 +5,7 @@
  */
 import type { QueuedLetter } from "../dlq/queues.ts";
 import type { Cli } from "./cli.ts";
-import { printable } from "./table.ts";
+import { printable, printableLines, visibleJson } from "../config/visible.ts";
 
 /** Everything known about a letter but its payload; snake case, as in `_dlq_metadata`. */
 export function letterJson({ id, queue, subscription, letter }: QueuedLetter): Record<string, unknown> {
@@ -63,10 +63,10 @@ export function letterDetails(cli: Cli, found: QueuedLetter): string {
   const facts = lines.filter(([, value]) => value !== null)
     .map(([name, value]) => `${cli.colors.bold(`${name}:`)} ${printable(String(value))}\n`);
   const payload = letterPayload(found);
-  const text = typeof payload === "string" ? printable(payload) : JSON.stringify(payload, null, 2);
-  const stack = letter.errorStack === null
-    ? ""
-    : `\nStack:\n${letter.errorStack.split("\n").map(printable).join("\n")}\n`;
+  const text = typeof payload === "string"
+    ? printable(payload)
+    : visibleJson(JSON.stringify(payload, null, 2));
+  const stack = letter.errorStack === null ? "" : `\nStack:\n${printableLines(letter.errorStack)}\n`;
   return `${facts.join("")}\nPayload:\n${text}\n${stack}`;
 }
 

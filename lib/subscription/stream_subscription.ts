@@ -225,6 +225,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     parts.scope.inbox.close();
     const cut = this.#running().length;
     if (cut > 0) this.#figures.happened("cut", cut);
+    parts.worker.close();
     await releaseAll(parts.scope, parts.lanes);
     this.#parts = undefined;
   }

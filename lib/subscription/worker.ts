@@ -8,10 +8,18 @@ import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
+import { Sparing } from "../async/sparing.ts";
 import type { Verdict } from "../domain/handler_port.ts";
-import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
+import {
+  asError,
+  errorsOf,
+  GroupMissingError,
+  ProteanError,
+  RefusedError,
+  UnavailableError,
+} from "../errors.ts";
 import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
-import { errorLine } from "../message/describe_error.ts";
+import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Ownership } from "./ownership.ts";
@@ -28,13 +36,26 @@ const YIELD_AFTER_MS = 5;
  */
 const UNAVAILABLE_RETRIES = 20;
 
+/** Messages given up that are told one by one in each ten seconds, so that their flood is none of the log. */
+const GIVEN_UP = { most: 20, everyMs: 10_000 };
+
 export class Worker {
   readonly #scope: SubscriptionScope;
   readonly #ownership: Ownership;
+  readonly #givenUp: Sparing;
 
   constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
     this.#ownership = ownership;
+    const { clock, name, settings } = scope;
+    const event = settings.enableDlq ? "subscription.dead_lettered" : "subscription.discarding";
+    const rest = (more: number) => log.error(`${event}_more`, { subscription: name, more });
+    this.#givenUp = new Sparing({ clock, ...GIVEN_UP, rest });
+  }
+
+  /** Tells what it has kept to itself. */
+  close(): void {
+    this.#givenUp.close();
   }
 
   /**
@@ -169,8 +190,9 @@ export class Worker {
       entry: delivery.id,
       message_id: delivery.message?.metadata.headers.id,
       attempt: attempts.count,
-      error: errorLine(error),
+      error: logLine(error),
     };
+    log.debug("subscription.attempt_failed", { ...facts, error: errorLine(error) });
     if (isOutage(error) && attempts.outages < UNAVAILABLE_RETRIES) {
       attempts.outage();
       const wait = retryDelay(
@@ -206,11 +228,12 @@ export class Worker {
       stream: lane.name,
       entry: delivery.id,
       attempts: count,
-      error: errorLine(error),
+      error: logLine(error),
     };
+    log.debug("subscription.giving_up", { ...facts, error: errorLine(error) });
     if (!settings.enableDlq) {
       figures.happened("discarded");
-      log.warn("subscription.discarding", facts);
+      if (this.#givenUp.allows()) log.warn("subscription.discarding", facts);
       return await this.#finish(delivery);
     }
     delivery.verdict = { kind: "poison", error };
@@ -234,7 +257,7 @@ export class Worker {
       return this.#sourceFailed(delivery, asError(cause));
     }
     figures.happened("deadLettered");
-    log.error("subscription.dead_lettered", facts);
+    if (this.#givenUp.allows()) log.error("subscription.dead_lettered", facts);
     inbox.decide(delivery);
     inbox.settle(delivery);
   }
@@ -290,9 +313,13 @@ export class Worker {
  * True when nothing but backends that are away, or refuse everybody, kept the handler's methods from their
  * work.
  */
-function isOutage(error: unknown): boolean {
-  return error instanceof UnavailableError || error instanceof RefusedError ||
-    error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isOutage);
+function isOutage(error: Error, depth = 0): boolean {
+  if (!(error instanceof AggregateError)) {
+    return error instanceof UnavailableError || error instanceof RefusedError;
+  }
+  // Deeper than anybody nests them, they lead back to themselves.
+  const several = depth < 5 ? errorsOf(error) : [];
+  return several.length > 0 && several.every((one) => isOutage(one, depth + 1));
 }
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { IncorrectUsageError, ValidationError } from "../../errors.ts";
+import { parseExact } from "../../message/exact_numbers.ts";
 import { underscore } from "../../message/names.ts";
 import { isJsonObject } from "../../message/parse.ts";
 import type { ProjectionOptions } from "../options.ts";
@@ -61,7 +62,7 @@ export class ProjectionDefinition<S extends Schema = Schema> implements Projecti
 
   /** The row that a stored text holds. */
   read(id: string, text: string): Out<S> {
-    return validate(this.schema, JSON.parse(text), `The stored row '${id}' of projection ${this.name}`);
+    return validate(this.schema, parseExact(text), `The stored row '${id}' of projection ${this.name}`);
   }
 }
 

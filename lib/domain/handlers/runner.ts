@@ -116,8 +116,9 @@ export class ElementRunner implements HandlerRunner {
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
         const outcome = await this.#handle(method, origin, payload, options, mark);
         if (outcome.kind === "done") result = "handled";
-      } catch (error) {
-        failures.push(asError(error));
+      } catch (thrown) {
+        const error = asError(thrown);
+        failures.push(error);
         // Its siblings still run (PIPE-15), but not on behalf of somebody else: the message is delivered
         // again.
         if (error instanceof CommitRefusedError || !options.mayCommit()) break;

@@ -27,6 +27,7 @@ import type {
   Sql,
   View,
 } from "../types.ts";
+import { parseExact } from "../../message/exact_numbers.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 import { viewOf } from "./view.ts";
 import { jsonText } from "../elements/schema.ts";
@@ -44,7 +45,7 @@ export class ContextCacheWrites implements ContextCache {
 
   async get<T = unknown>(key: string): Promise<T | undefined> {
     const text = await this.#work.cache((cache) => cache.get(DEFAULT, key));
-    return text === undefined ? undefined : JSON.parse(text) as T;
+    return text === undefined ? undefined : parseExact(text) as T;
   }
 
   async set(key: string, value: unknown, options: { ttlMs?: number } = {}): Promise<void> {

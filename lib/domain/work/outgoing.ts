@@ -6,6 +6,7 @@
 import { IncorrectUsageError, ValidationError } from "../../errors.ts";
 import { checksumOf } from "../../message/checksum.ts";
 import { commandMetadata, eventMetadata, newCorrelationId, newMessageId } from "../../message/metadata.ts";
+import { withRawDigits } from "../../message/exact_numbers.ts";
 import { commandCategory, streamOf } from "../../message/names.ts";
 import type { Message, MessageMetadata, TraceContext, TraceParent } from "../../message/types.ts";
 import { parseTime } from "../../message/time.ts";
@@ -71,7 +72,11 @@ export function ambientPriority({ message }: Origin): number {
 function inheritedExtensions(message: Message | undefined): Readonly<Record<string, unknown>> {
   const extensions = message?.metadata.extensions;
   if (!extensions) return {};
-  return Object.fromEntries(Object.entries(extensions).filter(([key]) => !key.startsWith("_")));
+  return Object.fromEntries(
+    Object.entries(extensions)
+      .filter(([key]) => !key.startsWith("_"))
+      .map(([key, value]) => [key, withRawDigits(value)]),
+  );
 }
 
 /** A message that is ready to be written. */

@@ -316,3 +316,46 @@ Deno.test("a change of any byte of the payload is noticed", () => {
     assertThrows(() => decodeMessage(changed), DeserializationError);
   }
 });
+
+/**
+ * A message whose checksum is right for what it shows first, and whose data is another (L1, sec-checksum).
+ */
+const meta = (checksum: unknown) =>
+  `"metadata":{"headers":{"id":"m","type":"Fz.Happened.v2","stream":"s"},"envelope":{"checksum":${
+    JSON.stringify(checksum)
+  }},"domain":{"kind":"EVENT"}}`;
+const good = checksumOf('{"id":"good"}');
+const inner = ',"metadata":{"a":1}}';
+const FORGED: Record<string, string> = {
+  "a second data": `{"data":{"id":"good"},${meta(good)},"data":{"id":"evil"}}`,
+  "a second data with blanks": `{"data":{"id":"good"},${meta(good)} , "data" : {"id":"evil"}}`,
+  "a second data in escapes": `{"data":{"id":"good"},${meta(good)},"d\\u0061ta":{"id":"evil"}}`,
+  "hashed up to an inner metadata": `{"data":{"id":"evil"${inner},${meta(checksumOf('{"id":"evil"'))}}`,
+  "true": `{"data":{"id":"evil"},${meta(true)}}`,
+  "an object": `{"data":{"id":"evil"},${meta({ a: 1 })}}`,
+  "a number": `{"data":{"id":"evil"},${meta(12)}}`,
+  "false": `{"data":{"id":"evil"},${meta(false)}}`,
+  "a list": `{"data":{"id":"evil"},${meta([])}}`,
+};
+for (const [what, text] of Object.entries(FORGED)) {
+  Deno.test(`sec-checksum: ${what} is refused`, () =>
+    void assertThrows(() => decodeMessage(text), DeserializationError, "checksum"));
+}
+
+Deno.test("sec-checksum: the last data is the one that is verified and used", () => {
+  const right = checksumOf('{"id":"evil"}');
+  assertEquals(decodeMessage(`{"data":{"id":"good"},${meta(right)},"data":{"id":"evil"}}`).data, {
+    id: "evil",
+  });
+  for (const none of [null, "", undefined]) {
+    assertEquals(decodeMessage(`{"data":{"id":"a"},${meta(none ?? null)}}`).metadata.envelope.checksum, null);
+  }
+});
+
+Deno.test("NaN beside a string of millions of escapes is read, as Python reads it (L8b)", () => {
+  const long = "\\u0001".repeat(3_500_000);
+  const text =
+    `{"data":{"a":NaN,"b":"${long}","c":[-Infinity,"NaN"]},${'"metadata":{"headers":{"type":"A.B.v1"},"domain":{"kind":"EVENT"}}}'}`;
+  const { data } = decodeMessage(text, 100_000_000);
+  assertEquals([data["a"], data["c"], String(data["b"]).length], [null, [null, "NaN"], long.length / 6]);
+});

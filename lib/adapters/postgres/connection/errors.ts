@@ -115,6 +115,7 @@ export function ownStatementError(where: Where, doing: string, thrown: unknown):
   }
   if (meaningOf(code)?.[0] === "data") {
     return new ValidationError(`Database '${where.name}' cannot store the value, ${doing}: ${message}.`, [], {
+      outline: `Database '${where.name}' cannot store the value, ${doing} (SQLSTATE ${code}).`,
       cause: thrown,
     });
   }
@@ -127,6 +128,7 @@ export function ownStatementError(where: Where, doing: string, thrown: unknown):
   }
   return new ProteanError(`Database '${where.name}' failed ${doing}: ${message} (SQLSTATE ${code}).`, {
     code: "SQL",
+    outline: `Database '${where.name}' failed ${doing} (SQLSTATE ${code}).`,
     cause: thrown,
   });
 }
@@ -144,7 +146,11 @@ export function userStatementError(where: Where, thrown: unknown): Error {
   }
   return new ProteanError(
     `A statement failed on database '${where.name}': ${message} (SQLSTATE ${code}).`,
-    { code: "SQL", cause: thrown },
+    {
+      code: "SQL",
+      outline: `A statement failed on database '${where.name}' (SQLSTATE ${code}).`,
+      cause: thrown,
+    },
   );
 }
 

@@ -77,6 +77,7 @@ function run(db: DatabaseSync, query: SqlStatement): readonly SqlRow[] {
     if (cause instanceof ProteanError || sqliteCode(cause) !== undefined) throw cause;
     throw new ProteanError(`A parameter of ctx.sql cannot be stored: ${(cause as Error).message}`, {
       code: "SQL",
+      outline: "A parameter of ctx.sql cannot be stored.",
       cause,
     });
   }
