@@ -17,6 +17,7 @@ import { configSchema } from "./schema.ts";
 import { type Input, Source } from "./source.ts";
 import { substitute, type Variables } from "./substitute.ts";
 import { dotted, isTable, type Table } from "./tree.ts";
+import { unusableTlsFiles } from "./tls_files.ts";
 import { coerce } from "./walk.ts";
 
 export type { LoadedConfig, Origin } from "./loaded.ts";
@@ -88,6 +89,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   }
 
   const folder = found.path === undefined ? resolve(cwd, options.moduleFolder ?? ".") : dirname(found.path);
+  const unusable = await unusableTlsFiles(result.data as Table, { folder, cwd });
+  if (unusable.length > 0) throw configurationError(unusable.map((finding) => source.located(finding)));
   const dataDir = variables("PROTEAN_DATA_DIR");
   return {
     config: result.data,

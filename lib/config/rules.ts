@@ -9,6 +9,7 @@ import { endingWithHint } from "./nearest.ts";
 import { isPythonOnly } from "./python_only.ts";
 import { configSchema } from "./schema.ts";
 import { BUILT_IN_PROFILES } from "./schema/subscription.ts";
+import { blankAtEdge } from "./uri_text.ts";
 import { dotted, isTable, type Path, type Table, tableAt, valueAt } from "./tree.ts";
 import { keysOf, schemaAt } from "./walk.ts";
 
@@ -60,6 +61,10 @@ function* adapterTable(
   for (const [key, value] of Object.entries(table)) {
     if (known.includes(key) || isPythonOnly([...path, key])) continue;
     yield unknownKey(configSchema, [...path, key], value);
+  }
+  const edge = typeof table[uri] === "string" ? blankAtEdge(table[uri]) : undefined;
+  if (edge !== undefined) {
+    yield { code: "CONFIG_BAD_URI", path: [...path, uri], message: `'${dotted([...path, uri])}' ${edge}.` };
   }
   if (provider === remote && table[uri] === undefined) {
     yield {

@@ -49,6 +49,7 @@ import {
 } from "./tables/setup.ts";
 import { SilenceWatch } from "./connection/silent_connections.ts";
 import { SideConnection } from "./connection/side_connection.ts";
+import { tlsFiles } from "./connection/socket.ts";
 import type { Place } from "./connection/uri.ts";
 
 /** A connection that does not answer a ping for so long is given up. */
@@ -117,6 +118,11 @@ export class PostgresProvider extends BaseProvider {
       committed: () => this.#hints.committed(),
       afterwards: (work) => this.#track(work),
     };
+  }
+
+  /** Throws `RefusedError` for a file of certificates that cannot be used; nothing is connected. */
+  override async open(): Promise<void> {
+    await tlsFiles({ name: this.options.name, uri: this.#settings.uri });
   }
 
   /** Asks on the connection beside the pool, for a pool in full use is no reason to be unready. */

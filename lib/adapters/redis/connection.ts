@@ -9,7 +9,7 @@ import { Redis } from "ioredis";
 import { asError, ConfigurationError } from "../../errors.ts";
 import { explain, isWrongServer, unavailable } from "./faults.ts";
 import type { RedisServer } from "./outage.ts";
-import type { RedisSettings } from "./settings.ts";
+import { readAuthorities, type RedisSettings } from "./settings.ts";
 
 // What a Redis server tells of itself when it is greeted.
 
@@ -59,13 +59,14 @@ export class Connection {
   #runId: string | undefined;
   #reason: string | undefined;
 
-  private constructor(server: RedisServer) {
+  private constructor(server: RedisServer, authorities: string | undefined) {
     const { address } = server.settings;
     this.#server = server;
     this.#client = new Redis({
-      host: address.host,
-      port: address.port,
-      ...address.tls ? { tls: {} } : {},
+      ...address.path === undefined ? { host: address.host, port: address.port } : { path: address.path },
+      // Said here: left alone, NODE_TLS_REJECT_UNAUTHORIZED=0 would switch the checks off.
+      ...address.tls &&
+        { tls: { rejectUnauthorized: true, ...authorities !== undefined && { ca: authorities } } },
       lazyConnect: true,
       retryStrategy: null,
       enableOfflineQueue: false,
@@ -96,7 +97,8 @@ export class Connection {
   ): Promise<Connection> {
     const { signal, former } = options;
     const { settings, clock } = server;
-    const connection = new Connection(server);
+    // Looked up anew each time: authorities are renewed while a server runs.
+    const connection = new Connection(server, await readAuthorities(settings));
     const stop = () => connection.destroy("closed by us");
     const late = () => connection.destroy(`no greeting within ${settings.connectMs} ms`);
     const cancel = clock.after(settings.connectMs, late);
