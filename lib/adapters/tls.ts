@@ -27,7 +27,7 @@ const FAULTS: readonly (readonly [TlsFault, RegExp])[] = [
   ["plain", /InvalidContentType|WRONG_VERSION_NUMBER|wrong version number|corrupt message/i],
   [
     "other",
-    /invalid peer certificate|ERR_TLS_|ERR_SSL_|\bCERT_|received fatal alert|certificate|peer is incompatible/i,
+    /ERR_TLS_|ERR_SSL_|\bCERT_|received fatal alert|certificate|peer is incompatible/i,
   ],
 ];
 

@@ -61,7 +61,10 @@ function* named(config: Table, folder: string, cwd: string): Generator<Named> {
   }
 }
 
-/** The file that a URI of PostgreSQL names, and that will be read; what is wrong with the URI itself is told elsewhere. */
+/**
+ * The file that a URI of PostgreSQL names, and that will be read; what is wrong with the URI itself is told
+ * elsewhere.
+ */
 function sslrootcert(uri: string): string | undefined {
   const query = new URLSearchParams(uri.slice(uri.indexOf("?") + 1).replaceAll("+", "%2B"));
   const file = uri.includes("?") ? query.getAll("sslrootcert").at(-1) : undefined;

@@ -1,6 +1,6 @@
 /**
- * TLS to PostgreSQL and to Redis: what each `sslmode` takes and refuses, whose authorities are trusted, and what
- * the sentence of a refusal says to do (H4). The same on the executable: `tests/e2e/binary/tls_test.ts`.
+ * TLS to PostgreSQL and to Redis: what each `sslmode` takes and refuses, whose authorities are trusted, and
+ * what the sentence of a refusal says to do (H4). The same on the executable: `tests/e2e/binary/tls_test.ts`.
  */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";

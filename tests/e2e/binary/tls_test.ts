@@ -1,6 +1,6 @@
 /**
- * TLS on the executable, whatever runtime is compiled into it: PostgreSQL with every `sslmode`, `rediss://`, and
- * authorities that the configuration names (H4). The PostgreSQL here takes no connection without TLS.
+ * TLS on the executable, whatever runtime is compiled into it: PostgreSQL with every `sslmode`, `rediss://`,
+ * and authorities that the configuration names (H4). The PostgreSQL here takes no connection without TLS.
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { serversConfig } from "../../integration/shared_config.ts";

@@ -119,8 +119,8 @@ function isFolder(place: Place): boolean {
 }
 
 /**
- * Waits for one event; an error, the end of the connection or `signal` destroys the socket and rejects. `take`
- * is called within the event itself.
+ * Waits for one event; an error, the end of the connection or `signal` destroys the socket and rejects.
+ * `take` is called within the event itself.
  */
 function ready<T>(
   socket: Socket,
