@@ -27,7 +27,13 @@ const ADAPTER_TABLES = [
 
 /** Every broken rule. */
 export function brokenRules(tree: Table): Finding[] {
-  return [...adapterRules(tree), ...outboxRules(tree), ...profileRules(tree), ...profileReferences(tree)];
+  return [
+    ...adapterRules(tree),
+    ...blankEdges(tree),
+    ...outboxRules(tree),
+    ...profileRules(tree),
+    ...profileReferences(tree),
+  ];
 }
 
 function* adapterRules(tree: Table): Generator<Finding> {
@@ -62,10 +68,6 @@ function* adapterTable(
     if (known.includes(key) || isPythonOnly([...path, key])) continue;
     yield unknownKey(configSchema, [...path, key], value);
   }
-  const edge = typeof table[uri] === "string" ? blankAtEdge(table[uri]) : undefined;
-  if (edge !== undefined) {
-    yield { code: "CONFIG_BAD_URI", path: [...path, uri], message: `'${dotted([...path, uri])}' ${edge}.` };
-  }
   if (provider === remote && table[uri] === undefined) {
     yield {
       code: "CONFIG_MISSING_KEY",
@@ -74,6 +76,21 @@ function* adapterTable(
         dotted([...path, uri])
       }' is missing: provider '${provider}' needs to know where its server is.`,
     };
+  }
+}
+
+/** Once for each text: a cache or event store that nobody has named has the address of another section. */
+function* blankEdges(tree: Table): Generator<Finding> {
+  const told = new Set<unknown>();
+  const tables = ADAPTER_TABLES.flatMap(({ section, uri }) =>
+    Object.keys(tableAt(tree, [section])).map((name): Path => [section, name, uri])
+  );
+  for (const path of [...tables, ["event_store", "database_uri"]]) {
+    const value = valueAt(tree, path);
+    const edge = typeof value === "string" && !told.has(value) ? blankAtEdge(value) : undefined;
+    if (edge === undefined) continue;
+    told.add(value);
+    yield { code: "CONFIG_BAD_URI", path, message: `'${dotted(path)}' ${edge}.` };
   }
 }
 
