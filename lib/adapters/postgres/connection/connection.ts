@@ -13,6 +13,7 @@ import { deadline, onAbort, timeLimit } from "../../../async/abort.ts";
 import type { Clock } from "../../../async/clock.ts";
 import { asError, ConfigurationError, ProviderUnavailableError } from "../../../errors.ts";
 import { connectError, endsConnection, type Where } from "./errors.ts";
+import { LastWords } from "./last_words.ts";
 import { dial, requestCancel } from "./socket.ts";
 import type { Place, PostgresUri } from "./uri.ts";
 import { type TextValue, typeRules } from "./values.ts";
@@ -71,6 +72,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #driver: postgres.Sql;
   readonly #ended = Promise.withResolvers<void>();
+  readonly #lastWords = new LastWords();
   readonly #unsettled = new Set<(reason: Error) => void>();
   /** What a cancel request needs. */
   #key: { readonly pid: number; readonly secret: number } | undefined;
@@ -84,8 +86,8 @@ export class Connection {
     this.openedAt = options.clock.monotonic();
     this.ended = this.#ended.promise;
     this.#driver = this.#client();
-    socket.on("error", (error: Error) => this.#lose(error.message));
-    socket.on("close", () => this.#lose("the connection was closed"));
+    socket.on("error", (error: Error) => this.#hungUp(error.message));
+    socket.on("close", () => this.#hungUp("the connection was closed"));
   }
 
   /**
@@ -231,11 +233,11 @@ export class Connection {
         ...(uri.options === undefined ? {} : { options: uri.options }),
       },
       ...(onNotify ? { onnotify: (_channel: string, payload: string) => onNotify(payload) } : {}),
-      onclose: () => this.#lose("the connection was closed"),
+      onclose: () => this.#hungUp("the connection was closed"),
       socket: () => {
         if (handedOut || this.#lost) throw this.#lost ?? new Error("a connection lives once");
         handedOut = true;
-        return this.#socket;
+        return this.#socket.on("data", (piece: Uint8Array) => this.#lastWords.heard(piece));
       },
     } as postgres.Options<Record<string, postgres.PostgresType>>);
   }
@@ -272,6 +274,11 @@ export class Connection {
     }
     if (!direct) await this.#options.onPooled?.(this);
     await this.run(this.#options.session, [], "simple");
+  }
+
+  /** The other end is gone; what it said last tells more than that it is. */
+  #hungUp(why: string): void {
+    this.#lose(this.#lastWords.reason ?? why);
   }
 
   #lose(why: string): void {
