@@ -62,6 +62,10 @@ export function explain(thrown: unknown, settings: RedisSettings, context: Fault
       { cause },
     );
   }
+  if (/max number of clients/.test(text)) {
+    const advice = "raise maxclients there, or lower max_connections of those that share it";
+    return unavailable(settings, `${text}: ${advice}`, cause);
+  }
   if (PASSING.has(word)) return unavailable(settings, text, cause);
   const advice = adviceFor(word, text, settings, context);
   if (!advice) return unavailable(settings, text, cause);
@@ -128,6 +132,14 @@ function adviceFor(
       message: `${
         capital(where)
       } refuses the user or password: correct '${settings.section}.URI' (Redis says ${text.split(". ")[0]}).`,
+    };
+  }
+  if (word === "DENIED") {
+    return {
+      code: "REDIS_NO_PERMISSION",
+      message: `${
+        capital(where)
+      } is in protected mode and takes no strangers: set a password there, and name it in '${settings.section}.URI'.`,
     };
   }
   if (word === "NOPERM" || text.includes("user executing the script can't")) {
