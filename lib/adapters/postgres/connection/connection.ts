@@ -77,6 +77,7 @@ export class Connection {
   /** What a cancel request needs. */
   #key: { readonly pid: number; readonly secret: number } | undefined;
   #backend: string | undefined;
+  #encoding = "";
   #lost: Error | undefined;
 
   private constructor(options: ConnectionOptions, place: Place, socket: Socket) {
@@ -135,6 +136,11 @@ export class Connection {
   /** Bytes that have come in. */
   get received(): number {
     return this.#socket.bytesRead;
+  }
+
+  /** What the database keeps its texts in, as PostgreSQL names it: `UTF8`. */
+  get encoding(): string {
+    return this.#encoding;
   }
 
   /** Its process at the server, as `activity.ts` names it; undefined where that cannot be known. */
@@ -247,11 +253,12 @@ export class Connection {
     // wrong.
     const last = await this.run(
       `select current_setting('server_version_num')::int as version, ${OWN_BACKEND} as backend, ` +
-        "pg_is_in_recovery() as standby",
+        "pg_is_in_recovery() as standby, current_setting('server_encoding') as encoding",
       [],
       "simple",
     ) as unknown as postgres.RowList<Row[]>;
     this.#key = last.state;
+    this.#encoding = String(last[0]?.["encoding"]);
     const backend = last[0]?.["backend"];
     // Where a pooler stands between, it gives itself out for the server.
     const direct = typeof backend === "string" && backend.startsWith(`${this.#key?.pid} `);
