@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import { abortable } from "../../async/abort.ts";
 import {
   type AdapterOptions,
@@ -50,7 +51,10 @@ import {
 } from "./tables/setup.ts";
 import { SilenceWatch } from "./connection/silent_connections.ts";
 import { SideConnection } from "./connection/side_connection.ts";
+import { tlsFiles } from "./connection/socket.ts";
 import type { Place } from "./connection/uri.ts";
+
+const log = getLogger(["protean", "postgres"]);
 
 /** A connection that does not answer a ping for so long is given up. */
 const PING_MS = 5000;
@@ -81,6 +85,7 @@ export class PostgresProvider extends BaseProvider {
   readonly #prepared = new Set<string>();
   /** A pooler stands between, and was seen to lend whole sessions. */
   #pooledBySession = false;
+  #encodingJudged = false;
   /** What goes on after abandoned sessions. */
   readonly #afterwards = new Set<Promise<void>>();
 
@@ -120,6 +125,11 @@ export class PostgresProvider extends BaseProvider {
       committed: () => this.#hints.committed(),
       afterwards: (work) => this.#track(work),
     };
+  }
+
+  /** Throws `RefusedError` for a file of certificates that cannot be used; nothing is connected. */
+  override async open(): Promise<void> {
+    await tlsFiles({ name: this.options.name, uri: this.#settings.uri });
   }
 
   /** Asks on the connection beside the pool, for a pool in full use is no reason to be unready. */
@@ -246,7 +256,22 @@ export class PostgresProvider extends BaseProvider {
   async #open(session: string, signal: AbortSignal | undefined): Promise<Connection> {
     const connection = await this.#openAt(this.#settings.uri.places, session, signal);
     this.#silence.add(connection);
+    this.#judgeEncoding(connection.encoding);
     return connection;
+  }
+
+  /** Said once: it works, until somebody's name has a letter that the encoding lacks. */
+  #judgeEncoding(encoding: string): void {
+    if (this.#encodingJudged) return;
+    this.#encodingJudged = true;
+    if (encoding === "UTF8") return;
+    const { name, label } = this.#where;
+    log.warn("postgres.encoding", {
+      ...{ database: name, encoding },
+      message:
+        `Database '${name}' (${label}) has the encoding ${encoding}, and messages are UTF-8: a value ` +
+        "that it cannot hold is refused or stored wrong; create the database anew with ENCODING 'UTF8'.",
+    });
   }
 
   #openAt(places: readonly Place[], session: string, signal: AbortSignal | undefined): Promise<Connection> {
