@@ -38,7 +38,8 @@ export interface OpenDatabase {
   /** Absolute. */
   readonly path: string;
   /**
-   * `FULL` for the database and its event store, `NORMAL` for streams and caches; one file cannot be both.
+   * What a transaction is that does not say whether it is `durable`: `FULL` for the database and its event
+   * store, `NORMAL` for streams and caches. One file cannot be both.
    */
   readonly synchronous: Synchronous;
   readonly clock: Clock;
@@ -51,8 +52,10 @@ export interface WriteOptions {
   /** Tells those who watch. @default true */
   readonly notify?: boolean;
   /**
-   * False where a power cut may undo it, because it is done again then (claims, leases): the event loop does
-   * not wait for the disk. The death of the process undoes nothing either way. @default true
+   * True: once it has resolved, no power cut undoes it, nor anything that was committed to the file before.
+   * False where a power cut may undo it, because it is done again then (claims, leases, acknowledgements): the
+   * event loop does not wait for the disk. The death of the process undoes nothing either way.
+   * @default true where the file is opened `FULL`
    */
   readonly durable?: boolean;
 }
@@ -128,7 +131,7 @@ export class SqliteDatabase {
       return await new Promise<T>((resolve, reject) =>
         this.#queue.push({
           work,
-          durable: options.durable ?? true,
+          durable: options.durable ?? this.options.synchronous === "FULL",
           notify: options.notify ?? true,
           signal: options.signal,
           done: (result) => resolve(result as T),
@@ -220,7 +223,7 @@ export class SqliteDatabase {
     if (this.#closed) throw this.#closed;
     const db = this.connections.writer;
     // SQLite refuses to change this inside a transaction.
-    const synchronous = durable ? this.options.synchronous : "NORMAL";
+    const synchronous = durable ? "FULL" : "NORMAL";
     if (synchronous !== this.#synchronous) {
       statement(db, `PRAGMA synchronous = ${synchronous}`).run();
       this.#synchronous = synchronous;

@@ -2,7 +2,8 @@
  * Shards of the outbox in the hands of one processor (delivery 9).
  *
  * Claims, records of publishing and leases are not synced to the disk: a power cut that undoes them means
- * that rows are published again, which readers see as the same message ids.
+ * that rows are published again, which readers see as the same message ids. What is published is synced by
+ * the broker before it is recorded here.
  *
  * @module
  */

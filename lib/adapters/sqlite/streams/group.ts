@@ -152,7 +152,7 @@ export class SqliteStreamGroup implements StreamGroup {
       append(db, [{ stream: deadLetterStream, data }], this.#clock.now());
       this.#acknowledge(db, found.group, [id]);
       return true;
-    });
+    }, { durable: true });
   }
 
   async release(entries: readonly { readonly id: string; readonly count: number }[]): Promise<void> {
