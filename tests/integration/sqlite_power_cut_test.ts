@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
+import { creation, type Step } from "../../lib/adapters/migrations.ts";
+import { DatabaseFile } from "../../lib/adapters/sqlite/file/database_file.ts";
+import { component, type SqliteComponent } from "../../lib/adapters/sqlite/file/migrate.ts";
 import { systemClock } from "../../lib/async/clock.ts";
 import { Domain, Engine, on } from "../../lib/mod.ts";
 import { SyncedFiles } from "../support/synced_files.ts";
@@ -148,4 +151,74 @@ Deno.test("what an operator did to a dead letter is not undone by a power cut", 
     assertEquals(await broker.deadLetters.purge(dlq), 1);
     assertEquals(await left(), []);
     await broker.close();
+  }));
+
+Deno.test("a power cut in the middle of the set-up or of a migration is made good by the next start", () =>
+  withFolders(async (folder, cutFolder) => {
+    using files = new SyncedFiles();
+    const steps = (count: number): readonly SqliteComponent[] => {
+      const later = Array.from({ length: count }, (_, index): Step => ({
+        title: `add the column c${index}`,
+        additive: true,
+        statements: [
+          `ALTER TABLE things ADD COLUMN c${index} text`,
+          `INSERT INTO things (c${index}) VALUES ('one')`,
+          `CREATE INDEX things_c${index} ON things (c${index})`,
+        ],
+      }));
+      const made = creation("CREATE TABLE things (id integer PRIMARY KEY)");
+      return [component({ name: "things", columns: { things: ["id"] }, steps: [made, ...later] })];
+    };
+    const open = async (place: string, count: number) => {
+      const path = join(place, STREAMS);
+      const options = { path, synchronous: "NORMAL", clock: systemClock, components: steps(count) } as const;
+      const file = new DatabaseFile(options);
+      await file.open();
+      return file;
+    };
+    const first = await open(folder, 0);
+    const second = await open(folder, 3);
+    const written = files.commits.at(-1)?.written ?? 0;
+    for (let length = 0; length <= written; length += 1030) {
+      await files.cut(cutFolder, files.commits.length, () => "written");
+      await Deno.truncate(join(cutFolder, `${STREAMS}-wal`), length);
+      const again = await open(cutFolder, 3);
+      try {
+        const [count, check] = await again.read((db) => [
+          db.prepare("SELECT count(*) AS n FROM things").get()?.n,
+          db.prepare("PRAGMA integrity_check").get()?.integrity_check,
+        ]);
+        assertEquals([count, check], [3, "ok"], `after ${length} of ${written} bytes`);
+      } finally {
+        await again.close();
+      }
+    }
+    await second.close();
+    await first.close();
+  }));
+
+Deno.test("opening a SQLite file puts its name on the disk, and that of its log", () =>
+  withFolders(async (folder) => {
+    const { openSync } = Deno;
+    const seen: string[][] = [];
+    Deno.openSync = (path, options) => {
+      const file = openSync(path, options);
+      if (path !== folder) return file;
+      const sync = file.syncSync.bind(file);
+      file.syncSync = () => {
+        seen.push([...Deno.readDirSync(folder)].map(({ name }) => name));
+        sync();
+      };
+      return file;
+    };
+    try {
+      const options = { path: join(folder, STREAMS), synchronous: "NORMAL", clock: systemClock } as const;
+      const file = new DatabaseFile(options);
+      await file.open();
+      await file.close();
+    } finally {
+      Deno.openSync = openSync;
+    }
+    const names = seen[0]?.filter((name) => !name.endsWith("-shm")).sort();
+    assertEquals(names, [STREAMS, `${STREAMS}-wal`]);
   }));

@@ -44,12 +44,27 @@ export async function connect(path: string, synchronous: Synchronous): Promise<C
     reader = openWithoutWaiting(path);
     prepare(reader, "PRAGMA query_only = 1").run();
     prepare(reader, "PRAGMA schema_version").get();
+    syncFolder(dirname(path));
     return { writer, reader };
   } catch (cause) {
     reader?.close();
     writer?.close();
     if (isBusy(cause) || cause instanceof ConfigurationError) throw cause;
     throw refusal(path, fileTrouble(cause) ?? `cannot be opened (${(cause as Error).message})`, cause);
+  }
+}
+
+/**
+ * Puts the names of the file and of its log on the disk: SQLite does that for what the same connection has
+ * created, and the log may have been created by another process that has synced nothing yet. Where a folder
+ * cannot be synced, as on Windows, the file system keeps names by itself.
+ */
+function syncFolder(folder: string): void {
+  try {
+    using file = Deno.openSync(folder);
+    file.syncSync();
+  } catch {
+    // As above.
   }
 }
 
