@@ -56,7 +56,11 @@ export class SqliteBroker extends BaseBroker {
       unavailable: BrokerUnavailableError,
     });
     this.#deadLetters = new SqliteDeadLetters(this.#file, options.clock);
-    this.#locks = new SqliteLocks((work, options) => this.#file.write(work, options), options.clock);
+    this.#locks = new SqliteLocks(
+      (work, options) => this.#file.write(work, options),
+      () => this.#file.silence,
+      options.clock,
+    );
   }
 
   override async open(_signal?: AbortSignal): Promise<void> {

@@ -18,6 +18,7 @@ import { HeldTransaction } from "./held_transaction.ts";
 import { Mutex } from "./mutex.ts";
 import { inTransaction } from "./older_runtime.ts";
 import { disappear } from "./process_identity.ts";
+import { Silence } from "./silence.ts";
 import { asStatementError, fileTrouble } from "./sqlite_error.ts";
 import { statement } from "./statements.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -69,6 +70,8 @@ const files = new Map<string, Shared>();
 
 /** A file, open. Every `open` needs its own `close`; the last one closes the file. */
 export class SqliteDatabase {
+  /** Of others that have this file open. */
+  readonly silence: Silence;
   readonly #mutex: Mutex;
   readonly #queue: WriteQueue;
   readonly #watch: CommitWatch;
@@ -84,6 +87,7 @@ export class SqliteDatabase {
     private readonly options: OpenDatabase,
   ) {
     this.#synchronous = options.synchronous;
+    this.silence = new Silence(options.clock);
     const dataVersion = connections.writer.prepare("PRAGMA data_version");
     this.#watch = new CommitWatch(dataVersion, options.clock);
     this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late: () => this.#unavailable(HELD) });
