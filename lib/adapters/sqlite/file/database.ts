@@ -13,8 +13,9 @@ import type { Clock } from "../../../async/clock.ts";
 import { ConfigurationError, ProviderUnavailableError } from "../../../errors.ts";
 import { type BusyOptions, retryBusy } from "./busy.ts";
 import { CommitWatch } from "./commit_watch.ts";
-import { connect, type Connections, type Synchronous } from "./connection.ts";
+import { connect, type Connections, LOG_LIMIT, type Synchronous } from "./connection.ts";
 import { HeldTransaction } from "./held_transaction.ts";
+import { LogSize } from "./log_size.ts";
 import { Mutex } from "./mutex.ts";
 import { inTransaction } from "./older_runtime.ts";
 import { disappear } from "./process_identity.ts";
@@ -75,6 +76,7 @@ export class SqliteDatabase {
   readonly #mutex: Mutex;
   readonly #queue: WriteQueue;
   readonly #watch: CommitWatch;
+  readonly #logSize: LogSize;
   readonly #inode: number | null;
   /** As set on the writing connection now. */
   #synchronous: Synchronous;
@@ -90,6 +92,7 @@ export class SqliteDatabase {
     this.silence = new Silence(options.clock);
     const dataVersion = connections.writer.prepare("PRAGMA data_version");
     this.#watch = new CommitWatch(dataVersion, options.clock);
+    this.#logSize = new LogSize({ path, db: connections.writer, clock: options.clock, limit: LOG_LIMIT });
     this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late: () => this.#unavailable(HELD) });
     this.#inode = Deno.statSync(path).ino;
     this.#queue = new WriteQueue({
@@ -215,6 +218,7 @@ export class SqliteDatabase {
     if (!shared || await shared.opened !== this || --shared.users > 0) return;
     files.delete(this.path);
     this.#watch.close();
+    this.#logSize.close();
     this.#closed = this.#unavailable("is closed");
     this.#mutex.close(this.#closed);
     this.#rollback(this.connections.writer);
@@ -238,6 +242,7 @@ export class SqliteDatabase {
 
   #commit(db: DatabaseSync, notify: boolean): void {
     statement(db, "COMMIT").run();
+    this.#logSize.committed();
     if (notify) this.#watch.announce();
   }
 
