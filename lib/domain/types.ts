@@ -88,7 +88,10 @@ export interface SqlFragment {
   readonly fragment: true;
 }
 
-/** A statement; it runs when it is awaited, and only once. */
+/**
+ * A statement; it runs when it is awaited, and only once. One that would change something and is neither
+ * awaited nor put into another one fails the unit of work with `IncorrectUsageError`.
+ */
 export interface SqlQuery<R> extends SqlFragment, PromiseLike<R[]> {}
 
 /**

@@ -54,6 +54,7 @@ export class SqliteProvider extends BaseProvider {
     this.outbox = new SqliteOutbox(() => this.file.get(), options.clock);
     this.#locks = new SqliteLocks(
       (work, { signal } = {}) => this.file.get().write(work, { signal, notify: false, durable: false }),
+      () => this.file.silence,
       options.clock,
     );
   }

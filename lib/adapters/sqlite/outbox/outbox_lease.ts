@@ -2,13 +2,14 @@
  * Shards of the outbox in the hands of one processor (delivery 9).
  *
  * Claims, records of publishing and leases are not synced to the disk: a power cut that undoes them means
- * that rows are published again, which readers see as the same message ids.
+ * that rows are published again, which readers see as the same message ids. What is published is synced by
+ * the broker before it is recorded here.
  *
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
 import { getLogger } from "@logtape/logtape";
-import type { Clock } from "../../../async/clock.ts";
+import { awakeMs, type Clock } from "../../../async/clock.ts";
 import { asError, ProviderUnavailableError } from "../../../errors.ts";
 import { type OutboxLease, type OutboxOutcome, type OutboxRow, shardOf } from "../../ports.ts";
 import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
@@ -42,7 +43,7 @@ export class SqliteOutboxLease implements OutboxLease {
     private readonly broker: string,
     private readonly holder: string,
   ) {
-    this.#heartbeat = new LeaseHeartbeat(clock, () => this.settle([]));
+    this.#heartbeat = new LeaseHeartbeat(clock, () => this.settle([]), awakeMs);
   }
 
   get shards(): readonly number[] {
@@ -90,15 +91,16 @@ export class SqliteOutboxLease implements OutboxLease {
   async share(): Promise<void> {
     if (this.#released) return;
     const { broker, holder } = this;
-    const now = this.clock.now();
+    const { silence } = this.database;
     // As in claim: seen on the reading connection first, so that nothing is written while nothing changes.
-    const seen = await this.database.read((db) => shareOf(db, broker, holder, now));
+    const seen = await this.database.read((db) => shareOf(db, broker, holder, silence.look()));
     if (seen.seated && seen.surplus.length + seen.room.length === 0) return;
     await this.database.write((db) => {
-      if (!shareOf(db, broker, holder, now).seated) takeSeat(db, broker, holder, now);
-      const { surplus, room } = shareOf(db, broker, holder, now);
+      const look = silence.look();
+      if (!shareOf(db, broker, holder, look).seated) takeSeat(db, broker, holder, look);
+      const { surplus, room } = shareOf(db, broker, holder, look);
       dropShards(db, holder, surplus);
-      takeShards(db, broker, room, holder, now);
+      takeShards(db, broker, room, holder, look.now);
       this.#refresh(db);
     }, BOOKKEEPING);
   }
