@@ -52,11 +52,15 @@ export class Reader {
     }
   }
 
-  /** Waits until the workers have begun the last batch and not too much is held back. */
+  /**
+   * Waits until the workers have begun the last batch, not too much is held back, and nothing older remains
+   * to be taken over.
+   */
   async #room(signal: AbortSignal): Promise<void> {
     const { inbox, settings, clock } = this.scope;
+    const wait = () => inbox.full || inbox.ready >= settings.messagesPerTick || this.recovery.behind;
     this.paused = true;
-    while ((inbox.full || inbox.ready >= settings.messagesPerTick) && !signal.aborted) {
+    while (wait() && !signal.aborted) {
       // A flush that failed has left some.
       this.lane.acks.linger();
       await inbox.changed.wait({ signal });
