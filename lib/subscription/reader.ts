@@ -41,7 +41,7 @@ export class Reader {
       await this.#room(signal);
       if (signal.aborted) return;
       try {
-        await this.#prepare();
+        await this.#prepare(signal);
         await this.#read(signal);
         this.#recovered();
       } catch (error) {
@@ -69,14 +69,16 @@ export class Reader {
     this.lastTurn = clock.monotonic();
   }
 
-  async #prepare(): Promise<void> {
+  async #prepare(signal: AbortSignal): Promise<void> {
     if (!this.#ensured) {
       const created = await this.lane.group.ensure();
       if (created && this.#missing) this.scope.figures.happened("groupsRecreated");
       this.#ensured = true;
     }
-    // Entries may have been delivered to us although the reply was lost. No read is in flight now.
-    if (this.#failures > 0) await this.recovery.own(this.lane);
+    if (this.#failures === 0) return;
+    // Entries may have been delivered to us although the reply was lost. First, that no read is in flight.
+    await this.lane.group.relink?.(signal);
+    await this.recovery.own(this.lane);
   }
 
   async #read(signal: AbortSignal): Promise<void> {

@@ -111,6 +111,11 @@ export class RedisStreamGroup implements StreamGroup {
     }
   }
 
+  async relink(signal?: AbortSignal): Promise<void> {
+    // Polls share the connection of the commands, which make a new one first, too.
+    await this.#blocking?.relink(signal);
+  }
+
   async ack(ids: readonly string[]): Promise<number> {
     if (ids.length === 0) return 0;
     return await this.#run((client) => acknowledge(client, this.#place, ids), { repeatable: true });
