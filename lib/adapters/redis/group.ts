@@ -257,8 +257,7 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   #isGone(peer: Peer, claimIdleMs: number): boolean {
-    const goneMs = goneAfter(claimIdleMs);
-    return isShown(peer) && peer.unseenMs >= goneMs && this.#presence.mayJudge(goneMs);
+    return isShown(peer) && this.#presence.isGone(peer.unseenMs, claimIdleMs);
   }
 
   /** A page of those that may be due, without those that are not, as far as it takes to fill it. */
