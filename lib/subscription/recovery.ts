@@ -5,6 +5,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { PendingEntry } from "../adapters/ports.ts";
+import { Wakeup } from "../async/wakeup.ts";
 import { asError } from "../errors.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SubscriptionScope } from "./scope.ts";
@@ -17,6 +18,7 @@ const PAGE = 100;
 export class Recovery {
   /** Lanes of which the last pass had to leave something, for want of room. */
   readonly #behind = new Set<StreamLane>();
+  readonly #fellBehind = new Wakeup();
   /** Looks at a pending list come one after the other: what one is about to take is not unknown to the next. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -42,6 +44,7 @@ export class Recovery {
       // Where the broker does not answer, the read loop may find that out.
       if (whole) this.#behind.delete(lane);
       else this.#behind.add(lane);
+      this.#fellBehind.notify();
       inbox.changed.notify();
     }
   }
@@ -54,7 +57,9 @@ export class Recovery {
     const { inbox, name } = this.scope;
     while (!signal.aborted) {
       const [lane] = this.#behind;
-      if (lane === undefined || !this.#hasRoom) await inbox.changed.wait({ signal });
+      // The inbox changes with every message: whoever has nothing to wait for there stays away from it.
+      if (lane === undefined) await this.#fellBehind.wait({ signal });
+      else if (!this.#hasRoom) await inbox.changed.wait({ signal });
       else {
         await this.pass(lane).catch((error) =>
           log.debug("subscription.claim_deferred", { subscription: name, error: asError(error).message })
