@@ -56,11 +56,10 @@ export class Delivery implements RunOptions {
   /** It was told that the broker refuses what its outcome needs. */
   refused = false;
   /**
-   * It may have killed the process that had it, so it runs with no other suspect beside it and is
-   * acknowledged before the next (delivery 2). What a drain handed back without a finished attempt did not:
-   * it is as good as new.
+   * It may have killed the processes that had it, so it runs with no other suspect beside it and is
+   * acknowledged before the next (delivery 23). Set when it is recovered, before its key is entered.
    */
-  readonly suspect: boolean;
+  suspect = false;
   #ended: Ending | undefined;
   #abort: AbortController | undefined;
   #givenUp: AbortController | undefined;
@@ -73,7 +72,6 @@ export class Delivery implements RunOptions {
     recovered: boolean,
   ) {
     this.attempts = new Attempts(count, recovered);
-    this.suspect = recovered && count > 0;
   }
 
   /** Made when first asked for: most handlers never look. */

@@ -41,7 +41,7 @@ export class Reader {
       await this.#room(signal);
       if (signal.aborted) return;
       try {
-        await this.#prepare();
+        await this.#prepare(signal);
         await this.#read(signal);
         this.#recovered();
       } catch (error) {
@@ -52,11 +52,15 @@ export class Reader {
     }
   }
 
-  /** Waits until the workers have begun the last batch and not too much is held back. */
+  /**
+   * Waits until the workers have begun the last batch, not too much is held back, and nothing older remains
+   * to be taken over.
+   */
   async #room(signal: AbortSignal): Promise<void> {
     const { inbox, settings, clock } = this.scope;
+    const wait = () => inbox.full || inbox.ready >= settings.messagesPerTick || this.recovery.behind;
     this.paused = true;
-    while ((inbox.full || inbox.ready >= settings.messagesPerTick) && !signal.aborted) {
+    while (wait() && !signal.aborted) {
       // A flush that failed has left some.
       this.lane.acks.linger();
       await inbox.changed.wait({ signal });
@@ -65,14 +69,16 @@ export class Reader {
     this.lastTurn = clock.monotonic();
   }
 
-  async #prepare(): Promise<void> {
+  async #prepare(signal: AbortSignal): Promise<void> {
     if (!this.#ensured) {
       const created = await this.lane.group.ensure();
       if (created && this.#missing) this.scope.figures.happened("groupsRecreated");
       this.#ensured = true;
     }
-    // Entries may have been delivered to us although the reply was lost. No read is in flight now.
-    if (this.#failures > 0) await this.recovery.own(this.lane);
+    if (this.#failures === 0) return;
+    // Entries may have been delivered to us although the reply was lost. First, that no read is in flight.
+    await this.lane.group.relink?.(signal);
+    await this.recovery.own(this.lane);
   }
 
   async #read(signal: AbortSignal): Promise<void> {

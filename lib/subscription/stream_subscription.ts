@@ -170,6 +170,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       lanes,
       worker,
       ownership,
+      recovery,
       reader: new Reader(scope, main, recovery, this.#options.work),
       maintenance: new Maintenance(scope, lanes, recovery),
       ended: new AbortController(),
@@ -190,7 +191,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   }
 
   async #loops(parts: Parts, stop: AbortSignal): Promise<void> {
-    const { scope, worker, ownership, reader, replays, maintenance, ended } = parts;
+    const { scope, worker, ownership, reader, replays, recovery, maintenance, ended } = parts;
     // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
     await maintenance.pass(0);
     const defect = new AbortController();
@@ -206,6 +207,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       maintenance.untilClear(signal).then(() => reader.run(signal)),
       readReplays(scope, replays, signal),
       maintenance.run(signal),
+      recovery.catchUp(signal),
       ownership.run(ended.signal),
     ];
     try {
@@ -250,6 +252,7 @@ interface Parts {
   readonly lanes: readonly StreamLane[];
   readonly worker: Worker;
   readonly ownership: Ownership;
+  readonly recovery: Recovery;
   readonly reader: Reader;
   readonly maintenance: Maintenance;
   /** Aborts when nothing is owned any more. */

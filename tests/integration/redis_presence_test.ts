@@ -82,6 +82,32 @@ redisTest(
   },
 );
 
+redisTest(
+  "of one that was silent already, a process that begins takes nothing before five seconds",
+  async () => {
+    await using rig = await RedisRig.open();
+    const [one, other] = [await rig.broker(), await rig.broker()];
+    const left = await consumerOf(one, dead);
+    await publish(one, "1");
+    await left.read({ count: 1 });
+    await one.close();
+    const client = rig.client();
+    await until(async () => {
+      const [consumer] = await client.xinfo("CONSUMERS", left.stream, left.group) as readonly unknown[][];
+      return Number(consumer?.[consumer.indexOf("idle") + 1]) > 3000;
+    }, "it is silent for three seconds");
+    // Redis may have been away until now, and the other be alive: it has some time to show itself.
+    const begun = await consumerOf(other, living);
+    const began = performance.now();
+    await until(
+      async () => (await begun.pending({ limit: 9, minIdleMs: FOREVER_MS })).length > 0,
+      "it is taken for gone",
+    );
+    const took = performance.now() - began;
+    assert(took > 4900 && took < 7000, `${Math.round(took)} ms`);
+  },
+);
+
 redisTest("a consumer that retires shows itself no more and is not made again", async () => {
   await using rig = await RedisRig.open();
   const broker = await rig.broker();
