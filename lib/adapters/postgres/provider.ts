@@ -101,10 +101,11 @@ export class PostgresProvider extends BaseProvider {
     this.#side = new SideConnection({
       clock,
       open: (signal) => this.#open(`set synchronous_commit = off; listen ${quoted(names.channel)}`, signal),
-      onOpen: () => this.#hints.wake(),
+      onOpen: () => this.#hints.reopened(),
     });
     const { outboxNotify: notify } = this.#settings;
-    this.#hints = new Hints({ clock, channel: names.channel, notify, side: this.#side });
+    const onReopened = () => this.outbox.reopened();
+    this.#hints = new Hints({ clock, channel: names.channel, notify, side: this.#side, onReopened });
     this.#locks = new PostgresLocks({
       ...{ where, clock, schema: names.schema },
       open: (signal) => this.#open("set default_transaction_read_only = on", signal),

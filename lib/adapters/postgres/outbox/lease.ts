@@ -13,6 +13,7 @@ import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../ports.ts";
 import type { Connection, Row } from "../connection/connection.ts";
 import type { Where } from "../connection/errors.ts";
+import { ClaimFloor, type Question } from "./claim_floor.ts";
 import {
   claimFewText,
   claimText,
@@ -26,6 +27,7 @@ import {
   unpublishedText,
 } from "./lease_sql.ts";
 import type { Names } from "../connection/names.ts";
+import { OldTransactions, oldTransactionsText } from "./old_transactions.ts";
 import { exchange, type Planned } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
 
@@ -52,6 +54,8 @@ export class PostgresOutboxLease implements OutboxLease {
   readonly #parts: LeaseParts;
   readonly #heartbeat: LeaseHeartbeat;
   #shards: readonly number[] = [];
+  readonly #floor: ClaimFloor;
+  readonly #old: OldTransactions;
   /** When it was last looked for others that stand still, on the clock's monotonic scale. */
   #lookedAround = -Infinity;
   /** When rows were last asked for, epoch ms. */
@@ -64,6 +68,8 @@ export class PostgresOutboxLease implements OutboxLease {
 
   constructor(parts: LeaseParts) {
     this.#parts = parts;
+    this.#floor = new ClaimFloor(parts);
+    this.#old = new OldTransactions(parts.clock, parts.where.name);
     this.#heartbeat = new LeaseHeartbeat(parts.clock, () => this.#beat());
   }
 
@@ -128,21 +134,22 @@ export class PostgresOutboxLease implements OutboxLease {
 
   async claim(limit: number): Promise<readonly OutboxRow[]> {
     if (this.#released || limit < 1 || this.#shards.length === 0) return [];
-    const { names, clock, broker, holder } = this.#parts;
-    this.#looked = clock.now();
-    const shards = this.#shards.map(String);
-    const rows = await this.#run({
-      text: this.#backlog ? claimText(names, shards.length) : claimFewText(names),
-      values: [
-        ...[broker, holder, String(this.#looked), String(limit)],
-        ...(this.#backlog ? shards : [arrayText(shards)]),
-      ],
-      doing: "claiming outbox rows",
-    });
+    this.#looked = this.#parts.clock.now();
+    await this.#ask(this.#floor.recheck(this.#shards));
+    const behind = [this.#floor.raise(this.#shards), this.#lookForOld()].filter((each) => each !== undefined);
+    const statements = [this.#claiming(limit), ...behind.map(({ statement }) => statement)];
+    const [rows = [], ...answers] = await this.#exchange(statements);
     this.#backlog = rows.length >= limit;
+    this.#floor.claimed(rows.map((row) => ({ seq: Number(row["seq"]), shard: Number(row["shard"]) })));
+    behind.forEach((question, index) => question.answered(answers[index] ?? []));
     const claimed = [...rows].sort((a, b) => Number(a["seq"]) - Number(b["seq"])).map(asOutboxRow);
     for (const { id, messageId } of claimed) this.#claimed.set(id, messageId);
     return claimed;
+  }
+
+  /** Rows of a number claimed long ago may be open again. */
+  reopened(): void {
+    this.#floor.reopened();
   }
 
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
@@ -177,6 +184,39 @@ export class PostgresOutboxLease implements OutboxLease {
     return rows;
   }
 
+  #lookForOld(): Question | undefined {
+    const old = this.#old;
+    if (!old.isDue) return undefined;
+    const doing = "looking for old transactions";
+    return {
+      statement: { text: oldTransactionsText(), values: [], doing },
+      answered: (rows) => old.found(rows),
+    };
+  }
+
+  async #ask(question: Question | undefined): Promise<void> {
+    if (question) question.answered(await this.#run(question.statement));
+  }
+
+  #claiming(limit: number): Planned {
+    const { names, broker, holder } = this.#parts;
+    const floor = this.#floor;
+    const shards = this.#shards.map(String);
+    const lows = this.#shards.map((shard) => String(floor.of(shard)));
+    const { late } = floor;
+    const isLate = late.length > 0;
+    const bases = isLate ? this.#shards.map((shard) => String(floor.baseOf(shard))) : [];
+    const asked = isLate ? [arrayText(late)] : [];
+    const given = [broker, holder, String(this.#looked), String(limit)];
+    const doing = "claiming outbox rows";
+    if (this.#backlog) {
+      const values = [...given, ...shards, ...lows, ...bases, ...asked];
+      return { text: claimText(names, shards.length, isLate), values, doing };
+    }
+    const lists = [shards, lows, ...(isLate ? [bases] : [])].map(arrayText);
+    return { text: claimFewText(names, isLate), values: [...given, ...lists, ...asked], doing };
+  }
+
   /** The session was there when the statements were sent, if they have been answered. */
   async #exchange(statements: readonly Planned[]): Promise<readonly (readonly Row[])[]> {
     const { connection, where } = this.#parts;
@@ -193,6 +233,7 @@ export class PostgresOutboxLease implements OutboxLease {
   async #letGo(shards: readonly number[]): Promise<void> {
     // Whatever becomes of the statement, they are not claimed from any more.
     this.#shards = this.#shards.filter((shard) => !shards.includes(shard));
+    this.#floor.letGo(shards);
     await this.#run({
       text: letGoText,
       values: [this.#lock, arrayText(shards.map(String))],

@@ -25,6 +25,7 @@ export class PostgresOutbox implements OutboxStore {
   /** The same database through connections of its own: no handler can keep a processor waiting. */
   readonly #processors: Database;
   readonly #hints: Hints;
+  readonly #leases = new Set<PostgresOutboxLease>();
 
   constructor(database: Database, processors: Database, hints: Hints) {
     this.#database = database;
@@ -35,11 +36,15 @@ export class PostgresOutbox implements OutboxStore {
   async lease({ broker, owner }: { readonly broker: string; readonly owner: string }): Promise<OutboxLease> {
     const { names, where, clock, pool } = this.#processors;
     const { member: connection } = await pool.acquire(undefined, true);
-    const lease = new PostgresOutboxLease({
+    const lease: PostgresOutboxLease = new PostgresOutboxLease({
       ...{ connection, where, names, clock, broker },
       holder: `${owner}/${crypto.randomUUID()}`,
-      giveBack: (returned) => pool.release(returned),
+      giveBack: (returned) => {
+        this.#leases.delete(lease);
+        pool.release(returned);
+      },
     });
+    this.#leases.add(lease);
     try {
       await lease.stand();
       return lease;
@@ -70,9 +75,14 @@ export class PostgresOutbox implements OutboxStore {
   }
 
   async requeue(ids?: readonly string[]): Promise<number> {
-    const revived = await requeueRows(this.#database, ids);
-    if (revived > 0) this.#hints.committed();
+    const revived = await requeueRows(this.#database, ids, this.#hints.reopening);
+    if (revived > 0) this.#hints.reopened();
     return revived;
+  }
+
+  /** Every lease of this process looks for rows that are open again. */
+  reopened(): void {
+    for (const lease of this.#leases) lease.reopened();
   }
 
   clean(

@@ -9,6 +9,7 @@ import { backlogOf } from "../../outbox_backlog.ts";
 import type { Database } from "../connection/database.ts";
 import type { Row } from "../connection/connection.ts";
 import { epoch } from "../tables/row_writes.ts";
+import type { Planned } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
 
 /** Beyond so many rows the published ones are estimated, as the statistics have them, instead of counted. */
@@ -90,10 +91,13 @@ export async function listOutbox(
   return rows.map(asListing);
 }
 
-/** Failed and abandoned rows become pending with no attempt counted; returns how many. */
+/**
+ * Failed and abandoned rows become pending with no attempt counted; returns how many. `telling` goes with it.
+ */
 export async function requeueRows(
   database: Database,
   ids: readonly string[] | undefined,
+  telling: Planned | undefined,
 ): Promise<number> {
   const seqs = ids?.filter((id) => /^\d{1,18}$/.test(id));
   const [reply] = await database.write({
@@ -104,7 +108,7 @@ export async function requeueRows(
         and ($1::bigint[] is null or seq = any($1::bigint[]))`,
     values: [seqs === undefined ? null : arrayText(seqs)],
     doing: "requeueing outbox rows",
-  });
+  }, ...(telling ? [telling] : []));
   return reply?.count ?? 0;
 }
 
