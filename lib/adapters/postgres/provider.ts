@@ -34,7 +34,6 @@ import { Names, quoted } from "./connection/names.ts";
 import { PostgresOutbox } from "./outbox/outbox.ts";
 import { Pool } from "./connection/pool.ts";
 import { isTransactionPooled } from "./connection/pooler.ts";
-import { epoch } from "./tables/row_writes.ts";
 import { PostgresSession, type SessionParts } from "./tables/session.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
 import { requireCompatible, requireUpgraded } from "../migrations.ts";
@@ -47,6 +46,7 @@ import {
   schemasOf,
   type Target,
 } from "./tables/setup.ts";
+import { CleaningPermit, cutOff } from "./server_clock.ts";
 import { SilenceWatch } from "./connection/silent_connections.ts";
 import { SideConnection } from "./connection/side_connection.ts";
 import type { Place } from "./connection/uri.ts";
@@ -76,6 +76,7 @@ export class PostgresProvider extends BaseProvider {
   readonly #hints: Hints;
   readonly #silence: SilenceWatch;
   readonly #sessions: SessionParts;
+  readonly #permit = new CleaningPermit();
   readonly #prepared = new Set<string>();
   /** A pooler stands between, and was seen to lend whole sessions. */
   #pooledBySession = false;
@@ -111,7 +112,9 @@ export class PostgresProvider extends BaseProvider {
       open: (signal) => this.#open("set default_transaction_read_only = on", signal),
     });
     const processors = new Database({ where, names, clock, pool: this.#leases });
-    this.outbox = new PostgresOutbox(this.#database, processors, this.#hints);
+    this.outbox = new PostgresOutbox({
+      ...{ database: this.#database, processors, hints: this.#hints, permit: this.#permit },
+    });
     this.#sessions = {
       ...{ where, names, clock, pool },
       mayPrepare: (text) => this.#mayPrepare(text),
@@ -204,11 +207,12 @@ export class PostgresProvider extends BaseProvider {
   }
 
   async cleanMarks(before: number, limit: number): Promise<number> {
+    if (!await this.#permit.ask(this.#database)) return 0;
     const { processed } = this.#database.names;
     const [reply] = await this.#database.write({
       text: `delete from ${processed} where ctid = any(array(
-        select ctid from ${processed} where processed_at < ${epoch("$1")} limit $2::bigint))`,
-      values: [String(before), String(limit)],
+        select ctid from ${processed} where processed_at < ${cutOff("$2", "$1")} limit $3::bigint))`,
+      values: [before, this.options.clock.now() - before, limit].map(String),
       doing: "cleaning idempotency marks",
     });
     return reply?.count ?? 0;

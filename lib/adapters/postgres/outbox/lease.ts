@@ -28,6 +28,7 @@ import {
 } from "./lease_sql.ts";
 import type { Names } from "../connection/names.ts";
 import { OldTransactions, oldTransactionsText } from "./old_transactions.ts";
+import { serverAhead } from "../server_clock.ts";
 import { exchange, type Planned } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
 
@@ -48,6 +49,9 @@ const log = getLogger(["protean", "outbox"]);
 /** So often it is looked whether the others move. */
 const LOOK_AROUND_MS = 2_000;
 
+/** A clock that is put by more is asked about again. */
+const STEP_MS = 1_000;
+
 type Tried = Extract<OutboxOutcome, { readonly error: string }>;
 
 export class PostgresOutboxLease implements OutboxLease {
@@ -58,7 +62,11 @@ export class PostgresOutboxLease implements OutboxLease {
   readonly #old: OldTransactions;
   /** When it was last looked for others that stand still, on the clock's monotonic scale. */
   #lookedAround = -Infinity;
-  /** When rows were last asked for, epoch ms. */
+  /** By how many ms the server's clock is ahead; every time in the table is the server's. */
+  #ahead = 0;
+  /** When the clock's monotonic scale began, by the clock: another number after somebody has put it. */
+  #epoch = 0;
+  /** When rows were last asked for, epoch ms by the server's clock. */
   #looked = 0;
   /** More is waiting than the last claim took. */
   #backlog = false;
@@ -89,6 +97,7 @@ export class PostgresOutboxLease implements OutboxLease {
 
   /** Shows that there is one more, and takes its share. */
   async stand(): Promise<void> {
+    await this.#askTime();
     await this.#run({ text: standText, values: [this.#lock], doing: "standing for shards of the outbox" });
     await this.share();
   }
@@ -129,12 +138,14 @@ export class PostgresOutboxLease implements OutboxLease {
       doing: "looking for the next retry",
     });
     const due = found?.["due"];
-    return typeof due === "number" ? Math.ceil(due) : undefined;
+    return typeof due === "number" ? Math.ceil(due - this.#ahead) : undefined;
   }
 
   async claim(limit: number): Promise<readonly OutboxRow[]> {
     if (this.#released || limit < 1 || this.#shards.length === 0) return [];
-    this.#looked = this.#parts.clock.now();
+    const { clock } = this.#parts;
+    if (Math.abs(clock.now() - clock.monotonic() - this.#epoch) > STEP_MS) await this.#askTime();
+    this.#looked = this.#now();
     await this.#ask(this.#floor.recheck(this.#shards));
     const behind = [this.#floor.raise(this.#shards), this.#lookForOld()].filter((each) => each !== undefined);
     const statements = [this.#claiming(limit), ...behind.map(({ statement }) => statement)];
@@ -142,7 +153,8 @@ export class PostgresOutboxLease implements OutboxLease {
     this.#backlog = rows.length >= limit;
     this.#floor.claimed(rows.map((row) => ({ seq: Number(row["seq"]), shard: Number(row["shard"]) })));
     behind.forEach((question, index) => question.answered(answers[index] ?? []));
-    const claimed = [...rows].sort((a, b) => Number(a["seq"]) - Number(b["seq"])).map(asOutboxRow);
+    const claimed = [...rows].sort((a, b) => Number(a["seq"]) - Number(b["seq"]))
+      .map((row) => asOutboxRow(row, this.#ahead));
     for (const { id, messageId } of claimed) this.#claimed.set(id, messageId);
     return claimed;
   }
@@ -182,6 +194,16 @@ export class PostgresOutboxLease implements OutboxLease {
   async #run(statement: Planned): Promise<readonly Row[]> {
     const [rows = []] = await this.#exchange([statement]);
     return rows;
+  }
+
+  #now(): number {
+    return this.#parts.clock.now() + this.#ahead;
+  }
+
+  async #askTime(): Promise<void> {
+    const { clock } = this.#parts;
+    this.#epoch = clock.now() - clock.monotonic();
+    this.#ahead = await serverAhead(clock, (statement) => this.#run(statement));
   }
 
   #lookForOld(): Question | undefined {
@@ -251,10 +273,10 @@ export class PostgresOutboxLease implements OutboxLease {
   }
 
   #recording(text: (names: Names) => string, messageIds: readonly string[]): Planned {
-    const { names, clock, broker, holder } = this.#parts;
+    const { names, broker, holder } = this.#parts;
     return {
       text: text(names),
-      values: [broker, holder, String(clock.now()), arrayText(messageIds)],
+      values: [broker, holder, String(this.#now()), arrayText(messageIds)],
       doing: `recording ${messageIds.length} outbox rows`,
     };
   }
@@ -269,7 +291,7 @@ export class PostgresOutboxLease implements OutboxLease {
     return {
       status: outcome.status,
       last_error: this.#lastError(outcome),
-      ...(outcome.status === "failed" ? { retry_at: outcome.retryAt } : {}),
+      ...(outcome.status === "failed" ? { retry_at: outcome.retryAt + this.#ahead } : {}),
     };
   }
 
@@ -277,7 +299,7 @@ export class PostgresOutboxLease implements OutboxLease {
   #lastError({ status, error }: Tried): Record<string, unknown> {
     return {
       message: error.replaceAll("\0", "\ufffd"),
-      failed_at: new Date(this.#parts.clock.now()).toISOString(),
+      failed_at: new Date(this.#now()).toISOString(),
       ...(status === "abandoned" ? { reason: "Max retries exceeded" } : {}),
     };
   }
@@ -294,7 +316,7 @@ export class PostgresOutboxLease implements OutboxLease {
   }
 }
 
-function asOutboxRow(row: Row): OutboxRow {
+function asOutboxRow(row: Row, ahead: number): OutboxRow {
   return {
     id: String(row["seq"]),
     messageId: String(row["message_id"]),
@@ -304,6 +326,6 @@ function asOutboxRow(row: Row): OutboxRow {
     metadata: String(row["metadata_"]),
     priority: Number(row["priority"]),
     retryCount: Number(row["retry_count"]),
-    createdAt: Number(row["created_at"]),
+    createdAt: Math.floor(Number(row["created_at"]) - ahead),
   };
 }

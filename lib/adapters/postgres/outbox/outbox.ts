@@ -18,19 +18,30 @@ import {
 import type { Database } from "../connection/database.ts";
 import type { Hints } from "./notify.ts";
 import { PostgresOutboxLease } from "./lease.ts";
+import type { CleaningPermit } from "../server_clock.ts";
 import { cleanOutbox, listOutbox, outboxBacklog, outboxStats, requeueRows } from "./outbox_report.ts";
+
+export interface PostgresOutboxParts {
+  readonly database: Database;
+  /** The same database through connections of its own: no handler can keep a processor waiting. */
+  readonly processors: Database;
+  readonly hints: Hints;
+  /** Asked before anything is removed. */
+  readonly permit: CleaningPermit;
+}
 
 export class PostgresOutbox implements OutboxStore {
   readonly #database: Database;
-  /** The same database through connections of its own: no handler can keep a processor waiting. */
   readonly #processors: Database;
   readonly #hints: Hints;
+  readonly #permit: CleaningPermit;
   readonly #leases = new Set<PostgresOutboxLease>();
 
-  constructor(database: Database, processors: Database, hints: Hints) {
+  constructor({ database, processors, hints, permit }: PostgresOutboxParts) {
     this.#database = database;
     this.#processors = processors;
     this.#hints = hints;
+    this.#permit = permit;
   }
 
   async lease({ broker, owner }: { readonly broker: string; readonly owner: string }): Promise<OutboxLease> {
@@ -85,9 +96,9 @@ export class PostgresOutbox implements OutboxStore {
     for (const lease of this.#leases) lease.reopened();
   }
 
-  clean(
+  async clean(
     options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
   ): Promise<number> {
-    return cleanOutbox(this.#database, options);
+    return await this.#permit.ask(this.#database) ? await cleanOutbox(this.#database, options) : 0;
   }
 }
