@@ -12,6 +12,7 @@ import { getLogger } from "@logtape/logtape";
 import { awakeMs, type Clock } from "../../../async/clock.ts";
 import { asError, ProviderUnavailableError } from "../../../errors.ts";
 import { type OutboxLease, type OutboxOutcome, type OutboxRow, shardOf } from "../../ports.ts";
+import type { RetentionClock } from "../../retention_clock.ts";
 import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { SqliteDatabase } from "../file/database.ts";
 import { nextRows, settleRows, takeRows } from "./outbox_rows.ts";
@@ -42,6 +43,7 @@ export class SqliteOutboxLease implements OutboxLease {
     private readonly clock: Clock,
     private readonly broker: string,
     private readonly holder: string,
+    private readonly retention: RetentionClock,
   ) {
     this.#heartbeat = new LeaseHeartbeat(clock, () => this.settle([]), awakeMs);
   }
@@ -80,10 +82,10 @@ export class SqliteOutboxLease implements OutboxLease {
   }
 
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
-    const now = this.clock.now();
+    const now = new Date(this.retention.stamp()).toISOString();
     for (const { id } of outcomes) this.#claimed.delete(id);
     await this.database.write((db) => {
-      settleRows(db, outcomes, this.holder, new Date(now).toISOString());
+      settleRows(db, outcomes, this.holder, now);
       if (!this.#released) this.#refresh(db);
     }, BOOKKEEPING);
   }
