@@ -12,7 +12,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Redis } from "ioredis";
-import { type Clock, sleep } from "../../async/clock.ts";
+import { betweenMs, type Clock, type Moment, momentOf, sleep } from "../../async/clock.ts";
 import { asError, RefusedError } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { nothingThere, pairs } from "./replies.ts";
@@ -67,8 +67,11 @@ export class Presence {
   #running: Promise<void> = Promise.resolve();
   /** The look that is under way. */
   #looking: Promise<void> = Promise.resolve();
-  /** Since when every look was answered in time (monotonic), and when the last one was. */
-  #heard: { readonly since: number; readonly last: number } | undefined;
+  /**
+   * Since when every look was answered in time (monotonic), and when the last one was: on both scales, for the
+   * others go on while this machine is suspended.
+   */
+  #heard: { readonly since: number; readonly last: Moment } | undefined;
   #cutOff = false;
   #refused = false;
   /** It was told that a right is missing. */
@@ -127,9 +130,8 @@ export class Presence {
   /** Whether this process has been heard long enough to tell who was not for `goneMs`. */
   mayJudge(goneMs: number): boolean {
     if (!this.#heard || this.#refused) return false;
-    const now = this.#clock.monotonic();
-    if (now - this.#heard.last > SHOW_MS + LATE_MS) return false;
-    return now - this.#heard.since >= (this.#cutOff ? 2 * GONE_MS : goneMs);
+    if (isGap(this.#heard.last, momentOf(this.#clock))) return false;
+    return this.#clock.monotonic() - this.#heard.since >= (this.#cutOff ? 2 * GONE_MS : goneMs);
   }
 
   /** True while looks are made and may come to tell something. */
@@ -164,7 +166,7 @@ export class Presence {
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    const began = this.#clock.monotonic();
+    const began = momentOf(this.#clock);
     const places = [...this.#places];
     try {
       await this.#endpoint.run((client) => this.#show(client, places));
@@ -190,14 +192,14 @@ export class Presence {
     await Promise.all([...shown, added]);
   }
 
-  #answered(began: number): void {
-    const gap = this.#heard && began - this.#heard.last > SHOW_MS + LATE_MS;
-    if (gap) this.#cutOff = true;
-    const since = this.#heard && !gap ? this.#heard.since : began;
+  #answered(began: Moment): void {
+    const wasCutOff = this.#heard !== undefined && isGap(this.#heard.last, began);
+    if (wasCutOff) this.#cutOff = true;
+    const since = this.#heard && !wasCutOff ? this.#heard.since : began.monotonic;
     this.#heard = { since, last: began };
     // The right may have been given meanwhile: whoever asks for the others next finds out.
     this.#refused = false;
-    if (began - since >= 2 * GONE_MS) this.#cutOff = false;
+    if (began.monotonic - since >= 2 * GONE_MS) this.#cutOff = false;
   }
 
   #unanswered(error: Error): void {
@@ -222,4 +224,7 @@ export class Presence {
   }
 }
 
-/** A group that is not there has no consumers. */
+/** Whether more time went by between two looks than between one and the next. */
+function isGap(last: Moment, next: Moment): boolean {
+  return betweenMs(last, next) > SHOW_MS + LATE_MS;
+}
