@@ -192,6 +192,16 @@ export class Inbox {
     return owned;
   }
 
+  /** How many of a lane's have their outcome, and the broker has not confirmed that it knows. */
+  unconfirmed(lane: Lane<Delivery>): number {
+    let count = 0;
+    for (const batch of this.#batches) {
+      if (batch.lane !== lane) continue;
+      count += batch.open - batch.deliveries.filter(({ stage }) => stage !== "done").length;
+    }
+    return count;
+  }
+
   /** Those of the owned that are in their handlers. */
   running(): Delivery[] {
     return [...this.owned().values()].flat().filter(({ stage }) => stage === "running");
