@@ -84,11 +84,11 @@ export class Maintenance {
   }
 
   *#steps(pass: number): Iterable<Step> {
-    const { retentionMaxlen } = this.scope.settings;
+    const { settings: { retentionMaxlen }, pause } = this.scope;
     // A replay lane is made by the replay and goes with its last entry.
     const lasting = this.lanes.filter(({ kind }) => kind !== "replay").map(({ group }) => group);
     if (pass === 0) { for (const group of lasting) yield ["ensure", () => group.ensure()]; }
-    for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)];
+    if (!pause.on) { for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)]; }
     if (retentionMaxlen) { for (const group of lasting) yield ["trim", () => trim(group, retentionMaxlen)]; }
     if (pass % SWEEP_EVERY_PASSES === 0) {
       for (const group of lasting) yield ["sweep", () => group.sweep(SWEEP_IDLE_MS)];

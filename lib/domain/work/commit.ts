@@ -11,6 +11,7 @@ import {
   shardOf,
   type WriteSet,
 } from "../../adapters/ports.ts";
+import { blaming } from "../backends.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { RuntimeFacts, WorkRuntime } from "../runtime.ts";
 import type { Sessions } from "./sessions.ts";
@@ -104,7 +105,9 @@ export async function commitAll(
   await flushCache();
   for (const name of others) await sessions.commit(name, NOTHING);
   if (outside.length > 0) sessions.assertMayCommit();
-  const appended = eventStore && outside.length > 0 ? await eventStore.append(outside) : undefined;
+  const appended = eventStore && outside.length > 0
+    ? await blaming({ kind: "event_store", name: eventStore.name }, eventStore.append(outside))
+    : undefined;
   const committed = touched.has(MAIN) ? await sessions.commit(MAIN, writes) : undefined;
   return appended ?? committed ?? [];
 }

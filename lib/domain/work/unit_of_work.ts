@@ -171,6 +171,11 @@ export class UnitOfWork {
     await this.#opened?.rollback();
   }
 
+  /** What the first call to a database that failed has thrown; nothing can be committed since. */
+  get failure(): Error | undefined {
+    return this.#opened?.failure;
+  }
+
   get #sessions(): Sessions {
     return this.#opened ??= new Sessions(this.runtime, this.#scope.guard);
   }
@@ -180,7 +185,8 @@ export class UnitOfWork {
   }
 
   #buffered(): Buffered {
-    const flushCache = () => this.#cache?.flush() ?? Promise.resolve();
+    const { guard } = this.#scope;
+    const flushCache = () => this.#cache?.flush((backend) => guard.committed?.(backend)) ?? Promise.resolve();
     for (const { aggregate, id } of this.#aggregates?.forgotten ?? []) {
       log.warn("unit_of_work.change_not_added", { aggregate: aggregate.name, id });
     }
