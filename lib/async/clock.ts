@@ -34,7 +34,12 @@ export function momentOf(clock: Clock): Moment {
  * set.
  */
 export function elapsedMs(clock: Clock, then: Moment): number {
-  return Math.max(clock.monotonic() - then.monotonic, clock.now() - then.now);
+  return betweenMs(then, momentOf(clock));
+}
+
+/** As `elapsedMs`, from one moment to a later one. */
+export function betweenMs(then: Moment, later: Moment): number {
+  return Math.max(later.monotonic - then.monotonic, later.now - then.now);
 }
 
 /**

@@ -46,6 +46,10 @@ export const DELIVERY_EVENTS = [
   "groupsRecreated",
   /** A handler cut by the drain. */
   "cut",
+  /** Handled, and not acknowledged when the subscription ended: it is delivered again. */
+  "unacknowledged",
+  /** Not handled, and not handed back when the subscription ended: others wait to claim it. */
+  "unreleased",
 ] as const;
 export type DeliveryEvent = typeof DELIVERY_EVENTS[number];
 

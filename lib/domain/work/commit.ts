@@ -11,6 +11,7 @@ import {
   shardOf,
   type WriteSet,
 } from "../../adapters/ports.ts";
+import { blaming } from "../backends.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { RuntimeFacts, WorkRuntime } from "../runtime.ts";
 import type { Sessions } from "./sessions.ts";
@@ -104,7 +105,10 @@ export async function commitAll(
   await flushCache(() => sessions.assertMayCommit());
   for (const name of others) await sessions.commit(name, NOTHING);
   const appended = eventStore && outside.length > 0
-    ? await sessions.beside((signal) => eventStore.append(outside, { signal }))
+    ? await sessions.beside(
+      { kind: "event_store", name: eventStore.name },
+      (signal) => eventStore.append(outside, { signal }),
+    )
     : undefined;
   const committed = touched.has(MAIN) ? await sessions.commit(MAIN, writes) : undefined;
   return appended ?? committed ?? [];

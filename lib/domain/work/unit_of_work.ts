@@ -179,6 +179,11 @@ export class UnitOfWork {
     await this.#opened?.rollback();
   }
 
+  /** What the first call to a database that failed has thrown; nothing can be committed since. */
+  get failure(): Error | undefined {
+    return this.#opened?.failure;
+  }
+
   get #sessions(): Sessions {
     return this.#opened ??= new Sessions(this.runtime, this.#scope.guard);
   }
@@ -188,8 +193,9 @@ export class UnitOfWork {
   }
 
   #buffered(): Buffered {
+    const { guard } = this.#scope;
     const flushCache: Buffered["flushCache"] = (assertMayCommit) =>
-      this.#cache?.flush(assertMayCommit) ?? Promise.resolve();
+      this.#cache?.flush(assertMayCommit, (backend) => guard.committed?.(backend)) ?? Promise.resolve();
     for (const { aggregate, id } of this.#aggregates?.forgotten ?? []) {
       log.warn("unit_of_work.change_not_added", { aggregate: aggregate.name, id });
     }

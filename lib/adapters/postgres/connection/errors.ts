@@ -95,13 +95,13 @@ export function connectError(where: Where, thrown: unknown): Error {
   if (thrown instanceof ProteanError) return thrown;
   if (!isServerError(thrown)) {
     const advice = "start the server, or correct host and port in the database_uri";
-    return unavailable(where, `cannot be reached: ${asError(thrown).message} (${advice})`, thrown);
+    return unreached(where, `cannot be reached: ${asError(thrown).message} (${advice})`, thrown);
   }
   const [meaning, advice] = REFUSED_PARAMETER.test(thrown.message)
     ? ["configuration", "remove it from the database_uri, or have the pooler ignore it"]
     : meaningOf(thrown.code) ?? ["configuration", "correct the database_uri"];
   if (meaning === "unavailable") {
-    return unavailable(where, `refuses connections: ${thrown.message} (${advice})`, thrown);
+    return unreached(where, `refuses connections: ${thrown.message} (${advice})`, thrown);
   }
   return new RefusedError(
     `Database '${where.name}' (${where.label}) refuses the connection: ${thrown.message}: ${advice}.`,
@@ -148,7 +148,7 @@ export function userStatementError(where: Where, thrown: unknown): Error {
   if (code === SQLSTATE.undefinedTable) {
     return new RefusedError(
       `Database '${where.name}' (${where.label}) lacks a table that a statement names: ${message}: create it, or correct the name.`,
-      { code: "DATABASE_TABLE_MISSING", cause: thrown },
+      { code: "DATABASE_TABLE_MISSING", cause: thrown, isAboutStatement: true },
     );
   }
   return new ProteanError(
@@ -188,4 +188,11 @@ function commonError(where: Where, doing: string, thrown: unknown): Error | unde
 
 function unavailable(where: Where, what: string, cause: unknown): ProviderUnavailableError {
   return new ProviderUnavailableError(`Database '${where.name}' (${where.label}) ${what}.`, { cause });
+}
+
+function unreached(where: Where, what: string, cause: unknown): ProviderUnavailableError {
+  return new ProviderUnavailableError(`Database '${where.name}' (${where.label}) ${what}.`, {
+    cause,
+    isUnreached: true,
+  });
 }
