@@ -11,7 +11,6 @@ import {
   shardOf,
   type WriteSet,
 } from "../../adapters/ports.ts";
-import { blaming } from "../backends.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { RuntimeFacts, WorkRuntime } from "../runtime.ts";
 import type { Sessions } from "./sessions.ts";
