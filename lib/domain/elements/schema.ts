@@ -8,6 +8,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigurationError, ValidationError } from "../../errors.ts";
 import { canonicalJson } from "../../message/canonical.ts";
 import { holdsBigints, parseExact } from "../../message/exact_numbers.ts";
+import { unstorableIn } from "../../message/storable.ts";
 import { inExactWords, roundedIn, TOO_LARGE, unsettled, withBigints } from "./wide_integers.ts";
 import type { Out, Schema } from "../types.ts";
 
@@ -90,6 +91,26 @@ export function jsonText(value: unknown, what: string): string {
       cause,
     });
   }
+}
+
+/**
+ * The same for what a database will hold. Throws `ValidationError` too for a text that no database can, by
+ * the name of its field.
+ */
+export function encodeStored<S extends Schema>(schema: S, value: unknown, what: string): Encoded<Out<S>> {
+  const encoded = encode(schema, value, what);
+  assertStorable(encoded.json, encoded.text, what);
+  return encoded;
+}
+
+/** Throws `ValidationError` where `json`, whose text is `text`, holds what no database can. */
+export function assertStorable(json: unknown, text: string, what: string): void {
+  const found = unstorableIn(json, text);
+  if (!found) return;
+  const issues = [{ path: found.path, message: found.reason }];
+  throw new ValidationError(`${what} cannot be stored: ${reasons(issues)}.`, issues, {
+    outline: `${what} cannot be stored: a text ${found.reason}.`,
+  });
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

@@ -8,6 +8,7 @@ import { whenEnded } from "../../async/when_ended.ts";
 import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError } from "../../errors.ts";
 import { camelDomain, parseTypeString } from "../../message/names.ts";
 import { parseTime } from "../../message/time.ts";
+import { unstorableMetadata } from "../../message/storable.ts";
 import type { Message, TraceContext } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
@@ -84,6 +85,15 @@ export class ElementRunner implements HandlerRunner {
   }
 
   judge(message: Message): Verdict {
+    const verdict = this.#judge(message);
+    if (verdict.kind !== "run") return verdict;
+    const found = unstorableMetadata(message.metadata);
+    if (!found) return verdict;
+    const what = `The message's 'metadata.${found.path}' ${found.reason}.`;
+    return { kind: "poison", error: new DeserializationError(what) };
+  }
+
+  #judge(message: Message): Verdict {
     const { type, deadline } = message.metadata.headers;
     const route = this.#handler.routes.get(type);
     if (!route) return this.#unrouted(message);

@@ -30,6 +30,7 @@ import type {
 import { parseExact } from "../../message/exact_numbers.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 import { viewOf } from "./view.ts";
+import { unstorable } from "../../message/storable.ts";
 import { jsonText } from "../elements/schema.ts";
 
 // `ctx.cache`: JSON values in the cache called `default`.
@@ -49,6 +50,8 @@ export class ContextCacheWrites implements ContextCache {
   }
 
   async set(key: string, value: unknown, options: { ttlMs?: number } = {}): Promise<void> {
+    const reason = unstorable(key);
+    if (reason !== undefined) throw new IncorrectUsageError(`A key of the cache ${reason}.`);
     const text = jsonText(value, `The cached value '${key.slice(0, 100)}'`);
     await this.#work.cache((cache) => cache.write(DEFAULT, key, text, options.ttlMs));
   }

@@ -14,6 +14,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Mark, RowWrite, SqlRow, SqlStatement } from "../../adapters/ports.ts";
+import { unstorable } from "../../message/storable.ts";
 import type { AggregateDefinition } from "../elements/aggregate.ts";
 import type { Stored } from "../elements/aggregate_store.ts";
 import { CacheWrites } from "./cache.ts";
@@ -76,6 +77,8 @@ export class UnitOfWork {
       const aggregates = this.#aggregates ??= new IdentityMap();
       const known = aggregates.known(definition, id);
       if (known !== undefined) return known ?? undefined;
+      // No database holds it, and one would find another in its place.
+      if (unstorable(id)) return undefined;
       return aggregates.loaded(definition, id, await this.#stored(definition, id));
     });
   }

@@ -6,6 +6,7 @@
  */
 import type { DatabaseSync, SupportedValueType } from "node:sqlite";
 import { IncorrectUsageError, ProteanError, RefusedError } from "../../../errors.ts";
+import { unstorable } from "../../../message/storable.ts";
 import type { SqlRow, SqlStatement, SqlValue } from "../../ports.ts";
 import { fileOf } from "../file/older_runtime.ts";
 import { isReadOnly, sqliteCode } from "../file/sqlite_error.ts";
@@ -98,14 +99,8 @@ function firstWord(query: SqlStatement): string {
 function bound(value: SqlValue): SupportedValueType {
   if (typeof value === "boolean") return value ? 1n : 0n;
   if (typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0)) return BigInt(value);
-  if (typeof value === "string" && value.includes("\0")) {
-    throw new ProteanError(
-      "A parameter of ctx.sql has a NUL character, which text in a database cannot hold.",
-      {
-        code: "SQL",
-      },
-    );
-  }
+  const reason = typeof value === "string" ? unstorable(value) : undefined;
+  if (reason !== undefined) throw new ProteanError(`A parameter of ctx.sql ${reason}.`, { code: "SQL" });
   return value;
 }
 
