@@ -57,6 +57,7 @@ export async function main(options: MainOptions = {}): Promise<number> {
   } catch (error) {
     return report(cli, error, args);
   } finally {
+    await cli.io.settle?.();
     stopLogging();
   }
 }
