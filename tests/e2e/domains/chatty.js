@@ -1,6 +1,6 @@
 /**
- * A domain on disk that fills its log: each job writes 100 lines of 4 kB, then its id into `handled.log` of the
- * current folder.
+ * A domain on disk that fills its log: each job writes 100 lines of 4 kB, then its id into `handled.log` of
+ * the current folder.
  */
 import { Domain, on } from "@protean/server";
 
