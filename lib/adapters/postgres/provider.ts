@@ -35,8 +35,8 @@ import { Names, quoted } from "./connection/names.ts";
 import { PostgresOutbox } from "./outbox/outbox.ts";
 import { Pool } from "./connection/pool.ts";
 import { isTransactionPooled } from "./connection/pooler.ts";
-import { epoch } from "./tables/row_writes.ts";
 import { PostgresSession, type SessionParts } from "./tables/session.ts";
+import { SessionBeats } from "./tables/session_beat.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
 import { requireCompatible, requireUpgraded } from "../migrations.ts";
 import {
@@ -48,6 +48,7 @@ import {
   schemasOf,
   type Target,
 } from "./tables/setup.ts";
+import { CleaningPermit, cutOff } from "./server_clock.ts";
 import { SilenceWatch } from "./connection/silent_connections.ts";
 import { SideConnection } from "./connection/side_connection.ts";
 import { tlsFiles } from "./connection/socket.ts";
@@ -79,7 +80,9 @@ export class PostgresProvider extends BaseProvider {
   readonly #locks: PostgresLocks;
   readonly #hints: Hints;
   readonly #silence: SilenceWatch;
+  readonly #beats: SessionBeats;
   readonly #sessions: SessionParts;
+  readonly #permit = new CleaningPermit();
   readonly #prepared = new Set<string>();
   /** A pooler stands between, and was seen to lend whole sessions. */
   #pooledBySession = false;
@@ -106,18 +109,22 @@ export class PostgresProvider extends BaseProvider {
     this.#side = new SideConnection({
       clock,
       open: (signal) => this.#open(`set synchronous_commit = off; listen ${quoted(names.channel)}`, signal),
-      onOpen: () => this.#hints.wake(),
+      onOpen: () => this.#hints.reopened(),
     });
     const { outboxNotify: notify } = this.#settings;
-    this.#hints = new Hints({ clock, channel: names.channel, notify, side: this.#side });
+    const onReopened = () => this.outbox.reopened();
+    this.#hints = new Hints({ clock, channel: names.channel, notify, side: this.#side, onReopened });
     this.#locks = new PostgresLocks({
       ...{ where, clock, schema: names.schema },
       open: (signal) => this.#open("set default_transaction_read_only = on", signal),
     });
     const processors = new Database({ where, names, clock, pool: this.#leases });
-    this.outbox = new PostgresOutbox(this.#database, processors, this.#hints);
+    this.outbox = new PostgresOutbox({
+      ...{ database: this.#database, processors, hints: this.#hints, permit: this.#permit },
+    });
+    this.#beats = new SessionBeats(clock);
     this.#sessions = {
-      ...{ where, names, clock, pool },
+      ...{ where, names, clock, pool, beats: this.#beats },
       mayPrepare: (text) => this.#mayPrepare(text),
       committed: () => this.#hints.committed(),
       afterwards: (work) => this.#track(work),
@@ -144,6 +151,7 @@ export class PostgresProvider extends BaseProvider {
 
   override async close(): Promise<void> {
     this.#hints.close();
+    this.#beats.close();
     await this.#locks.close();
     const closing = [this.#database.pool, this.#leases, this.#side, this.#silence];
     await Promise.all(closing.map((part) => part.close()));
@@ -213,11 +221,12 @@ export class PostgresProvider extends BaseProvider {
   }
 
   async cleanMarks(before: number, limit: number): Promise<number> {
+    if (!await this.#permit.ask(this.#database)) return 0;
     const { processed } = this.#database.names;
     const [reply] = await this.#database.write({
       text: `delete from ${processed} where ctid = any(array(
-        select ctid from ${processed} where processed_at < ${epoch("$1")} limit $2::bigint))`,
-      values: [String(before), String(limit)],
+        select ctid from ${processed} where processed_at < ${cutOff("$2", "$1")} limit $3::bigint))`,
+      values: [before, this.options.clock.now() - before, limit].map(String),
       doing: "cleaning idempotency marks",
     });
     return reply?.count ?? 0;
@@ -278,6 +287,8 @@ export class PostgresProvider extends BaseProvider {
       session: [
         "set time zone 'UTC'; set datestyle = 'ISO, MDY'; set bytea_output = 'hex'; set client_min_messages = warning",
         SERVER_KEEPALIVE,
+        // A statement sees what was committed when it had its turn, whatever the database has as its default.
+        "set default_transaction_isolation = 'read committed'",
         ...path,
         session,
       ].join("; "),

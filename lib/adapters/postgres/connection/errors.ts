@@ -95,13 +95,13 @@ export function connectError(where: Where, thrown: unknown): Error {
   if (thrown instanceof ProteanError) return thrown;
   if (!isServerError(thrown)) {
     const advice = "start the server, or correct host and port in the database_uri";
-    return unavailable(where, `cannot be reached: ${asError(thrown).message} (${advice})`, thrown);
+    return unreached(where, `cannot be reached: ${asError(thrown).message} (${advice})`, thrown);
   }
   const [meaning, advice] = REFUSED_PARAMETER.test(thrown.message)
     ? ["configuration", "remove it from the database_uri, or have the pooler ignore it"]
     : meaningOf(thrown.code) ?? ["configuration", "correct the database_uri"];
   if (meaning === "unavailable") {
-    return unavailable(where, `refuses connections: ${thrown.message} (${advice})`, thrown);
+    return unreached(where, `refuses connections: ${thrown.message} (${advice})`, thrown);
   }
   return new RefusedError(
     `Database '${where.name}' (${where.label}) refuses the connection: ${thrown.message}: ${advice}.`,
@@ -122,6 +122,7 @@ export function ownStatementError(where: Where, doing: string, thrown: unknown):
   }
   if (meaningOf(code)?.[0] === "data") {
     return new ValidationError(`Database '${where.name}' cannot store the value, ${doing}: ${message}.`, [], {
+      outline: `Database '${where.name}' cannot store the value, ${doing} (SQLSTATE ${code}).`,
       cause: thrown,
     });
   }
@@ -134,6 +135,7 @@ export function ownStatementError(where: Where, doing: string, thrown: unknown):
   }
   return new ProteanError(`Database '${where.name}' failed ${doing}: ${message} (SQLSTATE ${code}).`, {
     code: "SQL",
+    outline: `Database '${where.name}' failed ${doing} (SQLSTATE ${code}).`,
     cause: thrown,
   });
 }
@@ -146,12 +148,16 @@ export function userStatementError(where: Where, thrown: unknown): Error {
   if (code === SQLSTATE.undefinedTable) {
     return new RefusedError(
       `Database '${where.name}' (${where.label}) lacks a table that a statement names: ${message}: create it, or correct the name.`,
-      { code: "DATABASE_TABLE_MISSING", cause: thrown },
+      { code: "DATABASE_TABLE_MISSING", cause: thrown, isAboutStatement: true },
     );
   }
   return new ProteanError(
     `A statement failed on database '${where.name}': ${message} (SQLSTATE ${code}).`,
-    { code: "SQL", cause: thrown },
+    {
+      code: "SQL",
+      outline: `A statement failed on database '${where.name}' (SQLSTATE ${code}).`,
+      cause: thrown,
+    },
   );
 }
 
@@ -182,4 +188,11 @@ function commonError(where: Where, doing: string, thrown: unknown): Error | unde
 
 function unavailable(where: Where, what: string, cause: unknown): ProviderUnavailableError {
   return new ProviderUnavailableError(`Database '${where.name}' (${where.label}) ${what}.`, { cause });
+}
+
+function unreached(where: Where, what: string, cause: unknown): ProviderUnavailableError {
+  return new ProviderUnavailableError(`Database '${where.name}' (${where.label}) ${what}.`, {
+    cause,
+    isUnreached: true,
+  });
 }

@@ -190,9 +190,13 @@ function seconds(text = "10"): number {
 }
 
 function decode(text = ""): string {
+  let decoded: string;
   try {
-    return decodeURIComponent(text);
+    decoded = decodeURIComponent(text);
   } catch {
     throw new Trouble("has a broken percent escape (write % as %25)");
   }
+  // It ends a text on the wire, and what is behind it would be read as something else.
+  if (decoded.includes("\0")) throw new Trouble("has a NUL character");
+  return decoded;
 }
