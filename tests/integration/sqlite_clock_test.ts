@@ -149,6 +149,28 @@ for (const jump of JUMPS) {
     }));
 }
 
+Deno.test("what the living have is not claimable when nobody could write for longer than the threshold", () =>
+  withRig(async ({ folder, clock, child, open }) => {
+    const broker = await open("broker");
+    const a = broker.group({ stream: "orders", group: "g1", consumer: "a" });
+    await a.ensure();
+    const ids = idsOf(await broker.publish([{ stream: "orders", data: "1" }]));
+    await child("sqlite_broker_child.ts", folder, "hold");
+    await clock.advance(10 * SECOND);
+    using db = new DatabaseSync(join(folder, "streams.db"));
+    db.exec("BEGIN IMMEDIATE");
+    const never = new AbortController().signal;
+    for (let second = 0; second < 45; second++) {
+      await broker.ping(never).catch(() => {});
+      await clock.advance(SECOND);
+    }
+    db.exec("ROLLBACK");
+    const theirs = ids.map((id) => ({ id, from: "child" }));
+    assertEquals(await a.claim(theirs, 30 * SECOND), []);
+    await clock.advance(30 * SECOND);
+    assertEquals((await a.claim(theirs, 30 * SECOND)).length, 1);
+  }));
+
 Deno.test("a living process whose sign of life somebody has removed is not robbed", () =>
   withRig(async ({ folder, clock, child, open }) => {
     const broker = await open("broker");
