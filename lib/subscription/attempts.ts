@@ -30,7 +30,7 @@ export class Attempts {
     return this.#started;
   }
 
-  /** Failures that were the infrastructure's and not the message's. */
+  /** Failures for a backend while it worked for others. */
   get outages(): number {
     return this.#outages;
   }
@@ -80,9 +80,14 @@ export class Attempts {
     this.#counted = false;
   }
 
-  /** A backend that was away ended the attempt: the next start repeats it. */
+  /** A backend that was away ended the attempt, while others succeeded: the next start repeats it. */
   outage(): void {
     this.#outages++;
+    this.repeat();
+  }
+
+  /** Nothing came of the attempt, through no fault of the message: the next start repeats it. */
+  repeat(): void {
     this.#counted = true;
   }
 

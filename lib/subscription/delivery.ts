@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Backend } from "../domain/backends.ts";
 import type { RunOptions, Verdict } from "../domain/handler_port.ts";
 import type { Message } from "../message/types.ts";
 import { Attempts } from "./attempts.ts";
@@ -30,6 +31,7 @@ export type Stage = "queued" | "held" | "running" | "waiting" | "closing" | "don
  * stop, somebody else has claimed the entry, the drain has given it up.
  */
 export type Ending = "cut" | "lost" | "abandoned";
+const NONE: readonly Backend[] = [];
 const ENDINGS: readonly Ending[] = ["cut", "lost", "abandoned"];
 
 export class Delivery implements RunOptions {
@@ -53,6 +55,8 @@ export class Delivery implements RunOptions {
   source: string | undefined;
   readonly attempts: Attempts;
   firstFailedAt: number | undefined;
+  /** What has committed a part of its work. */
+  backends: readonly Backend[] = NONE;
   /** It was told that the broker refuses what its outcome needs. */
   refused = false;
   /**
@@ -82,6 +86,10 @@ export class Delivery implements RunOptions {
 
   get ended(): Ending | undefined {
     return this.#ended;
+  }
+
+  committed(backend: Backend): void {
+    this.backends = [...this.backends, backend];
   }
 
   mayCommit(): boolean {

@@ -45,7 +45,8 @@ export class Ownership {
         () => this.#refresh().catch((error) => this.#deferred(error)),
       ),
       every(clock, TICK_MS, signal, () => {
-        this.#look();
+        // Handlers that run have to know as well: until then they would commit what is another's by now.
+        this.assured()?.catch((error) => this.#deferred(error));
         return Promise.resolve();
       }),
     ]);

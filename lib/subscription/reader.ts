@@ -15,6 +15,9 @@ import type { StreamLane } from "./stream_lane.ts";
 
 const log = getLogger(["protean", "subscription"]);
 
+/** So often it is looked whether a pause lets something be read. */
+const LOOK_MS = 500;
+
 export class Reader {
   /** Monotonic time of the last completed turn of the loop (HLT-1). */
   lastTurn: number;
@@ -57,13 +60,15 @@ export class Reader {
    * to be taken over.
    */
   async #room(signal: AbortSignal): Promise<void> {
-    const { inbox, settings, clock } = this.scope;
-    const wait = () => inbox.full || inbox.ready >= settings.messagesPerTick || this.recovery.behind;
+    const { inbox, settings, clock, pause } = this.scope;
     this.paused = true;
+    const wait = () =>
+      inbox.full || inbox.ready >= settings.messagesPerTick || this.recovery.behind ||
+      pause.readable(1) === 0;
     while (wait() && !signal.aborted) {
       // A flush that failed has left some.
       this.lane.acks.linger();
-      await inbox.changed.wait({ signal });
+      await inbox.changed.wait({ signal, ...(pause.on && { clock, ms: LOOK_MS }) });
     }
     this.paused = false;
     this.lastTurn = clock.monotonic();
@@ -82,12 +87,12 @@ export class Reader {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const { inbox, settings, clock } = this.scope;
+    const { inbox, settings, clock, pause } = this.scope;
     const { group, acks } = this.lane;
     const taken = acks.take();
     try {
       const entries = await group.read({
-        count: settings.messagesPerTick,
+        count: Math.max(1, pause.readable(settings.messagesPerTick)),
         // After a failure the answer is wanted soon: until then readiness says that nothing is read.
         blockMs: this.#failures > 0 ? 1 : Math.max(1, settings.blockingTimeoutMs),
         signal,

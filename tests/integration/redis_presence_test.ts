@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { type Clock, systemClock } from "../../lib/async/clock.ts";
 import { redisTest } from "../support/redis_server.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 import { consumerOf, eventually, publish, RedisRig, textsOf, until } from "./redis_rig.ts";
@@ -105,6 +106,26 @@ redisTest(
     );
     const took = performance.now() - began;
     assert(took > 4900 && took < 7000, `${Math.round(took)} ms`);
+  },
+);
+
+redisTest(
+  "whoever wakes from the machine's suspension judges nobody: the monotonic clock stood",
+  async () => {
+    await using rig = await RedisRig.open();
+    let asleepMs = 0;
+    const clock: Clock = { ...systemClock, now: () => Date.now() + asleepMs };
+    const [gone, other] = [await rig.broker(), await rig.broker({}, clock)];
+    const [left, mine] = [await consumerOf(gone, dead), await consumerOf(other, living)];
+    await publish(gone, "1");
+    const [entry] = await left.read({ count: 1 });
+    assert(entry);
+    await gone.close();
+    const claimable = () => mine.pending({ limit: 9, minIdleMs: FOREVER_MS });
+    await until(async () => (await claimable()).length > 0, "one is gone");
+    asleepMs = 60_000;
+    assertEquals(await claimable(), []);
+    assertEquals(await mine.claim([{ id: entry.id, from: dead }], FOREVER_MS), []);
   },
 );
 

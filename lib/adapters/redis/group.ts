@@ -14,7 +14,7 @@ import type {
   StreamEntry,
   StreamGroup,
 } from "../ports.ts";
-import { compareStreamIds, parseCursor } from "../stream_id.ts";
+import { compareIdTexts, cursorText } from "../stream_id.ts";
 import { RELEASED_IDLE_MS, TRIM_LIMIT } from "../stream_rules.ts";
 import { BlockingReader } from "./blocking_reader.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
@@ -22,7 +22,7 @@ import type { KeyOf, StreamKey } from "./keys.ts";
 import { PollingReader } from "./polling_reader.ts";
 import { goneAfter, type Peer, type Presence } from "./presence.ts";
 import { attempt, claim, deadLetter, refresh, release, retire, type Script, sweep, trim } from "./scripts.ts";
-import { groupsOf, nothingThere } from "./replies.ts";
+import { entriesClaimed, groupsOf, nothingThere } from "./replies.ts";
 import { acknowledge, type StreamPlace } from "./stream_place.ts";
 
 export class RedisStreamGroup implements StreamGroup {
@@ -139,7 +139,7 @@ export class RedisStreamGroup implements StreamGroup {
     },
   ): Promise<readonly PendingEntry[]> {
     const { limit, after, consumer, minIdleMs = 0 } = options;
-    parseCursor(after);
+    if (after !== undefined) cursorText(after);
     if (limit < 1) return [];
     const page = { limit, after };
     if (consumer !== undefined || minIdleMs <= 0) return await this.#page({ ...page, consumer, minIdleMs });
@@ -160,7 +160,7 @@ export class RedisStreamGroup implements StreamGroup {
       ),
     ]);
     const once = new Map(found.flat().map((entry) => [entry.id, entry]));
-    return [...once.values()].sort((a, b) => compareStreamIds(parseCursor(a.id), parseCursor(b.id)))
+    return [...once.values()].sort((a, b) => compareIdTexts(a.id, b.id))
       .slice(0, limit);
   }
 
@@ -176,13 +176,9 @@ export class RedisStreamGroup implements StreamGroup {
       return this.#isGone(peer, minIdleMs) ? OWNER_IS_GONE : Math.max(minIdleMs, RELEASED_IDLE_MS);
     };
     const args = entries.flatMap(({ id, from }) => [id, from, least(from)]);
-    const claimed = await this.#script(claim, [goneAfter(minIdleMs), ...args]);
-    return (claimed as readonly [string, number, (string | null)?][]).map(([id, count, data]) => ({
-      id,
-      count,
-      data: data ?? undefined,
-      trimmed: data === undefined,
-    }));
+    const keys = [this.#place.key];
+    const given = [this.group, this.consumer, goneAfter(minIdleMs), ...args];
+    return entriesClaimed(await this.#run((client) => claim.runForBytes(client, keys, given)));
   }
 
   async unclear(): Promise<boolean> {
@@ -357,5 +353,3 @@ async function hasGroup(client: Redis, stream: StreamKey, group: string): Promis
     throw error;
   }
 }
-
-/** A group that is not there has nothing pending. */

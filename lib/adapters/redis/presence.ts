@@ -12,7 +12,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Redis } from "ioredis";
-import { type Clock, sleep } from "../../async/clock.ts";
+import { betweenMs, type Clock, type Moment, momentOf, sleep } from "../../async/clock.ts";
 import { asError, RefusedError } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { nothingThere, pairs } from "./replies.ts";
@@ -76,8 +76,11 @@ export class Presence {
   #running: Promise<void> = Promise.resolve();
   /** The look that is under way. */
   #looking: Promise<void> = Promise.resolve();
-  /** Since when every look was answered in time (monotonic), and when the last one was. */
-  #heard: { readonly since: number; readonly last: number } | undefined;
+  /**
+   * Since when every look was answered in time (monotonic), and when the last one was: on both scales, for the
+   * others go on while this machine is suspended.
+   */
+  #heard: { readonly since: number; readonly last: Moment } | undefined;
   #cutOff = false;
   #refused = false;
   /** It was told that a right is missing. */
@@ -141,9 +144,9 @@ export class Presence {
   isGone(unseenMs: number, claimIdleMs: number): boolean {
     const goneMs = goneAfter(claimIdleMs);
     if (!this.#heard || this.#refused || unseenMs < goneMs) return false;
-    const now = this.#clock.monotonic();
-    if (now - this.#heard.last > SHOW_MS + LATE_MS) return false;
-    const heardMs = now - this.#heard.since;
+    const now = momentOf(this.#clock);
+    if (isGap(this.#heard.last, now)) return false;
+    const heardMs = now.monotonic - this.#heard.since;
     if (this.#cutOff) return heardMs >= AFTER_OUTAGE_MS;
     // One that was seen right before we began has died since; of another we do not know what kept it silent.
     const seenBefore = unseenMs - heardMs <= SHOW_MS + LATE_MS;
@@ -182,7 +185,7 @@ export class Presence {
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    const began = this.#clock.monotonic();
+    const began = momentOf(this.#clock);
     const places = [...this.#places];
     try {
       await this.#endpoint.run((client) => this.#show(client, places));
@@ -208,14 +211,14 @@ export class Presence {
     await Promise.all([...shown, added]);
   }
 
-  #answered(began: number): void {
-    const gap = this.#heard && began - this.#heard.last > SHOW_MS + LATE_MS;
-    if (gap) this.#cutOff = true;
-    const since = this.#heard && !gap ? this.#heard.since : began;
+  #answered(began: Moment): void {
+    const wasCutOff = this.#heard !== undefined && isGap(this.#heard.last, began);
+    if (wasCutOff) this.#cutOff = true;
+    const since = this.#heard && !wasCutOff ? this.#heard.since : began.monotonic;
     this.#heard = { since, last: began };
     // The right may have been given meanwhile: whoever asks for the others next finds out.
     this.#refused = false;
-    if (began - since >= AFTER_OUTAGE_MS) this.#cutOff = false;
+    if (began.monotonic - since >= AFTER_OUTAGE_MS) this.#cutOff = false;
   }
 
   #unanswered(error: Error): void {
@@ -240,4 +243,7 @@ export class Presence {
   }
 }
 
-/** A group that is not there has no consumers. */
+/** Whether more time went by between two looks than between one and the next. */
+function isGap(last: Moment, next: Moment): boolean {
+  return betweenMs(last, next) > SHOW_MS + LATE_MS;
+}

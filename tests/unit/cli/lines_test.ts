@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { type Line, readLines } from "../../../lib/cli/lines.ts";
 
 const utf8 = new TextEncoder();

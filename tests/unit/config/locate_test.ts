@@ -1,6 +1,6 @@
 import { parse, stringify } from "@std/toml";
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { locate } from "../../../lib/config/locate.ts";
 import { dotted, isTable, type Path } from "../../../lib/config/tree.ts";
 

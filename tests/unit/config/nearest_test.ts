@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { didYouMean, endingWithHint, nearest } from "../../../lib/config/nearest.ts";
 
 const CASES: readonly (readonly [string, readonly string[], string | undefined])[] = [

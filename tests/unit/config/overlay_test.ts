@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { stringify } from "@std/toml";
 import { ConfigurationError } from "../../../lib/errors.ts";
 import { load, loadObject, problemsOf, variables } from "./support.ts";

@@ -1,6 +1,6 @@
 import { parse } from "@std/toml";
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { renderToml } from "../../../lib/config/render.ts";
 
 Deno.test("renderToml writes values before tables, with a comment behind each value", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { substitute, type SubstitutionFailure } from "../../../lib/config/substitute.ts";
 import { variables } from "./support.ts";
 

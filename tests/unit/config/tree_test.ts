@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { clean, dotted, isTable, leaves, merge, tableAt, valueAt } from "../../../lib/config/tree.ts";
 
 const key = fc.constantFrom("a", "b", "c");

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { compareCodePoints } from "../../../lib/message/json_format.ts";
 
 Deno.test("compareCodePoints orders strings as their code points are ordered", () => {

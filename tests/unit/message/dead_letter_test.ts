@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual, assertStringIncludes } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { DeserializationError } from "../../../lib/errors.ts";
 import { canonicalJson, canonicalText } from "../../../lib/message/canonical.ts";
 import {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { members, memberText, stringEnd } from "../../../lib/message/json_text.ts";
 import { key, model } from "./arbitraries.ts";
 import { write } from "./slow_canonical.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { canonicalJson, canonicalText } from "../../../lib/message/canonical.ts";
 import { checksumOf } from "../../../lib/message/checksum.ts";
 import { model, value } from "./arbitraries.ts";

@@ -98,11 +98,7 @@ function slowFloat(value: number): string {
   const sign = value < 0 || Object.is(value, -0) ? "-" : "";
   const size = Math.abs(value);
   if (size === 0) return sign + "0.0";
-  let places = 0;
-  while (Number(size.toExponential(places)) !== size) places++;
-  const [mantissa = "", power = ""] = size.toExponential(places).split("e");
-  const digits = mantissa.replace(".", "");
-  const exponent = Number(power);
+  const { digits, exponent } = shortest(size);
   if (exponent < -4 || exponent >= 16) {
     const fraction = digits.length > 1 ? "." + digits.slice(1) : "";
     const width = Math.abs(exponent) < 10 ? "0" : "";
@@ -111,6 +107,38 @@ function slowFloat(value: number): string {
   if (exponent < 0) return sign + "0." + "0".repeat(-exponent - 1) + digits;
   const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, "0");
   return sign + whole + "." + (digits.slice(exponent + 1) || "0");
+}
+
+/**
+ * Of the decimals that read back as `size` one with the fewest digits, of those the nearest, of two as near the
+ * even one. `digits[0]` stands before the point, times ten to the `exponent`.
+ */
+function shortest(size: number): { digits: string; exponent: number } {
+  const { numerator, denominator } = exactly(size);
+  const exponent = Number(size.toExponential().split("e")[1]);
+  for (let places = 0;; places++) {
+    const power = places - exponent;
+    const scaled = numerator * (power > 0 ? 10n ** BigInt(power) : 1n);
+    const unit = denominator * (power < 0 ? 10n ** BigInt(-power) : 1n);
+    const below = scaled / unit;
+    const toBelow = scaled - below * unit;
+    const belowIsNearer = 2n * toBelow < unit || (2n * toBelow === unit && below % 2n === 0n);
+    const found = (belowIsNearer ? [below, below + 1n] : [below + 1n, below])
+      .find((digits) => Number(`${digits}e${-power}`) === size);
+    if (found === undefined) continue;
+    const digits = String(found);
+    return { digits: digits.replace(/0+$/, ""), exponent: digits.length - 1 - power };
+  }
+}
+
+/** A double as the fraction that it is. */
+function exactly(size: number): { numerator: bigint; denominator: bigint } {
+  let denominator = 1n;
+  while (!Number.isInteger(size)) {
+    size *= 2; // exact, apart from overflow, which no number with a fraction is near
+    denominator *= 2n;
+  }
+  return { numerator: BigInt(size), denominator };
 }
 
 const SHORT: Record<string, string> = {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { parseTime, timeText, utcTime } from "../../../lib/message/time.ts";
 
 const TIME = Date.UTC(2026, 10, 22, 14, 11, 31, 746);

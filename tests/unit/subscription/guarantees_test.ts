@@ -3,7 +3,7 @@
  * subscription.
  */
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import type { SubscriptionSettings } from "../../../lib/subscription/settings/resolve.ts";
 import type { StreamSubscription } from "../../../lib/subscription/stream_subscription.ts";
 import type { Fault } from "../../support/flaky_broker.ts";

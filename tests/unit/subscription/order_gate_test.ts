@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { OrderGate } from "../../../lib/subscription/order_gate.ts";
 
 Deno.test("lets one item of a key in and hands out the others in order", () => {

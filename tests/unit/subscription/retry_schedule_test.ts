@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../support/property.ts";
 import { retryDelay } from "../../../lib/async/backoff.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { RetrySchedule } from "../../../lib/subscription/retry_schedule.ts";

@@ -308,6 +308,25 @@ Deno.test("aborts a running handler whose message another consumer has claimed, 
   await rig.close(subscription);
 });
 
+Deno.test("leaves the acknowledgement to whoever has claimed the message, also when the aborted handler returns (delivery 1)", async () => {
+  const rig = new SubscriptionRig();
+  const runner = new ScriptedRunner(({ options: { signal } }) =>
+    new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
+  );
+  const subscription = rig.subscribe(runner);
+  await subscription.start();
+  await rig.publish("a1");
+  const thief = rig.broker.group({ stream: CATEGORY, group: runner.group, consumer: "thief" });
+  const [entry] = await rig.pending(runner);
+  assert(entry);
+  assertEquals((await thief.claim([{ id: entry.id, from: entry.consumer }], 0)).length, 1);
+  await rig.clock.advance(10_000);
+  assertEquals(subscription.counters.handled, 0);
+  assertEquals(subscription.counters.lost, 1);
+  assertEquals((await rig.pending(runner)).map(({ consumer }) => consumer), ["thief"]);
+  await rig.close(subscription);
+});
+
 Deno.test("reads its replay lane, runs what is there, and a second failure goes back to the stream's own dead letters (delivery 19)", async () => {
   const rig = new SubscriptionRig();
   const { runner, subscription, mend } = await rig.deadLetter("a1");

@@ -1,6 +1,6 @@
 import { shardOf } from "../../../../lib/adapters/ports.ts";
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../../support/property.ts";
 import { OUTBOX_SHARDS } from "@protean/server/adapters";
 
 // Computed by another implementation of the same sentence, in Python.

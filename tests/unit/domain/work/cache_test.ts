@@ -1,7 +1,7 @@
 /** `ctx.cache`, and projections kept in a cache (wire 5). */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Domain, IncorrectUsageError, ValidationError } from "@protean/server";
-import fc from "fast-check";
+import fc from "../../../support/property.ts";
 import { z } from "zod";
 import { shop, started } from "../fixture.ts";
 

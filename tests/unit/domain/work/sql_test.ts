@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../../support/property.ts";
 import { IncorrectUsageError } from "@protean/server";
 import type { SqlStatement, SqlValue } from "@protean/server/adapters";
 import { sqlTag } from "../../../../lib/domain/work/sql.ts";

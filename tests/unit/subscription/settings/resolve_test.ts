@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../../support/property.ts";
 import type { LoadedConfig } from "../../../../lib/config/load.ts";
 import { ConfigurationError } from "../../../../lib/errors.ts";
 import { governedByProfile } from "../../../../lib/subscription/settings/precedence.ts";

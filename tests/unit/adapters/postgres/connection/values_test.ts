@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "../../../../support/property.ts";
 import { arrayText, textOf, typeRules } from "../../../../../lib/adapters/postgres/connection/values.ts";
 import type { SqlValue } from "../../../../../lib/adapters/ports.ts";
 
