@@ -7,7 +7,7 @@ import { IncorrectUsageError, ValidationError } from "../../errors.ts";
 import { underscore } from "../../message/names.ts";
 import { isJsonObject } from "../../message/parse.ts";
 import type { ProjectionOptions } from "../options.ts";
-import { assertName, type DomainIdentity, identityText } from "./identity.ts";
+import { assertIdLength, assertName, type DomainIdentity, identityText } from "./identity.ts";
 import { encode, validate } from "./schema.ts";
 import type { Out, ProjectionType, Schema } from "../types.ts";
 
@@ -56,6 +56,7 @@ export class ProjectionDefinition<S extends Schema = Schema> implements Projecti
         message,
       }]);
     }
+    assertIdLength(id, `The ${this.identity} of projection ${this.name}`, this.identity);
     return { id, text };
   }
 

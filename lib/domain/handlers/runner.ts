@@ -13,6 +13,7 @@ import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
 import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
+import { boundedId } from "../elements/identity.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Origin } from "../work/outgoing.ts";
@@ -187,7 +188,7 @@ export class ElementRunner implements HandlerRunner {
     const messageId = markId(message, found);
     return messageId === undefined
       ? undefined
-      : { handler: key, type: message.metadata.headers.type, messageId };
+      : { handler: key, type: boundedId(message.metadata.headers.type), messageId: boundedId(messageId) };
   }
 
   /** No method is declared for this type string (delivery 5). */

@@ -9,7 +9,7 @@ import { commandMetadata, eventMetadata, newCorrelationId, newMessageId } from "
 import { commandCategory, streamOf } from "../../message/names.ts";
 import type { Message, MessageMetadata, TraceContext, TraceParent } from "../../message/types.ts";
 import { parseTime } from "../../message/time.ts";
-import { addressee, identityText } from "../elements/identity.ts";
+import { addressee, assertIdLength, identityText } from "../elements/identity.ts";
 import type { PlacedEvent } from "../elements/aggregate_store.ts";
 import { type AggregateInstance, nextInOrder } from "../elements/instance.ts";
 import type { MessageAggregate, MessageDefinition } from "../elements/message_definition.ts";
@@ -139,12 +139,14 @@ export function publishedMessage(
   const aggregate = ownAggregate(facts, event, "published");
   if (id === "") throw new IncorrectUsageError(`The id that ${event.name} is published with is empty.`);
   const { payload, text } = event.encode(data);
+  const addressed = id ?? addressee(payload, aggregate) ?? crypto.randomUUID();
+  assertIdLength(addressed, `The id that ${event.name} is published with`);
   return {
     data: text,
     metadata: eventMetadata({
       id: newMessageId(),
       time: facts.clock.now(),
-      stream: streamOf(aggregate.category, id ?? addressee(payload, aggregate) ?? crypto.randomUUID()),
+      stream: streamOf(aggregate.category, addressed),
       category: aggregate.category,
       ...typeFacts(facts, event),
       checksum: checksumOf(text),
@@ -171,12 +173,14 @@ export function commandMessage(
   const { payload, text } = command.encode(data);
   const now = facts.clock.now();
   const priority = settings.priority ?? ambientPriority(origin);
+  const addressed = commandAddressee(command, aggregate, payload);
+  assertIdLength(addressed, `The ${aggregate.name} that ${command.name} is for`, command.identity);
   return {
     data: text,
     metadata: commandMetadata({
       id: newMessageId(),
       time: now,
-      stream: streamOf(commandCategory(aggregate.category), commandAddressee(command, aggregate, payload)),
+      stream: streamOf(commandCategory(aggregate.category), addressed),
       ...typeFacts(facts, command),
       asynchronous: settings.asynchronous,
       priority,

@@ -5,6 +5,7 @@
  */
 import { OUTBOX_SHARDS } from "../../ports.ts";
 import type { Names } from "../connection/names.ts";
+import { streamKey } from "../tables/migrations.ts";
 import { epoch } from "../tables/row_writes.ts";
 import { boundText, OPEN } from "./claim_floor_sql.ts";
 
@@ -29,7 +30,8 @@ function claimable(names: Names): string {
   return `o.target_broker = $1 and ${OPEN} and (o.status = 'pending'
       or o.status = 'processing' and o.locked_by is distinct from $2
       or o.status = 'failed' and o.next_retry_at <= ${epoch("$3")})
-    and not exists (select from ${names.outbox} f where f.target_broker = $1 and f.stream_name = o.stream_name
+    and not exists (select from ${names.outbox} f where f.target_broker = $1
+      and ${streamKey("f.stream_name")} = ${streamKey("o.stream_name")} and f.stream_name = o.stream_name
       and f.seq < o.seq and f.next_retry_at > ${epoch("$3")} and f.status = 'failed')`;
 }
 
