@@ -9,7 +9,14 @@ import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import type { Verdict } from "../domain/handler_port.ts";
-import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
+import {
+  asError,
+  GroupMissingError,
+  MessageConflictError,
+  ProteanError,
+  RefusedError,
+  UnavailableError,
+} from "../errors.ts";
 import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
@@ -180,7 +187,8 @@ export class Worker {
       log.warn("subscription.backend_unavailable", { ...facts, retry_in_ms: Math.round(wait) });
       return inbox.defer(delivery, wait);
     }
-    if (attempts.count >= Math.max(1, settings.maxRetries)) return await this.#deadLetter(delivery, error);
+    const isLast = isFinal(error) || attempts.count >= Math.max(1, settings.maxRetries);
+    if (isLast) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
       attempts.count,
       settings.retryDelaySeconds,
@@ -291,6 +299,12 @@ export class Worker {
 function isOutage(error: unknown): boolean {
   return error instanceof UnavailableError || error instanceof RefusedError ||
     error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isOutage);
+}
+
+/** True when trying again changes nothing. */
+function isFinal(error: unknown): boolean {
+  return error instanceof MessageConflictError ||
+    error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isFinal);
 }
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */

@@ -186,9 +186,15 @@ export class ElementRunner implements HandlerRunner {
 
   #mark({ key }: HandlerMethod, message: Message, found: Found): Mark | undefined {
     const messageId = markId(message, found);
-    return messageId === undefined
-      ? undefined
-      : { handler: key, type: boundedId(message.metadata.headers.type), messageId: boundedId(messageId) };
+    if (messageId === undefined) return undefined;
+    const { headers, envelope } = message.metadata;
+    return {
+      handler: key,
+      type: boundedId(headers.type),
+      messageId: boundedId(messageId),
+      // Of a message that carries none: what one way of it prints as 10.0 another may print as 10.
+      checksum: envelope.checksum ?? undefined,
+    };
   }
 
   /** No method is declared for this type string (delivery 5). */
