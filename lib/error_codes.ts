@@ -23,6 +23,7 @@ export type CarriedBy =
   | "ExpectedVersionError"
   | "GroupMissingError"
   | "IncorrectUsageError"
+  | "MessageConflictError"
   | "NotSupportedError"
   | "ObjectNotFoundError"
   | "PoolTimeoutError"
@@ -64,6 +65,7 @@ export const ERROR_CODES = {
   POOL_TIMEOUT: ["PoolTimeoutError", "No connection came free in time."],
   GROUP_MISSING: ["GroupMissingError", "A stream or its consumer group does not exist any more."],
   DUPLICATE_MESSAGE: ["DuplicateMessageError", "The effect of the message exists already."],
+  MESSAGE_CONFLICT: ["MessageConflictError", "Another message with the same id was handled before."],
   COMMIT_REFUSED: ["CommitRefusedError", "The message was claimed by another process, or cut by the drain."],
   NOT_SUPPORTED: ["NotSupportedError", "The adapter, or this version, cannot do what was asked."],
   INCORRECT_USAGE: ["IncorrectUsageError", "The public API was used wrongly."],

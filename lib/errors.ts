@@ -175,6 +175,16 @@ export class DuplicateMessageError extends ProteanError {
   }
 }
 
+/**
+ * The idempotency mark is another message's, which came under the same id with other data; dead-lettered
+ * once, never retried.
+ */
+export class MessageConflictError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "MESSAGE_CONFLICT");
+  }
+}
+
 /** The unit of work may not commit any more: its message was claimed by another, or the drain cut it. */
 export class CommitRefusedError extends ProteanError {
   constructor(message: string, options: ProteanErrorOptions = {}) {

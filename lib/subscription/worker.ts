@@ -10,7 +10,14 @@ import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import { Sparing } from "../async/sparing.ts";
 import type { Verdict } from "../domain/handler_port.ts";
-import { asError, GroupMissingError, ProteanError, RefusedError } from "../errors.ts";
+import {
+  asError,
+  errorsOf,
+  GroupMissingError,
+  MessageConflictError,
+  ProteanError,
+  RefusedError,
+} from "../errors.ts";
 import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
@@ -189,7 +196,8 @@ export class Worker {
     if (outage) {
       if (pause.failed(delivery, outage, facts)) return;
     } else pause.over(delivery);
-    if (attempts.count >= Math.max(1, settings.maxRetries)) return await this.#deadLetter(delivery, error);
+    const isLast = isFinal(error) || attempts.count >= Math.max(1, settings.maxRetries);
+    if (isLast) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
       attempts.count,
       settings.retryDelaySeconds,
@@ -292,6 +300,13 @@ export class Worker {
     } else log.debug("subscription.broker_unavailable", facts);
     inbox.defer(delivery, wait);
   }
+}
+
+/** True when trying again changes nothing: of none of the handler's methods. */
+function isFinal(error: Error): boolean {
+  if (!(error instanceof AggregateError)) return error instanceof MessageConflictError;
+  const several = errorsOf(error);
+  return several.length > 0 && several.every((one) => one instanceof MessageConflictError);
 }
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */

@@ -99,6 +99,14 @@ export interface OutboxStats {
 /** How many rows of one target broker are not published. */
 export type OutboxBacklog = Readonly<Record<Exclude<OutboxStatus, "published">, number>>;
 
+/** A row that waits to be published. */
+export interface OutboxWaiting {
+  /** As in listings. */
+  readonly id: string;
+  /** Since its commit, by the store's own clock; whole milliseconds, never negative. */
+  readonly waitedMs: number;
+}
+
 export interface OutboxListing {
   readonly id: string;
   readonly messageId: string;
@@ -129,6 +137,12 @@ export interface OutboxStore {
    * What of one target broker is not published. Costs no look at the published rows, however many are kept.
    */
   backlog(broker: string): Promise<OutboxBacklog>;
+  /**
+   * The first row of one target broker that is due and not published, in order of `seq`, whoever holds its
+   * shard; undefined: none is. One that stays the first while time passes is published by nobody. Cheap: it
+   * costs no look at the history, and where a look is slow the answer may be as old as twenty looks take.
+   */
+  oldestDue(broker: string): Promise<OutboxWaiting | undefined>;
   list(
     options: { readonly status?: OutboxStatus; readonly limit: number },
   ): Promise<readonly OutboxListing[]>;
