@@ -15,6 +15,8 @@ export interface BusyOptions {
   /** What is thrown after it. */
   readonly locked: (cause: unknown) => Error;
   readonly signal?: AbortSignal | undefined;
+  /** Told when the wait begins; what it returns is called when it is over. */
+  readonly waits?: () => () => void;
 }
 
 /**
@@ -24,15 +26,21 @@ export interface BusyOptions {
 export async function retryBusy<T>(attempt: () => T | Promise<T>, options: BusyOptions): Promise<T> {
   const { clock, signal } = options;
   let until: number | undefined;
-  while (true) {
-    signal?.throwIfAborted();
-    try {
-      return await attempt();
-    } catch (cause) {
-      if (!isBusy(cause)) throw cause;
-      until ??= clock.monotonic() + options.limit;
-      if (clock.monotonic() >= until) throw options.locked(cause);
-      await sleep(clock, 1 + Math.random() * 19, signal);
+  let over: (() => void) | undefined;
+  try {
+    while (true) {
+      signal?.throwIfAborted();
+      try {
+        return await attempt();
+      } catch (cause) {
+        if (!isBusy(cause)) throw cause;
+        until ??= clock.monotonic() + options.limit;
+        over ??= options.waits?.();
+        if (clock.monotonic() >= until) throw options.locked(cause);
+        await sleep(clock, 1 + Math.random() * 19, signal);
+      }
     }
+  } finally {
+    over?.();
   }
 }

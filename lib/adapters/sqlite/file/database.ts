@@ -28,8 +28,11 @@ export { HeldTransaction, statement };
 const WAIT_LIMIT = 30_000;
 const HELD = `has been held by another unit of work of this process for ${WAIT_LIMIT / 1000} s: ` +
   "do not wait for one unit of work inside another that has written with ctx.sql";
-const LOCKED = `has been locked by another process for ${WAIT_LIMIT / 1000} s: ` +
+const locked = (ms: number) =>
+  `has been locked by another process for ${Math.round(ms / 1000)} s: ` +
   "end whatever holds a transaction open on it";
+/** So long another process may keep the file to itself before pings tell, in ms. */
+const TOLERATED_LOCK = 3_000;
 /** Bytes of the trial write that finds out whether a full disk has room again. */
 const TRIAL_BYTES = 64 * 1024;
 
@@ -73,6 +76,10 @@ export class SqliteDatabase {
   /** As set on the writing connection now. */
   #synchronous: Synchronous;
   #trouble = false;
+  /** Since when another process keeps the file from being written (monotonic), as far as anybody has tried. */
+  #lockedSince: number | undefined;
+  /** Who waits for that. */
+  #waiting = 0;
   #closed: Error | undefined;
 
   private constructor(
@@ -87,7 +94,7 @@ export class SqliteDatabase {
     this.#inode = Deno.statSync(path).ino;
     this.#queue = new WriteQueue({
       acquire: () => this.#mutex.acquire(),
-      retry: (attempt, signal) => this.#retry(signal, attempt),
+      retry: (attempt, signal) => this.#retryWriting(signal, attempt),
       begin: (durable) => this.#begin(durable),
       commit: (db, notify) => this.#commit(db, notify),
       rollback: (db) => this.#rollback(db),
@@ -146,7 +153,7 @@ export class SqliteDatabase {
   async hold(signal?: AbortSignal): Promise<HeldTransaction> {
     const release = await this.#mutex.acquire(signal);
     try {
-      const db = await this.#retry(signal, () => this.#begin(true));
+      const db = await this.#retryWriting(signal, () => this.#begin(true));
       return new HeldTransaction({
         db,
         commit: (notify) => this.#commit(db, notify),
@@ -189,8 +196,9 @@ export class SqliteDatabase {
     if (inode !== this.#inode) {
       throw this.#unavailable("was removed or replaced while it was in use: restart this process");
     }
-    if (!this.#trouble) return;
     const quiet = { notify: false, signal };
+    await this.#assertNotLocked(quiet);
+    if (!this.#trouble) return;
     await this.write((db) => {
       db.prepare("CREATE TABLE IF NOT EXISTS protean_trial (id integer PRIMARY KEY, room blob)").run();
       db.prepare("INSERT OR REPLACE INTO protean_trial VALUES (1, zeroblob(?))").run(TRIAL_BYTES);
@@ -229,6 +237,15 @@ export class SqliteDatabase {
     return db;
   }
 
+  /** What waits to be written for so long shows more than a read that is answered (HLT-2). */
+  async #assertNotLocked(quiet: WriteOptions): Promise<void> {
+    const since = this.#lockedSince;
+    const ms = since === undefined ? 0 : this.options.clock.monotonic() - since;
+    if (ms <= TOLERATED_LOCK) return;
+    if (this.#waiting > 0) throw this.#unavailable(locked(ms));
+    await this.write(() => {}, { ...quiet, durable: false });
+  }
+
   #commit(db: DatabaseSync, notify: boolean): void {
     statement(db, "COMMIT").run();
     if (notify) this.#watch.announce();
@@ -245,6 +262,21 @@ export class SqliteDatabase {
 
   #retry<T>(signal: AbortSignal | undefined, attempt: () => T): Promise<T> {
     return retryBusy(attempt, { ...busyOptions(this.path, this.options), signal });
+  }
+
+  /** As `#retry`; pings tell when that takes long. */
+  #retryWriting<T>(signal: AbortSignal | undefined, attempt: () => T): Promise<T> {
+    const waits = () => {
+      this.#waiting++;
+      this.#lockedSince ??= this.options.clock.monotonic();
+      return () => void this.#waiting--;
+    };
+    const noting = () => {
+      const result = attempt();
+      this.#lockedSince = undefined;
+      return result;
+    };
+    return retryBusy(noting, { ...busyOptions(this.path, this.options), signal, waits });
   }
 
   #ours(thrown: unknown): unknown {
@@ -267,7 +299,7 @@ function busyOptions(path: string, options: OpenDatabase): BusyOptions {
   return {
     clock: options.clock,
     limit: WAIT_LIMIT,
-    locked: (cause) => unavailable(path, LOCKED, cause),
+    locked: (cause) => unavailable(path, locked(WAIT_LIMIT), cause),
   };
 }
 
