@@ -140,6 +140,7 @@ export const ERROR_CODES = {
   REDIS_NO_PERMISSION: ["RefusedError", "The ACL of the Redis user lacks a permission."],
   REDIS_WRONG_DATABASE: ["RefusedError", "Redis has no database of that number."],
   REDIS_WRONG_TYPE: ["RefusedError", "A key of ours holds something else."],
+  REDIS_STREAM_EXHAUSTED: ["RefusedError", "A stream of Redis has used up its ids."],
   REDIS_COMMAND_MISSING: ["RefusedError", "Redis, or what stands before it, does not offer a command."],
   REDIS_TLS: ["RefusedError", "The certificate of a Redis server fails the checks of TLS."],
   REDIS_CLUSTER: ["RefusedError", "The server is a Redis Cluster."],

@@ -9,6 +9,7 @@ import type { StreamGroup } from "../adapters/ports.ts";
 import { sleep } from "../async/clock.ts";
 import { every } from "../async/every.ts";
 import { asError } from "../errors.ts";
+import { reporting, unheard, type WorkReporter } from "../status/work_health.ts";
 import type { Recovery } from "./recovery.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { StreamLane } from "./stream_lane.ts";
@@ -31,11 +32,17 @@ const LOOK_MS = 1_000;
 type Step = readonly [name: string, work: () => Promise<unknown>];
 
 export class Maintenance {
+  /** What each pass asks of the broker is told of. */
+  readonly #repeated: Readonly<Record<string, WorkReporter>>;
+
   constructor(
     private readonly scope: SubscriptionScope,
     private readonly lanes: readonly StreamLane[],
     private readonly recovery: Recovery,
-  ) {}
+    reporter: () => WorkReporter,
+  ) {
+    this.#repeated = { claim: reporter(), trim: reporter() };
+  }
 
   /**
    * A pass at every claim interval, and a claim as soon as somebody may have died, until `signal` aborts.
@@ -57,11 +64,11 @@ export class Maintenance {
    * that makes it less full.
    */
   async pass(pass: number): Promise<void> {
-    const { name, stopped } = this.scope;
+    const { name, stopped, settings: { claimIntervalMs } } = this.scope;
     for (const [step, work] of this.#steps(pass)) {
       if (stopped.aborted) return;
       try {
-        await work();
+        await reporting(this.#repeated[step] ?? unheard, work(), claimIntervalMs);
       } catch (error) {
         // The read loop reports an unreachable broker.
         log.debug("subscription.maintenance_deferred", {

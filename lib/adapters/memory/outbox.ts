@@ -277,7 +277,7 @@ export class MemoryOutbox implements OutboxStore {
       if (outcome.status === "published") row.lastError = undefined;
       if (outcome.status === "published" || outcome.status === "abandoned") this.#active.delete(row.seq);
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
-      row.retryCount++;
+      if (outcome.status === "abandoned" || !outcome.uncounted) row.retryCount++;
       row.lastError = outcome.error;
       row.retryAt = outcome.status === "failed" ? outcome.retryAt : undefined;
     }

@@ -46,10 +46,17 @@ export interface OutboxRow {
 export type OutboxOutcome =
   | { readonly id: string; readonly status: "published" }
   /**
-   * `retry_count` grows by one; due again at `retryAt` (epoch ms). Holds back later rows of its stream until
-   * then.
+   * `retry_count` grows by one, unless it is `uncounted`; due again at `retryAt` (epoch ms). Holds back later
+   * rows of its stream until then.
    */
-  | { readonly id: string; readonly status: "failed"; readonly error: string; readonly retryAt: number }
+  | {
+    readonly id: string;
+    readonly status: "failed";
+    readonly error: string;
+    readonly retryAt: number;
+    /** The refusal says nothing of the row. @default false */
+    readonly uncounted?: boolean;
+  }
   /** Given up: listed by `outbox list`, revived by `outbox requeue`. Later rows of its stream go on. */
   | { readonly id: string; readonly status: "abandoned"; readonly error: string }
   /** Not tried, because an earlier row of its stream failed: pending again, uncounted. */

@@ -314,6 +314,7 @@ export class PostgresOutboxLease implements OutboxLease {
     return {
       status: outcome.status,
       last_error: this.#lastError(outcome),
+      counted: outcome.status === "failed" && outcome.uncounted ? 0 : 1,
       ...(outcome.status === "failed" ? { retry_at: outcome.retryAt + this.#ahead } : {}),
     };
   }

@@ -147,16 +147,18 @@ export function publishedText(names: Names): string {
 
 /**
  * Rows `$4` of the broker `$1`, claimed by `$2`, were not published. `$5` is a JSON object that tells for
- * each message id the new `status` and, where it was tried, `last_error` and `retry_at` (epoch ms).
+ * each message id the new `status` and, where it was tried, `last_error`, `retry_at` (epoch ms) and `counted`,
+ * the attempts.
  */
 export function unpublishedText(names: Names): string {
   const outcome = "($5::jsonb -> message_id)";
+  const counted = `coalesce((${outcome} ->> 'counted')::int, 0)`;
   return `update ${names.outbox} set status = ${outcome} ->> 'status', locked_by = null,
       last_processed_at = ${epoch("$3")},
-      retry_count = retry_count + (${outcome} -> 'last_error' is not null)::int,
+      retry_count = retry_count + ${counted},
       next_retry_at = ${epoch(`(${outcome} ->> 'retry_at')`)},
       abandoned_at = case when ${outcome} ->> 'status' = 'abandoned' then ${epoch("$3")} end,
       last_error = coalesce(${outcome} -> 'last_error'
-        || jsonb_build_object('retry_count', retry_count + 1), last_error)
+        || jsonb_build_object('retry_count', retry_count + ${counted}), last_error)
     where target_broker = $1 and locked_by = $2 and message_id = any($4::text[])`;
 }

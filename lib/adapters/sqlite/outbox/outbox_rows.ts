@@ -157,7 +157,7 @@ function updateMany(
   ).run({ now, holder, seqs: JSON.stringify(seqs) });
 }
 
-/** One more attempt is counted; `last_error` is JSON as in wire 3.6. */
+/** One more attempt is counted, where it counts; `last_error` is JSON as in wire 3.6. */
 function settleFailure(
   db: DatabaseSync,
   outcome: Extract<OutboxOutcome, { error: string }>,
@@ -172,12 +172,13 @@ function settleFailure(
   };
   statement(
     db,
-    `UPDATE protean_outbox SET status = :status, ${UNLOCKED}, retry_count = retry_count + 1, next_retry_at = :retryAt,
-      last_error = json_set(:error, '$.retry_count', retry_count + 1) WHERE ${MINE} AND seq = :seq`,
+    `UPDATE protean_outbox SET status = :status, ${UNLOCKED}, retry_count = retry_count + :counted, next_retry_at = :retryAt,
+      last_error = json_set(:error, '$.retry_count', retry_count + :counted) WHERE ${MINE} AND seq = :seq`,
   ).run({
     now,
     holder,
     status: outcome.status,
+    counted: outcome.status === "failed" && outcome.uncounted ? 0 : 1,
     retryAt: failed ? new Date(outcome.retryAt).toISOString() : null,
     error: JSON.stringify(error),
     seq: Number(outcome.id),

@@ -436,3 +436,33 @@ Deno.test("SqliteDatabase is unready when its file was removed", () =>
     await Deno.remove(path);
     await assertRejects(() => database.ping(), ProviderUnavailableError, "removed or replaced");
   }));
+
+Deno.test("a ping tells that another process keeps the file locked while somebody waits to write, and that it ended", async () => {
+  await withFolder(async ({ path, clock, open }) => {
+    const database = await open();
+    await createNumbers(database);
+    const other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    // Nobody has anything to write: it is no matter.
+    await clock.advance(10_000);
+    await database.ping();
+    const writing = database.write(insert(1));
+    await clock.advance(2_900);
+    await database.ping();
+    await clock.advance(200);
+    const locked = "locked by another process for 3 s";
+    await assertRejects(() => database.ping(), ProviderUnavailableError, locked);
+    const given = assertRejects(() => writing, ProviderUnavailableError, "for 30 s");
+    await clock.advance(30_000);
+    await given;
+    // Nobody waits now, but nobody got through since.
+    const ping = database.ping();
+    const refused = assertRejects(() => ping, ProviderUnavailableError, "locked by another process");
+    await advanceUntil(clock, ping);
+    await refused;
+    other.exec("ROLLBACK");
+    await database.ping();
+    await database.ping();
+    other.close();
+  });
+});
