@@ -114,10 +114,10 @@ export class Maintenance {
   }
 
   *#steps(pass: number): Iterable<Step> {
-    const { settings: { retentionMaxlen }, pause } = this.scope;
+    const { retentionMaxlen } = this.scope.settings;
     const lasting = this.#lasting().map(({ group }) => group);
     if (pass === 0) { for (const group of lasting) yield ["ensure", () => group.ensure()]; }
-    if (!pause.on) { for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)]; }
+    for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)];
     if (retentionMaxlen) { for (const group of lasting) yield ["trim", () => trim(group, retentionMaxlen)]; }
     if (pass % SWEEP_EVERY_PASSES === 0) {
       for (const group of lasting) yield ["sweep", () => group.sweep(SWEEP_IDLE_MS)];
