@@ -210,7 +210,7 @@ export class PostgresOutboxLease implements OutboxLease {
 
   #lookForOld(): Question | undefined {
     const old = this.#old;
-    if (!old.isDue) return undefined;
+    if (!old.mayLook()) return undefined;
     const doing = "looking for old transactions";
     return {
       statement: { text: oldTransactionsText(), values: [], doing },

@@ -61,12 +61,13 @@ export async function outboxBacklog(database: Database, broker: string): Promise
   return backlogOf(counted);
 }
 
-/** A look may take this share of the time: one in twenty. */
-const LOOK_SHARE = 20;
+/** A look that takes longer is slow, and is not repeated before twenty times as much has passed. */
+const SLOW_MS = 50;
+const SPARED = 20;
 
 /**
  * The first due row of each broker. Beside an old transaction a look reads the entries of everything that was
- * published since, so that it is not repeated before its answer is as old as the look was long, many times.
+ * published since, so a slow one is not repeated soon.
  */
 export class OldestDue {
   readonly #known = new Map<string, { readonly answer: OutboxWaiting | undefined; readonly until: number }>();
@@ -83,7 +84,8 @@ export class OldestDue {
     });
     const answer = row && { id: String(row["seq"]), waitedMs: Math.max(0, Number(row["waited"])) };
     const now = clock.monotonic();
-    this.#known.set(broker, { answer, until: now + LOOK_SHARE * (now - began) });
+    const took = now - began;
+    this.#known.set(broker, { answer, until: took < SLOW_MS ? now : now + SPARED * took });
     return answer;
   }
 }
