@@ -30,6 +30,7 @@ export type CarriedBy =
   | "ProviderUnavailableError"
   | "RefusedError"
   | "UnavailableError"
+  | "UnhandledMessageError"
   | "UsageError"
   | "ValidationError"
   | "diagnostic";
@@ -62,6 +63,10 @@ export const ERROR_CODES = {
   PROVIDER_UNAVAILABLE: ["ProviderUnavailableError", "A database does not answer."],
   BROKER_UNAVAILABLE: ["BrokerUnavailableError", "A broker does not answer, is full, or is read-only."],
   POOL_TIMEOUT: ["PoolTimeoutError", "No connection came free in time."],
+  MESSAGE_UNHANDLED: [
+    "UnhandledMessageError",
+    "A message of a shared group that neither this domain nor a live consumer of another program handles.",
+  ],
   GROUP_MISSING: ["GroupMissingError", "A stream or its consumer group does not exist any more."],
   DUPLICATE_MESSAGE: ["DuplicateMessageError", "The effect of the message exists already."],
   COMMIT_REFUSED: ["CommitRefusedError", "The message was claimed by another process, or cut by the drain."],

@@ -98,5 +98,6 @@ export {
   type ProteanErrorOptions,
   ProviderUnavailableError,
   UnavailableError,
+  UnhandledMessageError,
   ValidationError,
 } from "./errors.ts";
