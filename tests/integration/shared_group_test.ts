@@ -122,7 +122,7 @@ redisTest(
     await using rig = await RedisRig.open();
     const client = rig.client();
     await using one = await subscribe(rig, "00000a");
-    const { runner, subscription } = one;
+    const { runner } = one;
     await using other = await subscribe(rig, "00000b");
     await publish(client, THEIRS, 10);
     await publish(client, FOREIGN, 10);
