@@ -31,6 +31,7 @@ export type CarriedBy =
   | "ProviderUnavailableError"
   | "RefusedError"
   | "UnavailableError"
+  | "UnhandledMessageError"
   | "UsageError"
   | "ValidationError"
   | "diagnostic";
@@ -63,6 +64,10 @@ export const ERROR_CODES = {
   PROVIDER_UNAVAILABLE: ["ProviderUnavailableError", "A database does not answer."],
   BROKER_UNAVAILABLE: ["BrokerUnavailableError", "A broker does not answer, is full, or is read-only."],
   POOL_TIMEOUT: ["PoolTimeoutError", "No connection came free in time."],
+  MESSAGE_UNHANDLED: [
+    "UnhandledMessageError",
+    "A message of a shared group that neither this domain nor a live consumer of another program handles.",
+  ],
   GROUP_MISSING: ["GroupMissingError", "A stream or its consumer group does not exist any more."],
   DUPLICATE_MESSAGE: ["DuplicateMessageError", "The effect of the message exists already."],
   MESSAGE_CONFLICT: ["MessageConflictError", "Another message with the same id was handled before."],

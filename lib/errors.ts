@@ -130,6 +130,16 @@ export interface UnavailableErrorOptions extends ProteanErrorOptions {
   readonly isUnreached?: boolean;
 }
 
+/**
+ * A message of a group that is shared with another program, which nobody there handles: dead-lettered once,
+ * since to acknowledge it would lose it (delivery 5).
+ */
+export class UnhandledMessageError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "MESSAGE_UNHANDLED");
+  }
+}
+
 /** A backend does not answer now and may answer later; the caller waits and tries again. */
 export class UnavailableError extends ProteanError {
   /** See `UnavailableErrorOptions`. */

@@ -99,5 +99,6 @@ export {
   type ProteanErrorOptions,
   ProviderUnavailableError,
   UnavailableError,
+  UnhandledMessageError,
   ValidationError,
 } from "./errors.ts";

@@ -23,6 +23,7 @@ export function reportedSource(source: Source, reporter: () => WorkReporter): So
     refresh: (ids) => reporting(refreshes, source.refresh(ids)),
     confirm: (ids) => reporting(acknowledgements, source.confirm(ids)),
     reject: (id, text) => reporting(deadLetters, source.reject(id, text)),
+    handOver: (id) => reporting(acknowledgements, source.handOver(id)),
     release: (unfinished, known) => source.release(unfinished, known),
     retire: () => source.retire(),
     close: () => source.close(),

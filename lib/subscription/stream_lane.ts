@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { StreamGroup } from "../adapters/ports.ts";
+import type { HandedOver, StreamGroup } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { deadLetterStream } from "../message/names.ts";
 import type { Delivery } from "./delivery.ts";
@@ -57,6 +57,12 @@ class StreamSource implements Source {
 
   reject(id: string, text: string): Promise<boolean> {
     return this.#group.deadLetter(id, deadLetterStream(this.origin), text);
+  }
+
+  handOver(id: string): Promise<HandedOver> {
+    // Nobody else reads a replay lane.
+    const isLane = this.name !== this.origin;
+    return isLane || !this.#group.handOver ? Promise.resolve("nobody") : this.#group.handOver(id);
   }
 
   async release(

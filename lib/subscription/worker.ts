@@ -17,6 +17,7 @@ import {
   MessageConflictError,
   ProteanError,
   RefusedError,
+  UnhandledMessageError,
 } from "../errors.ts";
 import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
@@ -136,8 +137,38 @@ export class Worker {
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
     if (verdict.kind === "poison") return await this.#deadLetter(delivery, verdict.error);
+    // In a group that another program shares, what is not for us may be for it (delivery 5).
+    if (verdict.kind !== "expired" && this.#scope.runner.sharedGroup) return await this.#handOver(delivery);
     this.#scope.figures.happened(verdict.kind);
     await this.#finish(delivery);
+  }
+
+  /** Nothing is acknowledged unhandled in a shared group: the other program is given it, else it is kept. */
+  async #handOver(delivery: Delivery): Promise<void> {
+    const { inbox, figures } = this.#scope;
+    const { source } = delivery.batch.lane;
+    inbox.closing(delivery);
+    try {
+      // What was found with others had been handed to somebody who did not handle it, or crashed us.
+      const outcome = delivery.suspect ? "nobody" : await source.handOver(delivery.id);
+      if (outcome === "nobody") return await this.#deadLetter(delivery, this.#unhandled(delivery));
+      if (outcome === "lost") return void this.#lost(delivery);
+    } catch (error) {
+      return this.#sourceFailed(delivery, asError(error));
+    }
+    figures.happened("handedOver");
+    inbox.drop(delivery);
+  }
+
+  #unhandled({ text }: Delivery): ProteanError {
+    const { runner } = this.#scope;
+    const { messageType } = parseDeadLetter(text);
+    return new UnhandledMessageError(
+      `${runner.name} does not handle ${
+        messageType ?? "this type"
+      }, and no other program of the shared group ` +
+        `'${runner.group}' was there to take it: handle it here, or replay it once the other one runs.`,
+    );
   }
 
   /** Returns whether it may still be started when `work` has ended. Rejects when that does. */
