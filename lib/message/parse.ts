@@ -3,9 +3,7 @@
  *
  * @module
  */
-import { canonicalText } from "./canonical_text.ts";
-
-const STRING_OR_NO_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|NaN|-?Infinity/g;
+import { parsableText } from "./canonical_text.ts";
 
 /**
  * Parses JSON as Python writes it, which includes `NaN` and `Infinity`: they are read as null, which is how
@@ -19,10 +17,7 @@ export function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     // Either it has one of those words or it is broken, and then this says where.
-    const canonical = canonicalText(text);
-    return JSON.parse(
-      canonical.replace(STRING_OR_NO_NUMBER, (token) => token.startsWith('"') ? token : "null"),
-    );
+    return JSON.parse(parsableText(text));
   }
 }
 
