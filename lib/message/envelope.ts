@@ -6,7 +6,9 @@
  */
 import { Buffer } from "node:buffer";
 import { DeserializationError } from "../errors.ts";
+import { isObjectText } from "./canonical_text.ts";
 import { checksumMatches } from "./checksum.ts";
+import { memberText } from "./json_text.ts";
 import { isJsonObject, type JsonObject, parseJson } from "./parse.ts";
 import { readMetadata } from "./read_metadata.ts";
 import type { Message } from "./types.ts";
@@ -43,6 +45,21 @@ export function decodeMessage(text: string | undefined, maxBytes: number = MAX_M
   const message = { data, metadata: readMetadata(metadata) };
   verify(text, message);
   return message;
+}
+
+/**
+ * `metadata.headers.stream` of a message, found without making a value of the message, for one that nobody
+ * dares to decode yet. Empty where it has none, or is no message. Never throws.
+ */
+export function streamIn(text: string | undefined): string {
+  if (text === undefined || !isObjectText(text)) return "";
+  let at: string | undefined = text;
+  for (const key of ["metadata", "headers"]) {
+    at = memberText(at, key);
+    if (!at?.startsWith("{")) return "";
+  }
+  const stream = memberText(at, "stream");
+  return stream?.startsWith('"') ? JSON.parse(stream) : "";
 }
 
 /** In UTF-8 each UTF-16 unit takes one to three bytes: counting them is seldom needed. */

@@ -46,7 +46,7 @@ export class Delivery implements RunOptions {
   verdict: Verdict | undefined;
   /**
    * `headers.stream`: messages of one stream run one at a time, in order. The entry's own id where a message
-   * has none. Empty until decoded.
+   * has none. Empty until it is known, and never changed afterwards.
    */
   key = "";
   /** See `RunOptions`; set for a message without `headers.id`. */

@@ -67,8 +67,8 @@ export class Inbox {
   }
 
   /**
-   * Takes in what was claimed; `admit` decodes each and enters its key, so that younger messages wait behind
-   * it.
+   * Takes in what was claimed; `admit` finds the key of each and enters it, so that younger messages wait
+   * behind it.
    */
   addClaimed(
     lane: Lane<Delivery>,

@@ -5,16 +5,16 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { PendingEntry } from "../adapters/ports.ts";
+import { streamIn } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { StreamLane } from "./stream_lane.ts";
-import type { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
 const PAGE = 100;
 
 export class Recovery {
-  constructor(private readonly scope: SubscriptionScope, private readonly worker: Worker) {}
+  constructor(private readonly scope: SubscriptionScope) {}
 
   /** One pass over the pending list of all consumers. Rejects when the broker does not answer. */
   pass(lane: StreamLane): Promise<void> {
@@ -33,9 +33,13 @@ export class Recovery {
     });
   }
 
-  /** Decodes a claimed delivery and makes younger messages of its stream wait. */
+  /**
+   * Makes younger messages of its stream wait. It is not decoded before its next start is counted: that may
+   * be what killed its process.
+   */
   #admit(delivery: Delivery): void {
-    if (this.worker.judge(delivery).kind === "run") this.scope.inbox.enter(delivery);
+    delivery.key = streamIn(delivery.text) || delivery.id;
+    this.scope.inbox.enter(delivery);
   }
 
   async #scan(

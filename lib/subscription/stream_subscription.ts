@@ -162,7 +162,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const lanes = [main, replays];
     const ownership = new Ownership(scope);
     const worker = new Worker(scope, ownership);
-    const recovery = new Recovery(scope, worker);
+    const recovery = new Recovery(scope);
     this.#parts = {
       scope,
       main,

@@ -10,7 +10,7 @@ import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import type { Verdict } from "../domain/handler_port.ts";
 import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
-import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
+import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
@@ -62,17 +62,22 @@ export class Worker {
 
   /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, figures, published } = this.#scope;
-    let verdict: Verdict;
+    const { runner, inbox, figures } = this.#scope;
+    let { verdict } = delivery;
     try {
-      verdict = delivery.verdict ?? this.judge(delivery);
-      if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
+      // What was found pending may have killed its process while it was read: it is counted before it is.
+      if (delivery.attempts.first) verdict ??= this.judge(delivery);
+      if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
       if (!inbox.enter(delivery)) return;
-      const publishing = delivery.message && published(delivery.message.metadata.headers.id);
-      if (publishing && !await this.#outlast(publishing, delivery)) return;
+      if (!await this.#isPublished(delivery)) return;
       const asking = this.#ownership.assured();
       if (asking && !await this.#outlast(asking, delivery)) return;
       if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
+      if (!verdict) {
+        verdict = this.judge(delivery);
+        if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
+        if (!await this.#isPublished(delivery)) return;
+      }
     } catch (error) {
       return this.#sourceFailed(delivery, asError(error));
     }
@@ -99,7 +104,7 @@ export class Worker {
     try {
       const message = decodeMessage(textOf(delivery));
       const { id, stream } = message.metadata.headers;
-      delivery.key = stream || delivery.id;
+      if (delivery.key === "") delivery.key = stream || delivery.id;
       if (id === "") {
         const first = firstPlace(delivery);
         delivery.source = `${first.stream}/${first.id}`;
@@ -116,6 +121,12 @@ export class Worker {
     if (verdict.kind === "poison") return await this.#deadLetter(delivery, verdict.error);
     this.#scope.figures.happened(verdict.kind);
     await this.#finish(delivery);
+  }
+
+  /** Waits until this process has recorded it as published; returns whether it may still be started then. */
+  async #isPublished(delivery: Delivery): Promise<boolean> {
+    const publishing = delivery.message && this.#scope.published(delivery.message.metadata.headers.id);
+    return !publishing || await this.#outlast(publishing, delivery);
   }
 
   /** Returns whether it may still be started when `work` has ended. Rejects when that does. */
@@ -301,5 +312,8 @@ function textOf({ text, batch }: Delivery): string | undefined {
 /** Where the message was read first. A replayed dead letter tells it, however often it was replayed. */
 function firstPlace({ id, text, batch }: Delivery): { readonly stream: string; readonly id: string } {
   const stream = batch.lane.source.origin;
-  return { stream, id: batch.lane.kind === "replay" ? parseDeadLetter(text, { stream, id }).originalId : id };
+  return {
+    stream,
+    id: batch.lane.kind === "replay" ? summarizeDeadLetter(text, { stream, id }).originalId : id,
+  };
 }
