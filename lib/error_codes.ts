@@ -52,6 +52,7 @@ export const ERROR_CODES = {
   CONFIGURATION: ["ConfigurationError", "The configuration or the declared elements cannot work as written."],
   DOMAIN_LOAD: ["DomainLoadError", "The domain module cannot be found or loaded."],
   VALIDATION: ["ValidationError", "A schema, or the database, refused data."],
+  MESSAGE_TOO_LARGE: ["ValidationError", "A message is larger than max_message_bytes allows."],
   EXPECTED_VERSION: [
     "ExpectedVersionError",
     "Somebody else saved the same aggregate, view row or stream first.",

@@ -13,8 +13,10 @@ import { isJsonObject, type JsonObject, parseJson } from "./parse.ts";
 import { readMetadata } from "./read_metadata.ts";
 import type { Message } from "./types.ts";
 
-/** Size limit of a message that is read, in bytes of UTF-8 (SEC-3): 8 MiB. */
+/** Size limit of a message that is read, in bytes of UTF-8 (SEC-3): 8 MiB, the default of `max_received_bytes`. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
+/** Size limit of a message that is sent, in bytes of UTF-8: 1 MiB, the default of `max_message_bytes`. */
+export const MAX_SENT_BYTES = 1024 * 1024;
 
 /**
  * Text of a message for a broker's field `data`, from what outbox rows have: canonical payload, metadata as
