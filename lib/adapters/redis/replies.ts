@@ -5,7 +5,8 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import type { GroupInfo, StreamEntry } from "../ports.ts";
+import { type EntryText, entryText, TextBudget } from "../entry_text.ts";
+import type { GroupInfo, StreamEntry, TextLimits } from "../ports.ts";
 import type { Redis } from "ioredis";
 import type { StreamKey } from "./keys.ts";
 
@@ -42,30 +43,50 @@ type RawEntry = readonly [Buffer, readonly Buffer[]];
 const NONE: readonly StreamEntry[] = [];
 
 /** The reply of XREADGROUP on one stream, read as buffers; null is "nothing came". */
-export function entriesRead(reply: unknown): readonly StreamEntry[] {
+export function entriesRead(
+  reply: unknown,
+  limits: TextLimits,
+): readonly StreamEntry[] | Promise<readonly StreamEntry[]> {
   if (reply === null) return NONE;
   const [[, entries]] = reply as readonly [readonly [Buffer, readonly RawEntry[]]];
-  return entries.map(entryOf);
+  return entriesOf(entries, new TextBudget(limits));
 }
 
 /** The reply of XRANGE or XREVRANGE, read as buffers. */
-export function entriesRanged(reply: unknown): readonly StreamEntry[] {
-  return (reply as readonly RawEntry[]).map(entryOf);
+export function entriesRanged(
+  reply: unknown,
+  budget: TextBudget,
+): readonly StreamEntry[] | Promise<readonly StreamEntry[]> {
+  return entriesOf(reply as readonly RawEntry[], budget);
 }
 
-function entryOf([id, fields]: RawEntry): StreamEntry {
-  return { id: id.toString("latin1"), data: dataOf(fields) };
+/** A promise only where a text is too large: that is rare, and this is the way of every message. */
+function entriesOf(
+  raw: readonly RawEntry[],
+  budget: TextBudget,
+): readonly StreamEntry[] | Promise<readonly StreamEntry[]> {
+  let waits = false;
+  const entries = raw.map(([id, fields]) => {
+    const text = dataOf(fields, budget);
+    if (!(text instanceof Promise)) return { id: id.toString("latin1"), ...text };
+    waits = true;
+    return text.then((found) => ({ id: id.toString("latin1"), ...found }));
+  });
+  return waits ? Promise.all(entries) : entries as readonly StreamEntry[];
 }
+
+const NO_DATA: EntryText = { data: undefined };
 
 /** The text of the field `data`, wherever it stands (wire 2.1). */
-function dataOf(fields: readonly Buffer[]): string | undefined {
+function dataOf(fields: readonly Buffer[], budget: TextBudget): EntryText | Promise<EntryText> {
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at];
     if (name?.length === 4 && name[0] === 100 && name[1] === 97 && name[2] === 116 && name[3] === 97) {
-      return fields[at + 1]?.toString("utf8");
+      const value = fields[at + 1];
+      return value ? entryText(value, budget) : NO_DATA;
     }
   }
-  return undefined;
+  return NO_DATA;
 }
 
 /** A reply of pairs, `[name, value, name, value, …]`, as XINFO answers. */

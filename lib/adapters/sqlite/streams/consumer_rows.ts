@@ -5,7 +5,8 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { ClaimedEntry, PendingEntry } from "../../ports.ts";
+import type { TextBudget } from "../../entry_text.ts";
+import type { PendingEntry } from "../../ports.ts";
 import { parseStreamId, type StreamId } from "../../stream_id.ts";
 import { statement } from "../file/statements.ts";
 import {
@@ -17,7 +18,7 @@ import {
   type GroupRow,
   setPending,
 } from "./group_rows.ts";
-import { entryOf, findEntry } from "./rows.ts";
+import { findWithin, type FoundRow } from "./texts.ts";
 
 const LIST = `SELECT p.ms, p.n, p.consumer, c.name, p.at, p.count FROM protean_stream_pending p
   JOIN protean_stream_consumer c ON c.id = p.consumer
@@ -79,6 +80,15 @@ export interface ClaimOptions {
   readonly now: number;
   /** Consumers whose entries are free however fresh. */
   readonly dead: ReadonlySet<number>;
+  /** What the texts may have in all. */
+  readonly budget: TextBudget;
+}
+
+/** An entry that was claimed, and its row; without one, the stream no longer holds it. */
+export interface ClaimedRow {
+  readonly id: string;
+  readonly found: FoundRow | undefined;
+  readonly count: number;
 }
 
 /** Takes one entry over from `from`, if that still owns it and it has been idle long enough. */
@@ -88,19 +98,19 @@ export function claimEntry(
   id: string,
   from: string,
   options: ClaimOptions,
-): ClaimedEntry | undefined {
-  const { by, minIdleMs, now, dead } = options;
+): ClaimedRow | undefined {
+  const { by, minIdleMs, now, dead, budget } = options;
   const key = parseStreamId(id);
   const row = key && findPending(db, group, key);
   if (!row || row.consumer !== findConsumer(db, group, from)) return undefined;
   if (minIdleMs > 0 && now - row.at < minIdleMs && !dead.has(row.consumer)) return undefined;
-  const entry = findEntry(db, group.stream, key);
-  if (!entry) {
+  const found = findWithin(db, group.stream, key, budget);
+  if (!found) {
     acknowledge(db, group, key);
-    return { id, data: undefined, count: row.count, trimmed: true };
+    return { id, found, count: row.count };
   }
   setPending(db, group, key, { consumer: enterConsumer(db, group, by, now), at: now, count: row.count });
-  return { ...entryOf(entry), count: row.count, trimmed: false };
+  return { id, found, count: row.count };
 }
 
 /** Deletes a consumer; false if it has something pending. */

@@ -9,7 +9,8 @@ import { END_ID, parseCursor, parseStreamId, ZERO_ID } from "../../stream_id.ts"
 import type { DatabaseFile } from "../file/database_file.ts";
 import { collectDropped, dropStream, trimBefore } from "./drop.ts";
 import { ensureGroup } from "./group_rows.ts";
-import { append, entriesAfter, entriesBefore, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
+import { append, entriesAfter, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
+import { entriesIn, pageOf } from "./texts.ts";
 
 export class SqliteDeadLetters implements DeadLetters {
   readonly #database: DatabaseFile;
@@ -26,14 +27,19 @@ export class SqliteDeadLetters implements DeadLetters {
 
   async list(
     stream: string,
-    { direction = "forwards", after, limit }: DeadLetterRange,
+    { direction = "forwards", after, limit, ...limits }: DeadLetterRange,
   ): Promise<readonly StreamEntry[]> {
-    const [entries, start] = direction === "backwards" ? [entriesBefore, END_ID] : [entriesAfter, ZERO_ID];
-    const cursor = parseCursor(after, start);
-    return await this.#database.read((db) => {
+    const backwards = direction === "backwards";
+    const page = {
+      from: parseCursor(after, backwards ? END_ID : ZERO_ID),
+      count: Math.max(0, limit),
+      backwards,
+    };
+    const rows = await this.#database.read((db) => {
       const row = findStream(db, stream);
-      return row ? entries(db, row.id, cursor, Math.max(0, limit)).map(entryOf) : [];
+      return row ? pageOf(db, row.id, page, limits) : [];
     });
+    return await entriesIn(rows, limits.maxEntryBytes);
   }
 
   async oldest(stream: string): Promise<number | undefined> {

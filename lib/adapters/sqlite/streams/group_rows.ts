@@ -5,11 +5,12 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { GroupInfo, StreamEntry } from "../../ports.ts";
+import type { GroupInfo, TextLimits } from "../../ports.ts";
 import { parseStreamId, type StreamId } from "../../stream_id.ts";
 import { deadAmong, selfIdentity } from "../file/process_identity.ts";
 import { statement } from "../file/statements.ts";
-import { entriesAfter, entryOf, holdsEntry, openStream } from "./rows.ts";
+import { type EntryRow, holdsEntry, openStream } from "./rows.ts";
+import { pageOf } from "./texts.ts";
 
 export interface GroupRow {
   readonly id: number;
@@ -108,22 +109,22 @@ export function deadConsumers(db: DatabaseSync, group: GroupRow): ReadonlySet<nu
   return new Set(dead.map(({ id }) => id));
 }
 
-/** Delivers the next entries to a consumer: they become pending, counted once. */
+/** Delivers the next entries to a consumer: they become pending, counted once. Fewer where texts are large. */
 export function deliver(
   db: DatabaseSync,
   group: GroupRow,
   consumer: number,
-  count: number,
+  page: { readonly count: number } & TextLimits,
   now: number,
-): readonly StreamEntry[] {
+): readonly EntryRow[] {
   const { id, stream, last_ms, last_n } = group;
-  const rows = entriesAfter(db, stream, { ms: last_ms, n: last_n }, count);
+  const rows = pageOf(db, stream, { from: { ms: last_ms, n: last_n }, count: page.count }, page);
   const last = rows.at(-1);
   if (!last) return [];
   const [ms, n] = last;
   statement(db, DELIVER).run(id, consumer, now, stream, last_ms, last_n, ms, n);
   statement(db, ADVANCE).run(ms, n, rows.length, id);
-  return rows.map(entryOf);
+  return rows;
 }
 
 /** True if the stream has entries that the group has not read. */

@@ -117,7 +117,10 @@ export function removeEntry(db: DatabaseSync, stream: number, id: StreamId): boo
 
 /** The row as the port has it. */
 export function entryOf([ms, n, data]: EntryRow): StreamEntry {
-  return { id: `${ms}-${n}`, data: typeof data === "string" ? data : new TextDecoder().decode(data) };
+  return {
+    id: `${ms}-${n}`,
+    data: typeof data === "string" ? data : new TextDecoder("utf-8", { ignoreBOM: true }).decode(data),
+  };
 }
 
 /** The driver reads text up to its first NUL: such a text is kept as bytes. */
