@@ -94,6 +94,9 @@ export class DeserializationError extends ProteanError {
   }
 }
 
+/** A message that is larger than what is received; dead-lettered unread, by its beginning. */
+export class MessageTooLarge extends DeserializationError {}
+
 /** A backend does not answer now and may answer later; the caller waits and tries again. */
 export class UnavailableError extends ProteanError {
   constructor(message: string, options: ProteanErrorOptions = {}, code = "UNAVAILABLE") {

@@ -18,6 +18,14 @@ const MAX_ID_BYTES = 1024;
 export const KEPT_BYTES = 64 * 1024;
 const NOTHING: JsonObject = Object.freeze({});
 
+/**
+ * Bytes that the dead letter of a message of at most `bytes` has at most: as raw text it is escaped, six bytes
+ * for one, and `_dlq_metadata` is bounded.
+ */
+export function largestLetter(bytes: number): number {
+  return 6 * bytes + 1024 * 1024;
+}
+
 /** What is known when a message is given up. */
 export interface DeadLetterFacts {
   /** The stream that it was read from. */

@@ -64,8 +64,11 @@ export function streamIn(text: string | undefined): string {
   return stream?.startsWith('"') ? JSON.parse(stream) : "";
 }
 
-/** In UTF-8 each UTF-16 unit takes one to three bytes: counting them is seldom needed. */
-function isLarger(text: string, maxBytes: number): boolean {
+/**
+ * Whether a text has more bytes of UTF-8 than `maxBytes`. Each UTF-16 unit takes one to three: counting them is
+ * seldom needed.
+ */
+export function isLarger(text: string, maxBytes: number): boolean {
   if (text.length > maxBytes) return true;
   return text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TooLarge } from "../adapters/ports.ts";
 import type { RunOptions, Verdict } from "../domain/handler_port.ts";
 import type { Message } from "../message/types.ts";
 import { Attempts } from "./attempts.ts";
@@ -14,7 +15,8 @@ import type { Lane } from "./lane.ts";
  */
 export interface Batch {
   readonly lane: Lane<Delivery>;
-  readonly deliveries: Delivery[];
+  /** Those that are over may be left out. */
+  deliveries: Delivery[];
   /** Deliveries not yet acknowledged, dead-lettered or lost. */
   open: number;
 }
@@ -55,6 +57,17 @@ export class Delivery implements RunOptions {
   firstFailedAt: number | undefined;
   /** It was told that the broker refuses what its outcome needs. */
   refused = false;
+  /** What its outcome needs failed, and not for want of a broker. */
+  faulted = false;
+  /** Its text is at the broker only, see `Holdings`. Changed by the inbox alone, like the two that follow. */
+  parked = false;
+  resting = false;
+  /** Of its text, as far as it counts as held. */
+  size = 0;
+  /** It is settled: nothing of it is left to do. */
+  over = false;
+  /** Its text is no more than the beginning of one that is larger than what is received. */
+  truncated: TooLarge | undefined;
   /**
    * It may have killed the process that had it, so it runs with no other suspect beside it and is
    * acknowledged before the next (delivery 2). What a drain handed back without a finished attempt did not:
@@ -109,8 +122,17 @@ export class Delivery implements RunOptions {
 
   /** Nothing of it is needed any more; its batch may live on for long, for the sake of one that backs off. */
   letGo(): void {
+    this.over = true;
     this.text = undefined;
     this.message = undefined;
     this.verdict = undefined;
+  }
+
+  /** Only what it is known by is kept, and why it failed for good; it is judged again when it has its text. */
+  park(): void {
+    this.parked = true;
+    this.text = undefined;
+    this.message = undefined;
+    if (this.verdict?.kind !== "poison") this.verdict = undefined;
   }
 }

@@ -4,9 +4,12 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { PendingEntry } from "../adapters/ports.ts";
+import type { ClaimedEntry, PendingEntry } from "../adapters/ports.ts";
 import { streamIn } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
+import { BatchSize } from "./batch_size.ts";
+import { sizeOf } from "./entry_size.ts";
+import { MOST_SIZE } from "./holdings.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { StreamLane } from "./stream_lane.ts";
 
@@ -14,6 +17,8 @@ const log = getLogger(["protean", "subscription"]);
 const PAGE = 100;
 
 export class Recovery {
+  readonly #batch = new BatchSize(PAGE, true);
+
   constructor(private readonly scope: SubscriptionScope) {}
 
   /** One pass over the pending list of all consumers. Rejects when the broker does not answer. */
@@ -51,7 +56,7 @@ export class Recovery {
     const { inbox } = this.scope;
     let after: string | undefined;
     // The next pass goes on from there.
-    while (inbox.unfinished < 2 * inbox.room) {
+    while (!inbox.overfull) {
       const found = await lane.group.pending({
         ...filter,
         limit: PAGE,
@@ -75,24 +80,56 @@ export class Recovery {
     const known = found.some((entry) => entry.consumer === group.consumer) ? inbox.openIds(lane) : undefined;
     const suspects = found.filter((entry) => entry.consumer !== group.consumer || !known?.has(entry.id));
     if (suspects.length === 0) return;
-    const claimed = await group.claim(
-      suspects.map(({ id, consumer }) => ({ id, from: consumer })),
-      minIdleMs,
-    );
-    const trimmed = claimed.filter((entry) => entry.trimmed).length;
-    const taken = claimed.filter((entry) => !entry.trimmed);
-    if (trimmed > 0) figures.happened("trimmed", trimmed);
-    if (taken.length > 0) {
-      figures.happened("recovered", taken.length);
-      inbox.addClaimed(lane, taken, admit);
+    for (let at = 0; at < suspects.length;) {
+      const some = suspects.slice(at, at + this.#batch.next);
+      at += some.length;
+      const claimed = await group.claim(
+        some.map(({ id, consumer }) => ({ id, from: consumer })),
+        minIdleMs,
+        MOST_SIZE,
+      );
+      this.#batch.came(claimed.length, sizeOf(claimed));
+      const taken = claimed.filter((entry) => !entry.trimmed);
+      const trimmed = claimed.length - taken.length;
+      if (trimmed > 0) figures.happened("trimmed", trimmed);
+      if (taken.length > 0) {
+        figures.happened("recovered", taken.length);
+        await this.#takeIn(lane, taken, admit);
+      }
+      if (claimed.length > 0) {
+        log.info("subscription.entries_claimed", {
+          stream: group.stream,
+          group: group.group,
+          claimed: taken.length,
+          trimmed,
+        });
+      }
     }
-    if (claimed.length > 0) {
-      log.info("subscription.entries_claimed", {
-        stream: group.stream,
-        group: group.group,
-        claimed: taken.length,
-        trimmed,
+  }
+
+  /** In their order, so that each is entered behind the earlier ones of its key: that takes its text. */
+  async #takeIn(
+    lane: StreamLane,
+    taken: readonly ClaimedEntry[],
+    admit: (delivery: Delivery) => void,
+  ): Promise<void> {
+    const { inbox } = this.scope;
+    const left = taken.findIndex(({ omitted }) => omitted !== undefined);
+    inbox.addClaimed(lane, left < 0 ? taken : taken.slice(0, left), admit);
+    let rest = left < 0 ? [] : taken.slice(left);
+    while (rest.length > 0) {
+      const texts = await lane.source.fetch?.(rest.map(({ id }) => id), MOST_SIZE) ?? [];
+      const found = new Map(texts.map((entry) => [entry.id, entry]));
+      const end = rest.findIndex(({ id }) => found.get(id)?.omitted !== undefined);
+      const some = end < 0 ? rest : rest.slice(0, end);
+      rest = rest.slice(some.length);
+      const here = some.flatMap(({ id, count }) => {
+        const entry = found.get(id);
+        return entry ? [{ ...entry, count }] : [];
       });
+      inbox.addClaimed(lane, here, admit);
+      // What the stream does not hold any more leaves the pending list when it is touched.
+      if (here.length < some.length) await lane.source.refresh(some.map(({ id }) => id));
     }
   }
 }

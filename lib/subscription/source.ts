@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { StreamEntry } from "../adapters/ports.ts";
 
 /**
  * What `attempt`, `refresh`, `reject` and `release` touch they have seen to be still this consumer's
@@ -22,6 +23,11 @@ export interface Source {
   attempt(id: string): Promise<number | undefined>;
   /** Keeps up the ownership of `ids`; returns those that are no longer ours. */
   refresh(ids: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Brings entries by their ids, those that are still there; texts beyond `maxBytes` may be left out, never the
+   * first. Absent: what was read has to be kept.
+   */
+  fetch?(ids: readonly string[], maxBytes: number): Promise<readonly StreamEntry[]>;
   /** Their messages are handled. */
   confirm(ids: readonly string[]): Promise<void>;
   /**

@@ -3,17 +3,29 @@
  *
  * @module
  */
-import type { StreamGroup } from "../adapters/ports.ts";
+import type { BaseBroker, StreamGroup } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { deadLetterStream } from "../message/names.ts";
 import type { Delivery } from "./delivery.ts";
 import { Lane, type LaneKind } from "./lane.ts";
 import type { Source } from "./source.ts";
 
-/** Entries looked at in one step while everything is released. */
+/** Entries looked at, or handed back, in one step while everything is released. */
 const PAGE = 1000;
 
+export interface LaneOptions {
+  /** The broker's `entries`. Absent: what was read has to be kept. */
+  readonly entries?: BaseBroker["entries"] | undefined;
+  /** The broker is a server, which tells the size of entries only by sending them. */
+  readonly remote?: boolean;
+  /** See `Lane`. */
+  readonly maxEntryBytes?: number | undefined;
+}
+
 export class StreamLane extends Lane<Delivery> {
+  /** See `LaneOptions`. */
+  readonly remote: boolean;
+
   /** `origin`: the stream that the messages were first read from. */
   constructor(
     kind: LaneKind,
@@ -21,17 +33,21 @@ export class StreamLane extends Lane<Delivery> {
     origin: string,
     clock: Clock,
     settled: (delivery: Delivery) => void,
+    options: LaneOptions = {},
   ) {
-    super(kind, new StreamSource(group, origin), clock, settled);
+    super(kind, new StreamSource(group, origin, options), clock, settled, options.maxEntryBytes);
+    this.remote = options.remote ?? false;
   }
 }
 
 class StreamSource implements Source {
   readonly name: string;
   readonly group: string;
+  readonly fetch?: NonNullable<Source["fetch"]>;
   readonly #group: StreamGroup;
 
-  constructor(group: StreamGroup, readonly origin: string) {
+  constructor(group: StreamGroup, readonly origin: string, { entries, maxEntryBytes }: LaneOptions) {
+    if (entries) this.fetch = (ids, maxBytes) => entries(group.stream, ids, { maxBytes, maxEntryBytes });
     this.name = group.stream;
     this.group = group.group;
     this.#group = group;
@@ -57,7 +73,9 @@ class StreamSource implements Source {
     unfinished: readonly { readonly id: string; readonly count: number }[],
     known: ReadonlySet<string>,
   ): Promise<void> {
-    if (unfinished.length > 0) await this.#group.release(unfinished);
+    for (let at = 0; at < unfinished.length; at += PAGE) {
+      await this.#group.release(unfinished.slice(at, at + PAGE));
+    }
     await this.#releaseUnknown(known);
   }
 

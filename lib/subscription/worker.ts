@@ -4,18 +4,28 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import type { Verdict } from "../domain/handler_port.ts";
-import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
+import type { TooLarge } from "../adapters/ports.ts";
+import {
+  asError,
+  GroupMissingError,
+  MessageTooLarge,
+  ProteanError,
+  RefusedError,
+  UnavailableError,
+} from "../errors.ts";
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Ownership } from "./ownership.ts";
 import type { SubscriptionScope } from "./scope.ts";
+import { bringText } from "./texts.ts";
 
 const log = getLogger(["protean", "subscription"]);
 
@@ -65,6 +75,7 @@ export class Worker {
     const { runner, inbox, figures } = this.#scope;
     let { verdict } = delivery;
     try {
+      if (delivery.parked && !await this.#bring(delivery)) return;
       // What was found pending may have killed its process while it was read: it is counted before it is.
       if (delivery.attempts.first) verdict ??= this.judge(delivery);
       if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
@@ -102,7 +113,8 @@ export class Worker {
 
   #verdictOn(delivery: Delivery): Verdict {
     try {
-      const message = decodeMessage(textOf(delivery));
+      if (delivery.truncated) throw tooLarge(delivery.truncated, this.#scope.maxReceivedBytes);
+      const message = decodeMessage(textOf(delivery), this.#scope.maxReceivedBytes);
       const { id, stream } = message.metadata.headers;
       if (delivery.key === "") delivery.key = stream || delivery.id;
       if (id === "") {
@@ -121,6 +133,19 @@ export class Worker {
     if (verdict.kind === "poison") return await this.#deadLetter(delivery, verdict.error);
     this.#scope.figures.happened(verdict.kind);
     await this.#finish(delivery);
+  }
+
+  /** Brings its text, which was let go while it waited; returns whether it may still be worked on then. */
+  async #bring(delivery: Delivery): Promise<boolean> {
+    const { inbox, stopped } = this.#scope;
+    const { id, batch: { lane: { source } } } = delivery;
+    const found = await bringText(inbox, delivery);
+    if (stopped.aborted) return false;
+    if (delivery.ended === "lost") return this.#lost(delivery);
+    if (found) return true;
+    // The stream does not hold it any more: touched, it leaves the pending list.
+    await source.refresh([id]);
+    return this.#lost(delivery);
   }
 
   /** Waits until this process has recorded it as published; returns whether it may still be started then. */
@@ -199,7 +224,7 @@ export class Worker {
       random,
     );
     log.warn("subscription.retry_scheduled", { ...facts, retry_in_ms: Math.round(wait) });
-    inbox.defer(delivery, wait);
+    inbox.backOff(delivery, wait);
   }
 
   /**
@@ -235,6 +260,8 @@ export class Worker {
       ...(firstFailedAt === undefined || lane.kind === "replay" ? {} : { firstFailedAt }),
       retryCount: count,
       error,
+      // Where the whole cannot be written, for whatever reason, its beginning can.
+      truncated: delivery.truncated ?? (delivery.faulted ? { bytes: byteLength(delivery.text) } : undefined),
     });
     try {
       inbox.closing(delivery);
@@ -276,7 +303,7 @@ export class Worker {
 
   /** The source did not do what we asked: the delivery keeps its place and is tried again. */
   #sourceFailed(delivery: Delivery, error: Error): void {
-    const { inbox, random, runner, settings } = this.#scope;
+    const { inbox, random, runner, settings, figures } = this.#scope;
     if (error instanceof GroupMissingError) return void this.#lost(delivery);
     const wait = retryDelay(1, Math.max(0.25, settings.retryDelaySeconds), 5, random);
     const facts = {
@@ -286,8 +313,14 @@ export class Worker {
       error: error.message,
     };
     // The read loop warns of an outage, once; this comes for every message that waits. What is refused while
-    // reading goes on is told by nobody else (D21).
-    if (error instanceof RefusedError && !delivery.refused) {
+    // reading goes on is told by nobody else (D21), and anything else is a failure of this one's own.
+    if (!isOutage(error)) {
+      if (!delivery.faulted) {
+        delivery.faulted = true;
+        figures.happened("failed");
+        log.error("subscription.outcome_failed", { ...facts, error: errorLine(error) });
+      }
+    } else if (error instanceof RefusedError && !delivery.refused) {
       delivery.refused = true;
       log.warn("subscription.broker_refused", facts);
     } else log.debug("subscription.broker_unavailable", facts);
@@ -302,6 +335,17 @@ export class Worker {
 function isOutage(error: unknown): boolean {
   return error instanceof UnavailableError || error instanceof RefusedError ||
     error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isOutage);
+}
+
+function tooLarge({ bytes }: TooLarge, most: number): MessageTooLarge {
+  return new MessageTooLarge(
+    `The message has ${bytes} bytes, more than the ${most} of max_received_bytes in [server], and was not read: ` +
+      "raise the limit and have it sent again.",
+  );
+}
+
+function byteLength(text: string | undefined): number {
+  return Buffer.byteLength(text ?? "");
 }
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */

@@ -218,7 +218,8 @@ export interface DeadLetters {
    * `limit` of them. Returns how many; fewer than `limit` means that none is left (DLQ-2).
    */
   trimBefore(stream: string, ms: number, limit: number): Promise<number>;
-  get(stream: string, id: string): Promise<StreamEntry | undefined>;
+  /** `maxEntryBytes`: see `TextLimits`. */
+  get(stream: string, id: string, maxEntryBytes?: number): Promise<StreamEntry | undefined>;
   /**
    * Moves one entry, fields as they are, to the end of `lane`, whose `group` is created at 0 if missing; in
    * one atomic step, so that the entry is in exactly one place at every moment. False: it was not there (any

@@ -83,9 +83,9 @@ export class RedisDeadLetters implements DeadLetters {
     return trimmed;
   }
 
-  async get(stream: string, id: string): Promise<StreamEntry | undefined> {
+  async get(stream: string, id: string, maxEntryBytes?: number): Promise<StreamEntry | undefined> {
     if (!parseStreamId(id)) return undefined;
-    return (await this.#range("XRANGE", stream, id, id, 1, new TextBudget()))[0];
+    return (await this.#range("XRANGE", stream, id, id, 1, new TextBudget({ maxEntryBytes })))[0];
   }
 
   async replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {

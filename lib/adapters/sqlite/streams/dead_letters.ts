@@ -6,11 +6,12 @@
 import type { Clock } from "../../../async/clock.ts";
 import type { DeadLetterRange, DeadLetters, StreamEntry } from "../../ports.ts";
 import { END_ID, parseCursor, parseStreamId, ZERO_ID } from "../../stream_id.ts";
+import { TextBudget } from "../../entry_text.ts";
 import type { DatabaseFile } from "../file/database_file.ts";
 import { collectDropped, dropStream, trimBefore } from "./drop.ts";
 import { ensureGroup } from "./group_rows.ts";
 import { append, entriesAfter, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
-import { entriesIn, pageOf } from "./texts.ts";
+import { entriesIn, entryIn, findWithin, pageOf } from "./texts.ts";
 
 export class SqliteDeadLetters implements DeadLetters {
   readonly #database: DatabaseFile;
@@ -53,13 +54,13 @@ export class SqliteDeadLetters implements DeadLetters {
     return await trimBefore(this.#database, stream, ms, limit);
   }
 
-  async get(stream: string, id: string): Promise<StreamEntry | undefined> {
+  async get(stream: string, id: string, maxEntryBytes?: number): Promise<StreamEntry | undefined> {
     const key = parseStreamId(id);
-    return await this.#database.read((db) => {
+    const found = await this.#database.read((db) => {
       const row = findStream(db, stream);
-      const entry = row && key && findEntry(db, row.id, key);
-      return entry && entryOf(entry);
+      return row && key && findWithin(db, row.id, key, new TextBudget({ maxEntryBytes }));
     });
+    return found && await entryIn(found, maxEntryBytes);
   }
 
   async replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {
