@@ -34,14 +34,10 @@ export interface Source {
    * Moves the entry to the dead letters of `origin`, as `text`, in one step. False: it was no longer ours.
    */
   reject(id: string, text: string): Promise<boolean>;
-  /**
-   * Hands `unfinished` back with these counts, and whatever else is pending on us that is not in `known`, so
-   * that anyone can take it at once (delivery 7).
-   */
-  release(
-    unfinished: readonly { readonly id: string; readonly count: number }[],
-    known: ReadonlySet<string>,
-  ): Promise<void>;
+  /** Hands entries back with these counts, so that anyone can take them at once (delivery 7). */
+  release(entries: readonly { readonly id: string; readonly count: number }[]): Promise<void>;
+  /** The same for whatever else is pending on us and not in `known`. */
+  releaseUnknown(known: ReadonlySet<string>): Promise<void>;
   /** This consumer takes nothing more: it is forgotten where nothing is pending on it. */
   retire(): Promise<void>;
   /** Frees what it is connected by. */

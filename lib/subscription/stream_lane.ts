@@ -10,7 +10,7 @@ import type { Delivery } from "./delivery.ts";
 import { Lane, type LaneKind } from "./lane.ts";
 import type { Source } from "./source.ts";
 
-/** Entries looked at, or handed back, in one step while everything is released. */
+/** Entries looked at in one step while everything is released. */
 const PAGE = 1000;
 
 export interface LaneOptions {
@@ -69,14 +69,8 @@ class StreamSource implements Source {
     return this.#group.deadLetter(id, deadLetterStream(this.origin), text);
   }
 
-  async release(
-    unfinished: readonly { readonly id: string; readonly count: number }[],
-    known: ReadonlySet<string>,
-  ): Promise<void> {
-    for (let at = 0; at < unfinished.length; at += PAGE) {
-      await this.#group.release(unfinished.slice(at, at + PAGE));
-    }
-    await this.#releaseUnknown(known);
+  release(entries: readonly { readonly id: string; readonly count: number }[]): Promise<void> {
+    return this.#group.release(entries);
   }
 
   async retire(): Promise<void> {
@@ -88,7 +82,7 @@ class StreamSource implements Source {
   }
 
   /** Entries that were delivered to us by a read that was cut: never started, so their count goes back. */
-  async #releaseUnknown(known: ReadonlySet<string>): Promise<void> {
+  async releaseUnknown(known: ReadonlySet<string>): Promise<void> {
     const group = this.#group;
     let after: string | undefined;
     while (true) {

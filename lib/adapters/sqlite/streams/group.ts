@@ -35,6 +35,7 @@ import {
   type GroupRow,
   hasNewer,
   touch,
+  touchAll,
 } from "./group_rows.ts";
 import { append, type EntryRow, findStream, removeEntry } from "./rows.ts";
 import { entriesIn, entryIn } from "./texts.ts";
@@ -102,9 +103,7 @@ export class SqliteStreamGroup implements StreamGroup {
     const now = this.#clock.now();
     return await this.#database.write((db) => {
       const found = this.#own(db);
-      return ids.filter((id) =>
-        found === undefined || touch(db, found.group, found.consumer, id, now) === undefined
-      );
+      return found ? touchAll(db, found.group, found.consumer, ids, now) : ids;
     });
   }
 

@@ -50,6 +50,11 @@ const ADVANCE = "UPDATE protean_stream_group SET last_ms = ?, last_n = ?, passed
 const PENDING = "SELECT consumer, at, count FROM protean_stream_pending WHERE grp = ? AND ms = ? AND n = ?";
 const SET_PENDING = `UPDATE protean_stream_pending SET consumer = ?, at = ?, count = ?
   WHERE grp = ? AND ms = ? AND n = ?`;
+const KEEP = `UPDATE protean_stream_pending SET at = ? WHERE grp = ? AND consumer = ?
+  AND (ms, n) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))
+  AND EXISTS (SELECT 1 FROM protean_stream_entry e
+    WHERE e.stream = ? AND e.ms = protean_stream_pending.ms AND e.n = protean_stream_pending.n)
+  RETURNING ms, n`;
 const ACKNOWLEDGE = "DELETE FROM protean_stream_pending WHERE grp = ? AND ms = ? AND n = ?";
 const NEWER = "SELECT 1 FROM protean_stream_entry WHERE stream = ? AND (ms, n) > (?, ?) LIMIT 1";
 const INFO = `SELECT g.name, s.length, s.added - g.passed AS lag, g.last_ms, g.last_n,
@@ -143,6 +148,26 @@ export function setPending(db: DatabaseSync, group: GroupRow, id: StreamId, row:
 /** True if it was pending. */
 export function acknowledge(db: DatabaseSync, group: GroupRow, id: StreamId): boolean {
   return statement(db, ACKNOWLEDGE).run(group.id, id.ms, id.n).changes !== 0;
+}
+
+/**
+ * Sets the time of the last delivery of all of `ids` that the consumer owns, in one statement; returns those
+ * that it does not. As in `touch`, deliveries whose entries are gone leave the pending list.
+ */
+export function touchAll(
+  db: DatabaseSync,
+  group: GroupRow,
+  consumer: number | undefined,
+  ids: readonly string[],
+  at: number,
+): readonly string[] {
+  const keys = ids.flatMap((id) => parseStreamId(id) ?? []).map(({ ms, n }) => [ms, n]);
+  const kept = consumer === undefined
+    ? []
+    : statement(db, KEEP).all(at, group.id, consumer, JSON.stringify(keys), group.stream);
+  if (kept.length === ids.length) return [];
+  const known = new Set(kept.map(({ ms, n }) => `${ms}-${n}`));
+  return ids.filter((id) => !known.has(id) && touch(db, group, consumer, id, at) === undefined);
 }
 
 /**
