@@ -128,10 +128,15 @@ export class Delivery implements RunOptions {
     this.verdict = undefined;
   }
 
-  /** Only what it is known by is kept, and why it failed for good; it is judged again when it has its text. */
+  /** Only what it is known by is kept, and why it failed for good. */
   park(): void {
     this.parked = true;
     this.text = undefined;
+    this.forget();
+  }
+
+  /** What was decoded, which may be many times the text, goes; it is judged again when its turn comes. */
+  forget(): void {
     this.message = undefined;
     if (this.verdict?.kind !== "poison") this.verdict = undefined;
   }

@@ -12,6 +12,8 @@ export const PAUSE_SIZE = 16 * 1024 * 1024;
 export const MOST_SIZE = 32 * 1024 * 1024;
 /** Of these, held by deliveries that wait: they alone never pause the reading. */
 export const RESTING_SIZE = PAUSE_SIZE / 2;
+/** Of a larger text, what was decoded is not kept while it waits. */
+const LARGE = 64 * 1024;
 /** Deliveries that wait without their texts before reading pauses: some 300 bytes each. */
 export const MOST_ASLEEP = 200_000;
 
@@ -50,8 +52,14 @@ export class Holdings {
       this.#hold(delivery, 0);
       delivery.park();
     }
+    this.pause(delivery);
     delivery.resting = true;
     this.#count(delivery, 1);
+  }
+
+  /** The delivery is not worked on for a while. */
+  pause(delivery: Delivery): void {
+    if (delivery.size > LARGE) delivery.forget();
   }
 
   /** Whether one more that waits may keep its text of that size. */

@@ -179,6 +179,7 @@ export class Inbox {
   /** Tries the delivery again after `ms`; its stream waits meanwhile, everything else goes on (PIPE-3). */
   defer(delivery: Delivery, ms: number): void {
     delivery.stage = "waiting";
+    this.#holdings.pause(delivery);
     this.#freeSuspect(delivery);
     this.#retries.add(delivery, ms);
     this.changed.notify();

@@ -15,6 +15,8 @@ import type { StreamLane } from "./stream_lane.ts";
 
 const log = getLogger(["protean", "subscription"]);
 const PAGE = 100;
+/** Of what is pending on ourselves, nearly all of which is known. */
+const OWN_PAGE = 1000;
 
 export class Recovery {
   readonly #batch = new BatchSize(PAGE, true);
@@ -32,10 +34,12 @@ export class Recovery {
    * lost yet.
    */
   own(lane: StreamLane): Promise<void> {
-    return this.#scan(lane, { consumer: lane.group.consumer }, 0, (delivery) => {
+    // What is known now stays known: no read is in flight, and the scan goes up the ids.
+    const known = this.scope.inbox.openIds(lane);
+    return this.#scan(lane, { consumer: lane.group.consumer, limit: OWN_PAGE }, 0, (delivery) => {
       delivery.attempts.neverHeardOf();
       this.#admit(delivery);
-    });
+    }, known);
   }
 
   /**
@@ -49,22 +53,24 @@ export class Recovery {
 
   async #scan(
     lane: StreamLane,
-    filter: { minIdleMs?: number; consumer?: string },
+    filter: { minIdleMs?: number; consumer?: string; limit?: number },
     minIdleMs: number,
     admit: (delivery: Delivery) => void,
+    known?: ReadonlySet<string>,
   ): Promise<void> {
     const { inbox } = this.scope;
+    const { limit = PAGE } = filter;
     let after: string | undefined;
     // The next pass goes on from there.
     while (!inbox.overfull) {
       const found = await lane.group.pending({
         ...filter,
-        limit: PAGE,
+        limit,
         ...(after === undefined ? {} : { after }),
       });
-      await this.#claim(lane, found, minIdleMs, admit);
+      await this.#claim(lane, found, minIdleMs, admit, known);
       const last = found.at(-1);
-      if (!last || found.length < PAGE) return;
+      if (!last || found.length < limit) return;
       after = last.id;
     }
   }
@@ -74,10 +80,12 @@ export class Recovery {
     found: readonly PendingEntry[],
     minIdleMs: number,
     admit: (delivery: Delivery) => void,
+    ours: ReadonlySet<string> | undefined,
   ): Promise<void> {
     const { inbox, figures } = this.scope;
     const { group } = lane;
-    const known = found.some((entry) => entry.consumer === group.consumer) ? inbox.openIds(lane) : undefined;
+    const known = ours ??
+      (found.some((entry) => entry.consumer === group.consumer) ? inbox.openIds(lane) : undefined);
     const suspects = found.filter((entry) => entry.consumer !== group.consumer || !known?.has(entry.id));
     if (suspects.length === 0) return;
     for (let at = 0; at < suspects.length;) {
