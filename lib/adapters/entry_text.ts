@@ -14,43 +14,45 @@ const HASHED_BYTES = 16 * 1024 * 1024;
 
 /** Counts the bytes that one answer brings. */
 export class TextBudget {
-  readonly #limits: TextLimits;
+  readonly #maxEntryBytes: number;
+  readonly #maxBytes: number;
   #brought = 0;
   #first = true;
 
-  constructor(limits: TextLimits = {}) {
-    this.#limits = limits;
+  constructor({ maxEntryBytes = Infinity, maxBytes = Infinity }: TextLimits = {}) {
+    this.#maxEntryBytes = maxEntryBytes;
+    this.#maxBytes = maxBytes;
   }
 
   /** Nothing more may be brought. */
   get spent(): boolean {
-    return !this.#first && this.#brought >= (this.#limits.maxBytes ?? Infinity);
+    return !this.#first && this.#brought >= this.#maxBytes;
   }
 
   /** Whether a text of so many bytes is larger than any that is brought whole. */
   isTooLarge(bytes: number): boolean {
-    return bytes > (this.#limits.maxEntryBytes ?? Infinity);
+    return bytes > this.#maxEntryBytes;
   }
 
   /** Whether a text of so many bytes may be brought beside the others; it is counted then. */
   takes(bytes: number): boolean {
-    const brought = this.#brought + (this.isTooLarge(bytes) ? KEPT_BYTES : bytes);
-    if (!this.#first && brought > (this.#limits.maxBytes ?? Infinity)) return false;
+    const brought = this.#brought + (bytes > this.#maxEntryBytes ? KEPT_BYTES : bytes);
+    if (!this.#first && brought > this.#maxBytes) return false;
     this.#first = false;
     this.#brought = brought;
     return true;
   }
 }
 
-/** What of an entry is read, by the bytes of its text. */
+/** What of an entry is read where that is not its text. */
 export type EntryText = Pick<StreamEntry, "data" | "tooLarge" | "omitted">;
 
-/** The text whole, left out, or (a promise) its beginning, as `budget` says. */
-export function entryText(bytes: Buffer, budget: TextBudget): EntryText | Promise<EntryText> {
+/** The text, or that it was left out, or (a promise) its beginning, as `budget` says. */
+export function entryText(bytes: Buffer, budget: TextBudget): string | EntryText | Promise<EntryText> {
   const { length } = bytes;
   if (!budget.takes(length)) return { data: undefined, omitted: length };
   if (budget.isTooLarge(length)) return beginning(bytes);
-  return { data: bytes.toString("utf8") };
+  return bytes.toString("utf8");
 }
 
 async function beginning(bytes: Buffer): Promise<EntryText> {

@@ -59,11 +59,9 @@ export class Delivery implements RunOptions {
   refused = false;
   /** What its outcome needs failed, and not for want of a broker. */
   faulted = false;
-  /** Its text is at the broker only, see `Holdings`. Changed by the inbox alone, like the two that follow. */
+  /** Its text is at the broker only, see `Holdings`. Changed by the inbox alone, like the one that follows. */
   parked = false;
   resting = false;
-  /** Of its text, as far as it counts as held. */
-  size = 0;
   /** It is settled: nothing of it is left to do. */
   over = false;
   /** Its text is no more than the beginning of one that is larger than what is received. */
@@ -118,6 +116,11 @@ export class Delivery implements RunOptions {
     this.#abort ??= new AbortController();
     this.#abort.abort(reason);
     if (!this.mayCommit()) this.#givenUp?.abort();
+  }
+
+  /** Of its text, as far as that is here, in UTF-16 units. */
+  get size(): number {
+    return this.text?.length ?? 0;
   }
 
   /** Nothing of it is needed any more; its batch may live on for long, for the sake of one that backs off. */

@@ -41,15 +41,15 @@ export class Holdings {
 
   /** Takes in a new delivery; its text is let go where too much is held already. */
   takeIn(delivery: Delivery): void {
-    const size = delivery.text?.length ?? 0;
+    const { size } = delivery;
     if (this.#size > 0 && this.#size + size > MOST_SIZE && isFetchable(delivery)) delivery.park();
-    else this.#hold(delivery, size);
+    else this.#size += size;
   }
 
   /** The delivery waits from now on, for long perhaps: where many do, its text is let go. */
   rest(delivery: Delivery): void {
     if (!delivery.parked && !this.mayRest(delivery.size) && isFetchable(delivery)) {
-      this.#hold(delivery, 0);
+      this.#size -= delivery.size;
       delivery.park();
     }
     this.pause(delivery);
@@ -82,7 +82,7 @@ export class Holdings {
     this.wake(delivery);
     delivery.parked = false;
     delivery.text = text;
-    this.#hold(delivery, size);
+    this.#size += size;
     delivery.resting = resting;
     if (resting) this.#count(delivery, 1);
   }
@@ -90,12 +90,8 @@ export class Holdings {
   /** Nothing of the delivery is held any more. */
   letGo(delivery: Delivery): void {
     this.wake(delivery);
-    this.#hold(delivery, 0);
-  }
-
-  #hold(delivery: Delivery, size: number): void {
-    this.#size += size - delivery.size;
-    delivery.size = size;
+    this.#size -= delivery.size;
+    delivery.letGo();
   }
 
   #count(delivery: Delivery, change: 1 | -1): void {

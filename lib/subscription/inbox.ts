@@ -208,7 +208,6 @@ export class Inbox {
     const { batch } = delivery;
     const paused = this.#holdings.size >= PAUSE_SIZE;
     this.#holdings.letGo(delivery);
-    delivery.letGo();
     if (--batch.open === 0) this.#batches.delete(batch);
     // One that waits for long does not keep those that came with it.
     else if (batch.open * 4 <= batch.deliveries.length) {

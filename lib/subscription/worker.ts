@@ -80,14 +80,16 @@ export class Worker {
       if (delivery.attempts.first) verdict ??= this.judge(delivery);
       if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
       if (!inbox.enter(delivery)) return;
-      if (!await this.#isPublished(delivery)) return;
+      const publishing = this.#publishing(delivery);
+      if (publishing && !await this.#outlast(publishing, delivery)) return;
       const asking = this.#ownership.assured();
       if (asking && !await this.#outlast(asking, delivery)) return;
       if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
       if (!verdict) {
         verdict = this.judge(delivery);
         if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
-        if (!await this.#isPublished(delivery)) return;
+        const publishing = this.#publishing(delivery);
+        if (publishing && !await this.#outlast(publishing, delivery)) return;
       }
     } catch (error) {
       return this.#sourceFailed(delivery, asError(error));
@@ -148,10 +150,9 @@ export class Worker {
     return this.#lost(delivery);
   }
 
-  /** Waits until this process has recorded it as published; returns whether it may still be started then. */
-  async #isPublished(delivery: Delivery): Promise<boolean> {
-    const publishing = delivery.message && this.#scope.published(delivery.message.metadata.headers.id);
-    return !publishing || await this.#outlast(publishing, delivery);
+  /** What a message has to wait for that this process is publishing; undefined as a rule. */
+  #publishing({ message }: Delivery): Promise<void> | undefined {
+    return message && this.#scope.published(message.metadata.headers.id);
   }
 
   /** Returns whether it may still be started when `work` has ended. Rejects when that does. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import { type EntryText, entryText, TextBudget } from "../entry_text.ts";
+import { entryText, TextBudget } from "../entry_text.ts";
 import type { GroupInfo, StreamEntry, TextLimits } from "../ports.ts";
 import type { Redis } from "ioredis";
 import type { StreamKey } from "./keys.ts";
@@ -66,27 +66,27 @@ function entriesOf(
   budget: TextBudget,
 ): readonly StreamEntry[] | Promise<readonly StreamEntry[]> {
   let waits = false;
-  const entries = raw.map(([id, fields]) => {
-    const text = dataOf(fields, budget);
-    if (!(text instanceof Promise)) return { id: id.toString("latin1"), ...text };
-    waits = true;
-    return text.then((found) => ({ id: id.toString("latin1"), ...found }));
+  const entries = raw.map(([rawId, fields]): StreamEntry | Promise<StreamEntry> => {
+    const id = rawId.toString("latin1");
+    const value = valueOf(fields);
+    if (!value) return { id, data: undefined };
+    const text = entryText(value, budget);
+    if (typeof text === "string") return { id, data: text };
+    waits ||= text instanceof Promise;
+    return text instanceof Promise ? text.then((found) => ({ id, ...found })) : { id, ...text };
   });
   return waits ? Promise.all(entries) : entries as readonly StreamEntry[];
 }
 
-const NO_DATA: EntryText = { data: undefined };
-
-/** The text of the field `data`, wherever it stands (wire 2.1). */
-function dataOf(fields: readonly Buffer[], budget: TextBudget): EntryText | Promise<EntryText> {
+/** The field `data`, wherever it stands (wire 2.1). */
+function valueOf(fields: readonly Buffer[]): Buffer | undefined {
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at];
     if (name?.length === 4 && name[0] === 100 && name[1] === 97 && name[2] === 116 && name[3] === 97) {
-      const value = fields[at + 1];
-      return value ? entryText(value, budget) : NO_DATA;
+      return fields[at + 1];
     }
   }
-  return NO_DATA;
+  return undefined;
 }
 
 /** A reply of pairs, `[name, value, name, value, …]`, as XINFO answers. */

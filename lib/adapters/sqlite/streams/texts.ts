@@ -82,7 +82,10 @@ export function entryIn(
   if (typeof data === "string" || data.length <= (maxEntryBytes ?? Infinity)) return entryOf(row);
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.length);
   const text = entryText(bytes, new TextBudget({ maxEntryBytes }));
-  return Promise.resolve(text).then((found) => ({ id: `${ms}-${n}`, ...found }));
+  const id = `${ms}-${n}`;
+  return Promise.resolve(text).then((found) =>
+    typeof found === "string" ? { id, data: found } : { id, ...found }
+  );
 }
 
 /** As bytes, which the engine's heap does not hold. */
