@@ -111,6 +111,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       category,
       settings,
       broker,
+      maxReceivedBytes: runtime.config.config.server.max_received_bytes,
       clock: runtime.clock,
       consumer: `${runner.name}-${identity}-${hex()}`,
       published,

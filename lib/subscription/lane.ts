@@ -22,6 +22,8 @@ export class Lane<T extends { readonly id: string }> {
     readonly source: Source,
     clock: Clock,
     settled: (item: T) => void,
+    /** Bytes of the largest text that is taken in whole; of a larger one, the beginning is. */
+    readonly maxEntryBytes: number = Infinity,
   ) {
     this.acks = new Acknowledgements(source, clock, settled);
   }

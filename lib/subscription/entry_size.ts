@@ -1,0 +1,24 @@
+/**
+ * Entries by the size of their texts, as they are taken in.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { StreamEntry } from "../adapters/ports.ts";
+import { checksumOf } from "../message/checksum.ts";
+import { KEPT_BYTES } from "../message/dead_letter.ts";
+import { cut } from "../message/describe_error.ts";
+import { isLarger } from "../message/envelope.ts";
+
+/** An entry as it is taken in: no adapter has to look at sizes, but no text beyond `most` goes further. */
+export function bounded(entry: StreamEntry, most: number): StreamEntry {
+  const { id, data, tooLarge } = entry;
+  if (tooLarge || data === undefined || !isLarger(data, most)) return entry;
+  const whole = { bytes: Buffer.byteLength(data), sha256: checksumOf(data) };
+  return { id, data: cut(data, KEPT_BYTES), tooLarge: whole };
+}
+
+/** The size of what came, where it was left out too, in bytes or less. */
+export function sizeOf(entries: readonly StreamEntry[]): number {
+  return entries.reduce((size, { data, omitted }) => size + (data?.length ?? omitted ?? 0), 0);
+}
