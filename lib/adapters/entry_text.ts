@@ -62,10 +62,16 @@ async function beginning(bytes: Buffer): Promise<EntryText> {
     hash.update(bytes.subarray(at, at + HASHED_BYTES));
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
-  const sha256 = hash.digest("hex");
-  // As a stream that goes on: a character that the cut falls into is left out.
-  const data = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes.subarray(0, KEPT_BYTES), {
-    stream: true,
-  });
-  return { data, tooLarge: { bytes: bytes.length, sha256 } };
+  return { data: textAtFirst(bytes), tooLarge: { bytes: bytes.length, sha256: hash.digest("hex") } };
+}
+
+/** The first 64 kB; of bytes that are not UTF-8 as many as have so long a text. */
+function textAtFirst(bytes: Buffer): string {
+  try {
+    // As a stream that goes on: a character that the cut falls into is left out.
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+    return decoder.decode(bytes.subarray(0, KEPT_BYTES), { stream: true });
+  } catch {
+    return textOfBytes(bytes.subarray(0, KEPT_BYTES / 2));
+  }
 }

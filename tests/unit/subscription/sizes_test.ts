@@ -1,5 +1,6 @@
 /** H3, M3: what is too large is dead-lettered unread; what is held is bounded by its size as well as by its number. */
 import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { ProteanError, ProviderUnavailableError } from "../../../lib/errors.ts";
 import { largestLetter } from "../../../lib/message/dead_letter.ts";
 import { BatchSize } from "../../../lib/subscription/batch_size.ts";
@@ -60,6 +61,19 @@ for (
     await rig.close(subscription);
   });
 }
+
+Deno.test("bytes that are not UTF-8 are dead-lettered whole up to max_received_bytes, though longer as text", async () => {
+  const rig = new SubscriptionRig();
+  const subscription = subscribe(rig, new ScriptedRunner());
+  await subscription.start();
+  const base64 = (bytes: number) => Buffer.alloc(bytes, 0xff).toString("base64");
+  await rig.send(`{"base64":"${base64(MOST)}"}`, `{"base64":"${base64(2 * MOST)}"}`);
+  await rig.clock.advance(1_000);
+  const [whole, cut] = await rig.deadLetters();
+  assertEquals([whole?.["base64"], facts(whole)["truncated_bytes"]], [base64(MOST), undefined]);
+  assertEquals([cut?.["base64"], Number(facts(cut)["truncated_bytes"]) > 2 * MOST], [undefined, true]);
+  await rig.close(subscription);
+});
 
 Deno.test("up to max_received_bytes a message is dead-lettered whole, and comes back from a replay", async () => {
   const rig = new SubscriptionRig();
