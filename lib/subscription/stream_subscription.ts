@@ -34,6 +34,7 @@ import { Figures } from "../status/figures.ts";
 import type { WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionStatus } from "./status.ts";
 import { StreamLane } from "./stream_lane.ts";
+import type { TextShare } from "./text_share.ts";
 import { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
@@ -51,6 +52,8 @@ export interface StreamSubscriptionOptions {
   readonly clock: Clock;
   /** `[server] max_received_bytes`. @default 8 MiB */
   readonly maxReceivedBytes?: number;
+  /** What the subscriptions of a process hold together. @default this one's own */
+  readonly share?: TextShare;
   readonly random?: Random;
   /** See `SubscriptionScope.published`. @default nothing is waited for */
   readonly published?: (messageId: string) => Promise<void> | undefined;
@@ -154,7 +157,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       runner,
       consumer,
       settings,
-      inbox: new Inbox(clock, room),
+      inbox: new Inbox(clock, room, this.#options.share),
       maxReceivedBytes: this.#maxReceivedBytes,
       figures: this.#figures,
       clock,
@@ -241,6 +244,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const cut = this.#running().length;
     if (cut > 0) this.#figures.happened("cut", cut);
     await releaseAll(parts.scope, parts.lanes);
+    parts.scope.inbox.letGo();
     this.#parts = undefined;
   }
 

@@ -92,7 +92,7 @@ redisTest(
     await client.xadd(STREAM, "*", "data", event("after"));
     await once(installation);
     // At least once: half a gigabyte may take longer than an answer may.
-  assertEquals([...new Set(await handled(installation))], expected(["after"], 0));
+    assertEquals([...new Set(await handled(installation))], expected(["after"], 0));
     const letters = await client.xrange(`${STREAM}:dlq`, "-", "+");
     client.disconnect();
     assertEquals(letters.length, 4);
