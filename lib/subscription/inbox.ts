@@ -163,7 +163,7 @@ export class Inbox {
 
   /** Those that wait next behind a delivery, at most `count`; none where no more texts should be held. */
   behind(delivery: Delivery, count: number): readonly Delivery[] {
-    return this.#holdings.mayRest(0) ? this.#gate.waiting(delivery.key, count) : [];
+    return this.#holdings.mayRest(1) ? this.#gate.waiting(delivery.key, count) : [];
   }
 
   /** The text of a parked delivery is here. */
