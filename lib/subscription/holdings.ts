@@ -5,11 +5,12 @@
  * @module
  */
 import type { Delivery } from "./delivery.ts";
+import type { TextShare } from "./text_share.ts";
 
 /** Text held before reading pauses. Counted in UTF-16 units, which take one or two bytes. */
-export const PAUSE_SIZE = 16 * 1024 * 1024;
+export const PAUSE_SIZE = 8 * 1024 * 1024;
 /** What one answer of the broker may bring, and what is held at most; a single text may be larger. */
-export const MOST_SIZE = 32 * 1024 * 1024;
+export const MOST_SIZE = 2 * PAUSE_SIZE;
 /** Of these, held by deliveries that wait: they alone never pause the reading. */
 export const RESTING_SIZE = PAUSE_SIZE / 2;
 /** Of a larger text, what was decoded is not kept while it waits. */
@@ -19,19 +20,21 @@ export const MOST_ASLEEP = 200_000;
 
 export class Holdings {
   readonly #awake: number;
+  readonly #share: TextShare;
   #size = 0;
   #resting = 0;
   #restingSize = 0;
   #asleep = 0;
 
-  /** `awake`: so many of those that wait keep their texts. */
-  constructor(awake: number) {
+  /** `awake`: so many of those that wait keep their texts. `share`: what others hold beside this one. */
+  constructor(awake: number, share: TextShare) {
     this.#awake = awake;
+    this.#share = share;
   }
 
-  /** The texts, in UTF-16 units. */
-  get size(): number {
-    return this.#size;
+  /** So much text is held that no more should be read. Whoever holds none may always read. */
+  get full(): boolean {
+    return this.#size >= PAUSE_SIZE || this.#share.full && this.#size > 0;
   }
 
   /** Deliveries that wait behind their key, or for their time, and have no text. */
@@ -42,14 +45,15 @@ export class Holdings {
   /** Takes in a new delivery; its text is let go where too much is held already. */
   takeIn(delivery: Delivery): void {
     const { size } = delivery;
-    if (this.#size > 0 && this.#size + size > MOST_SIZE && isFetchable(delivery)) delivery.park();
-    else this.#size += size;
+    const tooMuch = this.#size + size > MOST_SIZE || this.#share.full;
+    if (this.#size > 0 && tooMuch && isFetchable(delivery)) delivery.park();
+    else this.#change(size);
   }
 
   /** The delivery waits from now on, for long perhaps: where many do, its text is let go. */
   rest(delivery: Delivery): void {
     if (!delivery.parked && !this.mayRest(delivery.size) && isFetchable(delivery)) {
-      this.#size -= delivery.size;
+      this.#change(-delivery.size);
       delivery.park();
     }
     this.pause(delivery);
@@ -64,7 +68,8 @@ export class Holdings {
 
   /** Whether one more that waits may keep its text of that size. */
   mayRest(size: number): boolean {
-    return this.#resting < this.#awake && this.#restingSize + size <= RESTING_SIZE;
+    return this.#resting < this.#awake && this.#restingSize + size <= RESTING_SIZE &&
+      (size === 0 || !this.#share.crowded);
   }
 
   /** The delivery waits no longer. */
@@ -82,7 +87,7 @@ export class Holdings {
     this.wake(delivery);
     delivery.parked = false;
     delivery.text = text;
-    this.#size += size;
+    this.#change(size);
     delivery.resting = resting;
     if (resting) this.#count(delivery, 1);
   }
@@ -90,8 +95,18 @@ export class Holdings {
   /** Nothing of the delivery is held any more. */
   letGo(delivery: Delivery): void {
     this.wake(delivery);
-    this.#size -= delivery.size;
+    this.#change(-delivery.size);
     delivery.letGo();
+  }
+
+  /** The subscription has ended, whatever it held. */
+  close(): void {
+    this.#change(-this.#size);
+  }
+
+  #change(size: number): void {
+    this.#size += size;
+    this.#share.change(size);
   }
 
   #count(delivery: Delivery, change: 1 | -1): void {

@@ -11,9 +11,10 @@ import { Wakeup } from "../async/wakeup.ts";
 import { type Batch, Delivery } from "./delivery.ts";
 import { bounded } from "./entry_size.ts";
 import { Fifo } from "./fifo.ts";
-import { Holdings, MOST_ASLEEP, PAUSE_SIZE } from "./holdings.ts";
+import { Holdings, MOST_ASLEEP } from "./holdings.ts";
 import type { Lane } from "./lane.ts";
 import { OrderGate } from "./order_gate.ts";
+import { TextShare } from "./text_share.ts";
 import { RetrySchedule } from "./retry_schedule.ts";
 
 export class Inbox {
@@ -25,6 +26,7 @@ export class Inbox {
   #ready: Delivery[] = [];
   #head = 0;
   readonly #holdings: Holdings;
+  readonly #unwatch: () => void;
   /** Released by the order gate, due again, or handed back by a drain. */
   readonly #resumed = new Fifo<Delivery>();
   /** They run one at a time. */
@@ -33,8 +35,9 @@ export class Inbox {
   #unfinished = 0;
 
   /** `room`: how many unfinished deliveries there may be before reading pauses (delivery 4). */
-  constructor(clock: Clock, readonly room: number) {
-    this.#holdings = new Holdings(room / 2);
+  constructor(clock: Clock, readonly room: number, share: TextShare = new TextShare()) {
+    this.#holdings = new Holdings(room / 2, share);
+    this.#unwatch = share.watch(() => this.changed.notify());
     this.#retries = new RetrySchedule(clock, (delivery) => this.resume(delivery));
   }
 
@@ -54,8 +57,8 @@ export class Inbox {
   }
 
   #filledTo(room: number): boolean {
-    const { asleep, size } = this.#holdings;
-    return this.#unfinished - asleep >= room || asleep >= MOST_ASLEEP || size >= PAUSE_SIZE;
+    const { asleep, full } = this.#holdings;
+    return this.#unfinished - asleep >= room || asleep >= MOST_ASLEEP || full;
   }
 
   /** Deliveries read and not yet looked at. */
@@ -160,7 +163,7 @@ export class Inbox {
 
   /** Those that wait next behind a delivery, at most `count`; none where no more texts should be held. */
   behind(delivery: Delivery, count: number): readonly Delivery[] {
-    return this.#holdings.mayRest(0) ? this.#gate.waiting(delivery.key, count) : [];
+    return this.#holdings.mayRest(1) ? this.#gate.waiting(delivery.key, count) : [];
   }
 
   /** The text of a parked delivery is here. */
@@ -221,7 +224,7 @@ export class Inbox {
   /** The entry is no longer pending on us: acknowledged, dead-lettered or lost. */
   settle(delivery: Delivery): void {
     const { batch } = delivery;
-    const paused = this.#holdings.size >= PAUSE_SIZE;
+    const paused = this.#holdings.full;
     this.#holdings.letGo(delivery);
     if (--batch.open === 0) this.#batches.delete(batch);
     // One that waits for long does not keep those that came with it.
@@ -300,6 +303,12 @@ export class Inbox {
   /** Stops the clock of everything that waits; nothing is taken from the inbox afterwards. */
   close(): void {
     this.#retries.close();
+    this.#unwatch();
+  }
+
+  /** The subscription has ended: nothing of it is held any more. */
+  letGo(): void {
+    this.#holdings.close();
   }
 
   #freeSuspect(delivery: Delivery): void {

@@ -35,6 +35,7 @@ import { Figures } from "../status/figures.ts";
 import { unheard, type WorkHealth, type WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionStatus } from "./status.ts";
 import { StreamLane } from "./stream_lane.ts";
+import type { TextShare } from "./text_share.ts";
 import { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
@@ -52,6 +53,8 @@ export interface StreamSubscriptionOptions {
   readonly clock: Clock;
   /** `[server] max_received_bytes`. @default 8 MiB */
   readonly maxReceivedBytes?: number;
+  /** What the subscriptions of a process hold together. @default this one's own */
+  readonly share?: TextShare;
   readonly random?: Random;
   /** See `SubscriptionScope.published`. @default nothing is waited for */
   readonly published?: (messageId: string) => Promise<void> | undefined;
@@ -152,7 +155,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const { runner, category, consumer, settings, clock, random, published, work, health } = this.#options;
     this.#abandoned = Promise.withResolvers<void>();
     const room = UNFINISHED_BATCHES * settings.messagesPerTick + Math.max(1, settings.concurrency);
-    const inbox = new Inbox(clock, room);
+    const inbox = new Inbox(clock, room, this.#options.share);
     const scope: SubscriptionScope = {
       name: this.name,
       runner,
@@ -257,6 +260,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     if (cut > 0) this.#figures.happened("cut", cut);
     parts.worker.close();
     await releaseAll(parts.scope, parts.lanes);
+    parts.scope.inbox.letGo();
     this.#parts = undefined;
   }
 

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import type { StreamEntry, TextLimits } from "../../../lib/adapters/ports.ts";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { Holdings, RESTING_SIZE } from "../../../lib/subscription/holdings.ts";
+import { TextShare } from "../../../lib/subscription/text_share.ts";
 import { eventText, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
 const hot = (from: number, to: number) =>
@@ -164,7 +165,7 @@ Deno.test("a hundred thousand messages behind one key are held by their ids, and
 });
 
 Deno.test("texts of those that wait are let go beyond a number and beyond a size", () => {
-  const holdings = new Holdings(2);
+  const holdings = new Holdings(2, new TextShare());
   assert(holdings.mayRest(RESTING_SIZE) && !holdings.mayRest(RESTING_SIZE + 1));
-  assertEquals([holdings.size, holdings.asleep], [0, 0]);
+  assertEquals([holdings.full, holdings.asleep], [false, 0]);
 });

@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 import { ProteanError, ProviderUnavailableError } from "../../../lib/errors.ts";
 import { largestLetter } from "../../../lib/message/dead_letter.ts";
 import { BatchSize } from "../../../lib/subscription/batch_size.ts";
+import { SHARED_PAUSE_SIZE, TextShare } from "../../../lib/subscription/text_share.ts";
 import { StreamSubscription } from "../../../lib/subscription/stream_subscription.ts";
 import { logged } from "../../support/logged.ts";
 import {
@@ -122,6 +123,49 @@ Deno.test("while the database is away no more text is read than is held", async 
   await rig.close(subscription);
 });
 
+Deno.test("those that hold text read no more while all together hold enough, and are told when they do not", () => {
+  const share = new TextShare();
+  let told = 0;
+  const stop = share.watch(() => told++);
+  share.change(SHARED_PAUSE_SIZE - 1);
+  assertEquals(share.full, false);
+  share.change(1);
+  assertEquals([share.full, told], [true, 0]);
+  share.change(-1);
+  share.change(-1);
+  assertEquals([share.full, told], [false, 1]);
+  stop();
+});
+
+Deno.test("forty subscriptions on large messages hold no more than a bound together, and all are served", async () => {
+  const rig = new SubscriptionRig();
+  const share = new TextShare();
+  const gate = Promise.withResolvers<void>();
+  let most = 0;
+  const { change } = share;
+  let size = 0;
+  share.change = function (by) {
+    size += by;
+    most = Math.max(most, size);
+    change.call(this, by);
+  };
+  const subscriptions = Array.from({ length: 40 }, (_, at) =>
+    new StreamSubscription({
+      runner: new ScriptedRunner(() => gate.promise, `Handler${at}`),
+      ...{ category: CATEGORY, broker: rig.broker, settings, consumer: `c-host-1-${at}`, share },
+      ...{ clock: rig.clock, random: () => 0.5 },
+    }));
+  for (const id of "abcde") await rig.send(sized(id, 2_000_000));
+  await Promise.all(subscriptions.map((subscription) => subscription.start()));
+  await rig.clock.advance(1_000);
+  assertLess(most, SHARED_PAUSE_SIZE + 40 * 2_000_000);
+  gate.resolve();
+  await rig.clock.advance(20_000);
+  assertEquals(subscriptions.map(({ counters }) => counters.handled), new Array(40).fill(5));
+  await rig.close(...subscriptions);
+  assertEquals(size, 0);
+});
+
 Deno.test("a batch that was large is followed by one of half as many entries, a small one by twice as many", () => {
   const size = new BatchSize(100, true);
   const asked: number[] = [];
@@ -130,7 +174,7 @@ Deno.test("a batch that was large is followed by one of half as many entries, a 
     size.came(size.next, size.next * each);
   };
   for (let at = 0; at < 4; at++) come(1_000);
-  for (let at = 0; at < 6; at++) come(8_000_000);
+  for (let at = 0; at < 6; at++) come(4_000_000);
   for (let at = 0; at < 4; at++) come(1_000);
   assertEquals(asked, [16, 32, 64, 100, 100, 50, 25, 12, 6, 3, 3, 6, 12, 24]);
   assertEquals(new BatchSize(100, false).next, 100);
