@@ -32,9 +32,14 @@ export class Holdings {
     this.#share = share;
   }
 
-  /** So much text is held that no more should be read. Whoever holds none may always read. */
+  /** So much text is held that no more should be read. Whoever holds none but of what waits may always read. */
   get full(): boolean {
-    return this.#size >= PAUSE_SIZE || this.#share.full && this.#size > 0;
+    return this.#size >= PAUSE_SIZE || this.#sharesTooMuch;
+  }
+
+  /** Others may hold theirs for as long as a backend of theirs is away. */
+  get #sharesTooMuch(): boolean {
+    return this.#share.full && this.#size > this.#restingSize;
   }
 
   /** Deliveries that wait behind their key, or for their time, and have no text. */
@@ -45,8 +50,8 @@ export class Holdings {
   /** Takes in a new delivery; its text is let go where too much is held already. */
   takeIn(delivery: Delivery): void {
     const { size } = delivery;
-    const tooMuch = this.#size + size > MOST_SIZE || this.#share.full;
-    if (this.#size > 0 && tooMuch && isFetchable(delivery)) delivery.park();
+    const tooMuch = this.#size > 0 && this.#size + size > MOST_SIZE || this.#sharesTooMuch;
+    if (tooMuch && isFetchable(delivery)) delivery.park();
     else this.#change(size);
   }
 

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { ProviderUnavailableError } from "../../../lib/errors.ts";
 import { blame } from "../../../lib/domain/backends.ts";
+import { SHARED_PAUSE_SIZE, TextShare } from "../../../lib/subscription/text_share.ts";
 import { eventText, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
 const PROVIDER = { kind: "provider", name: "x" } as const;
@@ -79,5 +80,25 @@ Deno.test("a hot key goes on after a pause in its order, whatever of it waited w
   const order = runner.calls.slice(before).filter(({ id }) => id === "h").map(({ n }) => n);
   assertEquals(order, Array.from({ length: order.length }, (_, at) => 600 - order.length + at));
   assertGreater(fetched.length, 0);
+  await rig.close(subscription);
+});
+
+Deno.test("a message that backs off keeps nobody from reading while others hold all that may be held", async () => {
+  const rig = new SubscriptionRig();
+  const runner = new ScriptedRunner(({ id }) => {
+    if (id === "h") throw new Error("no");
+  });
+  const share = new TextShare();
+  const subscription = rig.subscribe(runner, { share, retryDelaySeconds: 600, retryMaxDelaySeconds: 600 });
+  await subscription.start();
+  await rig.publish("h1 h2");
+  await rig.clock.advance(1_000);
+  // As subscriptions do whose backend is away for hours.
+  share.change(SHARED_PAUSE_SIZE);
+  for (const event of ["a1", "b1", "c1"]) {
+    await rig.publish(event);
+    await rig.clock.advance(5_000);
+  }
+  assertEquals(subscription.counters.handled, 3);
   await rig.close(subscription);
 });
