@@ -25,6 +25,13 @@ export class Books implements AsyncDisposable {
     );
   }
 
+  /** Creates a role that may use everything that is there, and is not the one whom all tests share. */
+  async admit(role: string): Promise<void> {
+    await this.ask(`create role ${role} login`);
+    await this.ask(`grant all on all tables in schema public to ${role}`);
+    await this.ask(`grant all on all sequences in schema public to ${role}`);
+  }
+
   /** By key, how many events are committed. */
   async committed(): Promise<ReadonlyMap<string, number>> {
     const rows = await this.ask("select id, state->>'produced' as produced from protean_audit_source");
@@ -45,6 +52,11 @@ export class Books implements AsyncDisposable {
   /** Outbox rows that are not published. */
   unpublished(): Promise<number> {
     return this.#number("select count(*) as n from protean_outbox where status <> 'published'");
+  }
+
+  /** Outbox rows that are given up. */
+  abandoned(): Promise<number> {
+    return this.#number("select count(*) as n from protean_outbox where status = 'abandoned'");
   }
 
   /** Any statement. Rejects when the database is away; the next one connects anew. */

@@ -33,6 +33,11 @@ export interface StageOptions {
   readonly settings?: Readonly<Record<string, number>>;
   /** The most database connections that one process opens: a handler that writes holds one. @default 20 */
   readonly connections?: number;
+  /**
+   * The database role of the servers, created here with every right on what is set up and none to create.
+   * @default "postgres", who set it up
+   */
+  readonly role?: string;
 }
 
 export interface Production {
@@ -97,6 +102,7 @@ export class Stage implements AsyncDisposable {
       handlers: ["EffectHandler"],
       settings: {},
       connections: 20,
+      role: "postgres",
       ...given,
     };
     const { file, audited: { domain } } = options.module;
@@ -108,13 +114,15 @@ export class Stage implements AsyncDisposable {
     const proxied = configuration(options, { postgres: postgresProxy.port, redis: redisProxy.port });
     const installation = opened.use(await Installation.create(proxied, { domain: file.pathname }));
     const config = `${installation.folder}/producer.toml`;
-    await Deno.writeTextFile(config, configuration(options, { postgres: postgres.port, redis: redis.port }));
+    const producer = { ...options, role: "postgres" };
+    await Deno.writeTextFile(config, configuration(producer, { postgres: postgres.port, redis: redis.port }));
     await domain.init({ config });
     opened.defer(async () => void await domain.close());
     const { providers, tables } = runtimeOf(domain);
     await providers.get("default")?.setup("all", tables.get("default") ?? []);
     const books = opened.use(new Books(postgres.uri()));
     await books.prepare();
+    if (options.role !== "postgres") await books.admit(options.role);
     const streams = opened.use(new Streams(redis.port));
     return new Stage({
       ...{ options, redis, postgres, redisProxy, postgresProxy, installation, books, streams },
@@ -156,6 +164,11 @@ export class Stage implements AsyncDisposable {
 
   deliveries(): Promise<readonly Delivery[]> {
     return readDeliveries(this.#parts.installation.folder);
+  }
+
+  /** Messages that were given up: dead letters, and abandoned rows of the outbox. */
+  async givenUp(): Promise<number> {
+    return await this.streams.deadLetters() + await this.books.abandoned();
   }
 
   /** Resolves when there are so many effects. */
@@ -205,7 +218,7 @@ export class Stage implements AsyncDisposable {
 }
 
 function configuration(
-  { handlers, settings, connections }: Required<StageOptions>,
+  { handlers, settings, connections, role }: Required<StageOptions>,
   ports: { readonly postgres: number; readonly redis: number },
 ): string {
   const uri = `redis://127.0.0.1:${ports.redis}/0`;
@@ -213,7 +226,7 @@ function configuration(
   return [
     "[databases.default]",
     'provider = "postgresql"',
-    `database_uri = "postgresql://postgres@127.0.0.1:${ports.postgres}/postgres"`,
+    `database_uri = "postgresql://${role}@127.0.0.1:${ports.postgres}/postgres"`,
     "pool_size = 10",
     `max_overflow = ${connections - 10}`,
     "[brokers.default]",
