@@ -113,7 +113,7 @@ for (const [backend, refusals] of Object.entries({ Redis: redis, PostgreSQL: pos
       let events = 0;
       const more = () => {
         events += each;
-        stage.produce({ events: each });
+        stage.produce({ events });
       };
       more();
       await stage.settled(server);

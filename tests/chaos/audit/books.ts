@@ -59,6 +59,14 @@ export class Books implements AsyncDisposable {
     return this.#number("select count(*) as n from protean_outbox where status = 'abandoned'");
   }
 
+  /** Blocks of the outbox and its indexes that were touched since the server started. */
+  outboxBlocks(): Promise<number> {
+    return this.#number(
+      "select heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit as n " +
+        "from pg_statio_user_tables where relname = 'protean_outbox'",
+    );
+  }
+
   /** Any statement. Rejects when the database is away; the next one connects anew. */
   async ask(statement: string): Promise<readonly Record<string, unknown>[]> {
     const client = this.#client ??= postgres(this.#uri, {

@@ -33,6 +33,8 @@ export interface StageOptions {
   readonly settings?: Readonly<Record<string, number>>;
   /** The most database connections that one process opens: a handler that writes holds one. @default 20 */
   readonly connections?: number;
+  /** The database moves: producer and auditor reach it through the proxy, as the servers do. @default false */
+  readonly databaseMoves?: boolean;
   /**
    * The database role of the servers, created here with every right on what is set up and none to create.
    * @default "postgres", who set it up
@@ -103,6 +105,7 @@ export class Stage implements AsyncDisposable {
       settings: {},
       connections: 20,
       role: "postgres",
+      databaseMoves: false,
       ...given,
     };
     const { file, audited: { domain } } = options.module;
@@ -115,12 +118,13 @@ export class Stage implements AsyncDisposable {
     const installation = opened.use(await Installation.create(proxied, { domain: file.pathname }));
     const config = `${installation.folder}/producer.toml`;
     const producer = { ...options, role: "postgres" };
-    await Deno.writeTextFile(config, configuration(producer, { postgres: postgres.port, redis: redis.port }));
+    const database = options.databaseMoves ? postgresProxy.port : postgres.port;
+    await Deno.writeTextFile(config, configuration(producer, { postgres: database, redis: redis.port }));
     await domain.init({ config });
     opened.defer(async () => void await domain.close());
     const { providers, tables } = runtimeOf(domain);
     await providers.get("default")?.setup("all", tables.get("default") ?? []);
-    const books = opened.use(new Books(postgres.uri()));
+    const books = opened.use(new Books(`postgresql://postgres@127.0.0.1:${database}/postgres`));
     await books.prepare();
     if (options.role !== "postgres") await books.admit(options.role);
     const streams = opened.use(new Streams(redis.port));
@@ -146,6 +150,16 @@ export class Stage implements AsyncDisposable {
     this.#production = this.#production.then(() => produce(module.audited, options));
     // It is told by `settled`; a test that fails before has its own failure to tell.
     this.#production.catch(() => {});
+  }
+
+  /**
+   * A session that somebody has forgotten: its transaction has a snapshot and stays open until it is disposed
+   * of, so nothing that dies meanwhile may be removed from any table.
+   */
+  async forgottenTransaction(): Promise<AsyncDisposable> {
+    const session = new Books(this.postgres.uri());
+    await session.ask("begin isolation level repeatable read; select count(*) from effects");
+    return session;
   }
 
   /** Resolves when the producer has committed everything. */
