@@ -14,16 +14,28 @@ export interface ProteanErrorOptions extends ErrorOptions {
    * code.
    */
   readonly code?: string;
+  /**
+   * The message without what payloads, keys or a driver's text brought into it: what a log above debug says.
+   * Defaults to the message.
+   */
+  readonly outline?: string;
 }
 
 /** Base of all errors this server throws on purpose. */
 export class ProteanError extends Error {
   readonly code: string;
+  readonly #outline: string | undefined;
 
   constructor(message: string, options: ProteanErrorOptions = {}, code = "PROTEAN_ERROR") {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = options.code ?? code;
+    this.#outline = options.outline;
+  }
+
+  /** What may be logged of it above debug: no value of a payload (SEC-4). */
+  get outline(): string {
+    return this.#outline ?? this.message;
   }
 }
 
@@ -49,7 +61,22 @@ export class ConfigurationError extends ProteanError {
  * an operator can mend. At a start it ends it (exit 2); while the server runs, what was refused waits,
  * uncounted, and is tried again.
  */
-export class RefusedError extends ConfigurationError {}
+export class RefusedError extends ConfigurationError {
+  /**
+   * A statement of the user's own names what is not there: that is either missing for everybody, or a mistake
+   * in the statement, which concerns its handler alone.
+   */
+  readonly isAboutStatement: boolean;
+
+  constructor(
+    message: string,
+    options: ConstructorParameters<typeof ConfigurationError>[1] & { readonly isAboutStatement?: boolean } =
+      {},
+  ) {
+    super(message, options);
+    this.isAboutStatement = options.isAboutStatement ?? false;
+  }
+}
 
 /** The domain module cannot be found or loaded (exit 2). */
 export class DomainLoadError extends ProteanError {
@@ -94,16 +121,26 @@ export class DeserializationError extends ProteanError {
   }
 }
 
+/** Options of `UnavailableError` and its kinds. */
+export interface UnavailableErrorOptions extends ProteanErrorOptions {
+  /** No connection was had: nothing of the work has begun, so it cannot be what went wrong. @default false */
+  readonly isUnreached?: boolean;
+}
+
 /** A backend does not answer now and may answer later; the caller waits and tries again. */
 export class UnavailableError extends ProteanError {
-  constructor(message: string, options: ProteanErrorOptions = {}, code = "UNAVAILABLE") {
+  /** See `UnavailableErrorOptions`. */
+  readonly isUnreached: boolean;
+
+  constructor(message: string, options: UnavailableErrorOptions = {}, code = "UNAVAILABLE") {
     super(message, options, code);
+    this.isUnreached = options.isUnreached ?? false;
   }
 }
 
 /** A database does not answer. */
 export class ProviderUnavailableError extends UnavailableError {
-  constructor(message: string, options: ProteanErrorOptions = {}) {
+  constructor(message: string, options: UnavailableErrorOptions = {}) {
     super(message, options, "PROVIDER_UNAVAILABLE");
   }
 }
@@ -118,7 +155,7 @@ export class BrokerUnavailableError extends UnavailableError {
 /** No connection came free within `pool_timeout`; the message prints the pool's state. */
 export class PoolTimeoutError extends UnavailableError {
   constructor(message: string, options: ProteanErrorOptions = {}) {
-    super(message, options, "POOL_TIMEOUT");
+    super(message, { isUnreached: true, ...options }, "POOL_TIMEOUT");
   }
 }
 
@@ -166,6 +203,16 @@ export function asError(thrown: unknown): Error {
     if (thrown instanceof Error && typeof thrown.message === "string") return thrown;
   } catch { /* It is told in other words. */ }
   return new Error(inWords(thrown), { cause: thrown });
+}
+
+/** What several errors consist of, a hundred at the most. Never throws. */
+export function errorsOf(several: AggregateError): readonly Error[] {
+  try {
+    const given: unknown = several.errors;
+    return Array.isArray(given) ? given.slice(0, 100).map(asError) : [];
+  } catch {
+    return [];
+  }
 }
 
 /** Whether this is an Error, whatever it was made of. Never throws. */

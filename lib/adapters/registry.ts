@@ -66,7 +66,8 @@ export class AdapterRegistry {
   /** Constructs an adapter. Throws `ConfigurationError` when nothing is registered under `name`. */
   async create<K extends AdapterKind>(kind: K, name: string, options: AdapterOptions): Promise<Ports[K]> {
     const own = this.#own.get(`${kind}/${name}`) as AdapterClass<K> | undefined;
-    const load = (builtIn[kind] as Loaders<K>)[name];
+    const loaders: Loaders<K> = builtIn[kind];
+    const load = Object.hasOwn(loaders, name) ? loaders[name] : undefined;
     if (!own && !load) {
       throw new ConfigurationError(
         `No ${kind.replace("_", " ")} adapter is called '${name}' (section '${options.name}'): use one of ${

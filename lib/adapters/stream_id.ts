@@ -29,12 +29,14 @@ export function parseStreamId(text: string): StreamId | undefined {
 export function parseCursor(after: string | undefined, start: StreamId = ZERO_ID): StreamId {
   if (after === undefined) return start;
   const id = parseStreamId(after);
-  if (!id) {
-    throw new IncorrectUsageError(
-      `Cannot read a stream after '${after}': give an id such as 1767225600000-0.`,
-    );
-  }
+  if (!id) throw noCursor(after);
   return id;
+}
+
+function noCursor(after: string): IncorrectUsageError {
+  return new IncorrectUsageError(
+    `Cannot read a stream after '${after}': give an id such as 1767225600000-0.`,
+  );
 }
 
 export function formatStreamId(id: StreamId): string {
@@ -49,4 +51,40 @@ export function compareStreamIds(a: StreamId, b: StreamId): number {
 /** The id of the next entry: never below the last one, even when the clock steps back. */
 export function nextStreamId(last: StreamId, now: number): StreamId {
   return now > last.ms ? { ms: now, n: 0 } : { ms: last.ms, n: last.n + 1 };
+}
+
+// Ids as texts, for brokers that take them from others: a stream whose first id was given in nanoseconds goes
+// on with ids that no number holds exactly.
+
+const ID = /^(\d{1,20})(?:-(\d{1,20}))?$/;
+const LARGEST = 2n ** 64n - 1n;
+
+/** True for what Redis takes as the id of an entry: two integers of 64 bits, the second may be missing. */
+export function isStreamId(text: string): boolean {
+  return ID.test(text) && partsOf(text).every((part) => part <= LARGEST);
+}
+
+/** Returns the place to go on from as it is. Throws `IncorrectUsageError` for what is no id. */
+export function cursorText(after: string): string {
+  if (!isStreamId(after)) throw noCursor(after);
+  return after;
+}
+
+/** Negative, zero or positive, as `a` comes before, is, or comes after `b`. What is no id comes first. */
+export function compareIdTexts(a: string, b: string): number {
+  const [aMs, aN] = partsOf(a);
+  const [bMs, bN] = partsOf(b);
+  if (aMs !== bMs) return aMs < bMs ? -1 : 1;
+  return aN === bN ? 0 : aN < bN ? -1 : 1;
+}
+
+/** The id right behind `text` in its millisecond; itself where there is none. */
+export function idTextBehind(text: string): string {
+  const [ms, n] = partsOf(text);
+  return `${ms}-${n < LARGEST ? n + 1n : n}`;
+}
+
+function partsOf(text: string): readonly [ms: bigint, n: bigint] {
+  const [, ms = "0", n = "0"] = ID.exec(text) ?? [];
+  return [BigInt(ms), BigInt(n)];
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Command, Option } from "commander";
+import { type Command, CommanderError, type Option } from "commander";
 import { didYouMean } from "../config/nearest.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -52,6 +52,30 @@ export function verbFirst(args: readonly string[], program: Command, defaultVerb
   if (verbs.length > 0) return [...verbs, ...moved, ...rest];
   const aboutProgram = [...HELP, ...VERSION].some((flag) => moved.includes(flag));
   return aboutProgram ? [...moved] : [defaultVerb, ...moved, ...rest];
+}
+
+/**
+ * The error of the parser, which knows the options of one command; where it is about one of another command,
+ * that command is named.
+ */
+export function ownerNamed(thrown: unknown, program: Command): unknown {
+  if (!(thrown instanceof CommanderError) || thrown.code !== "commander.unknownOption") return thrown;
+  const [, flag = ""] = /'(--?[\w-]+)/.exec(thrown.message) ?? [];
+  const owners = ownersOf(flag, program, "");
+  if (owners.length === 0) return thrown;
+  const more = owners.length > MAX_OWNERS ? " and others" : "";
+  const named = owners.slice(0, MAX_OWNERS).map((owner) => `'${owner}'`).join(", ");
+  return new UsageError(`Unknown option '${flag}' here: it belongs to ${named}${more}.`);
+}
+
+const MAX_OWNERS = 3;
+
+function ownersOf(flag: string, command: Command, path: string): readonly string[] {
+  const own = command.options.some(({ short, long }) => flag === short || flag === long) ? [path] : [];
+  return [
+    ...own,
+    ...command.commands.flatMap((child) => ownersOf(flag, child, `${path} ${child.name()}`.trim())),
+  ];
 }
 
 /** Every option of every command by its flags; the same flag means the same everywhere (tested). */

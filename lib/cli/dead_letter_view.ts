@@ -4,8 +4,9 @@
  * @module
  */
 import type { QueuedLetter } from "../dlq/queues.ts";
+import { parseWithExactKeys } from "../message/exact_keys.ts";
 import type { Cli } from "./cli.ts";
-import { printable } from "./table.ts";
+import { printable, printableLines, visibleJson } from "../config/visible.ts";
 
 /** Everything known about a letter but its payload; snake case, as in `_dlq_metadata`. */
 export function letterJson({ id, queue, subscription, letter }: QueuedLetter): Record<string, unknown> {
@@ -35,7 +36,7 @@ export function letterJson({ id, queue, subscription, letter }: QueuedLetter): R
 /** The message as it was before it failed: JSON where it is JSON, its text where it is not. */
 export function letterPayload({ letter }: QueuedLetter): unknown {
   try {
-    return JSON.parse(letter.text, keepDigits);
+    return parseWithExactKeys(letter.text, keepDigits);
   } catch {
     return letter.text;
   }
@@ -63,10 +64,10 @@ export function letterDetails(cli: Cli, found: QueuedLetter): string {
   const facts = lines.filter(([, value]) => value !== null)
     .map(([name, value]) => `${cli.colors.bold(`${name}:`)} ${printable(String(value))}\n`);
   const payload = letterPayload(found);
-  const text = typeof payload === "string" ? printable(payload) : JSON.stringify(payload, null, 2);
-  const stack = letter.errorStack === null
-    ? ""
-    : `\nStack:\n${letter.errorStack.split("\n").map(printable).join("\n")}\n`;
+  const text = typeof payload === "string"
+    ? printable(payload)
+    : visibleJson(JSON.stringify(payload, null, 2));
+  const stack = letter.errorStack === null ? "" : `\nStack:\n${printableLines(letter.errorStack)}\n`;
   return `${facts.join("")}\nPayload:\n${text}\n${stack}`;
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { loadConfig, type LoadedConfig, type Origin } from "../config/load.ts";
 import { maskValue } from "../config/secrets.ts";
 import { renderToml } from "../config/render.ts";
@@ -10,9 +11,9 @@ import { dotted, merge, type Path, type Table } from "../config/tree.ts";
 import { DomainLoadError } from "../errors.ts";
 import { governedByProfile } from "../subscription/settings/precedence.ts";
 import type { Cli } from "./cli.ts";
-import { configSearch } from "./config_search.ts";
+import { configSearch, placeOf } from "./config_search.ts";
 import { envelope } from "./envelope.ts";
-import { loadDomain } from "./load_domain.ts";
+import type { DomainPlace } from "./locate_domain.ts";
 import type { DomainOptions } from "./options.ts";
 
 /**
@@ -70,13 +71,34 @@ function tableOf(path: Path, value: unknown): Table {
 /**
  * The configuration that the server would use. Where no domain is named and the current folder holds none,
  * that of the first compiled-in domain: the file is what is asked about.
+ *
+ * A module on disk is not run for that, whoever may have put it there (L2); so its domain has no name here,
+ * and what is named after it is called `domain`. `unnamed` is true where that shows.
  */
-export async function loadEffective(cli: Cli, options: DomainOptions): Promise<LoadedConfig> {
+export async function loadEffective(
+  cli: Cli,
+  options: DomainOptions,
+): Promise<{ readonly loaded: LoadedConfig; readonly unnamed: boolean }> {
+  const place = effectivePlace(cli, options);
+  const compiledIn = place.kind === "compiled" ? cli.compiledIn.domains[place.name] : undefined;
+  const domain = compiledIn ? (await compiledIn()).name : UNNAMED;
+  const folder = place.kind === "module" ? dirname(place.file) : undefined;
+  const loaded = await loadConfig({ domain, ...await configSearch(cli, folder, options) });
+  const { databases, brokers, caches, event_store } = loaded.config;
+  const unnamed = !compiledIn &&
+    JSON.stringify([databases, brokers, caches, event_store]).includes(`"sqlite:///${UNNAMED}`);
+  return { loaded, unnamed };
+}
+
+const UNNAMED = "domain";
+
+function effectivePlace(cli: Cli, options: DomainOptions): DomainPlace {
   const [first] = Object.keys(cli.compiledIn.domains);
-  const found = await loadDomain(cli, options).catch((error) => {
-    const named = options.domain ?? cli.io.env("PROTEAN_DOMAIN");
+  const named = options.domain ?? cli.io.env("PROTEAN_DOMAIN");
+  try {
+    return placeOf(cli, options);
+  } catch (error) {
     if (!(error instanceof DomainLoadError) || named || first === undefined) throw error;
-    return { domain: { name: first }, folder: undefined };
-  });
-  return await loadConfig({ domain: found.domain.name, ...await configSearch(cli, found.folder, options) });
+    return { kind: "compiled", name: first };
+  }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { visibleJson } from "../config/visible.ts";
 import type { Diagnostic } from "../diagnostics.ts";
 
 /** Version of the envelope itself, as upstream counts it. */
@@ -17,5 +18,7 @@ export function envelope(
   diagnostics: readonly Diagnostic[] = [],
 ): string {
   const levelled = diagnostics.map((diagnostic): Diagnostic => ({ level: "error", ...diagnostic }));
-  return JSON.stringify({ version: ENVELOPE_VERSION, status, data, diagnostics: levelled }, null, 2) + "\n";
+  return visibleJson(
+    JSON.stringify({ version: ENVELOPE_VERSION, status, data, diagnostics: levelled }, null, 2),
+  ) + "\n";
 }

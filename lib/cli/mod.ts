@@ -13,7 +13,7 @@
 import type { Domain } from "../domain/domain.ts";
 import { ProteanError } from "../errors.ts";
 import { stopLogging } from "../telemetry/logging.ts";
-import { verbFirst } from "./arguments.ts";
+import { ownerNamed, verbFirst } from "./arguments.ts";
 import { type CompiledIn, createCli, type Demo } from "./cli.ts";
 import { type CliIo, processIo } from "./io.ts";
 import { buildProgram, DEFAULT_VERB } from "./program.ts";
@@ -51,7 +51,10 @@ export async function main(options: MainOptions = {}): Promise<number> {
   const cli = createCli(options.io ?? processIo(), compiledIn(options));
   try {
     const program = buildProgram(cli);
-    await program.parseAsync(verbFirst(args, program, DEFAULT_VERB), { from: "user" });
+    await program.parseAsync(verbFirst(args, program, DEFAULT_VERB), { from: "user" })
+      .catch((error) => {
+        throw ownerNamed(error, program);
+      });
     assertWritten(cli.io);
     return cli.exitCode;
   } catch (error) {

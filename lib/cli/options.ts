@@ -33,6 +33,7 @@ export function addDomainOption(command: Command): Command {
     .option(
       "--config <file>",
       "the domain.toml to use (default: beside the domain module, then two parents up)",
+      filled,
     );
 }
 
@@ -66,10 +67,25 @@ function level(value: string): string {
   throw new InvalidArgumentError(`Allowed choices are ${LOG_LEVEL_NAMES.join(", ")}.`);
 }
 
+/** The value of an option that is no use when it is empty, as where a variable of the shell is not set. */
+export function filled(value: string): string {
+  if (value.trim() !== "") return value;
+  throw new InvalidArgumentError("It must not be empty.");
+}
+
+/** The value of an option that takes a number above 0, in decimal digits. */
+export function aboveZero(value: string): number {
+  const number = /^\d*\.?\d+$/.test(value) ? Number(value) : 0;
+  if (!(number > 0 && Number.isFinite(number))) {
+    throw new InvalidArgumentError("It must be a number above 0.");
+  }
+  return number;
+}
+
 /** The value of an option that takes a whole number above 0. */
 export function positive(value: string): number {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 1) {
+  const number = /^\d+$/.test(value) ? Number(value) : 0;
+  if (!Number.isSafeInteger(number) || number < 1) {
     throw new InvalidArgumentError("It must be a whole number above 0.");
   }
   return number;

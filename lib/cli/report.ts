@@ -5,6 +5,7 @@
  */
 import { CommanderError } from "commander";
 import { maskText } from "../config/secrets.ts";
+import { printableLines } from "../config/visible.ts";
 import { asError, ConfigurationError, DomainLoadError, ProteanError } from "../errors.ts";
 import { describeError } from "../message/describe_error.ts";
 import { UsageError } from "./usage_error.ts";
@@ -23,19 +24,22 @@ const MAX_STACK = 65_536;
 
 /** Tells the user what went wrong and returns the exit code. The stack is for those who debug. */
 export function report(cli: Cli, thrown: unknown, args: readonly string[]): number {
-  if (thrown instanceof CommanderError) {
-    if (thrown.exitCode === 0) return EXIT_OK;
+  const given = asError(thrown);
+  if (given instanceof CommanderError) {
+    if (given.exitCode === 0) return EXIT_OK;
     // A group without its verb has shown its help, and that is its message.
-    if (thrown.code === "commander.help") return EXIT_USAGE;
+    if (given.code === "commander.help") return EXIT_USAGE;
   }
-  const error = thrown instanceof CommanderError ? usageError(thrown) : asError(thrown);
+  const error = given instanceof CommanderError ? usageError(given) : given;
   const message = maskText(error.message);
   const problems = error instanceof ConfigurationError && error.problems.length > 0
     ? error.problems.map((problem) => ({ ...problem, message: maskText(problem.message) }))
     : [{ code: error instanceof ProteanError ? error.code : "UNEXPECTED", message }];
   if (args.includes("--json")) cli.io.out(envelope("error", { error: message }, problems));
-  cli.io.err(`${cli.errColors.red("Error:")} ${message}\n`);
-  if (wantsStack(cli, args)) cli.io.err(`${maskText(describeError(error, MAX_STACK).stack)}\n`);
+  cli.io.err(`${cli.errColors.red("Error:")} ${printableLines(message)}\n`);
+  if (wantsStack(cli, args)) {
+    cli.io.err(`${printableLines(maskText(describeError(error, MAX_STACK).stack))}\n`);
+  }
   const usage = error instanceof ConfigurationError || error instanceof DomainLoadError ||
     error instanceof UsageError;
   return usage ? EXIT_USAGE : EXIT_FAILURE;
@@ -43,7 +47,10 @@ export function report(cli: Cli, thrown: unknown, args: readonly string[]): numb
 
 /** The parser's message as a sentence of ours: `error: unknown option '--x'\n(Did you mean --y?)`. */
 function usageError(error: CommanderError): UsageError {
-  const [what = "", hint] = error.message.replace(/^error: /, "").split("\n");
+  const [what = "", hint] = error.message.replace(/^error: /, "")
+    .replace(/\. Expected (\d+) arguments? but got (\d+)/, ": expected $1 but got $2")
+    .replace(/ is invalid\. (\w)/, (_, first: string) => ` is invalid: ${first.toLowerCase()}`)
+    .split("\n");
   const sentence = what.charAt(0).toUpperCase() + what.slice(1).replace(/\.$/, "");
   return new UsageError(`${sentence}.${hint ? ` ${hint.replace(/^\(|\)$/g, "")}` : ""}`);
 }

@@ -59,7 +59,11 @@ async function openFile(path: string, given: string): Promise<Payloads> {
   } catch (cause) {
     throw new UsageError(`Cannot read the file '${given}': ${asError(cause).message}.`, { cause });
   }
-  const { size, isFile } = await file.stat();
+  const { size, isFile, isDirectory } = await file.stat();
+  if (isDirectory) {
+    file.close();
+    throw new UsageError(`Cannot read the file '${given}': it is a folder.`);
+  }
   let read = 0;
   const counted = file.readable.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({

@@ -6,6 +6,7 @@
 import type { Domain } from "../domain/domain.ts";
 import type { Context, MessageType } from "../domain/types.ts";
 import { asError, ConfigurationError, ProteanError, UnavailableError } from "../errors.ts";
+import { parseExact } from "../message/exact_numbers.ts";
 import type { Line } from "./lines.ts";
 
 /** How messages are sent. */
@@ -110,7 +111,7 @@ function isBackends(thrown: unknown): boolean {
 function payloadOf(line: Line): unknown {
   if ("problem" in line) throw new ProteanError(`the line is ${line.problem}`, { code: "BAD_LINE" });
   try {
-    return JSON.parse(line.text);
+    return parseExact(line.text);
   } catch (cause) {
     throw new ProteanError(`not valid JSON: ${asError(cause).message}`, { code: "BAD_LINE", cause });
   }

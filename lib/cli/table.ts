@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { printable } from "../config/visible.ts";
 import type { Cli } from "./cli.ts";
 
 /** Renders rows below their titles; every line ended. Cells are made printable. */
@@ -36,12 +37,6 @@ export async function table(
   });
   for (const row of rows) rendered.push(row.map(printable));
   return rendered.toString().split("\n").map((line) => line.trimEnd() + "\n").join("");
-}
-
-/** Text on one line that cannot drive the terminal: control characters become spaces. */
-export function printable(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what is looked for
-  return text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ");
 }
 
 /** Cuts a text that is longer than `width` characters. */

@@ -120,6 +120,9 @@ async function read(path: string, cwd: string): Promise<string | undefined> {
     if (cause instanceof RangeError) {
       throw unreadable("CONFIG_UNREADABLE", `Cannot read '${name}': it is larger than 1 MiB.`, cause, name);
     }
+    if (cause instanceof Deno.errors.IsADirectory) {
+      throw unreadable("CONFIG_UNREADABLE", `Cannot read '${name}': it is a folder.`, cause, name);
+    }
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw unreadable("CONFIG_UNREADABLE", `Cannot read '${name}': ${reason}.`, cause, name);
   }

@@ -5,6 +5,7 @@
  */
 import { stringify } from "@std/toml";
 import { dotted, isTable, type Path, type Table } from "./tree.ts";
+import { visibleJson } from "./visible.ts";
 
 /**
  * The TOML text of a tree. `comment` is asked about every value; what it returns stands behind it after `# `,
@@ -54,5 +55,5 @@ function renderValue(value: unknown): string {
     return `{ ${pairs.join(", ")} }`;
   }
   // The library knows how TOML writes texts, dates and numbers such as 1.0 and inf.
-  return stringify({ x: value }).trim().slice("x = ".length);
+  return visibleJson(stringify({ x: value })).trim().slice("x = ".length);
 }

@@ -58,14 +58,48 @@ function snakeCase(key: string): string {
  * text. With `isUri` the whole text is one word. Linear in time.
  */
 export function maskText(text: string, { isUri = false }: { readonly isUri?: boolean } = {}): string {
-  const masked = maskUris(text, isUri);
-  return masked.includes("=") ? masked.replace(PAIR, maskPair) : masked;
+  return maskPairs(maskUris(text, isUri));
 }
 
-const PAIR = /(^|[?&;\s])([\w%-]+)=([^&\s]*)/g;
+/** What stands before a value: `&password=`, `password = `, `"password": `. */
+const KEY = /(^|[?&;,{([\s"'`])([\w%-]+)["']?[ \t]{0,8}([=:])[ \t]{0,8}/g;
 
-function maskPair(pair: string, before: string, key: string): string {
-  return isSecretKey(decoded(key)) ? `${before}${key}=${MASK}` : pair;
+function maskPairs(text: string): string {
+  let masked = "";
+  let done = 0;
+  KEY.lastIndex = 0;
+  for (let found = KEY.exec(text); found; found = KEY.exec(text)) {
+    const [whole, before = "", key = "", sign] = found;
+    const from = found.index + whole.length;
+    const isQuoted = text[from] === '"' || text[from] === "'";
+    if (!isSecretKey(decoded(key)) || sign === ":" && !isQuoted) {
+      KEY.lastIndex = found.index + before.length + key.length;
+      continue;
+    }
+    masked += text.slice(done, from) + MASK;
+    done = KEY.lastIndex = isQuoted ? endOfQuoted(text, from) : endOfPlain(text, from);
+  }
+  return masked + text.slice(done);
+}
+
+/** Behind the quote that ends the value, or the end of the text. One behind a backslash, or two, end none. */
+function endOfQuoted(text: string, from: number): number {
+  const quote = text.charAt(from);
+  for (let at = from + 1; at < text.length; at++) {
+    if (text[at] === "\\") at++;
+    else if (text[at] === quote && text[at + 1] === quote) at++;
+    else if (text[at] === quote) return at + 1;
+  }
+  return text.length;
+}
+
+/** A blank behind a backslash is a part of the value, as libpq has it. */
+function endOfPlain(text: string, from: number): number {
+  for (let at = from; at < text.length; at++) {
+    if (text[at] === "\\") at++;
+    else if (/[&\s]/.test(text.charAt(at))) return at;
+  }
+  return text.length;
 }
 
 function decoded(text: string): string {
@@ -100,12 +134,31 @@ function maskUris(text: string, isUri: boolean): string {
     } else if (next === ":" && text[start] !== "[") {
       if (word.lastAt > colon) hidden = { from: colon + 1, to: word.lastAt };
       else if (!PORT.test(text.slice(colon + 1, colon + 7))) hidden = { from: colon + 1, to: lastAt };
+      else {
+        const to = behindBlank(text, at, colon, word.end);
+        if (to !== undefined) hidden = { from: colon + 1, to };
+      }
     }
     if (!hidden) continue;
     masked += text.slice(done, hidden.from) + MASK;
     done = hidden.to;
   }
   return masked + text.slice(done);
+}
+
+/**
+ * Where a password ends that has a blank and begins like a port: `redis://u:12345 6@h`. It is taken for one
+ * where the next word has an `@`; behind nothing but digits, unless it is a web server's, some words later too.
+ */
+function behindBlank(text: string, at: number, colon: number, end: number): number | undefined {
+  const ahead = text.slice(end, end + 64);
+  const [, between, rest] = /^(\s[^@]*)(@\S*)/.exec(ahead) ?? [];
+  if (between === undefined || rest === undefined || between.includes("://")) return undefined;
+  const isNext = /^\s+\S*$/.test(between);
+  const isPort = /https?$/i.test(text.slice(Math.max(0, at - 5), at)) || end - colon > 6;
+  return isNext || !isPort && /^\d+$/.test(text.slice(colon + 1, end))
+    ? end + between.length + rest.lastIndexOf("@")
+    : undefined;
 }
 
 const USER = /[^\s:/?#@]*/y;

@@ -9,13 +9,7 @@
  * @module
  */
 import type { DeadLetters, StreamEntry } from "../adapters/ports.ts";
-import {
-  compareStreamIds,
-  formatStreamId,
-  parseStreamId,
-  type StreamId,
-  ZERO_ID,
-} from "../adapters/stream_id.ts";
+import { compareIdTexts, idTextBehind, isStreamId } from "../adapters/stream_id.ts";
 import { ProteanError } from "../errors.ts";
 import { deadLetterStream } from "../message/names.ts";
 
@@ -36,7 +30,7 @@ export interface NewestFirstOptions {
 
 /** Where `cursor` goes on. */
 interface Place {
-  readonly id: StreamId;
+  readonly id: string;
   readonly subscription: string;
 }
 
@@ -104,23 +98,17 @@ class Tail {
 
 function newestOf(tails: readonly Tail[]): Tail | undefined {
   let newest: Tail | undefined;
-  let best = ZERO_ID;
   for (const tail of tails) {
-    const id = tail.head && (parseStreamId(tail.head.id) ?? ZERO_ID);
-    if (!id) continue;
-    const order = newest ? compareStreamIds(id, best) : 1;
-    if (order > 0 || order === 0 && newest && tail.subscription < newest.subscription) {
-      newest = tail;
-      best = id;
-    }
+    if (!tail.head) continue;
+    const order = newest?.head ? compareIdTexts(tail.head.id, newest.head.id) : 1;
+    if (order > 0 || order === 0 && newest && tail.subscription < newest.subscription) newest = tail;
   }
   return newest;
 }
 
 function placeOf(cursor: string): Place {
-  const [, text = "", subscription] = /^(\d+-\d+)@(.+)$/s.exec(cursor) ?? [];
-  const id = parseStreamId(text);
-  if (id && subscription !== undefined) return { id, subscription };
+  const [, id = "", subscription] = /^(\d+-\d+)@(.+)$/s.exec(cursor) ?? [];
+  if (isStreamId(id) && subscription !== undefined) return { id, subscription };
   throw new ProteanError(
     `Cannot list dead letters behind the cursor '${cursor}': give one that a list has returned.`,
     { code: "DLQ_BAD_CURSOR" },
@@ -129,5 +117,5 @@ function placeOf(cursor: string): Place {
 
 /** Of entries with one id, those of categories that come later are still to be listed. */
 function startOf({ id, subscription: last }: Place, subscription: string): string {
-  return formatStreamId(subscription > last ? { ms: id.ms, n: id.n + 1 } : id);
+  return subscription > last ? idTextBehind(id) : id;
 }

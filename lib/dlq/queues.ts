@@ -5,7 +5,7 @@
  * @module
  */
 import type { BaseBroker, StreamEntry } from "../adapters/ports.ts";
-import { compareStreamIds, parseStreamId, ZERO_ID } from "../adapters/stream_id.ts";
+import { compareIdTexts } from "../adapters/stream_id.ts";
 import { didYouMean } from "../config/nearest.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { subscriptionBroker } from "../domain/places.ts";
@@ -232,5 +232,5 @@ function queued(subscription: string, { id, data }: StreamEntry): QueuedLetter {
 }
 
 function isNewer(a: StreamEntry, b: StreamEntry): boolean {
-  return compareStreamIds(parseStreamId(a.id) ?? ZERO_ID, parseStreamId(b.id) ?? ZERO_ID) > 0;
+  return compareIdTexts(a.id, b.id) > 0;
 }

@@ -114,6 +114,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       consumer: `${runner.name}-${identity}-${hex()}`,
       published,
       work: work.reporter("broker", broker.name),
+      health: work,
       observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
       onFailure,
       ...(random && { random }),

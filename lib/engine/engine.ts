@@ -227,7 +227,7 @@ export class Engine {
     });
     await this.#untilStop(runtime, firstOf(stop, failure.signal));
     log.info("engine.shutting_down", { signal: typeof stop.reason === "string" ? stop.reason : undefined });
-    const cutHandlers = await drain({
+    const redelivered = await drain({
       services,
       monitor,
       listener,
@@ -236,7 +236,7 @@ export class Engine {
       clock,
       drainTimeoutSeconds: config.server.drain_timeout_seconds,
     }, cut);
-    const code = failure.signal.aborted ? FAILED : cutHandlers > 0 ? CUT : FINE;
+    const code = failure.signal.aborted ? FAILED : redelivered > 0 ? CUT : FINE;
     log.info("engine.stopped", { exit_code: code });
     return code;
   }

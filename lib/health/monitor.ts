@@ -76,6 +76,7 @@ export class HealthMonitor extends BackgroundService {
    */
   async check(signal: AbortSignal = new AbortController().signal): Promise<readonly ComponentFault[]> {
     await Promise.all(this.#checks.map((check) => check.ping(this.#pingTimeoutMs, signal)));
+    for (const { component: { kind, name }, fault } of this.#checks) this.#work?.pinged(kind, name, !fault);
     if (!signal.aborted) this.#logTransitions(this.#states());
     return this.#checks.flatMap(({ fault }) => fault ?? []);
   }

@@ -8,7 +8,7 @@ import type { Domain } from "../domain/domain.ts";
 import { type DomainRuntime, isRunning, runtimeOf } from "../domain/runtime.ts";
 import { componentsOf } from "./components.ts";
 import { HealthMonitor } from "./monitor.ts";
-import { applicationRoutes, respond } from "./routes.ts";
+import { applicationRoutes, pathOf, respond } from "./routes.ts";
 
 /** Options of `createHealthRouter`. */
 export interface HealthRouterOptions {
@@ -58,7 +58,7 @@ export function createHealthRouter(domain: Domain, options: HealthRouterOptions 
   }, prefix);
 
   return async (request) => {
-    const { pathname } = new URL(request.url);
+    const pathname = pathOf(request.url);
     if (!routes.has(pathname)) return undefined;
     const started = start();
     if (pathname === `${prefix}/readyz`) await started;

@@ -35,32 +35,45 @@ export function applicationRoutes(snapshot: () => HealthSnapshot, prefix = ""): 
   ]);
 }
 
-/** Returns any request: 405 for a method other than GET and HEAD, 404 for an unknown path. Never throws. */
-export function respond(request: Request, routes: Routes): Response {
-  if (request.method !== "GET" && request.method !== "HEAD") return toResponse(request, METHOD_NOT_ALLOWED);
-  const route = routes.get(new URL(request.url).pathname);
-  if (!route) return toResponse(request, NOT_FOUND);
+/** Answers any request: 405 for a method other than GET and HEAD, 404 for an unknown path. Never throws. */
+export function answerTo(method: string, target: string, routes: Routes): Answer {
+  if (method !== "GET" && method !== "HEAD") return METHOD_NOT_ALLOWED;
+  const route = routes.get(pathOf(target));
+  if (!route) return NOT_FOUND;
   try {
-    return toResponse(request, route());
+    return route();
   } catch {
-    return toResponse(request, BROKEN);
+    return BROKEN;
   }
 }
 
-/** The answer to a request that could not be handled at all. */
-export function brokenResponse(): Response {
-  return Response.json(BROKEN.body, { status: BROKEN.status, headers: { "cache-control": "no-store" } });
+/** The path that a request is for, taken by hand: its Host need not be one (L6, `sec-probe-host`). */
+export function pathOf(target: string): string {
+  return target.replace(/^[a-z][a-z0-9+.-]{0,30}:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "");
 }
 
-function toResponse(request: Request, answer: Answer): Response {
+/** The body of an answer and its headers, in any server's form. */
+export function rendered(
+  answer: Answer,
+): { readonly body: Uint8Array; readonly headers: Record<string, string> } {
   const body = new TextEncoder().encode(JSON.stringify(answer.body));
-  return new Response(request.method === "HEAD" ? null : body, {
-    status: answer.status,
+  return {
+    body,
     headers: {
       "content-type": "application/json",
       "content-length": String(body.length),
       "cache-control": "no-store",
       ...(answer === METHOD_NOT_ALLOWED && { allow: "GET, HEAD" }),
     },
+  };
+}
+
+/** The same for a server that speaks in requests and responses. Never throws. */
+export function respond(request: Request, routes: Routes): Response {
+  const answer = answerTo(request.method, request.url, routes);
+  const { body, headers } = rendered(answer);
+  return new Response(request.method === "HEAD" ? null : new Uint8Array(body), {
+    status: answer.status,
+    headers,
   });
 }

@@ -1,6 +1,7 @@
 /**
  * The listener of the probes. A port that is taken is an error in the log and tried again every 5 s; nothing
- * that happens to the listener ends the process (S31).
+ * that happens to the listener ends the process (S31). Not `Deno.serve`, which knows neither deadlines nor a
+ * greatest number of connections, and gives its listener up when the process has no descriptor left (M6).
  *
  * @module
  */
@@ -8,11 +9,23 @@ import { getLogger } from "@logtape/logtape";
 import { type Clock, sleep, systemClock } from "../async/clock.ts";
 import { asError, ConfigurationError } from "../errors.ts";
 import { BackgroundService } from "../async/service.ts";
-import { brokenResponse, respond, type Routes } from "./routes.ts";
+import { ProbeConnections } from "./probe_connections.ts";
+import type { Routes } from "./routes.ts";
 
 const log = getLogger(["protean", "health"]);
 
 const RETRY_MS = 5_000;
+/**
+ * After a loss, and after a connection that could not be taken: what was short may be there again at once.
+ * Losses in a row wait twice as long each, up to `RETRY_MS`.
+ */
+const PAUSE_MS = 100;
+/** After so many in a row the listener is taken for lost. */
+const MAX_FAILURES = 50;
+/** Why a connection could not be taken is said once in this time. */
+const SAY_AGAIN_MS = 60_000;
+/** The process, or the machine, has no descriptor left: the listener is sound, and would not come again. */
+const NO_DESCRIPTOR: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE"]);
 const PORTS_TO_TRY = 100;
 /** How long `stop()` waits for a request that has begun: answers come from memory. */
 const LAST_ANSWERS_MS = 200;
@@ -32,26 +45,33 @@ export interface HealthServerOptions {
   readonly routes: Routes;
   /** @default the machine's clock */
   readonly clock?: Clock;
+  /** @default Deno.listen */
+  readonly listen?: (options: { readonly hostname: string; readonly port: number }) => ProbeListener;
 }
+
+/** What is used of a listener. */
+export type ProbeListener = Pick<Deno.TcpListener, "accept" | "close" | "addr">;
 
 /** Serves the probes between `start()` and `stop()`. */
 export class HealthServer extends BackgroundService {
   readonly name = "health_server";
   readonly #options: HealthServerOptions;
   readonly #clock: Clock;
-  #server: Deno.HttpServer<Deno.NetAddr> | undefined;
-  #abort: AbortController | undefined;
+  readonly #connections: ProbeConnections;
+  #listener: ProbeListener | undefined;
+  #quietUntil = -Infinity;
   readonly #bound = Promise.withResolvers<Deno.NetAddr>();
 
   constructor(options: HealthServerOptions) {
     super();
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#connections = new ProbeConnections(options.routes, this.#clock);
   }
 
   /** Where it listens; undefined while it does not. */
   get address(): Deno.NetAddr | undefined {
-    return this.#server?.addr;
+    return this.#listener?.addr;
   }
 
   /** Resolves once it listens for the first time. */
@@ -74,19 +94,21 @@ export class HealthServer extends BackgroundService {
   }
 
   protected override async run(signal: AbortSignal): Promise<void> {
-    const stopped = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+    const close = () => closed(this.#listener);
+    signal.addEventListener("abort", close, { once: true });
+    if (signal.aborted) close();
+    let wait = this.#listener ? PAUSE_MS : RETRY_MS;
     while (!signal.aborted) {
-      if (this.#server) {
-        await Promise.race([this.#server.finished.catch(() => {}), stopped]);
+      if (this.#listener) {
+        if (await this.#accept(this.#listener, signal)) wait = PAUSE_MS;
         if (signal.aborted) break;
-        this.#server = undefined;
-        log.error("health.listener_lost", { retry_seconds: RETRY_MS / 1000 });
+        closed(this.#listener);
+        this.#listener = undefined;
+        log.error("health.listener_lost", { retry_ms: wait });
       }
-      await sleep(this.#clock, RETRY_MS, signal);
+      await sleep(this.#clock, wait, signal);
       if (signal.aborted) break;
+      wait = Math.min(2 * wait, RETRY_MS);
       try {
         this.#listen();
       } catch (cause) {
@@ -95,17 +117,46 @@ export class HealthServer extends BackgroundService {
     }
   }
 
+  /**
+   * Takes connections until the listener is lost or `signal` aborts. Returns whether it took any.
+   */
+  async #accept(listener: ProbeListener, signal: AbortSignal): Promise<boolean> {
+    let taken = false;
+    for (let failures = 0; failures < MAX_FAILURES && !signal.aborted;) {
+      try {
+        this.#connections.take(await listener.accept());
+        taken = true;
+        failures = 0;
+      } catch (cause) {
+        if (signal.aborted || cause instanceof Deno.errors.BadResource) break;
+        if (!NO_DESCRIPTOR.has((cause as { code?: unknown }).code)) failures++;
+        this.#refused(cause);
+        // One of ours makes room where descriptors are short; elsewhere it costs the oldest client.
+        this.#connections.dropOldest();
+        await sleep(this.#clock, PAUSE_MS, signal);
+      }
+    }
+    return taken;
+  }
+
+  #refused(cause: unknown): void {
+    const now = this.#clock.monotonic();
+    if (now < this.#quietUntil) return;
+    this.#quietUntil = now + SAY_AGAIN_MS;
+    log.warn("health.connection_refused", { error: asError(cause).message });
+  }
+
   protected override async end(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
-    if (!server) return;
+    const wasListening = this.#listener !== undefined;
+    closed(this.#listener);
+    this.#listener = undefined;
     const answered = new AbortController();
-    const last = server.shutdown().then(() => answered.abort());
+    const last = this.#connections.finish().then(() => answered.abort());
     await sleep(this.#clock, LAST_ANSWERS_MS, answered.signal);
-    // A client that stalled in the middle of its request is not waited for.
-    if (!answered.signal.aborted) this.#abort?.abort();
+    // A client that stalled in the middle of its answer is not waited for.
+    this.#connections.closeAll();
     await last;
-    log.info("health.stopped");
+    if (wasListening) log.info("health.stopped");
   }
 
   #listen(): void {
@@ -122,18 +173,20 @@ export class HealthServer extends BackgroundService {
   }
 
   #serve(hostname: string, port: number): void {
-    const abort = new AbortController();
-    this.#server = Deno.serve({
-      // An address of IPv6 may stand in brackets, as in a URL.
-      hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
-      port,
-      signal: abort.signal,
-      onListen: () => {},
-      onError: brokenResponse,
-    }, (request) => respond(request, this.#options.routes));
-    this.#abort = abort;
-    const { addr } = this.#server;
+    const listen = this.#options.listen ?? Deno.listen;
+    // An address of IPv6 may stand in brackets, as in a URL.
+    this.#listener = listen({ hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port });
+    const { addr } = this.#listener;
     log.info("health.listening", { host: addr.hostname, port: addr.port });
     this.#bound.resolve(addr);
+  }
+}
+
+/** Once is enough. */
+function closed(listener: ProbeListener | undefined): void {
+  try {
+    listener?.close();
+  } catch {
+    // It was closed before.
   }
 }

@@ -8,7 +8,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { nearest } from "../config/nearest.ts";
-import { asError } from "../errors.ts";
+import { asError, isError } from "../errors.ts";
 import { loadsTypeScript, standalone } from "../executable/standalone.ts";
 
 /** What a module on disk may import of this library. */
@@ -141,7 +141,7 @@ function placeOfThrow(thrown: unknown, file: string): Place | undefined {
 
 /** The lines that say where; empty for what is no error. */
 function stackOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return "";
+  if (!isError(thrown)) return "";
   const { stack = "", message } = thrown;
   return stack.slice(stack.indexOf(message) + message.length);
 }

@@ -6,6 +6,7 @@
  * @module
  */
 import { ValidationError } from "../errors.ts";
+import { MAX_DIGITS } from "./exact_numbers.ts";
 import { MAX_DEPTH, pythonFloat, quote, sortKeys } from "./json_format.ts";
 
 export { canonicalText } from "./canonical_text.ts";
@@ -14,7 +15,9 @@ export { canonicalText } from "./canonical_text.ts";
  * Canonical text of a value: what Python would print after reading `JSON.stringify(value)`. So `10` is an int
  * (JavaScript prints no `10.0`), undefined properties are left out, and `toJSON` is honoured.
  *
- * Throws `ValidationError`, with the path, for what JSON cannot hold: NaN, Infinity, bigint, a circular
+ * A bigint is an int with all its digits.
+ *
+ * Throws `ValidationError`, with the path, for what JSON cannot hold: NaN, Infinity, a circular
  * reference, more than 1000 levels, or a value that is undefined, a function or a symbol altogether.
  */
 export function canonicalJson(value: unknown): string {
@@ -27,7 +30,7 @@ export function canonicalJson(value: unknown): string {
     throw new ValidationError(`The payload cannot be written as JSON: ${where} ${error.reason}.`, [{
       path,
       message: error.reason,
-    }]);
+    }], { outline: `The payload cannot be written as JSON: a value ${error.reason}.` });
   }
 }
 
@@ -63,7 +66,7 @@ function render(value: unknown, depth: number): string | undefined {
     case "object":
       return value === null ? "null" : renderObject(value, depth);
     case "bigint":
-      return refuse("is a bigint");
+      return renderBigint(value);
     default:
       return undefined;
   }
@@ -74,6 +77,11 @@ function renderNumber(value: number): string {
   // to Python.
   if (Number.isInteger(value) && Math.abs(value) < 1e21) return String(value);
   return Number.isFinite(value) ? pythonFloat(value) : refuse(`is ${value}`);
+}
+
+function renderBigint(value: bigint): string {
+  const text = String(value);
+  return text.length <= MAX_DIGITS ? text : refuse(`has more than ${MAX_DIGITS} digits`);
 }
 
 function renderObject(value: object, depth: number): string | undefined {

@@ -39,9 +39,17 @@ export function checksumMatches(text: string, data: unknown, checksum: string): 
 
 function matchesAsWritten(text: string, checksum: string): boolean {
   if (!text.startsWith(OUR_START)) return false;
-  // A payload may hold this mark too; then the slice is wrong, and so is its hash.
   const end = text.indexOf(OUR_METADATA, OUR_START.length);
-  return end > 0 && checksumOf(text.slice('{"data":'.length, end)) === checksum;
+  return end > 0 && isAlone(text, end + OUR_METADATA.length) &&
+    checksumOf(text.slice('{"data":'.length, end)) === checksum;
+}
+
+/**
+ * Whether no other `data` or `metadata` follows, which might be the one that parsers take, spelled with an
+ * escape perhaps. Then the mark found is the message's own and not one inside its payload.
+ */
+function isAlone(text: string, from: number): boolean {
+  return !text.includes("\\", from) && !text.includes('data"', from);
 }
 
 function matchesAsParsed(text: string, data: unknown, checksum: string): boolean {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { asError, isError } from "../errors.ts";
+import { asError, errorsOf, isError, ProteanError } from "../errors.ts";
 
 /** An error in words. */
 export interface ErrorDescription {
@@ -24,7 +24,44 @@ export function describeError(thrown: unknown, maxBytes: number): ErrorDescripti
   };
 }
 
-/** One line for the log: `TypeError: amount is negative`. Never throws. */
+/**
+ * One line for a log above debug, in which payloads must not be (SEC-4): our own errors in our own words; of
+ * all others, drivers' and user code's, what they are and where they were thrown, for their texts quote what
+ * they could not use. Never throws.
+ */
+export function logLine(thrown: unknown): string {
+  const error = asError(thrown);
+  return cut(readable(() => outlineOf(error, 0)), MAX_LINE_BYTES);
+}
+
+function outlineOf(error: Error, depth: number): string {
+  const name = typeName(error);
+  if (error instanceof ProteanError) return `${name}: ${error.outline}`;
+  if (error instanceof AggregateError && depth === 0) {
+    const several = errorsOf(error);
+    return `${name} of ${several.length}: ${
+      several.slice(0, 3).map((one) => outlineOf(one, depth + 1)).join("; ")
+    }`;
+  }
+  const code: unknown = "code" in error ? error.code : undefined;
+  const known = typeof code === "string" && /^[A-Z0-9_]{1,40}$/.test(code) ? ` (${code})` : "";
+  return `${name}${known}${placeOf(error)}`;
+}
+
+/**
+ * ` at place (file:///shop/domain.ts:12:7)`: the first frame of the stack, if that begins with the message,
+ * as it should.
+ */
+function placeOf({ stack, message }: Error): string {
+  const text = String(stack);
+  const end = text.indexOf(message) + message.length;
+  const frame = end < message.length
+    ? undefined
+    : /^\s+(at [^\n]{1,300}:\d+:\d+\)?)$/m.exec(text.slice(end))?.[1];
+  return frame === undefined ? "" : ` ${frame}`;
+}
+
+/** One line with the error's text, for debug: `TypeError: amount is negative`. Never throws. */
 export function errorLine(thrown: unknown): string {
   const { type, message } = describeError(thrown, MAX_LINE_BYTES);
   return `${type}: ${message}`;
@@ -64,7 +101,7 @@ function stackOf(error: Error): string {
 
 function causesOf(error: Error): readonly unknown[] {
   try {
-    const several: readonly unknown[] = error instanceof AggregateError ? error.errors : [];
+    const several: readonly unknown[] = error instanceof AggregateError ? errorsOf(error) : [];
     return [...several.slice(0, MAX_STACKS), error.cause];
   } catch {
     return [];

@@ -6,8 +6,10 @@
  */
 import { Buffer } from "node:buffer";
 import { DeserializationError } from "../errors.ts";
+import { standsForBytes } from "./bytes.ts";
 import { checksumMatches } from "./checksum.ts";
-import { isJsonObject, type JsonObject, parseJson } from "./parse.ts";
+import { keepsBigints } from "./exact_numbers.ts";
+import { isJsonObject, type JsonObject, parseExactJson } from "./parse.ts";
 import { readMetadata } from "./read_metadata.ts";
 import type { Message } from "./types.ts";
 
@@ -35,12 +37,17 @@ export function decodeMessage(text: string | undefined, maxBytes: number = MAX_M
   if (isLarger(text, maxBytes)) {
     throw new DeserializationError(`The message is larger than the limit of ${maxBytes} bytes.`);
   }
-  const { data, metadata } = objectIn(text);
-  if (metadata === undefined) throw new DeserializationError("The message has no 'metadata'.");
+  const whole = objectIn(text);
+  const { data, metadata } = whole;
+  if (metadata === undefined) {
+    throw new DeserializationError(
+      standsForBytes(text) ? "The message's bytes are not UTF-8." : "The message has no 'metadata'.",
+    );
+  }
   if (!isJsonObject(metadata)) throw new DeserializationError("The message's 'metadata' is not an object.");
   if (data === undefined) throw new DeserializationError("The message has no 'data'.");
   if (!isJsonObject(data)) throw new DeserializationError("The message's 'data' is not an object.");
-  const message = { data, metadata: readMetadata(metadata) };
+  const message = { data: keepsBigints(data, whole), metadata: readMetadata(metadata) };
   verify(text, message);
   return message;
 }
@@ -52,7 +59,7 @@ function isLarger(text: string, maxBytes: number): boolean {
 }
 
 function objectIn(text: string): JsonObject {
-  const parsed = parseJson(text);
+  const parsed = parseExactJson(text);
   if (!isJsonObject(parsed)) throw new DeserializationError("The message is not a JSON object.");
   return parsed;
 }

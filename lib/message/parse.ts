@@ -3,9 +3,13 @@
  *
  * @module
  */
+import { DeserializationError } from "../errors.ts";
 import { canonicalText } from "./canonical_text.ts";
+import { parseWithExactKeys } from "./exact_keys.ts";
+import { parseExact } from "./exact_numbers.ts";
+import { stringEnd } from "./json_text.ts";
 
-const STRING_OR_NO_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|NaN|-?Infinity/g;
+const NO_NUMBER = /NaN|-?Infinity/g;
 
 /**
  * Parses JSON as Python writes it, which includes `NaN` and `Infinity`: they are read as null, which is how
@@ -15,15 +19,39 @@ const STRING_OR_NO_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|NaN|-?Infinity/g;
  * Throws `DeserializationError`, which tells the place but none of the text, where the text is no JSON.
  */
 export function parseJson(text: string): unknown {
+  return parseAsPython(text, parseWithExactKeys);
+}
+
+/** The same, with integers that a double cannot hold as bigint. */
+export function parseExactJson(text: string): unknown {
+  return parseAsPython(text, parseExact);
+}
+
+function parseAsPython(text: string, parse: (json: string) => unknown): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof DeserializationError) throw error;
     // Either it has one of those words or it is broken, and then this says where.
-    const canonical = canonicalText(text);
-    return JSON.parse(
-      canonical.replace(STRING_OR_NO_NUMBER, (token) => token.startsWith('"') ? token : "null"),
-    );
+    return parse(withNulls(canonicalText(text)));
   }
+}
+
+/**
+ * JSON in which the words that are no numbers are null. By hand: a pattern for strings runs out of stack in a
+ * long one.
+ */
+function withNulls(json: string): string {
+  const parts: string[] = [];
+  let at = 0;
+  while (at < json.length) {
+    const quote = json.indexOf('"', at);
+    const outside = quote < 0 ? json.length : quote;
+    parts.push(json.slice(at, outside).replace(NO_NUMBER, "null"));
+    at = quote < 0 ? json.length : stringEnd(json, quote);
+    parts.push(json.slice(outside, at));
+  }
+  return parts.join("");
 }
 
 /** A JSON object, neither array nor null. */

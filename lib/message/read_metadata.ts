@@ -29,12 +29,22 @@ export function readMetadata(given: JsonObject): MessageMetadata {
   const envelope = isFlat ? NOTHING : objectOr(given["envelope"], NOTHING);
   return {
     headers: readHeaders(headers, isFlat ? given["timestamp"] : headers["time"]),
-    // An empty checksum is no checksum (wire 1.7); the flat form's `payload_hash` is of another kind.
-    envelope: { specversion: "1.0", checksum: textOrNull(envelope["checksum"]) || null },
+    envelope: { specversion: "1.0", checksum: readChecksum(envelope["checksum"]) },
     domain: readDomain(domain),
     event_store: readPosition(given["event_store"]),
     extensions: objectOr(given["extensions"], NOTHING),
   };
+}
+
+/**
+ * An empty checksum is no checksum (wire 1.7); the flat form's `payload_hash` is of another kind. What is no
+ * text is not passed over.
+ */
+function readChecksum(given: unknown): string | null {
+  if (given === undefined || given === null || given === "") return null;
+  const text = textOrNull(given);
+  if (text !== null) return text;
+  throw new DeserializationError("The message's 'metadata.envelope.checksum' is not a text.");
 }
 
 function readHeaders(given: JsonObject, time: unknown): MessageHeaders {
@@ -107,7 +117,7 @@ function objectOr(given: unknown, fallback: JsonObject): JsonObject {
 
 function textOrNull(given: unknown): string | null {
   if (typeof given === "string") return given;
-  return typeof given === "number" ? String(given) : null;
+  return typeof given === "number" || typeof given === "bigint" ? String(given) : null;
 }
 
 function integerOrNull(given: unknown): number | null {

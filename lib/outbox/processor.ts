@@ -26,6 +26,9 @@ import { InFlightMessages } from "./in_flight.ts";
 
 const log = getLogger(["protean", "outbox"]);
 
+/** Code of the error for tables that only a newer server understands. */
+const SCHEMA_NEWER = "DATABASE_SCHEMA_NEWER";
+
 /**
  * While there is work, shards are shared out anew this often: so long somebody who has just come waits for
  * the first of them.
@@ -104,7 +107,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
 
   /**
    * Whatever a backend answers is tried again, for ever, and readiness tells of it: what only an operator can
-   * mend, he mends while this runs. An error that is no adapter's is a defect and ends the service.
+   * mend, he mends while this runs. An error that is no adapter's is a defect and ends the service, and so
+   * do tables that a newer server has changed so that this one must not use them: its handlers must not either.
    */
   protected async run(signal: AbortSignal): Promise<void> {
     const { provider, clock } = this.#options;
@@ -119,8 +123,9 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
           await this.#prepare();
           return await this.#stand(signal);
         } catch (error) {
-          if (!(error instanceof ProteanError)) throw error;
+          if (!(error instanceof ProteanError) || error.code === SCHEMA_NEWER) throw error;
           this.#failed(error, signal);
+          this.#prepared = false; // the tables may have been changed, or lost, meanwhile
           if (signal.aborted) return;
           // A stop ends the pause, and what is due then is tried once more.
           await sleep(clock, reconnectDelay(this.#failures, random), signal);

@@ -25,6 +25,8 @@ const TRIM_STEPS = 50;
 /** What a subscription waits at the start until it knows who lives (delivery 22), and how often it looks. */
 const CLEAR_WITHIN_MS = 8_000;
 const LOOK_AGAIN_MS = 250;
+/** How often it is looked afterwards whether somebody has died: what is left is taken within five seconds. */
+const LOOK_MS = 1_000;
 
 type Step = readonly [name: string, work: () => Promise<unknown>];
 
@@ -35,10 +37,18 @@ export class Maintenance {
     private readonly recovery: Recovery,
   ) {}
 
-  /** A pass at every claim interval, until `signal` aborts. Never rejects. */
-  run(signal: AbortSignal): Promise<void> {
+  /**
+   * A pass at every claim interval, and a claim as soon as somebody may have died, until `signal` aborts.
+   * Never rejects.
+   */
+  async run(signal: AbortSignal): Promise<void> {
     const { clock, settings } = this.scope;
-    return every(clock, settings.claimIntervalMs, signal, (pass) => this.pass(pass));
+    await Promise.all([
+      every(clock, settings.claimIntervalMs, signal, (pass) => this.pass(pass)),
+      ...this.#lasting().filter(({ group }) => group.unclear).map((lane) =>
+        every(clock, LOOK_MS, signal, () => this.#takeFromTheDead(lane))
+      ),
+    ]);
   }
 
   /**
@@ -71,7 +81,7 @@ export class Maintenance {
   async untilClear(signal: AbortSignal): Promise<void> {
     const { clock } = this.scope;
     const end = clock.monotonic() + CLEAR_WITHIN_MS;
-    for (const lane of this.lanes.filter(({ kind }) => kind !== "replay")) {
+    for (const lane of this.#lasting()) {
       try {
         while (!signal.aborted && clock.monotonic() < end && await lane.group.unclear?.()) {
           await sleep(clock, LOOK_AGAIN_MS, signal);
@@ -83,12 +93,24 @@ export class Maintenance {
     }
   }
 
+  async #takeFromTheDead(lane: StreamLane): Promise<void> {
+    try {
+      if (await lane.group.unclear?.()) await this.recovery.pass(lane);
+    } catch (error) {
+      log.debug("subscription.not_clear", { subscription: this.scope.name, error: asError(error).message });
+    }
+  }
+
+  /** A replay lane is made by the replay and goes with its last entry. */
+  #lasting(): readonly StreamLane[] {
+    return this.lanes.filter(({ kind }) => kind !== "replay");
+  }
+
   *#steps(pass: number): Iterable<Step> {
-    const { retentionMaxlen } = this.scope.settings;
-    // A replay lane is made by the replay and goes with its last entry.
-    const lasting = this.lanes.filter(({ kind }) => kind !== "replay").map(({ group }) => group);
+    const { settings: { retentionMaxlen }, pause } = this.scope;
+    const lasting = this.#lasting().map(({ group }) => group);
     if (pass === 0) { for (const group of lasting) yield ["ensure", () => group.ensure()]; }
-    for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)];
+    if (!pause.on) { for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)]; }
     if (retentionMaxlen) { for (const group of lasting) yield ["trim", () => trim(group, retentionMaxlen)]; }
     if (pass % SWEEP_EVERY_PASSES === 0) {
       for (const group of lasting) yield ["sweep", () => group.sweep(SWEEP_IDLE_MS)];

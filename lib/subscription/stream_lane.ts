@@ -72,6 +72,8 @@ class StreamSource implements Source {
   /** Entries that were delivered to us by a read that was cut: never started, so their count goes back. */
   async #releaseUnknown(known: ReadonlySet<string>): Promise<void> {
     const group = this.#group;
+    // One that was cut may still be on its way. Where there is no connection, the rest tells.
+    await group.relink?.().catch(() => {});
     let after: string | undefined;
     while (true) {
       const page = await group.pending({

@@ -8,12 +8,14 @@ import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
+import { Sparing } from "../async/sparing.ts";
 import type { Verdict } from "../domain/handler_port.ts";
-import { asError, GroupMissingError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
+import { asError, GroupMissingError, ProteanError, RefusedError } from "../errors.ts";
 import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
-import { errorLine } from "../message/describe_error.ts";
+import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
+import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
 import type { SubscriptionScope } from "./scope.ts";
 
@@ -21,36 +23,46 @@ const log = getLogger(["protean", "subscription"]);
 
 /** Handlers that never wait must still let probes and sockets have their turn (PERF-6). */
 const YIELD_AFTER_MS = 5;
-/**
- * A database or broker that is away is not the message's fault: such failures are retried without counting,
- * this often at the most, so that a message that breaks its backend every time still ends in the dead-letter
- * stream.
- */
-const UNAVAILABLE_RETRIES = 20;
+
+/** Messages given up that are told one by one in each ten seconds, so that their flood is none of the log. */
+const GIVEN_UP = { most: 20, everyMs: 10_000 };
 
 export class Worker {
   readonly #scope: SubscriptionScope;
   readonly #ownership: Ownership;
+  readonly #givenUp: Sparing;
 
   constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
     this.#ownership = ownership;
+    const { clock, name, settings } = scope;
+    const event = settings.enableDlq ? "subscription.dead_lettered" : "subscription.discarding";
+    const rest = (more: number) => log.error(`${event}_more`, { subscription: name, more });
+    this.#givenUp = new Sparing({ clock, ...GIVEN_UP, rest });
+  }
+
+  /** Tells what it has kept to itself. */
+  close(): void {
+    this.#givenUp.close();
   }
 
   /**
    * Works off the inbox, one delivery after the other, until `signal` aborts. Rejects with a defect alone.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { inbox, clock } = this.#scope;
+    const { inbox, clock, pause } = this.#scope;
     let since = clock.monotonic();
     while (!signal.aborted) {
-      const delivery = inbox.take();
+      const tried = pause.on ? await pause.turn(signal) : undefined;
+      if (signal.aborted) return;
+      const delivery = tried ?? inbox.take();
       if (!delivery) {
         await inbox.changed.wait({ signal });
         since = clock.monotonic();
         continue;
       }
       await this.deliver(delivery);
+      if (tried) pause.tried(tried);
       // One that the drain has given up may end much later: nothing of it is wanted then.
       if (delivery.ended === "abandoned") return;
       if (clock.monotonic() - since > YIELD_AFTER_MS) {
@@ -62,7 +74,7 @@ export class Worker {
 
   /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, figures, published } = this.#scope;
+    const { runner, inbox, figures, published, pause } = this.#scope;
     let verdict: Verdict;
     try {
       verdict = delivery.verdict ?? this.judge(delivery);
@@ -86,6 +98,9 @@ export class Worker {
       return await this.#failed(delivery, asError(error));
     }
     if (delivery.ended === "abandoned") return;
+    // Whoever has it now acknowledges it: this handler may have returned because its signal told it to stop.
+    if (delivery.ended === "lost") return void this.#lost(delivery);
+    pause.succeeded(delivery);
     figures.happened(result === "handled" ? "handled" : "duplicates");
     await this.#finish(delivery);
   }
@@ -154,7 +169,7 @@ export class Worker {
   }
 
   async #failed(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, figures, inbox, random, runner, clock } = this.#scope;
+    const { settings, figures, inbox, random, runner, clock, pause } = this.#scope;
     const { attempts, ended } = delivery;
     if (ended === "lost") return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
@@ -167,19 +182,13 @@ export class Worker {
       entry: delivery.id,
       message_id: delivery.message?.metadata.headers.id,
       attempt: attempts.count,
-      error: errorLine(error),
+      error: logLine(error),
     };
-    if (isOutage(error) && attempts.outages < UNAVAILABLE_RETRIES) {
-      attempts.outage();
-      const wait = retryDelay(
-        attempts.outages,
-        Math.max(settings.retryDelaySeconds, 0.1),
-        settings.retryMaxDelaySeconds,
-        random,
-      );
-      log.warn("subscription.backend_unavailable", { ...facts, retry_in_ms: Math.round(wait) });
-      return inbox.defer(delivery, wait);
-    }
+    log.debug("subscription.attempt_failed", { ...facts, error: errorLine(error) });
+    const outage = outageOf(error);
+    if (outage) {
+      if (pause.failed(delivery, outage, facts)) return;
+    } else pause.over(delivery);
     if (attempts.count >= Math.max(1, settings.maxRetries)) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
       attempts.count,
@@ -204,11 +213,12 @@ export class Worker {
       stream: lane.name,
       entry: delivery.id,
       attempts: count,
-      error: errorLine(error),
+      error: logLine(error),
     };
+    log.debug("subscription.giving_up", { ...facts, error: errorLine(error) });
     if (!settings.enableDlq) {
       figures.happened("discarded");
-      log.warn("subscription.discarding", facts);
+      if (this.#givenUp.allows()) log.warn("subscription.discarding", facts);
       return await this.#finish(delivery);
     }
     delivery.verdict = { kind: "poison", error };
@@ -232,7 +242,7 @@ export class Worker {
       return this.#sourceFailed(delivery, asError(cause));
     }
     figures.happened("deadLettered");
-    log.error("subscription.dead_lettered", facts);
+    if (this.#givenUp.allows()) log.error("subscription.dead_lettered", facts);
     inbox.decide(delivery);
     inbox.settle(delivery);
   }
@@ -282,15 +292,6 @@ export class Worker {
     } else log.debug("subscription.broker_unavailable", facts);
     inbox.defer(delivery, wait);
   }
-}
-
-/**
- * True when nothing but backends that are away, or refuse everybody, kept the handler's methods from their
- * work.
- */
-function isOutage(error: unknown): boolean {
-  return error instanceof UnavailableError || error instanceof RefusedError ||
-    error instanceof AggregateError && error.errors.length > 0 && error.errors.every(isOutage);
 }
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */

@@ -5,6 +5,7 @@
  */
 import type { LogLevel, LogRecord } from "@logtape/logtape";
 import picocolors from "picocolors";
+import { printable, printableLines, visibleJson } from "../config/visible.ts";
 import { isError } from "../errors.ts";
 import { describeError } from "../message/describe_error.ts";
 import { type Redactor, safeText } from "./redaction.ts";
@@ -33,13 +34,13 @@ const OWN_KEYS: ReadonlySet<string> = new Set(["event", "logger", "level", "time
  */
 export function jsonFormatter(redact: Redactor, stacks: boolean): LogFormatter {
   return (record) =>
-    JSON.stringify({
+    visibleJson(JSON.stringify({
       event: eventOf(record, redact),
       logger: record.category.join("."),
       level: NAMES[record.level],
       timestamp: new Date(record.timestamp).toISOString(),
       ...properties(record, redact, stacks),
-    }) + "\n";
+    })) + "\n";
 }
 
 /** `12:00:00.000 info    engine.started subscription_count=6`. */
@@ -57,9 +58,12 @@ export function consoleFormatter(redact: Redactor, stacks: boolean, color: boole
     const time = paint.dim(new Date(record.timestamp).toISOString().slice(11, 23));
     const name = level[record.level](NAMES[record.level].padEnd(8));
     const { stack, ...rest } = properties(record, redact, stacks);
-    const details = Object.entries(rest).map(([key, value]) => ` ${paint.dim(`${key}=`)}${shown(value)}`);
-    const trace = typeof stack === "string" ? `\n${stack}` : "";
-    return `${time} ${name} ${eventOf(record, redact)}${details.join("")}${trace}\n`;
+    const details = Object.entries(rest).map(([key, value]) =>
+      ` ${paint.dim(`${shown(key)}=`)}${shown(value)}`
+    );
+    // Set in, so that no line of a message in it passes for one of the log.
+    const trace = typeof stack === "string" ? `\n${printableLines(stack)}`.replaceAll("\n", "\n  ") : "";
+    return `${time} ${name} ${printable(eventOf(record, redact))}${details.join("")}${trace}\n`;
   };
 }
 
@@ -70,7 +74,8 @@ function eventOf(record: LogRecord, redact: Redactor): string {
 
 /** An error becomes its message and type; its stack is for those who debug. */
 function properties(record: LogRecord, redact: Redactor, stacks: boolean): Record<string, unknown> {
-  const shownProperties: Record<string, unknown> = {};
+  // No prototype: a property may have any name.
+  const shownProperties: Record<string, unknown> = Object.create(null);
   for (const [key, value] of Object.entries(record.properties)) {
     if (OWN_KEYS.has(key)) continue;
     const safe = redact(key, value);
@@ -88,6 +93,6 @@ function properties(record: LogRecord, redact: Redactor, stacks: boolean): Recor
 /** Text of one line without control characters, which could forge lines or drive the terminal. */
 function shown(value: unknown): string {
   const text = typeof value === "string" ? value : JSON.stringify(value) ?? String(value);
-  // deno-lint-ignore no-control-regex -- control characters are what is looked for
-  return /[\s"\x00-\x1f\x7f]/.test(text) && typeof value === "string" ? JSON.stringify(text) : text;
+  const isPlain = typeof value !== "string" || !/[\s"\p{Cc}]/u.test(text);
+  return visibleJson(isPlain ? text : JSON.stringify(text));
 }

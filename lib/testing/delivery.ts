@@ -5,7 +5,9 @@
  */
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
+import { canonicalJson } from "../message/canonical.ts";
 import { decodeMessage, encodeRaw } from "../message/envelope.ts";
+import { parseExact } from "../message/exact_numbers.ts";
 import { categoryOf } from "../message/names.ts";
 import type { FailedDelivery, PublishedMessage } from "./outcome.ts";
 
@@ -24,8 +26,8 @@ export async function takeOutbox({ providers, config }: DomainRuntime): Promise<
             broker: target,
             type,
             stream: streamName,
-            data: JSON.parse(data),
-            metadata: JSON.parse(metadata),
+            data: parseExact(data) as PublishedMessage["data"],
+            metadata: parseExact(metadata) as PublishedMessage["metadata"],
           });
         }
       } finally {
@@ -45,7 +47,7 @@ export async function deliver(runtime: DomainRuntime, message: PublishedMessage)
   for (const runner of runtime.runners.filter(({ categories }) => categories.includes(category))) {
     try {
       // Over the wire format, as a broker would have it.
-      const read = decodeMessage(encodeRaw(JSON.stringify(message.data), JSON.stringify(message.metadata)));
+      const read = decodeMessage(encodeRaw(canonicalJson(message.data), JSON.stringify(message.metadata)));
       const verdict = runner.judge(read);
       if (verdict.kind === "run") await runner.run(read, verdict.plan, options);
       if (verdict.kind === "poison") throw verdict.error;

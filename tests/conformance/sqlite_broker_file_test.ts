@@ -195,3 +195,20 @@ Deno.test("SqliteBroker ends a waiting read when it is closed, and leaves no tim
     await assertRejects(() => broker.ping(AbortSignal.timeout(1000)), IncorrectUsageError);
   });
 });
+
+Deno.test("SqliteBroker keeps bytes of others that are not UTF-8 (L8a)", async () => {
+  await withFolder(async (folder) => {
+    const broker = brokerIn(folder);
+    await broker.open();
+    await broker.publish(["{}", "é"].map((data) => ({ stream: "orders", data })));
+    const db = new DatabaseSync(join(folder, "shop-streams.db"));
+    db.exec("UPDATE protean_stream_entry SET data = x'7bff' WHERE data = '{}'");
+    db.exec("UPDATE protean_stream_entry SET data = x'efbbbfc3a9' WHERE data = 'é'");
+    db.close();
+    const reader = broker.group({ stream: "orders", group: "g", consumer: "a" });
+    await reader.ensure();
+    const entries = await reader.read({ count: 10 });
+    assertEquals(entries.map(({ data }) => data), ['{"base64":"e/8="}', "\ufeffé"]);
+    await broker.close();
+  });
+});

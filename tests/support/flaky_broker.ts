@@ -19,7 +19,7 @@ export type Fault =
   | "hang"
   | { readonly before: Promise<void> }
   | { readonly after: Promise<void> };
-export type Operation = Exclude<keyof StreamGroup, "stream" | "group" | "consumer" | "unclear">;
+export type Operation = Exclude<keyof StreamGroup, "stream" | "group" | "consumer" | "unclear" | "relink">;
 
 const OPERATIONS: readonly Operation[] = [
   "ensure",

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import { asError } from "../../lib/errors.ts";
-import { describeError, errorLine } from "../../lib/message/describe_error.ts";
+import { describeError, errorLine, logLine } from "../../lib/message/describe_error.ts";
 
 const refuse = (): never => {
   throw new Error("refused");
@@ -36,7 +36,15 @@ const HOSTILE: Readonly<Record<string, unknown>> = {
   "several errors that are no list": Object.assign(new AggregateError([]), { errors: 5 }),
   "an object without a prototype": Object.create(null),
   "nothing": undefined,
+  "null": null,
+  "several errors that are one of themselves": selfContained(),
 };
+
+function selfContained(): AggregateError {
+  const several = new AggregateError([], "round");
+  several.errors.push(several, hostileProxy);
+  return several;
+}
 
 for (const [what, thrown] of Object.entries(HOSTILE)) {
   Deno.test(`${what} becomes an error that can be read and described`, () => {
@@ -45,7 +53,9 @@ for (const [what, thrown] of Object.entries(HOSTILE)) {
     assertEquals(typeof error.message, "string");
     for (const value of [thrown, error]) {
       const { type, message, stack } = describeError(value, 1024);
-      for (const text of [type, message, stack, errorLine(value)]) assertEquals(typeof text, "string");
+      for (const text of [type, message, stack, errorLine(value), logLine(value)]) {
+        assertEquals(typeof text, "string");
+      }
     }
   });
 }

@@ -39,7 +39,12 @@ export class MemorySession implements ProviderSession {
   readonly #events: EventAppend[] = [];
   readonly #marks = new Map<string, Mark>();
 
-  constructor(private readonly state: MemoryState, private readonly now: () => number) {}
+  /** `stamp`: the time of what is kept for a time. Both epoch ms. */
+  constructor(
+    private readonly state: MemoryState,
+    private readonly now: () => number,
+    private readonly stamp: () => number,
+  ) {}
 
   load(table: string, id: string): Promise<StoredRow | undefined> {
     return this.#run(() => this.state.tables.load(table, id, this.#rows));
@@ -87,7 +92,7 @@ export class MemorySession implements ProviderSession {
       const all = events?.positions(this.#events) ?? [];
       tables.apply(this.#rows);
       events?.append(this.#events, this.now());
-      for (const key of this.#marks.keys()) marks.set(key, this.now());
+      for (const key of this.#marks.keys()) marks.set(key, this.stamp());
       outbox.add(this.#outbox);
       return { positions: all.slice(all.length - writes.events.length) };
     });

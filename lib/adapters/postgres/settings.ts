@@ -24,6 +24,14 @@ export interface PostgresSettings {
   readonly outboxNotify: boolean;
 }
 
+/** PostgreSQL cuts longer names, so that what it makes is not found under the name that was given. */
+const MAX_NAME_BYTES = 63;
+
+function isName(text: string): boolean {
+  return !/\p{Cc}/u.test(text) && text.isWellFormed() &&
+    new TextEncoder().encode(text).length <= MAX_NAME_BYTES;
+}
+
 /** Reads the table. Throws `ConfigurationError`. */
 export function postgresSettings(
   name: string,
@@ -36,20 +44,26 @@ export function postgresSettings(
       { code: "CONFIG_BAD_URI" },
     );
   }
-  const number = (key: string, fallback: number) => {
-    const value = Number(table[key] ?? fallback);
-    if (Number.isFinite(value)) return value;
-    const message = `'databases.${name}.${key}' must be a number: current value is ${
+  const refuse = (key: string, must: string) => {
+    const message = `'databases.${name}.${key}' must ${must}: current value is ${
       JSON.stringify(table[key])
     }.`;
-    throw new ConfigurationError(message, {
+    return new ConfigurationError(message, {
       problems: [{ code: "CONFIG_INVALID_VALUE", message, key: `databases.${name}.${key}` }],
     });
   };
-  const schema = table["schema"];
+  const number = (key: string, fallback: number) => {
+    const value = Number(table[key] ?? fallback);
+    if (Number.isFinite(value)) return value;
+    throw refuse(key, "be a number");
+  };
+  const schema = typeof table["schema"] === "string" && table["schema"] !== "" ? table["schema"] : "public";
+  if (!isName(schema)) {
+    throw refuse("schema", `be a name of at most ${MAX_NAME_BYTES} bytes without control characters`);
+  }
   return {
-    uri: parsePostgresUri(name, uri),
-    schema: typeof schema === "string" && schema !== "" ? schema : "public",
+    uri: withAuthority(name, parsePostgresUri(name, uri), table["tls_ca_file"]),
+    schema,
     poolSize: number("pool_size", 5),
     maxOverflow: number("max_overflow", 10),
     poolRecycle: number("pool_recycle", 1800),
@@ -57,4 +71,18 @@ export function postgresSettings(
     poolPrePing: table["pool_pre_ping"] !== false,
     outboxNotify: table["outbox_notify"] !== false,
   };
+}
+
+/** Throws `ConfigurationError` where the file would have no effect, or is named twice. */
+function withAuthority(name: string, uri: PostgresUri, file: unknown): PostgresUri {
+  if (typeof file !== "string" || file === "") return uri;
+  const clash = uri.sslrootcert !== undefined
+    ? "and sslrootcert in its database_uri name an authority each: keep one of them"
+    : uri.sslmode === "disable"
+    ? "has no effect with sslmode=disable in its database_uri: remove one of them"
+    : undefined;
+  if (clash === undefined) return { ...uri, tlsCaFile: file };
+  const key = `databases.${name}.tls_ca_file`;
+  const message = `'${key}' ${clash}.`;
+  throw new ConfigurationError(message, { problems: [{ code: "CONFIG_INVALID_VALUE", message, key }] });
 }

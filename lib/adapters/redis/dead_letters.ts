@@ -4,14 +4,7 @@
  * @module
  */
 import type { DeadLetterRange, DeadLetters, StreamEntry } from "../ports.ts";
-import {
-  compareStreamIds,
-  END_ID,
-  formatStreamId,
-  parseCursor,
-  parseStreamId,
-  ZERO_ID,
-} from "../stream_id.ts";
+import { compareIdTexts, cursorText, isStreamId } from "../stream_id.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { KeyOf } from "./keys.ts";
 import { entriesRanged } from "./replies.ts";
@@ -43,19 +36,19 @@ export class RedisDeadLetters implements DeadLetters {
     { direction = "forwards", after, limit }: DeadLetterRange,
   ): Promise<readonly StreamEntry[]> {
     const backwards = direction === "backwards";
-    const cursor = parseCursor(after, backwards ? END_ID : ZERO_ID);
+    const cursor = after === undefined ? undefined : cursorText(after);
     // Redis takes "before the first id" for an error.
-    if (limit < 1 || backwards && compareStreamIds(cursor, ZERO_ID) === 0) return [];
+    if (limit < 1 || backwards && cursor !== undefined && compareIdTexts(cursor, "0-0") === 0) return [];
     // Written out: of `5` alone, XREVRANGE would make the last id of that millisecond.
-    const start = `(${formatStreamId(cursor)}`;
+    const start = cursor && `(${cursor.includes("-") ? cursor : `${cursor}-0`}`;
     return backwards
-      ? await this.#range("XREVRANGE", stream, after === undefined ? "+" : start, "-", limit)
-      : await this.#range("XRANGE", stream, after === undefined ? "-" : start, "+", limit);
+      ? await this.#range("XREVRANGE", stream, start ?? "+", "-", limit)
+      : await this.#range("XRANGE", stream, start ?? "-", "+", limit);
   }
 
   async oldest(stream: string): Promise<number | undefined> {
     const [first] = await this.list(stream, { limit: 1 });
-    return first && parseStreamId(first.id)?.ms;
+    return first && Number(first.id.split("-", 1)[0]);
   }
 
   async trimBefore(stream: string, ms: number, limit: number): Promise<number> {
@@ -76,12 +69,12 @@ export class RedisDeadLetters implements DeadLetters {
   }
 
   async get(stream: string, id: string): Promise<StreamEntry | undefined> {
-    if (!parseStreamId(id)) return undefined;
+    if (!isStreamId(id)) return undefined;
     return (await this.#range("XRANGE", stream, id, id, 1))[0];
   }
 
   async replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {
-    if (!parseStreamId(id)) return false;
+    if (!isStreamId(id)) return false;
     const keys = [this.#keyOf(stream), this.#keyOf(lane)];
     const moved = await this.#endpoint.run((client) => replay.run(client, keys, [id, group]), {
       key: stream,
@@ -90,7 +83,7 @@ export class RedisDeadLetters implements DeadLetters {
   }
 
   async remove(stream: string, ids: readonly string[]): Promise<number> {
-    const known = ids.filter((id) => parseStreamId(id));
+    const known = ids.filter((id) => isStreamId(id));
     let removed = 0;
     for (let at = 0; at < known.length; at += REMOVE_STEP) {
       const step = known.slice(at, at + REMOVE_STEP);

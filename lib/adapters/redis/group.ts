@@ -14,7 +14,7 @@ import type {
   StreamEntry,
   StreamGroup,
 } from "../ports.ts";
-import { compareStreamIds, parseCursor } from "../stream_id.ts";
+import { compareIdTexts, cursorText } from "../stream_id.ts";
 import { RELEASED_IDLE_MS, TRIM_LIMIT } from "../stream_rules.ts";
 import { BlockingReader } from "./blocking_reader.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
@@ -22,7 +22,7 @@ import type { KeyOf, StreamKey } from "./keys.ts";
 import { PollingReader } from "./polling_reader.ts";
 import { goneAfter, type Peer, type Presence } from "./presence.ts";
 import { attempt, claim, deadLetter, refresh, release, retire, type Script, sweep, trim } from "./scripts.ts";
-import { groupsOf, nothingThere } from "./replies.ts";
+import { entriesClaimed, groupsOf, nothingThere } from "./replies.ts";
 import { acknowledge, type StreamPlace } from "./stream_place.ts";
 
 export class RedisStreamGroup implements StreamGroup {
@@ -111,6 +111,11 @@ export class RedisStreamGroup implements StreamGroup {
     }
   }
 
+  async relink(signal?: AbortSignal): Promise<void> {
+    // Polls share the connection of the commands, which make a new one first, too.
+    await this.#blocking?.relink(signal);
+  }
+
   async ack(ids: readonly string[]): Promise<number> {
     if (ids.length === 0) return 0;
     return await this.#run((client) => acknowledge(client, this.#place, ids), { repeatable: true });
@@ -134,7 +139,7 @@ export class RedisStreamGroup implements StreamGroup {
     },
   ): Promise<readonly PendingEntry[]> {
     const { limit, after, consumer, minIdleMs = 0 } = options;
-    parseCursor(after);
+    if (after !== undefined) cursorText(after);
     if (limit < 1) return [];
     const page = { limit, after };
     if (consumer !== undefined || minIdleMs <= 0) return await this.#page({ ...page, consumer, minIdleMs });
@@ -155,7 +160,7 @@ export class RedisStreamGroup implements StreamGroup {
       ),
     ]);
     const once = new Map(found.flat().map((entry) => [entry.id, entry]));
-    return [...once.values()].sort((a, b) => compareStreamIds(parseCursor(a.id), parseCursor(b.id)))
+    return [...once.values()].sort((a, b) => compareIdTexts(a.id, b.id))
       .slice(0, limit);
   }
 
@@ -171,13 +176,9 @@ export class RedisStreamGroup implements StreamGroup {
       return this.#isGone(peer, minIdleMs) ? OWNER_IS_GONE : Math.max(minIdleMs, RELEASED_IDLE_MS);
     };
     const args = entries.flatMap(({ id, from }) => [id, from, least(from)]);
-    const claimed = await this.#script(claim, [goneAfter(minIdleMs), ...args]);
-    return (claimed as readonly [string, number, (string | null)?][]).map(([id, count, data]) => ({
-      id,
-      count,
-      data: data ?? undefined,
-      trimmed: data === undefined,
-    }));
+    const keys = [this.#place.key];
+    const given = [this.group, this.consumer, goneAfter(minIdleMs), ...args];
+    return entriesClaimed(await this.#run((client) => claim.runForBytes(client, keys, given)));
   }
 
   async unclear(): Promise<boolean> {
@@ -252,8 +253,7 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   #isGone(peer: Peer, claimIdleMs: number): boolean {
-    const goneMs = goneAfter(claimIdleMs);
-    return isShown(peer) && peer.unseenMs >= goneMs && this.#presence.mayJudge(goneMs);
+    return isShown(peer) && this.#presence.isGone(peer.unseenMs, claimIdleMs);
   }
 
   /** A page of those that may be due, without those that are not, as far as it takes to fill it. */
@@ -353,5 +353,3 @@ async function hasGroup(client: Redis, stream: StreamKey, group: string): Promis
     throw error;
   }
 }
-
-/** A group that is not there has nothing pending. */

@@ -5,8 +5,9 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import type { GroupInfo, StreamEntry } from "../ports.ts";
+import type { ClaimedEntry, GroupInfo, StreamEntry } from "../ports.ts";
 import type { Redis } from "ioredis";
+import { textOfBytes } from "../../message/bytes.ts";
 import type { StreamKey } from "./keys.ts";
 
 // What Redis knows of the groups of a stream.
@@ -53,6 +54,16 @@ export function entriesRanged(reply: unknown): readonly StreamEntry[] {
   return (reply as readonly RawEntry[]).map(entryOf);
 }
 
+/** The reply of the script `claim`, read as buffers. */
+export function entriesClaimed(reply: unknown): readonly ClaimedEntry[] {
+  return (reply as readonly (readonly [Buffer, number, (Buffer | null)?])[]).map(([id, count, data]) => ({
+    id: id.toString("latin1"),
+    count,
+    data: data === null || data === undefined ? undefined : textOfBytes(data),
+    trimmed: data === undefined,
+  }));
+}
+
 function entryOf([id, fields]: RawEntry): StreamEntry {
   return { id: id.toString("latin1"), data: dataOf(fields) };
 }
@@ -62,7 +73,8 @@ function dataOf(fields: readonly Buffer[]): string | undefined {
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at];
     if (name?.length === 4 && name[0] === 100 && name[1] === 97 && name[2] === 116 && name[3] === 97) {
-      return fields[at + 1]?.toString("utf8");
+      const bytes = fields[at + 1];
+      return bytes && textOfBytes(bytes);
     }
   }
   return undefined;

@@ -20,19 +20,32 @@ export class Script {
 
   /**
    * Runs it by its hash; a server that does not know it (yet, or after SCRIPT FLUSH) gets the text. Returns
-   * as Redis does.
+   * as Redis does, texts as strings.
    */
-  async run(
+  run(client: Redis, keys: readonly StreamKey[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.#run((command, given) => client.call(command, given), keys, args);
+  }
+
+  /** The same, texts as buffers: for what others wrote, which need not be UTF-8. */
+  runForBytes(
     client: Redis,
+    keys: readonly StreamKey[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    return this.#run((command, given) => client.callBuffer(command, given), keys, args);
+  }
+
+  async #run(
+    call: (command: string, args: (string | number)[]) => Promise<unknown>,
     keys: readonly StreamKey[],
     args: readonly (string | number)[],
   ): Promise<unknown> {
     const rest = [keys.length, ...keys, ...args];
     try {
-      return await client.call("EVALSHA", [this.sha, ...rest]);
+      return await call("EVALSHA", [this.sha, ...rest]);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return await client.call("EVAL", [this.#lua, ...rest]);
+      return await call("EVAL", [this.#lua, ...rest]);
     }
   }
 }
@@ -280,11 +293,18 @@ export const trim = new Script(`
 local excess = math.min(redis.call('XLEN', KEYS[1]) - tonumber(ARGV[1]), tonumber(ARGV[2]))
 if excess < 1 then return 0 end
 
+-- Ids are compared as the digits they are: no number of Lua holds 64 bits.
+local function below(a, b)
+  if #a ~= #b then return #a < #b end
+  return a < b
+end
+
 local low_ms, low_n
 local function needed(id, step)
   local ms, n = string.match(id, '^(%d+)-(%d+)$')
-  ms, n = tonumber(ms), tonumber(n) + step
-  if not low_ms or ms < low_ms or (ms == low_ms and n < low_n) then low_ms, low_n = ms, n end
+  -- Beyond that one entry more is kept.
+  if #n <= 15 then n = string.format('%.0f', tonumber(n) + step) end
+  if not low_ms or below(ms, low_ms) or (ms == low_ms and below(n, low_n)) then low_ms, low_n = ms, n end
 end
 
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
@@ -299,7 +319,7 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 if not low_ms then return 0 end
 
-return redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f-%.0f', low_ms, low_n), 'LIMIT', excess)
+return redis.call('XTRIM', KEYS[1], 'MINID', '~', low_ms .. '-' .. low_n, 'LIMIT', excess)
 `);
 
 // Locks. Whoever has the token is the holder. Keys: the lock. Arguments: token, time to live in ms.

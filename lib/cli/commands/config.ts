@@ -5,6 +5,7 @@
  */
 import { Command, Option } from "commander";
 import type { Cli } from "../cli.ts";
+import { printableLines } from "../../config/visible.ts";
 import { withExamples } from "../examples.ts";
 import { addDomainOption, addJsonOption, type DomainOptions } from "../options.ts";
 
@@ -31,8 +32,14 @@ function printCommand(cli: Cli): Command {
     ["config print --json --domain=my_domain", "for scripts"],
   ]).action(async (options: PrintOptions) => {
     const { loadEffective, renderConfig } = await import("../effective_config.ts");
-    const loaded = await loadEffective(cli, options);
-    for (const { message } of loaded.warnings) cli.io.err(`${cli.errColors.yellow("Warning:")} ${message}\n`);
+    const { loaded, unnamed } = await loadEffective(cli, options);
+    const warnings = loaded.warnings.map(({ message }) => message);
+    if (unnamed) {
+      warnings.push("The domain is not run for this: files that are named after it are shown as 'domain'.");
+    }
+    for (const message of warnings) {
+      cli.io.err(`${cli.errColors.yellow("Warning:")} ${printableLines(message)}\n`);
+    }
     cli.io.out(renderConfig(loaded, options));
   });
 }

@@ -35,11 +35,23 @@ interface Verb {
   readonly name: string;
   readonly description: string;
   readonly done: string;
-  /** Asked first where data is destroyed; `tables` are those that go. */
-  readonly question?: (tables: string) => string;
-  /** Tables that go, by database. */
-  readonly drops?: (runtime: DomainRuntime) => Promise<ReadonlyMap<string, readonly string[]>>;
+  /** Asked first where data is destroyed; `changes` are what will be. */
+  readonly question?: (changes: string) => string;
+  /** What it will have done, asked before it does it. */
+  readonly changes: (runtime: DomainRuntime) => Promise<Changes>;
   readonly run: (runtime: DomainRuntime) => Promise<void>;
+}
+
+/** What a verb changes. */
+interface Changes {
+  /** Key in the envelope: `dropped`. */
+  readonly key: string;
+  readonly json: unknown;
+  /** `the tables a, b of database 'default'`; undefined: nothing. */
+  readonly words: string | undefined;
+  /** The sentences about it. */
+  readonly done: string;
+  readonly nothing: string;
 }
 
 /** What `drop` and `truncate` do not touch. */
@@ -51,12 +63,22 @@ const VERBS: readonly Verb[] = [
     name: "setup",
     description: "Create every table that is missing, and upgrade those that are older; safe to repeat.",
     done: "Database tables created successfully.",
+    changes: async (runtime) => upgraded(await schemasOf(placesOf(runtime))),
     run: upgradeAll,
   },
   {
     name: "setup-outbox",
     description: "Create or upgrade the server's own tables, outbox and idempotency marks.",
     done: "Outbox tables created successfully.",
+    changes: async (runtime) =>
+      upgraded(
+        await schemasOf(
+          placesOf(runtime).filter(({ kind }) => kind === "database").map((place) => ({
+            ...place,
+            tables: [],
+          })),
+        ),
+      ),
     run: async ({ providers }) => {
       for (const provider of providers.values()) await provider.setup("own", []);
     },
@@ -67,7 +89,16 @@ const VERBS: readonly Verb[] = [
       "Drop every table of the domain, the server's own too, but not the event store's. Their data is lost.",
     done: "Database tables dropped successfully.",
     question: (tables) => `Drop ${tables}? Their data is lost. ${LEFT}`,
-    drops: droppable,
+    changes: async (runtime) => {
+      const tables = await droppable(runtime);
+      return {
+        key: "dropped",
+        json: Object.fromEntries(tables),
+        words: inWords(tables),
+        done: "Dropped",
+        nothing: "Dropped no table, as there is none.",
+      };
+    },
     run: async ({ providers, tables }) => {
       for (const [name, provider] of providers) await provider.drop(tables.get(name) ?? []);
     },
@@ -78,6 +109,16 @@ const VERBS: readonly Verb[] = [
     done: "Database tables truncated successfully.",
     question: () =>
       `Empty every table of the domain, the outbox and the idempotency marks too? Their data is lost. ${LEFT}`,
+    changes: async (runtime) => {
+      const tables = await emptied(runtime);
+      return {
+        key: "emptied",
+        json: Object.fromEntries(tables),
+        words: inWords(tables),
+        done: "Emptied",
+        nothing: "Emptied no table, as there is none.",
+      };
+    },
     run: async ({ providers, tables }) => {
       for (const [name, provider] of providers) await provider.truncate(tables.get(name) ?? []);
     },
@@ -131,22 +172,25 @@ function verbCommand(cli: Cli, verb: Verb): Command {
 
 async function run(cli: Cli, verb: Verb, options: Options): Promise<void> {
   await withDomain(cli, options, async (runtime) => {
-    const dropped = await verb.drops?.(runtime);
-    const words = dropped ? inWords(dropped) : "";
-    if (verb.question && !await confirm(cli, `${verb.question(words)} Go on?`, options.yes)) {
+    const changes = await verb.changes(runtime);
+    const question = verb.question?.(changes.words ?? "no table, as there is none");
+    if (question !== undefined && !await confirm(cli, `${question} Go on?`, options.yes)) {
       cli.io.err("Nothing was changed.\n");
       return;
     }
     await verb.run(runtime);
     if (options.json) {
-      const tables = dropped && { dropped: Object.fromEntries(dropped) };
       const providers = [...runtime.providers.keys()];
-      cli.io.out(envelope("pass", { providers, ...tables, message: verb.done }));
+      cli.io.out(envelope("pass", { providers, [changes.key]: changes.json, message: verb.done }));
       return;
     }
-    if (dropped) cli.io.err(`Dropped ${words}.\n`);
+    tell(cli, changes);
     cli.io.out(`${verb.done}\n`);
   }, { migrate: false });
+}
+
+function tell(cli: Cli, { words, done, nothing }: Changes): void {
+  cli.io.err(words === undefined ? `${nothing}\n` : `${done} ${words}.\n`);
 }
 
 async function status(cli: Cli, options: Options): Promise<void> {
@@ -176,7 +220,7 @@ async function upgrade(cli: Cli, options: Options): Promise<void> {
     if (options.dryRun) {
       if (options.json) cli.io.out(envelope("pass", { dry_run: true, changes: json }));
       else cli.io.out(changes.map(({ place, change }) => changeSql(place, change)).join("\n"));
-      if (changes.length === 0) cli.io.err("Every table has this server's version.\n");
+      if (changes.length === 0) cli.io.err(`${ALL_CURRENT}\n`);
       return;
     }
     const question = breaking(schemas);
@@ -185,8 +229,12 @@ async function upgrade(cli: Cli, options: Options): Promise<void> {
       return;
     }
     await upgradeAll(runtime);
-    if (options.json) cli.io.out(envelope("pass", { dry_run: false, changes: json }));
-    else cli.io.out(`Tables upgraded successfully: ${changes.length} change(s).\n`);
+    if (options.json) {
+      cli.io.out(envelope("pass", { dry_run: false, changes: json }));
+      return;
+    }
+    tell(cli, upgraded(schemas));
+    cli.io.out(`Tables upgraded successfully: ${changes.length} change(s).\n`);
   }, { migrate: false });
 }
 
@@ -214,9 +262,41 @@ async function droppable(
   return found;
 }
 
-/** `the tables a, b of database 'default'`. */
-function inWords(tables: ReadonlyMap<string, readonly string[]>): string {
+/** Those of `droppable` that `truncate` empties: leases, locks and versions stay. */
+async function emptied(runtime: DomainRuntime): Promise<ReadonlyMap<string, readonly string[]>> {
+  const found = await droppable(runtime);
+  return new Map([...found].map(([name, tables]) => {
+    const own = (runtime.tables.get(name) ?? []).map((table) => table.name);
+    return [name, tables.filter((table) => EMPTIED.has(table) || own.includes(table))];
+  }));
+}
+
+/** The server's own tables that hold what `truncate` takes away. */
+const EMPTIED: ReadonlySet<string> = new Set(["protean_outbox", "protean_processed"]);
+
+const ALL_CURRENT = "Every table has this server's version.";
+
+/** What bringing these to this server's versions changes. */
+function upgraded(schemas: readonly PlaceSchema[]): Changes {
+  const changes = schemas.flatMap((place) =>
+    place.components.flatMap(({ pending }) => pending.map((change) => changeJson(place, change)))
+  );
+  const parts = schemas.flatMap(({ label, components }) => {
+    const names = components.filter(({ pending }) => pending.length > 0).map(({ component }) => component);
+    return names.length === 0 ? [] : [`${names.join(", ")} of ${label}`];
+  });
+  return {
+    key: "changes",
+    json: changes,
+    words: parts.length === 0 ? undefined : parts.join("; "),
+    done: "Created or upgraded",
+    nothing: ALL_CURRENT,
+  };
+}
+
+/** `the tables a, b of database 'default'`; undefined where there is none. */
+function inWords(tables: ReadonlyMap<string, readonly string[]>): string | undefined {
   const parts = [...tables].filter(([, names]) => names.length > 0)
     .map(([name, names]) => `${names.join(", ")} of database '${name}'`);
-  return parts.length === 0 ? "no table, as there is none" : `the tables ${parts.join("; ")}`;
+  return parts.length === 0 ? undefined : `the tables ${parts.join("; ")}`;
 }

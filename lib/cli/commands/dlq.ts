@@ -12,7 +12,7 @@ import { confirm } from "../confirm.ts";
 import { letterDetails, letterJson, letterPayload } from "../dead_letter_view.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { addCommonOptions, type DomainOptions, type LogOptions, positive } from "../options.ts";
+import { addCommonOptions, type DomainOptions, filled, type LogOptions, positive } from "../options.ts";
 import { clipped, table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
 
@@ -90,9 +90,9 @@ function purgeCommand(cli: Cli): Command {
 
 function addFilter(command: Command, subscriptionRequired = false): Command {
   const [flags, meaning] = ["--subscription <category>", "of this stream category"] as const;
-  if (subscriptionRequired) command.requiredOption(flags, meaning);
-  else command.option(flags, meaning);
-  command.option("--handler <name>", "of this handler");
+  if (subscriptionRequired) command.requiredOption(flags, meaning, filled);
+  else command.option(flags, meaning, filled);
+  command.option("--handler <name>", "of this handler", filled);
   return addCommonOptions(command);
 }
 
@@ -172,6 +172,8 @@ async function purge(cli: Cli, queues: DeadLetterQueues, options: Options): Prom
     else cli.io.out(`Would purge ${count} message(s) from DLQ.\n`);
     return;
   }
+  // What is named wrongly is told before anybody is asked.
+  if (!options.yes) await queues.count(filter);
   const question =
     `Purge all DLQ messages${whose} for subscription '${options.subscription}'? This cannot be undone.`;
   if (!await confirm(cli, question, options.yes)) {

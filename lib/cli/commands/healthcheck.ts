@@ -6,10 +6,15 @@
 import http from "node:http";
 import https from "node:https";
 import { Command, InvalidArgumentError } from "commander";
+import { printableLines } from "../../config/visible.ts";
 import { asError, ProteanError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { withExamples } from "../examples.ts";
 import { addDomainOption, type DomainOptions } from "../options.ts";
+import { UsageError } from "../usage_error.ts";
+
+/** Characters of an answer that are shown. */
+const MAX_BODY = 10_000;
 
 interface Options extends DomainOptions {
   readonly url?: string;
@@ -29,24 +34,25 @@ export function healthcheckCommand(cli: Cli): Command {
 
 async function check(cli: Cli, options: Options): Promise<void> {
   const target = options.url ?? await ownProbe(cli, options);
+  const named = withoutUser(target);
   let answer: Answer;
   try {
     answer = await ask(target, options.timeout * 1000);
   } catch (cause) {
     throw new ProteanError(
-      `No answer from ${target} within ${options.timeout} s: ${asError(cause).message.replace(/\.$/, "")}.`,
+      `No answer from ${named} within ${options.timeout} s: ${asError(cause).message.replace(/\.$/, "")}.`,
       { code: "HEALTHCHECK", cause },
     );
   }
-  cli.io.out(`${answer.body}\n`);
+  cli.io.out(`${printableLines(answer.body)}\n`);
   if (answer.status < 200 || answer.status > 299) {
-    throw new ProteanError(`${target} answered ${answer.status}.`, { code: "HEALTHCHECK" });
+    throw new ProteanError(`${named} answered ${answer.status}.`, { code: "HEALTHCHECK" });
   }
 }
 
 interface Answer {
   readonly status: number;
-  /** Its first 10,000 characters. */
+  /** Its first 10,000 characters; the rest is not read. */
   readonly body: string;
 }
 
@@ -55,13 +61,19 @@ interface Answer {
  * outside world.
  */
 function ask(target: string, timeoutMs: number): Promise<Answer> {
-  const { get } = target.startsWith("https:") ? https : http;
+  const { get } = /^https:/i.test(target) ? https : http;
   return new Promise((resolve, reject) => {
     const request = get(target, { agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       let body = "";
+      const told = () => resolve({ status: response.statusCode ?? 0, body });
       response.setEncoding("utf8");
-      response.on("data", (text: string) => body = (body + text).slice(0, 10_000));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on("data", (text: string) => {
+        body = (body + text).slice(0, MAX_BODY);
+        if (body.length < MAX_BODY) return;
+        told();
+        response.destroy();
+      });
+      response.on("end", told);
       response.on("error", reject);
     });
     request.on("error", reject);
@@ -83,15 +95,23 @@ async function ownProbe(cli: Cli, options: DomainOptions): Promise<string> {
   return `http://${reachable}:${port}/healthz`;
 }
 
+/** Whoever asks has a user of their own, or none; it is nobody else's business. */
+function withoutUser(target: string): string {
+  const shown = new URL(target);
+  [shown.username, shown.password] = ["", ""];
+  return shown.href;
+}
+
 function url(value: string): string {
-  if (!URL.canParse(value) || !/^https?:/.test(value)) {
-    throw new InvalidArgumentError("It must be an http or https URL.");
+  if (!URL.canParse(value) || !/^https?:/i.test(value)) {
+    // Not by commander, which would repeat the value.
+    throw new UsageError("'--url' must be an http or https URL, such as http://127.0.0.1:8080/readyz.");
   }
   return value;
 }
 
 function seconds(value: string): number {
-  const number = Number(value);
+  const number = /^\d*\.?\d+$/.test(value) ? Number(value) : 0;
   if (!(number > 0 && number <= 3600)) {
     throw new InvalidArgumentError("It must be a number of seconds, at most 3600.");
   }

@@ -36,6 +36,9 @@ interface RequeueOptions extends Options {
   readonly yes?: boolean;
 }
 
+/** Rows are numbered with 64 bits. */
+const LARGEST_ID = 2n ** 63n - 1n;
+
 export function outboxCommand(cli: Cli): Command {
   const group = withExamples(
     new Command("outbox").description("Look after committed messages that are not published yet."),
@@ -183,6 +186,12 @@ async function requeue(
 ): Promise<void> {
   if (options.all ? ids.length > 0 : ids.length === 0) {
     throw new UsageError("Say which rows: their ids as `outbox list` shows them, or --all.");
+  }
+  const wrong = ids.find((id) => !/^\d{1,19}$/.test(id) || BigInt(id) > LARGEST_ID);
+  if (wrong !== undefined) {
+    throw new UsageError(
+      `'${wrong}' is no id of an outbox row: ids are numbers, as \`outbox list\` shows them.`,
+    );
   }
   if (options.all && !await confirm(cli, "Publish every abandoned row after all?", options.yes)) {
     cli.io.err("Nothing was requeued.\n");

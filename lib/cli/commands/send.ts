@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { type Clock, sleep } from "../../async/clock.ts";
 import { didYouMean } from "../../config/nearest.ts";
 import { maskText } from "../../config/secrets.ts";
@@ -13,12 +13,12 @@ import { asError, ConfigurationError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { addCommonOptions, type DomainOptions, type LogOptions } from "../options.ts";
+import { aboveZero, addCommonOptions, type DomainOptions, filled, type LogOptions } from "../options.ts";
 import { Progress } from "../progress.ts";
 import { EXIT_FAILURE, EXIT_USAGE } from "../report.ts";
 import { openPayloads, type Payloads } from "../send_source.ts";
 import { Sender } from "../sender.ts";
-import { printable } from "../table.ts";
+import { printable } from "../../config/visible.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 
@@ -50,10 +50,10 @@ export function sendCommand(cli: Cli): Command {
     .argument("<message>", "name or type string of a command or event: PlaceOrder, MyDomain.PlaceOrder.v1")
     .argument("[source]", "- reads payloads from stdin")
     .option("--data <json>", "one payload")
-    .option("--file <file>", "payloads, one a line; blank lines are skipped")
-    .option("--rate <n>", "at most this many a second", rate)
+    .option("--file <file>", "payloads, one a line; blank lines are skipped", filled)
+    .option("--rate <n>", "at most this many a second", aboveZero)
     .option("--sync", "run the command handler here and wait for it")
-    .option("--id <id>", "publish events on the stream of this id");
+    .option("--id <id>", "publish events on the stream of this id", filled);
   addCommonOptions(command);
   return withExamples(command, [
     [`send --domain=my_domain PlaceOrder --data '{"orderId":"o-1","amount":10}'`, "one command"],
@@ -179,12 +179,4 @@ function pacer(clock: Clock, perSecond: number | undefined): () => Promise<void>
     // A slow stretch is not made up for by a burst.
     next = Math.max(next, clock.monotonic() - 1_000) + 1_000 / perSecond;
   };
-}
-
-function rate(value: string): number {
-  const number = Number(value);
-  if (!(number > 0 && Number.isFinite(number))) {
-    throw new InvalidArgumentError("It must be a number above 0.");
-  }
-  return number;
 }

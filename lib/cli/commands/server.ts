@@ -60,8 +60,8 @@ async function serve(cli: Cli, options: Options): Promise<void> {
 }
 
 function workers(value: string): number {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError("--workers must be >= 1.");
+  const number = /^\d+$/.test(value) ? Number(value) : 0;
+  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError("--workers must be >= 1.");
   if (number > 1) {
     throw new InvalidArgumentError(
       "This version runs one worker a process: start as many processes as you need.",

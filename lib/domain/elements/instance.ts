@@ -5,10 +5,11 @@
  */
 import { ConfigurationError, IncorrectUsageError, ValidationError } from "../../errors.ts";
 import { canonicalJson } from "../../message/canonical.ts";
+import { parseExact } from "../../message/exact_numbers.ts";
 import { isJsonObject } from "../../message/parse.ts";
 import { identityText } from "./identity.ts";
 import { type MessageAggregate, type MessageDefinition, messageOf } from "./message_definition.ts";
-import { encode, jsonText, validate } from "./schema.ts";
+import { encodeStored, jsonText, validate } from "./schema.ts";
 import type { In, Instance, MessageType, Out, Row, Schema } from "../types.ts";
 
 // The order in which user code raised, published and sent, across all aggregates of a unit of work: outbox
@@ -77,7 +78,7 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
     aggregate: InstanceAggregate<S, A>,
     state: In<S>,
   ): AggregateInstance<S, A> {
-    const encoded = encode(aggregate.schema, state, `The state of aggregate ${aggregate.name}`);
+    const encoded = encodeStored(aggregate.schema, state, `The state of aggregate ${aggregate.name}`);
     return new AggregateInstance(aggregate, encoded, -1, 1);
   }
 
@@ -89,7 +90,7 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
     row: { readonly id: string; readonly version: number; readonly state: string },
   ): AggregateInstance<S, A> {
     const what = `The stored state of ${aggregate.name} '${row.id}'`;
-    const value = validate(aggregate.schema, JSON.parse(row.state), what);
+    const value = validate(aggregate.schema, parseExact(row.state), what);
     return new AggregateInstance(aggregate, { value }, row.version, 0);
   }
 
@@ -128,7 +129,7 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
       : { ...this.#state as Row, ...change as Row };
     // Only its own JSON is what a schema is bound to accept (delivery 17): its output may hold dates made
     // from text.
-    const { value, text } = encode(this.aggregate.schema, JSON.parse(jsonText(next, what)), what);
+    const { value, text } = encodeStored(this.aggregate.schema, parseExact(jsonText(next, what)), what);
     if (idOf(this.aggregate, value) !== this.id) {
       throw new IncorrectUsageError(
         `${this.aggregate.name} '${this.id}' cannot change its identity '${this.aggregate.identity}': create another one.`,

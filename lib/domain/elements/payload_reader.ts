@@ -4,6 +4,7 @@
  * @module
  */
 import { asError, DeserializationError } from "../../errors.ts";
+import { keepsBigints } from "../../message/exact_numbers.ts";
 import { isJsonObject } from "../../message/parse.ts";
 import type { MessageDefinition } from "./message_definition.ts";
 import { validate } from "./schema.ts";
@@ -39,13 +40,13 @@ export class Reader {
       }
       if (!isJsonObject(row)) throw this.#failure(version, "it returned no object");
     }
-    return row as Row;
+    return keepsBigints(row as Row, data);
   }
 
   #failure(version: number, reason: string, cause?: unknown): DeserializationError {
     return new DeserializationError(
       `The upcaster of ${this.message.name} from version ${version} failed: ${reason.slice(0, 200)}.`,
-      { cause },
+      { outline: `The upcaster of ${this.message.name} from version ${version} failed.`, cause },
     );
   }
 }

@@ -4,11 +4,12 @@
  * @module
  */
 import { IncorrectUsageError, ValidationError } from "../../errors.ts";
+import { parseExact } from "../../message/exact_numbers.ts";
 import { underscore } from "../../message/names.ts";
 import { isJsonObject } from "../../message/parse.ts";
 import type { ProjectionOptions } from "../options.ts";
 import { assertName, type DomainIdentity, identityText } from "./identity.ts";
-import { encode, validate } from "./schema.ts";
+import { encodeStored, validate } from "./schema.ts";
 import type { Out, ProjectionType, Schema } from "../types.ts";
 
 export class ProjectionDefinition<S extends Schema = Schema> implements ProjectionType<S> {
@@ -45,7 +46,7 @@ export class ProjectionDefinition<S extends Schema = Schema> implements Projecti
   /** Validates a row that is to be written; returns its id and the JSON text to store. */
   write(row: unknown): { readonly id: string; readonly text: string } {
     const what = `The row of projection ${this.name}`;
-    const { json, text } = encode(this.schema, row, what);
+    const { json, text } = encodeStored(this.schema, row, what);
     const id = isJsonObject(json) && Object.hasOwn(json, this.identity)
       ? identityText(json[this.identity])
       : undefined;
@@ -61,7 +62,7 @@ export class ProjectionDefinition<S extends Schema = Schema> implements Projecti
 
   /** The row that a stored text holds. */
   read(id: string, text: string): Out<S> {
-    return validate(this.schema, JSON.parse(text), `The stored row '${id}' of projection ${this.name}`);
+    return validate(this.schema, parseExact(text), `The stored row '${id}' of projection ${this.name}`);
   }
 }
 

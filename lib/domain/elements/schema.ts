@@ -7,6 +7,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigurationError, ValidationError } from "../../errors.ts";
 import { canonicalJson } from "../../message/canonical.ts";
+import { holdsBigints, parseExact } from "../../message/exact_numbers.ts";
+import { unstorableIn } from "../../message/storable.ts";
+import { inExactWords, roundedIn, TOO_LARGE, unsettled, withBigints } from "./wide_integers.ts";
 import type { Out, Schema } from "../types.ts";
 
 /**
@@ -30,10 +33,26 @@ export interface Encoded<T> {
  * Throws `ValidationError`, and `ConfigurationError` for a schema that answers with a Promise.
  */
 export function validate<S extends Schema>(schema: S, value: unknown, what: string): Out<S> {
+  const result = attempt(schema, value, what);
+  if (!result.issues) return kept(value, result.value, what);
+  const wanted = withBigints(value, result.issues);
+  const again = wanted === undefined ? undefined : attempt(schema, wanted, what);
+  if (again && !again.issues) return kept(value, again.value, what);
+  const issues = again?.issues ? unsettled(result.issues, again.issues) : result.issues;
+  throw refusal(issues.map((issue) => inExactWords(issue, value)), what);
+}
+
+function attempt<S extends Schema>(schema: S, value: unknown, what: string): StandardSchemaV1.Result<Out<S>> {
   const result = schema["~standard"].validate(value);
   if (isPromise(result)) throw asynchronousSchema(result, what);
-  if (result.issues) throw refusal(result.issues, what);
-  return result.value;
+  return result;
+}
+
+/** Throws `ValidationError` where the schema turned a bigint into a number, and so into another one. */
+function kept<T>(value: unknown, output: T, what: string): T {
+  const path = holdsBigints(value) ? roundedIn(value, output) : undefined;
+  if (path === undefined) return output;
+  throw refusal([{ path, message: TOO_LARGE }], what);
 }
 
 /**
@@ -42,7 +61,7 @@ export function validate<S extends Schema>(schema: S, value: unknown, what: stri
  */
 export function encode<S extends Schema>(schema: S, value: unknown, what: string): Encoded<Out<S>> {
   const text = jsonText(validate(schema, value, what), what);
-  const json: unknown = JSON.parse(text);
+  const json = parseExact(text);
   try {
     return { value: validate(schema, json, what), text, json };
   } catch (cause) {
@@ -50,14 +69,17 @@ export function encode<S extends Schema>(schema: S, value: unknown, what: string
     throw new ConfigurationError(
       `${what} cannot be read back: the schema must accept the JSON of its own output, such as z.coerce.date() ` +
         `instead of z.date() (${reasons(cause.issues)}).`,
-      { code: "CONFIG_SCHEMA_NOT_REPEATABLE", cause },
+      {
+        code: "CONFIG_SCHEMA_NOT_REPEATABLE",
+        outline: `${what} cannot be read back: the schema must accept the JSON of its own output.`,
+        cause,
+      },
     );
   }
 }
 
 /**
- * `value` as canonical JSON. Throws `ValidationError` for what JSON cannot hold: NaN, bigint, a circular
- * reference.
+ * `value` as canonical JSON. Throws `ValidationError` for what JSON cannot hold: NaN, a circular reference.
  */
 export function jsonText(value: unknown, what: string): string {
   try {
@@ -65,9 +87,30 @@ export function jsonText(value: unknown, what: string): string {
   } catch (cause) {
     if (!(cause instanceof ValidationError)) throw cause;
     throw new ValidationError(`${what} cannot be written as JSON: ${reasons(cause.issues)}.`, cause.issues, {
+      outline: `${what} cannot be written as JSON.`,
       cause,
     });
   }
+}
+
+/**
+ * The same for what a database will hold. Throws `ValidationError` too for a text that no database can, by
+ * the name of its field.
+ */
+export function encodeStored<S extends Schema>(schema: S, value: unknown, what: string): Encoded<Out<S>> {
+  const encoded = encode(schema, value, what);
+  assertStorable(encoded.json, encoded.text, what);
+  return encoded;
+}
+
+/** Throws `ValidationError` where `json`, whose text is `text`, holds what no database can. */
+export function assertStorable(json: unknown, text: string, what: string): void {
+  const found = unstorableIn(json, text);
+  if (!found) return;
+  const issues = [{ path: found.path, message: found.reason }];
+  throw new ValidationError(`${what} cannot be stored: ${reasons(issues)}.`, issues, {
+    outline: `${what} cannot be stored: a text ${found.reason}.`,
+  });
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
@@ -89,7 +132,21 @@ function refusal(issues: readonly StandardSchemaV1.Issue[], what: string): Valid
     message: clip(issue.message),
   }));
   const more = issues.length > MAX_ISSUES ? `; and ${issues.length - MAX_ISSUES} more` : "";
-  return new ValidationError(`${what} is refused by its schema: ${reasons(listed)}${more}.`, listed);
+  return new ValidationError(`${what} is refused by its schema: ${reasons(listed)}${more}.`, listed, {
+    outline: `${what} is refused by its schema${fieldsOf(issues)}.`,
+  });
+}
+
+/**
+ * ` in 'amount', 'items'`: fields of the payload itself. Keys further in, and what the schema says of them,
+ * may be data.
+ */
+function fieldsOf(issues: readonly StandardSchemaV1.Issue[]): string {
+  const fields = new Set(
+    issues.slice(0, MAX_ISSUES).flatMap(({ path = [] }) => path.slice(0, 1).map(segment)),
+  );
+  const named = [...fields].filter((field) => /^[A-Za-z_]\w{0,39}$/.test(field)).map((field) => `'${field}'`);
+  return named.length === 0 ? "" : ` in ${named.join(", ")}`;
 }
 
 function segment(part: PropertyKey | StandardSchemaV1.PathSegment): string {

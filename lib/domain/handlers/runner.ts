@@ -8,6 +8,7 @@ import { whenEnded } from "../../async/when_ended.ts";
 import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError } from "../../errors.ts";
 import { camelDomain, parseTypeString } from "../../message/names.ts";
 import { parseTime } from "../../message/time.ts";
+import { unstorableMetadata } from "../../message/storable.ts";
 import type { Message, TraceContext } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
@@ -16,7 +17,7 @@ import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Origin } from "../work/outgoing.ts";
-import type { Guard } from "../work/sessions.ts";
+import { type Guard, refusal } from "../work/sessions.ts";
 import type { UnitOfWork } from "../work/unit_of_work.ts";
 
 // What an idempotency mark is keyed by (delivery 10).
@@ -84,6 +85,15 @@ export class ElementRunner implements HandlerRunner {
   }
 
   judge(message: Message): Verdict {
+    const verdict = this.#judge(message);
+    if (verdict.kind !== "run") return verdict;
+    const found = unstorableMetadata(message.metadata);
+    if (!found) return verdict;
+    const what = `The message's 'metadata.${found.path}' ${found.reason}.`;
+    return { kind: "poison", error: new DeserializationError(what) };
+  }
+
+  #judge(message: Message): Verdict {
     const { type, deadline } = message.metadata.headers;
     const route = this.#handler.routes.get(type);
     if (!route) return this.#unrouted(message);
@@ -111,11 +121,14 @@ export class ElementRunner implements HandlerRunner {
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
       try {
+        // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
+        if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
         const outcome = await this.#handle(method, origin, payload, options, mark);
         if (outcome.kind === "done") result = "handled";
-      } catch (error) {
-        failures.push(asError(error));
+      } catch (thrown) {
+        const error = asError(thrown);
+        failures.push(error);
         // Its siblings still run (PIPE-15), but not on behalf of somebody else: the message is delivered
         // again.
         if (error instanceof CommitRefusedError || !options.mayCommit()) break;

@@ -6,6 +6,8 @@
 import type { Mark } from "../../adapters/ports.ts";
 import { whenEnded } from "../../async/when_ended.ts";
 import { IncorrectUsageError } from "../../errors.ts";
+import { parseExact } from "../../message/exact_numbers.ts";
+import type { Message } from "../../message/types.ts";
 import type { ProcessOptions, PublishOptions } from "../options.ts";
 import type { MessageDefinition } from "../elements/message_definition.ts";
 import { commandMessage, type Outgoing, OUTSIDE, publishedMessage } from "../work/outgoing.ts";
@@ -57,7 +59,7 @@ async function send(
     );
   }
   return await handler.handleNow(
-    { data: JSON.parse(message.data), metadata: message.metadata },
+    { data: parseExact(message.data) as Message["data"], metadata: message.metadata },
     guardOf(runtime),
     (unit) => unit.record(message),
     mark,

@@ -27,8 +27,10 @@ import type {
   Sql,
   View,
 } from "../types.ts";
+import { parseExact } from "../../message/exact_numbers.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
 import { viewOf } from "./view.ts";
+import { unstorable } from "../../message/storable.ts";
 import { jsonText } from "../elements/schema.ts";
 
 // `ctx.cache`: JSON values in the cache called `default`.
@@ -44,10 +46,12 @@ export class ContextCacheWrites implements ContextCache {
 
   async get<T = unknown>(key: string): Promise<T | undefined> {
     const text = await this.#work.cache((cache) => cache.get(DEFAULT, key));
-    return text === undefined ? undefined : JSON.parse(text) as T;
+    return text === undefined ? undefined : parseExact(text) as T;
   }
 
   async set(key: string, value: unknown, options: { ttlMs?: number } = {}): Promise<void> {
+    const reason = unstorable(key);
+    if (reason !== undefined) throw new IncorrectUsageError(`A key of the cache ${reason}.`);
     const text = jsonText(value, `The cached value '${key.slice(0, 100)}'`);
     await this.#work.cache((cache) => cache.write(DEFAULT, key, text, options.ttlMs));
   }
@@ -94,7 +98,10 @@ export class WorkContext implements Context {
   }
 
   get sql(): Sql {
-    return this.#sql ??= sqlTag((statement) => this.#work.query(statement));
+    return this.#sql ??= sqlTag(
+      (statement) => this.#work.query(statement),
+      this.#work.statements,
+    );
   }
 
   get cache(): ContextCache {

@@ -6,9 +6,12 @@
 import { IncorrectUsageError, ValidationError } from "../../errors.ts";
 import { checksumOf } from "../../message/checksum.ts";
 import { commandMetadata, eventMetadata, newCorrelationId, newMessageId } from "../../message/metadata.ts";
+import { withRawDigits } from "../../message/exact_numbers.ts";
 import { commandCategory, streamOf } from "../../message/names.ts";
 import type { Message, MessageMetadata, TraceContext, TraceParent } from "../../message/types.ts";
+import { unstorable } from "../../message/storable.ts";
 import { parseTime } from "../../message/time.ts";
+import { assertStorable } from "../elements/schema.ts";
 import { addressee, identityText } from "../elements/identity.ts";
 import type { PlacedEvent } from "../elements/aggregate_store.ts";
 import { type AggregateInstance, nextInOrder } from "../elements/instance.ts";
@@ -71,7 +74,11 @@ export function ambientPriority({ message }: Origin): number {
 function inheritedExtensions(message: Message | undefined): Readonly<Record<string, unknown>> {
   const extensions = message?.metadata.extensions;
   if (!extensions) return {};
-  return Object.fromEntries(Object.entries(extensions).filter(([key]) => !key.startsWith("_")));
+  return Object.fromEntries(
+    Object.entries(extensions)
+      .filter(([key]) => !key.startsWith("_"))
+      .map(([key, value]) => [key, withRawDigits(value)]),
+  );
 }
 
 /** A message that is ready to be written. */
@@ -139,12 +146,15 @@ export function publishedMessage(
   const aggregate = ownAggregate(facts, event, "published");
   if (id === "") throw new IncorrectUsageError(`The id that ${event.name} is published with is empty.`);
   const { payload, text } = event.encode(data);
+  const key = id ?? addressee(payload, aggregate) ?? crypto.randomUUID();
+  if (id !== undefined) assertText(id, `The id that ${event.name} is published with`);
+  else if (unstorable(key)) assertStorable(payload, text, `The data of ${event.label}`);
   return {
     data: text,
     metadata: eventMetadata({
       id: newMessageId(),
       time: facts.clock.now(),
-      stream: streamOf(aggregate.category, id ?? addressee(payload, aggregate) ?? crypto.randomUUID()),
+      stream: streamOf(aggregate.category, key),
       category: aggregate.category,
       ...typeFacts(facts, event),
       checksum: checksumOf(text),
@@ -169,6 +179,10 @@ export function commandMessage(
 ): Outgoing {
   const aggregate = ownAggregate(facts, command, "processed");
   const { payload, text } = command.encode(data);
+  const key = commandAddressee(command, aggregate, payload);
+  if (unstorable(key)) assertStorable(payload, text, `The data of ${command.label}`);
+  assertText(settings.idempotencyKey, `The idempotency key of ${command.name}`);
+  assertText(settings.correlationId, `The correlation id of ${command.name}`);
   const now = facts.clock.now();
   const priority = settings.priority ?? ambientPriority(origin);
   return {
@@ -176,7 +190,7 @@ export function commandMessage(
     metadata: commandMetadata({
       id: newMessageId(),
       time: now,
-      stream: streamOf(commandCategory(aggregate.category), commandAddressee(command, aggregate, payload)),
+      stream: streamOf(commandCategory(aggregate.category), key),
       ...typeFacts(facts, command),
       asynchronous: settings.asynchronous,
       priority,
@@ -190,6 +204,12 @@ export function commandMessage(
     expectedVersion: undefined,
     order: nextInOrder(),
   };
+}
+
+/** Throws `IncorrectUsageError` where `text` is one that no database can hold. */
+function assertText(text: string | undefined, what: string): void {
+  const reason = text === undefined ? undefined : unstorable(text);
+  if (reason !== undefined) throw new IncorrectUsageError(`${what} ${reason}.`);
 }
 
 function typeFacts(facts: RuntimeFacts, { typeString, name, version }: MessageDefinition) {

@@ -8,7 +8,13 @@ import { getLogger } from "@logtape/logtape";
 import type { Mark } from "../../adapters/ports.ts";
 import { sleep } from "../../async/clock.ts";
 import { whenEnded } from "../../async/when_ended.ts";
-import { DuplicateMessageError, ExpectedVersionError } from "../../errors.ts";
+import {
+  asError,
+  DuplicateMessageError,
+  ExpectedVersionError,
+  RefusedError,
+  UnavailableError,
+} from "../../errors.ts";
 import { parseTime } from "../../message/time.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Origin } from "./outgoing.ts";
@@ -66,13 +72,14 @@ export async function runUnitOfWork<R>(
   for (let attempt = 0;; attempt++) {
     try {
       return await once(runtime, options, attempt > 0, work);
-    } catch (error) {
-      if (!options.repeat || !(error instanceof ExpectedVersionError)) throw error;
+    } catch (thrown) {
+      const error = asError(thrown);
+      if (!options.repeat || !(error instanceof ExpectedVersionError)) throw thrown;
       const wait = conflictDelay(runtime, attempt, origin);
-      if (wait === undefined) throw error;
+      if (wait === undefined) throw thrown;
       log.debug("handler.version_conflict", { handler: name, attempt: attempt + 1, retry_in_ms: wait });
       if (wait > 0) await sleep(runtime.clock, wait, guard.signal);
-      if (guard.signal.aborted) throw error;
+      if (guard.signal.aborted) throw thrown;
     }
   }
 }
@@ -91,11 +98,19 @@ async function once<R>(
     }
     const value = await work(unit);
     return { kind: "done", value, positions: await committed(runtime, name, unit) };
-  } catch (error) {
+  } catch (thrown) {
+    const error = asError(thrown);
     await unit.rollback();
     if (mark && error instanceof DuplicateMessageError) return { kind: "duplicate" };
-    throw error;
+    // Whatever a handler makes of it: after a call has failed nothing can be committed, for that reason.
+    if (repeat && isBackendFailure(unit.failure)) throw unit.failure;
+    throw thrown;
   }
+}
+
+/** A backend that is away, or refuses everybody. */
+function isBackendFailure(error: Error | undefined): error is Error {
+  return error instanceof UnavailableError || error instanceof RefusedError;
 }
 
 function committed({ observer }: WorkRuntime, name: string, unit: UnitOfWork): Promise<readonly number[]> {

@@ -4,6 +4,7 @@
  * @module
  */
 import { IncorrectUsageError } from "../../errors.ts";
+import { unstorable } from "../../message/storable.ts";
 import type { ProjectionDefinition } from "../elements/projection.ts";
 import type { In, Out, Schema, View } from "../types.ts";
 import type { UnitOfWork } from "./unit_of_work.ts";
@@ -22,6 +23,7 @@ class StoredView<S extends Schema> implements View<S> {
   constructor(private readonly work: UnitOfWork, private readonly projection: ProjectionDefinition<S>) {}
 
   async get(id: string): Promise<Out<S> | undefined> {
+    if (unstorable(id)) return undefined;
     const text = await this.work.readRow(this.projection, id);
     return text === undefined ? undefined : this.projection.read(id, text);
   }
@@ -37,7 +39,7 @@ class StoredView<S extends Schema> implements View<S> {
   }
 
   async delete(id: string): Promise<void> {
-    await this.work.writeRow(this.projection, id, undefined);
+    if (!unstorable(id)) await this.work.writeRow(this.projection, id, undefined);
   }
 }
 
@@ -74,5 +76,7 @@ function pageOf({ limit = DEFAULT_LIMIT, after }: { limit?: number; after?: stri
   if (!Number.isInteger(limit) || limit < 1) {
     throw new IncorrectUsageError(`A view lists a positive whole number of rows: the limit is ${limit}.`);
   }
+  const reason = after === undefined ? undefined : unstorable(after);
+  if (reason !== undefined) throw new IncorrectUsageError(`A view has no row behind an id that ${reason}.`);
   return { limit, after };
 }

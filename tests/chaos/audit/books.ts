@@ -49,6 +49,11 @@ export class Books implements AsyncDisposable {
     return this.#number("select count(*) as n from effects");
   }
 
+  /** How many rows a table has. */
+  rows(table: string): Promise<number> {
+    return this.#number(`select count(*) as n from ${table}`);
+  }
+
   /** Outbox rows that are not published. */
   unpublished(): Promise<number> {
     return this.#number("select count(*) as n from protean_outbox where status <> 'published'");

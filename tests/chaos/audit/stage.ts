@@ -13,6 +13,7 @@ import { RedisServer } from "../../support/redis_server.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
 import { Books } from "./books.ts";
 import { readDeliveries } from "./deliveries.ts";
+import { CLOCK_AHEAD } from "./clock_ahead.ts";
 import { audited as plain } from "./domain.ts";
 import { HOLD } from "./effect.ts";
 import { produce } from "./producer.ts";
@@ -33,6 +34,8 @@ export interface StageOptions {
   readonly settings?: Readonly<Record<string, number>>;
   /** The most database connections that one process opens: a handler that writes holds one. @default 20 */
   readonly connections?: number;
+  /** Further lines of the configuration. */
+  readonly toml?: string;
   /** The database moves: producer and auditor reach it through the proxy, as the servers do. @default false */
   readonly databaseMoves?: boolean;
   /**
@@ -106,6 +109,7 @@ export class Stage implements AsyncDisposable {
       connections: 20,
       role: "postgres",
       databaseMoves: false,
+      toml: "",
       ...given,
     };
     const { file, audited: { domain } } = options.module;
@@ -134,10 +138,13 @@ export class Stage implements AsyncDisposable {
     });
   }
 
-  /** Starts a server and waits until it is ready. */
-  async serve(): Promise<RunningServer> {
+  /** Starts a server, with its clock so many milliseconds ahead, and waits until it is ready. */
+  async serve(aheadMs = 0): Promise<RunningServer> {
     const { installation } = this.#parts;
-    return await installation.start([], this.#servers++ === 0 ? installation.port : freePort());
+    const port = this.#servers++ === 0 ? installation.port : freePort();
+    const server = await installation.launch([], port, { [CLOCK_AHEAD]: String(aheadMs) });
+    await server.ready();
+    return server;
   }
 
   /**
@@ -232,7 +239,7 @@ export class Stage implements AsyncDisposable {
 }
 
 function configuration(
-  { handlers, settings, connections, role }: Required<StageOptions>,
+  { handlers, settings, connections, role, toml }: Required<StageOptions>,
   ports: { readonly postgres: number; readonly redis: number },
 ): string {
   const uri = `redis://127.0.0.1:${ports.redis}/0`;
@@ -250,6 +257,7 @@ function configuration(
     'provider = "redis"',
     `URI = "${uri}"`,
     ...handlers.flatMap((handler) => [`[server.subscriptions.${handler}]`, ...table]),
+    toml,
     "",
   ].join("\n");
 }

@@ -1,8 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "../../support/property.ts";
 import {
+  compareIdTexts,
   compareStreamIds,
+  cursorText,
   formatStreamId,
+  idTextBehind,
+  isStreamId,
   nextStreamId,
   parseCursor,
   parseStreamId,
@@ -52,4 +56,27 @@ Deno.test("nextStreamId comes after the last id, whatever the clock does", () =>
 Deno.test("compareStreamIds orders by number, not as text", () => {
   const sorted = ["9-0", "10-0", "10-9", "10-10"].map((text) => parseCursor(text));
   assertEquals(sorted.toReversed().sort(compareStreamIds), sorted);
+});
+
+Deno.test("ids of 64 bits are compared by every digit, and larger ones are none (L8e)", () => {
+  const sorted = [
+    "0-0",
+    "5",
+    "9-9",
+    "10-0",
+    "9007199254740992-0",
+    "9007199254740993-0",
+    "1767225600000000000-7",
+  ];
+  assertEquals(sorted.toReversed().sort(compareIdTexts), sorted);
+  assertEquals(compareIdTexts("5", "5-0"), 0);
+  for (const id of ["18446744073709551615-18446744073709551615", ...sorted]) {
+    assert(isStreamId(id));
+    assertEquals(cursorText(id), id);
+  }
+  for (const none of ["18446744073709551616-0", "99999999999999999999-0", "", "-", "1-", "x", "1-2-3"]) {
+    assert(!isStreamId(none));
+    assertThrows(() => cursorText(none), IncorrectUsageError);
+  }
+  assertEquals(idTextBehind("9007199254740993-9007199254740993"), "9007199254740993-9007199254740994");
 });

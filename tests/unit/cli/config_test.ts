@@ -89,6 +89,29 @@ Deno.test("config print needs no domain to be named: the compiled-in one is mean
   assertStringIncludes(io.stdout, 'database_uri = "sqlite:///shop.db"');
 });
 
+for (const args of [[], ["--domain=."], ["--domain=./mod.js:domain"], ["--json"]]) {
+  Deno.test(`config print ${args.join(" ")} runs no code of the folder (L2)`, async () => {
+    await using folder = await ShopFolder.create("[server]\ntick_interval = 3\n");
+    await Deno.writeTextFile(`${folder.folder}/mod.js`, "globalThis.wasRun = true; export const domain = 1;");
+    const io = recordingIo({ cwd: folder.folder });
+    assertEquals(await main({ domains: {}, args: ["config", "print", ...args], io }), 0, io.stderr);
+    assertMatch(io.stdout, /tick_interval"?(:| =) 3/);
+    assertStringIncludes(io.stdout, "sqlite:///domain.db");
+    assertStringIncludes(io.stderr, "files that are named after it are shown as 'domain'");
+    assertEquals("wasRun" in globalThis, false);
+  });
+}
+
+Deno.test("config print says nothing of a domain's name where the file tells every place", async () => {
+  await using folder = await ShopFolder.create(
+    '[databases.default]\nprovider = "postgresql"\ndatabase_uri = "postgresql://u@h/d"\n' +
+      '[brokers.default]\nprovider = "redis"\nURI = "redis://h/0"\n',
+  );
+  await Deno.writeTextFile(`${folder.folder}/mod.js`, "");
+  const io = recordingIo({ cwd: folder.folder });
+  assertEquals([await main({ domains: {}, args: ["config", "print"], io }), io.stderr], [0, ""]);
+});
+
 Deno.test("config schema prints JSON Schema", async () => {
   await using folder = await ShopFolder.create();
   const { code, stdout } = await folder.run(["config", "schema"]);

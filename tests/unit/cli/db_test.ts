@@ -1,15 +1,44 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { ShopFolder } from "./shop.ts";
 
 Deno.test("db setup can be repeated", async () => {
   await using shop = await ShopFolder.create();
-  for (let time = 0; time < 2; time++) {
+  for (
+    const changed of [
+      /^Created or upgraded schema, outbox, .*protean_shop_order of database 'default'; .*event store 'default'\.\n$/,
+      /^Every table has this server's version\.\n$/,
+    ]
+  ) {
     const { code, stdout, stderr } = await shop.run(["db", "setup"]);
-    assertEquals([code, stdout, stderr], [0, "Database tables created successfully.\n", ""]);
+    assertEquals([code, stdout], [0, "Database tables created successfully.\n"]);
+    assertMatch(stderr, changed);
   }
   assertEquals((await shop.run(["db", "setup-outbox"])).stdout, "Outbox tables created successfully.\n");
+});
+
+Deno.test("what changes tables says which, on stderr and in JSON", async () => {
+  await using shop = await ShopFolder.create();
+  const outbox = await shop.run(["db", "setup-outbox"]);
+  assertEquals(
+    outbox.stderr,
+    "Created or upgraded schema, outbox, outbox_lease, marks, lock of database 'default'.\n",
+  );
+  const { changes } = JSON.parse((await shop.run(["db", "setup", "--json"])).stdout).data;
+  assert(changes.some(({ component }: { component: string }) => component === "protean_shop_order"));
+  change(shop, "UPDATE protean_schema SET version = 1 WHERE component = 'marks'");
+  change(shop, "ALTER TABLE protean_processed DROP COLUMN checksum");
+  const upgraded = await shop.run(["db", "upgrade"]);
+  assertEquals(upgraded.stderr, "Created or upgraded marks of database 'default'.\n");
+
+  const tables = ["protean_outbox", "protean_processed", "protean_shop_order"];
+  const truncated = await shop.run(["db", "truncate", "--yes"]);
+  assertEquals(truncated.stderr, `Emptied the tables ${tables.join(", ")} of database 'default'.\n`);
+  const again = await shop.run(["db", "truncate", "--yes", "--json"]);
+  assertEquals(JSON.parse(again.stdout).data.emptied, { default: tables });
+  await shop.run(["db", "drop", "--yes"]);
+  assertEquals((await shop.run(["db", "truncate", "--yes"])).stderr, "Emptied no table, as there is none.\n");
 });
 
 Deno.test("db setup is harmless without a relational database", async () => {

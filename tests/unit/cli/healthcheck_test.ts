@@ -84,3 +84,31 @@ Deno.test("a host of IPv6 is asked at its loopback, in brackets or not", async (
     }
   }
 });
+
+Deno.test("of an endless answer the beginning is shown, without waiting for its end (L8g)", async () => {
+  const endless = () =>
+    new ReadableStream<Uint8Array>({ pull: (stream) => stream.enqueue(new Uint8Array(4096).fill(120)) });
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response(endless()));
+  const io = recordingIo();
+  const args = ["healthcheck", "--url", `http://127.0.0.1:${server.addr.port}/`, "--timeout", "60"];
+  assertEquals(await main({ domains: {}, args, io }), 0, io.stderr);
+  assertEquals(io.stdout, `${"x".repeat(10_000)}\n`);
+  await server.shutdown();
+});
+
+Deno.test("nothing that is said repeats the user part of --url (L8g)", async () => {
+  for (const user of ["SECRET", "SECRET:SECRET", "name:SECRET"]) {
+    for (const status of [undefined, 503]) {
+      const { code, stdout, stderr } = await check(
+        status,
+        (port) => ["--url", `http://${user}@127.0.0.1:${port}/readyz`],
+      );
+      assertEquals([code, (stdout + stderr).includes("SECRET")], [1, false], stderr);
+    }
+    for (const wrong of [`ftp://${user}@h/`, `http://${user}@[::1/`, `${user}@h`]) {
+      const io = recordingIo();
+      assertEquals(await main({ domains: {}, args: ["healthcheck", "--url", wrong], io }), 2);
+      assertEquals(io.stderr.includes("SECRET"), false, io.stderr);
+    }
+  }
+});

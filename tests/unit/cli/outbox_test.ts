@@ -84,3 +84,12 @@ Deno.test("what was given up is published after all, and handled", async () => {
   await shop.run(["server", "--once"]);
   assertEquals(shop.handled, ["o-1", "o-2"]);
 });
+
+Deno.test("requeue takes numbers alone, and says which text is none", async () => {
+  await using shop = await ShopFolder.create();
+  for (const id of ["x", "1.5", "", "1e3", "0x10"]) {
+    const { code, stderr } = await shop.run(["outbox", "requeue", id]);
+    assertEquals([code, stderr.trim().split("\n").length], [2, 1], stderr);
+    assertStringIncludes(stderr, `'${id}' is no id of an outbox row`);
+  }
+});

@@ -54,3 +54,20 @@ Deno.test("whatever was thrown is told, with a stack that ends", () => {
     assert(err.startsWith("Error: "), err);
   }
 });
+
+Deno.test("whatever a domain module throws is told in one sentence, at debug too (L5, sec-thrown-no-error)", () => {
+  const circular = new Error("round");
+  circular.cause = circular;
+  const several = new AggregateError([circular], "several");
+  several.errors.push(several);
+  const hostile = new Proxy({}, {
+    getPrototypeOf: () => {
+      throw new Error("no");
+    },
+  });
+  for (const thrown of [null, undefined, "a text", 7n, circular, several, hostile, Object.create(null)]) {
+    const { code, err } = told(thrown, "--log-level=debug");
+    assertEquals(code, 1);
+    assert(err.startsWith("Error: "), err);
+  }
+});

@@ -130,3 +130,15 @@ Deno.test("a thousand lines take well under two seconds", async () => {
   );
   assertLess(performance.now() - began, 5_000);
 });
+
+Deno.test("int64-rounded: an amount that a number cannot hold is refused by the field's name, not rounded", async () => {
+  await using shop = await ShopFolder.create();
+  const sent = await shop.run([
+    "send",
+    "PlaceOrder",
+    "--data",
+    '{"orderId":"o-1","amount":9007199254740993}',
+  ]);
+  assertEquals(sent.code, 1);
+  assertStringIncludes(sent.stderr, "amount: is an integer that a number cannot hold exactly");
+});

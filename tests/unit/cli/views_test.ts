@@ -2,8 +2,11 @@ import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { createCli } from "../../../lib/cli/cli.ts";
 import { letterDetails, letterPayload } from "../../../lib/cli/dead_letter_view.ts";
+import { envelope } from "../../../lib/cli/envelope.ts";
 import { Progress } from "../../../lib/cli/progress.ts";
-import { clipped, printable, table } from "../../../lib/cli/table.ts";
+import { report } from "../../../lib/cli/report.ts";
+import { clipped, table } from "../../../lib/cli/table.ts";
+import { printable } from "../../../lib/config/visible.ts";
 import { parseDeadLetter } from "../../../lib/message/dead_letter.ts";
 import { recordingIo } from "./support.ts";
 
@@ -34,6 +37,7 @@ for (
     ["plain", "plain"],
     ["two\nlines\ttab", "two lines tab"],
     ["\x1b[31mred\x1b[0m\x9b", " [31mred [0m "],
+    ["a\u202etxt.exe\u2066\u200f\u2028b\x7f", "a\\u202etxt.exe\\u2066\\u200f\\u2028b "],
   ] as const
 ) {
   Deno.test(`${JSON.stringify(text)} cannot drive the terminal`, () => assertEquals(printable(text), shown));
@@ -78,4 +82,27 @@ Deno.test("progress is not drawn where nobody watches", () => {
   progress.update("1 sent", 0.5);
   progress.clear();
   assertEquals(alone.recorded.stderr, "");
+});
+
+/**
+ * DEL, a C1 control, a turn of the order of reading, a line end of Unicode's, an escape and a line of its
+ * own.
+ */
+const HOSTILE = "\x7f\x9b31m\u202e\u2028\x1b[2J\nforged";
+const DRIVES = /[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069\u2028\u2029]/u;
+
+Deno.test("nothing that a dead letter holds drives the terminal, and JSON of it is the same JSON (L8c)", () => {
+  const metadata = { failure_reason: HOSTILE, error_stack: `Error\n  at ${HOSTILE}`, handler: HOSTILE };
+  const found = letter(JSON.stringify({ data: { [HOSTILE]: HOSTILE }, _dlq_metadata: metadata }));
+  const page = letterDetails(cli(), found);
+  assertEquals(DRIVES.exec(page), null, page);
+  const json = envelope("pass", { payload: letterPayload(found) });
+  assertEquals(DRIVES.exec(json), null, json);
+  assertEquals(JSON.parse(json).data.payload.data, { [HOSTILE]: HOSTILE });
+});
+
+Deno.test("no error drives the terminal (L8c)", () => {
+  const watched = cli();
+  report(watched, new Error(HOSTILE), ["--log-level=debug"]);
+  assertEquals(DRIVES.exec(watched.recorded.stderr), null);
 });

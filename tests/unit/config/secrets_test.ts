@@ -51,6 +51,23 @@ Deno.test("maskText hides passwords inside sentences and leaves the sentence", (
     ["ann@db.example:5432/shop refused", "ann@db.example:5432/shop refused"],
     ["https://h/?p%61ssword=hunter2&x=1", "https://h/?p%61ssword=***&x=1"],
     ["HTTPS://hunter2@h", "HTTPS://***@h"],
+    ["begins like a port: redis://u:12345 6@h", "begins like a port: redis://u:***@h"],
+    ["begins like a port: redis://u:12 34 5@h, it says", "begins like a port: redis://u:***@h, it says"],
+    ["and a database: redis://u:12/3 4@5@h/0", "and a database: redis://u:***@h/0"],
+    ["redis://cache:6379 is away, and redis://u:one@b", "redis://cache:6379 is away, and redis://u:***@b"],
+    ["http://h:8080 said no to bob@example", "http://h:8080 said no to bob@example"],
+    ["password='hun ter2' host=h", "password=*** host=h"],
+    ['password="hun ter2" host=h', "password=*** host=h"],
+    ["password = 'hun \\' ter''2' host=h", "password = *** host=h"],
+    ["password = hunter2 host=h", "password = *** host=h"],
+    ["password=hun\\ ter2 host=h", "password=*** host=h"],
+    ["password='hun ter2", "password=***"],
+    ["it says 'password=hunter2'", "it says 'password=***"],
+    ['{"password":"hun \\" ter2","port":1}', '{"password":***,"port":1}'],
+    ["{'api_key': 'hun ter2', 'a': 1}", "{'api_key': ***, 'a': 1}"],
+    ["a= password=hunter2", "a= password=***"],
+    ["password: is too short", "password: is too short"],
+    ["token: Invalid input: expected 'a'", "token: Invalid input: expected 'a'"],
   ];
   for (const [text, expected] of cases) assertEquals(maskText(text), expected);
 });
@@ -70,6 +87,13 @@ Deno.test("maskText takes no longer than the text is long, whatever it is made o
     "?k=v&",
     "a.b+c-",
     "%",
+    "a= ",
+    "password=",
+    "password='",
+    "password='\\'",
+    " a  ",
+    "\\",
+    '"a": ',
   ];
   const milliseconds = (text: string) => {
     const began = performance.now();

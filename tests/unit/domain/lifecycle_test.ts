@@ -353,3 +353,23 @@ Deno.test("two domains in one process keep to themselves", async () => {
   assertEquals(await two.domain.unitOfWork((ctx) => ctx.view(two.Counter).list()), []);
   assert(one.domain instanceof Domain);
 });
+
+for (const name of ["constructor", "toString", "hasOwnProperty", "__proto__"]) {
+  Deno.test(`sec-prototype-names: no adapter is called '${name}'`, async () => {
+    for (
+      const config of [
+        inMemory({ databases: { default: { provider: name } } }),
+        inMemory({ brokers: { default: { provider: name } } }),
+        inMemory({ caches: { default: { provider: name } } }),
+        inMemory({ event_store: { provider: name } }),
+      ]
+    ) {
+      const { domain } = shop();
+      await assertRejects(
+        () => domain.init({ config }),
+        ConfigurationError,
+        `adapter is called '${name}'`,
+      );
+    }
+  });
+}

@@ -74,3 +74,16 @@ for (
     assertEquals(response?.headers.get("x-request-id"), id);
   });
 }
+
+Deno.test("sec-probe-host: a request whose address is none is answered by its path, and never thrown at", async () => {
+  const router = createHealthRouter(new Domain("shop"));
+  for (
+    const [url, status] of [["http://[::1/livez", 200], ["http://x:99999/livez?a", 200], [
+      "http://[",
+      undefined,
+    ]]
+  ) {
+    const request = Object.defineProperty(new Request("http://api/"), "url", { value: url });
+    assertEquals((await router(request))?.status, status);
+  }
+});

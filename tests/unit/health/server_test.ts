@@ -2,7 +2,8 @@ import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { ConfigurationError } from "../../../lib/errors.ts";
 import { engineRoutes } from "../../../lib/health/routes.ts";
-import { HealthServer, type HealthServerOptions } from "../../../lib/health/server.ts";
+import { MAX_CONNECTIONS } from "../../../lib/health/probe_connections.ts";
+import { HealthServer, type HealthServerOptions, type ProbeListener } from "../../../lib/health/server.ts";
 
 const routes = engineRoutes(() => true, () => ({ shuttingDown: false, components: [] }));
 const HOST = "127.0.0.1";
@@ -124,4 +125,178 @@ Deno.test("the server can be started again after it has stopped", async () => {
     assertEquals(await livez(server.address.port), ALIVE);
     await server.stop();
   }
+});
+
+/** What comes back for these bytes, sent in `pieces`, until the server hangs up. */
+async function raw(port: number, ...pieces: string[]): Promise<string> {
+  using client = await Deno.connect({ hostname: HOST, port });
+  client.setNoDelay(true);
+  for (const piece of pieces) await client.write(Uint8Array.from(piece, (unit) => unit.charCodeAt(0)));
+  return await heard(client);
+}
+
+async function heard(client: Deno.TcpConn): Promise<string> {
+  const decoder = new TextDecoder();
+  const bytes = new Uint8Array(65_536);
+  let text = "";
+  for (let count = await client.read(bytes); count !== null; count = await client.read(bytes)) {
+    text += decoder.decode(bytes.subarray(0, count), { stream: true });
+  }
+  return text;
+}
+
+const head = (line: string, ...fields: string[]) =>
+  [line, ...fields].map((one) => `${one}\r\n`).join("") + "\r\n";
+
+for (
+  const [what, request, status] of [
+    ["a Host that is no address (sec-probe-host)", head("GET /livez HTTP/1.1", "Host: [::1"), 200],
+    ["a Host with an impossible port (sec-probe-host)", head("GET /livez HTTP/1.1", "Host: x:99999"), 200],
+    ["an address without a host (sec-probe-host)", head("GET http://:0/livez HTTP/1.1", "Host: x"), 200],
+    ["an address as a target", head("GET http://x/livez?a=b HTTP/1.1", "Host: x"), 200],
+    ["no Host", head("GET /livez HTTP/1.0"), 200],
+    ["line ends without a carriage return", "GET /livez HTTP/1.1\nHost: x\n\n", 200],
+    [
+      "a body that nobody reads",
+      head("POST /livez HTTP/1.1", "Content-Length: 100000") + "x".repeat(100_000),
+      405,
+    ],
+    ["a second request behind it", head("GET /nope HTTP/1.1") + head("GET /livez HTTP/1.1"), 404],
+    ["an empty line before it", "\r\n" + head("GET /livez HTTP/1.1", "Host: x"), 200],
+    ["bytes beyond ASCII in a field", head("GET /livez HTTP/1.1", "User-Agent: \xe2\x82\xac \x81"), 200],
+    ["a method in small letters", head("get /livez HTTP/1.1"), 405],
+    ["a version to come", head("GET /livez HTTP/1.2"), 200],
+    ["two hosts", head("GET /livez HTTP/1.1", "Host: a", "Host: b"), 200],
+    ["no version", head("GET /livez"), 400],
+    ["no HTTP", head("hello"), 400],
+    ["HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400],
+    ["a field with a blank before its colon", head("GET /livez HTTP/1.1", "Host : x"), 400],
+    ["a field on two lines", head("GET /livez HTTP/1.1", "A: b", " c"), 400],
+    ["a NUL", head("GET /livez HTTP/1.1", "A: \0"), 400],
+    ["a head without an end", "GET /livez HTTP/1.1\r\nA: " + "x".repeat(20_000), 431],
+  ] as const
+) {
+  Deno.test(`a request with ${what} is answered ${status}, in one piece or in many`, async () => {
+    const server = serve();
+    await server.start();
+    const { port } = await server.bound;
+    const whole = await raw(port, request);
+    assertEquals(whole.slice(0, 13), `HTTP/1.1 ${status} `, whole);
+    assertEquals(whole.split("HTTP/1.1 ").length, 2, whole);
+    if (request.length < 200) assertEquals(await raw(port, ...request), whole);
+    await server.stop();
+  });
+}
+
+Deno.test("a HEAD is answered without a body", async () => {
+  const server = serve();
+  await server.start();
+  const text = await raw((await server.bound).port, head("HEAD /livez HTTP/1.1", "Host: x"));
+  assert(text.endsWith("\r\n\r\n") && text.includes("content-length: 52\r\n"), text);
+  await server.stop();
+});
+
+Deno.test("a client that only holds its connection, or half a request, is hung up on after 5 s (M6)", async () => {
+  const clock = new FakeClock();
+  const server = serve({ clock });
+  await server.start();
+  const { port } = await server.bound;
+  const clients = await Promise.all(["", "GET /livez HTTP/1.1\r\nhost:"].map(async (sent) => {
+    const client = await Deno.connect({ hostname: HOST, port });
+    if (sent) await client.write(new TextEncoder().encode(sent));
+    return client;
+  }));
+  // Taken in the order in which they came.
+  assertEquals(await livez(port), ALIVE);
+  await clock.advance(5_000);
+  for (const client of clients) {
+    assertEquals(await heard(client), "");
+    client.close();
+  }
+  await server.stop();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("any number of clients that hold connections leaves room for a probe (M6)", async () => {
+  const server = serve();
+  await server.start();
+  const { port } = await server.bound;
+  const clients: Deno.TcpConn[] = [];
+  for (let count = 0; count < 3 * MAX_CONNECTIONS; count++) {
+    clients.push(await Deno.connect({ hostname: HOST, port }));
+  }
+  assertEquals(await livez(port), ALIVE);
+  // The oldest made room.
+  assertEquals(await heard(clients[0] as Deno.TcpConn), "");
+  await server.stop();
+  for (const client of clients) client.close();
+});
+
+/** A listener whose accept fails `failures` times with `error`, and is then the machine's. */
+function failing(error: () => Error, failures: number) {
+  const made: Deno.TcpListener[] = [];
+  const listen = (options: { hostname: string; port: number }): ProbeListener => {
+    const own = Deno.listen(options);
+    made.push(own);
+    return {
+      addr: own.addr,
+      accept: () => failures-- > 0 ? Promise.reject(error()) : own.accept(),
+      close: () => own.close(),
+    };
+  };
+  return { listen, made };
+}
+
+Deno.test("with no descriptor left the listener is kept, and takes the next connection 100 ms later (M6)", async () => {
+  const clock = new FakeClock();
+  const short = () => Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" });
+  const { listen, made } = failing(short, 100);
+  const server = serve({ clock, listen });
+  await server.start();
+  await clock.advance(10_000);
+  assertEquals(await livez((await server.bound).port), ALIVE);
+  assertEquals(made.length, 1);
+  await server.stop();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("a listener that is lost is replaced within 100 ms (M6)", async () => {
+  const clock = new FakeClock();
+  const { listen, made } = failing(() => new Deno.errors.BadResource("Listener has been closed"), 1);
+  const { port, free } = occupy();
+  free();
+  const server = serve({ clock, listen, port });
+  await server.start();
+  await clock.advance(100);
+  assertEquals(made.length, 2);
+  assertEquals(await livez(port), ALIVE);
+  await server.stop();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("a listener that is lost again and again is replaced ever more slowly, every 5 s in the end (M6)", async () => {
+  const clock = new FakeClock();
+  const { listen, made } = failing(() => new Deno.errors.BadResource("Listener has been closed"), 1000);
+  const server = serve({ clock, listen });
+  await server.start();
+  const after: number[] = [];
+  for (let time = 100; time <= 30_000; time += 100) {
+    const before = made.length;
+    await clock.advance(100);
+    if (made.length > before) after.push(time);
+  }
+  assertEquals(after, [100, 300, 700, 1500, 3100, 6300, 11_300, 16_300, 21_300, 26_300]);
+  await server.stop();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("on every address the probes answer both families (probe-ipv6)", async () => {
+  const server = serve({ host: "::" });
+  await server.start();
+  const { port } = await server.bound;
+  for (const host of ["127.0.0.1", "[::1]"]) {
+    const response = await fetch(`http://${host}:${port}/livez`);
+    assertEquals(`${response.status} ${await response.text()}`, ALIVE);
+  }
+  await server.stop();
 });

@@ -3,6 +3,7 @@ import fc from "../../support/property.ts";
 import { DeserializationError } from "../../../lib/errors.ts";
 import { canonicalJson, canonicalText } from "../../../lib/message/canonical.ts";
 import { checksumOf } from "../../../lib/message/checksum.ts";
+import { parseWithExactKeys } from "../../../lib/message/exact_keys.ts";
 import { decodeMessage, encodeRaw, MAX_MESSAGE_BYTES } from "../../../lib/message/envelope.ts";
 import { encodeMessage } from "../../support/encode_message.ts";
 import { commandMetadata, eventMetadata } from "../../../lib/message/metadata.ts";
@@ -289,7 +290,9 @@ const metadata: fc.Arbitrary<MessageMetadata> = fc.record({
   traceparent: fc.option(
     fc.record({ trace_id: text, parent_id: text, sampled: fc.boolean() }, { noNullPrototype: true }),
   ),
-  extensions: payload.map((extensions) => JSON.parse(JSON.stringify(extensions))),
+  extensions: payload.map((extensions) =>
+    parseWithExactKeys(JSON.stringify(extensions)) as Record<string, unknown>
+  ),
   checksum: fc.constant(null),
 }).chain((options) => fc.constantFrom(eventMetadata(options), commandMetadata(options)));
 
@@ -298,9 +301,9 @@ Deno.test("whatever is encoded is decoded alike, with its checksum verified, als
     fc.property(payload, metadata, (data, unsigned) => {
       const canonical = canonicalJson(data);
       const signed = { ...unsigned, envelope: { ...unsigned.envelope, checksum: checksumOf(canonical) } };
-      const expected = { data: JSON.parse(canonical), metadata: signed };
+      const expected = { data: parseWithExactKeys(canonical) as Record<string, unknown>, metadata: signed };
       assertEquals(decodeMessage(encodeMessage({ data: canonical, metadata: signed })), expected);
-      const python = pythonText({ data: JSON.parse(JSON.stringify(data)), metadata: signed });
+      const python = pythonText({ data: parseWithExactKeys(JSON.stringify(data)), metadata: signed });
       assertEquals(decodeMessage(python).metadata, signed);
     }),
     { numRuns: 300 },
@@ -315,4 +318,47 @@ Deno.test("a change of any byte of the payload is noticed", () => {
     const changed = given.slice(0, at) + String.fromCharCode(given.charCodeAt(at) ^ 1) + given.slice(at + 1);
     assertThrows(() => decodeMessage(changed), DeserializationError);
   }
+});
+
+/**
+ * A message whose checksum is right for what it shows first, and whose data is another (L1, sec-checksum).
+ */
+const meta = (checksum: unknown) =>
+  `"metadata":{"headers":{"id":"m","type":"Fz.Happened.v2","stream":"s"},"envelope":{"checksum":${
+    JSON.stringify(checksum)
+  }},"domain":{"kind":"EVENT"}}`;
+const good = checksumOf('{"id":"good"}');
+const inner = ',"metadata":{"a":1}}';
+const FORGED: Record<string, string> = {
+  "a second data": `{"data":{"id":"good"},${meta(good)},"data":{"id":"evil"}}`,
+  "a second data with blanks": `{"data":{"id":"good"},${meta(good)} , "data" : {"id":"evil"}}`,
+  "a second data in escapes": `{"data":{"id":"good"},${meta(good)},"d\\u0061ta":{"id":"evil"}}`,
+  "hashed up to an inner metadata": `{"data":{"id":"evil"${inner},${meta(checksumOf('{"id":"evil"'))}}`,
+  "true": `{"data":{"id":"evil"},${meta(true)}}`,
+  "an object": `{"data":{"id":"evil"},${meta({ a: 1 })}}`,
+  "a number": `{"data":{"id":"evil"},${meta(12)}}`,
+  "false": `{"data":{"id":"evil"},${meta(false)}}`,
+  "a list": `{"data":{"id":"evil"},${meta([])}}`,
+};
+for (const [what, text] of Object.entries(FORGED)) {
+  Deno.test(`sec-checksum: ${what} is refused`, () =>
+    void assertThrows(() => decodeMessage(text), DeserializationError, "checksum"));
+}
+
+Deno.test("sec-checksum: the last data is the one that is verified and used", () => {
+  const right = checksumOf('{"id":"evil"}');
+  assertEquals(decodeMessage(`{"data":{"id":"good"},${meta(right)},"data":{"id":"evil"}}`).data, {
+    id: "evil",
+  });
+  for (const none of [null, "", undefined]) {
+    assertEquals(decodeMessage(`{"data":{"id":"a"},${meta(none ?? null)}}`).metadata.envelope.checksum, null);
+  }
+});
+
+Deno.test("NaN beside a string of millions of escapes is read, as Python reads it (L8b)", () => {
+  const long = "\\u0001".repeat(3_500_000);
+  const text =
+    `{"data":{"a":NaN,"b":"${long}","c":[-Infinity,"NaN"]},${'"metadata":{"headers":{"type":"A.B.v1"},"domain":{"kind":"EVENT"}}}'}`;
+  const { data } = decodeMessage(text, 100_000_000);
+  assertEquals([data["a"], data["c"], String(data["b"]).length], [null, [null, "NaN"], long.length / 6]);
 });

@@ -12,6 +12,10 @@ class Hostile extends Error {
 for (
   const [what, thrown] of [
     ["undefined", undefined],
+    ["null", null],
+    ["several errors that are one of themselves", selfContained()],
+    ["several errors that are no list", Object.assign(new AggregateError([]), { errors: { length: 1 } })],
+    ["several that hold a Proxy that has no prototype to show", new AggregateError([hostileProxy()])],
     ["an object without a prototype", Object.create(null)],
     ["a symbol", Symbol("odd")],
     ["an error whose message cannot be read", new Hostile()],
@@ -19,11 +23,7 @@ for (
     ["an error that causes itself", selfCaused()],
     [
       "a Proxy that has no prototype to show",
-      new Proxy({}, {
-        getPrototypeOf: () => {
-          throw new Error("no");
-        },
-      }),
+      hostileProxy(),
     ],
   ] as const
 ) {
@@ -43,6 +43,20 @@ for (
     assertEquals(failures, []);
     await rig.close(subscription);
   });
+}
+
+function hostileProxy(): object {
+  return new Proxy({}, {
+    getPrototypeOf: () => {
+      throw new Error("no");
+    },
+  });
+}
+
+function selfContained(): AggregateError {
+  const several = new AggregateError([], "round");
+  several.errors.push(several);
+  return several;
 }
 
 function selfCaused(): Error {

@@ -175,3 +175,22 @@ Deno.test("a closed stderr costs the line and nothing else", () => {
   });
   assertEquals(attempts, 1);
 });
+
+Deno.test("no text that is logged drives a terminal or forges a line, nor does its key or a stack (L8c)", () => {
+  const hostile = "\x7f\x9b31m\u202e\u2028\x1b[2J\n12:00:00.000 info forged";
+  for (const format of ["console", "json"] as const) {
+    const lines = logged({ format, level: "debug" }, () => {
+      logger.info("x", { [hostile]: hostile, list: [hostile], error: new Error(hostile) });
+      logger.info(`${hostile}`);
+    });
+    const text = lines.join("");
+    assertEquals(/[^\P{Cc}\n]|[\u202a-\u202e\u2028]/u.exec(text), null, text);
+    assert(!text.split("\n").some((line) => line.startsWith("12:00:00.000 info forged")), text);
+    if (format === "json") assertEquals(JSON.parse(lines[0] ?? "")[hostile], hostile);
+  }
+});
+
+Deno.test("a property of any name is logged and changes nothing else", () => {
+  const [line = ""] = logged({}, () => logger.info("x", JSON.parse('{"__proto__":{"a":1},"constructor":2}')));
+  assertStringIncludes(line, '"__proto__":{"a":1},"constructor":2');
+});

@@ -13,6 +13,7 @@ import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../ports.ts";
 import type { Connection, Row } from "../connection/connection.ts";
 import type { Where } from "../connection/errors.ts";
+import { ClaimFloor, type Question } from "./claim_floor.ts";
 import {
   claimFewText,
   claimText,
@@ -26,6 +27,8 @@ import {
   unpublishedText,
 } from "./lease_sql.ts";
 import type { Names } from "../connection/names.ts";
+import { OldTransactions, oldTransactionsText } from "./old_transactions.ts";
+import { serverAhead } from "../server_clock.ts";
 import { exchange, type Planned } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
 
@@ -46,15 +49,24 @@ const log = getLogger(["protean", "outbox"]);
 /** So often it is looked whether the others move. */
 const LOOK_AROUND_MS = 2_000;
 
+/** A clock that is put by more is asked about again. */
+const STEP_MS = 1_000;
+
 type Tried = Extract<OutboxOutcome, { readonly error: string }>;
 
 export class PostgresOutboxLease implements OutboxLease {
   readonly #parts: LeaseParts;
   readonly #heartbeat: LeaseHeartbeat;
   #shards: readonly number[] = [];
+  readonly #floor: ClaimFloor;
+  readonly #old: OldTransactions;
   /** When it was last looked for others that stand still, on the clock's monotonic scale. */
   #lookedAround = -Infinity;
-  /** When rows were last asked for, epoch ms. */
+  /** By how many ms the server's clock is ahead; every time in the table is the server's. */
+  #ahead = 0;
+  /** When the clock's monotonic scale began, by the clock: another number after somebody has put it. */
+  #epoch = 0;
+  /** When rows were last asked for, epoch ms by the server's clock. */
   #looked = 0;
   /** More is waiting than the last claim took. */
   #backlog = false;
@@ -64,6 +76,8 @@ export class PostgresOutboxLease implements OutboxLease {
 
   constructor(parts: LeaseParts) {
     this.#parts = parts;
+    this.#floor = new ClaimFloor(parts);
+    this.#old = new OldTransactions(parts.clock, parts.where.name);
     this.#heartbeat = new LeaseHeartbeat(parts.clock, () => this.#beat());
   }
 
@@ -83,6 +97,7 @@ export class PostgresOutboxLease implements OutboxLease {
 
   /** Shows that there is one more, and takes its share. */
   async stand(): Promise<void> {
+    await this.#askTime();
     await this.#run({ text: standText, values: [this.#lock], doing: "standing for shards of the outbox" });
     await this.share();
   }
@@ -123,26 +138,30 @@ export class PostgresOutboxLease implements OutboxLease {
       doing: "looking for the next retry",
     });
     const due = found?.["due"];
-    return typeof due === "number" ? Math.ceil(due) : undefined;
+    return typeof due === "number" ? Math.ceil(due - this.#ahead) : undefined;
   }
 
   async claim(limit: number): Promise<readonly OutboxRow[]> {
     if (this.#released || limit < 1 || this.#shards.length === 0) return [];
-    const { names, clock, broker, holder } = this.#parts;
-    this.#looked = clock.now();
-    const shards = this.#shards.map(String);
-    const rows = await this.#run({
-      text: this.#backlog ? claimText(names, shards.length) : claimFewText(names),
-      values: [
-        ...[broker, holder, String(this.#looked), String(limit)],
-        ...(this.#backlog ? shards : [arrayText(shards)]),
-      ],
-      doing: "claiming outbox rows",
-    });
+    const { clock } = this.#parts;
+    if (Math.abs(clock.now() - clock.monotonic() - this.#epoch) > STEP_MS) await this.#askTime();
+    this.#looked = this.#now();
+    await this.#ask(this.#floor.recheck(this.#shards));
+    const behind = [this.#floor.raise(this.#shards), this.#lookForOld()].filter((each) => each !== undefined);
+    const statements = [this.#claiming(limit), ...behind.map(({ statement }) => statement)];
+    const [rows = [], ...answers] = await this.#exchange(statements);
     this.#backlog = rows.length >= limit;
-    const claimed = [...rows].sort((a, b) => Number(a["seq"]) - Number(b["seq"])).map(asOutboxRow);
+    this.#floor.claimed(rows.map((row) => ({ seq: Number(row["seq"]), shard: Number(row["shard"]) })));
+    behind.forEach((question, index) => question.answered(answers[index] ?? []));
+    const claimed = [...rows].sort((a, b) => Number(a["seq"]) - Number(b["seq"]))
+      .map((row) => asOutboxRow(row, this.#ahead));
     for (const { id, messageId } of claimed) this.#claimed.set(id, messageId);
     return claimed;
+  }
+
+  /** Rows of a number claimed long ago may be open again. */
+  reopened(): void {
+    this.#floor.reopened();
   }
 
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
@@ -177,6 +196,49 @@ export class PostgresOutboxLease implements OutboxLease {
     return rows;
   }
 
+  #now(): number {
+    return this.#parts.clock.now() + this.#ahead;
+  }
+
+  async #askTime(): Promise<void> {
+    const { clock } = this.#parts;
+    this.#epoch = clock.now() - clock.monotonic();
+    this.#ahead = await serverAhead(clock, (statement) => this.#run(statement));
+  }
+
+  #lookForOld(): Question | undefined {
+    const old = this.#old;
+    if (!old.isDue) return undefined;
+    const doing = "looking for old transactions";
+    return {
+      statement: { text: oldTransactionsText(), values: [], doing },
+      answered: (rows) => old.found(rows),
+    };
+  }
+
+  async #ask(question: Question | undefined): Promise<void> {
+    if (question) question.answered(await this.#run(question.statement));
+  }
+
+  #claiming(limit: number): Planned {
+    const { names, broker, holder } = this.#parts;
+    const floor = this.#floor;
+    const shards = this.#shards.map(String);
+    const lows = this.#shards.map((shard) => String(floor.of(shard)));
+    const { late } = floor;
+    const isLate = late.length > 0;
+    const bases = isLate ? this.#shards.map((shard) => String(floor.baseOf(shard))) : [];
+    const asked = isLate ? [arrayText(late)] : [];
+    const given = [broker, holder, String(this.#looked), String(limit)];
+    const doing = "claiming outbox rows";
+    if (this.#backlog) {
+      const values = [...given, ...shards, ...lows, ...bases, ...asked];
+      return { text: claimText(names, shards.length, isLate), values, doing };
+    }
+    const lists = [shards, lows, ...(isLate ? [bases] : [])].map(arrayText);
+    return { text: claimFewText(names, isLate), values: [...given, ...lists, ...asked], doing };
+  }
+
   /** The session was there when the statements were sent, if they have been answered. */
   async #exchange(statements: readonly Planned[]): Promise<readonly (readonly Row[])[]> {
     const { connection, where } = this.#parts;
@@ -193,6 +255,7 @@ export class PostgresOutboxLease implements OutboxLease {
   async #letGo(shards: readonly number[]): Promise<void> {
     // Whatever becomes of the statement, they are not claimed from any more.
     this.#shards = this.#shards.filter((shard) => !shards.includes(shard));
+    this.#floor.letGo(shards);
     await this.#run({
       text: letGoText,
       values: [this.#lock, arrayText(shards.map(String))],
@@ -210,10 +273,10 @@ export class PostgresOutboxLease implements OutboxLease {
   }
 
   #recording(text: (names: Names) => string, messageIds: readonly string[]): Planned {
-    const { names, clock, broker, holder } = this.#parts;
+    const { names, broker, holder } = this.#parts;
     return {
       text: text(names),
-      values: [broker, holder, String(clock.now()), arrayText(messageIds)],
+      values: [broker, holder, String(this.#now()), arrayText(messageIds)],
       doing: `recording ${messageIds.length} outbox rows`,
     };
   }
@@ -228,7 +291,7 @@ export class PostgresOutboxLease implements OutboxLease {
     return {
       status: outcome.status,
       last_error: this.#lastError(outcome),
-      ...(outcome.status === "failed" ? { retry_at: outcome.retryAt } : {}),
+      ...(outcome.status === "failed" ? { retry_at: outcome.retryAt + this.#ahead } : {}),
     };
   }
 
@@ -236,7 +299,7 @@ export class PostgresOutboxLease implements OutboxLease {
   #lastError({ status, error }: Tried): Record<string, unknown> {
     return {
       message: error.replaceAll("\0", "\ufffd"),
-      failed_at: new Date(this.#parts.clock.now()).toISOString(),
+      failed_at: new Date(this.#now()).toISOString(),
       ...(status === "abandoned" ? { reason: "Max retries exceeded" } : {}),
     };
   }
@@ -253,7 +316,7 @@ export class PostgresOutboxLease implements OutboxLease {
   }
 }
 
-function asOutboxRow(row: Row): OutboxRow {
+function asOutboxRow(row: Row, ahead: number): OutboxRow {
   return {
     id: String(row["seq"]),
     messageId: String(row["message_id"]),
@@ -263,6 +326,6 @@ function asOutboxRow(row: Row): OutboxRow {
     metadata: String(row["metadata_"]),
     priority: Number(row["priority"]),
     retryCount: Number(row["retry_count"]),
-    createdAt: Number(row["created_at"]),
+    createdAt: Math.floor(Number(row["created_at"]) - ahead),
   };
 }

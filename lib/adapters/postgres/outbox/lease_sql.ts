@@ -5,7 +5,9 @@
  */
 import { OUTBOX_SHARDS } from "../../ports.ts";
 import type { Names } from "../connection/names.ts";
+import { STANDS_STILL } from "../connection/still_sessions.ts";
 import { epoch } from "../tables/row_writes.ts";
+import { boundText, OPEN } from "./claim_floor_sql.ts";
 
 /**
  * An outbox is empty now and holds a million rows in a minute, and the statistics know neither in time: so
@@ -19,9 +21,6 @@ export const LEASE_SESSION = [
   ...["seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"].map((node) => `set enable_${node} = off`),
   "set synchronous_commit = off",
 ].join("; ");
-
-/** Rows that somebody still has to publish; the condition of the poll's index. */
-const OPEN = "o.published_at is null and o.abandoned_at is null";
 
 /**
  * Rows that may be claimed by the holder `$2` for the broker `$1` at the time `$3`: pending, due again, or
@@ -54,8 +53,7 @@ export const standingText = `select count(*)::int as standing from pg_locks wher
  * Returns one row for each.
  */
 export const endStillText = `select pg_terminate_backend(pid) as ended from pg_stat_activity
-  where usename = current_user and state = 'idle' and state_change < now() - interval '25 seconds'
-    and pid <> pg_backend_pid() and pid in (select pid from pg_locks where ${THE_STANDING})`;
+  where ${STANDS_STILL} and pid in (select pid from pg_locks where ${THE_STANDING})`;
 
 /**
  * Locks free shards, due or not, besides those in the list `$2`, at most `$3`. The list of candidates is made
@@ -78,38 +76,47 @@ export function nextDueText(names: Names): string {
 }
 
 /**
- * Claims the next rows of `count` shards, `$5` and on, at most `$4`, in order of `seq`. Each shard is a scan
- * of its own in that order, and they are merged lazily: so a claim reads what it takes, however much waits
- * there or in the shards of others.
+ * Claims the next rows of `count` shards, at most `$4`, in order of `seq`: `$5` and on are the shards, behind
+ * them the numbers that rows must be beyond, one a shard. Each shard is a scan of its own in that order, and
+ * they are merged lazily: so a claim reads what it takes, however much waits there or in the shards of
+ * others. `late`: behind the numbers comes a second one for each shard, and a list of transactions; once one
+ * of those has ended, the second numbers count.
  */
-export function claimText(names: Names, count: number): string {
-  const shards = Array.from({ length: count }, (_, index) => `(${nextOf(names, `$${index + 5}`)})`);
+export function claimText(names: Names, count: number, late: boolean): string {
+  const shards = Array.from({ length: count }, (_, index) => {
+    const [shard, low, base] = [0, 1, 2].map((block) => `$${5 + block * count + index}`);
+    const bound = late ? boundText(`${low}`, `${base}`, `$${5 + 3 * count}`) : `${low}`;
+    return `(${nextOf(names, `${shard}`, bound)})`;
+  });
   return claiming(names, shards.join(" union all "));
 }
 
 /**
- * The same for the shards in the list `$5`, to be used where no backlog is expected: so many scans at once
- * cost more to begin than to run. One after the other they are begun in half the time, but may each read up
- * to `$4` rows.
+ * The same for the shards in the list `$5` with the numbers in `$6`, `$7` and the transactions `$8`, to be
+ * used where no backlog is expected: so many scans at once cost more to begin than to run. One after the
+ * other they are begun in half the time, but may each read up to `$4` rows.
  */
-export function claimFewText(names: Names): string {
-  const next = nextOf(names, "mine.shard");
+export function claimFewText(names: Names, late: boolean): string {
+  const lists = late ? "$5::int[], $6::bigint[], $7::bigint[]" : "$5::int[], $6::bigint[]";
+  const columns = late ? "shard, low, base" : "shard, low";
+  const bound = late ? boundText("mine.low", "mine.base", "$8") : "mine.low";
+  const next = nextOf(names, "mine.shard", bound);
   return claiming(
     names,
-    `select next.* from unnest($5::int[]) as mine(shard), lateral (${next} limit $4::bigint) as next`,
+    `select next.* from unnest(${lists}) as mine(${columns}), lateral (${next} limit $4::bigint) as next`,
   );
 }
 
-function nextOf(names: Names, shard: string): string {
-  return `select o.seq, o.message_id from ${names.outbox} o where o.shard = ${shard} and ${claimable(names)}
-    order by o.seq`;
+function nextOf(names: Names, shard: string, low: string): string {
+  return `select o.seq, o.message_id from ${names.outbox} o
+    where o.shard = ${shard} and o.seq > ${low} and ${claimable(names)} order by o.seq`;
 }
 
 function claiming(names: Names, next: string): string {
   return `update ${names.outbox} set status = 'processing', locked_by = $2, last_processed_at = ${epoch("$3")}
     where target_broker = $1 and message_id = any(array(
       select message_id from (${next}) as next order by seq limit $4::bigint))
-    returning seq, message_id, stream_name, type, data, metadata_, priority, retry_count,
+    returning seq, shard, message_id, stream_name, type, data, metadata_, priority, retry_count,
       (extract(epoch from created_at) * 1000)::float8 as created_at`;
 }
 

@@ -18,28 +18,44 @@ import {
 import type { Database } from "../connection/database.ts";
 import type { Hints } from "./notify.ts";
 import { PostgresOutboxLease } from "./lease.ts";
+import type { CleaningPermit } from "../server_clock.ts";
 import { cleanOutbox, listOutbox, outboxBacklog, outboxStats, requeueRows } from "./outbox_report.ts";
+
+export interface PostgresOutboxParts {
+  readonly database: Database;
+  /** The same database through connections of its own: no handler can keep a processor waiting. */
+  readonly processors: Database;
+  readonly hints: Hints;
+  /** Asked before anything is removed. */
+  readonly permit: CleaningPermit;
+}
 
 export class PostgresOutbox implements OutboxStore {
   readonly #database: Database;
-  /** The same database through connections of its own: no handler can keep a processor waiting. */
   readonly #processors: Database;
   readonly #hints: Hints;
+  readonly #permit: CleaningPermit;
+  readonly #leases = new Set<PostgresOutboxLease>();
 
-  constructor(database: Database, processors: Database, hints: Hints) {
+  constructor({ database, processors, hints, permit }: PostgresOutboxParts) {
     this.#database = database;
     this.#processors = processors;
     this.#hints = hints;
+    this.#permit = permit;
   }
 
   async lease({ broker, owner }: { readonly broker: string; readonly owner: string }): Promise<OutboxLease> {
     const { names, where, clock, pool } = this.#processors;
     const { member: connection } = await pool.acquire(undefined, true);
-    const lease = new PostgresOutboxLease({
+    const lease: PostgresOutboxLease = new PostgresOutboxLease({
       ...{ connection, where, names, clock, broker },
       holder: `${owner}/${crypto.randomUUID()}`,
-      giveBack: (returned) => pool.release(returned),
+      giveBack: (returned) => {
+        this.#leases.delete(lease);
+        pool.release(returned);
+      },
     });
+    this.#leases.add(lease);
     try {
       await lease.stand();
       return lease;
@@ -70,14 +86,19 @@ export class PostgresOutbox implements OutboxStore {
   }
 
   async requeue(ids?: readonly string[]): Promise<number> {
-    const revived = await requeueRows(this.#database, ids);
-    if (revived > 0) this.#hints.committed();
+    const revived = await requeueRows(this.#database, ids, this.#hints.reopening);
+    if (revived > 0) this.#hints.reopened();
     return revived;
   }
 
-  clean(
+  /** Every lease of this process looks for rows that are open again. */
+  reopened(): void {
+    for (const lease of this.#leases) lease.reopened();
+  }
+
+  async clean(
     options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
   ): Promise<number> {
-    return cleanOutbox(this.#database, options);
+    return await this.#permit.ask(this.#database) ? await cleanOutbox(this.#database, options) : 0;
   }
 }

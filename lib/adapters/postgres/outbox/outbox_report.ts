@@ -8,7 +8,8 @@ import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus } from "..
 import { backlogOf } from "../../outbox_backlog.ts";
 import type { Database } from "../connection/database.ts";
 import type { Row } from "../connection/connection.ts";
-import { epoch } from "../tables/row_writes.ts";
+import { cutOff } from "../server_clock.ts";
+import type { Planned } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
 
 /** Beyond so many rows the published ones are estimated, as the statistics have them, instead of counted. */
@@ -90,10 +91,13 @@ export async function listOutbox(
   return rows.map(asListing);
 }
 
-/** Failed and abandoned rows become pending with no attempt counted; returns how many. */
+/**
+ * Failed and abandoned rows become pending with no attempt counted; returns how many. `telling` goes with it.
+ */
 export async function requeueRows(
   database: Database,
   ids: readonly string[] | undefined,
+  telling: Planned | undefined,
 ): Promise<number> {
   const seqs = ids?.filter((id) => /^\d{1,18}$/.test(id));
   const [reply] = await database.write({
@@ -104,25 +108,29 @@ export async function requeueRows(
         and ($1::bigint[] is null or seq = any($1::bigint[]))`,
     values: [seqs === undefined ? null : arrayText(seqs)],
     doing: "requeueing outbox rows",
-  });
+  }, ...(telling ? [telling] : []));
   return reply?.count ?? 0;
 }
 
-/** Deletes what was published or abandoned before those times, at most `limit`; returns how many. */
+/**
+ * Deletes what was published or abandoned before those times, by the server's clock, at most `limit`; returns
+ * how many.
+ */
 export async function cleanOutbox(
   database: Database,
   options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
 ): Promise<number> {
+  const { outbox } = database.names;
+  const now = database.clock.now();
+  const times = [options.publishedBefore, options.abandonedBefore];
   const [reply] = await database.write({
     // By place, for the rows of a block go together; a row that changes meanwhile has another place and
     // stays.
-    text: `delete from ${database.names.outbox} where ctid = any(array(
-        (select ctid from ${database.names.outbox} where published_at < ${epoch("$1")} limit $3::bigint)
-        union all (select ctid from ${database.names.outbox} where abandoned_at < ${
-      epoch("$2")
-    } limit $3::bigint)
-        limit $3::bigint))`,
-    values: [String(options.publishedBefore), String(options.abandonedBefore), String(options.limit)],
+    text: `delete from ${outbox} where ctid = any(array(
+        (select ctid from ${outbox} where published_at < ${cutOff("$2", "$1")} limit $5::bigint)
+        union all (select ctid from ${outbox} where abandoned_at < ${cutOff("$4", "$3")} limit $5::bigint)
+        limit $5::bigint))`,
+    values: [...times.flatMap((before) => [before, now - before]), options.limit].map(String),
     doing: "cleaning the outbox",
   });
   return reply?.count ?? 0;

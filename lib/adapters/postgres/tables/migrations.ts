@@ -34,6 +34,7 @@ export function ownComponents(names: Names): readonly PostgresComponent[] {
       // To tell a message from another one that has come by its id (D24): null where it was not kept.
       title: "add the column checksum",
       additive: true,
+      adds: "checksum",
       statements: [`alter table ${names.processed} add column checksum text`],
     }),
   ];

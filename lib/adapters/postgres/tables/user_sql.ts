@@ -5,6 +5,7 @@
  */
 import { IncorrectUsageError, ProteanError } from "../../../errors.ts";
 import type { SqlStatement } from "../../ports.ts";
+import { unstorable } from "../../../message/storable.ts";
 import { textOf, type TextValue } from "../connection/values.ts";
 
 /**
@@ -59,9 +60,7 @@ export function userStatement(
 
 function parameter(value: SqlStatement["values"][number]): TextValue {
   const text = textOf(value);
-  if (!text?.includes("\0")) return text;
-  throw new ProteanError(
-    "A parameter of ctx.sql has a NUL character, which text in a database cannot hold.",
-    { code: "SQL" },
-  );
+  const reason = typeof text === "string" ? unstorable(text) : undefined;
+  if (reason === undefined) return text;
+  throw new ProteanError(`A parameter of ctx.sql ${reason}.`, { code: "SQL" });
 }

@@ -13,11 +13,13 @@ import type { Clock } from "../../../async/clock.ts";
 import { ConfigurationError, ProviderUnavailableError } from "../../../errors.ts";
 import { type BusyOptions, retryBusy } from "./busy.ts";
 import { CommitWatch } from "./commit_watch.ts";
-import { connect, type Connections, type Synchronous } from "./connection.ts";
+import { connect, type Connections, LOG_LIMIT, type Synchronous } from "./connection.ts";
 import { HeldTransaction } from "./held_transaction.ts";
+import { LogSize } from "./log_size.ts";
 import { Mutex } from "./mutex.ts";
 import { inTransaction } from "./older_runtime.ts";
 import { disappear } from "./process_identity.ts";
+import { Silence } from "./silence.ts";
 import { asStatementError, fileTrouble } from "./sqlite_error.ts";
 import { statement } from "./statements.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -38,7 +40,8 @@ export interface OpenDatabase {
   /** Absolute. */
   readonly path: string;
   /**
-   * `FULL` for the database and its event store, `NORMAL` for streams and caches; one file cannot be both.
+   * What a transaction is that does not say whether it is `durable`: `FULL` for the database and its event
+   * store, `NORMAL` for streams and caches. One file cannot be both.
    */
   readonly synchronous: Synchronous;
   readonly clock: Clock;
@@ -51,8 +54,10 @@ export interface WriteOptions {
   /** Tells those who watch. @default true */
   readonly notify?: boolean;
   /**
-   * False where a power cut may undo it, because it is done again then (claims, leases): the event loop does
-   * not wait for the disk. The death of the process undoes nothing either way. @default true
+   * True: once it has resolved, no power cut undoes it, nor anything that was committed to the file before.
+   * False where a power cut may undo it, because it is done again then (claims, leases, acknowledgements): the
+   * event loop does not wait for the disk. The death of the process undoes nothing either way.
+   * @default true where the file is opened `FULL`
    */
   readonly durable?: boolean;
 }
@@ -66,9 +71,12 @@ const files = new Map<string, Shared>();
 
 /** A file, open. Every `open` needs its own `close`; the last one closes the file. */
 export class SqliteDatabase {
+  /** Of others that have this file open. */
+  readonly silence: Silence;
   readonly #mutex: Mutex;
   readonly #queue: WriteQueue;
   readonly #watch: CommitWatch;
+  readonly #logSize: LogSize;
   readonly #inode: number | null;
   /** As set on the writing connection now. */
   #synchronous: Synchronous;
@@ -81,8 +89,10 @@ export class SqliteDatabase {
     private readonly options: OpenDatabase,
   ) {
     this.#synchronous = options.synchronous;
+    this.silence = new Silence(options.clock);
     const dataVersion = connections.writer.prepare("PRAGMA data_version");
     this.#watch = new CommitWatch(dataVersion, options.clock);
+    this.#logSize = new LogSize({ path, db: connections.writer, clock: options.clock, limit: LOG_LIMIT });
     this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late: () => this.#unavailable(HELD) });
     this.#inode = Deno.statSync(path).ino;
     this.#queue = new WriteQueue({
@@ -128,7 +138,7 @@ export class SqliteDatabase {
       return await new Promise<T>((resolve, reject) =>
         this.#queue.push({
           work,
-          durable: options.durable ?? true,
+          durable: options.durable ?? this.options.synchronous === "FULL",
           notify: options.notify ?? true,
           signal: options.signal,
           done: (result) => resolve(result as T),
@@ -208,6 +218,7 @@ export class SqliteDatabase {
     if (!shared || await shared.opened !== this || --shared.users > 0) return;
     files.delete(this.path);
     this.#watch.close();
+    this.#logSize.close();
     this.#closed = this.#unavailable("is closed");
     this.#mutex.close(this.#closed);
     this.#rollback(this.connections.writer);
@@ -220,7 +231,7 @@ export class SqliteDatabase {
     if (this.#closed) throw this.#closed;
     const db = this.connections.writer;
     // SQLite refuses to change this inside a transaction.
-    const synchronous = durable ? this.options.synchronous : "NORMAL";
+    const synchronous = durable ? "FULL" : "NORMAL";
     if (synchronous !== this.#synchronous) {
       statement(db, `PRAGMA synchronous = ${synchronous}`).run();
       this.#synchronous = synchronous;
@@ -231,6 +242,7 @@ export class SqliteDatabase {
 
   #commit(db: DatabaseSync, notify: boolean): void {
     statement(db, "COMMIT").run();
+    this.#logSize.committed();
     if (notify) this.#watch.announce();
   }
 

@@ -59,5 +59,9 @@ export function fileTrouble(thrown: unknown): string | undefined {
 export function asStatementError(path: string, thrown: unknown): unknown {
   if (sqliteCode(thrown) === undefined) return thrown;
   const reason = (thrown as Error).message;
-  return new ProteanError(`A statement failed on ${path}: ${reason}.`, { code: "SQL", cause: thrown });
+  return new ProteanError(`A statement failed on ${path}: ${reason}.`, {
+    code: "SQL",
+    outline: `A statement failed on ${path} (SQLite's result code ${sqliteCode(thrown)}).`,
+    cause: thrown,
+  });
 }

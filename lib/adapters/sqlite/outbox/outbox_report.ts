@@ -108,6 +108,26 @@ export function cleanOutbox(
   return published + remove("abandoned", options.abandonedBefore, options.limit - published);
 }
 
+/** Epoch ms of the first row that is kept in this status for its time. */
+export function firstProcessed(db: DatabaseSync, status: "published" | "abandoned"): number | undefined {
+  const row = statement(
+    db,
+    `SELECT min(last_processed_at) AS first FROM protean_outbox INDEXED BY protean_outbox_done
+      WHERE status = ? AND status IN ('published', 'abandoned')`,
+  ).get(status);
+  return typeof row?.first === "string" ? Date.parse(row.first) : undefined;
+}
+
+/** When the last row was published, ISO. */
+export function lastProcessed(db: DatabaseSync): string | undefined {
+  const row = statement(
+    db,
+    `SELECT max(last_processed_at) AS last FROM protean_outbox INDEXED BY protean_outbox_done
+      WHERE status = 'published' AND status IN ('published', 'abandoned')`,
+  ).get();
+  return typeof row?.last === "string" ? row.last : undefined;
+}
+
 /** Epoch ms of the next retry for the broker in those shards that is due after `after` (ISO). */
 export function nextRetry(
   db: DatabaseSync,

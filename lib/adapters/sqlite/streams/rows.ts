@@ -4,6 +4,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { textOfBytes } from "../../../message/bytes.ts";
 import type { StreamEntry } from "../../ports.ts";
 import { formatStreamId, nextStreamId, type StreamId } from "../../stream_id.ts";
 import { asArrays } from "../file/older_runtime.ts";
@@ -117,7 +118,7 @@ export function removeEntry(db: DatabaseSync, stream: number, id: StreamId): boo
 
 /** The row as the port has it. */
 export function entryOf([ms, n, data]: EntryRow): StreamEntry {
-  return { id: `${ms}-${n}`, data: typeof data === "string" ? data : new TextDecoder().decode(data) };
+  return { id: `${ms}-${n}`, data: typeof data === "string" ? data : textOfBytes(data) };
 }
 
 /** The driver reads text up to its first NUL: such a text is kept as bytes. */

@@ -22,6 +22,18 @@ export function writeMark(db: DatabaseSync, mark: Mark, now: string): void {
   if (Number(changes) === 0) throw duplicateMessage(mark);
 }
 
+/** When the last mark was written, ISO; and the first that is there. */
+export function markTimes(
+  db: DatabaseSync,
+): { readonly first: string | undefined; readonly last: string | undefined } {
+  const end = (order: "ASC" | "DESC") => {
+    const row = statement(db, `SELECT processed_at FROM protean_processed ORDER BY mark ${order} LIMIT 1`)
+      .get();
+    return row && String(row.processed_at);
+  };
+  return { first: end("ASC"), last: end("DESC") };
+}
+
 /** Deletes marks older than `before`, the oldest first, at most `limit`; returns how many. */
 export function deleteMarks(db: DatabaseSync, before: string, limit: number): number {
   // Read in order of insertion, so that it stops at the first mark that stays instead of looking at all of

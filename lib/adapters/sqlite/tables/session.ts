@@ -20,6 +20,7 @@ import {
   type WriteSet,
 } from "../../ports.ts";
 import type { HeldTransaction, SqliteDatabase } from "../file/database.ts";
+import type { RetentionClock } from "../../retention_clock.ts";
 import { appendEvents } from "./events.ts";
 import { isMarked, writeMark } from "./marks.ts";
 import { insertOutboxRow } from "../outbox/outbox_rows.ts";
@@ -39,6 +40,7 @@ export class SqliteSession implements ProviderSession {
     private readonly database: SqliteDatabase,
     private readonly clock: Clock,
     private readonly options: SessionOptions,
+    private readonly retention: RetentionClock,
   ) {}
 
   load(table: string, id: string): Promise<StoredRow | undefined> {
@@ -136,7 +138,8 @@ export class SqliteSession implements ProviderSession {
 
   #writeAll(db: DatabaseSync, writes: WriteSet): readonly number[] {
     const now = new Date(this.clock.now()).toISOString();
-    for (const mark of this.#marks) writeMark(db, mark, now);
+    const marked = new Date(this.retention.stamp()).toISOString();
+    for (const mark of this.#marks) writeMark(db, mark, marked);
     return this.#write(db, writes, now);
   }
 

@@ -6,6 +6,7 @@
  */
 import type { DatabaseSync, SupportedValueType } from "node:sqlite";
 import { IncorrectUsageError, ProteanError, RefusedError } from "../../../errors.ts";
+import { unstorable } from "../../../message/storable.ts";
 import type { SqlRow, SqlStatement, SqlValue } from "../../ports.ts";
 import { fileOf } from "../file/older_runtime.ts";
 import { isReadOnly, sqliteCode } from "../file/sqlite_error.ts";
@@ -50,7 +51,7 @@ export function execute(db: DatabaseSync, query: SqlStatement): readonly SqlRow[
     if (!isTableMissing(cause)) throw cause;
     throw new RefusedError(
       `${fileOf(db)} lacks a table that a statement names: ${cause.message}: create it, or correct the name.`,
-      { code: "DATABASE_TABLE_MISSING", cause },
+      { code: "DATABASE_TABLE_MISSING", cause, isAboutStatement: true },
     );
   }
 }
@@ -77,6 +78,7 @@ function run(db: DatabaseSync, query: SqlStatement): readonly SqlRow[] {
     if (cause instanceof ProteanError || sqliteCode(cause) !== undefined) throw cause;
     throw new ProteanError(`A parameter of ctx.sql cannot be stored: ${(cause as Error).message}`, {
       code: "SQL",
+      outline: "A parameter of ctx.sql cannot be stored.",
       cause,
     });
   }
@@ -97,14 +99,8 @@ function firstWord(query: SqlStatement): string {
 function bound(value: SqlValue): SupportedValueType {
   if (typeof value === "boolean") return value ? 1n : 0n;
   if (typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0)) return BigInt(value);
-  if (typeof value === "string" && value.includes("\0")) {
-    throw new ProteanError(
-      "A parameter of ctx.sql has a NUL character, which text in a database cannot hold.",
-      {
-        code: "SQL",
-      },
-    );
-  }
+  const reason = typeof value === "string" ? unstorable(value) : undefined;
+  if (reason !== undefined) throw new ProteanError(`A parameter of ctx.sql ${reason}.`, { code: "SQL" });
   return value;
 }
 

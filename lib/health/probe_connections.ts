@@ -1,0 +1,78 @@
+/**
+ * The open connections of the probe port: so many, for so long (M6). Who is too much makes room for who comes
+ * now, so that clients which only hold connections never keep a probe waiting.
+ *
+ * @module
+ */
+import type { Clock } from "../async/clock.ts";
+import { answerOne, type ProbeConnection } from "./probe_http.ts";
+import type { Routes } from "./routes.ts";
+
+/** Probes come one at a time; descriptors are the whole process's. */
+export const MAX_CONNECTIONS = 64;
+/** From the first byte of the request, or its absence, to the end. */
+export const DEADLINE_MS = 5_000;
+
+interface Open {
+  readonly conn: ProbeConnection;
+  readonly done: Promise<void>;
+  answering: boolean;
+}
+
+export class ProbeConnections {
+  /** Oldest first. */
+  readonly #open = new Set<Open>();
+
+  constructor(private readonly routes: Routes, private readonly clock: Clock) {}
+
+  /** Answers its one request, in its own time. */
+  take(conn: ProbeConnection): void {
+    if (this.#open.size >= MAX_CONNECTIONS) this.dropOldest();
+    const ended = Promise.withResolvers<void>();
+    const open: Open = { conn, done: ended.promise, answering: false };
+    this.#open.add(open);
+    void this.#serve(open).finally(() => {
+      this.#open.delete(open);
+      ended.resolve();
+    });
+  }
+
+  /** Closes the one that has had the most time: what is honest was answered long before. */
+  dropOldest(): void {
+    const [oldest] = this.#open;
+    if (!oldest) return;
+    this.#open.delete(oldest);
+    close(oldest.conn);
+  }
+
+  /** Closes those that ask for nothing, and resolves when the others have heard their answers. */
+  async finish(): Promise<void> {
+    for (const { conn, answering } of this.#open) if (!answering) close(conn);
+    await Promise.all([...this.#open].map(({ done }) => done));
+  }
+
+  closeAll(): void {
+    for (const { conn } of this.#open) close(conn);
+  }
+
+  async #serve(open: Open): Promise<void> {
+    const cancel = this.clock.after(DEADLINE_MS, () => close(open.conn));
+    try {
+      await answerOne(open.conn, this.routes, () => open.answering = true);
+    } catch {
+      // The client went, or was made to go.
+    } finally {
+      cancel();
+      close(open.conn);
+    }
+  }
+}
+
+/** Once is enough. */
+function close(conn: ProbeConnection): void {
+  try {
+    conn.close();
+  } catch {
+    // It was closed before.
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * As much of HTTP/1.1 as a probe needs: one request without its body, one answer, and the connection is over.
+ * So nothing that a client sends after it can be taken for anything.
+ *
+ * @module
+ */
+import type { Answer } from "./bodies.ts";
+import { answerTo, rendered, type Routes } from "./routes.ts";
+
+/** Longest head of a request, in bytes. */
+const MAX_HEAD = 16_384;
+
+const BAD_REQUEST: Answer = { status: 400, body: { error: "Bad Request" } };
+const TOO_LARGE: Answer = { status: 431, body: { error: "Request Header Fields Too Large" } };
+
+const REASONS: ReadonlyMap<number, string> = new Map([
+  [200, "OK"],
+  [400, "Bad Request"],
+  [404, "Not Found"],
+  [405, "Method Not Allowed"],
+  [431, "Request Header Fields Too Large"],
+  [503, "Service Unavailable"],
+]);
+
+/** What a connection is to a probe. */
+export type ProbeConnection = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close">;
+
+/**
+ * Reads one request, answers it, and waits until the client has heard it; `answering` is called in between.
+ * Rejects when the connection breaks or is closed meanwhile. The caller closes it.
+ */
+export async function answerOne(conn: ProbeConnection, routes: Routes, answering: () => void): Promise<void> {
+  const bytes = new Uint8Array(MAX_HEAD);
+  const head = await readHead(conn, bytes);
+  if (head === undefined) return;
+  answering();
+  await writeAll(conn, head === "too large" ? message(TOO_LARGE, false) : responseTo(head.text, routes));
+  await conn.closeWrite();
+  // To close with something unread would reset the connection, and the answer with it.
+  while (await conn.read(bytes) !== null);
+}
+
+/** Text up to the blank line; undefined where the client has gone before. */
+async function readHead(
+  conn: ProbeConnection,
+  bytes: Uint8Array,
+): Promise<{ readonly text: string } | "too large" | undefined> {
+  const decoder = new TextDecoder("latin1");
+  for (let length = 0; length < bytes.length;) {
+    const count = await conn.read(bytes.subarray(length));
+    if (count === null) return undefined;
+    // The end may lie across two pieces.
+    const from = Math.max(0, length - 3);
+    length += count;
+    const end = decoder.decode(bytes.subarray(from, length)).search(/\r?\n\r?\n/);
+    if (end >= 0) return { text: decoder.decode(bytes.subarray(0, from + end)) };
+  }
+  return "too large";
+}
+
+const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP\/1\.\d$/;
+/** A value may hold any byte from 0x80 on, which the decoder makes a character from U+0080 on. */
+const FIELD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\u0080-\uffff]*$/;
+
+function responseTo(head: string, routes: Routes): Uint8Array {
+  // An empty line before it is left over from what came before, to a client's mind (RFC 9112, 2.2).
+  const [first = "", ...fields] = head.replace(/^\r?\n/, "").split(/\r?\n/);
+  const [, method, target] = REQUEST_LINE.exec(first) ?? [];
+  if (method === undefined || target === undefined || !fields.every((field) => FIELD.test(field))) {
+    return message(BAD_REQUEST, false);
+  }
+  return message(answerTo(method, target, routes), method === "HEAD");
+}
+
+function message(answer: Answer, headOnly: boolean): Uint8Array {
+  const { body, headers } = rendered(answer);
+  const lines = Object.entries({ ...headers, connection: "close" }).map(([name, value]) =>
+    `${name}: ${value}\r\n`
+  );
+  const head = new TextEncoder().encode(
+    `HTTP/1.1 ${answer.status} ${REASONS.get(answer.status) ?? "Unknown"}\r\n${lines.join("")}\r\n`,
+  );
+  if (headOnly) return head;
+  const whole = new Uint8Array(head.length + body.length);
+  whole.set(head);
+  whole.set(body, head.length);
+  return whole;
+}
+
+async function writeAll(conn: ProbeConnection, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await conn.write(bytes.subarray(at));
+}

@@ -1,0 +1,74 @@
+/**
+ * Integers that a double cannot hold: read as bigint and written digit by digit, as Python has them (interop:
+ * `int64-rounded`).
+ *
+ * @module
+ */
+import { DeserializationError } from "../errors.ts";
+import { parseWithExactKeys } from "./exact_keys.ts";
+
+/** Python reads no integer with more digits. */
+export const MAX_DIGITS = 4300;
+
+/**
+ * A number of sixteen digits or more behind something that may stand before a number; seldom true of other
+ * text.
+ */
+const LONG = /(?:^|[:,[\s])-?\d{16}/;
+const INTEGER = /^-?\d+$/;
+
+/** What was read here and holds bigints; nothing else is looked through for them. */
+const holders = new WeakSet<object>();
+
+/**
+ * `JSON.parse` with the keys as they are written, whose integers keep every digit. Throws `SyntaxError`, and
+ * `DeserializationError` for an integer of too many digits.
+ */
+export function parseExact(json: string): unknown {
+  if (!LONG.test(json)) return parseWithExactKeys(json);
+  let found = false;
+  const value = parseWithExactKeys(json, (_key, value, context) => {
+    const exact = exactly(value, context?.source);
+    found ||= typeof exact === "bigint";
+    return exact;
+  });
+  if (found && isObject(value)) holders.add(value);
+  return value;
+}
+
+function exactly(value: unknown, source: string | undefined): unknown {
+  if (typeof value !== "number" || Number.isSafeInteger(value) || source === undefined) return value;
+  // What prints as it was written was not changed.
+  if (!INTEGER.test(source) || String(value) === source) return value;
+  if (source.length > MAX_DIGITS) {
+    throw new DeserializationError(`The text holds an integer of more than ${MAX_DIGITS} digits.`);
+  }
+  return BigInt(source);
+}
+
+/** Whether `value` was read with bigints in it, or made of what was. */
+export function holdsBigints(value: unknown): boolean {
+  return isObject(value) && holders.has(value);
+}
+
+/** `part` belongs to, or was made of, something that holds bigints. */
+export function keepsBigints<T>(part: T, whole: unknown): T {
+  if (holdsBigints(whole) && isObject(part)) holders.add(part);
+  return part;
+}
+
+/** A copy that `JSON.stringify` writes with every digit. */
+export function withRawDigits(value: unknown): unknown {
+  if (typeof value === "bigint") return rawJson(String(value));
+  if (Array.isArray(value)) return value.map(withRawDigits);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withRawDigits(item)]));
+}
+
+function rawJson(text: string): unknown {
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(text);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,38 @@
+/** One replica's clock is a month ahead, or behind (fault F30, D9). */
+import { assertEquals } from "@std/assert";
+import { faultTest } from "./audit/fault.ts";
+import { logged } from "./audit/readiness.ts";
+import { runSize } from "./audit/seed.ts";
+import { Stage } from "./audit/stage.ts";
+
+const MONTH_MS = 30 * 24 * 3600 * 1000;
+const CLEANING = "[outbox.cleanup]\ncleanup_interval_ticks = 1\n";
+
+faultTest(
+  "F30: a replica whose clock is a month off removes nothing that should stay, and says so once",
+  async (chance) => {
+    await using stage = await Stage.open({ chance, toml: CLEANING });
+    const right = await stage.serve();
+    const each = Math.ceil(runSize() / 10);
+    let events = each;
+    stage.produce({ events });
+    await stage.settled(right);
+    for (const ahead of [MONTH_MS, -MONTH_MS]) {
+      const wrong = await stage.serve(ahead);
+      events += each;
+      stage.produce({ events });
+      await stage.settled(wrong);
+      const told = async () => (await logged(wrong)).get("maintenance.clocks_differ") ?? 0;
+      await wrong.until(async () => await told() > 0, "the replica to find its clock wrong");
+      assertEquals([await stage.books.rows("protean_processed"), await stage.books.rows("protean_outbox")], [
+        events,
+        events,
+      ]);
+      assertEquals(await told(), 2, "once for the marks, once for the outbox");
+      assertEquals(await wrong.end("SIGTERM"), 0);
+    }
+    assertEquals((await logged(right)).get("maintenance.clocks_differ"), undefined);
+    await stage.audit({ events, ordered: false });
+    assertEquals(await right.end("SIGTERM"), 0);
+  },
+);
