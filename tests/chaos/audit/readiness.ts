@@ -26,13 +26,3 @@ export async function readyAgain(server: RunningServer): Promise<void> {
   );
   assert(took < NOTICED_MS, `ready again after ${Math.round(took)} ms`);
 }
-
-/** Events of the log by their name, with how often each was written. */
-export async function logged(server: RunningServer): Promise<ReadonlyMap<string, number>> {
-  const counts = new Map<string, number>();
-  for (const line of (await server.log()).split("\n").slice(0, -1)) {
-    const { event = "" } = JSON.parse(line) as { event?: string };
-    counts.set(event, (counts.get(event) ?? 0) + 1);
-  }
-  return counts;
-}
