@@ -72,7 +72,8 @@ async function committedAndPublished(Broker: typeof SqliteBroker, batch: number)
     await provider.setup("own", []);
     await broker.open();
     const lease = await provider.outbox.lease({ broker: "default", owner: "bench" });
-    const parts = { broker, lease, retry, clock: systemClock, random: Math.random };
+    const refusals = { refused: () => {}, taken: () => {} };
+    const parts = { broker, lease, retry, refusals, clock: systemClock, random: Math.random };
     const rows = batch === 1 ? Math.ceil(ROWS / 20) : ROWS;
     const began = performance.now();
     for (let from = 0; from < rows; from += batch) {

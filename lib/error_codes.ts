@@ -23,6 +23,7 @@ export type CarriedBy =
   | "ExpectedVersionError"
   | "GroupMissingError"
   | "IncorrectUsageError"
+  | "MessageConflictError"
   | "NotSupportedError"
   | "ObjectNotFoundError"
   | "PoolTimeoutError"
@@ -30,6 +31,7 @@ export type CarriedBy =
   | "ProviderUnavailableError"
   | "RefusedError"
   | "UnavailableError"
+  | "UnhandledMessageError"
   | "UsageError"
   | "ValidationError"
   | "diagnostic";
@@ -62,8 +64,13 @@ export const ERROR_CODES = {
   PROVIDER_UNAVAILABLE: ["ProviderUnavailableError", "A database does not answer."],
   BROKER_UNAVAILABLE: ["BrokerUnavailableError", "A broker does not answer, is full, or is read-only."],
   POOL_TIMEOUT: ["PoolTimeoutError", "No connection came free in time."],
+  MESSAGE_UNHANDLED: [
+    "UnhandledMessageError",
+    "A message of a shared group that neither this domain nor a live consumer of another program handles.",
+  ],
   GROUP_MISSING: ["GroupMissingError", "A stream or its consumer group does not exist any more."],
   DUPLICATE_MESSAGE: ["DuplicateMessageError", "The effect of the message exists already."],
+  MESSAGE_CONFLICT: ["MessageConflictError", "Another message with the same id was handled before."],
   COMMIT_REFUSED: ["CommitRefusedError", "The message was claimed by another process, or cut by the drain."],
   NOT_SUPPORTED: ["NotSupportedError", "The adapter, or this version, cannot do what was asked."],
   INCORRECT_USAGE: ["IncorrectUsageError", "The public API was used wrongly."],
@@ -138,6 +145,7 @@ export const ERROR_CODES = {
   REDIS_NO_PERMISSION: ["RefusedError", "The ACL of the Redis user lacks a permission."],
   REDIS_WRONG_DATABASE: ["RefusedError", "Redis has no database of that number."],
   REDIS_WRONG_TYPE: ["RefusedError", "A key of ours holds something else."],
+  REDIS_STREAM_EXHAUSTED: ["RefusedError", "A stream of Redis has used up its ids."],
   REDIS_COMMAND_MISSING: ["RefusedError", "Redis, or what stands before it, does not offer a command."],
   REDIS_TLS: ["RefusedError", "The certificate of a Redis server fails the checks of TLS."],
   REDIS_CLUSTER: ["RefusedError", "The server is a Redis Cluster."],

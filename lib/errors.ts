@@ -56,25 +56,28 @@ export class ConfigurationError extends ProteanError {
   }
 }
 
+/** Options of `RefusedError`. */
+export interface RefusedErrorOptions extends ProteanErrorOptions {
+  /**
+   * `statement`: a statement of the user's own names what is not there, so that is missing for everybody, or
+   * the statement is wrong and its handler alone concerned. `key`: whatever else the backend is asked for it
+   * does, but not with this stream. @default "everybody"
+   */
+  readonly concerns?: RefusedError["concerns"];
+}
+
 /**
  * A backend refuses what it is asked for, whoever asks: for a password, a right, a table or a key that only
  * an operator can mend. At a start it ends it (exit 2); while the server runs, what was refused waits,
  * uncounted, and is tried again.
  */
 export class RefusedError extends ConfigurationError {
-  /**
-   * A statement of the user's own names what is not there: that is either missing for everybody, or a mistake
-   * in the statement, which concerns its handler alone.
-   */
-  readonly isAboutStatement: boolean;
+  /** See `RefusedErrorOptions`. */
+  readonly concerns: "everybody" | "statement" | "key";
 
-  constructor(
-    message: string,
-    options: ConstructorParameters<typeof ConfigurationError>[1] & { readonly isAboutStatement?: boolean } =
-      {},
-  ) {
+  constructor(message: string, options: RefusedErrorOptions = {}) {
     super(message, options);
-    this.isAboutStatement = options.isAboutStatement ?? false;
+    this.concerns = options.concerns ?? "everybody";
   }
 }
 
@@ -127,6 +130,16 @@ export interface UnavailableErrorOptions extends ProteanErrorOptions {
   readonly isUnreached?: boolean;
 }
 
+/**
+ * A message of a group that is shared with another program, which nobody there handles: dead-lettered once,
+ * since to acknowledge it would lose it (delivery 5).
+ */
+export class UnhandledMessageError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "MESSAGE_UNHANDLED");
+  }
+}
+
 /** A backend does not answer now and may answer later; the caller waits and tries again. */
 export class UnavailableError extends ProteanError {
   /** See `UnavailableErrorOptions`. */
@@ -172,6 +185,16 @@ export class GroupMissingError extends ProteanError {
 export class DuplicateMessageError extends ProteanError {
   constructor(message: string, options: ProteanErrorOptions = {}) {
     super(message, options, "DUPLICATE_MESSAGE");
+  }
+}
+
+/**
+ * The idempotency mark is another message's, which came under the same id with other data; dead-lettered
+ * once, never retried.
+ */
+export class MessageConflictError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "MESSAGE_CONFLICT");
   }
 }
 

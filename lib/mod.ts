@@ -91,6 +91,7 @@ export {
   ExpectedVersionError,
   GroupMissingError,
   IncorrectUsageError,
+  MessageConflictError,
   NotSupportedError,
   ObjectNotFoundError,
   PoolTimeoutError,
@@ -98,5 +99,6 @@ export {
   type ProteanErrorOptions,
   ProviderUnavailableError,
   UnavailableError,
+  UnhandledMessageError,
   ValidationError,
 } from "./errors.ts";

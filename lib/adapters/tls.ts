@@ -22,7 +22,7 @@ const FAULTS: readonly (readonly [TlsFault, RegExp])[] = [
     "time",
     /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|certificate (has )?expired|Expired|NotValidYet|not valid yet/i,
   ],
-  ["client", /fatal alert: *(CertificateRequired|HandshakeFailure)|certificate[ _]required/i],
+  ["client", /fatal alert: *CertificateRequired|certificate[ _]required/i],
   ["authority", /UnknownIssuer|BadSignature|UNABLE_TO_|SELF_SIGNED|self.signed|CERT_SIGNATURE_FAILURE/],
   ["plain", /InvalidContentType|WRONG_VERSION_NUMBER|wrong version number|corrupt message/i],
   [

@@ -5,6 +5,7 @@
  * @module
  */
 import { normalizedDomain } from "../message/names.ts";
+import { drainTimeout } from "./rules.ts";
 import { isTable, merge, type Table, tableAt } from "./tree.ts";
 
 /** What derived defaults depend on besides the configuration itself. */
@@ -32,7 +33,7 @@ export function complete(tree: Table, { domain, kubernetes }: Surroundings): Tab
     brokers,
     caches: named(tree, "caches", "URI", () => cache),
     ...eventStore(tree, main, name),
-    ...(kubernetes ? { server: { health: { host: everyAddress(kubernetes) } } } : {}),
+    server: { ...drainTimeout(tree), ...(kubernetes && { health: { host: everyAddress(kubernetes) } }) },
   };
   return merge(defaults, tree);
 }

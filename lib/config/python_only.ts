@@ -14,6 +14,7 @@ export const PYTHON_ONLY_KEYS: readonly string[] = [
   "secret_key",
   "identity_strategy",
   "identity_type",
+  "field_defaults",
   "email_providers",
   "message_processing",
   "lenient_deserialization",

@@ -9,7 +9,7 @@ import { endingWithHint } from "./nearest.ts";
 import { isPythonOnly } from "./python_only.ts";
 import { configSchema } from "./schema.ts";
 import { BUILT_IN_PROFILES } from "./schema/subscription.ts";
-import { blankAtEdge } from "./uri_text.ts";
+import { strayBlank } from "./uri_text.ts";
 import { dotted, isTable, type Path, type Table, tableAt, valueAt } from "./tree.ts";
 import { keysOf, schemaAt } from "./walk.ts";
 
@@ -29,7 +29,7 @@ const ADAPTER_TABLES = [
 export function brokenRules(tree: Table): Finding[] {
   return [
     ...adapterRules(tree),
-    ...blankEdges(tree),
+    ...strayBlanks(tree),
     ...outboxRules(tree),
     ...profileRules(tree),
     ...profileReferences(tree),
@@ -80,17 +80,17 @@ function* adapterTable(
 }
 
 /** Once for each text: a cache or event store that nobody has named has the address of another section. */
-function* blankEdges(tree: Table): Generator<Finding> {
+function* strayBlanks(tree: Table): Generator<Finding> {
   const told = new Set<unknown>();
   const tables = ADAPTER_TABLES.flatMap(({ section, uri }) =>
     Object.keys(tableAt(tree, [section])).map((name): Path => [section, name, uri])
   );
   for (const path of [...tables, ["event_store", "database_uri"]]) {
     const value = valueAt(tree, path);
-    const edge = typeof value === "string" && !told.has(value) ? blankAtEdge(value) : undefined;
-    if (edge === undefined) continue;
+    const stray = typeof value === "string" && !told.has(value) ? strayBlank(value) : undefined;
+    if (stray === undefined) continue;
     told.add(value);
-    yield { code: "CONFIG_BAD_URI", path, message: `'${dotted(path)}' ${edge}.` };
+    yield { code: "CONFIG_BAD_URI", path, message: `'${dotted(path)}' ${stray}.` };
   }
 }
 
@@ -181,4 +181,10 @@ function isBuiltIn(name: string): boolean {
 
 function invalid(path: Path, message: string): Finding {
   return { code: "CONFIG_INVALID_VALUE", path, message };
+}
+
+/** `server.drain_timeout` is Python's name for it; a time that is none is no time to Python, which waits 10 s. */
+export function drainTimeout(tree: Table): Table {
+  const given = tableAt(tree, ["server"])["drain_timeout"];
+  return Number(given) > 0 ? { drain_timeout_seconds: given } : {};
 }

@@ -23,6 +23,7 @@ export const configSchema = z.strictObject({
   source_uri: text().optional(),
   identity_strategy: text().default("uuid"),
   identity_type: text().default("string"),
+  field_defaults: z.looseObject({}).optional(),
   databases: z.record(z.string(), databaseSchema).default({}).describe("Databases by name."),
   brokers: z.record(z.string(), brokerSchema).default({}).describe("Brokers by name."),
   caches: z.record(z.string(), cacheSchema).default({}).describe("Caches by name."),

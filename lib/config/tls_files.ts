@@ -48,7 +48,7 @@ function* named(config: Table, folder: string, cwd: string): Generator<Named> {
       const table = tableAt(config, [section, name]);
       if (table["provider"] !== provider) continue;
       const { tls_ca_file: file, database_uri: uri } = table;
-      if (typeof file === "string") {
+      if (typeof file === "string" && file !== "") {
         const path = [section, name, "tls_ca_file"];
         yield { path, file: resolve(folder, file), setting: `'${dotted(path)}'` };
       }

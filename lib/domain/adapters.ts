@@ -151,7 +151,9 @@ class Opening {
 /** `tls_ca_file` is relative to the configuration, not to the folder of the databases. */
 function withAbsoluteFile(settings: Table, folder: string): Table {
   const { tls_ca_file: file } = settings;
-  return typeof file === "string" ? { ...settings, tls_ca_file: resolve(folder, file) } : settings;
+  return typeof file === "string" && file !== ""
+    ? { ...settings, tls_ca_file: resolve(folder, file) }
+    : settings;
 }
 
 async function closeOne(adapter: BaseAdapter): Promise<Error | undefined> {

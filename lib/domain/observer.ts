@@ -26,6 +26,8 @@ export const DELIVERY_EVENTS = [
   "ignored",
   /** Acknowledged without running: a type of another domain. */
   "foreign",
+  /** Given to another program's consumer of a shared group, which handles what we do not (delivery 5). */
+  "handedOver",
   /** Acknowledged without running: a command past its deadline. */
   "expired",
   /** A handler run failed. */

@@ -79,6 +79,7 @@ function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan):
       work: {
         provider: work.reporter("provider", provider.name),
         broker: work.reporter("broker", broker.name),
+        streams: work.reporter("broker", broker.name),
       },
       observer: runtime.observer.processor?.({ provider: provider.name, broker: broker.name }),
       onFailure,

@@ -197,12 +197,13 @@ export class Engine {
       components: componentsOf(runtime),
       clock,
       work,
+      starting: true,
       subscriptions: subscriptionSource(runtime),
     });
     const listener = this.#listener(runtime, monitor, required);
     try {
       await listener?.start();
-      await preflight({
+      const { ended } = await preflight({
         check: () => monitor.check(stop),
         providers: managedProviders(runtime),
         tables: runtime.tables,
@@ -213,6 +214,7 @@ export class Engine {
       });
       await monitor.start();
       await Promise.all(services.map((service) => service.start()));
+      void ended.then(() => monitor.started());
     } catch (error) {
       // What has begun already ends without taking its time: there is no drain before a start.
       for (const service of services) service.cut?.();

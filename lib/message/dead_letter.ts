@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { putTogether, takeApart } from "./dead_letter_text.ts";
+import { standsForBytes } from "./bytes.ts";
+import { type DeadLetterParts, putTogether, takeApart } from "./dead_letter_text.ts";
 import { describeError } from "./describe_error.ts";
 import { isJsonObject, type JsonObject } from "./parse.ts";
 import { timeText } from "./time.ts";
@@ -91,7 +92,7 @@ export function renderDeadLetter(original: string | undefined, facts: DeadLetter
       consumer: facts.consumer,
       failed_at: failedAt,
       retry_count: facts.retryCount,
-      failure_reason: facts.reason ?? `${error.type}: ${error.message}`,
+      failure_reason: withoutMarkup(facts.reason ?? `${error.type}: ${error.message}`),
       error_type: error.type,
       error_message: error.message,
       error_stack: error.stack,
@@ -101,6 +102,7 @@ export function renderDeadLetter(original: string | undefined, facts: DeadLetter
       message_id: origin.id,
       correlation_id: origin.correlationId,
       replay_count: previous ? countIn(previous["replay_count"]) + 1 : 0,
+      ...(isNoMessage(parts) && { advice: PURGE_IT }),
     }),
   );
 }
@@ -133,6 +135,25 @@ export function parseDeadLetter(entry: string | undefined, place?: DeadLetterPla
     message: object,
     text: original,
   };
+}
+
+/** For whoever looks at the entry with Python's tools, which do not unwrap it (interop: raw-replay). */
+const PURGE_IT =
+  "This is no message: purge it. A replay by Python's tools would put it on the stream wrapped as it is here, " +
+  "where nobody can read it.";
+
+/** What is stored wrapped, as text or as bytes. */
+function isNoMessage({ object, original }: DeadLetterParts): boolean {
+  return object === undefined || standsForBytes(original);
+}
+
+/**
+ * Python's command line prints the reason as Rich markup, where `[/orders]` is a tag that ends none, and then it
+ * can list no letter of the domain (interop: reason-markup). A blank keeps a bracket from opening a tag;
+ * `error_message` has the text as it was.
+ */
+function withoutMarkup(reason: string): string {
+  return reason.replace(/\[(?=[a-zA-Z#/@])/g, "[ ");
 }
 
 /** What was dead-lettered, as it was: what a replay sends. Text without `_dlq_metadata` stays as it is. */

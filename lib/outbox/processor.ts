@@ -22,6 +22,7 @@ import { Wakeup } from "../async/wakeup.ts";
 import { type OutboxRetry, publishDue, type PublishedBatch } from "./publish.ts";
 import { Figures } from "../status/figures.ts";
 import { unheard, type WorkReporter } from "../status/work_health.ts";
+import { StreamRefusals } from "./stream_refusals.ts";
 import { InFlightMessages } from "./in_flight.ts";
 
 const log = getLogger(["protean", "outbox"]);
@@ -50,7 +51,12 @@ export interface OutboxProcessorOptions {
     readonly retry: OutboxRetry;
   };
   /** Told how the work with the database and with the broker goes. @default nobody is told */
-  readonly work?: { readonly provider: WorkReporter; readonly broker: WorkReporter };
+  readonly work?: {
+    readonly provider: WorkReporter;
+    readonly broker: WorkReporter;
+    /** Of streams that the broker refuses while it takes others. @default nobody is told */
+    readonly streams?: WorkReporter;
+  };
   /** Told of what becomes of rows. @default nobody is told */
   readonly observer?: PublishObserver | undefined;
   readonly onFailure?: (error: Error) => void;
@@ -63,6 +69,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   readonly #options: OutboxProcessorOptions;
   readonly #wakeup = new Wakeup();
   readonly #inFlight = new InFlightMessages();
+  readonly #refusals: StreamRefusals;
   #woken = false;
   #prepared = false;
   #failures = 0;
@@ -76,6 +83,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     this.#options = options;
     this.#figures = new Figures(PUBLISH_EVENTS, options.observer);
     this.name = `outbox-processor-${options.provider.name}-to-${options.broker.name}`;
+    this.#refusals = new StreamRefusals(this.name, options.work?.streams ?? unheard);
   }
 
   /**
@@ -202,6 +210,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
       return await publishDue({
         ...{ lease, broker, clock, mayGoOn, cut: () => this.#cut.signal.aborted, inFlight: this.#inFlight },
         retry: settings.retry,
+        refusals: this.#refusals,
         limit: settings.messagesPerTick,
         random: this.#options.random ?? Math.random,
         onBatch: (batch, rows) => this.#count(batch, rows),
@@ -223,6 +232,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     if (batch.published > 0) this.#figures.happened("published", batch.published);
     for (const outcome of batch.outcomes) {
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
+      // Told for its stream, once.
+      if (outcome.status === "failed" && outcome.uncounted) continue;
       this.#figures.happened(outcome.status);
       const row = rows.find(({ id }) => id === outcome.id);
       log.warn(`outbox.${outcome.status}`, {

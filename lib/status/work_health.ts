@@ -7,6 +7,7 @@
  */
 import type { AdapterKind } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
+import { RefusedError, UnavailableError } from "../errors.ts";
 
 /**
  * So long may the work of a service fail before readiness says so: a short outage is no reason to take a pod
@@ -40,6 +41,23 @@ export interface HandlerReporter extends WorkReporter {
   committed(): void;
   /** Units of work with it that were committed so far, whoever's of this process. */
   readonly commits: number;
+}
+
+/**
+ * Settles as `work` does, and tells `reporter` of it: only a backend that is away, or refuses, has not done
+ * what was asked of it. `againInMs`: see `WorkReporter.unavailable`.
+ */
+export async function reporting<T>(reporter: WorkReporter, work: Promise<T>, againInMs = 0): Promise<T> {
+  try {
+    const result = await work;
+    reporter.ok();
+    return result;
+  } catch (error) {
+    if (error instanceof UnavailableError || error instanceof RefusedError) {
+      reporter.unavailable(error.message, againInMs);
+    } else reporter.ok();
+    throw error;
+  }
 }
 
 /** For services that nobody listens to. */

@@ -9,6 +9,7 @@ import type { StreamGroup } from "../adapters/ports.ts";
 import { sleep } from "../async/clock.ts";
 import { every } from "../async/every.ts";
 import { asError } from "../errors.ts";
+import { reporting, unheard, type WorkReporter } from "../status/work_health.ts";
 import type { Recovery } from "./recovery.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { StreamLane } from "./stream_lane.ts";
@@ -31,11 +32,17 @@ const LOOK_MS = 1_000;
 type Step = readonly [name: string, work: () => Promise<unknown>];
 
 export class Maintenance {
+  /** What each pass asks of the broker is told of. */
+  readonly #repeated: Readonly<Record<string, WorkReporter>>;
+
   constructor(
     private readonly scope: SubscriptionScope,
     private readonly lanes: readonly StreamLane[],
     private readonly recovery: Recovery,
-  ) {}
+    reporter: () => WorkReporter,
+  ) {
+    this.#repeated = { claim: reporter(), trim: reporter() };
+  }
 
   /**
    * A pass at every claim interval, and a claim as soon as somebody may have died, until `signal` aborts.
@@ -57,11 +64,11 @@ export class Maintenance {
    * that makes it less full.
    */
   async pass(pass: number): Promise<void> {
-    const { name, stopped } = this.scope;
+    const { name, stopped, settings: { claimIntervalMs } } = this.scope;
     for (const [step, work] of this.#steps(pass)) {
       if (stopped.aborted) return;
       try {
-        await work();
+        await reporting(this.#repeated[step] ?? unheard, work(), claimIntervalMs);
       } catch (error) {
         // The read loop reports an unreachable broker.
         log.debug("subscription.maintenance_deferred", {
@@ -107,10 +114,10 @@ export class Maintenance {
   }
 
   *#steps(pass: number): Iterable<Step> {
-    const { settings: { retentionMaxlen }, pause } = this.scope;
+    const { retentionMaxlen } = this.scope.settings;
     const lasting = this.#lasting().map(({ group }) => group);
     if (pass === 0) { for (const group of lasting) yield ["ensure", () => group.ensure()]; }
-    if (!pause.on) { for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)]; }
+    for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)];
     if (retentionMaxlen) { for (const group of lasting) yield ["trim", () => trim(group, retentionMaxlen)]; }
     if (pass % SWEEP_EVERY_PASSES === 0) {
       for (const group of lasting) yield ["sweep", () => group.sweep(SWEEP_IDLE_MS)];

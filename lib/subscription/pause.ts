@@ -275,7 +275,7 @@ export class Pause {
   }
 
   #isOwnMistake(error: UnavailableError | RefusedError, backend: Backend | undefined): boolean {
-    if (!(error instanceof RefusedError) || !error.isAboutStatement) return false;
+    if (!(error instanceof RefusedError) || error.concerns !== "statement") return false;
     const now = this.#parts.clock.monotonic();
     const commits = backend && this.#reporter(backend)?.commits || 0;
     const before = this.#refusals.get(error.message);

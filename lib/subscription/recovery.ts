@@ -32,9 +32,13 @@ export class Recovery {
     return this.#behind.size > 0;
   }
 
-  /** One pass over the pending list of all consumers. Rejects when the broker does not answer. */
+  /**
+   * One pass over the pending list of all consumers; none during a pause, when others may get on with what is
+   * left. Rejects when the broker does not answer.
+   */
   async pass(lane: StreamLane): Promise<void> {
-    const { settings: { claimIdleMs }, inbox } = this.scope;
+    const { settings: { claimIdleMs }, inbox, pause } = this.scope;
+    if (pause.on) return;
     let whole = true;
     try {
       const scan = () =>
@@ -54,12 +58,12 @@ export class Recovery {
    * rejects.
    */
   async catchUp(signal: AbortSignal): Promise<void> {
-    const { inbox, name } = this.scope;
+    const { inbox, name, pause } = this.scope;
     while (!signal.aborted) {
       const [lane] = this.#behind;
       // The inbox changes with every message: whoever has nothing to wait for there stays away from it.
       if (lane === undefined) await this.#fellBehind.wait({ signal });
-      else if (!this.#hasRoom) await inbox.changed.wait({ signal });
+      else if (pause.on || !this.#hasRoom) await inbox.changed.wait({ signal });
       else {
         await this.pass(lane).catch((error) =>
           log.debug("subscription.claim_deferred", { subscription: name, error: asError(error).message })

@@ -28,6 +28,8 @@ export interface Source {
    * Moves the entry to the dead letters of `origin`, as `text`, in one step. False: it was no longer ours.
    */
   reject(id: string, text: string): Promise<boolean>;
+  /** Hands the entry to another program's consumer of the same group, if one lives (delivery 5). */
+  handOver(id: string): Promise<"handed" | "nobody" | "lost">;
   /**
    * Hands `unfinished` back with these counts, and whatever else is pending on us that is not in `known`, so
    * that anyone can take it at once (delivery 7).

@@ -3,26 +3,32 @@
  *
  * @module
  */
-import type { StreamGroup } from "../adapters/ports.ts";
+import type { HandedOver, StreamGroup } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { deadLetterStream } from "../message/names.ts";
 import type { Delivery } from "./delivery.ts";
+import { unheard, type WorkReporter } from "../status/work_health.ts";
 import { Lane, type LaneKind } from "./lane.ts";
+import { reportedSource } from "./reported_source.ts";
 import type { Source } from "./source.ts";
 
 /** Entries looked at in one step while everything is released. */
 const PAGE = 1000;
 
 export class StreamLane extends Lane<Delivery> {
-  /** `origin`: the stream that the messages were first read from. */
+  /**
+   * `origin`: the stream that the messages were first read from. `reporter` makes one for each kind of work
+   * with the broker.
+   */
   constructor(
     kind: LaneKind,
     readonly group: StreamGroup,
     origin: string,
     clock: Clock,
     settled: (delivery: Delivery) => void,
+    reporter: () => WorkReporter = () => unheard,
   ) {
-    super(kind, new StreamSource(group, origin), clock, settled);
+    super(kind, reportedSource(new StreamSource(group, origin), reporter), clock, settled);
   }
 }
 
@@ -51,6 +57,12 @@ class StreamSource implements Source {
 
   reject(id: string, text: string): Promise<boolean> {
     return this.#group.deadLetter(id, deadLetterStream(this.origin), text);
+  }
+
+  handOver(id: string): Promise<HandedOver> {
+    // Nobody else reads a replay lane.
+    const isLane = this.name !== this.origin;
+    return isLane || !this.#group.handOver ? Promise.resolve("nobody") : this.#group.handOver(id);
   }
 
   async release(

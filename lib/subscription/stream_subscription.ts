@@ -30,7 +30,7 @@ import { readReplays } from "./replay.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { SubscriptionSettings } from "./settings/resolve.ts";
 import { Figures } from "../status/figures.ts";
-import type { WorkHealth, WorkReporter } from "../status/work_health.ts";
+import { unheard, type WorkHealth, type WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionStatus } from "./status.ts";
 import { StreamLane } from "./stream_lane.ts";
 import { Worker } from "./worker.ts";
@@ -177,7 +177,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       ownership,
       recovery,
       reader: new Reader(scope, main, recovery, work),
-      maintenance: new Maintenance(scope, lanes, recovery),
+      maintenance: new Maintenance(scope, lanes, recovery, () => this.#reporter()),
       ended: new AbortController(),
     };
   }
@@ -185,7 +185,14 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   #lane(scope: SubscriptionScope, kind: LaneKind, stream: string): StreamLane {
     const { broker, category, runner, consumer, clock } = this.#options;
     const group = broker.group({ stream, group: runner.group, consumer, lane: kind === "replay" });
-    return new StreamLane(kind, group, category, clock, (delivery) => scope.inbox.settle(delivery));
+    const settled = (delivery: Delivery) => scope.inbox.settle(delivery);
+    return new StreamLane(kind, group, category, clock, settled, () => this.#reporter());
+  }
+
+  /** A reporter for one kind of work with the broker. */
+  #reporter(): WorkReporter {
+    const { health, broker } = this.#options;
+    return health?.reporter("broker", broker.name) ?? unheard;
   }
 
   protected override run(signal: AbortSignal): Promise<void> {

@@ -10,7 +10,15 @@ import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import { Sparing } from "../async/sparing.ts";
 import type { Verdict } from "../domain/handler_port.ts";
-import { asError, GroupMissingError, ProteanError, RefusedError } from "../errors.ts";
+import {
+  asError,
+  errorsOf,
+  GroupMissingError,
+  MessageConflictError,
+  ProteanError,
+  RefusedError,
+  UnhandledMessageError,
+} from "../errors.ts";
 import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
@@ -129,8 +137,38 @@ export class Worker {
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
     if (verdict.kind === "poison") return await this.#deadLetter(delivery, verdict.error);
+    // In a group that another program shares, what is not for us may be for it (delivery 5).
+    if (verdict.kind !== "expired" && this.#scope.runner.sharedGroup) return await this.#handOver(delivery);
     this.#scope.figures.happened(verdict.kind);
     await this.#finish(delivery);
+  }
+
+  /** Nothing is acknowledged unhandled in a shared group: the other program is given it, else it is kept. */
+  async #handOver(delivery: Delivery): Promise<void> {
+    const { inbox, figures } = this.#scope;
+    const { source } = delivery.batch.lane;
+    inbox.closing(delivery);
+    try {
+      // What was found with others had been handed to somebody who did not handle it, or crashed us.
+      const outcome = delivery.suspect ? "nobody" : await source.handOver(delivery.id);
+      if (outcome === "nobody") return await this.#deadLetter(delivery, this.#unhandled(delivery));
+      if (outcome === "lost") return void this.#lost(delivery);
+    } catch (error) {
+      return this.#sourceFailed(delivery, asError(error));
+    }
+    figures.happened("handedOver");
+    inbox.drop(delivery);
+  }
+
+  #unhandled({ text }: Delivery): ProteanError {
+    const { runner } = this.#scope;
+    const { messageType } = parseDeadLetter(text);
+    return new UnhandledMessageError(
+      `${runner.name} does not handle ${
+        messageType ?? "this type"
+      }, and no other program of the shared group ` +
+        `'${runner.group}' was there to take it: handle it here, or replay it once the other one runs.`,
+    );
   }
 
   /** Returns whether it may still be started when `work` has ended. Rejects when that does. */
@@ -189,7 +227,8 @@ export class Worker {
     if (outage) {
       if (pause.failed(delivery, outage, facts)) return;
     } else pause.over(delivery);
-    if (attempts.count >= Math.max(1, settings.maxRetries)) return await this.#deadLetter(delivery, error);
+    const isLast = isFinal(error) || attempts.count >= Math.max(1, settings.maxRetries);
+    if (isLast) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
       attempts.count,
       settings.retryDelaySeconds,
@@ -292,6 +331,13 @@ export class Worker {
     } else log.debug("subscription.broker_unavailable", facts);
     inbox.defer(delivery, wait);
   }
+}
+
+/** True when trying again changes nothing: of none of the handler's methods. */
+function isFinal(error: Error): boolean {
+  if (!(error instanceof AggregateError)) return error instanceof MessageConflictError;
+  const several = errorsOf(error);
+  return several.length > 0 && several.every((one) => one instanceof MessageConflictError);
 }
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */

@@ -61,7 +61,7 @@ faultTest(
   "D6: a server that is killed and started again at once goes on within five seconds, and keeps the order of every key",
   async (chance) => {
     await using stage = await Stage.open({ chance, settings: DEFAULTS });
-    const events = Math.min(runSize(), 3000);
+    const events = Math.min(runSize(), 1500);
     let server = await stage.serve();
     stage.produce({ events });
     for (const part of [0.2, 0.5]) {

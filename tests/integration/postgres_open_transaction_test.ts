@@ -6,6 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import postgres from "postgres";
+import { type Clock, sleep, systemClock } from "../../lib/async/clock.ts";
 import type { OutboxLease, OutboxRow } from "../../lib/adapters/ports.ts";
 import { OldTransactions, oldTransactionsText } from "../../lib/adapters/postgres/outbox/old_transactions.ts";
 import { FakeClock } from "../../lib/testing/fake_clock.ts";
@@ -113,7 +114,7 @@ for (const wait of [0, 2000, LONG_MS]) {
       const db = await start();
       const clock = new FakeClock();
       await using provider = await TestProvider.ready({ uri: db.uri(), clock });
-      await using _dump = await openTransaction(db, ...(OPEN["a dump"] ?? [""]) as [string]);
+      await using _dump = await openTransaction(db, ...OPEN["a dump"] ?? [""]);
       const lease = await leaseOf(provider);
       const late = provider.session();
       await late.flush(writeSet({ outbox: [row(1, 0), row(2, 0)] }));
@@ -131,6 +132,53 @@ for (const wait of [0, 2000, LONG_MS]) {
     },
   );
 }
+
+postgresTest(
+  "three standing processors keep every stream in order through late commits beside a dump",
+  async () => {
+    const db = await start();
+    // Time passes twenty times as fast for what a lease looks at now and then.
+    const clock: Clock = { ...systemClock, monotonic: () => 20 * systemClock.monotonic() };
+    await using provider = await TestProvider.ready({ uri: db.uri(), settings: { pool_size: 30 } });
+    await using _dump = await openTransaction(db, ...OPEN["a dump"] ?? [""]);
+    const [producers, each] = [20, 150];
+    const total = producers * each;
+    const reached = new Map<string, number>();
+    const violations: string[] = [];
+    let seen = 0;
+    const publish = async (index: number) => {
+      await using own = new TestProvider({ uri: db.uri(), clock });
+      const lease = await own.outbox.lease({ broker: "default", owner: `w${index}` });
+      while (seen < total && violations.length === 0) {
+        const rows = await lease.claim(50);
+        for (const { messageId } of rows) {
+          const [stream = "", number = ""] = messageId.split("/");
+          if (Number(number) !== (reached.get(stream) ?? -1) + 1) violations.push(messageId);
+          reached.set(stream, Number(number));
+          seen++;
+        }
+        await lease.settle(rows.map(published));
+        await lease.share();
+        if (rows.length === 0) await sleep(systemClock, 2);
+      }
+      await lease.release();
+    };
+    const produce = async (stream: number) => {
+      for (let number = 0; number < each; number++) {
+        const session = provider.session();
+        await session.flush(writeSet({ outbox: [row(stream, number)] }));
+        // Most commit soon, some late, and some later than anybody waits for.
+        const late = number % 50 === stream ? 250 : number % 10 === stream % 10 ? 40 : 0;
+        if (late > 0) await sleep(systemClock, late);
+        await session.commit(writeSet({}));
+      }
+    };
+    const streams = Array.from({ length: producers }, (_, stream) => stream);
+    await Promise.all([...streams.map(produce), ...[0, 1, 2].map(publish)]);
+    assertEquals(violations, []);
+    assertEquals(seen, total);
+  },
+);
 
 postgresTest("of several that stay open and end one by one, each is found when it has ended", async () => {
   const db = await start();
@@ -264,7 +312,7 @@ postgresTest("transactions that are open for long are named, once each", async (
   const old = new OldTransactions(clock, "default");
   const client = postgres(db.uri(), { max: 1, onnotice: () => {} });
   const look = async () => {
-    if (old.isDue) old.found(await client.unsafe(oldTransactionsText(0)));
+    if (old.mayLook()) old.found(await client.unsafe(oldTransactionsText(0)));
     await clock.advance(15_000);
   };
   const records = await logged(async () => {

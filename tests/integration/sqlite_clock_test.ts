@@ -8,6 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { SqliteBroker } from "../../lib/adapters/sqlite/broker.ts";
 import { SqliteProvider } from "../../lib/adapters/sqlite/provider.ts";
 import { idsOf } from "../../lib/testing/conformance/broker_suite_rig.ts";
+import { outboxInsert, writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { FakeClock } from "../../lib/testing/fake_clock.ts";
 
 const SECOND = 1_000;
@@ -148,6 +149,54 @@ for (const jump of JUMPS) {
       await mine?.[Symbol.asyncDispose]();
     }));
 }
+
+Deno.test("a row that waits for its retry does not wait for a month when the clock is set back by one", () =>
+  withRig(async ({ clock, open }) => {
+    const provider = await open("provider");
+    const outbox = ["m1", "m2"].map((messageId) => outboxInsert("shop::order-1", { messageId }));
+    await provider.session().commit(writeSet({ outbox }));
+    const lease = await provider.outbox.lease({ broker: "default", owner: "me" });
+    const claimed = async () => (await lease.claim(9)).map(({ id, messageId }) => ({ id, messageId }));
+    const [first, second] = await claimed();
+    const retryAt = clock.now() + 60 * SECOND;
+    await lease.settle([
+      { id: first?.id ?? "", status: "failed", error: "no", retryAt },
+      { id: second?.id ?? "", status: "held" },
+    ]);
+    await clock.advance(SECOND);
+    assertEquals(await claimed(), []);
+    clock.offset = -30 * DAY;
+    assertEquals((await claimed()).map(({ messageId }) => messageId), ["m1", "m2"]);
+    await lease.settle([
+      { id: first?.id ?? "", status: "failed", error: "no", retryAt: clock.now() + 60 * SECOND },
+      { id: second?.id ?? "", status: "held" },
+    ]);
+    await clock.advance(SECOND);
+    assertEquals(await claimed(), [], "and then it waits as ever");
+    await lease.release();
+  }));
+
+Deno.test("what the living have is not claimable when nobody could write for longer than the threshold", () =>
+  withRig(async ({ folder, clock, child, open }) => {
+    const broker = await open("broker");
+    const a = broker.group({ stream: "orders", group: "g1", consumer: "a" });
+    await a.ensure();
+    const ids = idsOf(await broker.publish([{ stream: "orders", data: "1" }]));
+    await child("sqlite_broker_child.ts", folder, "hold");
+    await clock.advance(10 * SECOND);
+    using db = new DatabaseSync(join(folder, "streams.db"));
+    db.exec("BEGIN IMMEDIATE");
+    const never = new AbortController().signal;
+    for (let second = 0; second < 45; second++) {
+      await broker.ping(never).catch(() => {});
+      await clock.advance(SECOND);
+    }
+    db.exec("ROLLBACK");
+    const theirs = ids.map((id) => ({ id, from: "child" }));
+    assertEquals(await a.claim(theirs, 30 * SECOND), []);
+    await clock.advance(30 * SECOND);
+    assertEquals((await a.claim(theirs, 30 * SECOND)).length, 1);
+  }));
 
 Deno.test("a living process whose sign of life somebody has removed is not robbed", () =>
   withRig(async ({ folder, clock, child, open }) => {

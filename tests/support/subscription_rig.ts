@@ -33,7 +33,7 @@ export interface Call {
 /** A handler whose work is `work`; it keeps a log of its calls and lets tests wait for them. */
 export class ScriptedRunner implements HandlerRunner {
   readonly kind = "event_handler";
-  readonly sharedGroup = false;
+  readonly sharedGroup: boolean = false;
   readonly categories = [CATEGORY];
   readonly options = {};
   readonly group: string;

@@ -17,6 +17,7 @@ import {
   type OutboxStats,
   type OutboxStatus,
   type OutboxStore,
+  type OutboxWaiting,
 } from "../ports.ts";
 
 interface Row {
@@ -108,6 +109,13 @@ export class MemoryOutbox implements OutboxStore {
       if (insert.targetBroker === broker && status !== "published") counts[status]++;
     }
     return Promise.resolve(counts);
+  }
+
+  oldestDue(broker: string): Promise<OutboxWaiting | undefined> {
+    const [row] = this.#due(broker);
+    if (!row) return Promise.resolve(undefined);
+    const waitedMs = Math.max(0, this.clock.now() - row.createdAt);
+    return Promise.resolve({ id: String(row.seq), waitedMs });
   }
 
   list(
@@ -269,7 +277,7 @@ export class MemoryOutbox implements OutboxStore {
       if (outcome.status === "published") row.lastError = undefined;
       if (outcome.status === "published" || outcome.status === "abandoned") this.#active.delete(row.seq);
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
-      row.retryCount++;
+      if (outcome.status === "abandoned" || !outcome.uncounted) row.retryCount++;
       row.lastError = outcome.error;
       row.retryAt = outcome.status === "failed" ? outcome.retryAt : undefined;
     }

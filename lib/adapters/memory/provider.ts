@@ -82,9 +82,9 @@ export class MemoryProvider extends BaseProvider {
 
   cleanMarks(before: number, limit: number): Promise<number> {
     let count = 0;
-    const cutOff = this.#retention.cutOff(before, () => this.#marks.values().next().value);
-    for (const [key, markedAt] of this.#marks) {
-      if (count >= limit || markedAt >= cutOff) break;
+    const cutOff = this.#retention.cutOff(before, () => this.#marks.values().next().value?.at);
+    for (const [key, { at }] of this.#marks) {
+      if (count >= limit || at >= cutOff) break;
       this.#marks.delete(key);
       count++;
     }

@@ -127,6 +127,12 @@ export interface StreamGroup {
    */
   deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean>;
   /**
+   * Hands an entry of ours to a live consumer of the group that is another program's: it finds the entry among
+   * its own, with no attempt counted. For groups that are shared with Python, which handles what we do not
+   * (delivery 5). Absent: there never is such a consumer.
+   */
+  handOver?(id: string): Promise<HandedOver>;
+  /**
    * Hands entries back so that anyone claims them at once, with the given count (delivery 7). Those not owned
    * are left alone.
    */
@@ -144,6 +150,9 @@ export interface StreamGroup {
   /** Frees this consumer's connection; entries stay pending. Idempotent. */
   close(): Promise<void>;
 }
+
+/** `nobody`: no such consumer lives. `lost`: the entry was not ours any more. */
+export type HandedOver = "handed" | "nobody" | "lost";
 
 export interface GroupInfo {
   readonly group: string;

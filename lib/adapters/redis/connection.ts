@@ -104,7 +104,9 @@ export class Connection {
     const connection = new Connection(server, await readAuthorities(settings));
     const stop = () => connection.destroy("closed by us");
     const end = clock.monotonic() + settings.connectMs;
-    const late = () => connection.destroy(`no greeting within ${settings.connectMs} ms`);
+    // A server that talks no TLS waits for the end of a line.
+    const doubt = settings.address.tls ? "; does it talk TLS at this port?" : "";
+    const late = () => connection.destroy(`no greeting within ${settings.connectMs} ms${doubt}`);
     const cancel = clock.after(settings.connectMs, late);
     signal.addEventListener("abort", stop);
     let connected = false;

@@ -69,7 +69,8 @@ export function explain(thrown: unknown, settings: RedisSettings, context: Fault
   if (PASSING.has(word)) return unavailable(settings, text, cause);
   const advice = adviceFor(word, text, settings, context);
   if (!advice) return unavailable(settings, text, cause);
-  return new RefusedError(advice.message, { cause, code: advice.code });
+  const { message, ...about } = advice;
+  return new RefusedError(message, { cause, ...about });
 }
 
 /** The connection could not be made, broke, or is refused for now. */
@@ -102,19 +103,34 @@ function untrusted(fault: TlsFault, settings: RedisSettings, reason: string, cau
   );
 }
 
+/** What an operator can do. */
+interface Advice {
+  readonly message: string;
+  readonly code: string;
+  readonly concerns?: RefusedError["concerns"];
+}
+
 function adviceFor(
   word: string,
   text: string,
   settings: RedisSettings,
   context: FaultContext,
-): { readonly message: string; readonly code: string } | undefined {
+): Advice | undefined {
   const where = place(settings);
   if (word === "WRONGTYPE") {
     return {
-      code: "REDIS_WRONG_TYPE",
+      ...{ code: "REDIS_WRONG_TYPE", concerns: "key" },
       message: `The key${
         of(context)
       } in ${where} holds something else than is needed here: remove or rename it.`,
+    };
+  }
+  if (/exhausted the last possible ID|equal or smaller than the target stream top item/.test(text)) {
+    return {
+      ...{ code: "REDIS_STREAM_EXHAUSTED", concerns: "key" },
+      message: `The stream${
+        of(context)
+      } in ${where} has used up its ids: rename or remove it, and a new one is made.`,
     };
   }
   const missing = /^ERR (?:unknown|unsupported) command\W+([\w|]{1,30})/i.exec(text)?.[1];
@@ -145,6 +161,7 @@ function adviceFor(
   if (word === "NOPERM" || text.includes("user executing the script can't")) {
     return {
       code: "REDIS_NO_PERMISSION",
+      ...(/ key/.test(text) && { concerns: "key" }),
       message: `The user of ${where} lacks a permission: extend its ACL (Redis says ${text}).`,
     };
   }

@@ -9,6 +9,7 @@ import type {
   ClaimedEntry,
   GroupInfo,
   GroupOptions,
+  HandedOver,
   PendingEntry,
   ReadOptions,
   StreamEntry,
@@ -21,7 +22,19 @@ import type { CommandOptions, Endpoint } from "./endpoint.ts";
 import type { KeyOf, StreamKey } from "./keys.ts";
 import { PollingReader } from "./polling_reader.ts";
 import { goneAfter, type Peer, type Presence } from "./presence.ts";
-import { attempt, claim, deadLetter, refresh, release, retire, type Script, sweep, trim } from "./scripts.ts";
+import {
+  attempt,
+  claim,
+  deadLetter,
+  handOver,
+  refresh,
+  release,
+  retire,
+  type Script,
+  sweep,
+  trim,
+} from "./scripts.ts";
+import { Others } from "./others.ts";
 import { entriesClaimed, groupsOf, nothingThere } from "./replies.ts";
 import { acknowledge, type StreamPlace } from "./stream_place.ts";
 
@@ -34,6 +47,7 @@ export class RedisStreamGroup implements StreamGroup {
   readonly #endpoint: Endpoint;
   readonly #presence: Presence;
   readonly #onClose: (group: RedisStreamGroup) => void;
+  readonly #others: Others;
   readonly #polling: PollingReader;
   #blocking: BlockingReader | undefined;
   /** The read that is under way. */
@@ -62,6 +76,7 @@ export class RedisStreamGroup implements StreamGroup {
     this.#begun = endpoint.server.clock.monotonic();
     this.#polling = new PollingReader(endpoint, this.#place);
     this.#onClose = onClose;
+    this.#others = new Others(() => this.#peers(), endpoint.server.clock);
   }
 
   async ensure(): Promise<boolean> {
@@ -197,6 +212,17 @@ export class RedisStreamGroup implements StreamGroup {
       ])
     );
     return moved === 1;
+  }
+
+  async handOver(id: string): Promise<HandedOver> {
+    for (let tries = 0; tries < HAND_OVER_TRIES; tries++) {
+      const other = await this.#others.next();
+      if (other === undefined) return "nobody";
+      const outcome = await this.#script(handOver, [id, other]);
+      this.#others.handed(other, outcome !== -1);
+      if (outcome !== -1) return outcome === 1 ? "handed" : "lost";
+    }
+    return "nobody";
   }
 
   async release(entries: readonly { readonly id: string; readonly count: number }[]): Promise<void> {
@@ -336,6 +362,9 @@ export class RedisStreamGroup implements StreamGroup {
     return this.#endpoint.run(send, { key: this.stream, ...options });
   }
 }
+
+/** Each time somebody else had gone meanwhile. */
+const HAND_OVER_TRIES = 3;
 
 /** For the script `claim`. */
 const OWNER_IS_GONE = -1;

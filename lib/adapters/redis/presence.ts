@@ -45,6 +45,8 @@ export interface Peer {
   readonly pending: number;
   /** Milliseconds since it was seen; undefined for one that does not show itself. */
   readonly unseenMs: number | undefined;
+  /** Milliseconds since it read, or was handed, anything. */
+  readonly idleMs: number;
 }
 
 /**
@@ -172,6 +174,7 @@ export class Presence {
       name: String(name),
       pending: Number(pending),
       unseenMs: members[at] === 1 ? Number(idle) : undefined,
+      idleMs: Number(idle),
     }));
   }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { blankAtEdge } from "../../config/uri_text.ts";
+import { strayBlank } from "../../config/uri_text.ts";
 import { ConfigurationError } from "../../errors.ts";
 
 /** A Redis address, taken apart. */
@@ -34,20 +34,20 @@ const LATER = new Set(["redis+sentinel", "redis+cluster"]);
  */
 export function parseRedisUri(uri: string | undefined, key: string): RedisAddress {
   if (!uri) throw refused(key, `'${key}' is missing: set it to an address such as ${EXAMPLE}.`);
-  const edge = blankAtEdge(uri);
-  if (edge !== undefined) throw refused(key, `'${key}' ${edge}.`);
+  const stray = strayBlank(uri);
+  if (stray !== undefined) throw refused(key, `'${key}' ${stray}.`);
   // Read by hand: a list of hosts is no URL.
   const scheme = /^([^:/?#]*):\/\//.exec(uri)?.[1];
   if (scheme !== undefined && LATER.has(scheme)) {
     throw refused(
       key,
-      `'${key}' begins with ${scheme}://, which is not offered yet: use redis://, rediss:// or unix://.`,
+      `'${key}' begins with ${scheme}://, which is not offered yet: use redis:// or rediss://.`,
     );
   }
   if (scheme !== undefined && !["redis", "rediss", "unix"].includes(scheme)) {
     throw refused(
       key,
-      `'${key}' must begin with redis://, rediss:// or unix://: its scheme is ${scheme}.`,
+      `'${key}' must begin with redis:// or rediss://: its scheme is ${scheme} (a socket is unix:///path).`,
     );
   }
   const { user: [givenName, givenPassword], rest } = splitUser(uri);

@@ -14,8 +14,9 @@ const provider = () =>
     .describe("A built-in adapter, one registered in code, or a module path such as './adapter.js'.");
 
 const authorities = () =>
-  text().optional().describe(
-    "PEM file of the authorities that the server's certificate is checked against, instead of the public ones.",
+  // An overlay takes back with an empty text what stands in the base.
+  z.string().optional().describe(
+    "PEM file of the authorities that the server's certificate is checked against; empty: the public ones.",
   );
 
 /** One table of `[databases]`. */

@@ -103,6 +103,7 @@ Deno.test("a cache that is not named trusts the authority of the broker whose Re
     });
   assertEquals(await cacheOf(""), ["rediss://h", "ca.pem"]);
   assertEquals(await cacheOf("[caches.default]\nTTL = 5"), ["rediss://h", "ca.pem"]);
+  assertEquals(await cacheOf('[caches.default]\ntls_ca_file = ""'), ["rediss://h", ""]);
   const own = '[caches.default]\nprovider = "redis"\nURI = "redis://other"';
   assertEquals(await cacheOf(own), ["redis://other", undefined]);
 });

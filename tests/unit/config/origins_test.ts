@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { pythonOnlyKeys } from "../../../lib/config/python_only.ts";
 import { load, loadObject, variables } from "./support.ts";
 
@@ -88,4 +88,31 @@ enabled = false
     "server.subscriptions.Audit.origin_stream",
     "logging.http.enabled",
   ]);
+});
+
+Deno.test("config-018: every key that Python Protean 0.18.0 reads is accepted", async () => {
+  const loaded = await load(await Deno.readTextFile(new URL("python_018.toml", import.meta.url)));
+  assertEquals(loaded.warnings, []);
+  assert(pythonOnlyKeys(loaded).includes("field_defaults.sanitize"));
+});
+
+for (
+  const [what, text, seconds] of [
+    ["alone", "drain_timeout = 25", 25],
+    ["as a text", 'drain_timeout = "25"', 25],
+    ["beside ours, which counts", "drain_timeout = 25\ndrain_timeout_seconds = 5", 5],
+    ["as none, which is ten to Python", "drain_timeout = 0", 10],
+  ] as const
+) {
+  Deno.test(`config-018: [server] drain_timeout is the name of ours, ${what}`, async () => {
+    const { config } = await load(`[server]\n${text}\n`);
+    assertEquals(config.server.drain_timeout_seconds, seconds);
+  });
+}
+
+Deno.test("config-018: drain_timeout counts in an environment's overlay too", async () => {
+  const { config } = await load("[server]\ntick_interval = 1\n[ci.server]\ndrain_timeout = 7\n", {
+    env: "ci",
+  });
+  assertEquals(config.server.drain_timeout_seconds, 7);
 });

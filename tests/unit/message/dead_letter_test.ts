@@ -287,3 +287,36 @@ for (const thrown of ["a text", undefined, null, 42, { code: 1 }, Symbol("s")]) 
     assertEquals(letter.errorMessage, String(thrown));
   });
 }
+
+Deno.test("reason-markup: a reason holds nothing that reads as markup, and the exact text stays", () => {
+  for (
+    const text of [
+      "no such path [/orders/0]",
+      "[/]",
+      "[a][/b]",
+      "[[/x]]",
+      "\\[/x]",
+      "[#fff]",
+      "[@click=f]",
+      "[Bold]",
+    ]
+  ) {
+    const entry = renderDeadLetter(MESSAGE, { ...FACTS, error: new Error(text) });
+    const { failure_reason, error_message } = JSON.parse(entry)._dlq_metadata;
+    assertEquals(error_message, text);
+    assert(!/\[[a-z#/@]/i.test(failure_reason), failure_reason);
+    assertEquals(failure_reason.replaceAll("[ ", "["), `Error: ${text}`);
+  }
+  const plain = renderDeadLetter(MESSAGE, { ...FACTS, error: new Error("item[0] of [1, 2] at [") });
+  assertEquals(JSON.parse(plain)._dlq_metadata.failure_reason, "Error: item[0] of [1, 2] at [");
+});
+
+Deno.test("raw-replay: an entry that Python's tools cannot replay says so, and no other does", () => {
+  for (const original of ["not json", "[]", "", '{"base64":"/w=="}']) {
+    const { advice } = JSON.parse(renderDeadLetter(original, FACTS))._dlq_metadata;
+    assertStringIncludes(advice, "purge it");
+  }
+  for (const original of [MESSAGE, "{}", '{"data":1}']) {
+    assertEquals("advice" in JSON.parse(renderDeadLetter(original, FACTS))._dlq_metadata, false);
+  }
+});

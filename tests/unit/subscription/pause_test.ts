@@ -17,7 +17,7 @@ const missing = () =>
   blame(
     new RefusedError('There is no table "effets".', {
       code: "DATABASE_TABLE_MISSING",
-      isAboutStatement: true,
+      concerns: "statement",
     }),
     DATABASE,
   );

@@ -3,6 +3,8 @@
  * (delivery 23, D17).
  */
 import { assert, assertEquals } from "@std/assert";
+import { blame } from "../../../lib/domain/backends.ts";
+import { ProviderUnavailableError } from "../../../lib/errors.ts";
 import { CATEGORY, eventText, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
 const IN_FLIGHT = 8;
@@ -107,6 +109,33 @@ Deno.test("nothing new is read while something of the dead is left for want of r
   const subscription = rig.subscribe(runner, { concurrency: IN_FLIGHT });
   await subscription.start();
   while (subscription.counters.handled < 800) await rig.clock.advance(1000);
+  for (const [key, numbers] of seen) assertEquals([key, numbers], [key, numbers.toSorted((a, b) => a - b)]);
+  await rig.close(subscription);
+});
+
+Deno.test("during a pause nothing more of the dead is taken over, afterwards all of it, in order and uncounted", async () => {
+  const rig = new SubscriptionRig();
+  const seen = new Map<string, number[]>();
+  let away = true;
+  const runner = new ScriptedRunner(({ id, n }) => {
+    if (away) {
+      throw blame(new ProviderUnavailableError("It does not answer."), { kind: "provider", name: "x" });
+    }
+    seen.set(id, [...seen.get(id) ?? [], n]);
+  });
+  await left(rig, runner.group, Array.from({ length: 400 }, (_, n) => eventText(`k${n % 40}`, n)));
+  const subscription = rig.subscribe(runner, { concurrency: IN_FLIGHT });
+  await subscription.start();
+  const ofTheDead = async () =>
+    (await rig.pending(runner)).filter(({ consumer }) => consumer === "dead").length;
+  await rig.clock.advance(5_000);
+  const before = await ofTheDead();
+  assert(before > 0);
+  await rig.clock.advance(600_000);
+  assertEquals(await ofTheDead(), before);
+  away = false;
+  await rig.clock.advance(10_000);
+  assertEquals([subscription.counters.handled, (await rig.deadLetters()).length], [400, 0]);
   for (const [key, numbers] of seen) assertEquals([key, numbers], [key, numbers.toSorted((a, b) => a - b)]);
   await rig.close(subscription);
 });

@@ -148,7 +148,7 @@ export function userStatementError(where: Where, thrown: unknown): Error {
   if (code === SQLSTATE.undefinedTable) {
     return new RefusedError(
       `Database '${where.name}' (${where.label}) lacks a table that a statement names: ${message}: create it, or correct the name.`,
-      { code: "DATABASE_TABLE_MISSING", cause: thrown, isAboutStatement: true },
+      { code: "DATABASE_TABLE_MISSING", cause: thrown, concerns: "statement" },
     );
   }
   return new ProteanError(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { blankAtEdge } from "../../../config/uri_text.ts";
+import { strayBlank } from "../../../config/uri_text.ts";
 import { ConfigurationError } from "../../../errors.ts";
 
 export type SslMode = "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full";
@@ -81,8 +81,8 @@ export function parsePostgresUri(
 class Trouble extends Error {}
 
 function parse(text: string, env: (name: string) => string | undefined): PostgresUri {
-  const edge = blankAtEdge(text);
-  if (edge !== undefined) throw new Trouble(edge);
+  const stray = strayBlank(text);
+  if (stray !== undefined) throw new Trouble(stray);
   const parts = SHAPE.exec(text)?.groups;
   // The rest of a password would pass for a part of the host, which every message shows.
   if (parts?.["hosts"]?.includes("@") || parts?.["database"]?.includes("@")) {

@@ -7,7 +7,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../../../async/clock.ts";
-import { asError, ProviderUnavailableError } from "../../../errors.ts";
+import { asError, ProviderUnavailableError, RefusedError, UnavailableError } from "../../../errors.ts";
 import { fairShare } from "../../outbox_share.ts";
 import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../ports.ts";
@@ -175,11 +175,13 @@ export class PostgresOutboxLease implements OutboxLease {
       if (outcome.status === "published") published.push(messageId);
       else unpublished[messageId] = this.#columns(outcome);
     }
-    const statements = [
-      ...(published.length > 0 ? [this.#recording(publishedText, published)] : []),
-      ...(Object.keys(unpublished).length > 0 ? [this.#unpublished(unpublished)] : []),
+    const recorded = published.length > 0 ? this.#recording(publishedText, published) : undefined;
+    const works = [
+      recorded ? this.#run(recorded) : undefined,
+      Object.keys(unpublished).length > 0 ? this.#recordUnpublished(unpublished) : undefined,
     ];
-    if (statements.length > 0) await this.#exchange(statements);
+    await Promise.allSettled(works);
+    await Promise.all(works);
   }
 
   release(): Promise<void> {
@@ -208,7 +210,7 @@ export class PostgresOutboxLease implements OutboxLease {
 
   #lookForOld(): Question | undefined {
     const old = this.#old;
-    if (!old.isDue) return undefined;
+    if (!old.mayLook()) return undefined;
     const doing = "looking for old transactions";
     return {
       statement: { text: oldTransactionsText(), values: [], doing },
@@ -286,19 +288,41 @@ export class PostgresOutboxLease implements OutboxLease {
     return { ...recording, values: [...recording.values, JSON.stringify(outcomes)] };
   }
 
+  /**
+   * All at once; where the database refuses something about a row, that one is found, and the others are
+   * recorded: else they would be tried for ever with it.
+   */
+  async #recordUnpublished(outcomes: Record<string, unknown>): Promise<void> {
+    try {
+      await this.#run(this.#unpublished(outcomes));
+    } catch (error) {
+      if (error instanceof UnavailableError || error instanceof RefusedError) throw error;
+      const all = Object.entries(outcomes);
+      if (all.length === 1) {
+        const [message_id] = all[0] ?? [];
+        return log.error("outbox.row_not_recorded", { message_id, error: asError(error).message });
+      }
+      const half = Math.ceil(all.length / 2);
+      for (const part of [all.slice(0, half), all.slice(half)]) {
+        await this.#recordUnpublished(Object.fromEntries(part));
+      }
+    }
+  }
+
   #columns(outcome: Exclude<OutboxOutcome, { readonly status: "published" }>): Record<string, unknown> {
     if (outcome.status === "held") return { status: "pending" };
     return {
       status: outcome.status,
       last_error: this.#lastError(outcome),
+      counted: outcome.status === "failed" && outcome.uncounted ? 0 : 1,
       ...(outcome.status === "failed" ? { retry_at: outcome.retryAt + this.#ahead } : {}),
     };
   }
 
-  /** As in wire 3.6; the server adds the count. A NUL character cannot be stored. */
+  /** As in wire 3.6; the server adds the count. A NUL character and half a character cannot be stored. */
   #lastError({ status, error }: Tried): Record<string, unknown> {
     return {
-      message: error.replaceAll("\0", "\ufffd"),
+      message: error.toWellFormed().replaceAll("\0", "\ufffd"),
       failed_at: new Date(this.#now()).toISOString(),
       ...(status === "abandoned" ? { reason: "Max retries exceeded" } : {}),
     };

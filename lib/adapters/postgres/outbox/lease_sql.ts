@@ -6,6 +6,7 @@
 import { OUTBOX_SHARDS } from "../../ports.ts";
 import type { Names } from "../connection/names.ts";
 import { STANDS_STILL } from "../connection/still_sessions.ts";
+import { streamKey } from "../tables/migrations.ts";
 import { epoch } from "../tables/row_writes.ts";
 import { boundText, OPEN } from "./claim_floor_sql.ts";
 
@@ -23,15 +24,32 @@ export const LEASE_SESSION = [
 ].join("; ");
 
 /**
- * Rows that may be claimed by the holder `$2` for the broker `$1` at the time `$3`: pending, due again, or
- * left behind by an earlier holder; and not behind a failed row of their stream that is not due.
+ * Rows of the broker `$1` that are due at the time `at`: pending, `processing` as far as `left` says, or to
+ * be tried again; and not behind a failed row of their stream that is not due.
  */
-function claimable(names: Names): string {
+function due(names: Names, left: string, at: string): string {
   return `o.target_broker = $1 and ${OPEN} and (o.status = 'pending'
-      or o.status = 'processing' and o.locked_by is distinct from $2
-      or o.status = 'failed' and o.next_retry_at <= ${epoch("$3")})
-    and not exists (select from ${names.outbox} f where f.target_broker = $1 and f.stream_name = o.stream_name
-      and f.seq < o.seq and f.next_retry_at > ${epoch("$3")} and f.status = 'failed')`;
+      or o.status = 'processing'${left}
+      or o.status = 'failed' and o.next_retry_at <= ${at})
+    and not exists (select from ${names.outbox} f where f.target_broker = $1
+      and ${streamKey("f.stream_name")} = ${streamKey("o.stream_name")} and f.stream_name = o.stream_name
+      and f.seq < o.seq and f.next_retry_at > ${at} and f.status = 'failed')`;
+}
+
+/** Those that the holder `$2` may claim at the time `$3`: the ones that an earlier holder left are among them. */
+function claimable(names: Names): string {
+  return due(names, " and o.locked_by is distinct from $2", epoch("$3"));
+}
+
+/** The first due row of the broker `$1`, in whoever's hands, and for how many ms it has waited. */
+export function oldestDueText(names: Names): string {
+  return `select first.seq, floor(extract(epoch from now() - first.created_at) * 1000)::float8 as waited
+    from generate_series(0, ${OUTBOX_SHARDS - 1}) as each(shard), lateral (
+      select o.seq, o.created_at from ${names.outbox} o where o.shard = each.shard and ${
+    due(names, "", "now()")
+  }
+      order by o.seq limit 1) as first
+    order by first.seq limit 1`;
 }
 
 /** Beside the shards' own locks: each lease has this one shared, so that the others can count it. */
@@ -129,16 +147,18 @@ export function publishedText(names: Names): string {
 
 /**
  * Rows `$4` of the broker `$1`, claimed by `$2`, were not published. `$5` is a JSON object that tells for
- * each message id the new `status` and, where it was tried, `last_error` and `retry_at` (epoch ms).
+ * each message id the new `status` and, where it was tried, `last_error`, `retry_at` (epoch ms) and `counted`,
+ * the attempts.
  */
 export function unpublishedText(names: Names): string {
   const outcome = "($5::jsonb -> message_id)";
+  const counted = `coalesce((${outcome} ->> 'counted')::int, 0)`;
   return `update ${names.outbox} set status = ${outcome} ->> 'status', locked_by = null,
       last_processed_at = ${epoch("$3")},
-      retry_count = retry_count + (${outcome} -> 'last_error' is not null)::int,
+      retry_count = retry_count + ${counted},
       next_retry_at = ${epoch(`(${outcome} ->> 'retry_at')`)},
       abandoned_at = case when ${outcome} ->> 'status' = 'abandoned' then ${epoch("$3")} end,
       last_error = coalesce(${outcome} -> 'last_error'
-        || jsonb_build_object('retry_count', retry_count + 1), last_error)
+        || jsonb_build_object('retry_count', retry_count + ${counted}), last_error)
     where target_broker = $1 and locked_by = $2 and message_id = any($4::text[])`;
 }

@@ -45,8 +45,8 @@ export class OldTransactions {
     this.#lookAt = clock.monotonic();
   }
 
-  /** Whether it is time to look. True is said once. */
-  get isDue(): boolean {
+  /** Whether it is time to look; true is said once. */
+  mayLook(): boolean {
     const now = this.#clock.monotonic();
     if (now < this.#lookAt) return false;
     this.#lookAt = now + LOOK_MS;

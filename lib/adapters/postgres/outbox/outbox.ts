@@ -14,12 +14,20 @@ import {
   type OutboxStats,
   type OutboxStatus,
   type OutboxStore,
+  type OutboxWaiting,
 } from "../../ports.ts";
 import type { Database } from "../connection/database.ts";
 import type { Hints } from "./notify.ts";
 import { PostgresOutboxLease } from "./lease.ts";
 import type { CleaningPermit } from "../server_clock.ts";
-import { cleanOutbox, listOutbox, outboxBacklog, outboxStats, requeueRows } from "./outbox_report.ts";
+import {
+  cleanOutbox,
+  listOutbox,
+  OldestDue,
+  outboxBacklog,
+  outboxStats,
+  requeueRows,
+} from "./outbox_report.ts";
 
 export interface PostgresOutboxParts {
   readonly database: Database;
@@ -35,6 +43,7 @@ export class PostgresOutbox implements OutboxStore {
   readonly #processors: Database;
   readonly #hints: Hints;
   readonly #permit: CleaningPermit;
+  readonly #oldestDue = new OldestDue();
   readonly #leases = new Set<PostgresOutboxLease>();
 
   constructor({ database, processors, hints, permit }: PostgresOutboxParts) {
@@ -73,6 +82,10 @@ export class PostgresOutbox implements OutboxStore {
 
   backlog(broker: string): Promise<OutboxBacklog> {
     return outboxBacklog(this.#database, broker);
+  }
+
+  oldestDue(broker: string): Promise<OutboxWaiting | undefined> {
+    return this.#oldestDue.of(this.#database, broker);
   }
 
   stats(): Promise<OutboxStats> {

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
+import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus, OutboxWaiting } from "../../ports.ts";
 import { backlogOf } from "../../outbox_backlog.ts";
 import type { Database } from "../connection/database.ts";
 import type { Row } from "../connection/connection.ts";
+import { oldestDueText } from "./lease_sql.ts";
 import { cutOff } from "../server_clock.ts";
 import type { Planned } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
@@ -58,6 +59,35 @@ export async function outboxBacklog(database: Database, broker: string): Promise
     doing: "counting the outbox rows of a broker",
   });
   return backlogOf(counted);
+}
+
+/** A look that takes longer is slow, and is not repeated before twenty times as much has passed. */
+const SLOW_MS = 50;
+const SPARED = 20;
+
+/**
+ * The first due row of each broker. Beside an old transaction a look reads the entries of everything that was
+ * published since, so a slow one is not repeated soon.
+ */
+export class OldestDue {
+  readonly #known = new Map<string, { readonly answer: OutboxWaiting | undefined; readonly until: number }>();
+
+  async of(database: Database, broker: string): Promise<OutboxWaiting | undefined> {
+    const { clock, names } = database;
+    const known = this.#known.get(broker);
+    const began = clock.monotonic();
+    if (known && began < known.until) return known.answer;
+    const [row] = await database.read({
+      text: oldestDueText(names),
+      values: [broker],
+      doing: "looking for the oldest row of the outbox",
+    });
+    const answer = row && { id: String(row["seq"]), waitedMs: Math.max(0, Number(row["waited"])) };
+    const now = clock.monotonic();
+    const took = now - began;
+    this.#known.set(broker, { answer, until: took < SLOW_MS ? now : now + SPARED * took });
+    return answer;
+  }
 }
 
 /**

@@ -14,6 +14,7 @@ import { asError, NotSupportedError, ProteanError } from "../../../errors.ts";
 import {
   type Mark,
   type ProviderSession,
+  requireSameMessage,
   sessionEnded,
   type SessionOptions,
   type SqlRow,
@@ -95,15 +96,25 @@ export class PostgresSession implements ProviderSession {
 
   async mark(mark: Mark): Promise<boolean> {
     const { names } = this.#parts;
+    const key = [mark.handler, mark.type, mark.messageId];
+    const doing = `marking message '${mark.messageId}'`;
     const [reply] = await this.#send([{
       // A concurrent duplicate waits here until the first has committed or not. The time is the server's: by
       // that of a process that is behind, a mark would be old at birth.
-      text: `insert into ${names.processed} (handler, type, message_id, processed_at) ` +
-        "values ($1, $2, $3, clock_timestamp()) on conflict do nothing",
-      values: [mark.handler, mark.type, mark.messageId],
-      doing: `marking message '${mark.messageId}'`,
+      text: `insert into ${names.processed} (handler, type, message_id, checksum, processed_at) ` +
+        "values ($1, $2, $3, $4, clock_timestamp()) on conflict do nothing",
+      values: [...key, mark.checksum ?? null],
+      doing,
     }]);
-    return reply?.count === 1;
+    if (reply?.count === 1) return true;
+    if (mark.checksum === undefined) return false;
+    const [[kept] = []] = await this.#send([{
+      text: `select checksum from ${names.processed} where handler = $1 and type = $2 and message_id = $3`,
+      values: key,
+      doing,
+    }]);
+    requireSameMessage(mark, kept?.["checksum"]);
+    return false;
   }
 
   async query(statement: SqlStatement): Promise<readonly SqlRow[]> {

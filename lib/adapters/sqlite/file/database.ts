@@ -15,12 +15,13 @@ import { type BusyOptions, retryBusy } from "./busy.ts";
 import { CommitWatch } from "./commit_watch.ts";
 import { connect, type Connections, LOG_LIMIT, type Synchronous } from "./connection.ts";
 import { HeldTransaction } from "./held_transaction.ts";
+import { LockSpan } from "./lock_span.ts";
 import { LogSize } from "./log_size.ts";
 import { Mutex } from "./mutex.ts";
 import { inTransaction } from "./older_runtime.ts";
 import { disappear } from "./process_identity.ts";
 import { Silence } from "./silence.ts";
-import { asStatementError, fileTrouble } from "./sqlite_error.ts";
+import { asStatementError, fileTrouble, isBusy } from "./sqlite_error.ts";
 import { statement } from "./statements.ts";
 import { WriteQueue } from "./write_queue.ts";
 
@@ -30,8 +31,11 @@ export { HeldTransaction, statement };
 const WAIT_LIMIT = 30_000;
 const HELD = `has been held by another unit of work of this process for ${WAIT_LIMIT / 1000} s: ` +
   "do not wait for one unit of work inside another that has written with ctx.sql";
-const LOCKED = `has been locked by another process for ${WAIT_LIMIT / 1000} s: ` +
+const locked = (ms: number) =>
+  `has been locked by another process for ${Math.round(ms / 1000)} s: ` +
   "end whatever holds a transaction open on it";
+/** Readiness tells of a lock of so many ms: no transaction of ours takes as long. */
+const TOLERATED_LOCK = 3_000;
 /** Bytes of the trial write that finds out whether a full disk has room again. */
 const TRIAL_BYTES = 64 * 1024;
 
@@ -68,6 +72,8 @@ interface Shared {
   users: number;
 }
 const files = new Map<string, Shared>();
+/** Of the files that were locked when this process wanted to open them. */
+const spans = new Map<string, LockSpan>();
 
 /** A file, open. Every `open` needs its own `close`; the last one closes the file. */
 export class SqliteDatabase {
@@ -87,17 +93,19 @@ export class SqliteDatabase {
     readonly path: string,
     private readonly connections: Connections,
     private readonly options: OpenDatabase,
+    private readonly span: LockSpan,
   ) {
     this.#synchronous = options.synchronous;
     this.silence = new Silence(options.clock);
     const dataVersion = connections.writer.prepare("PRAGMA data_version");
     this.#watch = new CommitWatch(dataVersion, options.clock);
     this.#logSize = new LogSize({ path, db: connections.writer, clock: options.clock, limit: LOG_LIMIT });
-    this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late: () => this.#unavailable(HELD) });
+    const late = () => this.#unavailable(this.span.ms > 0 ? locked(this.span.ms) : HELD);
+    this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late });
     this.#inode = Deno.statSync(path).ino;
     this.#queue = new WriteQueue({
       acquire: () => this.#mutex.acquire(),
-      retry: (attempt, signal) => this.#retry(signal, attempt),
+      retry: (attempt, signal) => this.#retry(signal, attempt, this.span),
       begin: (durable) => this.#begin(durable),
       commit: (db, notify) => this.#commit(db, notify),
       rollback: (db) => this.#rollback(db),
@@ -123,8 +131,14 @@ export class SqliteDatabase {
   }
 
   static async #create(path: string, options: OpenDatabase): Promise<SqliteDatabase> {
-    const connections = await retryBusy(() => connect(path, options.synchronous), busyOptions(path, options));
-    return new SqliteDatabase(path, connections, options);
+    const span = spans.get(path) ?? new LockSpan(options.clock);
+    spans.set(path, span);
+    const connections = await retryBusy(
+      () => connect(path, options.synchronous),
+      busyOptions(path, options, span),
+    );
+    spans.delete(path);
+    return new SqliteDatabase(path, connections, options, span);
   }
 
   /**
@@ -156,7 +170,7 @@ export class SqliteDatabase {
   async hold(signal?: AbortSignal): Promise<HeldTransaction> {
     const release = await this.#mutex.acquire(signal);
     try {
-      const db = await this.#retry(signal, () => this.#begin(true));
+      const db = await this.#retry(signal, () => this.#begin(true), this.span);
       return new HeldTransaction({
         db,
         commit: (notify) => this.#commit(db, notify),
@@ -175,7 +189,7 @@ export class SqliteDatabase {
   async read<T>(work: (db: DatabaseSync) => T, signal?: AbortSignal): Promise<T> {
     try {
       if (this.#closed) throw this.#closed;
-      return await this.#retry(signal, () => work(this.connections.reader));
+      return await this.#retry(signal, () => work(this.connections.reader), undefined);
     } catch (cause) {
       throw this.#ours(cause);
     }
@@ -190,8 +204,9 @@ export class SqliteDatabase {
   }
 
   /**
-   * One real read; and when the last write failed because of the file or the disk, one real write, so that
-   * readiness comes back by itself once there is room again.
+   * One real read; a look whether another process has the file locked for long; and when the last write failed
+   * because of the file or the disk, one real write, so that readiness comes back by itself once there is room
+   * again.
    */
   async ping(signal?: AbortSignal): Promise<void> {
     await this.read((db) => statement(db, "SELECT count(*) FROM sqlite_schema").get(), signal);
@@ -199,6 +214,7 @@ export class SqliteDatabase {
     if (inode !== this.#inode) {
       throw this.#unavailable("was removed or replaced while it was in use: restart this process");
     }
+    this.#assertUnlocked();
     if (!this.#trouble) return;
     const quiet = { notify: false, signal };
     await this.write((db) => {
@@ -237,7 +253,23 @@ export class SqliteDatabase {
       this.#synchronous = synchronous;
     }
     statement(db, "BEGIN IMMEDIATE").run();
+    // Nobody was heard of while nobody could write.
+    if (this.span.ended() > TOLERATED_LOCK) this.silence.wasForced();
     return db;
+  }
+
+  /** Throws `ProviderUnavailableError` when it has been locked for longer than readiness tolerates. */
+  #assertUnlocked(): void {
+    const db = this.connections.writer;
+    if (inTransaction(db)) return;
+    try {
+      this.#begin(false);
+      this.#rollback(db);
+    } catch (cause) {
+      if (!isBusy(cause)) throw this.#ours(cause);
+      this.span.met();
+      if (this.span.ms > TOLERATED_LOCK) throw this.#unavailable(locked(this.span.ms), cause);
+    }
   }
 
   #commit(db: DatabaseSync, notify: boolean): void {
@@ -255,8 +287,12 @@ export class SqliteDatabase {
     }
   }
 
-  #retry<T>(signal: AbortSignal | undefined, attempt: () => T): Promise<T> {
-    return retryBusy(attempt, { ...busyOptions(this.path, this.options), signal });
+  #retry<T>(
+    signal: AbortSignal | undefined,
+    attempt: () => T,
+    span: LockSpan | undefined,
+  ): Promise<T> {
+    return retryBusy(attempt, { ...busyOptions(this.path, this.options, span), signal });
   }
 
   #ours(thrown: unknown): unknown {
@@ -275,11 +311,11 @@ function unavailable(path: string, trouble: string, cause: unknown): ProviderUna
   return new ProviderUnavailableError(`The SQLite file ${path} ${trouble}.`, { cause });
 }
 
-function busyOptions(path: string, options: OpenDatabase): BusyOptions {
+/** `span`: of who wants to write. What keeps readers out is short, and nobody's transaction. */
+function busyOptions(path: string, { clock }: OpenDatabase, span: LockSpan | undefined): BusyOptions {
   return {
-    clock: options.clock,
-    limit: WAIT_LIMIT,
-    locked: (cause) => unavailable(path, LOCKED, cause),
+    ...{ clock, span, limit: WAIT_LIMIT },
+    locked: (cause) => unavailable(path, locked(span?.ms ?? WAIT_LIMIT), cause),
   };
 }
 

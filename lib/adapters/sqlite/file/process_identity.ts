@@ -32,6 +32,8 @@ interface Presence {
   readonly sign: string;
   /** Holds the lock; undefined where there is none. */
   readonly lock: DatabaseSync | undefined;
+  /** When its sign was last looked for, monotonic. */
+  lookedAt: number;
 }
 
 /** Signs of life of this process, by database file. */
@@ -39,21 +41,27 @@ const present = new Map<string, Presence>();
 const SIGN = "-alive-";
 /** Behind the name of a sign that is not locked yet. */
 const UNNAMED = ".new";
+/** So often a process looks for its own sign, in ms. */
+const LOOK_MS = 1_000;
 /** Longer than a process takes to lock the sign that it has created, in ms. */
 const MAKING_MS = 60_000;
 const TOKEN = /^\d\S+ ([0-9a-f-]{36})$/;
 
 /**
  * This process, as one that has the file of `db` open. Its sign of life is made again where somebody has
- * removed it, so every beat of what it holds asks for this.
+ * removed it, so every beat of what it holds asks for this; it is looked for once in a second. `now`:
+ * monotonic, ms.
  */
-export function selfIdentity(db: DatabaseSync): ProcessIdentity {
+export function selfIdentity(db: DatabaseSync, now = performance.now()): ProcessIdentity {
   const file = fileOf(db);
   let presence = present.get(file);
   if (!presence) {
     clearAway(db, file);
     present.set(file, presence = appear(file, newIdentity()));
-  } else if (presence.lock && !exists(presence.sign)) {
+  }
+  if (now - presence.lookedAt < LOOK_MS) return presence.identity;
+  presence.lookedAt = now;
+  if (presence.lock && !exists(presence.sign)) {
     const again = appear(file, presence.identity);
     // What could not be made now is tried at the next beat.
     if (again.lock) {
@@ -108,7 +116,8 @@ function newIdentity(): ProcessIdentity {
 /** Under a name that nobody asks for until it is locked: an unlocked sign is that of a dead process. */
 function appear(file: string, identity: ProcessIdentity): Presence {
   const sign = signOfLife(file, TOKEN.exec(identity.startedAt)?.[1] ?? "");
-  if (file === "") return { identity, sign, lock: undefined };
+  const lookedAt = performance.now();
+  if (file === "") return { identity, sign, lock: undefined, lookedAt };
   // Windows renames no open file.
   const unnamed = Deno.build.os === "windows" ? sign : `${sign}${UNNAMED}`;
   let lock: DatabaseSync | undefined;
@@ -116,11 +125,16 @@ function appear(file: string, identity: ProcessIdentity): Presence {
     lock = openWithoutWaiting(unnamed);
     lockFile(lock);
     if (unnamed !== sign) Deno.renameSync(unnamed, sign);
-    return { identity, sign, lock };
+    return { identity, sign, lock, lookedAt };
   } catch {
     lock?.close();
     remove(unnamed);
-    return { identity: { ...identity, startedAt: `?${identity.startedAt}` }, sign, lock: undefined };
+    return {
+      identity: { ...identity, startedAt: `?${identity.startedAt}` },
+      sign,
+      lock: undefined,
+      lookedAt,
+    };
   }
 }
 

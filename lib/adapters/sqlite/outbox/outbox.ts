@@ -11,6 +11,7 @@ import {
   type OutboxStats,
   type OutboxStatus,
   type OutboxStore,
+  type OutboxWaiting,
 } from "../../ports.ts";
 import type { SqliteDatabase } from "../file/database.ts";
 import { BOOKKEEPING, SqliteOutboxLease } from "./outbox_lease.ts";
@@ -19,6 +20,7 @@ import {
   cleanOutbox,
   firstProcessed,
   listOutbox,
+  oldestDue,
   outboxBacklog,
   outboxStats,
   requeueRows,
@@ -47,6 +49,11 @@ export class SqliteOutbox implements OutboxStore {
 
   watch(wake: () => void): () => void {
     return this.database().watch(wake);
+  }
+
+  async oldestDue(broker: string): Promise<OutboxWaiting | undefined> {
+    const now = this.clock.now();
+    return await this.database().read((db) => oldestDue(db, broker, now));
   }
 
   async stats(): Promise<OutboxStats> {

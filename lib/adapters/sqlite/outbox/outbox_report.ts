@@ -5,9 +5,11 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
+import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus, OutboxWaiting } from "../../ports.ts";
 import { backlogOf } from "../../outbox_backlog.ts";
+import { allShards } from "../../outbox_share.ts";
 import { statement } from "../file/statements.ts";
+import { nextRows } from "./outbox_rows.ts";
 
 const LISTED =
   "seq, message_id, stream_name, type, status, target_broker, retry_count, last_error, created_at";
@@ -49,6 +51,18 @@ export function outboxBacklog(db: DatabaseSync, broker: string): OutboxBacklog {
       WHERE status = 'abandoned' AND status IN ('published', 'abandoned') AND target_broker = :broker GROUP BY status`,
   ).all({ broker });
   return backlogOf(counted);
+}
+
+/** Nobody's name: every row is another's. */
+const NOBODY = "";
+
+/** The first due row of a broker, whoever is processing it; `now` is epoch ms. */
+export function oldestDue(db: DatabaseSync, broker: string, now: number): OutboxWaiting | undefined {
+  const wanted = { broker, shards: allShards, holder: NOBODY, now: new Date(now).toISOString() };
+  const [seq] = nextRows(db, wanted, 1);
+  const created = createdAt(db, seq);
+  if (seq === undefined || created === undefined) return undefined;
+  return { id: String(seq), waitedMs: Math.max(0, now - created) };
 }
 
 /** Rows in order of `seq`. */

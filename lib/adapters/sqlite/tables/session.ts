@@ -12,6 +12,7 @@ import {
   isEmptyWriteSet,
   type Mark,
   type ProviderSession,
+  requireSameMessage,
   sessionEnded,
   type SessionOptions,
   type SqlRow,
@@ -56,9 +57,10 @@ export class SqliteSession implements ProviderSession {
 
   /** Written at the commit, whose transaction refuses a mark that another has committed meanwhile. */
   async mark(mark: Mark): Promise<boolean> {
-    const mine = this.#marks.some((other) =>
+    const mine = this.#marks.find((other) =>
       other.handler === mark.handler && other.type === mark.type && other.messageId === mark.messageId
     );
+    if (mine) requireSameMessage(mark, mine.checksum);
     if (mine || await this.#read((db) => isMarked(db, mark))) return false;
     this.#marks.push(mark);
     return true;

@@ -49,6 +49,7 @@ Deno.test("parseRedisUri refuses what cannot work in one sentence that names the
     ["redis://:secret@h/0\n", "ends with a line break"],
     ["redis://:secret@h/0\r\n", "ends with a line break"],
     [" redis://:secret@h/0", "begins with a blank"],
+    ["redis://:secret\n@h/0", "has a line break in it"],
     ["unix://:secret@run/r.sock", "no absolute path"],
     ["unix://", "no absolute path"],
     ["unix:///", "no absolute path"],
@@ -57,7 +58,7 @@ Deno.test("parseRedisUri refuses what cannot work in one sentence that names the
     ["unix:///run/r.sock?timeout=5", "'timeout'"],
     ["unix:///run/%zz", "percent-encoded"],
     [`unix:///${"r".repeat(107)}`, "107 bytes"],
-    ["redis+socket:///run/r.sock", "must begin with redis://, rediss:// or unix://"],
+    ["redis+socket:///run/r.sock", "a socket is unix:///path"],
   ];
   for (const [uri, part] of cases) {
     const error = assertThrows(() => parseRedisUri(uri, KEY), ConfigurationError, part);

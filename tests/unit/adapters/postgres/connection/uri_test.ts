@@ -68,6 +68,7 @@ const refused: readonly (readonly [uri: string, trouble: string])[] = [
   ["postgresql://ann:secret%@db/shop", "broken percent escape"],
   ["postgresql://ann:secret@db/shop\n", "ends with a line break"],
   ["postgresql://ann:secret@db/shop?sslmode=require\r\n", "ends with a line break"],
+  ["postgresql://ann:secret\n@db/shop", "has a line break in it"],
   ["\tpostgresql://ann:secret@db/shop", "begins with a blank"],
 ];
 
