@@ -1,6 +1,6 @@
 /** One replica's clock is a month ahead, or behind (fault F30, D9). */
 import { assertEquals } from "@std/assert";
-import { logged } from "../e2e/tasks.ts";
+import type { RunningServer } from "../e2e/server.ts";
 import { faultTest } from "./audit/fault.ts";
 import { runSize } from "./audit/seed.ts";
 import { Stage } from "./audit/stage.ts";
@@ -28,11 +28,16 @@ faultTest(
         events,
         events,
       ]);
-      assertEquals(await told(), 2, "once for the marks, once for the outbox");
+      assertEquals(await told(wrong), 1);
       assertEquals(await wrong.end("SIGTERM"), 0);
     }
-    assertEquals(await logged(right, "maintenance.clocks_differ"), []);
+    assertEquals(await told(right), 0);
     await stage.audit({ events, ordered: false });
     assertEquals(await right.end("SIGTERM"), 0);
   },
 );
+
+/** How often it has said that its clock is not the database's. */
+async function told(server: RunningServer): Promise<number> {
+  return (await server.log()).split('"maintenance.clocks_differ"').length - 1;
+}

@@ -48,7 +48,7 @@ faultTest(
     await stage.settled(server);
     const before = await lines(server);
     await stage.streams.ask("FLUSHALL");
-    stage.produce({ events });
+    stage.produce({ events: 2 * events });
     const took = await server.until(
       async () => (await stage.streams.groups("audit::source")).length === 1,
       "the group to be made again",
