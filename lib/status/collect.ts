@@ -58,8 +58,9 @@ async function streamRow(
   groups: Promise<readonly GroupInfo[] | null>,
   inquiry: Inquiry,
 ): Promise<StatusRow> {
-  const [found, dlqDepth, replays] = await Promise.all([
+  const [found, partitions, dlqDepth, replays] = await Promise.all([
     groups,
+    inquiry.of(() => broker.partitions(category)),
     inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
   ]);
@@ -79,6 +80,7 @@ async function streamRow(
     dlq_depth: dlqDepth,
     returning: replays,
     lag_seconds: null,
+    ...(partitions !== null && partitions > 0 && { partitions }),
   };
 }
 

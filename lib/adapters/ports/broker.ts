@@ -247,6 +247,14 @@ export abstract class BaseBroker extends BaseAdapter {
   /** Entries in the stream; 0 when it does not exist. */
   abstract length(stream: string): Promise<number>;
 
+  /**
+   * Into how many streams of one key each Python's outbox has parted this one (wire 2.11), whose entries go
+   * there alone and never here; 0 where it is whole.
+   */
+  partitions(_stream: string): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   /** Epoch ms on the clock that gives entries their ids: what ages are measured by (DLQ-8). */
   time(): Promise<number> {
     return Promise.resolve(this.options.clock.now());
