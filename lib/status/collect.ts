@@ -60,7 +60,8 @@ async function streamRow(
 ): Promise<StatusRow> {
   const [found, partitions, dlqDepth, replays] = await Promise.all([
     groups,
-    inquiry.of(() => broker.partitions(category)),
+    // Not asked where streams have none, which is no sign of life.
+    broker.partitions(category).catch(() => 0),
     inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
   ]);
@@ -80,7 +81,7 @@ async function streamRow(
     dlq_depth: dlqDepth,
     returning: replays,
     lag_seconds: null,
-    ...(partitions !== null && partitions > 0 && { partitions }),
+    ...(partitions > 0 && { partitions }),
   };
 }
 

@@ -182,6 +182,19 @@ export interface DeadLetterRange {
   readonly limit: number;
 }
 
+/** An entry that a group failed at. */
+export interface OriginalEntry {
+  readonly stream: string;
+  readonly id: string;
+  readonly group: string;
+}
+
+/**
+ * `gone`: the letter was not there. `trimmed`: the stream does not hold the entry. `unread`, `pending`: the
+ * group has it still before it. `nobody`: it has no live consumer of another program.
+ */
+export type ReplayedToOther = "replayed" | "gone" | "trimmed" | "unread" | "pending" | "nobody";
+
 /** Dead-letter streams (`<stream>:dlq`): plain streams without groups. */
 export interface DeadLetters {
   depth(stream: string): Promise<number>;
@@ -201,6 +214,12 @@ export interface DeadLetters {
    * more).
    */
   replay(stream: string, id: string, lane: string, group: string): Promise<boolean>;
+  /**
+   * Puts the entry that a letter is about back among those that its group, another program's, has to handle,
+   * and removes the letter, in one step: no other group sees it (delivery 19). Absent: no other program has
+   * groups here.
+   */
+  replayToOther?(stream: string, id: string, original: OriginalEntry): Promise<ReplayedToOther>;
   /** Returns how many of the ids went. */
   remove(stream: string, ids: readonly string[]): Promise<number>;
   /** Removes the whole stream; returns how many entries it had. */
