@@ -31,10 +31,10 @@ async function timed(messages: number, work: () => Promise<void> | void): Promis
   return rate(messages, performance.now() - began);
 }
 
-/** The same statements on the same tables, with nothing around them. */
+/** The same statements on the same tables, what is published synced as in the broker, and nothing around them. */
 async function bare(path: string, messages: number, payload: string): Promise<Figures> {
   const db = new DatabaseSync(path);
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+  db.exec("PRAGMA journal_mode = WAL");
   upgradeOnce(db, [streamComponent]);
   db.exec(`INSERT INTO protean_stream (name) VALUES ('${STREAM}');
     INSERT INTO protean_stream_group (stream, name, passed) VALUES (1, 'g1', 0)`);
@@ -47,6 +47,7 @@ async function bare(path: string, messages: number, payload: string): Promise<Fi
   const pend = db.prepare("INSERT INTO protean_stream_pending VALUES (1, ?, ?, 1, ?, 1)");
   const advance = db.prepare("UPDATE protean_stream_group SET last_ms = ?, last_n = ? WHERE id = 1");
   const acknowledge = db.prepare("DELETE FROM protean_stream_pending WHERE grp = 1 AND ms = ? AND n = ?");
+  db.exec("PRAGMA synchronous = FULL");
   const published = await timed(messages, () => {
     for (let sent = 0; sent < messages; sent += BATCH) {
       begin.run();
@@ -55,6 +56,7 @@ async function bare(path: string, messages: number, payload: string): Promise<Fi
       commit.run();
     }
   });
+  db.exec("PRAGMA synchronous = NORMAL");
   const read = await timed(messages, () => {
     let last = { ms: 0, n: 0 };
     for (let rows: (typeof last)[] = [];;) {

@@ -23,6 +23,7 @@ export type CarriedBy =
   | "ExpectedVersionError"
   | "GroupMissingError"
   | "IncorrectUsageError"
+  | "MessageConflictError"
   | "NotSupportedError"
   | "ObjectNotFoundError"
   | "PoolTimeoutError"
@@ -69,6 +70,7 @@ export const ERROR_CODES = {
   ],
   GROUP_MISSING: ["GroupMissingError", "A stream or its consumer group does not exist any more."],
   DUPLICATE_MESSAGE: ["DuplicateMessageError", "The effect of the message exists already."],
+  MESSAGE_CONFLICT: ["MessageConflictError", "Another message with the same id was handled before."],
   COMMIT_REFUSED: ["CommitRefusedError", "The message was claimed by another process, or cut by the drain."],
   NOT_SUPPORTED: ["NotSupportedError", "The adapter, or this version, cannot do what was asked."],
   INCORRECT_USAGE: ["IncorrectUsageError", "The public API was used wrongly."],
@@ -88,6 +90,7 @@ export const ERROR_CODES = {
   CONFIG_WRONG_TYPE: ["ConfigurationError", "A value of another type than the key has."],
   CONFIG_INVALID_VALUE: ["ConfigurationError", "A value outside of what the key allows."],
   CONFIG_BAD_URI: ["ConfigurationError", "The address of a database, broker or cache cannot be right."],
+  CONFIG_TLS_FILE: ["RefusedError", "A file of certificates or of a key cannot be used."],
   CONFIG_UNRESOLVED_ENV_VAR: ["ConfigurationError", "An environment variable that a value needs is not set."],
   CONFIG_UNKNOWN_PROFILE: ["ConfigurationError", "No subscription profile has this name."],
   CONFIG_UNKNOWN_ADAPTER: ["ConfigurationError", "No adapter has this name."],
@@ -134,7 +137,7 @@ export const ERROR_CODES = {
   DATABASE_TOO_OLD: ["ConfigurationError", "The database server is older than what is supported."],
   DATABASE_NAME_TOO_LONG: ["ConfigurationError", "A table name is longer than PostgreSQL keeps."],
   POSTGRES_ADDRESS: ["ConfigurationError", "What answers at the address is not PostgreSQL."],
-  POSTGRES_TLS: ["ConfigurationError", "TLS to PostgreSQL is not possible as configured."],
+  POSTGRES_TLS: ["RefusedError", "TLS to PostgreSQL is not possible as configured."],
   SQLITE_FILE: ["ConfigurationError", "The database file cannot be used."],
   TRANSACTION_ABORTED: ["ProteanError", "A statement before failed, so the unit of work was rolled back."],
   SQL: ["ProteanError", "A statement is wrong, or a constraint refused it."],
@@ -146,7 +149,9 @@ export const ERROR_CODES = {
   REDIS_NO_PERMISSION: ["RefusedError", "The ACL of the Redis user lacks a permission."],
   REDIS_WRONG_DATABASE: ["RefusedError", "Redis has no database of that number."],
   REDIS_WRONG_TYPE: ["RefusedError", "A key of ours holds something else."],
+  REDIS_STREAM_EXHAUSTED: ["RefusedError", "A stream of Redis has used up its ids."],
   REDIS_COMMAND_MISSING: ["RefusedError", "Redis, or what stands before it, does not offer a command."],
+  REDIS_TLS: ["RefusedError", "The certificate of a Redis server fails the checks of TLS."],
   REDIS_CLUSTER: ["RefusedError", "The server is a Redis Cluster."],
 
   // Running.

@@ -56,12 +56,30 @@ export class ConfigurationError extends ProteanError {
   }
 }
 
+/** Options of `RefusedError`. */
+export interface RefusedErrorOptions extends ProteanErrorOptions {
+  /**
+   * `statement`: a statement of the user's own names what is not there, so that is missing for everybody, or
+   * the statement is wrong and its handler alone concerned. `key`: whatever else the backend is asked for it
+   * does, but not with this stream. @default "everybody"
+   */
+  readonly concerns?: RefusedError["concerns"];
+}
+
 /**
  * A backend refuses what it is asked for, whoever asks: for a password, a right, a table or a key that only
  * an operator can mend. At a start it ends it (exit 2); while the server runs, what was refused waits,
  * uncounted, and is tried again.
  */
-export class RefusedError extends ConfigurationError {}
+export class RefusedError extends ConfigurationError {
+  /** See `RefusedErrorOptions`. */
+  readonly concerns: "everybody" | "statement" | "key";
+
+  constructor(message: string, options: RefusedErrorOptions = {}) {
+    super(message, options);
+    this.concerns = options.concerns ?? "everybody";
+  }
+}
 
 /** The domain module cannot be found or loaded (exit 2). */
 export class DomainLoadError extends ProteanError {
@@ -106,6 +124,12 @@ export class DeserializationError extends ProteanError {
   }
 }
 
+/** Options of `UnavailableError` and its kinds. */
+export interface UnavailableErrorOptions extends ProteanErrorOptions {
+  /** No connection was had: nothing of the work has begun, so it cannot be what went wrong. @default false */
+  readonly isUnreached?: boolean;
+}
+
 /**
  * A message of a group that is shared with another program, which nobody there handles: dead-lettered once,
  * since to acknowledge it would lose it (delivery 5).
@@ -118,14 +142,18 @@ export class UnhandledMessageError extends ProteanError {
 
 /** A backend does not answer now and may answer later; the caller waits and tries again. */
 export class UnavailableError extends ProteanError {
-  constructor(message: string, options: ProteanErrorOptions = {}, code = "UNAVAILABLE") {
+  /** See `UnavailableErrorOptions`. */
+  readonly isUnreached: boolean;
+
+  constructor(message: string, options: UnavailableErrorOptions = {}, code = "UNAVAILABLE") {
     super(message, options, code);
+    this.isUnreached = options.isUnreached ?? false;
   }
 }
 
 /** A database does not answer. */
 export class ProviderUnavailableError extends UnavailableError {
-  constructor(message: string, options: ProteanErrorOptions = {}) {
+  constructor(message: string, options: UnavailableErrorOptions = {}) {
     super(message, options, "PROVIDER_UNAVAILABLE");
   }
 }
@@ -140,7 +168,7 @@ export class BrokerUnavailableError extends UnavailableError {
 /** No connection came free within `pool_timeout`; the message prints the pool's state. */
 export class PoolTimeoutError extends UnavailableError {
   constructor(message: string, options: ProteanErrorOptions = {}) {
-    super(message, options, "POOL_TIMEOUT");
+    super(message, { isUnreached: true, ...options }, "POOL_TIMEOUT");
   }
 }
 
@@ -157,6 +185,16 @@ export class GroupMissingError extends ProteanError {
 export class DuplicateMessageError extends ProteanError {
   constructor(message: string, options: ProteanErrorOptions = {}) {
     super(message, options, "DUPLICATE_MESSAGE");
+  }
+}
+
+/**
+ * The idempotency mark is another message's, which came under the same id with other data; dead-lettered
+ * once, never retried.
+ */
+export class MessageConflictError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "MESSAGE_CONFLICT");
   }
 }
 

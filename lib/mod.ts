@@ -91,6 +91,7 @@ export {
   ExpectedVersionError,
   GroupMissingError,
   IncorrectUsageError,
+  MessageConflictError,
   NotSupportedError,
   ObjectNotFoundError,
   PoolTimeoutError,

@@ -25,9 +25,9 @@ export class LeaseHeartbeat {
 
   /**
    * `beat` tells the store that the holder lives, and calls `renewed`. One that does not get through is no
-   * reason to stop.
+   * reason to stop. `elapsed`: how the store counts the time since a moment.
    */
-  constructor(clock: Clock, beat: () => Promise<void>) {
+  constructor(clock: Clock, beat: () => Promise<void>, private readonly elapsed = elapsedMs) {
     this.#clock = clock;
     this.#renewedAt = this.moment();
     this.#beating = this.#beat(beat);
@@ -44,7 +44,7 @@ export class LeaseHeartbeat {
 
   /** Throws `ProviderUnavailableError` when the lease may have been given away meanwhile. */
   assertHeld(): void {
-    const silent = elapsedMs(this.#clock, this.#renewedAt);
+    const silent = this.elapsed(this.#clock, this.#renewedAt);
     if (silent <= SILENCE_MS) return;
     throw new ProviderUnavailableError(
       `This process stood still for ${Math.round(silent / 1000)} s with rows of the outbox claimed: ` +

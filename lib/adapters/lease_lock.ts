@@ -24,6 +24,8 @@ export interface LeaseParts {
   readonly ttlMs: number;
   /** When it was asked for. */
   readonly since: Moment;
+  /** How the backend counts the time since a moment. @default elapsedMs */
+  readonly elapsed?: typeof elapsedMs;
   /** False: somebody else has it. Rejects where the backend does not answer. */
   readonly renew: () => Promise<boolean>;
   /** Gives it up where it is still this holder's. */
@@ -94,8 +96,8 @@ export class LeaseLock implements Lock {
 
   /** For how long, in ms, the holder may still count on it; not above 0: it may be another's. */
   #left(): number {
-    const { clock, ttlMs } = this.#parts;
-    return ttlMs * COUNTED - elapsedMs(clock, this.#renewedAt);
+    const { clock, ttlMs, elapsed = elapsedMs } = this.#parts;
+    return ttlMs * COUNTED - elapsed(clock, this.#renewedAt);
   }
 
   #renewIn(ms: number): void {
@@ -104,6 +106,9 @@ export class LeaseLock implements Lock {
 
   async #renew(): Promise<void> {
     const { clock, ttlMs, renew } = this.#parts;
+    // Whoever listens hears of it now: the backend may not answer, as after a machine was suspended.
+    this.#look();
+    if (this.#ending) return;
     const asked = momentOf(clock);
     let kept: boolean | undefined;
     try {

@@ -22,6 +22,11 @@ export interface Step {
    * reads or writes is gone or means something else.
    */
   readonly additive: boolean;
+  /**
+   * The column of the component's first table that it adds, and that no later step takes away: what shows
+   * whether it was made, whatever is recorded. Absent: only the record shows it.
+   */
+  readonly adds?: string;
   /** Run in one transaction, together with the row that records the version. */
   readonly statements: readonly string[];
 }
@@ -76,6 +81,8 @@ export interface Found {
   /** Its tables are there. */
   readonly exists: boolean;
   readonly row: VersionRow | undefined;
+  /** Names of the columns of its first table. */
+  readonly columns: ReadonlySet<string>;
   /** Names of indexes that are there. */
   readonly indexes: ReadonlySet<string>;
 }
@@ -84,7 +91,7 @@ export interface Found {
 export function componentSchema(component: Component, found: Found, schemaTable: string): ComponentSchema {
   const { name, tables, steps } = component;
   const latest = steps.length;
-  const version = found.exists ? found.row?.version ?? 1 : 0;
+  const version = found.exists ? versionOf(component, found) : 0;
   const compatible = version === 0 ? 0 : found.row?.compatible ?? 1;
   const pending = changes(component, found, version, schemaTable);
   return {
@@ -96,6 +103,22 @@ export function componentSchema(component: Component, found: Found, schemaTable:
     state: stateOf({ version, latest, compatible, pending }),
     pending,
   };
+}
+
+/**
+ * The version of tables that are there. A record may say less than is there, where it was lost, and more,
+ * where a server of version 0.1.0, which knows of no records, has dropped the tables and made them again.
+ */
+function versionOf({ steps }: Component, { row, columns }: Found): number {
+  let version = row?.version ?? 1;
+  if (version > steps.length) return version;
+  const lacking = steps.slice(0, version).findIndex(({ adds }) => adds !== undefined && !columns.has(adds));
+  if (lacking >= 0) return lacking;
+  for (const { adds } of steps.slice(version)) {
+    if (adds === undefined || !columns.has(adds)) break;
+    version++;
+  }
+  return version;
 }
 
 /**
@@ -111,6 +134,11 @@ export function nextChanges(schemas: readonly ComponentSchema[]): readonly Schem
 /** Changes what is there, instead of creating, restoring or recording. */
 export function isStep({ from, to }: SchemaChange): boolean {
   return from > 0 && to > from;
+}
+
+/** Needs a lock on a table that is there, behind which those wait who use it. */
+export function locksTable(change: SchemaChange): boolean {
+  return change.from > 0 && !isRecording(change);
 }
 
 /** Only writes down what is there. */
@@ -202,7 +230,7 @@ function changes(
   if (missing.length > 0) {
     const title = `create ${missing.map(([index]) => index).join(", ")}`;
     pending.push({ ...restored, title, statements: [...missing.map(([, sql]) => sql), record(latest)] });
-  } else if (!row && version === latest) {
+  } else if (row?.version !== version && version === latest) {
     pending.push({ ...restored, title: "record its version", statements: [record(latest)] });
   }
   return pending;

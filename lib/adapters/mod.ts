@@ -57,6 +57,7 @@ export {
   ExpectedVersionError,
   GroupMissingError,
   IncorrectUsageError,
+  MessageConflictError,
   NotSupportedError,
   PoolTimeoutError,
   ProteanError,

@@ -34,7 +34,20 @@ export function momentOf(clock: Clock): Moment {
  * set.
  */
 export function elapsedMs(clock: Clock, then: Moment): number {
-  return Math.max(clock.monotonic() - then.monotonic, clock.now() - then.now);
+  return betweenMs(then, momentOf(clock));
+}
+
+/** As `elapsedMs`, from one moment to a later one. */
+export function betweenMs(then: Moment, later: Moment): number {
+  return Math.max(later.monotonic - then.monotonic, later.now - then.now);
+}
+
+/**
+ * Milliseconds since `then` in which this machine was awake, however its wall clock was set: for whoever shares
+ * something only with others on the same machine.
+ */
+export function awakeMs(clock: Clock, then: Moment): number {
+  return clock.monotonic() - then.monotonic;
 }
 
 /** The longest wait of the machine's timers, about 25 days: a longer one would fire at once. */

@@ -32,7 +32,10 @@ export interface ServiceStatus {
   readonly name: string;
   /** Pieces of work that were begun and whose outcome is open. */
   readonly unfinished: number;
-  /** Since the service was made. `cut` counts handlers that the drain stopped or gave up. */
+  /**
+   * Since the service was made. `cut` counts handlers that the drain stopped or gave up, `unacknowledged` and
+   * `unreleased` messages of which the broker could not be told at the end.
+   */
   readonly counters: Readonly<Record<string, number>>;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { QueuedLetter } from "../dlq/queues.ts";
+import { parseWithExactKeys } from "../message/exact_keys.ts";
 import type { Cli } from "./cli.ts";
 import { printable, printableLines, visibleJson } from "../config/visible.ts";
 
@@ -35,7 +36,7 @@ export function letterJson({ id, queue, subscription, letter }: QueuedLetter): R
 /** The message as it was before it failed: JSON where it is JSON, its text where it is not. */
 export function letterPayload({ letter }: QueuedLetter): unknown {
   try {
-    return JSON.parse(letter.text, keepDigits);
+    return parseWithExactKeys(letter.text, keepDigits);
   } catch {
     return letter.text;
   }

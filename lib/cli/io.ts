@@ -5,9 +5,11 @@
  * @module
  */
 
+import { systemClock } from "../async/clock.ts";
 import { asError } from "../errors.ts";
+import { PatientWriter } from "../telemetry/patient_writer.ts";
 
-/** The terminal, pipes and surroundings of one run. Writing is synchronous and never throws. */
+/** The terminal, pipes and surroundings of one run. Writing never throws; it is synchronous until `detach`. */
 export interface CliIo {
   /** Writes data to stdout, as it is. Text for a reader who has gone is dropped. */
   out(text: string): void;
@@ -18,6 +20,14 @@ export interface CliIo {
    * has gone.
    */
   readonly outFailure?: Error | undefined;
+  /**
+   * From now on `err` does not wait for its reader, for a process that must go on whatever becomes of its
+   * log: what the reader does not take is kept up to a bound, then dropped. `dropped` hears of it once there is
+   * room again. Absent: `err` never waits anyway.
+   */
+  detach?(dropped: (count: number, bytes: number) => void): void;
+  /** Waits a moment for the reader of a detached `err`; nothing is written to it afterwards. */
+  settle?(): Promise<void>;
   /** Bytes from stdin; one reader per run. */
   stdin(): ReadableStream<Uint8Array>;
   /** True when stdout is a terminal: tables may use colours. */
@@ -37,15 +47,24 @@ export interface CliIo {
 /** How long a full pipe that does not block is waited for before its text is dropped. */
 const FULL_PIPE_WAIT_MS = 5_000;
 
+/** How long the reader of a detached log is waited for at the end. */
+const SETTLE_MS = 1_000;
+
 /** The process's own input and output. */
 export function processIo(): CliIo {
   let outFailure: Error | undefined;
+  const err = writer(Deno.stderr);
+  let patient: PatientWriter | undefined;
   return {
     out: writer(Deno.stdout, (error) => outFailure = error),
     get outFailure() {
       return outFailure;
     },
-    err: writer(Deno.stderr),
+    err: (text) => patient ? patient.write(text) : err(text),
+    detach(dropped) {
+      patient ??= new PatientWriter({ target: Deno.stderr, clock: systemClock, dropped });
+    },
+    settle: async () => await patient?.close(SETTLE_MS),
     stdin: () => Deno.stdin.readable,
     isTerminal: terminal(Deno.stdout),
     errIsTerminal: terminal(Deno.stderr),

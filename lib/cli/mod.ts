@@ -60,6 +60,7 @@ export async function main(options: MainOptions = {}): Promise<number> {
   } catch (error) {
     return report(cli, error, args);
   } finally {
+    await cli.io.settle?.();
     stopLogging();
   }
 }

@@ -55,7 +55,8 @@ function filled(name: string, table: Table, uri: string, unset: Table): Table {
   const provider = providerOf(table);
   const fits = table[uri] === undefined || String(table[uri]).startsWith(`${unset["provider"]}`);
   if (provider === unset["provider"] || (provider === undefined && name === "default" && fits)) {
-    return { ...unset, ...table };
+    // What belongs to another address is of no use to its own.
+    return { ...(table[uri] === undefined ? unset : { provider: unset["provider"] }), ...table };
   }
   return table;
 }
@@ -72,8 +73,9 @@ function streamsBeside(database: Table, name: string): Table {
  * where the file system is read-only.
  */
 function cacheBeside(broker: Table, streams: Table): Table {
-  const { URI } = broker;
-  return providerOf(broker) === "redis" && URI !== undefined ? { provider: "redis", URI } : streams;
+  const { URI, tls_ca_file } = broker;
+  if (providerOf(broker) !== "redis" || URI === undefined) return streams;
+  return { provider: "redis", URI, ...(tls_ca_file !== undefined && { tls_ca_file }) };
 }
 
 /**

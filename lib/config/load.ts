@@ -16,7 +16,8 @@ import { brokenRules } from "./rules.ts";
 import { configSchema } from "./schema.ts";
 import { type Input, Source } from "./source.ts";
 import { substitute, type Variables } from "./substitute.ts";
-import { dotted, isTable, type Table } from "./tree.ts";
+import { dotted, isTable, type Table, valueAt } from "./tree.ts";
+import { unusableTlsFiles } from "./tls_files.ts";
 import { coerce } from "./walk.ts";
 
 export type { LoadedConfig, Origin } from "./loaded.ts";
@@ -88,6 +89,10 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   }
 
   const folder = found.path === undefined ? resolve(cwd, options.moduleFolder ?? ".") : dirname(found.path);
+  // A cache that nobody has named has the broker's settings, which have been told.
+  const unusable = (await unusableTlsFiles(result.data as Table, { folder, cwd }))
+    .filter(({ path }) => valueAt(tree, path) !== undefined);
+  if (unusable.length > 0) throw configurationError(unusable.map((finding) => source.located(finding)));
   const dataDir = variables("PROTEAN_DATA_DIR");
   return {
     config: result.data,

@@ -9,6 +9,7 @@ import { endingWithHint } from "./nearest.ts";
 import { isPythonOnly } from "./python_only.ts";
 import { configSchema } from "./schema.ts";
 import { BUILT_IN_PROFILES } from "./schema/subscription.ts";
+import { strayBlank } from "./uri_text.ts";
 import { dotted, isTable, type Path, type Table, tableAt, valueAt } from "./tree.ts";
 import { keysOf, schemaAt } from "./walk.ts";
 
@@ -26,7 +27,13 @@ const ADAPTER_TABLES = [
 
 /** Every broken rule. */
 export function brokenRules(tree: Table): Finding[] {
-  return [...adapterRules(tree), ...outboxRules(tree), ...profileRules(tree), ...profileReferences(tree)];
+  return [
+    ...adapterRules(tree),
+    ...strayBlanks(tree),
+    ...outboxRules(tree),
+    ...profileRules(tree),
+    ...profileReferences(tree),
+  ];
 }
 
 function* adapterRules(tree: Table): Generator<Finding> {
@@ -69,6 +76,21 @@ function* adapterTable(
         dotted([...path, uri])
       }' is missing: provider '${provider}' needs to know where its server is.`,
     };
+  }
+}
+
+/** Once for each text: a cache or event store that nobody has named has the address of another section. */
+function* strayBlanks(tree: Table): Generator<Finding> {
+  const told = new Set<unknown>();
+  const tables = ADAPTER_TABLES.flatMap(({ section, uri }) =>
+    Object.keys(tableAt(tree, [section])).map((name): Path => [section, name, uri])
+  );
+  for (const path of [...tables, ["event_store", "database_uri"]]) {
+    const value = valueAt(tree, path);
+    const stray = typeof value === "string" && !told.has(value) ? strayBlank(value) : undefined;
+    if (stray === undefined) continue;
+    told.add(value);
+    yield { code: "CONFIG_BAD_URI", path, message: `'${dotted(path)}' ${stray}.` };
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { observed } from "../adapters/observed.ts";
 import type { AdapterKind, BaseAdapter, TableSpec } from "../adapters/ports.ts";
 import type { AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
@@ -107,9 +108,10 @@ class Opening {
         name,
         domain,
         // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
-        settings: kind === "provider"
-          ? { ...settings, outbox_notify: config.config.outbox.notify }
-          : settings,
+        settings: {
+          ...withAbsoluteFile(settings, folder),
+          ...(kind === "provider" && { outbox_notify: config.config.outbox.notify }),
+        },
         folder: dataFolder,
         clock,
         migrate,
@@ -144,6 +146,14 @@ class Opening {
     for (const adapter of this.#opened.toReversed()) await closeOne(adapter);
     throw summary(this.failures);
   }
+}
+
+/** `tls_ca_file` is relative to the configuration, not to the folder of the databases. */
+function withAbsoluteFile(settings: Table, folder: string): Table {
+  const { tls_ca_file: file } = settings;
+  return typeof file === "string" && file !== ""
+    ? { ...settings, tls_ca_file: resolve(folder, file) }
+    : settings;
 }
 
 async function closeOne(adapter: BaseAdapter): Promise<Error | undefined> {

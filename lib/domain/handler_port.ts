@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Backend } from "./backends.ts";
 import type { Message, TraceContext } from "../message/types.ts";
 
 export type HandlerKind = "command_handler" | "event_handler" | "projector";
@@ -27,6 +28,8 @@ export interface RunOptions {
   readonly mayCommit: () => boolean;
   /** Aborts when `mayCommit` says no from now on; asked for once `signal` has aborted. */
   readonly givenUp?: AbortSignal;
+  /** Told of every backend that has committed a part of the work. */
+  committed?(backend: Backend): void;
   /**
    * The entry's id at the broker, or its global position. Tells apart commands whose `headers.id` is only the
    * id of their aggregate, as Python writes them (delivery 10).

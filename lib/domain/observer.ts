@@ -48,6 +48,10 @@ export const DELIVERY_EVENTS = [
   "groupsRecreated",
   /** A handler cut by the drain. */
   "cut",
+  /** Handled, and not acknowledged when the subscription ended: it is delivered again. */
+  "unacknowledged",
+  /** Not handled, and not handed back when the subscription ended: others wait to claim it. */
+  "unreleased",
 ] as const;
 export type DeliveryEvent = typeof DELIVERY_EVENTS[number];
 
@@ -108,13 +112,19 @@ export const UNOBSERVED: Observer = {};
  */
 export function harmless(observer: Observer): Observer {
   let logged = false;
+  const failed = (error: unknown) => {
+    if (!logged) log.warn("observer.failed", { error: asError(error).message });
+    logged = true;
+    return undefined;
+  };
   const attempt = <T>(call: () => T): T | undefined => {
     try {
-      return call();
+      const result = call();
+      // One that is async fails later, and nobody waits for it: unhandled, that would end the server.
+      if (result instanceof Promise) result.catch(failed);
+      return result;
     } catch (error) {
-      if (!logged) log.warn("observer.failed", { error: asError(error).message });
-      logged = true;
-      return undefined;
+      return failed(error);
     }
   };
   const ending = (ended: Ended | undefined): Ended | undefined =>
@@ -133,7 +143,9 @@ export function harmless(observer: Observer): Observer {
     ...(handler && {
       handler: (name, message) => {
         const span = attempt(() => handler.call(observer, name, message));
-        return span && { trace: span.trace, ended: (error) => void attempt(() => span.ended(error)) };
+        if (!span) return undefined;
+        const trace = attempt(() => span.trace);
+        return { trace, ended: (error) => void attempt(() => span.ended(error)) };
       },
     }),
     ...(commit && { commit: (name) => ending(attempt(() => commit.call(observer, name))) }),

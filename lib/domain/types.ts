@@ -88,7 +88,10 @@ export interface SqlFragment {
   readonly fragment: true;
 }
 
-/** A statement; it runs when it is awaited, and only once. */
+/**
+ * A statement; it runs when it is awaited, and only once. One that would change something and is neither
+ * awaited nor put into another one fails the unit of work with `IncorrectUsageError`.
+ */
 export interface SqlQuery<R> extends SqlFragment, PromiseLike<R[]> {}
 
 /**
@@ -133,7 +136,11 @@ export interface Context {
     readonly data: unknown;
     readonly metadata: unknown;
   };
-  /** Aborted when the message was lost to another process and when the drain deadline passes. */
+  /**
+   * Aborted when the message was lost to another process and when the drain deadline passes. A handler that
+   * stops short because of it must throw (`signal.throwIfAborted()`): one that returns has handled its
+   * message.
+   */
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly sql: Sql;

@@ -79,6 +79,7 @@ function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan):
       work: {
         provider: work.reporter("provider", provider.name),
         broker: work.reporter("broker", broker.name),
+        streams: work.reporter("broker", broker.name),
       },
       observer: runtime.observer.processor?.({ provider: provider.name, broker: broker.name }),
       onFailure,
@@ -114,6 +115,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       consumer: `${runner.name}-${identity}-${hex()}`,
       published,
       work: work.reporter("broker", broker.name),
+      health: work,
       observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
       onFailure,
       ...(random && { random }),

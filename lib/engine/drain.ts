@@ -44,8 +44,8 @@ export interface DrainParts {
 }
 
 /**
- * Runs the whole drain; never rejects. Returns how many handlers were cut. `cutNow` aborts at the second
- * signal.
+ * Runs the whole drain; never rejects. Returns how many messages will be delivered again: handlers that were
+ * cut, and what the broker would not hear of (D20). `cutNow` aborts at the second signal.
  */
 export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<number> {
   const { clock, monitor, listener } = parts;
@@ -53,6 +53,7 @@ export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<num
   const began = clock.monotonic();
   monitor.beginShutdown();
   const intake = of("intake");
+  const before = LEFT.map((figure) => total(intake, figure));
   const drained = all(intake, stop);
   // Waited for later: one of them may hang on a backend that does not answer, and that is no handler.
   const maintained = all(of("maintenance"), stop);
@@ -74,9 +75,18 @@ export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<num
     });
   await bounded("adapters_closed", () => Promise.all([all([monitor], stop), parts.close()]));
   await bounded("health_listener_closed", () => listener?.stop() ?? Promise.resolve());
-  log.info("engine.drained", { duration_ms: Math.round(clock.monotonic() - began), cut });
-  return cut;
+  const [unacknowledged = 0, unreleased = 0] = LEFT.map((figure, at) =>
+    total(intake, figure) - (before[at] ?? 0)
+  );
+  log.info("engine.drained", {
+    ...{ duration_ms: Math.round(clock.monotonic() - began), cut },
+    ...(unacknowledged + unreleased > 0 && { unacknowledged, unreleased }),
+  });
+  return cut + unacknowledged + unreleased;
 }
+
+/** What a subscription counts that could not tell its broker what became of its messages. */
+const LEFT = ["unacknowledged", "unreleased"] as const;
 
 async function drainHandlers(
   { clock, drainTimeoutSeconds, onCut }: DrainParts,
@@ -84,19 +94,19 @@ async function drainHandlers(
   drained: Promise<void>,
   cutNow: AbortSignal,
 ): Promise<number> {
-  const before = cutHandlers(intake);
-  if (await within(clock, drainTimeoutSeconds * 1000, drained, cutNow)) return cutHandlers(intake) - before;
+  const before = total(intake, "cut");
+  if (await within(clock, drainTimeoutSeconds * 1000, drained, cutNow)) return total(intake, "cut") - before;
   onCut?.();
   for (const service of intake) service.cut?.();
-  if (await within(clock, GRACE_MS, drained, further(cutNow))) return cutHandlers(intake) - before;
+  if (await within(clock, GRACE_MS, drained, further(cutNow))) return total(intake, "cut") - before;
   const given = intake.reduce((sum, service) => sum + (service.abandon?.() ?? 0), 0);
   // A broker that hangs may keep its subscription from ending: the process leaves without it.
   await within(clock, RELEASE_MS, drained, further(cutNow));
-  return Math.max(given, cutHandlers(intake) - before);
+  return Math.max(given, total(intake, "cut") - before);
 }
 
-function cutHandlers(intake: readonly EngineService[]): number {
-  return intake.reduce((sum, service) => sum + (service.status?.().counters["cut"] ?? 0), 0);
+function total(intake: readonly EngineService[], figure: string): number {
+  return intake.reduce((sum, service) => sum + (service.status?.().counters[figure] ?? 0), 0);
 }
 
 function stop(service: Service): Promise<void> {

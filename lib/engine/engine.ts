@@ -197,12 +197,13 @@ export class Engine {
       components: componentsOf(runtime),
       clock,
       work,
+      starting: true,
       subscriptions: subscriptionSource(runtime),
     });
     const listener = this.#listener(runtime, monitor, required);
     try {
       await listener?.start();
-      await preflight({
+      const { ended } = await preflight({
         check: () => monitor.check(stop),
         providers: managedProviders(runtime),
         tables: runtime.tables,
@@ -213,6 +214,7 @@ export class Engine {
       });
       await monitor.start();
       await Promise.all(services.map((service) => service.start()));
+      void ended.then(() => monitor.started());
     } catch (error) {
       // What has begun already ends without taking its time: there is no drain before a start.
       for (const service of services) service.cut?.();
@@ -227,7 +229,7 @@ export class Engine {
     });
     await this.#untilStop(runtime, firstOf(stop, failure.signal));
     log.info("engine.shutting_down", { signal: typeof stop.reason === "string" ? stop.reason : undefined });
-    const cutHandlers = await drain({
+    const redelivered = await drain({
       services,
       monitor,
       listener,
@@ -236,7 +238,7 @@ export class Engine {
       clock,
       drainTimeoutSeconds: config.server.drain_timeout_seconds,
     }, cut);
-    const code = failure.signal.aborted ? FAILED : cutHandlers > 0 ? CUT : FINE;
+    const code = failure.signal.aborted ? FAILED : redelivered > 0 ? CUT : FINE;
     log.info("engine.stopped", { exit_code: code });
     return code;
   }

@@ -39,9 +39,10 @@ export interface PreflightParts {
 
 /**
  * Throws `ConfigurationError` for what is wrong, all of it at once, and `UnavailableError` for what is
- * required and away.
+ * required and away. What has not answered by the end of the look is left to the background: returns what
+ * resolves, and never rejects, when it has.
  */
-export async function preflight(parts: PreflightParts): Promise<void> {
+export async function preflight(parts: PreflightParts): Promise<{ readonly ended: Promise<void> }> {
   const missing = await parts.check();
   const away = (kind: ComponentFault["kind"], name: string) =>
     missing.some((component) => component.kind === kind && component.name === name);
@@ -49,10 +50,18 @@ export async function preflight(parts: PreflightParts): Promise<void> {
   const looks = parts.providers.filter(({ name }) => !away("provider", name))
     .map((provider) => lookAtDatabase(provider, parts));
   if (!away("broker", parts.broker.name)) looks.push(lookAtStreams(parts));
-  faults.push(...await within(parts.clock, Promise.all(looks)));
+  const all = Promise.all(looks).then((found) => found.flat());
+  const found = await within(parts.clock, all);
+  faults.push(...found ?? []);
   const wrong = faults.filter((fault) => fault instanceof ConfigurationError);
   if (wrong.length > 0) throw together(wrong);
   if (parts.required && missing.length > 0) throw absent(missing);
+  return { ended: found ? Promise.resolve() : all.then(tellLate) };
+}
+
+/** It is too late to end the start for it: the work will meet it, and wait. */
+function tellLate(faults: readonly Error[]): void {
+  for (const { message } of faults) log.error("engine.start_check_failed", { error: message });
 }
 
 /** The tables of the server itself are made where they are missing, those of the domain are `db setup`'s. */
@@ -110,11 +119,12 @@ async function failures(works: readonly (() => Promise<unknown>)[]): Promise<Err
   return found;
 }
 
-async function within(clock: Clock, looks: Promise<readonly Error[][]>): Promise<readonly Error[]> {
+/** Undefined: they have not ended in time. */
+async function within<T>(clock: Clock, looks: Promise<T>): Promise<T | undefined> {
   const over = new AbortController();
-  const faults = await Promise.race([looks, sleep(clock, LOOK_MS, over.signal).then(() => [])]);
+  const found = await Promise.race([looks, sleep(clock, LOOK_MS, over.signal).then(() => undefined)]);
   over.abort();
-  return faults.flat();
+  return found;
 }
 
 function together(wrong: readonly ConfigurationError[]): ConfigurationError {

@@ -33,6 +33,7 @@ export function engineReadiness(snapshot: HealthSnapshot): Answer {
   }
   return readiness(snapshot, {
     shutting_down: false,
+    ...(snapshot.starting && { starting: true }),
     ...sections(snapshot.components),
     ...(snapshot.subscriptions && { subscriptions: snapshot.subscriptions }),
   });
@@ -49,9 +50,19 @@ export function applicationReadiness(snapshot: HealthSnapshot): Answer {
 }
 
 function readiness(snapshot: HealthSnapshot, checks: unknown): Answer {
-  return snapshot.components.every((component) => component.status === "ok")
-    ? { status: 200, body: { status: "ok", checks } }
-    : { status: 503, body: { status: "degraded", checks } };
+  const isReady = snapshot.components.every((component) => component.status === "ok") && !snapshot.starting;
+  if (isReady) return { status: 200, body: { status: "ok", checks } };
+  const known = reasons(snapshot.components);
+  return { status: 503, body: { status: "degraded", checks, ...(known.length > 0 && { reasons: known }) } };
+}
+
+/** Why a component is unavailable, where that is known: one entry each. Not in the reference. */
+function reasons(
+  components: readonly ComponentState[],
+): readonly { readonly component: string; readonly name: string; readonly reason: string }[] {
+  return components.flatMap(({ kind, name, error }) =>
+    error === undefined ? [] : [{ component: kind, name, reason: error }]
+  );
 }
 
 /** Only what is configured is listed; the event store is one status, the other kinds are status by name. */

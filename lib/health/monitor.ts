@@ -25,6 +25,8 @@ export interface HealthMonitorOptions {
   readonly work?: WorkHealth;
   /** Absent: the snapshot has no `subscriptions`. */
   readonly subscriptions?: SubscriptionSource;
+  /** Not ready before `started()`. @default false */
+  readonly starting?: boolean;
   /** @default the machine's clock */
   readonly clock?: Clock;
   /** From the start of one round to the start of the next. @default 2000 */
@@ -43,6 +45,7 @@ export class HealthMonitor extends BackgroundService {
   readonly #intervalMs: number;
   readonly #pingTimeoutMs: number;
   readonly #logged = new Map<string, ComponentState["status"]>();
+  #starting: boolean;
   #shuttingDown = false;
 
   constructor(options: HealthMonitorOptions) {
@@ -50,6 +53,7 @@ export class HealthMonitor extends BackgroundService {
     this.#clock = options.clock ?? systemClock;
     this.#checks = options.components.map((component) => new ComponentCheck(component, this.#clock));
     this.#work = options.work;
+    this.#starting = options.starting ?? false;
     this.#collector = options.subscriptions &&
       new SubscriptionCollector(options.subscriptions, this.#clock);
     this.#intervalMs = options.intervalMs ?? 2_000;
@@ -60,9 +64,15 @@ export class HealthMonitor extends BackgroundService {
   snapshot(): HealthSnapshot {
     return {
       shuttingDown: this.#shuttingDown,
+      ...(this.#starting && { starting: true }),
       components: this.#states(),
       ...(this.#collector && { subscriptions: this.#collector.block }),
     };
+  }
+
+  /** The checks of the start have ended: from now on readiness is about the components. */
+  started(): void {
+    this.#starting = false;
   }
 
   /** From now on readiness says `shutting_down` (design 7, step 1 of the drain). */
@@ -76,6 +86,7 @@ export class HealthMonitor extends BackgroundService {
    */
   async check(signal: AbortSignal = new AbortController().signal): Promise<readonly ComponentFault[]> {
     await Promise.all(this.#checks.map((check) => check.ping(this.#pingTimeoutMs, signal)));
+    for (const { component: { kind, name }, fault } of this.#checks) this.#work?.pinged(kind, name, !fault);
     if (!signal.aborted) this.#logTransitions(this.#states());
     return this.#checks.flatMap(({ fault }) => fault ?? []);
   }

@@ -72,6 +72,8 @@ export interface ComponentFault {
  */
 export interface HealthSnapshot {
   readonly shuttingDown: boolean;
+  /** The checks of the start have not ended: not ready, whatever the components say. */
+  readonly starting?: true;
   readonly components: readonly ComponentState[];
   /** Absent where nothing subscribes: a program that only produces. */
   readonly subscriptions?: SubscriptionsBlock;

@@ -1,12 +1,18 @@
 /**
- * Removes published and abandoned outbox rows after their retention, in small batches of its own (OBX-5).
+ * Removes published and abandoned outbox rows after their retention, in small batches of its own (OBX-5); that
+ * abandoned ones go is said.
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import type { BaseProvider } from "../adapters/ports.ts";
 import { Cleaner, type CleanerOptions } from "../maintenance/cleaner.ts";
 
+const log = getLogger(["protean", "outbox"]);
+
 const HOUR_MS = 3_600_000;
+/** Epoch ms before which nothing was written. */
+const NEVER = 0;
 
 export interface OutboxCleanerOptions extends CleanerOptions {
   readonly provider: BaseProvider;
@@ -24,12 +30,22 @@ export class OutboxCleaner extends Cleaner {
     this.#options = options;
   }
 
-  protected override remove(now: number, limit: number): Promise<number> {
+  protected override async remove(now: number, limit: number): Promise<number> {
     const { provider, publishedRetentionHours, abandonedRetentionHours } = this.#options;
-    return provider.outbox.clean({
-      publishedBefore: now - publishedRetentionHours * HOUR_MS,
-      abandonedBefore: now - abandonedRetentionHours * HOUR_MS,
-      limit,
-    });
+    const publishedBefore = now - publishedRetentionHours * HOUR_MS;
+    const published = await provider.outbox.clean({ publishedBefore, abandonedBefore: NEVER, limit });
+    if (published >= limit) return published;
+    const abandonedBefore = now - abandonedRetentionHours * HOUR_MS;
+    const left = limit - published;
+    const abandoned = await provider.outbox.clean({ publishedBefore: NEVER, abandonedBefore, limit: left });
+    if (abandoned > 0) {
+      // Nobody has received them, and nobody will.
+      log.warn("outbox.abandoned_removed", {
+        database: provider.name,
+        rows: abandoned,
+        retention_hours: abandonedRetentionHours,
+      });
+    }
+    return published + abandoned;
   }
 }

@@ -22,9 +22,13 @@ import { Wakeup } from "../async/wakeup.ts";
 import { type OutboxRetry, publishDue, type PublishedBatch } from "./publish.ts";
 import { Figures } from "../status/figures.ts";
 import { unheard, type WorkReporter } from "../status/work_health.ts";
+import { StreamRefusals } from "./stream_refusals.ts";
 import { InFlightMessages } from "./in_flight.ts";
 
 const log = getLogger(["protean", "outbox"]);
+
+/** Code of the error for tables that only a newer server understands. */
+const SCHEMA_NEWER = "DATABASE_SCHEMA_NEWER";
 
 /**
  * While there is work, shards are shared out anew this often: so long somebody who has just come waits for
@@ -47,7 +51,12 @@ export interface OutboxProcessorOptions {
     readonly retry: OutboxRetry;
   };
   /** Told how the work with the database and with the broker goes. @default nobody is told */
-  readonly work?: { readonly provider: WorkReporter; readonly broker: WorkReporter };
+  readonly work?: {
+    readonly provider: WorkReporter;
+    readonly broker: WorkReporter;
+    /** Of streams that the broker refuses while it takes others. @default nobody is told */
+    readonly streams?: WorkReporter;
+  };
   /** Told of what becomes of rows. @default nobody is told */
   readonly observer?: PublishObserver | undefined;
   readonly onFailure?: (error: Error) => void;
@@ -60,6 +69,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   readonly #options: OutboxProcessorOptions;
   readonly #wakeup = new Wakeup();
   readonly #inFlight = new InFlightMessages();
+  readonly #refusals: StreamRefusals;
   #woken = false;
   #prepared = false;
   #failures = 0;
@@ -73,6 +83,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     this.#options = options;
     this.#figures = new Figures(PUBLISH_EVENTS, options.observer);
     this.name = `outbox-processor-${options.provider.name}-to-${options.broker.name}`;
+    this.#refusals = new StreamRefusals(this.name, options.work?.streams ?? unheard);
   }
 
   /**
@@ -104,7 +115,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
 
   /**
    * Whatever a backend answers is tried again, for ever, and readiness tells of it: what only an operator can
-   * mend, he mends while this runs. An error that is no adapter's is a defect and ends the service.
+   * mend, he mends while this runs. An error that is no adapter's is a defect and ends the service, and so
+   * do tables that a newer server has changed so that this one must not use them: its handlers must not either.
    */
   protected async run(signal: AbortSignal): Promise<void> {
     const { provider, clock } = this.#options;
@@ -119,8 +131,9 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
           await this.#prepare();
           return await this.#stand(signal);
         } catch (error) {
-          if (!(error instanceof ProteanError)) throw error;
+          if (!(error instanceof ProteanError) || error.code === SCHEMA_NEWER) throw error;
           this.#failed(error, signal);
+          this.#prepared = false; // the tables may have been changed, or lost, meanwhile
           if (signal.aborted) return;
           // A stop ends the pause, and what is due then is tried once more.
           await sleep(clock, reconnectDelay(this.#failures, random), signal);
@@ -197,6 +210,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
       return await publishDue({
         ...{ lease, broker, clock, mayGoOn, cut: () => this.#cut.signal.aborted, inFlight: this.#inFlight },
         retry: settings.retry,
+        refusals: this.#refusals,
         limit: settings.messagesPerTick,
         random: this.#options.random ?? Math.random,
         onBatch: (batch, rows) => this.#count(batch, rows),
@@ -218,6 +232,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     if (batch.published > 0) this.#figures.happened("published", batch.published);
     for (const outcome of batch.outcomes) {
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
+      // Told for its stream, once.
+      if (outcome.status === "failed" && outcome.uncounted) continue;
       this.#figures.happened(outcome.status);
       const row = rows.find(({ id }) => id === outcome.id);
       log.warn(`outbox.${outcome.status}`, {

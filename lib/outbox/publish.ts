@@ -15,6 +15,7 @@ import type { Clock } from "../async/clock.ts";
 import { asError, RefusedError, UnavailableError } from "../errors.ts";
 import { encodeRaw } from "../message/envelope.ts";
 import { categoryOf } from "../message/names.ts";
+import type { StreamRefusals } from "./stream_refusals.ts";
 import type { InFlightMessages } from "./in_flight.ts";
 
 export interface RoundParts extends PublisherParts {
@@ -108,6 +109,8 @@ export interface PublisherParts {
   readonly lease: Pick<OutboxLease, "assertHeld" | "claim" | "settle">;
   readonly broker: BaseBroker;
   readonly retry: OutboxRetry;
+  /** Told of streams that the broker refuses while it takes others. */
+  readonly refusals: Pick<StreamRefusals, "refused" | "taken">;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -159,12 +162,22 @@ export async function publishBatch(
       const result = results[index];
       if (result && "id" in result) {
         published++;
+        parts.refusals.taken(categoryOf(row.streamName));
         outcomes.push({ id: row.id, status: "published" });
         return;
       }
       const error = result?.error ?? new Error("the broker gave no answer for this row");
       // What is refused to everybody says nothing of the row (D10): it waits, uncounted, as while the broker
       // is away.
+      if (error instanceof RefusedError && error.concerns === "key") {
+        parts.refusals.refused(categoryOf(row.streamName), error);
+        // Behind a row that waits already, it waits with it.
+        if (held.has(row.streamName)) return hold(row);
+        held.add(row.streamName);
+        const retryAt = parts.clock.now() + refusedDelay(parts.random);
+        outcomes.push({ id: row.id, status: "failed", error: error.message, retryAt, uncounted: true });
+        return;
+      }
       const outage = error instanceof UnavailableError || error instanceof RefusedError;
       if (outage) unavailable = error;
       // Behind a refused row it was refused for that one's sake, and has not had its own attempt.
@@ -193,6 +206,11 @@ function waves(rows: readonly OutboxRow[], broker: BaseBroker): readonly (readon
     (found[wave] ??= []).push(row);
   }
   return found;
+}
+
+/** Milliseconds before a stream is tried again that alone is refused. */
+function refusedDelay(random: Random): number {
+  return 2_000 + 3_000 * random();
 }
 
 function failure(row: OutboxRow, error: Error, { retry, clock, random }: PublisherParts): OutboxOutcome {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { BaseBroker, GroupInfo } from "../adapters/ports.ts";
+import type { BaseBroker, BaseProvider, GroupInfo } from "../adapters/ports.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { KINDS } from "../domain/kinds.ts";
 import { type OutboxRoute, outboxRoutes, type Places, subscriptionBroker } from "../domain/places.ts";
@@ -87,6 +87,7 @@ async function streamRow(
 
 async function outboxRow({ provider, broker, external }: OutboxRoute, inquiry: Inquiry): Promise<StatusRow> {
   const counts = await inquiry.of(() => provider.outbox.backlog(broker.name));
+  const oldest = counts && await inquiry.of(() => oldestMs(provider, broker));
   const lag = counts && counts.pending + counts.processing;
   return {
     name: `outbox-processor-${provider.name}-to-${broker.name}${external ? "-external" : ""}`,
@@ -101,8 +102,12 @@ async function outboxRow({ provider, broker, external }: OutboxRoute, inquiry: I
     consumer_count: null,
     dlq_depth: counts && counts.failed + counts.abandoned,
     returning: counts && counts.failed,
-    lag_seconds: null,
+    lag_seconds: oldest === null ? null : oldest / 1000,
   };
+}
+
+async function oldestMs({ outbox }: BaseProvider, { name }: BaseBroker): Promise<number> {
+  return (await outbox.oldestDue(name))?.waitedMs ?? 0;
 }
 
 /** Asks for figures one by one and notes whether anybody answers. */

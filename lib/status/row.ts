@@ -26,6 +26,7 @@ export interface StatusRow {
    * another attempt.
    */
   readonly returning: number | null;
+  /** Of an outbox: for how long its first due row has waited, 0 where none does. */
   readonly lag_seconds: number | null;
   /** Streams of one key each that Python's outbox publishes to instead; absent where there is none. */
   readonly partitions?: number;

@@ -7,6 +7,7 @@
  */
 import type { AdapterKind } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
+import { RefusedError, UnavailableError } from "../errors.ts";
 
 /**
  * So long may the work of a service fail before readiness says so: a short outage is no reason to take a pod
@@ -25,10 +26,38 @@ export const FORGOTTEN_MS = 30_000;
  * Where one service tells of its work with one component. Reporting what was reported already costs nothing.
  */
 export interface WorkReporter {
-  /** The component did what was asked of it. */
+  /** The component did what was asked of it, or nothing is asked of it any more. */
   ok(): void;
-  /** It did not, for this reason; to be told at every try. */
-  unavailable(reason: string): void;
+  /**
+   * It did not, for this reason; to be told at every try. `againInMs`: so long it may be until the next one.
+   * @default 0
+   */
+  unavailable(reason: string, againInMs?: number): void;
+}
+
+/** Where the handlers of one subscription tell of their work with one component. */
+export interface HandlerReporter extends WorkReporter {
+  /** A unit of work with it was committed. */
+  committed(): void;
+  /** Units of work with it that were committed so far, whoever's of this process. */
+  readonly commits: number;
+}
+
+/**
+ * Settles as `work` does, and tells `reporter` of it: only a backend that is away, or refuses, has not done
+ * what was asked of it. `againInMs`: see `WorkReporter.unavailable`.
+ */
+export async function reporting<T>(reporter: WorkReporter, work: Promise<T>, againInMs = 0): Promise<T> {
+  try {
+    const result = await work;
+    reporter.ok();
+    return result;
+  } catch (error) {
+    if (error instanceof UnavailableError || error instanceof RefusedError) {
+      reporter.unavailable(error.message, againInMs);
+    } else reporter.ok();
+    throw error;
+  }
 }
 
 /** For services that nobody listens to. */
@@ -36,15 +65,23 @@ export const unheard: WorkReporter = { ok: () => {}, unavailable: () => {} };
 
 interface Failing {
   readonly reason: string;
-  /** Monotonic, as `seen`: the first time, and the last. */
+  /** Monotonic: the first time, and when it is forgotten. */
   readonly since: number;
-  readonly seen: number;
+  readonly until: number;
+}
+
+/** Of one component. */
+interface ComponentRecord {
+  readonly failing: Map<symbol, Failing>;
+  commits: number;
+  /** Whether the last pings were answered; as far as anybody has asked. */
+  isAnswering: boolean;
 }
 
 /** The last outcome of every service's work, by component. */
 export class WorkHealth {
   readonly #clock: Clock;
-  readonly #failing = new Map<string, Map<symbol, Failing>>();
+  readonly #records = new Map<string, ComponentRecord>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -52,17 +89,33 @@ export class WorkHealth {
 
   /** A reporter of its own for each service, so that one that works does not hide one that does not. */
   reporter(kind: AdapterKind, name: string): WorkReporter {
-    const service = Symbol();
-    const failing = this.#of(kind, name);
+    return this.#reporter(this.#of(kind, name));
+  }
+
+  /** As `reporter`, for handlers: what they commit is counted, all together. */
+  handlerReporter(kind: AdapterKind, name: string): HandlerReporter {
+    const record = this.#of(kind, name);
+    const { ok, unavailable } = this.#reporter(record);
     return {
-      ok: () => void failing.delete(service),
-      unavailable: (reason) => {
-        const seen = this.#clock.monotonic();
-        const before = failing.get(service);
-        const isSame = before !== undefined && seen - before.seen <= FORGOTTEN_MS;
-        failing.set(service, { reason, since: isSame ? before.since : seen, seen });
+      ...{ ok, unavailable },
+      committed: () => {
+        record.commits++;
+        if (record.failing.size > 0) ok();
+      },
+      get commits() {
+        return record.commits;
       },
     };
+  }
+
+  /** Whether the component has answered its pings. */
+  pinged(kind: AdapterKind, name: string, isAnswering: boolean): void {
+    this.#of(kind, name).isAnswering = isAnswering;
+  }
+
+  /** True unless its pings have told otherwise. */
+  answers(kind: AdapterKind, name: string): boolean {
+    return this.#of(kind, name).isAnswering;
   }
 
   /**
@@ -71,15 +124,28 @@ export class WorkHealth {
    */
   fault(kind: AdapterKind, name: string): string | undefined {
     const now = this.#clock.monotonic();
-    const failing = [...this.#of(kind, name).values()].filter(({ seen }) => now - seen <= FORGOTTEN_MS);
+    const failing = [...this.#of(kind, name).failing.values()].filter(({ until }) => now <= until);
     const [longest] = failing.sort((a, b) => a.since - b.since);
     return longest && now - longest.since > TOLERATED_MS ? longest.reason : undefined;
   }
 
-  #of(kind: AdapterKind, name: string): Map<symbol, Failing> {
+  #reporter({ failing }: ComponentRecord): WorkReporter {
+    const service = Symbol();
+    return {
+      ok: () => void failing.delete(service),
+      unavailable: (reason, againInMs = 0) => {
+        const now = this.#clock.monotonic();
+        const before = failing.get(service);
+        const since = before && now <= before.until ? before.since : now;
+        failing.set(service, { reason, since, until: now + againInMs + FORGOTTEN_MS });
+      },
+    };
+  }
+
+  #of(kind: AdapterKind, name: string): ComponentRecord {
     const key = `${kind}/${name}`;
-    const found = this.#failing.get(key) ?? new Map<symbol, Failing>();
-    this.#failing.set(key, found);
+    const found = this.#records.get(key) ?? { failing: new Map(), commits: 0, isAnswering: true };
+    this.#records.set(key, found);
     return found;
   }
 }

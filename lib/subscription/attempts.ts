@@ -4,6 +4,9 @@
  * @module
  */
 
+/** A read counts what it only queues: what is counted so often has been started. */
+const STARTED_FOR_CERTAIN = 2;
+
 export class Attempts {
   /**
    * The broker has counted the next start already: the read did, an outage ended the attempt that is repeated
@@ -27,7 +30,7 @@ export class Attempts {
     return this.#started;
   }
 
-  /** Failures that were the infrastructure's and not the message's. */
+  /** Failures for a backend while it worked for others. */
   get outages(): number {
     return this.#outages;
   }
@@ -50,6 +53,17 @@ export class Attempts {
     return this.#started || this.count < maxDeliveries;
   }
 
+  /**
+   * Whether it may have killed the processes that had it (delivery 23, D17). A count of 1 says no more than
+   * that it was read; most of such entries were queued when their process died. They run like any other,
+   * counted first, and those that were at work when this process dies as well are suspects from there on.
+   * Before `maxDeliveries` is reached each has had one start as a suspect, so that no message is given up for
+   * what another has done. What a drain handed back without a finished attempt is as good as new.
+   */
+  suspicious(maxDeliveries: number): boolean {
+    return this.recovered && this.count > 0 && this.count >= Math.min(STARTED_FOR_CERTAIN, maxDeliveries - 1);
+  }
+
   /** The broker has counted the start that comes next. */
   countedAs(count: number): void {
     this.count = count;
@@ -66,9 +80,14 @@ export class Attempts {
     this.#counted = false;
   }
 
-  /** A backend that was away ended the attempt: the next start repeats it. */
+  /** A backend that was away ended the attempt, while others succeeded: the next start repeats it. */
   outage(): void {
     this.#outages++;
+    this.repeat();
+  }
+
+  /** Nothing came of the attempt, through no fault of the message: the next start repeats it. */
+  repeat(): void {
     this.#counted = true;
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Backend } from "../domain/backends.ts";
 import type { RunOptions, Verdict } from "../domain/handler_port.ts";
 import type { Message } from "../message/types.ts";
 import { Attempts } from "./attempts.ts";
@@ -30,6 +31,7 @@ export type Stage = "queued" | "held" | "running" | "waiting" | "closing" | "don
  * stop, somebody else has claimed the entry, the drain has given it up.
  */
 export type Ending = "cut" | "lost" | "abandoned";
+const NONE: readonly Backend[] = [];
 const ENDINGS: readonly Ending[] = ["cut", "lost", "abandoned"];
 
 export class Delivery implements RunOptions {
@@ -53,14 +55,15 @@ export class Delivery implements RunOptions {
   source: string | undefined;
   readonly attempts: Attempts;
   firstFailedAt: number | undefined;
+  /** What has committed a part of its work. */
+  backends: readonly Backend[] = NONE;
   /** It was told that the broker refuses what its outcome needs. */
   refused = false;
   /**
-   * It may have killed the process that had it, so it runs with no other suspect beside it and is
-   * acknowledged before the next (delivery 2). What a drain handed back without a finished attempt did not:
-   * it is as good as new.
+   * It may have killed the processes that had it, so it runs with no other suspect beside it and is
+   * acknowledged before the next (delivery 23). Set when it is recovered, before its key is entered.
    */
-  readonly suspect: boolean;
+  suspect = false;
   #ended: Ending | undefined;
   #abort: AbortController | undefined;
   #givenUp: AbortController | undefined;
@@ -73,7 +76,6 @@ export class Delivery implements RunOptions {
     recovered: boolean,
   ) {
     this.attempts = new Attempts(count, recovered);
-    this.suspect = recovered && count > 0;
   }
 
   /** Made when first asked for: most handlers never look. */
@@ -84,6 +86,10 @@ export class Delivery implements RunOptions {
 
   get ended(): Ending | undefined {
     return this.#ended;
+  }
+
+  committed(backend: Backend): void {
+    this.backends = [...this.backends, backend];
   }
 
   mayCommit(): boolean {

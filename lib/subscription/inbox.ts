@@ -35,7 +35,7 @@ export class Inbox {
 
   /** `room`: how many unfinished deliveries there may be before reading pauses (delivery 4). */
   constructor(clock: Clock, readonly room: number) {
-    this.#retries = new RetrySchedule(clock, (delivery) => this.#resume(delivery));
+    this.#retries = new RetrySchedule(clock, (delivery) => this.resume(delivery));
   }
 
   /** Deliveries whose outcome is open: queued, held, running, waiting. */
@@ -129,9 +129,23 @@ export class Inbox {
 
   /** Tries the delivery again after `ms`; its stream waits meanwhile, everything else goes on (PIPE-3). */
   defer(delivery: Delivery, ms: number): void {
+    this.suspend(delivery);
+    this.#retries.add(delivery, ms);
+  }
+
+  /** Its stream waits until it is resumed. */
+  suspend(delivery: Delivery): void {
     delivery.stage = "waiting";
     this.#freeSuspect(delivery);
-    this.#retries.add(delivery, ms);
+    this.changed.notify();
+  }
+
+  /** A waiting delivery is to be worked on again. */
+  resume(delivery: Delivery): void {
+    if (delivery.stage === "done") return;
+    delivery.stage = "queued";
+    if (delivery.suspect && !delivery.attempts.started) this.#suspects.unshift(delivery);
+    else this.#resumed.push(delivery);
     this.changed.notify();
   }
 
@@ -146,7 +160,7 @@ export class Inbox {
       const next = this.#gate.leave(delivery.key);
       if (next) {
         next.inside = true;
-        this.#resume(next);
+        this.resume(next);
       }
     }
     this.changed.notify();
@@ -192,6 +206,16 @@ export class Inbox {
     return owned;
   }
 
+  /** How many of a lane's have their outcome, and the broker has not confirmed that it knows. */
+  unconfirmed(lane: Lane<Delivery>): number {
+    let count = 0;
+    for (const batch of this.#batches) {
+      if (batch.lane !== lane) continue;
+      count += batch.open - batch.deliveries.filter(({ stage }) => stage !== "done").length;
+    }
+    return count;
+  }
+
   /** Those of the owned that are in their handlers. */
   running(): Delivery[] {
     return [...this.owned().values()].flat().filter(({ stage }) => stage === "running");
@@ -217,14 +241,6 @@ export class Inbox {
   /** Stops the clock of everything that waits; nothing is taken from the inbox afterwards. */
   close(): void {
     this.#retries.close();
-  }
-
-  #resume(delivery: Delivery): void {
-    if (delivery.stage === "done") return;
-    delivery.stage = "queued";
-    if (delivery.suspect && !delivery.attempts.started) this.#suspects.unshift(delivery);
-    else this.#resumed.push(delivery);
-    this.changed.notify();
   }
 
   #freeSuspect(delivery: Delivery): void {

@@ -9,6 +9,7 @@ import type { StreamGroup } from "../adapters/ports.ts";
 import { sleep } from "../async/clock.ts";
 import { every } from "../async/every.ts";
 import { asError } from "../errors.ts";
+import { reporting, unheard, type WorkReporter } from "../status/work_health.ts";
 import type { Recovery } from "./recovery.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { StreamLane } from "./stream_lane.ts";
@@ -25,20 +26,36 @@ const TRIM_STEPS = 50;
 /** What a subscription waits at the start until it knows who lives (delivery 22), and how often it looks. */
 const CLEAR_WITHIN_MS = 8_000;
 const LOOK_AGAIN_MS = 250;
+/** How often it is looked afterwards whether somebody has died: what is left is taken within five seconds. */
+const LOOK_MS = 1_000;
 
 type Step = readonly [name: string, work: () => Promise<unknown>];
 
 export class Maintenance {
+  /** What each pass asks of the broker is told of. */
+  readonly #repeated: Readonly<Record<string, WorkReporter>>;
+
   constructor(
     private readonly scope: SubscriptionScope,
     private readonly lanes: readonly StreamLane[],
     private readonly recovery: Recovery,
-  ) {}
+    reporter: () => WorkReporter,
+  ) {
+    this.#repeated = { claim: reporter(), trim: reporter() };
+  }
 
-  /** A pass at every claim interval, until `signal` aborts. Never rejects. */
-  run(signal: AbortSignal): Promise<void> {
+  /**
+   * A pass at every claim interval, and a claim as soon as somebody may have died, until `signal` aborts.
+   * Never rejects.
+   */
+  async run(signal: AbortSignal): Promise<void> {
     const { clock, settings } = this.scope;
-    return every(clock, settings.claimIntervalMs, signal, (pass) => this.pass(pass));
+    await Promise.all([
+      every(clock, settings.claimIntervalMs, signal, (pass) => this.pass(pass)),
+      ...this.#lasting().filter(({ group }) => group.unclear).map((lane) =>
+        every(clock, LOOK_MS, signal, () => this.#takeFromTheDead(lane))
+      ),
+    ]);
   }
 
   /**
@@ -47,11 +64,11 @@ export class Maintenance {
    * that makes it less full.
    */
   async pass(pass: number): Promise<void> {
-    const { name, stopped } = this.scope;
+    const { name, stopped, settings: { claimIntervalMs } } = this.scope;
     for (const [step, work] of this.#steps(pass)) {
       if (stopped.aborted) return;
       try {
-        await work();
+        await reporting(this.#repeated[step] ?? unheard, work(), claimIntervalMs);
       } catch (error) {
         // The read loop reports an unreachable broker.
         log.debug("subscription.maintenance_deferred", {
@@ -71,7 +88,7 @@ export class Maintenance {
   async untilClear(signal: AbortSignal): Promise<void> {
     const { clock } = this.scope;
     const end = clock.monotonic() + CLEAR_WITHIN_MS;
-    for (const lane of this.lanes.filter(({ kind }) => kind !== "replay")) {
+    for (const lane of this.#lasting()) {
       try {
         while (!signal.aborted && clock.monotonic() < end && await lane.group.unclear?.()) {
           await sleep(clock, LOOK_AGAIN_MS, signal);
@@ -83,10 +100,22 @@ export class Maintenance {
     }
   }
 
+  async #takeFromTheDead(lane: StreamLane): Promise<void> {
+    try {
+      if (await lane.group.unclear?.()) await this.recovery.pass(lane);
+    } catch (error) {
+      log.debug("subscription.not_clear", { subscription: this.scope.name, error: asError(error).message });
+    }
+  }
+
+  /** A replay lane is made by the replay and goes with its last entry. */
+  #lasting(): readonly StreamLane[] {
+    return this.lanes.filter(({ kind }) => kind !== "replay");
+  }
+
   *#steps(pass: number): Iterable<Step> {
     const { retentionMaxlen } = this.scope.settings;
-    // A replay lane is made by the replay and goes with its last entry.
-    const lasting = this.lanes.filter(({ kind }) => kind !== "replay").map(({ group }) => group);
+    const lasting = this.#lasting().map(({ group }) => group);
     if (pass === 0) { for (const group of lasting) yield ["ensure", () => group.ensure()]; }
     for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)];
     if (retentionMaxlen) { for (const group of lasting) yield ["trim", () => trim(group, retentionMaxlen)]; }

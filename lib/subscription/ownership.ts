@@ -16,10 +16,10 @@ const log = getLogger(["protean", "subscription"]);
 /** So often it is looked whether time went on without us. */
 const TICK_MS = 1_000;
 /**
- * Whoever stood still for so long asks first; others take a process for gone after five seconds (delivery
- * 22).
+ * Whoever stood still for so long asks first; others take a process for gone after three seconds and a half
+ * (delivery 22), and it may have shown itself a second before.
  */
-const STANDSTILL_MS = 3_000;
+const STANDSTILL_MS = 2_000;
 
 export class Ownership {
   readonly #scope: SubscriptionScope;
@@ -45,7 +45,8 @@ export class Ownership {
         () => this.#refresh().catch((error) => this.#deferred(error)),
       ),
       every(clock, TICK_MS, signal, () => {
-        this.#look();
+        // Handlers that run have to know as well: until then they would commit what is another's by now.
+        this.assured()?.catch((error) => this.#deferred(error));
         return Promise.resolve();
       }),
     ]);

@@ -15,6 +15,9 @@ import type { StreamLane } from "./stream_lane.ts";
 
 const log = getLogger(["protean", "subscription"]);
 
+/** So often it is looked whether a pause lets something be read. */
+const LOOK_MS = 500;
+
 export class Reader {
   /** Monotonic time of the last completed turn of the loop (HLT-1). */
   lastTurn: number;
@@ -41,7 +44,7 @@ export class Reader {
       await this.#room(signal);
       if (signal.aborted) return;
       try {
-        await this.#prepare();
+        await this.#prepare(signal);
         await this.#read(signal);
         this.#recovered();
       } catch (error) {
@@ -52,36 +55,44 @@ export class Reader {
     }
   }
 
-  /** Waits until the workers have begun the last batch and not too much is held back. */
+  /**
+   * Waits until the workers have begun the last batch, not too much is held back, and nothing older remains
+   * to be taken over.
+   */
   async #room(signal: AbortSignal): Promise<void> {
-    const { inbox, settings, clock } = this.scope;
+    const { inbox, settings, clock, pause } = this.scope;
     this.paused = true;
-    while ((inbox.full || inbox.ready >= settings.messagesPerTick) && !signal.aborted) {
+    const wait = () =>
+      inbox.full || inbox.ready >= settings.messagesPerTick || this.recovery.behind ||
+      pause.readable(1) === 0;
+    while (wait() && !signal.aborted) {
       // A flush that failed has left some.
       this.lane.acks.linger();
-      await inbox.changed.wait({ signal });
+      await inbox.changed.wait({ signal, ...(pause.on && { clock, ms: LOOK_MS }) });
     }
     this.paused = false;
     this.lastTurn = clock.monotonic();
   }
 
-  async #prepare(): Promise<void> {
+  async #prepare(signal: AbortSignal): Promise<void> {
     if (!this.#ensured) {
       const created = await this.lane.group.ensure();
       if (created && this.#missing) this.scope.figures.happened("groupsRecreated");
       this.#ensured = true;
     }
-    // Entries may have been delivered to us although the reply was lost. No read is in flight now.
-    if (this.#failures > 0) await this.recovery.own(this.lane);
+    if (this.#failures === 0) return;
+    // Entries may have been delivered to us although the reply was lost. First, that no read is in flight.
+    await this.lane.group.relink?.(signal);
+    await this.recovery.own(this.lane);
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const { inbox, settings, clock } = this.scope;
+    const { inbox, settings, clock, pause } = this.scope;
     const { group, acks } = this.lane;
     const taken = acks.take();
     try {
       const entries = await group.read({
-        count: settings.messagesPerTick,
+        count: Math.max(1, pause.readable(settings.messagesPerTick)),
         // After a failure the answer is wanted soon: until then readiness says that nothing is read.
         blockMs: this.#failures > 0 ? 1 : Math.max(1, settings.blockingTimeoutMs),
         signal,

@@ -16,11 +16,12 @@ const log = getLogger(["protean", "subscription"]);
  * rejects.
  */
 export async function readReplays(
-  { name, settings, clock, inbox }: SubscriptionScope,
+  { name, settings, clock, inbox, pause }: SubscriptionScope,
   lane: StreamLane,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
+    while ((inbox.full || pause.on) && !signal.aborted) await inbox.changed.wait({ signal });
     let found = 0;
     try {
       // These reads take no acknowledgements along: what failed to be sent by itself is sent again first.
@@ -32,6 +33,5 @@ export async function readReplays(
       log.debug("subscription.replay_deferred", { subscription: name, error: asError(error).message });
     }
     if (found === 0) await sleep(clock, settings.claimIntervalMs, signal);
-    while (inbox.full && !signal.aborted) await inbox.changed.wait({ signal });
   }
 }

@@ -27,6 +27,16 @@ export class RetrySchedule<T> {
     this.#arm();
   }
 
+  /** Takes everything out; returns it in order of its time. */
+  drain(): T[] {
+    const items: T[] = [];
+    for (let next = this.#queue.pop(); next; next = this.#queue.pop()) items.push(next.item);
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#armedFor = Infinity;
+    return items;
+  }
+
   /** Forgets everything and clears the timer, for good. */
   close(): void {
     this.#closed = true;

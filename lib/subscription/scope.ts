@@ -9,6 +9,7 @@ import type { HandlerRunner } from "../domain/handler_port.ts";
 import type { DeliveryEvent } from "../domain/observer.ts";
 import type { Figures } from "../status/figures.ts";
 import type { Inbox } from "./inbox.ts";
+import type { Pause } from "./pause.ts";
 import type { SubscriptionSettings } from "./settings/resolve.ts";
 
 export interface SubscriptionScope {
@@ -19,6 +20,8 @@ export interface SubscriptionScope {
   readonly consumer: string;
   readonly settings: SubscriptionSettings;
   readonly inbox: Inbox;
+  /** What keeps everything waiting while a backend of the handler is away. */
+  readonly pause: Pause;
   /** What the subscription has done, for health, `--once`, the demo and the domain's observer. */
   readonly figures: Figures<DeliveryEvent>;
   readonly clock: Clock;

@@ -7,22 +7,28 @@ import type { HandedOver, StreamGroup } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { deadLetterStream } from "../message/names.ts";
 import type { Delivery } from "./delivery.ts";
+import { unheard, type WorkReporter } from "../status/work_health.ts";
 import { Lane, type LaneKind } from "./lane.ts";
+import { reportedSource } from "./reported_source.ts";
 import type { Source } from "./source.ts";
 
 /** Entries looked at in one step while everything is released. */
 const PAGE = 1000;
 
 export class StreamLane extends Lane<Delivery> {
-  /** `origin`: the stream that the messages were first read from. */
+  /**
+   * `origin`: the stream that the messages were first read from. `reporter` makes one for each kind of work
+   * with the broker.
+   */
   constructor(
     kind: LaneKind,
     readonly group: StreamGroup,
     origin: string,
     clock: Clock,
     settled: (delivery: Delivery) => void,
+    reporter: () => WorkReporter = () => unheard,
   ) {
-    super(kind, new StreamSource(group, origin), clock, settled);
+    super(kind, reportedSource(new StreamSource(group, origin), reporter), clock, settled);
   }
 }
 
@@ -78,6 +84,8 @@ class StreamSource implements Source {
   /** Entries that were delivered to us by a read that was cut: never started, so their count goes back. */
   async #releaseUnknown(known: ReadonlySet<string>): Promise<void> {
     const group = this.#group;
+    // One that was cut may still be on its way. Where there is no connection, the rest tells.
+    await group.relink?.().catch(() => {});
     let after: string | undefined;
     while (true) {
       const page = await group.pending({

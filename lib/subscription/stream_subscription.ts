@@ -22,6 +22,7 @@ import { Inbox } from "./inbox.ts";
 import type { LaneKind } from "./lane.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Ownership } from "./ownership.ts";
+import { Pause } from "./pause.ts";
 import { Reader } from "./reader.ts";
 import { Recovery } from "./recovery.ts";
 import { releaseAll } from "./release.ts";
@@ -29,7 +30,7 @@ import { readReplays } from "./replay.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { SubscriptionSettings } from "./settings/resolve.ts";
 import { Figures } from "../status/figures.ts";
-import type { WorkReporter } from "../status/work_health.ts";
+import { unheard, type WorkHealth, type WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionStatus } from "./status.ts";
 import { StreamLane } from "./stream_lane.ts";
 import { Worker } from "./worker.ts";
@@ -54,6 +55,8 @@ export interface StreamSubscriptionOptions {
   readonly observer?: DeliveryObserver | undefined;
   /** Told how reading from the broker goes. @default nobody is told */
   readonly work?: WorkReporter;
+  /** Told how the work of its handlers goes, and asked what pings say. @default nobody is told or asked */
+  readonly health?: WorkHealth;
   /** Told when `run` ends although nobody stopped it (S72). */
   readonly onFailure?: (error: Error) => void;
 }
@@ -142,15 +145,17 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   }
 
   protected override begin(signal: AbortSignal): void {
-    const { runner, category, consumer, settings, clock, random, published } = this.#options;
+    const { runner, category, consumer, settings, clock, random, published, work, health } = this.#options;
     this.#abandoned = Promise.withResolvers<void>();
     const room = UNFINISHED_BATCHES * settings.messagesPerTick + Math.max(1, settings.concurrency);
+    const inbox = new Inbox(clock, room);
     const scope: SubscriptionScope = {
       name: this.name,
       runner,
       consumer,
       settings,
-      inbox: new Inbox(clock, room),
+      inbox,
+      pause: new Pause({ name: this.name, inbox, clock, random: random ?? Math.random, settings, health }),
       figures: this.#figures,
       clock,
       random: random ?? Math.random,
@@ -170,8 +175,9 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       lanes,
       worker,
       ownership,
-      reader: new Reader(scope, main, recovery, this.#options.work),
-      maintenance: new Maintenance(scope, lanes, recovery),
+      recovery,
+      reader: new Reader(scope, main, recovery, work),
+      maintenance: new Maintenance(scope, lanes, recovery, () => this.#reporter()),
       ended: new AbortController(),
     };
   }
@@ -179,7 +185,14 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   #lane(scope: SubscriptionScope, kind: LaneKind, stream: string): StreamLane {
     const { broker, category, runner, consumer, clock } = this.#options;
     const group = broker.group({ stream, group: runner.group, consumer, lane: kind === "replay" });
-    return new StreamLane(kind, group, category, clock, (delivery) => scope.inbox.settle(delivery));
+    const settled = (delivery: Delivery) => scope.inbox.settle(delivery);
+    return new StreamLane(kind, group, category, clock, settled, () => this.#reporter());
+  }
+
+  /** A reporter for one kind of work with the broker. */
+  #reporter(): WorkReporter {
+    const { health, broker } = this.#options;
+    return health?.reporter("broker", broker.name) ?? unheard;
   }
 
   protected override run(signal: AbortSignal): Promise<void> {
@@ -190,7 +203,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   }
 
   async #loops(parts: Parts, stop: AbortSignal): Promise<void> {
-    const { scope, worker, ownership, reader, replays, maintenance, ended } = parts;
+    const { scope, worker, ownership, reader, replays, recovery, maintenance, ended } = parts;
     // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
     await maintenance.pass(0);
     const defect = new AbortController();
@@ -206,6 +219,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       maintenance.untilClear(signal).then(() => reader.run(signal)),
       readReplays(scope, replays, signal),
       maintenance.run(signal),
+      recovery.catchUp(signal),
       ownership.run(ended.signal),
     ];
     try {
@@ -223,6 +237,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     if (!parts) return;
     parts.ended.abort();
     parts.scope.inbox.close();
+    parts.scope.pause.close();
     const cut = this.#running().length;
     if (cut > 0) this.#figures.happened("cut", cut);
     parts.worker.close();
@@ -250,6 +265,7 @@ interface Parts {
   readonly lanes: readonly StreamLane[];
   readonly worker: Worker;
   readonly ownership: Ownership;
+  readonly recovery: Recovery;
   readonly reader: Reader;
   readonly maintenance: Maintenance;
   /** Aborts when nothing is owned any more. */

@@ -14,15 +14,16 @@ import {
   asError,
   errorsOf,
   GroupMissingError,
+  MessageConflictError,
   ProteanError,
   RefusedError,
-  UnavailableError,
   UnhandledMessageError,
 } from "../errors.ts";
 import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
+import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
 import type { SubscriptionScope } from "./scope.ts";
 
@@ -30,12 +31,6 @@ const log = getLogger(["protean", "subscription"]);
 
 /** Handlers that never wait must still let probes and sockets have their turn (PERF-6). */
 const YIELD_AFTER_MS = 5;
-/**
- * A database or broker that is away is not the message's fault: such failures are retried without counting,
- * this often at the most, so that a message that breaks its backend every time still ends in the dead-letter
- * stream.
- */
-const UNAVAILABLE_RETRIES = 20;
 
 /** Messages given up that are told one by one in each ten seconds, so that their flood is none of the log. */
 const GIVEN_UP = { most: 20, everyMs: 10_000 };
@@ -63,16 +58,19 @@ export class Worker {
    * Works off the inbox, one delivery after the other, until `signal` aborts. Rejects with a defect alone.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { inbox, clock } = this.#scope;
+    const { inbox, clock, pause } = this.#scope;
     let since = clock.monotonic();
     while (!signal.aborted) {
-      const delivery = inbox.take();
+      const tried = pause.on ? await pause.turn(signal) : undefined;
+      if (signal.aborted) return;
+      const delivery = tried ?? inbox.take();
       if (!delivery) {
         await inbox.changed.wait({ signal });
         since = clock.monotonic();
         continue;
       }
       await this.deliver(delivery);
+      if (tried) pause.tried(tried);
       // One that the drain has given up may end much later: nothing of it is wanted then.
       if (delivery.ended === "abandoned") return;
       if (clock.monotonic() - since > YIELD_AFTER_MS) {
@@ -84,7 +82,7 @@ export class Worker {
 
   /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, figures, published } = this.#scope;
+    const { runner, inbox, figures, published, pause } = this.#scope;
     let verdict: Verdict;
     try {
       verdict = delivery.verdict ?? this.judge(delivery);
@@ -108,6 +106,9 @@ export class Worker {
       return await this.#failed(delivery, asError(error));
     }
     if (delivery.ended === "abandoned") return;
+    // Whoever has it now acknowledges it: this handler may have returned because its signal told it to stop.
+    if (delivery.ended === "lost") return void this.#lost(delivery);
+    pause.succeeded(delivery);
     figures.happened(result === "handled" ? "handled" : "duplicates");
     await this.#finish(delivery);
   }
@@ -206,7 +207,7 @@ export class Worker {
   }
 
   async #failed(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, figures, inbox, random, runner, clock } = this.#scope;
+    const { settings, figures, inbox, random, runner, clock, pause } = this.#scope;
     const { attempts, ended } = delivery;
     if (ended === "lost") return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
@@ -222,18 +223,12 @@ export class Worker {
       error: logLine(error),
     };
     log.debug("subscription.attempt_failed", { ...facts, error: errorLine(error) });
-    if (isOutage(error) && attempts.outages < UNAVAILABLE_RETRIES) {
-      attempts.outage();
-      const wait = retryDelay(
-        attempts.outages,
-        Math.max(settings.retryDelaySeconds, 0.1),
-        settings.retryMaxDelaySeconds,
-        random,
-      );
-      log.warn("subscription.backend_unavailable", { ...facts, retry_in_ms: Math.round(wait) });
-      return inbox.defer(delivery, wait);
-    }
-    if (attempts.count >= Math.max(1, settings.maxRetries)) return await this.#deadLetter(delivery, error);
+    const outage = outageOf(error);
+    if (outage) {
+      if (pause.failed(delivery, outage, facts)) return;
+    } else pause.over(delivery);
+    const isLast = isFinal(error) || attempts.count >= Math.max(1, settings.maxRetries);
+    if (isLast) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
       attempts.count,
       settings.retryDelaySeconds,
@@ -338,17 +333,11 @@ export class Worker {
   }
 }
 
-/**
- * True when nothing but backends that are away, or refuse everybody, kept the handler's methods from their
- * work.
- */
-function isOutage(error: Error, depth = 0): boolean {
-  if (!(error instanceof AggregateError)) {
-    return error instanceof UnavailableError || error instanceof RefusedError;
-  }
-  // Deeper than anybody nests them, they lead back to themselves.
-  const several = depth < 5 ? errorsOf(error) : [];
-  return several.length > 0 && several.every((one) => isOutage(one, depth + 1));
+/** True when trying again changes nothing: of none of the handler's methods. */
+function isFinal(error: Error): boolean {
+  if (!(error instanceof AggregateError)) return error instanceof MessageConflictError;
+  const several = errorsOf(error);
+  return several.length > 0 && several.every((one) => one instanceof MessageConflictError);
 }
 
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */

@@ -27,7 +27,7 @@ export async function takeOutbox({ providers, config }: DomainRuntime): Promise<
             type,
             stream: streamName,
             data: parseExact(data) as PublishedMessage["data"],
-            metadata: JSON.parse(metadata),
+            metadata: parseExact(metadata) as PublishedMessage["metadata"],
           });
         }
       } finally {

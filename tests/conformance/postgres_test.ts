@@ -5,7 +5,7 @@
  * @module
  */
 import { PostgresProvider } from "../../lib/adapters/postgres/provider.ts";
-import { opened } from "../support/opened.ts";
+import { openedInRealTime } from "../support/opened.ts";
 import { postgresAvailable, PostgresServer } from "../support/postgres_server.ts";
 import { outboxConformance } from "../../lib/testing/conformance/outbox_suite.ts";
 import { providerConformance, type ProviderFixture } from "../../lib/testing/conformance/provider_suite.ts";
@@ -16,7 +16,7 @@ async function open(): Promise<ProviderFixture> {
   // A name that has to be quoted wherever it is written.
   const schema = `Suite "${crypto.randomUUID().slice(0, 8)}" it's`;
   const settings = { database_uri: server?.uri(), schema, pool_size: 3, max_overflow: 2 };
-  const { first, ...rest } = await opened((clock) =>
+  const { first, ...rest } = await openedInRealTime((clock) =>
     new PostgresProvider({ name: "default", domain: "shop", settings, folder: "/", clock })
   );
   return { provider: first, ...rest };

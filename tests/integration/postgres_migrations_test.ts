@@ -108,22 +108,31 @@ postgresTest("a step that fails in PostgreSQL leaves everything as it was, and i
   });
 });
 
-postgresTest("two servers that upgrade one PostgreSQL at once do so once", async () => {
-  await withThings(async (database, connect) => {
-    const slow: Step = {
-      title: "count",
-      additive: true,
-      statements: [
-        "alter table things add column total integer default 0",
-        "select pg_sleep(0.3)",
-        "update things set total = total + 1",
-      ],
-    };
-    const targets = await Promise.all([connect(), connect(), connect()]);
-    await Promise.all(targets.map((target) => migrate(target, things(slow))));
-    assertEquals(await database.sql("select total from things"), ["1"]);
-  });
-});
+for (const isolation of ["read committed", "repeatable read"]) {
+  postgresTest(
+    `two servers that upgrade one PostgreSQL at once do so once, where ${isolation} is the default`,
+    async () => {
+      await withThings(async (database, connect) => {
+        await database.sql(
+          "do $$begin execute format('alter database %I set default_transaction_isolation = %L', " +
+            `current_database(), '${isolation}'); end$$`,
+        );
+        const slow: Step = {
+          title: "count",
+          additive: true,
+          statements: [
+            "alter table things add column total integer default 0",
+            "select pg_sleep(0.3)",
+            "update things set total = total + 1",
+          ],
+        };
+        const targets = await Promise.all([connect(), connect(), connect()]);
+        await Promise.all(targets.map((target) => migrate(target, things(slow))));
+        assertEquals(await database.sql("select total from things"), ["1"]);
+      });
+    },
+  );
+}
 
 postgresTest("a server killed in the middle of a step leaves PostgreSQL as it was", async () => {
   await withThings(async (database, connect) => {
@@ -163,6 +172,46 @@ postgresTest(
       await migrate(target, things(AMOUNT));
       assertEquals(await database.sql("select amount from things"), ["7"]);
     });
+  },
+);
+
+postgresTest(
+  "an index that is missing waits no longer than a step does for a table that is in use",
+  async () => {
+    const database = await createDatabase();
+    await using provider = await TestProvider.ready({ uri: database.uri() });
+    await database.sql("drop index protean_outbox_poll");
+    const { uri } = postgresSettings("default", { database_uri: database.uri() });
+    const where = { name: "default", label: uri.label };
+    const writer = await Connection.open({ ...where, uri, clock: systemClock, session: "select 1" });
+    try {
+      await writer.run("begin", [], "simple");
+      await writer.run("update protean_outbox set priority = 1", [], "simple");
+      await assertRejects(() => provider.setup("own", []), ProviderUnavailableError, "lock");
+      await writer.run("commit", [], "simple");
+      await provider.setup("own", []);
+    } finally {
+      await writer.close();
+    }
+  },
+);
+
+postgresTest(
+  "tables that an older server has made again are upgraded again, whatever their record says",
+  async () => {
+    const database = await createDatabase();
+    await using provider = await TestProvider.ready({ uri: database.uri() });
+    const checksum = "select count(checksum) from protean_processed";
+    await database.sql(
+      "drop table protean_processed",
+      "create table protean_processed (handler text not null, type text not null, message_id text not null, " +
+        "processed_at timestamptz not null, primary key (handler, type, message_id))",
+    );
+    await provider.setup("own", []);
+    assertEquals(await database.sql(checksum), ["0"]);
+    await database.sql("drop table protean_schema");
+    await provider.setup("own", []);
+    assertEquals(await database.sql("select version from protean_schema where component = 'marks'"), ["2"]);
   },
 );
 

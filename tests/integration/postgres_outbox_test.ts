@@ -301,3 +301,31 @@ postgresTest("a watcher whose connection is killed listens again", async () => {
   await provider.commit({ outbox: [numbered(1, 0)] });
   await soon(hinted, "The hint after listening again");
 });
+
+postgresTest(
+  "a claim outlives a row that somebody else has just changed, whatever the default isolation",
+  async () => {
+    const database = await start();
+    await database.sql(
+      "do $$begin execute format('alter database %I set default_transaction_isolation = %L', current_database(), " +
+        "'repeatable read'); end$$",
+    );
+    await using provider = await TestProvider.ready({ uri: database.uri() });
+    await provider.commit({ outbox: [numbered(1, 0)] });
+    const lease = await provider.outbox.lease({ broker: "default", owner: "one" });
+    const operator = postgres(database.uri(), { max: 1 });
+    try {
+      await operator.unsafe("begin; update protean_outbox set priority = 5").simple();
+      const claim = lease.claim(10);
+      claim.catch(() => {});
+      const waiting =
+        "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+      await eventually("the claim", async () => (await database.sql(waiting)).length === 1);
+      await operator.unsafe("commit").simple();
+      assertEquals((await claim).map(({ messageId, priority }) => [messageId, priority]), [["1/0", 5]]);
+    } finally {
+      await operator.end();
+      await lease.release();
+    }
+  },
+);

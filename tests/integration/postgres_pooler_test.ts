@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { RefusedError } from "../../lib/errors.ts";
 import { PgBouncer, pgbouncerTest } from "../support/pgbouncer.ts";
 import { sharedPostgres } from "../support/postgres_server.ts";
@@ -42,4 +42,14 @@ pgbouncerTest("a pooler that lends whole sessions is worked with", async () => {
   const session = provider.session();
   assertEquals((await session.load(ORDERS, "o-1"))?.version, 0);
   await session.rollback();
+});
+
+pgbouncerTest("a pooler that refuses the options of the address is told with what to remove", async () => {
+  const { server, name } = await database();
+  await using pooler = await PgBouncer.start(server, "session", 5);
+  const uri = `${pooler.uri(name)}?options=-c%20statement_timeout%3D5s`;
+  await using provider = new TestProvider({ uri });
+  const { message, code } = await assertRejects(() => provider.setup("own", []), RefusedError);
+  assertStringIncludes(message, "unsupported startup parameter: options: remove it from the database_uri");
+  assertEquals(code, "DATABASE_REFUSED");
 });

@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { assert, assertEquals, assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
 import { ConfigurationError, ProviderUnavailableError } from "../../lib/errors.ts";
-import { outboxInsert, sql } from "../../lib/testing/conformance/provider_suite_rig.ts";
+import { outboxInsert } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { postgresAvailable, PostgresServer, postgresTest } from "../support/postgres_server.ts";
 
@@ -254,47 +254,6 @@ for (const [right, table] of lacking) {
   );
 }
 
-/** Whether the connections of a session are encrypted. */
-async function encrypted(provider: TestProvider): Promise<unknown> {
-  const session = provider.session();
-  const [row] = await session.query(sql`select ssl from pg_stat_ssl where pid = pg_backend_pid()`);
-  await session.rollback();
-  return row?.["ssl"];
-}
-
-postgresTest("sslmode means what it means to libpq", async () => {
-  await using secure = await PostgresServer.start({ settings: { fsync: "off" } });
-  await certify(`${secure.folder}/data`);
-  await secure.stop("fast");
-  await secure.restart({ ssl: "on" });
-  const ca = `sslrootcert=${secure.folder}/data/root.crt`;
-  const uri = (query: string, host = "127.0.0.1") => secure.uri({ query }).replace("127.0.0.1", host);
-  const working: readonly (readonly [uri: string, expected: boolean])[] = [
-    [secure.uri(), true],
-    [uri("sslmode=disable"), false],
-    [uri("sslmode=allow"), true],
-    [uri("sslmode=require"), true],
-    [uri(`sslmode=require&${ca}`), true],
-    [uri(`sslmode=verify-ca&${ca}`), true],
-    [uri(`sslmode=verify-full&${ca}`, "localhost"), true],
-  ];
-  for (const [each, expected] of working) {
-    await using provider = new TestProvider({ uri: each });
-    assertEquals(await encrypted(provider), expected, each);
-  }
-  const refused: readonly (readonly [uri: string, part: string])[] = [
-    [uri("sslmode=verify-ca"), "sslmode=verify-ca"],
-    [uri(`sslmode=verify-full&${ca}`), "sslmode=verify-full"],
-    [uri(`sslmode=require&sslrootcert=${secure.folder}/data/other.crt`), "TLS"],
-    [uri("sslmode=require&sslrootcert=/nowhere.crt"), "/nowhere.crt"],
-  ];
-  for (const [each, part] of refused) {
-    await using provider = new TestProvider({ uri: each });
-    const { message } = await assertRejects(() => encrypted(provider), ConfigurationError);
-    assertStringIncludes(message, part);
-  }
-});
-
 postgresTest(
   "a connection that breaks while TLS begins is waited for, not taken for a bad certificate",
   async () => {
@@ -315,38 +274,3 @@ postgresTest(
     await talking;
   },
 );
-
-/**
- * An authority, a certificate of it for `localhost`, and an authority that nobody uses, as files in `folder`.
- */
-async function certify(folder: string): Promise<void> {
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  const openssl = async (...args: string[]) => {
-    const { success, stderr } = await new Deno.Command("openssl", { args, cwd: folder }).output();
-    assert(success, new TextDecoder().decode(stderr));
-  };
-  for (const name of ["root", "other"]) {
-    await openssl(
-      "req",
-      "-x509",
-      ...key,
-      "-keyout",
-      `${name}.key`,
-      "-out",
-      `${name}.crt`,
-      "-subj",
-      `/CN=${name}`,
-    );
-  }
-  await openssl("req", ...key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost");
-  await Deno.writeTextFile(`${folder}/names`, "subjectAltName=DNS:localhost\n");
-  await openssl(
-    ...["x509", "-req", "-in", "server.csr", "-CA", "root.crt", "-CAkey", "root.key", "-CAcreateserial"],
-    ...["-out", "server.crt", "-days", "2", "-extfile", "names"],
-  );
-  const { uid, gid } = await Deno.stat(folder);
-  for (const file of ["server.key", "server.crt"]) {
-    await Deno.chmod(`${folder}/${file}`, 0o600);
-    await Deno.chown(`${folder}/${file}`, uid, gid);
-  }
-}

@@ -272,10 +272,10 @@ postgresTest("a pool with nothing to do is left alone", async () => {
   await using setting = await Setting.make();
   const { clock, provider, proxy } = setting;
   for (let id = 0; id < 5; id++) await provider.commit({ rows: [{ ...ORDER, id: `o${id}` }] });
-  const holder = provider.session();
-  await holder.load(ORDERS, "o1");
+  const ended = provider.session();
+  await ended.load(ORDERS, "o1");
+  await ended.rollback();
   const before = proxy.accepted;
   await clock.advance(100 * ROUND_MS);
   assertEquals([proxy.accepted, clock.pending], [before, 0]);
-  await holder.rollback();
 });

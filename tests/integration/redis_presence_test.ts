@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { type Clock, systemClock } from "../../lib/async/clock.ts";
 import { redisTest } from "../support/redis_server.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 import { consumerOf, eventually, publish, RedisRig, textsOf, until } from "./redis_rig.ts";
@@ -79,6 +80,52 @@ redisTest(
     await eventually(() => one.ping(AbortSignal.timeout(1000)));
     assertEquals(await mine.pending({ limit: 9, minIdleMs: 1 }), []);
     assertEquals(await mine.claim([{ id: entry.id, from: living }], 0), []);
+  },
+);
+
+redisTest(
+  "of one that was silent already, a process that begins takes nothing before five seconds",
+  async () => {
+    await using rig = await RedisRig.open();
+    const [one, other] = [await rig.broker(), await rig.broker()];
+    const left = await consumerOf(one, dead);
+    await publish(one, "1");
+    await left.read({ count: 1 });
+    await one.close();
+    const client = rig.client();
+    await until(async () => {
+      const [consumer] = await client.xinfo("CONSUMERS", left.stream, left.group) as readonly unknown[][];
+      return Number(consumer?.[consumer.indexOf("idle") + 1]) > 3000;
+    }, "it is silent for three seconds");
+    // Redis may have been away until now, and the other be alive: it has some time to show itself.
+    const begun = await consumerOf(other, living);
+    const began = performance.now();
+    await until(
+      async () => (await begun.pending({ limit: 9, minIdleMs: FOREVER_MS })).length > 0,
+      "it is taken for gone",
+    );
+    const took = performance.now() - began;
+    assert(took > 4900 && took < 7000, `${Math.round(took)} ms`);
+  },
+);
+
+redisTest(
+  "whoever wakes from the machine's suspension judges nobody: the monotonic clock stood",
+  async () => {
+    await using rig = await RedisRig.open();
+    let asleepMs = 0;
+    const clock: Clock = { ...systemClock, now: () => Date.now() + asleepMs };
+    const [gone, other] = [await rig.broker(), await rig.broker({}, clock)];
+    const [left, mine] = [await consumerOf(gone, dead), await consumerOf(other, living)];
+    await publish(gone, "1");
+    const [entry] = await left.read({ count: 1 });
+    assert(entry);
+    await gone.close();
+    const claimable = () => mine.pending({ limit: 9, minIdleMs: FOREVER_MS });
+    await until(async () => (await claimable()).length > 0, "one is gone");
+    asleepMs = 60_000;
+    assertEquals(await claimable(), []);
+    assertEquals(await mine.claim([{ id: entry.id, from: dead }], FOREVER_MS), []);
   },
 );
 

@@ -19,7 +19,10 @@ export type Fault =
   | "hang"
   | { readonly before: Promise<void> }
   | { readonly after: Promise<void> };
-export type Operation = Exclude<keyof StreamGroup, "stream" | "group" | "consumer" | "unclear" | "handOver">;
+export type Operation = Exclude<
+  keyof StreamGroup,
+  "stream" | "group" | "consumer" | "unclear" | "relink" | "handOver"
+>;
 
 const OPERATIONS: readonly Operation[] = [
   "ensure",

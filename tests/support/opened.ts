@@ -5,6 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { type Clock, sleep, systemClock } from "../../lib/async/clock.ts";
 import { FakeClock } from "../../lib/testing/fake_clock.ts";
 
 interface Adapter {
@@ -52,6 +53,38 @@ export async function opened<T extends Adapter>(create: (clock: FakeClock) => T)
     close: async () => {
       await rest.close();
       assertEquals(clock.pending, 0, "no timer is left behind");
+    },
+  };
+}
+
+/** As `instances`, on the machine's clock, for backends that go by a clock of their own. */
+export async function openedInRealTime<T extends Adapter>(
+  create: (clock: Clock) => T,
+): Promise<Omit<Opened<T>, "clock"> & { readonly clock: Clock }> {
+  const pending = new Set<symbol>();
+  const clock: Clock = {
+    ...systemClock,
+    after: (ms, callback) => {
+      const timer = Symbol();
+      pending.add(timer);
+      const cancel = systemClock.after(ms, () => {
+        pending.delete(timer);
+        callback();
+      });
+      return () => {
+        pending.delete(timer);
+        cancel();
+      };
+    },
+  };
+  const rest = await instances(() => create(clock));
+  return {
+    ...rest,
+    clock,
+    elapse: (ms) => sleep(systemClock, ms),
+    close: async () => {
+      await rest.close();
+      assertEquals(pending.size, 0, "no timer is left behind");
     },
   };
 }

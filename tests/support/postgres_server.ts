@@ -11,6 +11,8 @@ export interface PostgresServerOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Lines of `pg_hba.conf`; by default everybody is trusted. */
   readonly hba?: readonly string[];
+  /** Folder with `cert.pem` and `key.pem`: it speaks TLS to whoever asks for it. */
+  readonly tls?: string;
 }
 
 /** How long a started server may take to accept connections. */
@@ -66,6 +68,7 @@ export class PostgresServer implements AsyncDisposable {
         ...["-E", "UTF8", "--locale=C"],
       ]);
       if (options.hba) await Deno.writeTextFile(`${folder}/data/pg_hba.conf`, options.hba.join("\n") + "\n");
+      if (options.tls !== undefined) await installCertificate(options.tls, `${folder}/data`);
       for (let attempt = 1;; attempt++) {
         const port = freePort();
         try {
@@ -234,6 +237,7 @@ async function launch(
     unix_socket_directories: folder,
     logging_collector: "off",
     log_destination: "stderr",
+    ...(options.tls !== undefined && { ssl: "on" }),
     ...options.settings,
   };
   const [command, ...args] = serverCommand("postgres", [
@@ -245,6 +249,16 @@ async function launch(
   const isUp = () => /ready to accept (read-only )?connections/.test(log.text());
   if (await cameUp(process, isUp, { timeoutMs: START_TIMEOUT_MS, signal: "SIGQUIT" })) return process;
   throw new Error(`PostgreSQL on port ${port} did not start: ${log.text()}`);
+}
+
+/** Under the names where PostgreSQL looks, for its own eyes. */
+async function installCertificate(from: string, data: string): Promise<void> {
+  const { uid, gid } = await Deno.stat(data);
+  for (const [source, target] of [["cert.pem", "server.crt"], ["key.pem", "server.key"]]) {
+    await Deno.copyFile(`${from}/${source}`, `${data}/${target}`);
+    await Deno.chmod(`${data}/${target}`, 0o600);
+    await Deno.chown(`${data}/${target}`, uid, gid);
+  }
 }
 
 /** Reads everything, so that the server is never held up, and keeps the end of it. */

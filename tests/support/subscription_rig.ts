@@ -40,7 +40,7 @@ export class ScriptedRunner implements HandlerRunner {
   readonly calls: Call[] = [];
   judge: (message: Message) => Verdict = () => ({ kind: "run", plan: undefined });
 
-  constructor(readonly work: (call: Call) => unknown = () => {}, readonly name = "OrderEventHandler") {
+  constructor(public work: (call: Call) => unknown = () => {}, readonly name = "OrderEventHandler") {
     this.group = `shop.${name}`;
   }
 
@@ -102,8 +102,9 @@ export class SubscriptionRig {
 
   subscribe(
     runner: HandlerRunner,
-    { published, ...change }: Partial<SubscriptionSettings> & Pick<StreamSubscriptionOptions, "published"> =
-      {},
+    { published, health, ...change }:
+      & Partial<SubscriptionSettings>
+      & Pick<StreamSubscriptionOptions, "published" | "health"> = {},
     onFailure: (error: Error) => void = () => {},
     random: () => number = () => 0.5,
   ): StreamSubscription {
@@ -118,6 +119,7 @@ export class SubscriptionRig {
       random,
       onFailure,
       ...(published && { published }),
+      ...(health && { health }),
     });
     this.#consumers.set(subscription, consumer);
     return subscription;

@@ -23,8 +23,12 @@ export class MemoryEventStore extends BaseEventStore {
     return provider instanceof MemoryProvider && provider.join(this.#log);
   }
 
-  async append(events: readonly EventAppend[]): Promise<readonly number[]> {
+  async append(
+    events: readonly EventAppend[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly number[]> {
     await Promise.resolve();
+    signal?.throwIfAborted();
     return this.#log.append(events, this.options.clock.now());
   }
 

@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../../async/clock.ts";
 import { allShards, fairShare } from "../outbox_share.ts";
+import type { RetentionClock } from "../retention_clock.ts";
 import {
   type OutboxBacklog,
   type OutboxInsert,
@@ -16,6 +17,7 @@ import {
   type OutboxStats,
   type OutboxStatus,
   type OutboxStore,
+  type OutboxWaiting,
 } from "../ports.ts";
 
 interface Row {
@@ -46,7 +48,7 @@ export class MemoryOutbox implements OutboxStore {
   #seq = 0;
   #announced = false;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(private readonly clock: Clock, private readonly retention: RetentionClock) {}
 
   /** Adds pending rows; those of messages that are in the outbox for that broker already are left out. */
   add(inserts: readonly OutboxInsert[]): void {
@@ -109,6 +111,13 @@ export class MemoryOutbox implements OutboxStore {
     return Promise.resolve(counts);
   }
 
+  oldestDue(broker: string): Promise<OutboxWaiting | undefined> {
+    const [row] = this.#due(broker);
+    if (!row) return Promise.resolve(undefined);
+    const waitedMs = Math.max(0, this.clock.now() - row.createdAt);
+    return Promise.resolve({ id: String(row.seq), waitedMs });
+  }
+
   list(
     options: { readonly status?: OutboxStatus; readonly limit: number },
   ): Promise<readonly OutboxListing[]> {
@@ -151,11 +160,14 @@ export class MemoryOutbox implements OutboxStore {
     options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
   ): Promise<number> {
     let count = 0;
+    const oldest = () => this.#rows.values().next().value?.processedAt;
+    const publishedBefore = this.retention.cutOff(options.publishedBefore, oldest);
+    const abandonedBefore = this.retention.cutOff(options.abandonedBefore, oldest);
     for (const row of this.#rows.values()) {
       if (count >= options.limit) break;
       const old = row.status === "published"
-        ? row.processedAt < options.publishedBefore
-        : row.status === "abandoned" && row.processedAt < options.abandonedBefore;
+        ? row.processedAt < publishedBefore
+        : row.status === "abandoned" && row.processedAt < abandonedBefore;
       if (!old) continue;
       this.#rows.delete(row.seq);
       this.#keys.delete(keyOf(row.insert));
@@ -261,11 +273,11 @@ export class MemoryOutbox implements OutboxStore {
       if (!row || row.holder !== holder) continue;
       row.holder = undefined;
       row.status = outcome.status === "held" ? "pending" : outcome.status;
-      row.processedAt = this.clock.now();
+      row.processedAt = this.retention.stamp();
       if (outcome.status === "published") row.lastError = undefined;
       if (outcome.status === "published" || outcome.status === "abandoned") this.#active.delete(row.seq);
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
-      row.retryCount++;
+      if (outcome.status === "abandoned" || !outcome.uncounted) row.retryCount++;
       row.lastError = outcome.error;
       row.retryAt = outcome.status === "failed" ? outcome.retryAt : undefined;
     }

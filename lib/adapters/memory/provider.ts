@@ -15,6 +15,7 @@ import {
 import type { MemoryEventLog } from "./event_log.ts";
 import { MemoryLocks } from "./locks.ts";
 import { MemoryOutbox } from "./outbox.ts";
+import { RetentionClock } from "../retention_clock.ts";
 import { type MemoryMarks, MemorySession } from "./session.ts";
 import { MemoryTables } from "./tables.ts";
 
@@ -24,11 +25,13 @@ export class MemoryProvider extends BaseProvider {
   readonly #tables = new MemoryTables();
   readonly #locks = new MemoryLocks();
   readonly #marks: MemoryMarks = new Map();
+  readonly #retention: RetentionClock;
   #events: MemoryEventLog | undefined;
 
   constructor(options: AdapterOptions) {
     super(options);
-    this.outbox = new MemoryOutbox(options.clock);
+    this.#retention = new RetentionClock(options.clock, options.name);
+    this.outbox = new MemoryOutbox(options.clock, this.#retention);
   }
 
   ping(signal: AbortSignal): Promise<void> {
@@ -66,7 +69,7 @@ export class MemoryProvider extends BaseProvider {
 
   session(): ProviderSession {
     const state = { tables: this.#tables, outbox: this.outbox, marks: this.#marks, events: this.#events };
-    return new MemorySession(state, () => this.options.clock.now());
+    return new MemorySession(state, () => this.options.clock.now(), () => this.#retention.stamp());
   }
 
   override lock(name: string): Promise<Lock | undefined> {
@@ -79,8 +82,9 @@ export class MemoryProvider extends BaseProvider {
 
   cleanMarks(before: number, limit: number): Promise<number> {
     let count = 0;
-    for (const [key, markedAt] of this.#marks) {
-      if (count >= limit || markedAt >= before) break;
+    const cutOff = this.#retention.cutOff(before, () => this.#marks.values().next().value?.at);
+    for (const [key, { at }] of this.#marks) {
+      if (count >= limit || at >= cutOff) break;
       this.#marks.delete(key);
       count++;
     }

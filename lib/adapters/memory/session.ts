@@ -10,6 +10,7 @@ import {
   type Mark,
   type OutboxInsert,
   type ProviderSession,
+  requireSameMessage,
   type RowWrite,
   sessionEnded,
   type SqlRow,
@@ -29,8 +30,8 @@ export interface MemoryState {
   readonly events: MemoryEventLog | undefined;
 }
 
-/** Committed marks, in the order of their commits; the values are epoch ms. */
-export type MemoryMarks = Map<string, number>;
+/** Committed marks, in the order of their commits. */
+export type MemoryMarks = Map<string, { readonly at: number; readonly checksum: string | undefined }>;
 
 export class MemorySession implements ProviderSession {
   #ended = false;
@@ -39,7 +40,12 @@ export class MemorySession implements ProviderSession {
   readonly #events: EventAppend[] = [];
   readonly #marks = new Map<string, Mark>();
 
-  constructor(private readonly state: MemoryState, private readonly now: () => number) {}
+  /** `stamp`: the time of what is kept for a time. Both epoch ms. */
+  constructor(
+    private readonly state: MemoryState,
+    private readonly now: () => number,
+    private readonly stamp: () => number,
+  ) {}
 
   load(table: string, id: string): Promise<StoredRow | undefined> {
     return this.#run(() => this.state.tables.load(table, id, this.#rows));
@@ -55,7 +61,11 @@ export class MemorySession implements ProviderSession {
   mark(mark: Mark): Promise<boolean> {
     return this.#run(() => {
       const key = JSON.stringify([mark.handler, mark.type, mark.messageId]);
-      if (this.state.marks.has(key) || this.#marks.has(key)) return false;
+      const taken = this.#marks.get(key) ?? this.state.marks.get(key);
+      if (taken) {
+        requireSameMessage(mark, taken.checksum);
+        return false;
+      }
       this.#marks.set(key, mark);
       return true;
     });
@@ -83,11 +93,16 @@ export class MemorySession implements ProviderSession {
       this.#buffer(writes);
       const { tables, outbox, marks, events } = this.state;
       // Everything that can be refused comes before the first change.
-      for (const [key, mark] of this.#marks) if (marks.has(key)) throw duplicateMessage(mark);
+      for (const [key, mark] of this.#marks) {
+        const taken = marks.get(key);
+        if (!taken) continue;
+        requireSameMessage(mark, taken.checksum);
+        throw duplicateMessage(mark);
+      }
       const all = events?.positions(this.#events) ?? [];
       tables.apply(this.#rows);
       events?.append(this.#events, this.now());
-      for (const key of this.#marks.keys()) marks.set(key, this.now());
+      for (const [key, { checksum }] of this.#marks) marks.set(key, { at: this.stamp(), checksum });
       outbox.add(this.#outbox);
       return { positions: all.slice(all.length - writes.events.length) };
     });

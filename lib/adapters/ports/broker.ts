@@ -78,6 +78,12 @@ export interface StreamGroup {
   /** New entries, in order. Their count becomes 1. One read at a time. Throws `GroupMissingError`. */
   read(options: ReadOptions): Promise<readonly StreamEntry[]>;
   /**
+   * After a read that failed: once this resolves, nothing of it is under way any more, so what is pending on
+   * this consumer is all that it was delivered (D18). Rejects as `read` does; an abort ends the wait. Absent: a
+   * read that has failed is over.
+   */
+  relink?(signal?: AbortSignal): Promise<void>;
+  /**
    * Returns how many were still pending in the group (any consumer). On a lane the entries are removed too.
    */
   ack(ids: readonly string[]): Promise<number>;

@@ -27,9 +27,13 @@ export abstract class BaseEventStore extends BaseAdapter {
 
   /**
    * Appends in order, each at the end of its stream; returns positions, 0-based. Throws
-   * `ExpectedVersionError`.
+   * `ExpectedVersionError`, and the reason of `signal` where that aborts before the append has begun: nothing
+   * is appended then.
    */
-  abstract append(events: readonly EventAppend[]): Promise<readonly number[]>;
+  abstract append(
+    events: readonly EventAppend[],
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<readonly number[]>;
   /**
    * One stream (`shop::order-1`) by position, or a category (`shop::order`) or `$all` by global position;
    * inclusive `from`.

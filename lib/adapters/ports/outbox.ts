@@ -46,10 +46,17 @@ export interface OutboxRow {
 export type OutboxOutcome =
   | { readonly id: string; readonly status: "published" }
   /**
-   * `retry_count` grows by one; due again at `retryAt` (epoch ms). Holds back later rows of its stream until
-   * then.
+   * `retry_count` grows by one, unless it is `uncounted`; due again at `retryAt` (epoch ms). Holds back later
+   * rows of its stream until then.
    */
-  | { readonly id: string; readonly status: "failed"; readonly error: string; readonly retryAt: number }
+  | {
+    readonly id: string;
+    readonly status: "failed";
+    readonly error: string;
+    readonly retryAt: number;
+    /** The refusal says nothing of the row. @default false */
+    readonly uncounted?: boolean;
+  }
   /** Given up: listed by `outbox list`, revived by `outbox requeue`. Later rows of its stream go on. */
   | { readonly id: string; readonly status: "abandoned"; readonly error: string }
   /** Not tried, because an earlier row of its stream failed: pending again, uncounted. */
@@ -99,6 +106,14 @@ export interface OutboxStats {
 /** How many rows of one target broker are not published. */
 export type OutboxBacklog = Readonly<Record<Exclude<OutboxStatus, "published">, number>>;
 
+/** A row that waits to be published. */
+export interface OutboxWaiting {
+  /** As in listings. */
+  readonly id: string;
+  /** Since its commit, by the store's own clock; whole milliseconds, never negative. */
+  readonly waitedMs: number;
+}
+
 export interface OutboxListing {
   readonly id: string;
   readonly messageId: string;
@@ -129,6 +144,12 @@ export interface OutboxStore {
    * What of one target broker is not published. Costs no look at the published rows, however many are kept.
    */
   backlog(broker: string): Promise<OutboxBacklog>;
+  /**
+   * The first row of one target broker that is due and not published, in order of `seq`, whoever holds its
+   * shard; undefined: none is. One that stays the first while time passes is published by nobody. Cheap: it
+   * costs no look at the history, and where a look is slow the answer may be as old as twenty looks take.
+   */
+  oldestDue(broker: string): Promise<OutboxWaiting | undefined>;
   list(
     options: { readonly status?: OutboxStatus; readonly limit: number },
   ): Promise<readonly OutboxListing[]>;

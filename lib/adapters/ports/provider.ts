@@ -4,7 +4,12 @@
  * @module
  */
 import type { MessageMetadata } from "../../message/types.ts";
-import { DuplicateMessageError, IncorrectUsageError, NotSupportedError } from "../../errors.ts";
+import {
+  DuplicateMessageError,
+  IncorrectUsageError,
+  MessageConflictError,
+  NotSupportedError,
+} from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
 import type { Lock, LockOptions } from "./lock.ts";
 import type { OutboxStore } from "./outbox.ts";
@@ -95,6 +100,11 @@ export interface Mark {
   readonly handler: string;
   readonly type: string;
   readonly messageId: string;
+  /**
+   * The payload's, which is kept with the mark: another message that comes under the same id has another.
+   * Undefined where the message has none: then, as where none was kept, the id alone counts.
+   */
+  readonly checksum?: string | undefined;
 }
 
 export type SqlValue = string | number | bigint | boolean | null | Uint8Array;
@@ -137,7 +147,8 @@ export interface ProviderSession {
   /**
    * Claims a mark for this transaction. False: the effect is committed already. A concurrent duplicate waits
    * and then gets false, or its `commit` rejects with `DuplicateMessageError`; either way one effect is
-   * committed.
+   * committed. It, or the `commit`, rejects with `MessageConflictError` where the mark was taken with another
+   * checksum (D24).
    */
   mark(mark: Mark): Promise<boolean>;
   /**
@@ -169,6 +180,18 @@ export interface ProviderSession {
 export function sessionEnded(): IncorrectUsageError {
   return new IncorrectUsageError(
     "This context has ended with its unit of work and does nothing any more: await every call before the handler returns.",
+  );
+}
+
+/**
+ * Throws `MessageConflictError` unless the message is the one that has taken the mark, whose checksum was
+ * `kept`, as far as that can be told.
+ */
+export function requireSameMessage({ handler, type, messageId, checksum }: Mark, kept: unknown): void {
+  if (checksum === undefined || typeof kept !== "string" || kept === checksum) return;
+  throw new MessageConflictError(
+    `Message '${messageId}' (${type}) has other data than the message of that id that ${handler} has handled, ` +
+      "so it is no repetition: publish it under an id of its own.",
   );
 }
 

@@ -13,6 +13,7 @@ import { HeldLocks } from "../lease_lock.ts";
 import type { Lock, LockOptions } from "../ports.ts";
 import type { Connection } from "./connection/connection.ts";
 import { ownStatementError, type Where } from "./connection/errors.ts";
+import { STANDS_STILL } from "./connection/still_sessions.ts";
 
 /** Less than the 25 s after which the server takes a machine that is silent for gone. */
 const LOCK_MS = 20_000;
@@ -25,6 +26,15 @@ export interface PostgresLocksOptions {
   readonly clock: Clock;
   readonly open: (signal: AbortSignal) => Promise<Connection>;
 }
+
+/** The sessions that hold the lock with the number `$1`, given as one of 64 bits. */
+const HOLDERS = `select pid from pg_locks where locktype = 'advisory' and objsubid = 1 and granted
+  and database = (select oid from pg_database where datname = current_database())
+  and (classid::bigint << 32 | objid::bigint) = $1::bigint`;
+
+/** A holder beats by `renew`; one that stands still finds its session gone when it wakes up. */
+const END_STILL =
+  `select pg_terminate_backend(pid) from pg_stat_activity where ${STANDS_STILL} and pid in (${HOLDERS})`;
 
 /** The connection, and how many calls and locks need it. */
 interface Session {
@@ -77,7 +87,10 @@ export class PostgresLocks {
       const connection = await session.connection;
       const since = momentOf(clock);
       const [row] = await connection.run("select pg_try_advisory_lock($1::bigint) as taken", [key], "once");
-      if (row?.["taken"] !== true) return undefined;
+      if (row?.["taken"] !== true) {
+        await connection.run(END_STILL, [key], "once"); // who asks next finds it free
+        return undefined;
+      }
       const release = done;
       done = () => {};
       const lock = this.#held.hold({

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import { abortable } from "../../async/abort.ts";
 import {
   type AdapterOptions,
@@ -34,8 +35,8 @@ import { Names, quoted } from "./connection/names.ts";
 import { PostgresOutbox } from "./outbox/outbox.ts";
 import { Pool } from "./connection/pool.ts";
 import { isTransactionPooled } from "./connection/pooler.ts";
-import { epoch } from "./tables/row_writes.ts";
 import { PostgresSession, type SessionParts } from "./tables/session.ts";
+import { SessionBeats } from "./tables/session_beat.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
 import { requireCompatible, requireUpgraded } from "../migrations.ts";
 import {
@@ -47,9 +48,13 @@ import {
   schemasOf,
   type Target,
 } from "./tables/setup.ts";
+import { CleaningPermit, cutOff } from "./server_clock.ts";
 import { SilenceWatch } from "./connection/silent_connections.ts";
 import { SideConnection } from "./connection/side_connection.ts";
+import { tlsFiles } from "./connection/socket.ts";
 import type { Place } from "./connection/uri.ts";
+
+const log = getLogger(["protean", "postgres"]);
 
 /** A connection that does not answer a ping for so long is given up. */
 const PING_MS = 5000;
@@ -75,10 +80,13 @@ export class PostgresProvider extends BaseProvider {
   readonly #locks: PostgresLocks;
   readonly #hints: Hints;
   readonly #silence: SilenceWatch;
+  readonly #beats: SessionBeats;
   readonly #sessions: SessionParts;
+  readonly #permit = new CleaningPermit();
   readonly #prepared = new Set<string>();
   /** A pooler stands between, and was seen to lend whole sessions. */
   #pooledBySession = false;
+  #encodingJudged = false;
   /** What goes on after abandoned sessions. */
   readonly #afterwards = new Set<Promise<void>>();
 
@@ -101,22 +109,31 @@ export class PostgresProvider extends BaseProvider {
     this.#side = new SideConnection({
       clock,
       open: (signal) => this.#open(`set synchronous_commit = off; listen ${quoted(names.channel)}`, signal),
-      onOpen: () => this.#hints.wake(),
+      onOpen: () => this.#hints.reopened(),
     });
     const { outboxNotify: notify } = this.#settings;
-    this.#hints = new Hints({ clock, channel: names.channel, notify, side: this.#side });
+    const onReopened = () => this.outbox.reopened();
+    this.#hints = new Hints({ clock, channel: names.channel, notify, side: this.#side, onReopened });
     this.#locks = new PostgresLocks({
       ...{ where, clock, schema: names.schema },
       open: (signal) => this.#open("set default_transaction_read_only = on", signal),
     });
     const processors = new Database({ where, names, clock, pool: this.#leases });
-    this.outbox = new PostgresOutbox(this.#database, processors, this.#hints);
+    this.outbox = new PostgresOutbox({
+      ...{ database: this.#database, processors, hints: this.#hints, permit: this.#permit },
+    });
+    this.#beats = new SessionBeats(clock);
     this.#sessions = {
-      ...{ where, names, clock, pool },
+      ...{ where, names, clock, pool, beats: this.#beats },
       mayPrepare: (text) => this.#mayPrepare(text),
       committed: () => this.#hints.committed(),
       afterwards: (work) => this.#track(work),
     };
+  }
+
+  /** Throws `RefusedError` for a file of certificates that cannot be used; nothing is connected. */
+  override async open(): Promise<void> {
+    await tlsFiles({ name: this.options.name, uri: this.#settings.uri });
   }
 
   /** Asks on the connection beside the pool, for a pool in full use is no reason to be unready. */
@@ -134,6 +151,7 @@ export class PostgresProvider extends BaseProvider {
 
   override async close(): Promise<void> {
     this.#hints.close();
+    this.#beats.close();
     await this.#locks.close();
     const closing = [this.#database.pool, this.#leases, this.#side, this.#silence];
     await Promise.all(closing.map((part) => part.close()));
@@ -203,11 +221,12 @@ export class PostgresProvider extends BaseProvider {
   }
 
   async cleanMarks(before: number, limit: number): Promise<number> {
+    if (!await this.#permit.ask(this.#database)) return 0;
     const { processed } = this.#database.names;
     const [reply] = await this.#database.write({
       text: `delete from ${processed} where ctid = any(array(
-        select ctid from ${processed} where processed_at < ${epoch("$1")} limit $2::bigint))`,
-      values: [String(before), String(limit)],
+        select ctid from ${processed} where processed_at < ${cutOff("$2", "$1")} limit $3::bigint))`,
+      values: [before, this.options.clock.now() - before, limit].map(String),
       doing: "cleaning idempotency marks",
     });
     return reply?.count ?? 0;
@@ -242,7 +261,22 @@ export class PostgresProvider extends BaseProvider {
   async #open(session: string, signal: AbortSignal | undefined): Promise<Connection> {
     const connection = await this.#openAt(this.#settings.uri.places, session, signal);
     this.#silence.add(connection);
+    this.#judgeEncoding(connection.encoding);
     return connection;
+  }
+
+  /** Said once: it works, until somebody's name has a letter that the encoding lacks. */
+  #judgeEncoding(encoding: string): void {
+    if (this.#encodingJudged) return;
+    this.#encodingJudged = true;
+    if (encoding === "UTF8") return;
+    const { name, label } = this.#where;
+    log.warn("postgres.encoding", {
+      ...{ database: name, encoding },
+      message:
+        `Database '${name}' (${label}) has the encoding ${encoding}, and messages are UTF-8: a value ` +
+        "that it cannot hold is refused or stored wrong; create the database anew with ENCODING 'UTF8'.",
+    });
   }
 
   #openAt(places: readonly Place[], session: string, signal: AbortSignal | undefined): Promise<Connection> {
@@ -253,6 +287,8 @@ export class PostgresProvider extends BaseProvider {
       session: [
         "set time zone 'UTC'; set datestyle = 'ISO, MDY'; set bytea_output = 'hex'; set client_min_messages = warning",
         SERVER_KEEPALIVE,
+        // A statement sees what was committed when it had its turn, whatever the database has as its default.
+        "set default_transaction_isolation = 'read committed'",
         ...path,
         session,
       ].join("; "),

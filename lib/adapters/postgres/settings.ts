@@ -62,7 +62,7 @@ export function postgresSettings(
     throw refuse("schema", `be a name of at most ${MAX_NAME_BYTES} bytes without control characters`);
   }
   return {
-    uri: parsePostgresUri(name, uri),
+    uri: withAuthority(name, parsePostgresUri(name, uri), table["tls_ca_file"]),
     schema,
     poolSize: number("pool_size", 5),
     maxOverflow: number("max_overflow", 10),
@@ -71,4 +71,18 @@ export function postgresSettings(
     poolPrePing: table["pool_pre_ping"] !== false,
     outboxNotify: table["outbox_notify"] !== false,
   };
+}
+
+/** Throws `ConfigurationError` where the file would have no effect, or is named twice. */
+function withAuthority(name: string, uri: PostgresUri, file: unknown): PostgresUri {
+  if (typeof file !== "string" || file === "") return uri;
+  const clash = uri.sslrootcert !== undefined
+    ? "and sslrootcert in its database_uri name an authority each: keep one of them"
+    : uri.sslmode === "disable"
+    ? "has no effect with sslmode=disable in its database_uri: remove one of them"
+    : undefined;
+  if (clash === undefined) return { ...uri, tlsCaFile: file };
+  const key = `databases.${name}.tls_ca_file`;
+  const message = `'${key}' ${clash}.`;
+  throw new ConfigurationError(message, { problems: [{ code: "CONFIG_INVALID_VALUE", message, key }] });
 }

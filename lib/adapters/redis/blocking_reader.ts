@@ -73,6 +73,14 @@ export class BlockingReader {
     }
   }
 
+  /**
+   * Replaces a connection that was lost, of which the server forgets what it has not read yet; an open one
+   * stays.
+   */
+  async relink(signal?: AbortSignal): Promise<void> {
+    await this.#reader.connection({ patienceMs: PATIENCE_MS, ...signal && { signal } });
+  }
+
   /** The next read takes a new connection. */
   async close(): Promise<void> {
     await this.#endpoint.giveBack(this.#reader);

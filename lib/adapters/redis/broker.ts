@@ -25,7 +25,7 @@ import { RedisStreamGroup } from "./group.ts";
 import { plainKey, type StreamKey } from "./keys.ts";
 import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { append } from "./scripts.ts";
-import { readSettings } from "./settings.ts";
+import { readAuthorities, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
 import { groupsOf } from "./replies.ts";
 
@@ -45,10 +45,8 @@ export class RedisBroker extends BaseBroker {
    * Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be
    * right.
    */
-  override open(): Promise<void> {
-    return Promise.try(() => {
-      this.#redis;
-    });
+  override async open(): Promise<void> {
+    await readAuthorities(this.#redis.server.settings);
   }
 
   override async ping(signal: AbortSignal): Promise<void> {

@@ -8,7 +8,7 @@ import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
 import { BaseCache } from "../ports.ts";
 import { Endpoint } from "./endpoint.ts";
-import { readSettings } from "./settings.ts";
+import { readAuthorities, readSettings } from "./settings.ts";
 
 /** Keys that one SCAN step looks at: few enough that nobody waits for it. */
 const SCAN_COUNT = 500;
@@ -21,10 +21,8 @@ export class RedisCache extends BaseCache {
    * Reads the settings; the first command connects. Throws `ConfigurationError` for those that cannot be
    * right.
    */
-  override open(): Promise<void> {
-    return Promise.try(() => {
-      this.#redis;
-    });
+  override async open(): Promise<void> {
+    await readAuthorities(this.#redis.server.settings);
   }
 
   override async ping(signal: AbortSignal): Promise<void> {

@@ -6,10 +6,11 @@
  * @module
  */
 import { Redis } from "ioredis";
-import { asError, ConfigurationError } from "../../errors.ts";
+import { asError, ConfigurationError, ProteanError } from "../../errors.ts";
 import { explain, isWrongServer, unavailable } from "./faults.ts";
 import type { RedisServer } from "./outage.ts";
-import type { RedisSettings } from "./settings.ts";
+import { readAuthorities, type RedisSettings } from "./settings.ts";
+import { greetingError, replyError, unexpectedReply } from "./unasked.ts";
 
 // What a Redis server tells of itself when it is greeted.
 
@@ -48,6 +49,8 @@ export function checkServerInfo(info: string, settings: RedisSettings): void {
  */
 const GRACE_MS = 50;
 const KEEP_ALIVE_MS = 30_000;
+/** So long a server that hung up on the greeting is listened to: it says why at once, or not at all. */
+const LISTENING_MS = 500;
 
 export class Connection {
   /** Resolves when the socket is gone. */
@@ -59,13 +62,14 @@ export class Connection {
   #runId: string | undefined;
   #reason: string | undefined;
 
-  private constructor(server: RedisServer) {
+  private constructor(server: RedisServer, authorities: string | undefined) {
     const { address } = server.settings;
     this.#server = server;
     this.#client = new Redis({
-      host: address.host,
-      port: address.port,
-      ...address.tls ? { tls: {} } : {},
+      ...address.path === undefined ? { host: address.host, port: address.port } : { path: address.path },
+      // Said here: left alone, NODE_TLS_REJECT_UNAUTHORIZED=0 would switch the checks off.
+      ...address.tls &&
+        { tls: { rejectUnauthorized: true, ...authorities !== undefined && { ca: authorities } } },
       lazyConnect: true,
       retryStrategy: null,
       enableOfflineQueue: false,
@@ -96,13 +100,19 @@ export class Connection {
   ): Promise<Connection> {
     const { signal, former } = options;
     const { settings, clock } = server;
-    const connection = new Connection(server);
+    // Looked up anew each time: authorities are renewed while a server runs.
+    const connection = new Connection(server, await readAuthorities(settings));
     const stop = () => connection.destroy("closed by us");
-    const late = () => connection.destroy(`no greeting within ${settings.connectMs} ms`);
+    const end = clock.monotonic() + settings.connectMs;
+    // A server that talks no TLS waits for the end of a line.
+    const doubt = settings.address.tls ? "; does it talk TLS at this port?" : "";
+    const late = () => connection.destroy(`no greeting within ${settings.connectMs} ms${doubt}`);
     const cancel = clock.after(settings.connectMs, late);
     signal.addEventListener("abort", stop);
+    let connected = false;
     try {
       await connection.#client.connect();
+      connected = true;
       await connection.#greet();
       if (former) await connection.#replace(former);
       if (signal.aborted) throw new Error("closed by us");
@@ -110,7 +120,9 @@ export class Connection {
     } catch (error) {
       connection.destroy(asError(error).message);
       await connection.closed;
-      throw connection.#explain(error);
+      const ms = Math.min(LISTENING_MS, end - clock.monotonic());
+      const unasked = connected && ms > 0 && await connection.#unasked(asError(error), { ms, signal });
+      throw connection.#explain(unasked || error);
     } finally {
       cancel();
       signal.removeEventListener("abort", stop);
@@ -177,6 +189,19 @@ export class Connection {
     this.id = id;
     this.#runId = info && runIdOf(info);
     if (info !== undefined) checkServerInfo(info, this.#server.settings);
+  }
+
+  /** The reply behind an error that only says that the connection broke; undefined where there is none. */
+  async #unasked(
+    error: Error,
+    options: { readonly ms: number; readonly signal: AbortSignal },
+  ): Promise<Error | undefined> {
+    const { settings: { address }, clock } = this.#server;
+    if (error.name === "ReplyError" || error instanceof ProteanError) return undefined;
+    const said = unexpectedReply(this.#reason ?? error.message) ??
+      // Before TLS it could not say anything.
+      (address.tls ? undefined : await greetingError(address, { clock, ...options }));
+    return said === undefined ? undefined : replyError(said, error);
   }
 
   async #replace(former: Connection): Promise<void> {

@@ -7,6 +7,7 @@
  */
 import { asError, GroupMissingError, ProteanError, RefusedError } from "../../errors.ts";
 import { MASK } from "../../config/secrets.ts";
+import { CERTIFICATE_REMEDIES, type TlsFault, tlsFault } from "../tls.ts";
 import type { RedisSettings } from "./settings.ts";
 
 /** What an error may be about, for its sentence. */
@@ -45,7 +46,10 @@ export function explain(thrown: unknown, settings: RedisSettings, context: Fault
   const cause = withoutSecrets(asError(thrown), settings);
   if (cause.name !== "ReplyError") {
     const reason = context.reason === undefined ? cause.message : cleaned(context.reason, settings);
-    return unavailable(settings, reason, cause);
+    const fault = settings.address.tls ? tlsFault(cause) ?? tlsFault(new Error(reason)) : undefined;
+    return fault === undefined
+      ? unavailable(settings, reason, cause)
+      : untrusted(fault, settings, reason, cause);
   }
   const text = cause.message;
   const [word = ""] = text.split(" ", 1);
@@ -58,10 +62,15 @@ export function explain(thrown: unknown, settings: RedisSettings, context: Fault
       { cause },
     );
   }
+  if (/max number of clients/.test(text)) {
+    const advice = "raise maxclients there, or lower max_connections of those that share it";
+    return unavailable(settings, `${text}: ${advice}`, cause);
+  }
   if (PASSING.has(word)) return unavailable(settings, text, cause);
   const advice = adviceFor(word, text, settings, context);
   if (!advice) return unavailable(settings, text, cause);
-  return new RefusedError(advice.message, { cause, code: advice.code });
+  const { message, ...about } = advice;
+  return new RefusedError(message, { cause, ...about });
 }
 
 /** The connection could not be made, broke, or is refused for now. */
@@ -74,19 +83,54 @@ export function unavailable(settings: RedisSettings, reason: string, cause?: Err
   );
 }
 
+/** The checks of TLS have failed, which no waiting mends. */
+function untrusted(fault: TlsFault, settings: RedisSettings, reason: string, cause: Error): RefusedError {
+  const { section, tlsCaFile } = settings;
+  const remedies: { readonly [K in TlsFault]: string } = {
+    ...CERTIFICATE_REMEDIES,
+    authority: tlsCaFile === undefined
+      ? `name the file with the certificate of its authority as '${section}.tls_ca_file'`
+      : `'${section}.tls_ca_file' does not name the authority that has signed its certificate: correct it`,
+    name: `write a host that its certificate names into '${section}.URI'`,
+    client: "certificates of the client are not offered: set tls-auth-clients to no or optional there",
+    plain: `it does not talk TLS at this port: correct the port, or begin '${section}.URI' with redis://`,
+    other: "check its certificate",
+  };
+  const text = reason.replace(/\.$/, "");
+  return new RefusedError(
+    `${capital(place(settings))} fails the checks of its TLS: ${text}; ${remedies[fault]}.`,
+    { cause, code: "REDIS_TLS" },
+  );
+}
+
+/** What an operator can do. */
+interface Advice {
+  readonly message: string;
+  readonly code: string;
+  readonly concerns?: RefusedError["concerns"];
+}
+
 function adviceFor(
   word: string,
   text: string,
   settings: RedisSettings,
   context: FaultContext,
-): { readonly message: string; readonly code: string } | undefined {
+): Advice | undefined {
   const where = place(settings);
   if (word === "WRONGTYPE") {
     return {
-      code: "REDIS_WRONG_TYPE",
+      ...{ code: "REDIS_WRONG_TYPE", concerns: "key" },
       message: `The key${
         of(context)
       } in ${where} holds something else than is needed here: remove or rename it.`,
+    };
+  }
+  if (/exhausted the last possible ID|equal or smaller than the target stream top item/.test(text)) {
+    return {
+      ...{ code: "REDIS_STREAM_EXHAUSTED", concerns: "key" },
+      message: `The stream${
+        of(context)
+      } in ${where} has used up its ids: rename or remove it, and a new one is made.`,
     };
   }
   const missing = /^ERR (?:unknown|unsupported) command\W+([\w|]{1,30})/i.exec(text)?.[1];
@@ -106,9 +150,18 @@ function adviceFor(
       } refuses the user or password: correct '${settings.section}.URI' (Redis says ${text.split(". ")[0]}).`,
     };
   }
+  if (word === "DENIED") {
+    return {
+      code: "REDIS_NO_PERMISSION",
+      message: `${
+        capital(where)
+      } is in protected mode and takes no strangers: set a password there, and name it in '${settings.section}.URI'.`,
+    };
+  }
   if (word === "NOPERM" || text.includes("user executing the script can't")) {
     return {
       code: "REDIS_NO_PERMISSION",
+      ...(/ key/.test(text) && { concerns: "key" }),
       message: `The user of ${where} lacks a permission: extend its ACL (Redis says ${text}).`,
     };
   }

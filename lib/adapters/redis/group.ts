@@ -126,6 +126,11 @@ export class RedisStreamGroup implements StreamGroup {
     }
   }
 
+  async relink(signal?: AbortSignal): Promise<void> {
+    // Polls share the connection of the commands, which make a new one first, too.
+    await this.#blocking?.relink(signal);
+  }
+
   async ack(ids: readonly string[]): Promise<number> {
     if (ids.length === 0) return 0;
     return await this.#run((client) => acknowledge(client, this.#place, ids), { repeatable: true });
@@ -274,8 +279,7 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   #isGone(peer: Peer, claimIdleMs: number): boolean {
-    const goneMs = goneAfter(claimIdleMs);
-    return isShown(peer) && peer.unseenMs >= goneMs && this.#presence.mayJudge(goneMs);
+    return isShown(peer) && this.#presence.isGone(peer.unseenMs, claimIdleMs);
   }
 
   /** A page of those that may be due, without those that are not, as far as it takes to fill it. */
@@ -378,5 +382,3 @@ async function hasGroup(client: Redis, stream: StreamKey, group: string): Promis
     throw error;
   }
 }
-
-/** A group that is not there has nothing pending. */

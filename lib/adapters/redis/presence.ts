@@ -1,7 +1,7 @@
 /**
  * Which consumers are alive (delivery 22). Every process of ours shows itself once a second in each of its
  * groups, by reading behind the end of its own pending entries: that leaves nothing behind, works while Redis
- * is full, and is what XINFO CONSUMERS tells the others. Who has not been seen for five seconds is gone, and
+ * is full, and is what XINFO CONSUMERS tells the others. Who has not been seen for some seconds is gone, and
  * what it left need not wait for the claim threshold.
  *
  * Only consumers of the set `protean:consumers` are judged: a Python service shows nothing, and its consumers
@@ -12,7 +12,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Redis } from "ioredis";
-import { type Clock, sleep } from "../../async/clock.ts";
+import { betweenMs, type Clock, type Moment, momentOf, sleep } from "../../async/clock.ts";
 import { asError, RefusedError } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { nothingThere, pairs } from "./replies.ts";
@@ -24,13 +24,19 @@ const log = getLogger(["protean", "redis"]);
 /** The set of processes that show themselves, by the end of their consumers' names. */
 export const MEMBERS = "protean:consumers";
 const SHOW_MS = 1_000;
+/** A look may be late by this much and leave no gap. */
+const LATE_MS = 1_500;
 /**
  * Not seen for so long: gone, unless a shorter claim threshold says so. At least two looks must be missing.
  */
-const GONE_MS = 5_000;
+const GONE_MS = 3_500;
 const SOONEST_GONE_MS = 2 * SHOW_MS;
-/** A look may be late by this much and leave no gap. */
-const LATE_MS = 1_500;
+/**
+ * How long one must have been heard oneself to judge one that was silent already when one began, and how long
+ * after an outage: others try to connect again every five seconds at the least.
+ */
+const SILENT_BEFORE_MS = 5_000;
+const AFTER_OUTAGE_MS = 10_000;
 /** Behind every entry; the greatest id itself means "new ones". */
 const BEHIND_THE_END = "18446744073709551615-18446744073709551614";
 
@@ -54,11 +60,14 @@ export function identityOf(consumer: string): string | undefined {
 
 /**
  * How long a process that shows itself may be unseen in a group whose entries are claimable after
- * `claimIdleMs`: whoever wants them sooner has them sooner. Also how long one must have been heard oneself,
- * without a gap, to tell.
+ * `claimIdleMs`: whoever wants them sooner has them sooner.
  */
 export function goneAfter(claimIdleMs: number): number {
-  return Math.min(GONE_MS, Math.max(SOONEST_GONE_MS, claimIdleMs));
+  return noLaterThan(GONE_MS, claimIdleMs);
+}
+
+function noLaterThan(ms: number, claimIdleMs: number): number {
+  return Math.min(ms, Math.max(SOONEST_GONE_MS, claimIdleMs));
 }
 
 export class Presence {
@@ -70,8 +79,11 @@ export class Presence {
   #running: Promise<void> = Promise.resolve();
   /** The look that is under way. */
   #looking: Promise<void> = Promise.resolve();
-  /** Since when every look was answered in time (monotonic), and when the last one was. */
-  #heard: { readonly since: number; readonly last: number } | undefined;
+  /**
+   * Since when every look was answered in time (monotonic), and when the last one was: on both scales, for the
+   * others go on while this machine is suspended.
+   */
+  #heard: { readonly since: number; readonly last: Moment } | undefined;
   #cutOff = false;
   #refused = false;
   /** It was told that a right is missing. */
@@ -127,12 +139,21 @@ export class Presence {
     this.#heard = undefined;
   }
 
-  /** Whether this process has been heard long enough to tell who was not for `goneMs`. */
-  mayJudge(goneMs: number): boolean {
-    if (!this.#heard || this.#refused) return false;
-    const now = this.#clock.monotonic();
-    if (now - this.#heard.last > SHOW_MS + LATE_MS) return false;
-    return now - this.#heard.since >= (this.#cutOff ? 2 * GONE_MS : goneMs);
+  /**
+   * Whether the process of a peer that was not seen for `unseenMs` is gone, in a group whose entries are
+   * claimable after `claimIdleMs`. Only who was heard for long enough itself, without a gap, can tell: others
+   * may have been cut off as well.
+   */
+  isGone(unseenMs: number, claimIdleMs: number): boolean {
+    const goneMs = goneAfter(claimIdleMs);
+    if (!this.#heard || this.#refused || unseenMs < goneMs) return false;
+    const now = momentOf(this.#clock);
+    if (isGap(this.#heard.last, now)) return false;
+    const heardMs = now.monotonic - this.#heard.since;
+    if (this.#cutOff) return heardMs >= AFTER_OUTAGE_MS;
+    // One that was seen right before we began has died since; of another we do not know what kept it silent.
+    const seenBefore = unseenMs - heardMs <= SHOW_MS + LATE_MS;
+    return heardMs >= (seenBefore ? goneMs : noLaterThan(SILENT_BEFORE_MS, claimIdleMs));
   }
 
   /** True while looks are made and may come to tell something. */
@@ -157,7 +178,7 @@ export class Presence {
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    const began = this.#clock.monotonic();
+    const began = momentOf(this.#clock);
     const places = [...this.#places];
     try {
       await this.#endpoint.run((client) => this.#show(client, places));
@@ -183,14 +204,14 @@ export class Presence {
     await Promise.all([...shown, added]);
   }
 
-  #answered(began: number): void {
-    const gap = this.#heard && began - this.#heard.last > SHOW_MS + LATE_MS;
-    if (gap) this.#cutOff = true;
-    const since = this.#heard && !gap ? this.#heard.since : began;
+  #answered(began: Moment): void {
+    const wasCutOff = this.#heard !== undefined && isGap(this.#heard.last, began);
+    if (wasCutOff) this.#cutOff = true;
+    const since = this.#heard && !wasCutOff ? this.#heard.since : began.monotonic;
     this.#heard = { since, last: began };
     // The right may have been given meanwhile: whoever asks for the others next finds out.
     this.#refused = false;
-    if (began - since >= 2 * GONE_MS) this.#cutOff = false;
+    if (began.monotonic - since >= AFTER_OUTAGE_MS) this.#cutOff = false;
   }
 
   #unanswered(error: Error): void {
@@ -215,8 +236,6 @@ export class Presence {
   }
 }
 
-/** A group that is not there has no consumers. */
-
 /** The consumers of a group; `members` is the key of the set of those that show themselves. */
 export async function consumersOf(
   client: Redis,
@@ -234,4 +253,9 @@ export async function consumersOf(
     unseenMs: areMembers[at] === 1 ? Number(idle) : undefined,
     idleMs: Number(idle),
   }));
+}
+
+/** Whether more time went by between two looks than between one and the next. */
+function isGap(last: Moment, next: Moment): boolean {
+  return betweenMs(last, next) > SHOW_MS + LATE_MS;
 }

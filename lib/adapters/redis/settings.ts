@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readCertificates } from "../../config/pem_file.ts";
 import { ConfigurationError, type ProteanErrorOptions, type UnavailableError } from "../../errors.ts";
 import type { AdapterOptions } from "../ports.ts";
 import { parseRedisUri, type RedisAddress } from "./uri.ts";
@@ -11,6 +12,8 @@ export interface RedisSettings {
   /** The table's name: `brokers.default`. */
   readonly section: string;
   readonly address: RedisAddress;
+  /** `tls_ca_file`, absolute: the authorities that are trusted instead of the runtime's own. */
+  readonly tlsCaFile: string | undefined;
   /** Shown in `CLIENT LIST`. */
   readonly clientName: string;
   /** Command and blocking connections together. @default 50 */
@@ -37,9 +40,11 @@ export function readSettings(
   const section = `${table}.${options.name}`;
   const { URI, retry_on_timeout } = options.settings;
   const seconds = (key: string) => positive(options, section, key, 5) * 1000;
+  const address = parseRedisUri(typeof URI === "string" ? URI : undefined, `${section}.URI`);
   return {
     section,
-    address: parseRedisUri(typeof URI === "string" ? URI : undefined, `${section}.URI`),
+    address,
+    tlsCaFile: authorityFile(options, section, address),
     clientName: `protean:${options.domain}:${options.name}`.replace(/[^!-~]/g, "_"),
     maxConnections: Math.max(1, Math.floor(positive(options, section, "max_connections", 50))),
     answerMs: seconds("socket_timeout"),
@@ -47,6 +52,24 @@ export function readSettings(
     retryOnTimeout: retry_on_timeout === true || retry_on_timeout === "true",
     Unavailable,
   };
+}
+
+/**
+ * The authorities that the server's certificate is checked against; undefined: those of the runtime. Throws
+ * `RefusedError` for a file that cannot be used.
+ */
+export async function readAuthorities({ section, tlsCaFile }: RedisSettings): Promise<string | undefined> {
+  return tlsCaFile === undefined ? undefined : await readCertificates(tlsCaFile, `'${section}.tls_ca_file'`);
+}
+
+/** Throws `ConfigurationError` where it would have no effect. */
+function authorityFile(options: AdapterOptions, section: string, address: RedisAddress): string | undefined {
+  const file = options.settings["tls_ca_file"];
+  if (typeof file !== "string" || file === "") return undefined;
+  if (address.tls) return file;
+  const key = `${section}.tls_ca_file`;
+  const message = `'${key}' has no effect without TLS: begin '${section}.URI' with rediss://, or remove it.`;
+  throw new ConfigurationError(message, { problems: [{ code: "CONFIG_INVALID_VALUE", message, key }] });
 }
 
 /** A number above 0; numbers that came as text out of `${VAR}` count (design 6). */

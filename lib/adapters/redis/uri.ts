@@ -1,8 +1,10 @@
 /**
- * Where a Redis server is: `redis://user:password@host:port/db`, or `rediss://` for TLS (wire 2.16).
+ * Where a Redis server is: `redis://user:password@host:port/db`, `rediss://` for TLS, or
+ * `unix://user:password@/path?db=0` for a socket of this machine, as redis-py writes it (wire 2.16).
  *
  * @module
  */
+import { strayBlank } from "../../config/uri_text.ts";
 import { ConfigurationError } from "../../errors.ts";
 
 /** A Redis address, taken apart. */
@@ -11,6 +13,8 @@ export interface RedisAddress {
   readonly port: number;
   readonly db: number;
   readonly tls: boolean;
+  /** Of a Unix socket, absolute; `host` and `port` say nothing then. */
+  readonly path?: string;
   readonly username: string | undefined;
   readonly password: string | undefined;
   /** As it may be shown to anybody: the password is masked (CFG-4). */
@@ -18,6 +22,9 @@ export interface RedisAddress {
 }
 
 const EXAMPLE = "redis://host:6379/0";
+const SOCKET_EXAMPLE = "unix:///run/redis/redis.sock?db=0";
+/** Longest path of a Unix socket, in bytes: the system's own limit. */
+const MAX_SOCKET_PATH = 107;
 const LATER = new Set(["redis+sentinel", "redis+cluster"]);
 
 /**
@@ -27,6 +34,8 @@ const LATER = new Set(["redis+sentinel", "redis+cluster"]);
  */
 export function parseRedisUri(uri: string | undefined, key: string): RedisAddress {
   if (!uri) throw refused(key, `'${key}' is missing: set it to an address such as ${EXAMPLE}.`);
+  const stray = strayBlank(uri);
+  if (stray !== undefined) throw refused(key, `'${key}' ${stray}.`);
   // Read by hand: a list of hosts is no URL.
   const scheme = /^([^:/?#]*):\/\//.exec(uri)?.[1];
   if (scheme !== undefined && LATER.has(scheme)) {
@@ -35,8 +44,11 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
       `'${key}' begins with ${scheme}://, which is not offered yet: use redis:// or rediss://.`,
     );
   }
-  if (scheme !== undefined && scheme !== "redis" && scheme !== "rediss") {
-    throw refused(key, `'${key}' must begin with redis:// or rediss://: its scheme is ${scheme}.`);
+  if (scheme !== undefined && !["redis", "rediss", "unix"].includes(scheme)) {
+    throw refused(
+      key,
+      `'${key}' must begin with redis:// or rediss://: its scheme is ${scheme} (a socket is unix:///path).`,
+    );
   }
   const { user: [givenName, givenPassword], rest } = splitUser(uri);
   const url = scheme !== undefined && URL.canParse(rest) ? new URL(rest) : undefined;
@@ -51,13 +63,20 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
       throw refused(key, `'${key}' has the parameter '${parameter}', but only 'db' is known: remove it.`);
     }
   }
-  const db = database(url, key);
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1") || "localhost";
-  const port = url.port === "" ? 6379 : Number(url.port);
-  if (port === 0) throw refused(key, `'${key}' names port 0: ports are 1 to 65535.`);
+  if (url.hash !== "") throw refused(key, `'${key}' has a # in it: write it as %23.`);
   const username = decoded(givenName, key);
   const password = decoded(givenPassword, key);
   const user = username || password ? `${username ?? ""}${password ? ":***" : ""}@` : "";
+  if (scheme === "unix") {
+    const path = socketPath(url, key);
+    const db = database(url.searchParams.get("db"), key);
+    const shown = `unix://${user}${path}?db=${db}`;
+    return { host: "", port: 0, path, db, tls: false, username, password, shown };
+  }
+  const db = database(url.pathname.replace(/^\//, "") || url.searchParams.get("db"), key);
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1") || "localhost";
+  const port = url.port === "" ? 6379 : Number(url.port);
+  if (port === 0) throw refused(key, `'${key}' names port 0: ports are 1 to 65535.`);
   return {
     host,
     port,
@@ -85,8 +104,32 @@ function splitUser(uri: string): { readonly user: readonly [string, string]; rea
   };
 }
 
-function database(url: URL, key: string): number {
-  const text = url.pathname.replace(/^\//, "") || url.searchParams.get("db") || "0";
+function socketPath(url: URL, key: string): string {
+  // An address without a third slash has the path's beginning as its host.
+  if (url.host !== "" || !/^\/+[^/]/.test(url.pathname)) {
+    throw refused(key, `'${key}' names no absolute path of a socket: write it as in ${SOCKET_EXAMPLE}.`);
+  }
+  const path = decodedPath(url.pathname, key);
+  if (new TextEncoder().encode(path).length > MAX_SOCKET_PATH) {
+    throw refused(
+      key,
+      `'${key}' names a socket whose path has more than ${MAX_SOCKET_PATH} bytes, as many as a path of a ` +
+        "socket may have: give it a shorter one.",
+    );
+  }
+  return path;
+}
+
+function decodedPath(text: string, key: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw refused(key, `'${key}' has a path that is not percent-encoded: write % as %25.`);
+  }
+}
+
+function database(given: string | null, key: string): number {
+  const text = given || "0";
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw refused(
     key,

@@ -63,9 +63,12 @@ export class SqliteEventStore extends BaseEventStore {
     return provider instanceof SqliteProvider && provider.file.isSameAs(this.#file);
   }
 
-  async append(events: readonly EventAppend[]): Promise<readonly number[]> {
+  async append(
+    events: readonly EventAppend[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly number[]> {
     const now = new Date(this.options.clock.now()).toISOString();
-    return await this.#file.write((db) => appendEvents(db, events, now), { notify: true });
+    return await this.#file.write((db) => appendEvents(db, events, now), { notify: true, signal });
   }
 
   async read(

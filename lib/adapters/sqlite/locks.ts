@@ -5,13 +5,14 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { type Clock, momentOf } from "../../async/clock.ts";
+import { awakeMs, type Clock, momentOf } from "../../async/clock.ts";
 import { HeldLocks } from "../lease_lock.ts";
 import type { Lock, LockOptions } from "../ports.ts";
 import { component } from "./file/migrate.ts";
 import { creation } from "../migrations.ts";
 import { isGone, letGo, newHolder } from "./file/holders.ts";
-import { isDead, selfIdentity } from "./file/process_identity.ts";
+import { selfIdentity, vitalityOf } from "./file/process_identity.ts";
+import type { Look, Silence } from "./file/silence.ts";
 import { statement } from "./file/statements.ts";
 
 /** Longer than a renewal may have to wait behind a transaction of another unit of work (30 s). */
@@ -33,6 +34,7 @@ export class SqliteLocks {
   /** `write` runs one write transaction on the file. */
   constructor(
     private readonly write: <T>(work: (db: DatabaseSync) => T, options?: LockOptions) => Promise<T>,
+    private readonly silence: () => Silence,
     private readonly clock: Clock,
   ) {}
 
@@ -43,13 +45,14 @@ export class SqliteLocks {
     const since = momentOf(clock);
     let taken = false;
     try {
-      taken = await this.write((db) => take(db, name, holder, clock.now()), options);
+      taken = await this.write((db) => take(db, name, holder, this.silence().look()), options);
     } finally {
       if (!taken) letGo(holder);
     }
     if (!taken) return undefined;
     return this.#held.hold({
-      ...{ name, clock, since, ttlMs: LOCK_MS },
+      // Nobody counts while the machine is suspended: whoever shares the file is on it.
+      ...{ name, clock, since, ttlMs: LOCK_MS, elapsed: awakeMs },
       renew: () => this.write((db) => renew(db, name, holder, clock.now())),
       release: async () => {
         letGo(holder);
@@ -65,21 +68,22 @@ export class SqliteLocks {
 }
 
 /** False: somebody has it. */
-function take(db: DatabaseSync, name: string, holder: string, now: number): boolean {
+function take(db: DatabaseSync, name: string, holder: string, look: Look): boolean {
   const row = statement(
     db,
     "SELECT holder, pid, started_at, refreshed_at FROM protean_lock WHERE name = ?",
   ).get(name);
-  if (row && !isGone(row, { now, keptMs: LOCK_MS }, (process) => isDead(db, process))) return false;
+  if (row && !isGone(row, { look, keptMs: LOCK_MS }, (process) => vitalityOf(db, process))) return false;
   const { pid, startedAt } = selfIdentity(db);
   statement(
     db,
     `INSERT OR REPLACE INTO protean_lock (name, holder, pid, started_at, refreshed_at) VALUES (?, ?, ?, ?, ?)`,
-  ).run(name, holder, pid, startedAt, now);
+  ).run(name, holder, pid, startedAt, look.now);
   return true;
 }
 
 function renew(db: DatabaseSync, name: string, holder: string, now: number): boolean {
+  selfIdentity(db);
   const sql = "UPDATE protean_lock SET refreshed_at = ? WHERE name = ? AND holder = ?";
   return Number(statement(db, sql).run(now, name, holder).changes) > 0;
 }

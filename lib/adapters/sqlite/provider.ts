@@ -15,6 +15,7 @@ import {
   type SessionOptions,
   type TableSpec,
 } from "../ports.ts";
+import type { SqliteDatabase } from "./file/database.ts";
 import { DatabaseFile } from "./file/database_file.ts";
 import {
   dropComponents,
@@ -27,8 +28,10 @@ import {
 import { statement } from "./file/statements.ts";
 import { SqliteLocks } from "./locks.ts";
 import { requireCompatible, requireUpgraded } from "../migrations.ts";
-import { deleteMarks } from "./tables/marks.ts";
+import { RetentionClock } from "../retention_clock.ts";
+import { deleteMarks, markTimes } from "./tables/marks.ts";
 import { SqliteOutbox } from "./outbox/outbox.ts";
+import { lastProcessed } from "./outbox/outbox_report.ts";
 import { ownComponents, rowComponent, truncateTables } from "./tables/migrations.ts";
 import { SqliteSession } from "./tables/session.ts";
 import { sqlitePath } from "./file/uri.ts";
@@ -41,6 +44,8 @@ export class SqliteProvider extends BaseProvider {
   /** For the event store, which may be in the same file. */
   readonly file: DatabaseFile;
   readonly #locks: SqliteLocks;
+  readonly #retention: RetentionClock;
+  #retentionStarted = false;
 
   /**
    * Reads `database_uri`, by default `sqlite:///<domain>.db`. Throws `ConfigurationError` for a URI that
@@ -51,9 +56,11 @@ export class SqliteProvider extends BaseProvider {
     const uri = String(options.settings.database_uri ?? `sqlite:///${options.domain}.db`);
     this.path = sqlitePath(uri, options.folder);
     this.file = new DatabaseFile({ path: this.path, synchronous: "FULL", clock: options.clock });
-    this.outbox = new SqliteOutbox(() => this.file.get(), options.clock);
+    this.#retention = new RetentionClock(options.clock, options.name);
+    this.outbox = new SqliteOutbox(() => this.file.get(), options.clock, this.#retention);
     this.#locks = new SqliteLocks(
       (work, { signal } = {}) => this.file.get().write(work, { signal, notify: false, durable: false }),
+      () => this.file.silence,
       options.clock,
     );
   }
@@ -74,6 +81,7 @@ export class SqliteProvider extends BaseProvider {
   async setup(scope: "own" | "all", tables: readonly TableSpec[]): Promise<void> {
     const database = this.file.get();
     await migrate(database, scope === "all" ? componentsOf(tables) : ownComponents);
+    await this.#startRetention(database);
     if (scope === "all" || tables.length === 0) return;
     await database.read((db) => {
       const schemas = schemasOf(db, componentsOf(tables));
@@ -109,7 +117,7 @@ export class SqliteProvider extends BaseProvider {
   }
 
   session(options: SessionOptions = {}): ProviderSession {
-    return new SqliteSession(this.file.get(), this.options.clock, options);
+    return new SqliteSession(this.file.get(), this.options.clock, options, this.#retention);
   }
 
   override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
@@ -117,10 +125,24 @@ export class SqliteProvider extends BaseProvider {
   }
 
   async cleanMarks(before: number, limit: number): Promise<number> {
-    return await this.file.get().write((db) => deleteMarks(db, new Date(before).toISOString(), limit), {
-      notify: false,
-    });
+    return await this.file.get().write((db) => {
+      const cutOff = this.#retention.cutOff(before, () => epochOf(markTimes(db).first));
+      return deleteMarks(db, new Date(cutOff).toISOString(), limit);
+    }, { notify: false });
   }
+
+  async #startRetention(database: SqliteDatabase): Promise<void> {
+    if (this.#retentionStarted) return;
+    this.#retentionStarted = true;
+    const last = await database.read((db) => [markTimes(db).last, lastProcessed(db)]);
+    const times = last.map(epochOf).filter((time) => time !== undefined);
+    this.#retention.startsAfter(times.length > 0 ? Math.max(...times) : undefined);
+  }
+}
+
+/** Epoch ms of an ISO time. */
+function epochOf(time: string | undefined): number | undefined {
+  return time === undefined ? undefined : Date.parse(time);
 }
 
 function componentsOf(tables: readonly TableSpec[]): readonly SqliteComponent[] {

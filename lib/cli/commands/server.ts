@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import { Command, InvalidArgumentError } from "commander";
 import { listenForStopSignals } from "../../engine/signals.ts";
 import { ConfigurationError, UnavailableError } from "../../errors.ts";
@@ -11,6 +12,8 @@ import { catchStrayErrors } from "../stray_errors.ts";
 import type { Cli } from "../cli.ts";
 import { withExamples } from "../examples.ts";
 import { addDomainOption, addLogOptions, type DomainOptions, type LogOptions } from "../options.ts";
+
+const log = getLogger(["protean", "cli"]);
 
 interface Options extends DomainOptions, LogOptions {
   readonly once?: boolean;
@@ -39,6 +42,7 @@ async function serve(cli: Cli, options: Options): Promise<void> {
   const signals = listenForStopSignals();
   try {
     beginLog(cli, options, "info");
+    cli.io.detach?.((lines, bytes) => log.warn("log.lines_dropped", { lines, bytes }));
     const { openDomain } = await import("../open_domain.ts");
     const domain = await openDomain(cli, options, "info", signals.drain);
     const { Engine } = await import("../../engine/engine.ts");

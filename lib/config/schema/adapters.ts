@@ -13,12 +13,19 @@ const provider = () =>
   text().transform((name) => name === "inline" ? "memory" : name)
     .describe("A built-in adapter, one registered in code, or a module path such as './adapter.js'.");
 
+const authorities = () =>
+  // An overlay takes back with an empty text what stands in the base.
+  z.string().optional().describe(
+    "PEM file of the authorities that the server's certificate is checked against; empty: the public ones.",
+  );
+
 /** One table of `[databases]`. */
 export const databaseSchema = z.looseObject({
   provider: provider(),
   database_uri: text().optional().describe(
     "postgresql://user:password@host:port/name, sqlite:///relative.db or sqlite:////absolute.db.",
   ),
+  tls_ca_file: authorities(),
   schema: text().optional().describe("PostgreSQL schema of every table of ours."),
   managed: flag().default(true).describe("False: tables are somebody else's, and there is no outbox."),
   pool_size: whole(1).default(5).describe("Connections kept open."),
@@ -37,16 +44,22 @@ const redisPool = {
 
 const uri = () =>
   text().optional().describe(
-    "redis://host:port/db, rediss://, redis+sentinel://h:p,h:p/service/db, redis+cluster://h:p,h:p or sqlite:///file.db.",
+    "redis://host:port/db, rediss:// (TLS), unix:///path?db=N, redis+sentinel://h:p,h:p/service/db, redis+cluster://h:p,h:p or sqlite:///file.db.",
   );
 
 /** One table of `[brokers]`. */
-export const brokerSchema = z.looseObject({ provider: provider(), URI: uri(), ...redisPool });
+export const brokerSchema = z.looseObject({
+  provider: provider(),
+  URI: uri(),
+  tls_ca_file: authorities(),
+  ...redisPool,
+});
 
 /** One table of `[caches]`. */
 export const cacheSchema = z.looseObject({
   provider: provider(),
   URI: uri(),
+  tls_ca_file: authorities(),
   // An empty text is what ${CACHE_TTL|} leaves behind (wire 5).
   TTL: z.union([above(0), z.literal("")]).transform((ttl) => ttl === "" ? 300 : ttl).default(300)
     .describe("Seconds a value lives."),

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { IncorrectUsageError } from "../../errors.ts";
+import { createHash } from "node:crypto";
+import { IncorrectUsageError, ValidationError } from "../../errors.ts";
 import { underscore } from "../../message/names.ts";
 
 /** What elements know of the domain they are declared on. */
@@ -23,6 +24,35 @@ export function identityText(value: unknown): string | undefined {
     return String(value);
   }
   return undefined;
+}
+
+/**
+ * Longest id, in bytes of UTF-8: with the name of its stream before it, and a number behind it, it must find
+ * room in an index of any database.
+ */
+const LONGEST_ID = 1024;
+
+/**
+ * Throws `ValidationError` for an id that is too long for the indexes of databases. `what` begins the
+ * sentence: `The identity of Order`; `path` is the field's name, if it has one.
+ */
+export function assertIdLength(id: string, what: string, path = ""): void {
+  // No character takes more than three bytes for each of its UTF-16 units.
+  if (id.length * 3 <= LONGEST_ID) return;
+  const bytes = byteLength(id);
+  if (bytes <= LONGEST_ID) return;
+  const message = `is ${bytes} bytes long, and ${LONGEST_ID} are the most: choose a shorter one`;
+  throw new ValidationError(`${what} ${message}.`, [{ path, message }]);
+}
+
+/** The id as part of a key: one that is too long is told by its digest. */
+export function boundedId(id: string): string {
+  if (id.length * 3 <= LONGEST_ID || byteLength(id) <= LONGEST_ID) return id;
+  return `sha256:${createHash("sha256").update(id).digest("hex")}`;
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /**

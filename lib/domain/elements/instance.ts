@@ -7,7 +7,7 @@ import { ConfigurationError, IncorrectUsageError, ValidationError } from "../../
 import { canonicalJson } from "../../message/canonical.ts";
 import { parseExact } from "../../message/exact_numbers.ts";
 import { isJsonObject } from "../../message/parse.ts";
-import { identityText } from "./identity.ts";
+import { assertIdLength, identityText } from "./identity.ts";
 import { type MessageAggregate, type MessageDefinition, messageOf } from "./message_definition.ts";
 import { encodeStored, jsonText, validate } from "./schema.ts";
 import type { In, Instance, MessageType, Out, Row, Schema } from "../types.ts";
@@ -67,6 +67,10 @@ export class AggregateInstance<S extends Schema = Schema, A extends string = str
   ) {
     this.aggregate = aggregate;
     this.id = idOf(aggregate, value);
+    // One that is stored was short enough for its database.
+    if (version < 0) {
+      assertIdLength(this.id, `The ${aggregate.identity} of aggregate ${aggregate.name}`, aggregate.identity);
+    }
     this.#state = frozen(value);
     this.#text = text;
     this.#version = version;

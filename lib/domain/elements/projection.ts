@@ -8,7 +8,7 @@ import { parseExact } from "../../message/exact_numbers.ts";
 import { underscore } from "../../message/names.ts";
 import { isJsonObject } from "../../message/parse.ts";
 import type { ProjectionOptions } from "../options.ts";
-import { assertName, type DomainIdentity, identityText } from "./identity.ts";
+import { assertIdLength, assertName, type DomainIdentity, identityText } from "./identity.ts";
 import { encodeStored, validate } from "./schema.ts";
 import type { Out, ProjectionType, Schema } from "../types.ts";
 
@@ -57,6 +57,7 @@ export class ProjectionDefinition<S extends Schema = Schema> implements Projecti
         message,
       }]);
     }
+    assertIdLength(id, `The ${this.identity} of projection ${this.name}`, this.identity);
     return { id, text };
   }
 

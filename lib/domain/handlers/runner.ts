@@ -14,10 +14,11 @@ import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
 import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
+import { boundedId } from "../elements/identity.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Origin } from "../work/outgoing.ts";
-import type { Guard } from "../work/sessions.ts";
+import { type Guard, refusal } from "../work/sessions.ts";
 import type { UnitOfWork } from "../work/unit_of_work.ts";
 
 // What an idempotency mark is keyed by (delivery 10).
@@ -121,6 +122,8 @@ export class ElementRunner implements HandlerRunner {
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
       try {
+        // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
+        if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
         const outcome = await this.#handle(method, origin, payload, options, mark);
         if (outcome.kind === "done") result = "handled";
@@ -196,9 +199,15 @@ export class ElementRunner implements HandlerRunner {
 
   #mark({ key }: HandlerMethod, message: Message, found: Found): Mark | undefined {
     const messageId = markId(message, found);
-    return messageId === undefined
-      ? undefined
-      : { handler: key, type: message.metadata.headers.type, messageId };
+    if (messageId === undefined) return undefined;
+    const { headers, envelope } = message.metadata;
+    return {
+      handler: key,
+      type: boundedId(headers.type),
+      messageId: boundedId(messageId),
+      // Of a message that carries none: what one way of it prints as 10.0 another may print as 10.
+      checksum: envelope.checksum ?? undefined,
+    };
   }
 
   /** No method is declared for this type string (delivery 5). */

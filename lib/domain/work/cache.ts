@@ -7,6 +7,7 @@
  */
 import { compareCodePoints } from "../../message/json_format.ts";
 import type { BaseCache } from "../../adapters/ports.ts";
+import { type Backend, blaming } from "../backends.ts";
 import { IncorrectUsageError } from "../../errors.ts";
 import type { Page } from "./view_rows.ts";
 
@@ -27,7 +28,7 @@ export class CacheWrites {
   /** The value, own writes included. */
   async get(cache: string, key: string): Promise<string | undefined> {
     const write = this.#writes.get(cache)?.get(key);
-    return write ? write.text : await this.#cache(cache).get(key);
+    return write ? write.text : await blaming(of(cache), this.#cache(cache).get(key));
   }
 
   write(cache: string, key: string, text: string | undefined, ttlMs?: number): void {
@@ -50,10 +51,8 @@ export class CacheWrites {
       key.startsWith(prefix) && (after === undefined || compareCodePoints(key, prefix + after) > 0)
     );
     const options = { limit: limit + own.length };
-    const stored = await this.#cache(cache).keys(
-      prefix,
-      after === undefined ? options : { ...options, after: prefix + after },
-    );
+    const range = after === undefined ? options : { ...options, after: prefix + after };
+    const stored = await blaming(of(cache), this.#cache(cache).keys(prefix, range));
     const keys = [...new Set([...stored, ...own.map(([key]) => key)])].sort(compareCodePoints);
     const entries: { key: string; text: string }[] = [];
     for (const key of keys) {
@@ -65,14 +64,19 @@ export class CacheWrites {
     return entries;
   }
 
-  /** Writes everything. */
-  async flush(): Promise<void> {
+  /**
+   * Writes everything. `assertMayCommit` is asked before each write, and what it throws ends them; `written`
+   * is told of each cache.
+   */
+  async flush(assertMayCommit: () => void, written?: (backend: Backend) => void): Promise<void> {
     for (const [name, writes] of this.#writes) {
       const cache = this.#cache(name);
       for (const [key, { text, ttlMs }] of writes) {
-        if (text === undefined) await cache.delete(key);
-        else await cache.set(key, text, ttlMs);
+        assertMayCommit();
+        const change: Promise<unknown> = text === undefined ? cache.delete(key) : cache.set(key, text, ttlMs);
+        await blaming(of(name), change);
       }
+      written?.(of(name));
     }
     this.#writes.clear();
   }
@@ -82,4 +86,8 @@ export class CacheWrites {
     if (cache) return cache;
     throw new IncorrectUsageError(`There is no cache '${name}': configure it as [caches.${name}].`);
   }
+}
+
+function of(cache: string): Backend {
+  return { kind: "cache", name: cache };
 }

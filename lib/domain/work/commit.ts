@@ -66,8 +66,8 @@ export interface Buffered {
   readonly messages: readonly Outgoing[];
   /** Kept in the event store only, before the others. */
   readonly recorded: readonly Outgoing[];
-  /** Writes the cache. */
-  readonly flushCache: () => Promise<void>;
+  /** Writes the cache, for as long as `assertMayCommit` does not throw. */
+  readonly flushCache: (assertMayCommit: () => void) => Promise<void>;
 }
 
 /**
@@ -101,10 +101,14 @@ export async function commitAll(
     writes = NOTHING;
   }
   sessions.assertMayCommit();
-  await flushCache();
+  await flushCache(() => sessions.assertMayCommit());
   for (const name of others) await sessions.commit(name, NOTHING);
-  if (outside.length > 0) sessions.assertMayCommit();
-  const appended = eventStore && outside.length > 0 ? await eventStore.append(outside) : undefined;
+  const appended = eventStore && outside.length > 0
+    ? await sessions.beside(
+      { kind: "event_store", name: eventStore.name },
+      (signal) => eventStore.append(outside, { signal }),
+    )
+    : undefined;
   const committed = touched.has(MAIN) ? await sessions.commit(MAIN, writes) : undefined;
   return appended ?? committed ?? [];
 }

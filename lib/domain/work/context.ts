@@ -98,7 +98,10 @@ export class WorkContext implements Context {
   }
 
   get sql(): Sql {
-    return this.#sql ??= sqlTag((statement) => this.#work.query(statement));
+    return this.#sql ??= sqlTag(
+      (statement) => this.#work.query(statement),
+      this.#work.statements,
+    );
   }
 
   get cache(): ContextCache {

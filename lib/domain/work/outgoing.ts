@@ -12,7 +12,7 @@ import type { Message, MessageMetadata, TraceContext, TraceParent } from "../../
 import { unstorable } from "../../message/storable.ts";
 import { parseTime } from "../../message/time.ts";
 import { assertStorable } from "../elements/schema.ts";
-import { addressee, identityText } from "../elements/identity.ts";
+import { addressee, assertIdLength, identityText } from "../elements/identity.ts";
 import type { PlacedEvent } from "../elements/aggregate_store.ts";
 import { type AggregateInstance, nextInOrder } from "../elements/instance.ts";
 import type { MessageAggregate, MessageDefinition } from "../elements/message_definition.ts";
@@ -146,15 +146,16 @@ export function publishedMessage(
   const aggregate = ownAggregate(facts, event, "published");
   if (id === "") throw new IncorrectUsageError(`The id that ${event.name} is published with is empty.`);
   const { payload, text } = event.encode(data);
-  const key = id ?? addressee(payload, aggregate) ?? crypto.randomUUID();
+  const addressed = id ?? addressee(payload, aggregate) ?? crypto.randomUUID();
   if (id !== undefined) assertText(id, `The id that ${event.name} is published with`);
-  else if (unstorable(key)) assertStorable(payload, text, `The data of ${event.label}`);
+  else if (unstorable(addressed)) assertStorable(payload, text, `The data of ${event.label}`);
+  assertIdLength(addressed, `The id that ${event.name} is published with`);
   return {
     data: text,
     metadata: eventMetadata({
       id: newMessageId(),
       time: facts.clock.now(),
-      stream: streamOf(aggregate.category, key),
+      stream: streamOf(aggregate.category, addressed),
       category: aggregate.category,
       ...typeFacts(facts, event),
       checksum: checksumOf(text),
@@ -179,18 +180,19 @@ export function commandMessage(
 ): Outgoing {
   const aggregate = ownAggregate(facts, command, "processed");
   const { payload, text } = command.encode(data);
-  const key = commandAddressee(command, aggregate, payload);
-  if (unstorable(key)) assertStorable(payload, text, `The data of ${command.label}`);
+  const addressed = commandAddressee(command, aggregate, payload);
+  if (unstorable(addressed)) assertStorable(payload, text, `The data of ${command.label}`);
   assertText(settings.idempotencyKey, `The idempotency key of ${command.name}`);
   assertText(settings.correlationId, `The correlation id of ${command.name}`);
   const now = facts.clock.now();
   const priority = settings.priority ?? ambientPriority(origin);
+  assertIdLength(addressed, `The ${aggregate.name} that ${command.name} is for`, command.identity);
   return {
     data: text,
     metadata: commandMetadata({
       id: newMessageId(),
       time: now,
-      stream: streamOf(commandCategory(aggregate.category), key),
+      stream: streamOf(commandCategory(aggregate.category), addressed),
       ...typeFacts(facts, command),
       asynchronous: settings.asynchronous,
       priority,

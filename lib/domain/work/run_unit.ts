@@ -8,7 +8,13 @@ import { getLogger } from "@logtape/logtape";
 import type { Mark } from "../../adapters/ports.ts";
 import { sleep } from "../../async/clock.ts";
 import { whenEnded } from "../../async/when_ended.ts";
-import { asError, DuplicateMessageError, ExpectedVersionError } from "../../errors.ts";
+import {
+  asError,
+  DuplicateMessageError,
+  ExpectedVersionError,
+  RefusedError,
+  UnavailableError,
+} from "../../errors.ts";
 import { parseTime } from "../../message/time.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Origin } from "./outgoing.ts";
@@ -96,8 +102,15 @@ async function once<R>(
     const error = asError(thrown);
     await unit.rollback();
     if (mark && error instanceof DuplicateMessageError) return { kind: "duplicate" };
+    // Whatever a handler makes of it: after a call has failed nothing can be committed, for that reason.
+    if (repeat && isBackendFailure(unit.failure)) throw unit.failure;
     throw thrown;
   }
+}
+
+/** A backend that is away, or refuses everybody. */
+function isBackendFailure(error: Error | undefined): error is Error {
+  return error instanceof UnavailableError || error instanceof RefusedError;
 }
 
 function committed({ observer }: WorkRuntime, name: string, unit: UnitOfWork): Promise<readonly number[]> {

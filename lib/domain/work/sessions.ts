@@ -8,6 +8,7 @@
 import type { ProviderSession, WriteSet } from "../../adapters/ports.ts";
 import { onAbort } from "../../async/abort.ts";
 import { asError, CommitRefusedError, IncorrectUsageError } from "../../errors.ts";
+import { type Backend, blame } from "../backends.ts";
 import type { WorkRuntime } from "../runtime.ts";
 
 /**
@@ -26,6 +27,8 @@ export interface Guard {
    * `signal` has aborted. Absent: that takes `ABANDON_AFTER_MS` from there.
    */
   readonly givenUp?: AbortSignal;
+  /** Told of every backend that has committed a part of the work. */
+  committed?(backend: Backend): void;
 }
 
 /** Calls come one at a time, each after the end of the one before: `CallQueue` sees to that. */
@@ -36,6 +39,7 @@ export class Sessions {
   #watching: Disposable | undefined;
   #cancelAbandon: (() => void) | undefined;
   #watchingGivenUp: Disposable | undefined;
+  #beside: AbortController | undefined;
   #abandoned = false;
   /** As in PostgreSQL: after a call has failed the unit of work can only be rolled back, with that error. */
   #failure: Error | undefined;
@@ -43,6 +47,11 @@ export class Sessions {
   constructor(runtime: WorkRuntime, guard: Guard) {
     this.#runtime = runtime;
     this.#guard = guard;
+  }
+
+  /** What the first call that failed has thrown; nothing can be committed since. */
+  get failure(): Error | undefined {
+    return this.#failure;
   }
 
   /** Names of the providers touched so far. */
@@ -60,7 +69,7 @@ export class Sessions {
       const result = await call(this.#on(provider));
       if (!this.#abandoned) return result;
     } catch (error) {
-      throw this.#failed(error);
+      throw this.#failed(error, { kind: "provider", name: provider });
     }
     throw refusal();
   }
@@ -82,9 +91,27 @@ export class Sessions {
       const { positions } = await this.#on(provider).commit(writes);
       this.#open.delete(provider);
       if (this.#open.size === 0) this.#unwatch();
+      this.#guard.committed?.({ kind: "provider", name: provider });
       return positions;
     } catch (error) {
-      throw this.#failed(error);
+      throw this.#failed(error, { kind: "provider", name: provider });
+    }
+  }
+
+  /**
+   * Does a part of the commit that no session does; `signal` aborts when the work is given up. Throws as
+   * `assertMayCommit` does, and what `work` does.
+   */
+  async beside<T>(backend: Backend, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.assertMayCommit();
+    this.#beside ??= new AbortController();
+    this.#watch();
+    try {
+      return await work(this.#beside.signal);
+    } catch (error) {
+      throw this.#failed(error, backend);
+    } finally {
+      if (this.#open.size === 0) this.#unwatch();
     }
   }
 
@@ -112,17 +139,21 @@ export class Sessions {
     }
     const session = adapter.session({ signal: this.#guard.signal });
     this.#open.set(provider, session);
-    this.#watching ??= onAbort(this.#guard.signal, () => this.#aborted());
+    this.#watch();
     return session;
   }
 
   /** Notes a failure; returns it as user code is to see it. */
-  #failed(thrown: unknown): Error {
+  #failed(thrown: unknown, backend: Backend): Error {
     if (thrown instanceof CommitRefusedError) return thrown;
-    const error = asError(thrown);
+    const error = blame(asError(thrown), backend);
     const { signal } = this.#guard;
     const stopped = this.#abandoned || signal.aborted && error === signal.reason;
     return this.#failure ??= stopped ? refusal(error) : error;
+  }
+
+  #watch(): void {
+    this.#watching ??= onAbort(this.#guard.signal, () => this.#aborted());
   }
 
   #aborted(): void {
@@ -135,6 +166,7 @@ export class Sessions {
   #abandon(): void {
     this.#abandoned = true;
     for (const session of this.#open.values()) session.abandon();
+    this.#beside?.abort(refusal());
   }
 
   #unwatch(): void {
@@ -147,7 +179,8 @@ export class Sessions {
   }
 }
 
-function refusal(cause?: Error): CommitRefusedError {
+/** What work is refused with that may have no effect any more. */
+export function refusal(cause?: Error): CommitRefusedError {
   return new CommitRefusedError(
     "The work was given up and commits nothing: its message was claimed by another process, or the drain cut it. " +
       "It is delivered again.",

@@ -7,6 +7,7 @@
 import type { SqlRow, SqlStatement, SqlValue } from "../../adapters/ports.ts";
 import { asError, IncorrectUsageError } from "../../errors.ts";
 import type { Row, Sql, SqlFragment, SqlQuery } from "../types.ts";
+import { UnrunStatements } from "./unrun_statements.ts";
 
 // What may stand in `ctx.sql`: every value is turned into one that any driver takes, before a driver sees it
 // (delivery 13: a parameter that fails in the driver can shift the replies of a pipeline).
@@ -46,12 +47,13 @@ function refuse(place: number, reason: string, cause?: unknown): never {
 
 type Run = (statement: SqlStatement) => Promise<readonly SqlRow[]>;
 
-/** A tag whose statements are run by `run`. */
-export function sqlTag(run: Run): Sql {
-  const sql = (text: TemplateStringsArray | string, ...values: readonly unknown[]): SqlFragment =>
-    typeof text === "string"
-      ? new Fragment({ strings: [identifier(text)], values: [] })
-      : new Query(splice(text, values), run);
+/** A tag whose statements are run by `run`; `unrun` keeps those that are not, for whoever wants to know. */
+export function sqlTag(run: Run, unrun = new UnrunStatements()): Sql {
+  const sql = (text: TemplateStringsArray | string, ...values: readonly unknown[]): SqlFragment => {
+    if (typeof text === "string") return new Fragment({ strings: [identifier(text)], values: [] });
+    for (const value of values) if (value instanceof Query) unrun.used(value);
+    return new Query(splice(text, values), run, unrun);
+  };
   return sql as Sql;
 }
 
@@ -63,11 +65,14 @@ class Fragment implements SqlFragment {
 
 class Query<R extends Row> extends Fragment implements SqlQuery<R> {
   readonly #run: Run;
+  readonly #unrun: UnrunStatements;
   #result: Promise<R[]> | undefined;
 
-  constructor(statement: SqlStatement, run: Run) {
+  constructor(statement: SqlStatement, run: Run, unrun: UnrunStatements) {
     super(statement);
     this.#run = run;
+    this.#unrun = unrun;
+    unrun.built(this, statement);
   }
 
   /** Called by `await`, which is what starts the statement. */
@@ -75,6 +80,7 @@ class Query<R extends Row> extends Fragment implements SqlQuery<R> {
     done?: ((rows: R[]) => A | PromiseLike<A>) | null,
     failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
+    this.#unrun.used(this);
     this.#result ??= this.#run(this.statement).then((rows) => rows.map((row) => plain(row) as R));
     return this.#result.then(done, failed);
   }

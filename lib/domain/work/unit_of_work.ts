@@ -26,6 +26,7 @@ import type { ProjectionDefinition } from "../elements/projection.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import { type Guard, Sessions } from "./sessions.ts";
 import { CallQueue } from "./call_queue.ts";
+import { UnrunStatements } from "./unrun_statements.ts";
 import { type Page, ViewRows } from "./view_rows.ts";
 
 const log = getLogger(["protean", "domain"]);
@@ -53,6 +54,7 @@ export class UnitOfWork {
   #cache: CacheWrites | undefined;
   #sent: Outgoing[] | undefined;
   #recorded: Outgoing[] | undefined;
+  #statements: UnrunStatements | undefined;
 
   constructor(runtime: WorkRuntime, scope: WorkScope) {
     this.runtime = runtime;
@@ -126,6 +128,11 @@ export class UnitOfWork {
     return this.#calls.next(() => work(this.#cache ??= new CacheWrites(this.runtime.caches)));
   }
 
+  /** The user's own statements that are written and do not run yet. */
+  get statements(): UnrunStatements {
+    return this.#statements ??= new UnrunStatements();
+  }
+
   /** Runs a statement of the user's own, which sees all writes so far. */
   query(statement: SqlStatement): Promise<readonly SqlRow[]> {
     return this.#calls.next(async () => {
@@ -148,11 +155,12 @@ export class UnitOfWork {
 
   /**
    * Commits. Returns the event-store positions of what was recorded, sent and raised, in that order. Throws
-   * `ExpectedVersionError`, `DuplicateMessageError`, `CommitRefusedError` or what the adapters throw; the
-   * main database has nothing of it then.
+   * `ExpectedVersionError`, `DuplicateMessageError`, `CommitRefusedError`, `IncorrectUsageError` for a
+   * statement that was never awaited, or what the adapters throw; the main database has nothing of it then.
    */
   async commit(): Promise<readonly number[]> {
     await this.#calls.end();
+    this.#statements?.assertNone();
     if (this.#untouched) return [];
     try {
       this.#opened?.assertMayCommit();
@@ -174,6 +182,11 @@ export class UnitOfWork {
     await this.#opened?.rollback();
   }
 
+  /** What the first call to a database that failed has thrown; nothing can be committed since. */
+  get failure(): Error | undefined {
+    return this.#opened?.failure;
+  }
+
   get #sessions(): Sessions {
     return this.#opened ??= new Sessions(this.runtime, this.#scope.guard);
   }
@@ -183,7 +196,9 @@ export class UnitOfWork {
   }
 
   #buffered(): Buffered {
-    const flushCache = () => this.#cache?.flush() ?? Promise.resolve();
+    const { guard } = this.#scope;
+    const flushCache: Buffered["flushCache"] = (assertMayCommit) =>
+      this.#cache?.flush(assertMayCommit, (backend) => guard.committed?.(backend)) ?? Promise.resolve();
     for (const { aggregate, id } of this.#aggregates?.forgotten ?? []) {
       log.warn("unit_of_work.change_not_added", { aggregate: aggregate.name, id });
     }

@@ -156,6 +156,16 @@ export function eventStoreConformance(name: string, open: () => Promise<EventSto
     assertEquals((await store.read("shop::order-1", { limit: 99 })).length, 1);
   });
 
+  rule("appends nothing for whoever has given up before it has begun", async ({ store }) => {
+    const given = AbortSignal.abort(new Error("given up"));
+    await assertRejects(() => store.append([event("shop::order-1")], { signal: given }), Error, "given up");
+    const waiting = new AbortController();
+    const append = store.append([event("shop::order-1")], { signal: waiting.signal });
+    waiting.abort(new Error("given up"));
+    await assertRejects(() => append, Error, "given up");
+    assertEquals(await store.last("shop::order-1"), undefined);
+  });
+
   rule("keeps global positions growing under concurrent appends", async ({ store }) => {
     const appends = Array.from(
       { length: 30 },

@@ -47,6 +47,32 @@ export function outboxFailureRules(rule: Rule): void {
     },
   );
 
+  rule("counts no attempt of a row whose stream was refused, and holds it back all the same", async (rig) => {
+    const { provider, commit, clock, elapse } = rig;
+    await commit({ outbox: [...inserts("1", "m1", "m2"), ...inserts("2", "n1")] });
+    const lease = await leaseOf(provider);
+    const [first] = await lease.claim(1);
+    const retryAt = clock.now() + 200;
+    const refused = {
+      id: first?.id ?? "",
+      status: "failed",
+      error: "not that stream",
+      uncounted: true,
+    } as const;
+    await lease.settle([{ ...refused, retryAt }]);
+    const others = await lease.claim(99);
+    assertEquals(names(others), ["n1"]);
+    await lease.settle(others.map(published));
+    const [listed] = await provider.outbox.list({ status: "failed", limit: 9 });
+    assertEquals([listed?.retryCount, listed?.lastError?.includes("not that stream")], [0, true]);
+    await elapse(250);
+    assertEquals((await lease.claim(99)).map((row) => `${row.messageId} ${row.retryCount}`), [
+      "m1 0",
+      "m2 0",
+    ]);
+    await lease.release();
+  });
+
   rule("holds back within a lease too", async ({ provider, commit, clock }) => {
     await commit({ outbox: [...inserts("1", "m1", "m2"), ...inserts("2", "n1")] });
     const lease = await leaseOf(provider);

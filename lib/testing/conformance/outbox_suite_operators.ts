@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { BaseProvider } from "../../adapters/ports.ts";
 import type { Rule } from "./provider_suite_rig.ts";
-import { claimAll, inserts, names, published, settleAll } from "./outbox_suite_rig.ts";
+import { claimAll, inserts, leaseOf, names, published, settleAll } from "./outbox_suite_rig.ts";
 
 export function outboxOperatorRules(rule: Rule): void {
   const abandon = (provider: BaseProvider) =>
@@ -57,6 +57,45 @@ export function outboxOperatorRules(rule: Rule): void {
     });
     assertEquals(await provider.outbox.backlog("partner"), { ...none, pending: 2 });
     assertEquals(await provider.outbox.backlog("nobody"), none);
+  });
+
+  rule("tells the first row that is due, and how long it has waited", async (rig) => {
+    const { provider, commit, clock, elapse } = rig;
+    const first = async () => {
+      // What is known may be as old as a look was long, many times.
+      await elapse(200);
+      const due = await provider.outbox.oldestDue("default");
+      const rows = await provider.outbox.list({ limit: 9 });
+      return due && { name: rows.find(({ id }) => id === due.id)?.messageId, waitedMs: due.waitedMs };
+    };
+    assertEquals(await first(), undefined);
+    const elsewhere = inserts("9", "x1").map((row) => ({ ...row, targetBroker: "partner" }));
+    await commit({ outbox: [...elsewhere, ...inserts("1", "m1", "m2")] });
+    await commit({ outbox: inserts("2", "n1") });
+    const waiting = await first();
+    assertEquals(waiting?.name, "m1");
+    assert(waiting !== undefined && waiting.waitedMs >= 199 && waiting.waitedMs < 60_000);
+    const lease = await leaseOf(provider);
+    const rows = await lease.claim(9);
+    // In somebody's hands, and not published.
+    assertEquals((await first())?.name, "m1");
+    const retryAt = clock.now() + 600_000;
+    await lease.settle(
+      rows.map((row) =>
+        row.messageId === "m1"
+          ? { id: row.id, status: "failed", error: "no", retryAt }
+          : { id: row.id, status: "held" }
+      ),
+    );
+    // It waits for its time, and what is behind it for its turn.
+    assertEquals((await first())?.name, "n1");
+    await lease.settle((await lease.claim(9)).map(published));
+    await lease.release();
+    assertEquals(await first(), undefined);
+    await provider.outbox.requeue();
+    assertEquals((await first())?.name, "m1");
+    await abandon(provider);
+    assertEquals(await first(), undefined);
   });
 
   rule("lists rows in order, of one status or of all", async ({ provider, commit }) => {

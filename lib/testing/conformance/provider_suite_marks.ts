@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { assert, assertEquals, assertFalse } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
 import type { BaseProvider, Mark } from "../../adapters/ports.ts";
-import { DuplicateMessageError } from "../../errors.ts";
+import { DuplicateMessageError, MessageConflictError } from "../../errors.ts";
 import { inSession, type Rule, soon, writeSet } from "./provider_suite_rig.ts";
 
 const MARK: Mark = {
@@ -40,6 +40,46 @@ export function markRules(rule: Rule): void {
       assert(await session.mark(MARK));
       assertFalse(await session.mark(MARK));
     });
+  });
+
+  rule("tells a repetition from another message under the same id, by its checksum", async (rig) => {
+    const { provider, other } = rig;
+    await take(provider, { ...MARK, checksum: "one" });
+    assertFalse(await isFree(other, { ...MARK, checksum: "one" }));
+    for (const each of [provider, other]) {
+      const error = await assertRejects(
+        () => isFree(each, { ...MARK, checksum: "two" }),
+        MessageConflictError,
+      );
+      assertStringIncludes(error.message, MARK.messageId);
+    }
+    // Where either has none, the id alone counts.
+    assertFalse(await isFree(provider, MARK));
+    await take(provider, { ...MARK, messageId: "bare" });
+    assertFalse(await isFree(provider, { ...MARK, messageId: "bare", checksum: "one" }));
+    // In one session, and of two at once.
+    await inSession(provider, async (session) => {
+      assert(await session.mark({ ...MARK, messageId: "new", checksum: "one" }));
+      await assertRejects(
+        () => session.mark({ ...MARK, messageId: "new", checksum: "two" }),
+        MessageConflictError,
+      );
+    });
+    const deliver = async (checksum: string): Promise<string> => {
+      const session = provider.session();
+      try {
+        if (!await session.mark({ ...MARK, messageId: "both", checksum })) return "known";
+        await session.commit(writeSet({}));
+        return "effect";
+      } catch (error) {
+        if (error instanceof MessageConflictError) return "conflict";
+        throw error;
+      } finally {
+        await session.rollback();
+      }
+    };
+    const both = soon(Promise.all([deliver("one"), deliver("two")]), "The end of two deliveries");
+    assertEquals((await both).toSorted(), ["conflict", "effect"]);
   });
 
   rule("gives a mark back when the unit of work does not commit", async ({ provider, commit, row }) => {

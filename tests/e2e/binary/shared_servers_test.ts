@@ -155,3 +155,29 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "a Redis behind a Unix socket carries commands, and its messages to a server that handles them",
+  ignore: !available,
+  fn: async () => {
+    const folder = await Deno.makeTempDir({ prefix: "protean-socket-" });
+    try {
+      await using _redis = await RedisServer.start({ args: ["--unixsocket", `${folder}/redis.sock`] });
+      const own = await database();
+      const config = serversConfig({ database: own.uri(), redis: `unix://${folder}/redis.sock?db=2` });
+      await using installation = await Installation.create(config, { program: [binary()] });
+      const made = await installation.command(["db", "setup"]);
+      assertEquals(made.code, 0, made.err);
+      const server = await installation.start();
+      const sent = await installation.command(
+        ["send", "PlaceOrder", "--data", '{"orderId":"o-1","amount":5}'],
+      );
+      assertEquals(sent.code, 0, sent.err);
+      await server.quiet();
+      assertEquals(await count(own, "protean_my_domain_order"), 1);
+      assertEquals(await server.end("SIGTERM"), 0, await server.log());
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

@@ -119,6 +119,17 @@ for (const suspended of [false, true]) {
   });
 }
 
+Deno.test("who only listens hears of a suspended machine at the next renewal, answered or not", async () => {
+  const stopped = { ms: 0, suspended: true };
+  const made = rig(stopped);
+  made.answer = () => new Promise(() => {});
+  let told = false;
+  made.lock.signal.addEventListener("abort", () => told = true);
+  stopped.ms = TTL_MS;
+  await made.clock.advance(TTL_MS / 4);
+  assertEquals([told, made.calls.renew], [true, 0]);
+});
+
 Deno.test("LeaseLock tells nothing of a release that fails", async () => {
   const { clock } = rig();
   const held = new HeldLocks();

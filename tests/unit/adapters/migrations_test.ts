@@ -20,7 +20,7 @@ function component(...steps: [Step, ...Step[]]): Component {
 const INDEXES = new Set(["by_time"]);
 
 function look(made: Component, row?: { version: number; compatible: number }, exists = true) {
-  return componentSchema(made, { exists, row, indexes: INDEXES }, "protean_schema");
+  return componentSchema(made, { exists, row, columns: new Set(), indexes: INDEXES }, "protean_schema");
 }
 
 Deno.test("what is missing is created at the newest version, in one change that records it", () => {
@@ -52,7 +52,7 @@ Deno.test("tables of the newest version without a row are current, and are recor
 });
 
 Deno.test("an index that is missing is made again, unless a newer server has been there", () => {
-  const found = { exists: true, indexes: new Set<string>() };
+  const found = { exists: true, columns: new Set<string>(), indexes: new Set<string>() };
   const [older, newer] = [1, 2].map((version) =>
     componentSchema(component(step("one")), { ...found, row: { version, compatible: 1 } }, "s")
   );
@@ -86,4 +86,22 @@ Deno.test("a table that waits for a step is refused where only an operator makes
   const error = assertThrows(() => requireUpgraded([behind], "database 'default'"), ConfigurationError);
   assertEquals(error.code, "DATABASE_SCHEMA_OLDER");
   requireUpgraded([look(component(step("one"))), look(component(step("one")), undefined, false)], "it");
+});
+
+Deno.test("the columns that are there have the last word on the version that is recorded", () => {
+  const adding = (column: string): Step => ({ ...step(column), adds: column });
+  const made = component(step("one"), adding("b"), adding("c"));
+  const judged = (columns: readonly string[], recorded?: number) => {
+    const row = recorded === undefined ? undefined : { version: recorded, compatible: 1 };
+    const found = { exists: true, row, columns: new Set(columns), indexes: INDEXES };
+    const { version, pending } = componentSchema(made, found, "protean_schema");
+    return [version, ...pending.map(({ title }) => title)];
+  };
+  assertEquals(judged(["b", "c"], 3), [3]);
+  assertEquals(judged([], 3), [1, "b", "c"], "made again by a server that records nothing");
+  assertEquals(judged(["b"], 3), [2, "c"]);
+  assertEquals(judged(["b", "c"]), [3, "record its version"], "the record was lost");
+  assertEquals(judged(["b"], 1), [2, "c"]);
+  assertEquals(judged(["b", "c"], 1), [3, "record its version"]);
+  assertEquals(judged([], 4), [4], "a newer server knows what it has made of it");
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../../../lib/cli/mod.ts";
+import { certify, opensslAvailable } from "../../support/certificates.ts";
 import { recordingIo } from "./support.ts";
 
 /** Runs `healthcheck` against a server that answers with `status`; undefined: nobody listens. */
@@ -83,6 +84,33 @@ Deno.test("a host of IPv6 is asked at its loopback, in brackets or not", async (
       await Deno.remove(cwd, { recursive: true });
     }
   }
+});
+
+Deno.test({
+  name: "an https server that nobody vouches for is exit 1, whatever NODE_TLS_REJECT_UNAUTHORIZED says",
+  ignore: !opensslAvailable,
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    await certify(folder);
+    const [cert, key] = await Promise.all(
+      ["cert.pem", "key.pem"].map((name) => Deno.readTextFile(`${folder}/${name}`)),
+    );
+    await Deno.remove(folder, { recursive: true });
+    const listening = { hostname: "127.0.0.1", port: 0, onListen() {}, cert: `${cert}`, key: `${key}` };
+    const server = Deno.serve(listening, () => new Response("{}"));
+    const before = Deno.env.get("NODE_TLS_REJECT_UNAUTHORIZED");
+    Deno.env.set("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+    try {
+      const io = recordingIo();
+      const args = ["healthcheck", "--url", `https://127.0.0.1:${server.addr.port}/`];
+      assertEquals(await main({ domains: {}, args, io }), 1);
+      assertMatch(io.stderr, /certificate/);
+    } finally {
+      if (before === undefined) Deno.env.delete("NODE_TLS_REJECT_UNAUTHORIZED");
+      else Deno.env.set("NODE_TLS_REJECT_UNAUTHORIZED", before);
+      await server.shutdown();
+    }
+  },
 });
 
 Deno.test("of an endless answer the beginning is shown, without waiting for its end (L8g)", async () => {

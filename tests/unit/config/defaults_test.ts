@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { load, loadObject, variables } from "./support.ts";
+import { loadConfig } from "../../../lib/config/load.ts";
+import { load, loadObject, variables, withFolder } from "./support.ts";
 
 /** Provider and URI of everything a configuration ends up with. */
 async function adapters(text: string, domain = "my_domain") {
@@ -56,6 +57,17 @@ Deno.test("an in-memory database brings the other three into memory; inline mean
 });
 
 const POSTGRES = '[databases.default]\nprovider = "postgresql"\ndatabase_uri = "postgresql://h/db"\n';
+/** Of an authority that signs nothing. */
+const CERTIFICATE = [
+  "MIIBbzCCARWgAwIBAgIUS0L9igmK4fTPVrylYC2uiPGRUTswCgYIKoZIzj0EAwIwDTELMAkGA1UEAwwC",
+  "Y2EwHhcNMjYxMTI4MTAxNTMwWhcNMjYxMTMwMTAxNTMwWjANMQswCQYDVQQDDAJjYTBZMBMGByqGSM49",
+  "AgEGCCqGSM49AwEHA0IABFvVZUpn/KkV5mmwDOWp7e7WL7FUaCa+7nv2fLYbGv1lsFCQ+9cXaF/Zh9h0",
+  "2F7kDTpP54w95+0f/NA46j+/RXCjUzBRMB0GA1UdDgQWBBTLbF1owv/Mck6YI4MmOu00OI0sqzAfBgNV",
+  "HSMEGDAWgBTLbF1owv/Mck6YI4MmOu00OI0sqzAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gA",
+  "MEUCIQD4oWypvsXcojfRb2g+JNXsONIgvMNp2+daoXSV5Jp94gIgOMJgBzli5mkWY9CQS9yJBj3EmRFB",
+  "+nFkrCaOoAxynjs=",
+].join("");
+
 const REDIS = '[brokers.default]\nprovider = "redis"\nURI = "redis://h"\n';
 
 Deno.test("PostgreSQL without a broker: SQLite for the rest (design 6)", async () => {
@@ -78,6 +90,22 @@ Deno.test("a cache that is not named is kept by the Redis that is the broker", a
   assertEquals(caches, { default: ["redis", "redis://h"] });
   assertEquals((await adapters(POSTGRES + REDIS + "[caches.default]\nTTL = 5")).caches, caches);
   assertEquals((await adapters('[brokers.default]\nprovider = "./kafka.js"')).caches, { default: streams });
+});
+
+Deno.test("a cache that is not named trusts the authority of the broker whose Redis it shares, no other", async () => {
+  const ca = "-----BEGIN CERTIFICATE-----\n" + CERTIFICATE + "\n-----END CERTIFICATE-----\n";
+  const broker = '[brokers.default]\nprovider = "redis"\nURI = "rediss://h"\ntls_ca_file = "ca.pem"\n';
+  const cacheOf = (text: string) =>
+    withFolder({ "domain.toml": broker + text, "ca.pem": ca }, async (cwd) => {
+      const { config } = await loadConfig({ domain: "my_domain", cwd, variables: variables() });
+      const { URI, tls_ca_file } = config.caches["default"] as Record<string, unknown>;
+      return [URI, tls_ca_file];
+    });
+  assertEquals(await cacheOf(""), ["rediss://h", "ca.pem"]);
+  assertEquals(await cacheOf("[caches.default]\nTTL = 5"), ["rediss://h", "ca.pem"]);
+  assertEquals(await cacheOf('[caches.default]\ntls_ca_file = ""'), ["rediss://h", ""]);
+  const own = '[caches.default]\nprovider = "redis"\nURI = "redis://other"';
+  assertEquals(await cacheOf(own), ["redis://other", undefined]);
 });
 
 Deno.test("what is set in part is filled up only where it fits", async () => {

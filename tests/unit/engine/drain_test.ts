@@ -4,6 +4,7 @@ import { sleep } from "../../../lib/async/clock.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { drain, type DrainParts } from "../../../lib/engine/drain.ts";
 import type { EngineService, Service, ServiceStage } from "../../../lib/async/service.ts";
+import { logged } from "../../support/logged.ts";
 import { OutboxRig as OutboxBench } from "../outbox/outbox_rig.ts";
 import { eventText, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
@@ -92,6 +93,50 @@ Deno.test("a second signal cuts the wait for handlers short", async () => {
   assertEquals(result, 1);
   assert(took <= 1500, `it took ${took} ms`);
   await rig.close();
+});
+
+for (const fault of ["hang", "refuse"] as const) {
+  Deno.test(`what is handled and cannot be acknowledged is counted, and told once (D20): ${fault}`, async () => {
+    const rig = new SubscriptionRig();
+    const { clock } = rig;
+    const subscription = rig.subscribe(
+      new ScriptedRunner(({ id }) => id === "c" ? sleep(clock, 50) : undefined),
+    );
+    await subscription.start();
+    // Reads take acknowledgements along; these have to leave by themselves.
+    let isBroken = false;
+    rig.broker.fault = (operation) => isBroken && operation !== "close" ? fault : undefined;
+    await rig.send(eventText("c", 1), eventText("a", 1), eventText("b", 1));
+    isBroken = true;
+    let result = -1;
+    const records = await logged(async () => {
+      await clock.advance(50);
+      ({ result } = await timed(clock, drain(parts(clock, { services: [subscription] }), never)));
+    });
+    assertEquals(subscription.counters.handled, 3);
+    assertEquals([subscription.counters.unacknowledged, subscription.counters.unreleased], [3, 0]);
+    assertEquals(result, 3);
+    const told = records.filter(({ rawMessage }) => rawMessage === "subscription.left_pending");
+    assertEquals(told.map(({ properties }) => properties), [
+      { subscription: subscription.name, unacknowledged: 3, unreleased: 0 },
+    ]);
+    await rig.broker.close();
+  });
+}
+
+Deno.test("what was not begun and cannot be handed back is counted, what was handed back is not (D20)", async () => {
+  for (const refused of [true, false]) {
+    const rig = new SubscriptionRig();
+    const { clock } = rig;
+    const subscription = rig.subscribe(new ScriptedRunner(() => sleep(clock, 1000)));
+    await subscription.start();
+    await rig.send(eventText("a", 1), eventText("b", 1), eventText("c", 1));
+    rig.broker.fault = (operation) => refused && operation === "release" ? "refuse" : undefined;
+    const { result } = await timed(clock, drain(parts(clock, { services: [subscription] }), never));
+    assertEquals([result, subscription.counters.unreleased], refused ? [2, 2] : [0, 0]);
+    assertEquals(subscription.counters.unacknowledged, 0);
+    await rig.broker.close();
+  }
 });
 
 Deno.test("a subscription that never ends is left behind, its handlers counted as cut", async () => {

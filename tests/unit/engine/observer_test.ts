@@ -151,3 +151,26 @@ Deno.test("an observer that throws changes nothing of what it observes", async (
   assertEquals(runs, 2);
   assertEquals(engine.subscriptions.map(({ counters }) => counters["failed"]), [0, 0]);
 });
+
+Deno.test("an observer that fails later, or whose trace does, changes nothing of what it observes", async () => {
+  const { domain, Begin } = jobs();
+  const broken = (): Promise<never> => Promise.reject(new Error("an instrument failed later"));
+  const rejecting: Observer = {
+    command: () => broken,
+    handler: () => ({
+      get trace(): never {
+        throw new Error("no trace");
+      },
+      ended: broken,
+    }),
+    commit: () => broken,
+    subscription: () => ({ happened: broken }),
+    processor: () => ({ happened: broken }),
+    call: () => broken,
+  };
+  await start(domain, rejecting);
+  await domain.process(Begin, { id: "1" });
+  const engine = new Engine(domain, { once: true });
+  assertEquals(await engine.run(), 0);
+  assertEquals(engine.subscriptions.map(({ counters }) => counters["failed"]), [0, 0]);
+});

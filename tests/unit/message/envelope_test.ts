@@ -3,6 +3,7 @@ import fc from "../../support/property.ts";
 import { DeserializationError } from "../../../lib/errors.ts";
 import { canonicalJson, canonicalText } from "../../../lib/message/canonical.ts";
 import { checksumOf } from "../../../lib/message/checksum.ts";
+import { parseWithExactKeys } from "../../../lib/message/exact_keys.ts";
 import { decodeMessage, encodeRaw, MAX_MESSAGE_BYTES } from "../../../lib/message/envelope.ts";
 import { encodeMessage } from "../../support/encode_message.ts";
 import { commandMetadata, eventMetadata } from "../../../lib/message/metadata.ts";
@@ -289,7 +290,9 @@ const metadata: fc.Arbitrary<MessageMetadata> = fc.record({
   traceparent: fc.option(
     fc.record({ trace_id: text, parent_id: text, sampled: fc.boolean() }, { noNullPrototype: true }),
   ),
-  extensions: payload.map((extensions) => JSON.parse(JSON.stringify(extensions))),
+  extensions: payload.map((extensions) =>
+    parseWithExactKeys(JSON.stringify(extensions)) as Record<string, unknown>
+  ),
   checksum: fc.constant(null),
 }).chain((options) => fc.constantFrom(eventMetadata(options), commandMetadata(options)));
 
@@ -298,9 +301,9 @@ Deno.test("whatever is encoded is decoded alike, with its checksum verified, als
     fc.property(payload, metadata, (data, unsigned) => {
       const canonical = canonicalJson(data);
       const signed = { ...unsigned, envelope: { ...unsigned.envelope, checksum: checksumOf(canonical) } };
-      const expected = { data: JSON.parse(canonical), metadata: signed };
+      const expected = { data: parseWithExactKeys(canonical) as Record<string, unknown>, metadata: signed };
       assertEquals(decodeMessage(encodeMessage({ data: canonical, metadata: signed })), expected);
-      const python = pythonText({ data: JSON.parse(JSON.stringify(data)), metadata: signed });
+      const python = pythonText({ data: parseWithExactKeys(JSON.stringify(data)), metadata: signed });
       assertEquals(decodeMessage(python).metadata, signed);
     }),
     { numRuns: 300 },

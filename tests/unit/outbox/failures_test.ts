@@ -6,6 +6,8 @@ import { assert, assertEquals } from "@std/assert";
 import { configure, type LogRecord, reset } from "@logtape/logtape";
 import { sleep } from "../../../lib/async/clock.ts";
 import { ConfigurationError, ProteanError, ProviderUnavailableError } from "../../../lib/errors.ts";
+import { WorkHealth } from "../../../lib/status/work_health.ts";
+import { logged } from "../../support/logged.ts";
 import { intercept, OutboxRig } from "./outbox_rig.ts";
 
 const down: readonly (readonly [what: string, error: Error])[] = [
@@ -193,4 +195,38 @@ Deno.test("processors that wait for a broker together tell of the outage once ea
     await rig.close(...processors);
     await reset();
   }
+});
+
+Deno.test("a stream that alone is refused waits by itself, uncounted, with any number of rows, and no other does (D8)", async () => {
+  const rig = new OutboxRig();
+  const health = new WorkHealth(rig.clock);
+  const reporter = () => health.reporter("broker", "default");
+  const processor = rig.processor(10, undefined, {
+    provider: reporter(),
+    broker: reporter(),
+    streams: reporter(),
+  });
+  rig.broker.wrong.add("shop::parcel");
+  const records = await logged(async () => {
+    await processor.start();
+    await rig.commit(Array.from({ length: 50 }, (_, n) => `p${n}`).join(" "));
+    await rig.commit("b1 c1");
+    await rig.clock.advance(100);
+    assertEquals(rig.broker.published, ["b1", "c1"]);
+    for (let hour = 0; hour < 60; hour++) {
+      await rig.commit(`b${hour + 10}`);
+      await rig.clock.advance(60_000);
+      assertEquals(rig.broker.published.length, 3 + hour);
+      assertEquals(health.fault("broker", "default"), "'shop::parcel' is no stream.");
+    }
+    rig.broker.wrong.clear();
+    await rig.clock.advance(5_000);
+  });
+  assertEquals(rig.ofStream("p"), Array.from({ length: 50 }, (_, n) => `p${n}`));
+  assertEquals(health.fault("broker", "default"), undefined);
+  assertEquals(
+    records.map(({ rawMessage }) => String(rawMessage)).filter((line) => line.startsWith("outbox.")),
+    ["outbox.stream_refused", "outbox.stream_taken"],
+  );
+  await rig.close(processor);
 });

@@ -15,10 +15,10 @@ import {
   shardOf,
 } from "../../../lib/adapters/ports.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
-import { BrokerUnavailableError } from "../../../lib/errors.ts";
+import { BrokerUnavailableError, RefusedError } from "../../../lib/errors.ts";
 import { decodeMessage } from "../../../lib/message/envelope.ts";
 import { eventMetadata } from "../../../lib/message/metadata.ts";
-import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
+import { OutboxProcessor, type OutboxProcessorOptions } from "../../../lib/outbox/processor.ts";
 
 export const retry = {
   max_attempts: 3,
@@ -47,6 +47,8 @@ export class FragileBroker extends MemoryBroker {
   readonly batches: number[] = [];
   full = new Set<string>();
   refused = new Set<string>();
+  /** Categories whose key is another's. */
+  wrong = new Set<string>();
   readonly published: string[] = [];
 
   override async publish(
@@ -61,6 +63,8 @@ export class FragileBroker extends MemoryBroker {
       const stream = decodeMessage(entry.data).metadata.headers.stream;
       if (this.full.has(stream)) {
         results.push({ error: new BrokerUnavailableError("Broker 'default' is out of memory.") });
+      } else if (this.wrong.has(entry.stream)) {
+        results.push({ error: new RefusedError(`'${entry.stream}' is no stream.`, { concerns: "key" }) });
       } else if (this.refused.has(stream) || this.stumbles.delete(id)) {
         results.push({ error: new Error("WRONGTYPE") });
       } else {
@@ -80,8 +84,13 @@ export class OutboxRig {
   #n = 0;
 
   /** `onFailure` hears of defects. */
-  processor(messagesPerTick = 10, onFailure: (error: Error) => void = () => {}): OutboxProcessor {
+  processor(
+    messagesPerTick = 10,
+    onFailure: (error: Error) => void = () => {},
+    work?: OutboxProcessorOptions["work"],
+  ): OutboxProcessor {
     return new OutboxProcessor({
+      ...(work && { work }),
       onFailure,
       provider: this.provider,
       broker: this.broker,
@@ -92,16 +101,17 @@ export class OutboxRig {
     });
   }
 
-  /** Commits `a1 a2 b1`, all in one unit of work. */
+  /** Commits `a1 a2 b1`, all in one unit of work; those of `p` are of a category of their own. */
   async commit(events: string): Promise<void> {
     const outbox = events.split(" ").map((name): OutboxInsert => {
-      const stream = `shop::order-${name.slice(0, 1)}`;
+      const category = name.startsWith("p") ? "shop::parcel" : "shop::order";
+      const stream = `${category}-${name.slice(0, 1)}`;
       const metadata = eventMetadata({
         id: name,
         time: 0,
         type: "Shop.OrderPlaced.v1",
         stream,
-        category: "shop::order",
+        category,
         checksum: null,
       });
       return {

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "../../support/property.ts";
 import { sleep } from "../../../lib/async/clock.ts";
+import { ConfigurationError, ProviderUnavailableError } from "../../../lib/errors.ts";
 import { OutboxCleaner } from "../../../lib/outbox/cleaner.ts";
 import { outboxDelay } from "../../../lib/outbox/publish.ts";
 import { intercept, OutboxRig } from "./outbox_rig.ts";
@@ -181,4 +182,23 @@ Deno.test("a database that answers slowly is asked once a tick while nothing is 
   // The look that is under way, and the flush's own.
   await rig.clock.advance(500);
   await stopping;
+});
+
+Deno.test("tables that a newer server has changed meanwhile end the service, however late they are seen", async () => {
+  const failures: Error[] = [];
+  const rig = new OutboxRig();
+  let away = false;
+  const gone = new ProviderUnavailableError("It is away.");
+  intercept(rig, { lease: (of) => ({ claim: (limit) => away ? Promise.reject(gone) : of.claim(limit) }) });
+  const processor = rig.processor(10, (error) => failures.push(error));
+  await processor.start();
+  await rig.commit("a1");
+  assertEquals(await rig.counts(), "published 1");
+  const newer = new ConfigurationError("The outbox has schema version 9.", { code: "DATABASE_SCHEMA_NEWER" });
+  rig.provider.setup = () => Promise.reject(newer);
+  away = true;
+  await rig.commit("a2");
+  await rig.clock.advance(60_000);
+  assertEquals(failures, [newer]);
+  await rig.close(processor);
 });

@@ -46,6 +46,24 @@ for (const scale of ["monotonic", "now"] as const) {
   });
 }
 
+Deno.test("after a standstill a handler that runs is told within a second that its message is another's", async () => {
+  const { rig, runner, subscription, first, claim } = await withQueuedOneClaimed();
+  first.resolve();
+  await rig.clock.advance(0);
+  const second = Promise.withResolvers<void>();
+  runner.work = () => second.promise;
+  await rig.publish("a3");
+  const options = runner.calls.at(-1)?.options;
+  assert(options);
+  await claim();
+  standStill(rig, 6_000);
+  await rig.clock.advance(1_000);
+  assertEquals([options.signal.aborted, options.mayCommit(), runner.log], [true, false, "a1 b2 a3"]);
+  second.resolve();
+  await rig.clock.advance(0);
+  await rig.close(subscription);
+});
+
 Deno.test("while the broker does not say what is ours nothing is started, and then it is", async () => {
   const { rig, runner, subscription, first } = await withQueuedOneClaimed();
   let refused = 0;

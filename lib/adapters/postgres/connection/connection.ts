@@ -13,6 +13,7 @@ import { deadline, onAbort, timeLimit } from "../../../async/abort.ts";
 import type { Clock } from "../../../async/clock.ts";
 import { asError, ConfigurationError, ProviderUnavailableError } from "../../../errors.ts";
 import { connectError, endsConnection, type Where } from "./errors.ts";
+import { LastWords } from "./last_words.ts";
 import { dial, requestCancel } from "./socket.ts";
 import type { Place, PostgresUri } from "./uri.ts";
 import { type TextValue, typeRules } from "./values.ts";
@@ -71,10 +72,12 @@ export class Connection {
   readonly #socket: Socket;
   readonly #driver: postgres.Sql;
   readonly #ended = Promise.withResolvers<void>();
+  readonly #lastWords = new LastWords();
   readonly #unsettled = new Set<(reason: Error) => void>();
   /** What a cancel request needs. */
   #key: { readonly pid: number; readonly secret: number } | undefined;
   #backend: string | undefined;
+  #encoding = "";
   #lost: Error | undefined;
 
   private constructor(options: ConnectionOptions, place: Place, socket: Socket) {
@@ -84,8 +87,8 @@ export class Connection {
     this.openedAt = options.clock.monotonic();
     this.ended = this.#ended.promise;
     this.#driver = this.#client();
-    socket.on("error", (error: Error) => this.#lose(error.message));
-    socket.on("close", () => this.#lose("the connection was closed"));
+    socket.on("error", (error: Error) => this.#hungUp(error.message));
+    socket.on("close", () => this.#hungUp("the connection was closed"));
   }
 
   /**
@@ -133,6 +136,11 @@ export class Connection {
   /** Bytes that have come in. */
   get received(): number {
     return this.#socket.bytesRead;
+  }
+
+  /** What the database keeps its texts in, as PostgreSQL names it: `UTF8`. */
+  get encoding(): string {
+    return this.#encoding;
   }
 
   /** Its process at the server, as `activity.ts` names it; undefined where that cannot be known. */
@@ -231,11 +239,11 @@ export class Connection {
         ...(uri.options === undefined ? {} : { options: uri.options }),
       },
       ...(onNotify ? { onnotify: (_channel: string, payload: string) => onNotify(payload) } : {}),
-      onclose: () => this.#lose("the connection was closed"),
+      onclose: () => this.#hungUp("the connection was closed"),
       socket: () => {
         if (handedOut || this.#lost) throw this.#lost ?? new Error("a connection lives once");
         handedOut = true;
-        return this.#socket;
+        return this.#socket.on("data", (piece: Uint8Array) => this.#lastWords.heard(piece));
       },
     } as postgres.Options<Record<string, postgres.PostgresType>>);
   }
@@ -245,11 +253,12 @@ export class Connection {
     // wrong.
     const last = await this.run(
       `select current_setting('server_version_num')::int as version, ${OWN_BACKEND} as backend, ` +
-        "pg_is_in_recovery() as standby",
+        "pg_is_in_recovery() as standby, current_setting('server_encoding') as encoding",
       [],
       "simple",
     ) as unknown as postgres.RowList<Row[]>;
     this.#key = last.state;
+    this.#encoding = String(last[0]?.["encoding"]);
     const backend = last[0]?.["backend"];
     // Where a pooler stands between, it gives itself out for the server.
     const direct = typeof backend === "string" && backend.startsWith(`${this.#key?.pid} `);
@@ -272,6 +281,11 @@ export class Connection {
     }
     if (!direct) await this.#options.onPooled?.(this);
     await this.run(this.#options.session, [], "simple");
+  }
+
+  /** The other end is gone; what it said last tells more than that it is. */
+  #hungUp(why: string): void {
+    this.#lose(this.#lastWords.reason ?? why);
   }
 
   #lose(why: string): void {

@@ -58,6 +58,8 @@ type Meaning = "unavailable" | "configuration" | "conflict" | "data";
  */
 const meanings: ReadonlyMap<string, readonly [Meaning, string]> = new Map([
   ["08", ["unavailable", "the connection broke; it is opened again"]],
+  // What poolers say with it is about the client as often as about a connection.
+  ["08P01", ["unavailable", "it is tried again"]],
   ["25006", ["unavailable", "the server only reads; it is tried again after a failover"]],
   ["25P03", ["unavailable", "the transaction was idle for longer than the server allows"]],
   ["28", ["configuration", "correct user and password in the database_uri, or the server's pg_hba.conf"]],
@@ -82,6 +84,9 @@ function meaningOf(state: string): readonly [Meaning, string] | undefined {
   return meanings.get(state) ?? meanings.get(state.slice(0, 3)) ?? meanings.get(state.slice(0, 2));
 }
 
+/** A pooler that passes on only some of what a client sets at the start: `options`, as a rule. */
+const REFUSED_PARAMETER = /unsupported startup parameter/i;
+
 /**
  * Why a connection could not be opened, as one of ours: `RefusedError` where only an operator can mend it,
  * `ProviderUnavailableError` where waiting may help.
@@ -90,11 +95,13 @@ export function connectError(where: Where, thrown: unknown): Error {
   if (thrown instanceof ProteanError) return thrown;
   if (!isServerError(thrown)) {
     const advice = "start the server, or correct host and port in the database_uri";
-    return unavailable(where, `cannot be reached: ${asError(thrown).message} (${advice})`, thrown);
+    return unreached(where, `cannot be reached: ${asError(thrown).message} (${advice})`, thrown);
   }
-  const [meaning, advice] = meaningOf(thrown.code) ?? ["configuration", "correct the database_uri"];
+  const [meaning, advice] = REFUSED_PARAMETER.test(thrown.message)
+    ? ["configuration", "remove it from the database_uri, or have the pooler ignore it"]
+    : meaningOf(thrown.code) ?? ["configuration", "correct the database_uri"];
   if (meaning === "unavailable") {
-    return unavailable(where, `refuses connections: ${thrown.message} (${advice})`, thrown);
+    return unreached(where, `refuses connections: ${thrown.message} (${advice})`, thrown);
   }
   return new RefusedError(
     `Database '${where.name}' (${where.label}) refuses the connection: ${thrown.message}: ${advice}.`,
@@ -141,7 +148,7 @@ export function userStatementError(where: Where, thrown: unknown): Error {
   if (code === SQLSTATE.undefinedTable) {
     return new RefusedError(
       `Database '${where.name}' (${where.label}) lacks a table that a statement names: ${message}: create it, or correct the name.`,
-      { code: "DATABASE_TABLE_MISSING", cause: thrown },
+      { code: "DATABASE_TABLE_MISSING", cause: thrown, concerns: "statement" },
     );
   }
   return new ProteanError(
@@ -181,4 +188,11 @@ function commonError(where: Where, doing: string, thrown: unknown): Error | unde
 
 function unavailable(where: Where, what: string, cause: unknown): ProviderUnavailableError {
   return new ProviderUnavailableError(`Database '${where.name}' (${where.label}) ${what}.`, { cause });
+}
+
+function unreached(where: Where, what: string, cause: unknown): ProviderUnavailableError {
+  return new ProviderUnavailableError(`Database '${where.name}' (${where.label}) ${what}.`, {
+    cause,
+    isUnreached: true,
+  });
 }

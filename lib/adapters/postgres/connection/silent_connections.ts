@@ -3,7 +3,8 @@
  * nothing: a statement whose answer is lost looks like one that takes long, and only the server can tell them
  * apart. So when nothing has come in for a while, the server is asked on a connection opened for that.
  * Whoever is at work there may take any time: that is for `statement_timeout` to limit. Who has ended, or
- * waits for us while we wait for it, will never answer.
+ * waits for us while we wait for it, will never answer. Who waits for a lock of a session of ours that stands
+ * still would wait for ever: that session is ended.
  *
  * A connection that works costs one comparison for each statement; one timer looks at all of them.
  *
@@ -16,6 +17,7 @@ import { asError, ConfigurationError } from "../../../errors.ts";
 import { activities, type Activity, endWaiting } from "./activity.ts";
 import type { Connection } from "./connection.ts";
 import { isServerError } from "./errors.ts";
+import { endBlocking } from "./still_sessions.ts";
 import type { Place } from "./uri.ts";
 
 const log = getLogger(["protean", "postgres"]);
@@ -120,9 +122,7 @@ export class SilenceWatch {
         for (const connection of silent) {
           this.#judge(connection, found.get(connection.backend ?? "") ?? "gone");
         }
-        await endWaiting(eye, this.#leftAt(place)).catch((error: unknown) => {
-          log.debug("database.backend_not_ended", this.#told({ error: asError(error).message }));
-        });
+        await this.#end(eye, place, [...found].filter(([, at]) => at === "working").map(([name]) => name));
       });
     } catch (error) {
       if (this.#closing.signal.aborted) return;
@@ -130,6 +130,17 @@ export class SilenceWatch {
       // A server that refuses is there, and says nothing about the others.
       if (isRefusal(error)) return;
       for (const connection of silent) this.#judge(connection, "unreachable");
+    }
+  }
+
+  /** Ends what is left of connections given up, and who stands still in the way of those at work. */
+  async #end(eye: Connection, place: Place, working: readonly string[]): Promise<void> {
+    try {
+      await endWaiting(eye, this.#leftAt(place));
+      const sessions = await endBlocking(eye, working);
+      if (sessions > 0) log.warn("database.still_sessions_ended", this.#told({ sessions }));
+    } catch (error) {
+      log.debug("database.backend_not_ended", this.#told({ error: asError(error).message }));
     }
   }
 

@@ -7,7 +7,15 @@
 import { Buffer } from "node:buffer";
 import { connect, isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls, type ConnectionOptions as TlsOptions } from "node:tls";
-import { asError, ConfigurationError, ProteanError, ProviderUnavailableError } from "../../../errors.ts";
+import { readCertificates, readPrivateKey } from "../../../config/pem_file.ts";
+import {
+  asError,
+  ConfigurationError,
+  ProteanError,
+  ProviderUnavailableError,
+  RefusedError,
+} from "../../../errors.ts";
+import { CERTIFICATE_REMEDIES, isHandshakeComplete, type TlsFault, tlsFault } from "../../tls.ts";
 import type { Where } from "./errors.ts";
 import type { Place, PostgresUri } from "./uri.ts";
 
@@ -31,30 +39,50 @@ function nameOf({ name, label }: Where): string {
 }
 
 /**
- * Connects to `place`. Rejects with `ConfigurationError` when something else than PostgreSQL answers there or
- * TLS cannot be had as asked, and with the system's error when nobody answers. `signal` cuts it at any point.
+ * Connects to `place`. Rejects with `ConfigurationError` when something else than PostgreSQL answers there,
+ * with `RefusedError` when TLS cannot be had as asked, and with the system's error when nobody answers.
+ * `signal` cuts it at any point.
  */
 export async function dial(place: Place, target: Target, signal: AbortSignal): Promise<Socket> {
-  const { uri } = target;
+  const encrypted = !isFolder(place) && target.uri.sslmode !== "disable";
+  // Read before the server is asked: between its answer and the handshake there is no time for it.
+  const files = encrypted ? await tlsFiles(target) : {};
   const socket = begin(place);
   await ready(socket, "connect", signal);
   // Without it, a small statement waits for the acknowledgement of the one before.
   if (!isFolder(place)) socket.setNoDelay(true).setKeepAlive(true, KEEPALIVE_MS);
-  if (isFolder(place) || uri.sslmode === "disable") return socket;
-  const answer = await ask(socket, signal);
-  if (answer === YES) return await encrypt(socket, place, target, signal);
-  if (answer === NO && (uri.sslmode === "prefer" || uri.sslmode === "allow")) return socket;
-  socket.destroy();
-  if (answer === NO) {
+  if (!encrypted) return socket;
+  try {
+    socket.write(SSL_REQUEST);
+    // Deno before 2.7 goes on reading unless the handshake begins in the very listener that reads the answer.
+    return await ready(socket, "data", signal, (reply) => {
+      const answer = answerIn(reply);
+      if (answer === YES) return handshake(socket, tlsOptions(target.uri, place, files), signal);
+      return unencrypted(socket, answer, target);
+    });
+  } catch (error) {
+    socket.destroy();
+    // A connection that breaks in the middle says nothing about certificates.
+    const fault = signal.aborted || error instanceof ProteanError ? undefined : tlsFault(asError(error));
+    if (fault === undefined) throw error;
+    throw handshakeError(target, asError(error), fault);
+  }
+}
+
+/** The socket of a server that was asked for TLS and does not begin with it. */
+function unencrypted(socket: Socket, answer: number | undefined, target: Target): Socket {
+  const { sslmode } = target.uri;
+  if (answer !== NO) {
     throw new ConfigurationError(
-      `${nameOf(target)} offers no TLS, and its database_uri has sslmode=${uri.sslmode}: ` +
-        "switch ssl on there, or use sslmode=prefer.",
-      { code: "POSTGRES_TLS" },
+      `${nameOf(target)} answers, but it is not PostgreSQL: correct host and port in the database_uri.`,
+      { code: "POSTGRES_ADDRESS" },
     );
   }
-  throw new ConfigurationError(
-    `${nameOf(target)} answers, but it is not PostgreSQL: correct host and port in the database_uri.`,
-    { code: "POSTGRES_ADDRESS" },
+  if (sslmode === "prefer" || sslmode === "allow") return socket;
+  throw new RefusedError(
+    `${nameOf(target)} offers no TLS, and its database_uri has sslmode=${sslmode}: ` +
+      "switch ssl on there, or use sslmode=prefer.",
+    { code: "POSTGRES_TLS" },
   );
 }
 
@@ -90,15 +118,30 @@ function isFolder(place: Place): boolean {
   return place.host.startsWith("/");
 }
 
-/** Waits for one event; an error, the end of the connection or `signal` destroys the socket and rejects. */
-function ready(socket: Socket, event: string, signal: AbortSignal): Promise<unknown> {
+/**
+ * Waits for one event; an error, the end of the connection or `signal` destroys the socket and rejects.
+ * `take` is called within the event itself.
+ */
+function ready<T>(
+  socket: Socket,
+  event: string,
+  signal: AbortSignal,
+  take?: (value: unknown) => T | Promise<T>,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
       socket.off(event, done).off("error", failed).off("close", closed);
       signal.removeEventListener("abort", cut);
       act();
     };
-    const done = (value: unknown) => settle(() => resolve(value));
+    const done = (value: unknown) =>
+      settle(() => {
+        try {
+          resolve(take?.(value) as T);
+        } catch (error) {
+          reject(error);
+        }
+      });
     const failed = (error: Error) => {
       settle(() => reject(error));
       socket.destroy();
@@ -112,69 +155,91 @@ function ready(socket: Socket, event: string, signal: AbortSignal): Promise<unkn
   });
 }
 
-async function ask(socket: Socket, signal: AbortSignal): Promise<number | undefined> {
-  socket.write(SSL_REQUEST);
-  const reply = await ready(socket, "data", signal);
+function answerIn(reply: unknown): number | undefined {
   // More than one byte would be text that somebody in between has slipped in before the encryption.
   return reply instanceof Uint8Array && reply.length === 1 ? reply[0] : undefined;
 }
 
-async function encrypt(
-  socket: Socket,
-  place: Place,
-  target: Target,
-  signal: AbortSignal,
-): Promise<Socket> {
-  try {
-    const secure = connectTls({ ...await tlsOptions(target.uri, place), socket }).on("error", () => {});
-    await ready(secure, "secureConnect", signal);
-    return secure;
-  } catch (cause) {
-    socket.destroy();
-    // A connection that breaks in the middle says nothing about certificates.
-    if (signal.aborted || cause instanceof ProteanError || /^E[A-Z]+$/.test(codeOf(cause))) throw cause;
-    throw new ConfigurationError(
-      `${nameOf(target)} fails the checks of its TLS (sslmode=${target.uri.sslmode}): ${
-        asError(cause).message
-      }; check its certificate, its name and sslrootcert.`,
-      { code: "POSTGRES_TLS", cause },
-    );
+function handshake(socket: Socket, options: TlsOptions, signal: AbortSignal): Promise<Socket> {
+  const secure = connectTls({ ...options, socket });
+  secure.on("error", () => {});
+  return ready(secure, "secureConnect", signal, () =>
+    isHandshakeComplete(secure)
+      ? secure
+      // Its error is on the way.
+      : ready<never>(secure, "end", signal, () => {
+        throw new ProviderUnavailableError("The server broke off the TLS handshake.");
+      }));
+}
+
+function handshakeError(target: Target, cause: Error, fault: TlsFault): RefusedError {
+  return new RefusedError(
+    `${nameOf(target)} fails the checks of its TLS (sslmode=${target.uri.sslmode}): ` +
+      `${cause.message.replace(/\.$/, "")}; ${remedyFor(fault, target)}.`,
+    { code: "POSTGRES_TLS", cause },
+  );
+}
+
+function remedyFor(fault: TlsFault, target: Target): string {
+  const { name, uri } = target;
+  switch (fault) {
+    case "authority":
+      return uri.sslrootcert === undefined && uri.tlsCaFile === undefined
+        ? "name the file with the certificate of its authority, " +
+          `as sslrootcert in the database_uri or as 'databases.${name}.tls_ca_file'`
+        : `${caSetting(target)} does not name the authority that has signed its certificate: correct it`;
+    case "name":
+      return "write a host that its certificate names into the database_uri, or use sslmode=verify-ca";
+    case "client":
+      return "it asks for a certificate of the client: name one as sslcert and sslkey in the database_uri";
+    case "time":
+    case "leaf":
+      return CERTIFICATE_REMEDIES[fault];
+    default:
+      return `check its certificate, and ${caSetting(target)}`;
   }
 }
 
-function codeOf(thrown: unknown): string {
-  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+function caSetting({ name, uri }: Pick<Target, "name" | "uri">): string {
+  return uri.tlsCaFile === undefined ? inUri(name, "sslrootcert") : `'databases.${name}.tls_ca_file'`;
 }
 
-async function tlsOptions(uri: PostgresUri, place: Place): Promise<TlsOptions> {
-  const { sslmode, sslrootcert, sslcert, sslkey } = uri;
-  const ca = sslrootcert === "system" ? undefined : await pem("sslrootcert", sslrootcert);
-  const [cert, key] = [await pem("sslcert", sslcert), await pem("sslkey", sslkey)];
-  // As libpq: a named authority is checked also when encryption alone was asked for.
-  const verified = sslmode === "verify-full" || sslmode === "verify-ca" || sslrootcert !== undefined;
+function inUri(name: string, parameter: string): string {
+  return `${parameter} in 'databases.${name}.database_uri'`;
+}
+
+type TlsFiles = Pick<TlsOptions, "ca" | "cert" | "key">;
+
+/**
+ * What the files hold that the URI and the adapter's table name. Throws `RefusedError` for one that cannot be
+ * used.
+ */
+export async function tlsFiles(target: Pick<Target, "name" | "uri">): Promise<TlsFiles> {
+  const { name, uri } = target;
+  const { sslrootcert, tlsCaFile, sslcert, sslkey } = uri;
+  const authorities = tlsCaFile ?? (sslrootcert === "system" ? undefined : sslrootcert);
   return {
-    rejectUnauthorized: verified,
-    ...(isIP(place.host) ? {} : { servername: place.host }),
-    // Left alone, it would compare with 'localhost': the socket comes connected, without the name of its
-    // host.
-    checkServerIdentity: (_, certificate) =>
-      sslmode === "verify-full" ? checkServerIdentity(place.host, certificate) : undefined,
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    ...(authorities !== undefined && {
+      ca: await readCertificates(authorities, caSetting(target)),
+    }),
+    ...(sslcert !== undefined && { cert: await readCertificates(sslcert, inUri(name, "sslcert")) }),
+    ...(sslkey !== undefined && { key: await readPrivateKey(sslkey, inUri(name, "sslkey")) }),
   };
 }
 
-async function pem(parameter: string, path: string | undefined): Promise<string | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new ConfigurationError(
-      `The file '${path}' that ${parameter} of the database_uri names cannot be read: ${
-        asError(cause).message
-      }.`,
-      { code: "POSTGRES_TLS", cause },
-    );
-  }
+function tlsOptions(uri: PostgresUri, { host }: Place, files: TlsFiles): TlsOptions {
+  const { sslmode, sslrootcert, tlsCaFile } = uri;
+  // As libpq: a named authority is checked also when encryption alone was asked for.
+  const named = sslrootcert !== undefined || tlsCaFile !== undefined;
+  return {
+    ...files,
+    // Said in either case: left to itself, the environment (NODE_TLS_REJECT_UNAUTHORIZED) would decide.
+    rejectUnauthorized: named || sslmode === "verify-full" || sslmode === "verify-ca",
+    // The socket comes connected, without the name of its host: the name to compare with is told here. Deno
+    // before 2.7 compares by itself, unless the check, asked about nothing, has nothing against it.
+    host,
+    ...(isIP(host) ? {} : { servername: host }),
+    checkServerIdentity: (_, certificate) =>
+      sslmode === "verify-full" ? checkServerIdentity(host, certificate) : undefined,
+  };
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { strayBlank } from "../../../config/uri_text.ts";
 import { ConfigurationError } from "../../../errors.ts";
 
 export type SslMode = "disable" | "allow" | "prefer" | "require" | "verify-ca" | "verify-full";
@@ -27,6 +28,8 @@ export interface PostgresUri {
   readonly sslrootcert: string | undefined;
   readonly sslcert: string | undefined;
   readonly sslkey: string | undefined;
+  /** `tls_ca_file` of the adapter's table, absolute; means the same as `sslrootcert`. */
+  readonly tlsCaFile?: string;
   /** Longest time to reach one place and log in. @default 10000 */
   readonly connectTimeoutMs: number;
   /** @default "protean-server" */
@@ -78,6 +81,8 @@ export function parsePostgresUri(
 class Trouble extends Error {}
 
 function parse(text: string, env: (name: string) => string | undefined): PostgresUri {
+  const stray = strayBlank(text);
+  if (stray !== undefined) throw new Trouble(stray);
   const parts = SHAPE.exec(text)?.groups;
   // The rest of a password would pass for a part of the host, which every message shows.
   if (parts?.["hosts"]?.includes("@") || parts?.["database"]?.includes("@")) {

@@ -7,12 +7,13 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../../../async/clock.ts";
-import { asError, ProviderUnavailableError } from "../../../errors.ts";
+import { asError, ProviderUnavailableError, RefusedError, UnavailableError } from "../../../errors.ts";
 import { fairShare } from "../../outbox_share.ts";
 import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../ports.ts";
 import type { Connection, Row } from "../connection/connection.ts";
 import type { Where } from "../connection/errors.ts";
+import { ClaimFloor, type Question } from "./claim_floor.ts";
 import {
   claimFewText,
   claimText,
@@ -26,6 +27,8 @@ import {
   unpublishedText,
 } from "./lease_sql.ts";
 import type { Names } from "../connection/names.ts";
+import { OldTransactions, oldTransactionsText } from "./old_transactions.ts";
+import { serverAhead } from "../server_clock.ts";
 import { exchange, type Planned } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
 
@@ -46,15 +49,24 @@ const log = getLogger(["protean", "outbox"]);
 /** So often it is looked whether the others move. */
 const LOOK_AROUND_MS = 2_000;
 
+/** A clock that is put by more is asked about again. */
+const STEP_MS = 1_000;
+
 type Tried = Extract<OutboxOutcome, { readonly error: string }>;
 
 export class PostgresOutboxLease implements OutboxLease {
   readonly #parts: LeaseParts;
   readonly #heartbeat: LeaseHeartbeat;
   #shards: readonly number[] = [];
+  readonly #floor: ClaimFloor;
+  readonly #old: OldTransactions;
   /** When it was last looked for others that stand still, on the clock's monotonic scale. */
   #lookedAround = -Infinity;
-  /** When rows were last asked for, epoch ms. */
+  /** By how many ms the server's clock is ahead; every time in the table is the server's. */
+  #ahead = 0;
+  /** When the clock's monotonic scale began, by the clock: another number after somebody has put it. */
+  #epoch = 0;
+  /** When rows were last asked for, epoch ms by the server's clock. */
   #looked = 0;
   /** More is waiting than the last claim took. */
   #backlog = false;
@@ -64,6 +76,8 @@ export class PostgresOutboxLease implements OutboxLease {
 
   constructor(parts: LeaseParts) {
     this.#parts = parts;
+    this.#floor = new ClaimFloor(parts);
+    this.#old = new OldTransactions(parts.clock, parts.where.name);
     this.#heartbeat = new LeaseHeartbeat(parts.clock, () => this.#beat());
   }
 
@@ -83,6 +97,7 @@ export class PostgresOutboxLease implements OutboxLease {
 
   /** Shows that there is one more, and takes its share. */
   async stand(): Promise<void> {
+    await this.#askTime();
     await this.#run({ text: standText, values: [this.#lock], doing: "standing for shards of the outbox" });
     await this.share();
   }
@@ -123,26 +138,30 @@ export class PostgresOutboxLease implements OutboxLease {
       doing: "looking for the next retry",
     });
     const due = found?.["due"];
-    return typeof due === "number" ? Math.ceil(due) : undefined;
+    return typeof due === "number" ? Math.ceil(due - this.#ahead) : undefined;
   }
 
   async claim(limit: number): Promise<readonly OutboxRow[]> {
     if (this.#released || limit < 1 || this.#shards.length === 0) return [];
-    const { names, clock, broker, holder } = this.#parts;
-    this.#looked = clock.now();
-    const shards = this.#shards.map(String);
-    const rows = await this.#run({
-      text: this.#backlog ? claimText(names, shards.length) : claimFewText(names),
-      values: [
-        ...[broker, holder, String(this.#looked), String(limit)],
-        ...(this.#backlog ? shards : [arrayText(shards)]),
-      ],
-      doing: "claiming outbox rows",
-    });
+    const { clock } = this.#parts;
+    if (Math.abs(clock.now() - clock.monotonic() - this.#epoch) > STEP_MS) await this.#askTime();
+    this.#looked = this.#now();
+    await this.#ask(this.#floor.recheck(this.#shards));
+    const behind = [this.#floor.raise(this.#shards), this.#lookForOld()].filter((each) => each !== undefined);
+    const statements = [this.#claiming(limit), ...behind.map(({ statement }) => statement)];
+    const [rows = [], ...answers] = await this.#exchange(statements);
     this.#backlog = rows.length >= limit;
-    const claimed = [...rows].sort((a, b) => Number(a["seq"]) - Number(b["seq"])).map(asOutboxRow);
+    this.#floor.claimed(rows.map((row) => ({ seq: Number(row["seq"]), shard: Number(row["shard"]) })));
+    behind.forEach((question, index) => question.answered(answers[index] ?? []));
+    const claimed = [...rows].sort((a, b) => Number(a["seq"]) - Number(b["seq"]))
+      .map((row) => asOutboxRow(row, this.#ahead));
     for (const { id, messageId } of claimed) this.#claimed.set(id, messageId);
     return claimed;
+  }
+
+  /** Rows of a number claimed long ago may be open again. */
+  reopened(): void {
+    this.#floor.reopened();
   }
 
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
@@ -156,11 +175,13 @@ export class PostgresOutboxLease implements OutboxLease {
       if (outcome.status === "published") published.push(messageId);
       else unpublished[messageId] = this.#columns(outcome);
     }
-    const statements = [
-      ...(published.length > 0 ? [this.#recording(publishedText, published)] : []),
-      ...(Object.keys(unpublished).length > 0 ? [this.#unpublished(unpublished)] : []),
+    const recorded = published.length > 0 ? this.#recording(publishedText, published) : undefined;
+    const works = [
+      recorded ? this.#run(recorded) : undefined,
+      Object.keys(unpublished).length > 0 ? this.#recordUnpublished(unpublished) : undefined,
     ];
-    if (statements.length > 0) await this.#exchange(statements);
+    await Promise.allSettled(works);
+    await Promise.all(works);
   }
 
   release(): Promise<void> {
@@ -175,6 +196,49 @@ export class PostgresOutboxLease implements OutboxLease {
   async #run(statement: Planned): Promise<readonly Row[]> {
     const [rows = []] = await this.#exchange([statement]);
     return rows;
+  }
+
+  #now(): number {
+    return this.#parts.clock.now() + this.#ahead;
+  }
+
+  async #askTime(): Promise<void> {
+    const { clock } = this.#parts;
+    this.#epoch = clock.now() - clock.monotonic();
+    this.#ahead = await serverAhead(clock, (statement) => this.#run(statement));
+  }
+
+  #lookForOld(): Question | undefined {
+    const old = this.#old;
+    if (!old.mayLook()) return undefined;
+    const doing = "looking for old transactions";
+    return {
+      statement: { text: oldTransactionsText(), values: [], doing },
+      answered: (rows) => old.found(rows),
+    };
+  }
+
+  async #ask(question: Question | undefined): Promise<void> {
+    if (question) question.answered(await this.#run(question.statement));
+  }
+
+  #claiming(limit: number): Planned {
+    const { names, broker, holder } = this.#parts;
+    const floor = this.#floor;
+    const shards = this.#shards.map(String);
+    const lows = this.#shards.map((shard) => String(floor.of(shard)));
+    const { late } = floor;
+    const isLate = late.length > 0;
+    const bases = isLate ? this.#shards.map((shard) => String(floor.baseOf(shard))) : [];
+    const asked = isLate ? [arrayText(late)] : [];
+    const given = [broker, holder, String(this.#looked), String(limit)];
+    const doing = "claiming outbox rows";
+    if (this.#backlog) {
+      const values = [...given, ...shards, ...lows, ...bases, ...asked];
+      return { text: claimText(names, shards.length, isLate), values, doing };
+    }
+    const lists = [shards, lows, ...(isLate ? [bases] : [])].map(arrayText);
+    return { text: claimFewText(names, isLate), values: [...given, ...lists, ...asked], doing };
   }
 
   /** The session was there when the statements were sent, if they have been answered. */
@@ -193,6 +257,7 @@ export class PostgresOutboxLease implements OutboxLease {
   async #letGo(shards: readonly number[]): Promise<void> {
     // Whatever becomes of the statement, they are not claimed from any more.
     this.#shards = this.#shards.filter((shard) => !shards.includes(shard));
+    this.#floor.letGo(shards);
     await this.#run({
       text: letGoText,
       values: [this.#lock, arrayText(shards.map(String))],
@@ -210,10 +275,10 @@ export class PostgresOutboxLease implements OutboxLease {
   }
 
   #recording(text: (names: Names) => string, messageIds: readonly string[]): Planned {
-    const { names, clock, broker, holder } = this.#parts;
+    const { names, broker, holder } = this.#parts;
     return {
       text: text(names),
-      values: [broker, holder, String(clock.now()), arrayText(messageIds)],
+      values: [broker, holder, String(this.#now()), arrayText(messageIds)],
       doing: `recording ${messageIds.length} outbox rows`,
     };
   }
@@ -223,20 +288,42 @@ export class PostgresOutboxLease implements OutboxLease {
     return { ...recording, values: [...recording.values, JSON.stringify(outcomes)] };
   }
 
+  /**
+   * All at once; where the database refuses something about a row, that one is found, and the others are
+   * recorded: else they would be tried for ever with it.
+   */
+  async #recordUnpublished(outcomes: Record<string, unknown>): Promise<void> {
+    try {
+      await this.#run(this.#unpublished(outcomes));
+    } catch (error) {
+      if (error instanceof UnavailableError || error instanceof RefusedError) throw error;
+      const all = Object.entries(outcomes);
+      if (all.length === 1) {
+        const [message_id] = all[0] ?? [];
+        return log.error("outbox.row_not_recorded", { message_id, error: asError(error).message });
+      }
+      const half = Math.ceil(all.length / 2);
+      for (const part of [all.slice(0, half), all.slice(half)]) {
+        await this.#recordUnpublished(Object.fromEntries(part));
+      }
+    }
+  }
+
   #columns(outcome: Exclude<OutboxOutcome, { readonly status: "published" }>): Record<string, unknown> {
     if (outcome.status === "held") return { status: "pending" };
     return {
       status: outcome.status,
       last_error: this.#lastError(outcome),
-      ...(outcome.status === "failed" ? { retry_at: outcome.retryAt } : {}),
+      counted: outcome.status === "failed" && outcome.uncounted ? 0 : 1,
+      ...(outcome.status === "failed" ? { retry_at: outcome.retryAt + this.#ahead } : {}),
     };
   }
 
-  /** As in wire 3.6; the server adds the count. A NUL character cannot be stored. */
+  /** As in wire 3.6; the server adds the count. A NUL character and half a character cannot be stored. */
   #lastError({ status, error }: Tried): Record<string, unknown> {
     return {
-      message: error.replaceAll("\0", "\ufffd"),
-      failed_at: new Date(this.#parts.clock.now()).toISOString(),
+      message: error.toWellFormed().replaceAll("\0", "\ufffd"),
+      failed_at: new Date(this.#now()).toISOString(),
       ...(status === "abandoned" ? { reason: "Max retries exceeded" } : {}),
     };
   }
@@ -253,7 +340,7 @@ export class PostgresOutboxLease implements OutboxLease {
   }
 }
 
-function asOutboxRow(row: Row): OutboxRow {
+function asOutboxRow(row: Row, ahead: number): OutboxRow {
   return {
     id: String(row["seq"]),
     messageId: String(row["message_id"]),
@@ -263,6 +350,6 @@ function asOutboxRow(row: Row): OutboxRow {
     metadata: String(row["metadata_"]),
     priority: Number(row["priority"]),
     retryCount: Number(row["retry_count"]),
-    createdAt: Number(row["created_at"]),
+    createdAt: Math.floor(Number(row["created_at"]) - ahead),
   };
 }

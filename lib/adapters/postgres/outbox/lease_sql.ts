@@ -5,7 +5,10 @@
  */
 import { OUTBOX_SHARDS } from "../../ports.ts";
 import type { Names } from "../connection/names.ts";
+import { STANDS_STILL } from "../connection/still_sessions.ts";
+import { streamKey } from "../tables/migrations.ts";
 import { epoch } from "../tables/row_writes.ts";
+import { boundText, OPEN } from "./claim_floor_sql.ts";
 
 /**
  * An outbox is empty now and holds a million rows in a minute, and the statistics know neither in time: so
@@ -20,19 +23,33 @@ export const LEASE_SESSION = [
   "set synchronous_commit = off",
 ].join("; ");
 
-/** Rows that somebody still has to publish; the condition of the poll's index. */
-const OPEN = "o.published_at is null and o.abandoned_at is null";
-
 /**
- * Rows that may be claimed by the holder `$2` for the broker `$1` at the time `$3`: pending, due again, or
- * left behind by an earlier holder; and not behind a failed row of their stream that is not due.
+ * Rows of the broker `$1` that are due at the time `at`: pending, `processing` as far as `left` says, or to
+ * be tried again; and not behind a failed row of their stream that is not due.
  */
-function claimable(names: Names): string {
+function due(names: Names, left: string, at: string): string {
   return `o.target_broker = $1 and ${OPEN} and (o.status = 'pending'
-      or o.status = 'processing' and o.locked_by is distinct from $2
-      or o.status = 'failed' and o.next_retry_at <= ${epoch("$3")})
-    and not exists (select from ${names.outbox} f where f.target_broker = $1 and f.stream_name = o.stream_name
-      and f.seq < o.seq and f.next_retry_at > ${epoch("$3")} and f.status = 'failed')`;
+      or o.status = 'processing'${left}
+      or o.status = 'failed' and o.next_retry_at <= ${at})
+    and not exists (select from ${names.outbox} f where f.target_broker = $1
+      and ${streamKey("f.stream_name")} = ${streamKey("o.stream_name")} and f.stream_name = o.stream_name
+      and f.seq < o.seq and f.next_retry_at > ${at} and f.status = 'failed')`;
+}
+
+/** Those that the holder `$2` may claim at the time `$3`: the ones that an earlier holder left are among them. */
+function claimable(names: Names): string {
+  return due(names, " and o.locked_by is distinct from $2", epoch("$3"));
+}
+
+/** The first due row of the broker `$1`, in whoever's hands, and for how many ms it has waited. */
+export function oldestDueText(names: Names): string {
+  return `select first.seq, floor(extract(epoch from now() - first.created_at) * 1000)::float8 as waited
+    from generate_series(0, ${OUTBOX_SHARDS - 1}) as each(shard), lateral (
+      select o.seq, o.created_at from ${names.outbox} o where o.shard = each.shard and ${
+    due(names, "", "now()")
+  }
+      order by o.seq limit 1) as first
+    order by first.seq limit 1`;
 }
 
 /** Beside the shards' own locks: each lease has this one shared, so that the others can count it. */
@@ -54,8 +71,7 @@ export const standingText = `select count(*)::int as standing from pg_locks wher
  * Returns one row for each.
  */
 export const endStillText = `select pg_terminate_backend(pid) as ended from pg_stat_activity
-  where usename = current_user and state = 'idle' and state_change < now() - interval '25 seconds'
-    and pid <> pg_backend_pid() and pid in (select pid from pg_locks where ${THE_STANDING})`;
+  where ${STANDS_STILL} and pid in (select pid from pg_locks where ${THE_STANDING})`;
 
 /**
  * Locks free shards, due or not, besides those in the list `$2`, at most `$3`. The list of candidates is made
@@ -78,38 +94,47 @@ export function nextDueText(names: Names): string {
 }
 
 /**
- * Claims the next rows of `count` shards, `$5` and on, at most `$4`, in order of `seq`. Each shard is a scan
- * of its own in that order, and they are merged lazily: so a claim reads what it takes, however much waits
- * there or in the shards of others.
+ * Claims the next rows of `count` shards, at most `$4`, in order of `seq`: `$5` and on are the shards, behind
+ * them the numbers that rows must be beyond, one a shard. Each shard is a scan of its own in that order, and
+ * they are merged lazily: so a claim reads what it takes, however much waits there or in the shards of
+ * others. `late`: behind the numbers comes a second one for each shard, and a list of transactions; once one
+ * of those has ended, the second numbers count.
  */
-export function claimText(names: Names, count: number): string {
-  const shards = Array.from({ length: count }, (_, index) => `(${nextOf(names, `$${index + 5}`)})`);
+export function claimText(names: Names, count: number, late: boolean): string {
+  const shards = Array.from({ length: count }, (_, index) => {
+    const [shard, low, base] = [0, 1, 2].map((block) => `$${5 + block * count + index}`);
+    const bound = late ? boundText(`${low}`, `${base}`, `$${5 + 3 * count}`) : `${low}`;
+    return `(${nextOf(names, `${shard}`, bound)})`;
+  });
   return claiming(names, shards.join(" union all "));
 }
 
 /**
- * The same for the shards in the list `$5`, to be used where no backlog is expected: so many scans at once
- * cost more to begin than to run. One after the other they are begun in half the time, but may each read up
- * to `$4` rows.
+ * The same for the shards in the list `$5` with the numbers in `$6`, `$7` and the transactions `$8`, to be
+ * used where no backlog is expected: so many scans at once cost more to begin than to run. One after the
+ * other they are begun in half the time, but may each read up to `$4` rows.
  */
-export function claimFewText(names: Names): string {
-  const next = nextOf(names, "mine.shard");
+export function claimFewText(names: Names, late: boolean): string {
+  const lists = late ? "$5::int[], $6::bigint[], $7::bigint[]" : "$5::int[], $6::bigint[]";
+  const columns = late ? "shard, low, base" : "shard, low";
+  const bound = late ? boundText("mine.low", "mine.base", "$8") : "mine.low";
+  const next = nextOf(names, "mine.shard", bound);
   return claiming(
     names,
-    `select next.* from unnest($5::int[]) as mine(shard), lateral (${next} limit $4::bigint) as next`,
+    `select next.* from unnest(${lists}) as mine(${columns}), lateral (${next} limit $4::bigint) as next`,
   );
 }
 
-function nextOf(names: Names, shard: string): string {
-  return `select o.seq, o.message_id from ${names.outbox} o where o.shard = ${shard} and ${claimable(names)}
-    order by o.seq`;
+function nextOf(names: Names, shard: string, low: string): string {
+  return `select o.seq, o.message_id from ${names.outbox} o
+    where o.shard = ${shard} and o.seq > ${low} and ${claimable(names)} order by o.seq`;
 }
 
 function claiming(names: Names, next: string): string {
   return `update ${names.outbox} set status = 'processing', locked_by = $2, last_processed_at = ${epoch("$3")}
     where target_broker = $1 and message_id = any(array(
       select message_id from (${next}) as next order by seq limit $4::bigint))
-    returning seq, message_id, stream_name, type, data, metadata_, priority, retry_count,
+    returning seq, shard, message_id, stream_name, type, data, metadata_, priority, retry_count,
       (extract(epoch from created_at) * 1000)::float8 as created_at`;
 }
 
@@ -122,16 +147,18 @@ export function publishedText(names: Names): string {
 
 /**
  * Rows `$4` of the broker `$1`, claimed by `$2`, were not published. `$5` is a JSON object that tells for
- * each message id the new `status` and, where it was tried, `last_error` and `retry_at` (epoch ms).
+ * each message id the new `status` and, where it was tried, `last_error`, `retry_at` (epoch ms) and `counted`,
+ * the attempts.
  */
 export function unpublishedText(names: Names): string {
   const outcome = "($5::jsonb -> message_id)";
+  const counted = `coalesce((${outcome} ->> 'counted')::int, 0)`;
   return `update ${names.outbox} set status = ${outcome} ->> 'status', locked_by = null,
       last_processed_at = ${epoch("$3")},
-      retry_count = retry_count + (${outcome} -> 'last_error' is not null)::int,
+      retry_count = retry_count + ${counted},
       next_retry_at = ${epoch(`(${outcome} ->> 'retry_at')`)},
       abandoned_at = case when ${outcome} ->> 'status' = 'abandoned' then ${epoch("$3")} end,
       last_error = coalesce(${outcome} -> 'last_error'
-        || jsonb_build_object('retry_count', retry_count + 1), last_error)
+        || jsonb_build_object('retry_count', retry_count + ${counted}), last_error)
     where target_broker = $1 and locked_by = $2 and message_id = any($4::text[])`;
 }

@@ -10,10 +10,13 @@ import type { Clock } from "../../../async/clock.ts";
 import { asError } from "../../../errors.ts";
 import { quoted } from "../connection/names.ts";
 import type { SideConnection } from "../connection/side_connection.ts";
+import type { Planned } from "../connection/statement.ts";
 
 const log = getLogger(["protean", "postgres"]);
 
 const INTERVAL_MS = 5;
+/** Payload: rows that were claimed long ago may be claimed again. */
+const REOPENED = "reopened";
 
 export interface HintsOptions {
   readonly clock: Clock;
@@ -21,6 +24,8 @@ export interface HintsOptions {
   /** False: other processes are left to their poll. */
   readonly notify: boolean;
   readonly side: SideConnection;
+  /** Called where rows that were claimed long ago may be claimed again; watchers are woken behind it. */
+  readonly onReopened: () => void;
 }
 
 export class Hints {
@@ -52,9 +57,26 @@ export class Hints {
     this.#send();
   }
 
+  /**
+   * What tells other processes that rows are open again. It goes with the transaction that has opened them:
+   * that is rare, and its process may end right behind it. Undefined: they are left to their own looks.
+   */
+  get reopening(): Planned | undefined {
+    const { notify, channel } = this.#options;
+    if (!notify) return undefined;
+    return { text: `notify ${quoted(channel)}, '${REOPENED}'`, values: [], doing: "telling the processors" };
+  }
+
+  /** Rows may be open again; also where a notification of it may have been missed. */
+  reopened(): void {
+    this.#options.onReopened();
+    this.wake();
+  }
+
   /** A notification has come in. */
   received(payload: string): void {
-    if (payload !== this.#token) this.wake();
+    if (payload === REOPENED) this.reopened();
+    else if (payload !== this.#token) this.wake();
   }
 
   /** There may be rows. */

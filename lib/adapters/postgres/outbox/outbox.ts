@@ -14,32 +14,57 @@ import {
   type OutboxStats,
   type OutboxStatus,
   type OutboxStore,
+  type OutboxWaiting,
 } from "../../ports.ts";
 import type { Database } from "../connection/database.ts";
 import type { Hints } from "./notify.ts";
 import { PostgresOutboxLease } from "./lease.ts";
-import { cleanOutbox, listOutbox, outboxBacklog, outboxStats, requeueRows } from "./outbox_report.ts";
+import type { CleaningPermit } from "../server_clock.ts";
+import {
+  cleanOutbox,
+  listOutbox,
+  OldestDue,
+  outboxBacklog,
+  outboxStats,
+  requeueRows,
+} from "./outbox_report.ts";
+
+export interface PostgresOutboxParts {
+  readonly database: Database;
+  /** The same database through connections of its own: no handler can keep a processor waiting. */
+  readonly processors: Database;
+  readonly hints: Hints;
+  /** Asked before anything is removed. */
+  readonly permit: CleaningPermit;
+}
 
 export class PostgresOutbox implements OutboxStore {
   readonly #database: Database;
-  /** The same database through connections of its own: no handler can keep a processor waiting. */
   readonly #processors: Database;
   readonly #hints: Hints;
+  readonly #permit: CleaningPermit;
+  readonly #oldestDue = new OldestDue();
+  readonly #leases = new Set<PostgresOutboxLease>();
 
-  constructor(database: Database, processors: Database, hints: Hints) {
+  constructor({ database, processors, hints, permit }: PostgresOutboxParts) {
     this.#database = database;
     this.#processors = processors;
     this.#hints = hints;
+    this.#permit = permit;
   }
 
   async lease({ broker, owner }: { readonly broker: string; readonly owner: string }): Promise<OutboxLease> {
     const { names, where, clock, pool } = this.#processors;
     const { member: connection } = await pool.acquire(undefined, true);
-    const lease = new PostgresOutboxLease({
+    const lease: PostgresOutboxLease = new PostgresOutboxLease({
       ...{ connection, where, names, clock, broker },
       holder: `${owner}/${crypto.randomUUID()}`,
-      giveBack: (returned) => pool.release(returned),
+      giveBack: (returned) => {
+        this.#leases.delete(lease);
+        pool.release(returned);
+      },
     });
+    this.#leases.add(lease);
     try {
       await lease.stand();
       return lease;
@@ -59,6 +84,10 @@ export class PostgresOutbox implements OutboxStore {
     return outboxBacklog(this.#database, broker);
   }
 
+  oldestDue(broker: string): Promise<OutboxWaiting | undefined> {
+    return this.#oldestDue.of(this.#database, broker);
+  }
+
   stats(): Promise<OutboxStats> {
     return outboxStats(this.#database);
   }
@@ -70,14 +99,19 @@ export class PostgresOutbox implements OutboxStore {
   }
 
   async requeue(ids?: readonly string[]): Promise<number> {
-    const revived = await requeueRows(this.#database, ids);
-    if (revived > 0) this.#hints.committed();
+    const revived = await requeueRows(this.#database, ids, this.#hints.reopening);
+    if (revived > 0) this.#hints.reopened();
     return revived;
   }
 
-  clean(
+  /** Every lease of this process looks for rows that are open again. */
+  reopened(): void {
+    for (const lease of this.#leases) lease.reopened();
+  }
+
+  async clean(
     options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
   ): Promise<number> {
-    return cleanOutbox(this.#database, options);
+    return await this.#permit.ask(this.#database) ? await cleanOutbox(this.#database, options) : 0;
   }
 }

@@ -4,11 +4,13 @@
  *
  * @module
  */
-import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
+import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus, OutboxWaiting } from "../../ports.ts";
 import { backlogOf } from "../../outbox_backlog.ts";
 import type { Database } from "../connection/database.ts";
 import type { Row } from "../connection/connection.ts";
-import { epoch } from "../tables/row_writes.ts";
+import { oldestDueText } from "./lease_sql.ts";
+import { cutOff } from "../server_clock.ts";
+import type { Planned } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
 
 /** Beyond so many rows the published ones are estimated, as the statistics have them, instead of counted. */
@@ -59,6 +61,35 @@ export async function outboxBacklog(database: Database, broker: string): Promise
   return backlogOf(counted);
 }
 
+/** A look that takes longer is slow, and is not repeated before twenty times as much has passed. */
+const SLOW_MS = 50;
+const SPARED = 20;
+
+/**
+ * The first due row of each broker. Beside an old transaction a look reads the entries of everything that was
+ * published since, so a slow one is not repeated soon.
+ */
+export class OldestDue {
+  readonly #known = new Map<string, { readonly answer: OutboxWaiting | undefined; readonly until: number }>();
+
+  async of(database: Database, broker: string): Promise<OutboxWaiting | undefined> {
+    const { clock, names } = database;
+    const known = this.#known.get(broker);
+    const began = clock.monotonic();
+    if (known && began < known.until) return known.answer;
+    const [row] = await database.read({
+      text: oldestDueText(names),
+      values: [broker],
+      doing: "looking for the oldest row of the outbox",
+    });
+    const answer = row && { id: String(row["seq"]), waitedMs: Math.max(0, Number(row["waited"])) };
+    const now = clock.monotonic();
+    const took = now - began;
+    this.#known.set(broker, { answer, until: took < SLOW_MS ? now : now + SPARED * took });
+    return answer;
+  }
+}
+
 /**
  * Where rows of a status are found. What was published may be without end, so of those the first that come
  * are taken.
@@ -90,10 +121,13 @@ export async function listOutbox(
   return rows.map(asListing);
 }
 
-/** Failed and abandoned rows become pending with no attempt counted; returns how many. */
+/**
+ * Failed and abandoned rows become pending with no attempt counted; returns how many. `telling` goes with it.
+ */
 export async function requeueRows(
   database: Database,
   ids: readonly string[] | undefined,
+  telling: Planned | undefined,
 ): Promise<number> {
   const seqs = ids?.filter((id) => /^\d{1,18}$/.test(id));
   const [reply] = await database.write({
@@ -104,25 +138,29 @@ export async function requeueRows(
         and ($1::bigint[] is null or seq = any($1::bigint[]))`,
     values: [seqs === undefined ? null : arrayText(seqs)],
     doing: "requeueing outbox rows",
-  });
+  }, ...(telling ? [telling] : []));
   return reply?.count ?? 0;
 }
 
-/** Deletes what was published or abandoned before those times, at most `limit`; returns how many. */
+/**
+ * Deletes what was published or abandoned before those times, by the server's clock, at most `limit`; returns
+ * how many.
+ */
 export async function cleanOutbox(
   database: Database,
   options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
 ): Promise<number> {
+  const { outbox } = database.names;
+  const now = database.clock.now();
+  const times = [options.publishedBefore, options.abandonedBefore];
   const [reply] = await database.write({
     // By place, for the rows of a block go together; a row that changes meanwhile has another place and
     // stays.
-    text: `delete from ${database.names.outbox} where ctid = any(array(
-        (select ctid from ${database.names.outbox} where published_at < ${epoch("$1")} limit $3::bigint)
-        union all (select ctid from ${database.names.outbox} where abandoned_at < ${
-      epoch("$2")
-    } limit $3::bigint)
-        limit $3::bigint))`,
-    values: [String(options.publishedBefore), String(options.abandonedBefore), String(options.limit)],
+    text: `delete from ${outbox} where ctid = any(array(
+        (select ctid from ${outbox} where published_at < ${cutOff("$2", "$1")} limit $5::bigint)
+        union all (select ctid from ${outbox} where abandoned_at < ${cutOff("$4", "$3")} limit $5::bigint)
+        limit $5::bigint))`,
+    values: [...times.flatMap((before) => [before, now - before]), options.limit].map(String),
     doing: "cleaning the outbox",
   });
   return reply?.count ?? 0;

@@ -29,14 +29,39 @@ export function versions(names: Names): PostgresComponent {
 /** What the server has in every database. */
 export function ownComponents(names: Names): readonly PostgresComponent[] {
   return [
-    component("outbox", outboxTable, names),
+    outboxComponent(names),
     component("marks", processedTable, names, {
       // To tell a message from another one that has come by its id (D24): null where it was not kept.
       title: "add the column checksum",
       additive: true,
+      adds: "checksum",
       statements: [`alter table ${names.processed} add column checksum text`],
     }),
   ];
+}
+
+/**
+ * A stream's name is as long as somebody likes, and an entry of an index is not: so the one that finds failed
+ * rows by their stream has only the beginning of it.
+ */
+function outboxComponent(names: Names): PostgresComponent {
+  const retry = "protean_outbox_retry";
+  const first = component("outbox", outboxTable, names, {
+    title: "let failed rows be found by the beginning of their stream's name",
+    additive: true,
+    // It is made anew as any index that is missing.
+    statements: [`drop index if exists ${names.table(retry)}`],
+  });
+  const on = `(target_broker, ${streamKey("stream_name")}, seq) where next_retry_at is not null`;
+  return {
+    ...first,
+    indexes: { ...first.indexes, [retry]: indexCreation(outboxTable, { name: retry, on }, names) },
+  };
+}
+
+/** What `protean_outbox_retry` has of a stream's name, in SQL. */
+export function streamKey(column: string): string {
+  return `left(${column}, 200)`;
 }
 
 /** The table of an aggregate or a view, under its own name. */

@@ -5,7 +5,6 @@
  */
 import type { OutboxInsert } from "../../ports.ts";
 import type { Names } from "../connection/names.ts";
-import { epoch } from "./row_writes.ts";
 import type { Planned } from "../connection/statement.ts";
 import type { TextValue } from "../connection/values.ts";
 
@@ -24,27 +23,29 @@ const NAMES = COLUMNS.map((column) => column.split(" ")[0]).join(", ");
 /** The metadata are text until the server has them, so that nobody renders them twice. */
 const SELECTED = NAMES.replace("metadata_", "metadata_::jsonb");
 
+const CREATED = "clock_timestamp()";
+
 /** So many rows go as plain values, which the server takes faster; more travel as one JSON text. */
 const FEW = 4;
 
 /**
  * Inserts the rows in their order, so that `seq` has it too; a message that is there already for that broker
- * is left alone. `now` is epoch ms.
+ * is left alone. The time is the server's, so that ages are what they are.
  */
-export function outboxInsertion(names: Names, rows: readonly OutboxInsert[], now: number): Planned {
+export function outboxInsertion(names: Names, rows: readonly OutboxInsert[]): Planned {
   const { source, values } = rows.length <= FEW ? asValues(rows) : asRecordset(rows);
   return {
     doing: `writing ${rows.length} outbox rows`,
     text: `insert into ${names.outbox} (created_at, ${NAMES}) ${source} ` +
       "on conflict (message_id, target_broker) do nothing",
-    values: [String(now), ...values],
+    values,
   };
 }
 
 function asValues(rows: readonly OutboxInsert[]): { source: string; values: readonly TextValue[] } {
   const lists = rows.map((_, row) => {
-    const parameters = COLUMNS.map((_, column) => `$${row * COLUMNS.length + column + 2}`);
-    return `(${[epoch("$1"), ...parameters].join(", ")})`;
+    const parameters = COLUMNS.map((_, column) => `$${row * COLUMNS.length + column + 1}`);
+    return `(${[CREATED, ...parameters].join(", ")})`;
   });
   const values = rows.flatMap((row) => Object.values(asColumns(row)));
   return {
@@ -56,9 +57,7 @@ function asValues(rows: readonly OutboxInsert[]): { source: string; values: read
 function asRecordset(rows: readonly OutboxInsert[]): { source: string; values: readonly TextValue[] } {
   return {
     source:
-      `select ${epoch("$1")}, ${SELECTED} from rows from (jsonb_to_recordset($2) as (${
-        COLUMNS.join(", ")
-      })) ` +
+      `select ${CREATED}, ${SELECTED} from rows from (jsonb_to_recordset($1) as (${COLUMNS.join(", ")})) ` +
       "with ordinality as given order by ordinality",
     values: [JSON.stringify(rows.map(asColumns))],
   };

@@ -14,6 +14,7 @@ import { asError, NotSupportedError, ProteanError } from "../../../errors.ts";
 import {
   type Mark,
   type ProviderSession,
+  requireSameMessage,
   sessionEnded,
   type SessionOptions,
   type SqlRow,
@@ -26,8 +27,9 @@ import { userStatementError, type Where } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import { outboxInsertion } from "./outbox_insert.ts";
 import type { Pool } from "../connection/pool.ts";
-import { epoch, listAllText, listText, loadText, rowWrite } from "./row_writes.ts";
+import { listAllText, listText, loadText, rowWrite } from "./row_writes.ts";
 import { BEGIN, COMMIT, exchange, type Planned } from "../connection/statement.ts";
+import type { SessionBeats } from "./session_beat.ts";
 import { userStatement } from "./user_sql.ts";
 
 /** What sessions of one provider share. */
@@ -36,6 +38,8 @@ export interface SessionParts {
   readonly names: Names;
   readonly clock: Clock;
   readonly pool: Pool<Connection>;
+  /** Has every connection that is in a transaction. */
+  readonly beats: SessionBeats;
   /**
    * Whether a statement of the user's may be prepared: their texts are without limit, a server's memory is
    * not.
@@ -91,15 +95,26 @@ export class PostgresSession implements ProviderSession {
   }
 
   async mark(mark: Mark): Promise<boolean> {
-    const { names, clock } = this.#parts;
+    const { names } = this.#parts;
+    const key = [mark.handler, mark.type, mark.messageId];
+    const doing = `marking message '${mark.messageId}'`;
     const [reply] = await this.#send([{
-      // A concurrent duplicate waits here until the first has committed or not.
-      text: `insert into ${names.processed} (handler, type, message_id, processed_at) ` +
-        `values ($1, $2, $3, ${epoch("$4")}) on conflict do nothing`,
-      values: [mark.handler, mark.type, mark.messageId, String(clock.now())],
-      doing: `marking message '${mark.messageId}'`,
+      // A concurrent duplicate waits here until the first has committed or not. The time is the server's: by
+      // that of a process that is behind, a mark would be old at birth.
+      text: `insert into ${names.processed} (handler, type, message_id, checksum, processed_at) ` +
+        "values ($1, $2, $3, $4, clock_timestamp()) on conflict do nothing",
+      values: [...key, mark.checksum ?? null],
+      doing,
     }]);
-    return reply?.count === 1;
+    if (reply?.count === 1) return true;
+    if (mark.checksum === undefined) return false;
+    const [[kept] = []] = await this.#send([{
+      text: `select checksum from ${names.processed} where handler = $1 and type = $2 and message_id = $3`,
+      values: key,
+      doing,
+    }]);
+    requireSameMessage(mark, kept?.["checksum"]);
+    return false;
   }
 
   async query(statement: SqlStatement): Promise<readonly SqlRow[]> {
@@ -176,6 +191,7 @@ export class PostgresSession implements ProviderSession {
         throw sessionEnded();
       }
       this.#connection = member;
+      this.#parts.beats.add(member);
       const [begun, done] = await Promise.allSettled(
         member.together(() => [exchange(member, [BEGIN], where), work(member)] as const),
       );
@@ -204,7 +220,7 @@ export class PostgresSession implements ProviderSession {
     const statements = writes.rows.map((row) => rowWrite(names, row, now));
     if (writes.outbox.length === 0) return statements;
     this.#wroteOutbox = true;
-    return [...statements, outboxInsertion(names, writes.outbox, now)];
+    return [...statements, outboxInsertion(names, writes.outbox)];
   }
 
   async #commit(statements: readonly Planned[]): Promise<void> {
@@ -229,6 +245,7 @@ export class PostgresSession implements ProviderSession {
 
   #release(connection: Connection): void {
     this.#connection = undefined;
+    this.#parts.beats.delete(connection);
     this.#parts.pool.release(connection);
   }
 }

@@ -12,6 +12,7 @@ import {
   describeChange,
   droppableTables,
   isStep,
+  locksTable,
   nextChanges,
   requireCompatible,
   type VersionRow,
@@ -38,7 +39,9 @@ const COLUMNS = `
 /** Kinds of relations that rows can be written to: a table, perhaps partitioned. */
 const TABLE_KINDS = ["r", "p"];
 
-/** A step that waits for a long transaction holds up everybody behind it: it is tried again later instead. */
+/**
+ * A change that waits for a long transaction holds up everybody behind it: it is tried again later instead.
+ */
 const STEP_LOCK_TIMEOUT = "set local lock_timeout = '5s'";
 
 interface FoundColumn {
@@ -85,7 +88,8 @@ export async function schemasOf(
     else if (exists && row && row.version <= each.steps.length) {
       requireNames(each.first, columns, names, where);
     }
-    return componentSchema(each, { exists, row, indexes }, schemaTableName(names));
+    const present = new Set(columns.flatMap(({ column }) => column ?? []));
+    return componentSchema(each, { exists, row, columns: present, indexes }, schemaTableName(names));
   });
 }
 
@@ -155,7 +159,7 @@ async function advance(target: Target, components: readonly PostgresComponent[])
     if (!schema) await connection.run(`create schema ${quoted(names.schema)}`, [], "simple");
     // Another process may have been first: what is to be done is known only now.
     const changes = await pending(target, components);
-    if (changes.some(isStep)) await connection.run(STEP_LOCK_TIMEOUT, [], "simple");
+    if (changes.some(locksTable)) await connection.run(STEP_LOCK_TIMEOUT, [], "simple");
     for (const change of changes) await make(target, change);
   });
 }
@@ -179,7 +183,7 @@ function stepFailed(where: Where, change: SchemaChange, thrown: unknown): Error 
 
 /** One transaction behind the set-up lock; the caller of `Database.use` rolls it back where it fails. */
 async function underLock({ connection, names }: Target, work: () => Promise<void>): Promise<void> {
-  await connection.run("begin read write", [], "simple");
+  await connection.run("begin isolation level read committed read write", [], "simple");
   await connection.run("select pg_advisory_xact_lock($1, 0)", [String(names.lockKey("setup"))]);
   await work();
   await connection.run("commit", [], "simple");

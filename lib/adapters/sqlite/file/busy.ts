@@ -5,13 +5,19 @@
  * @module
  */
 import { type Clock, sleep } from "../../../async/clock.ts";
+import type { LockSpan } from "./lock_span.ts";
 import { isBusy } from "./sqlite_error.ts";
+
+/** Whoever comes when others have waited to the end still waits so long, in ms. */
+const LEAST_WAIT = 1_000;
 
 /** Bounds of a retry. */
 export interface BusyOptions {
   readonly clock: Clock;
-  /** Longest wait in ms. */
+  /** Longest wait in ms; with a `span`, from the beginning of that. */
   readonly limit: number;
+  /** Of who wants to write. */
+  readonly span?: LockSpan | undefined;
   /** What is thrown after it. */
   readonly locked: (cause: unknown) => Error;
   readonly signal?: AbortSignal | undefined;
@@ -22,7 +28,7 @@ export interface BusyOptions {
  * when it aborts.
  */
 export async function retryBusy<T>(attempt: () => T | Promise<T>, options: BusyOptions): Promise<T> {
-  const { clock, signal } = options;
+  const { clock, signal, span } = options;
   let until: number | undefined;
   while (true) {
     signal?.throwIfAborted();
@@ -30,7 +36,8 @@ export async function retryBusy<T>(attempt: () => T | Promise<T>, options: BusyO
       return await attempt();
     } catch (cause) {
       if (!isBusy(cause)) throw cause;
-      until ??= clock.monotonic() + options.limit;
+      span?.met();
+      until ??= clock.monotonic() + Math.max(LEAST_WAIT, options.limit - (span?.ms ?? 0));
       if (clock.monotonic() >= until) throw options.locked(cause);
       await sleep(clock, 1 + Math.random() * 19, signal);
     }

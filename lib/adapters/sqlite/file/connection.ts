@@ -14,8 +14,8 @@ import { fileTrouble, isBusy, isSpoilt } from "./sqlite_error.ts";
 /** `FULL` survives a power cut, `NORMAL` the death of the process (delivery 14). */
 export type Synchronous = "FULL" | "NORMAL";
 
-/** The WAL file shrinks back to this many bytes after a checkpoint that left it larger. */
-const JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024;
+/** The log shrinks back to this many bytes after a checkpoint that left it larger, and is told of beyond. */
+export const LOG_LIMIT = 64 * 1024 * 1024;
 
 /** The two connections of one file. `reader` refuses writes; statements on both are synchronous. */
 export interface Connections {
@@ -38,18 +38,33 @@ export async function connect(path: string, synchronous: Synchronous): Promise<C
       throw refusal(path, "is on a file system without shared memory, which SQLite's WAL mode needs");
     }
     prepare(writer, `PRAGMA synchronous = ${synchronous}`).run();
-    prepare(writer, `PRAGMA journal_size_limit = ${JOURNAL_SIZE_LIMIT}`).get();
+    prepare(writer, `PRAGMA journal_size_limit = ${LOG_LIMIT}`).get();
     prepare(writer, "BEGIN IMMEDIATE").run();
     prepare(writer, "ROLLBACK").run();
     reader = openWithoutWaiting(path);
     prepare(reader, "PRAGMA query_only = 1").run();
     prepare(reader, "PRAGMA schema_version").get();
+    syncFolder(dirname(path));
     return { writer, reader };
   } catch (cause) {
     reader?.close();
     writer?.close();
     if (isBusy(cause) || cause instanceof ConfigurationError) throw cause;
     throw refusal(path, fileTrouble(cause) ?? `cannot be opened (${(cause as Error).message})`, cause);
+  }
+}
+
+/**
+ * Puts the names of the file and of its log on the disk: SQLite does that for what the same connection has
+ * created, and the log may have been created by another process that has synced nothing yet. Where a folder
+ * cannot be synced, as on Windows, the file system keeps names by itself.
+ */
+function syncFolder(folder: string): void {
+  try {
+    using file = Deno.openSync(folder);
+    file.syncSync();
+  } catch {
+    // As above.
   }
 }
 

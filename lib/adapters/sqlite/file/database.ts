@@ -13,12 +13,15 @@ import type { Clock } from "../../../async/clock.ts";
 import { ConfigurationError, ProviderUnavailableError } from "../../../errors.ts";
 import { type BusyOptions, retryBusy } from "./busy.ts";
 import { CommitWatch } from "./commit_watch.ts";
-import { connect, type Connections, type Synchronous } from "./connection.ts";
+import { connect, type Connections, LOG_LIMIT, type Synchronous } from "./connection.ts";
 import { HeldTransaction } from "./held_transaction.ts";
+import { LockSpan } from "./lock_span.ts";
+import { LogSize } from "./log_size.ts";
 import { Mutex } from "./mutex.ts";
 import { inTransaction } from "./older_runtime.ts";
 import { disappear } from "./process_identity.ts";
-import { asStatementError, fileTrouble } from "./sqlite_error.ts";
+import { Silence } from "./silence.ts";
+import { asStatementError, fileTrouble, isBusy } from "./sqlite_error.ts";
 import { statement } from "./statements.ts";
 import { WriteQueue } from "./write_queue.ts";
 
@@ -28,8 +31,11 @@ export { HeldTransaction, statement };
 const WAIT_LIMIT = 30_000;
 const HELD = `has been held by another unit of work of this process for ${WAIT_LIMIT / 1000} s: ` +
   "do not wait for one unit of work inside another that has written with ctx.sql";
-const LOCKED = `has been locked by another process for ${WAIT_LIMIT / 1000} s: ` +
+const locked = (ms: number) =>
+  `has been locked by another process for ${Math.round(ms / 1000)} s: ` +
   "end whatever holds a transaction open on it";
+/** Readiness tells of a lock of so many ms: no transaction of ours takes as long. */
+const TOLERATED_LOCK = 3_000;
 /** Bytes of the trial write that finds out whether a full disk has room again. */
 const TRIAL_BYTES = 64 * 1024;
 
@@ -38,7 +44,8 @@ export interface OpenDatabase {
   /** Absolute. */
   readonly path: string;
   /**
-   * `FULL` for the database and its event store, `NORMAL` for streams and caches; one file cannot be both.
+   * What a transaction is that does not say whether it is `durable`: `FULL` for the database and its event
+   * store, `NORMAL` for streams and caches. One file cannot be both.
    */
   readonly synchronous: Synchronous;
   readonly clock: Clock;
@@ -51,8 +58,10 @@ export interface WriteOptions {
   /** Tells those who watch. @default true */
   readonly notify?: boolean;
   /**
-   * False where a power cut may undo it, because it is done again then (claims, leases): the event loop does
-   * not wait for the disk. The death of the process undoes nothing either way. @default true
+   * True: once it has resolved, no power cut undoes it, nor anything that was committed to the file before.
+   * False where a power cut may undo it, because it is done again then (claims, leases, acknowledgements): the
+   * event loop does not wait for the disk. The death of the process undoes nothing either way.
+   * @default true where the file is opened `FULL`
    */
   readonly durable?: boolean;
 }
@@ -63,12 +72,17 @@ interface Shared {
   users: number;
 }
 const files = new Map<string, Shared>();
+/** Of the files that were locked when this process wanted to open them. */
+const spans = new Map<string, LockSpan>();
 
 /** A file, open. Every `open` needs its own `close`; the last one closes the file. */
 export class SqliteDatabase {
+  /** Of others that have this file open. */
+  readonly silence: Silence;
   readonly #mutex: Mutex;
   readonly #queue: WriteQueue;
   readonly #watch: CommitWatch;
+  readonly #logSize: LogSize;
   readonly #inode: number | null;
   /** As set on the writing connection now. */
   #synchronous: Synchronous;
@@ -79,15 +93,19 @@ export class SqliteDatabase {
     readonly path: string,
     private readonly connections: Connections,
     private readonly options: OpenDatabase,
+    private readonly span: LockSpan,
   ) {
     this.#synchronous = options.synchronous;
+    this.silence = new Silence(options.clock);
     const dataVersion = connections.writer.prepare("PRAGMA data_version");
     this.#watch = new CommitWatch(dataVersion, options.clock);
-    this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late: () => this.#unavailable(HELD) });
+    this.#logSize = new LogSize({ path, db: connections.writer, clock: options.clock, limit: LOG_LIMIT });
+    const late = () => this.#unavailable(this.span.ms > 0 ? locked(this.span.ms) : HELD);
+    this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late });
     this.#inode = Deno.statSync(path).ino;
     this.#queue = new WriteQueue({
       acquire: () => this.#mutex.acquire(),
-      retry: (attempt, signal) => this.#retry(signal, attempt),
+      retry: (attempt, signal) => this.#retry(signal, attempt, this.span),
       begin: (durable) => this.#begin(durable),
       commit: (db, notify) => this.#commit(db, notify),
       rollback: (db) => this.#rollback(db),
@@ -113,8 +131,14 @@ export class SqliteDatabase {
   }
 
   static async #create(path: string, options: OpenDatabase): Promise<SqliteDatabase> {
-    const connections = await retryBusy(() => connect(path, options.synchronous), busyOptions(path, options));
-    return new SqliteDatabase(path, connections, options);
+    const span = spans.get(path) ?? new LockSpan(options.clock);
+    spans.set(path, span);
+    const connections = await retryBusy(
+      () => connect(path, options.synchronous),
+      busyOptions(path, options, span),
+    );
+    spans.delete(path);
+    return new SqliteDatabase(path, connections, options, span);
   }
 
   /**
@@ -128,7 +152,7 @@ export class SqliteDatabase {
       return await new Promise<T>((resolve, reject) =>
         this.#queue.push({
           work,
-          durable: options.durable ?? true,
+          durable: options.durable ?? this.options.synchronous === "FULL",
           notify: options.notify ?? true,
           signal: options.signal,
           done: (result) => resolve(result as T),
@@ -146,7 +170,7 @@ export class SqliteDatabase {
   async hold(signal?: AbortSignal): Promise<HeldTransaction> {
     const release = await this.#mutex.acquire(signal);
     try {
-      const db = await this.#retry(signal, () => this.#begin(true));
+      const db = await this.#retry(signal, () => this.#begin(true), this.span);
       return new HeldTransaction({
         db,
         commit: (notify) => this.#commit(db, notify),
@@ -165,7 +189,7 @@ export class SqliteDatabase {
   async read<T>(work: (db: DatabaseSync) => T, signal?: AbortSignal): Promise<T> {
     try {
       if (this.#closed) throw this.#closed;
-      return await this.#retry(signal, () => work(this.connections.reader));
+      return await this.#retry(signal, () => work(this.connections.reader), undefined);
     } catch (cause) {
       throw this.#ours(cause);
     }
@@ -180,8 +204,9 @@ export class SqliteDatabase {
   }
 
   /**
-   * One real read; and when the last write failed because of the file or the disk, one real write, so that
-   * readiness comes back by itself once there is room again.
+   * One real read; a look whether another process has the file locked for long; and when the last write failed
+   * because of the file or the disk, one real write, so that readiness comes back by itself once there is room
+   * again.
    */
   async ping(signal?: AbortSignal): Promise<void> {
     await this.read((db) => statement(db, "SELECT count(*) FROM sqlite_schema").get(), signal);
@@ -189,6 +214,7 @@ export class SqliteDatabase {
     if (inode !== this.#inode) {
       throw this.#unavailable("was removed or replaced while it was in use: restart this process");
     }
+    this.#assertUnlocked();
     if (!this.#trouble) return;
     const quiet = { notify: false, signal };
     await this.write((db) => {
@@ -208,6 +234,7 @@ export class SqliteDatabase {
     if (!shared || await shared.opened !== this || --shared.users > 0) return;
     files.delete(this.path);
     this.#watch.close();
+    this.#logSize.close();
     this.#closed = this.#unavailable("is closed");
     this.#mutex.close(this.#closed);
     this.#rollback(this.connections.writer);
@@ -220,17 +247,34 @@ export class SqliteDatabase {
     if (this.#closed) throw this.#closed;
     const db = this.connections.writer;
     // SQLite refuses to change this inside a transaction.
-    const synchronous = durable ? this.options.synchronous : "NORMAL";
+    const synchronous = durable ? "FULL" : "NORMAL";
     if (synchronous !== this.#synchronous) {
       statement(db, `PRAGMA synchronous = ${synchronous}`).run();
       this.#synchronous = synchronous;
     }
     statement(db, "BEGIN IMMEDIATE").run();
+    // Nobody was heard of while nobody could write.
+    if (this.span.ended() > TOLERATED_LOCK) this.silence.wasForced();
     return db;
+  }
+
+  /** Throws `ProviderUnavailableError` when it has been locked for longer than readiness tolerates. */
+  #assertUnlocked(): void {
+    const db = this.connections.writer;
+    if (inTransaction(db)) return;
+    try {
+      this.#begin(false);
+      this.#rollback(db);
+    } catch (cause) {
+      if (!isBusy(cause)) throw this.#ours(cause);
+      this.span.met();
+      if (this.span.ms > TOLERATED_LOCK) throw this.#unavailable(locked(this.span.ms), cause);
+    }
   }
 
   #commit(db: DatabaseSync, notify: boolean): void {
     statement(db, "COMMIT").run();
+    this.#logSize.committed();
     if (notify) this.#watch.announce();
   }
 
@@ -243,8 +287,12 @@ export class SqliteDatabase {
     }
   }
 
-  #retry<T>(signal: AbortSignal | undefined, attempt: () => T): Promise<T> {
-    return retryBusy(attempt, { ...busyOptions(this.path, this.options), signal });
+  #retry<T>(
+    signal: AbortSignal | undefined,
+    attempt: () => T,
+    span: LockSpan | undefined,
+  ): Promise<T> {
+    return retryBusy(attempt, { ...busyOptions(this.path, this.options, span), signal });
   }
 
   #ours(thrown: unknown): unknown {
@@ -263,11 +311,11 @@ function unavailable(path: string, trouble: string, cause: unknown): ProviderUna
   return new ProviderUnavailableError(`The SQLite file ${path} ${trouble}.`, { cause });
 }
 
-function busyOptions(path: string, options: OpenDatabase): BusyOptions {
+/** `span`: of who wants to write. What keeps readers out is short, and nobody's transaction. */
+function busyOptions(path: string, { clock }: OpenDatabase, span: LockSpan | undefined): BusyOptions {
   return {
-    clock: options.clock,
-    limit: WAIT_LIMIT,
-    locked: (cause) => unavailable(path, LOCKED, cause),
+    ...{ clock, span, limit: WAIT_LIMIT },
+    locked: (cause) => unavailable(path, locked(span?.ms ?? WAIT_LIMIT), cause),
   };
 }
 

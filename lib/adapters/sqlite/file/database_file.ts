@@ -8,6 +8,7 @@ import { IncorrectUsageError, UnavailableError } from "../../../errors.ts";
 import type { ComponentSchema } from "../../ports.ts";
 import { type OpenDatabase, SqliteDatabase, type WriteOptions } from "./database.ts";
 import { migrate, schemasOf, type SqliteComponent } from "./migrate.ts";
+import type { Silence } from "./silence.ts";
 
 export interface DatabaseFileOptions extends OpenDatabase {
   /** The adapter's tables. */
@@ -56,6 +57,11 @@ export class DatabaseFile {
   /** `SqliteDatabase.read`, with this adapter's error. */
   read<T>(work: (db: DatabaseSync) => T, signal?: AbortSignal): Promise<T> {
     return this.#told(() => this.get().read(work, signal));
+  }
+
+  /** `SqliteDatabase.silence`. */
+  get silence(): Silence {
+    return this.get().silence;
   }
 
   /** `SqliteDatabase.watch`. */

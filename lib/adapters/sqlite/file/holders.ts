@@ -5,6 +5,7 @@
  * @module
  */
 import type { ProcessIdentity } from "./process_identity.ts";
+import type { Look, Vitality } from "./silence.ts";
 
 /**
  * Holders of this instance of the server that have not let go. One that has, but could not write it down, is
@@ -28,15 +29,16 @@ export function letGo(holder: string): void {
 
 /**
  * Whether the holder that a row names is gone: it has let go, its process is dead, or it has not been heard
- * of for `keptMs`. `now` is epoch ms, as are the rows' `refreshed_at`.
+ * of for `keptMs`. The rows' `refreshed_at` are epoch ms.
  */
 export function isGone(
   row: Readonly<Record<string, unknown>>,
-  { now, keptMs }: { readonly now: number; readonly keptMs: number },
-  isDead: (identity: ProcessIdentity) => boolean,
+  { look, keptMs }: { readonly look: Look; readonly keptMs: number },
+  vitality: (identity: ProcessIdentity) => Vitality,
 ): boolean {
-  if (Number(row["refreshed_at"]) + keptMs <= now) return true;
   const holder = String(row["holder"]);
-  if (holder.includes(`/${instance}/`)) return !living.has(holder);
-  return isDead({ pid: Number(row["pid"]), startedAt: String(row["started_at"]) });
+  const ours = holder.includes(`/${instance}/`);
+  if (ours && !living.has(holder)) return true;
+  const identity = { pid: Number(row["pid"]), startedAt: String(row["started_at"]) };
+  return look.isSilent(Number(row["refreshed_at"]), keptMs, ours ? "alive" : vitality(identity));
 }

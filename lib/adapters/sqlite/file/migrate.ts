@@ -64,7 +64,8 @@ export function schemasOf(
     const row = rows.get(each.name);
     const exists = each.tables.some((table) => relations.has(table));
     if (exists && (row?.version ?? 1) <= each.steps.length) requireColumns(db, each, relations);
-    return componentSchema(each, { exists, row, indexes: relations }, SCHEMA_TABLE);
+    const columns = new Set(columnsOf(db, each.tables[0] ?? ""));
+    return componentSchema(each, { exists, row, columns, indexes: relations }, SCHEMA_TABLE);
   });
 }
 
@@ -137,6 +138,10 @@ function recorded(db: DatabaseSync): ReadonlyMap<string, VersionRow> {
   return versionRows(prepare(db, versionsText(SCHEMA_TABLE)).all());
 }
 
+function columnsOf(db: DatabaseSync, table: string): readonly string[] {
+  return prepare(db, "SELECT name FROM pragma_table_info(?)").all(table).map(({ name }) => String(name));
+}
+
 function requireColumns(
   db: DatabaseSync,
   { columns }: SqliteComponent,
@@ -145,7 +150,7 @@ function requireColumns(
   const tables = Object.entries(columns);
   if (!tables.some(([table]) => relations.has(table))) return;
   for (const [table, wanted] of tables) {
-    const found = prepare(db, "SELECT name FROM pragma_table_info(?)").all(table).map(({ name }) => name);
+    const found = columnsOf(db, table);
     const missing = wanted.filter((column) => !found.includes(column));
     if (missing.length === 0) continue;
     throw new ConfigurationError(

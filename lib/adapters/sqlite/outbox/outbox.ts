@@ -11,18 +11,33 @@ import {
   type OutboxStats,
   type OutboxStatus,
   type OutboxStore,
+  type OutboxWaiting,
 } from "../../ports.ts";
 import type { SqliteDatabase } from "../file/database.ts";
 import { BOOKKEEPING, SqliteOutboxLease } from "./outbox_lease.ts";
-import { cleanOutbox, listOutbox, outboxBacklog, outboxStats, requeueRows } from "./outbox_report.ts";
+import type { RetentionClock } from "../../retention_clock.ts";
+import {
+  cleanOutbox,
+  firstProcessed,
+  listOutbox,
+  oldestDue,
+  outboxBacklog,
+  outboxStats,
+  requeueRows,
+} from "./outbox_report.ts";
 import { newHolder } from "../file/holders.ts";
 
 export class SqliteOutbox implements OutboxStore {
   /** `database` throws when the provider is not open. */
-  constructor(private readonly database: () => SqliteDatabase, private readonly clock: Clock) {}
+  constructor(
+    private readonly database: () => SqliteDatabase,
+    private readonly clock: Clock,
+    private readonly retention: RetentionClock,
+  ) {}
 
   async lease({ broker, owner }: { readonly broker: string; readonly owner: string }): Promise<OutboxLease> {
-    const lease = new SqliteOutboxLease(this.database(), this.clock, broker, newHolder(owner));
+    const { clock, retention } = this;
+    const lease = new SqliteOutboxLease(this.database(), clock, broker, newHolder(owner), retention);
     try {
       await lease.share();
       return lease;
@@ -34,6 +49,11 @@ export class SqliteOutbox implements OutboxStore {
 
   watch(wake: () => void): () => void {
     return this.database().watch(wake);
+  }
+
+  async oldestDue(broker: string): Promise<OutboxWaiting | undefined> {
+    const now = this.clock.now();
+    return await this.database().read((db) => oldestDue(db, broker, now));
   }
 
   async stats(): Promise<OutboxStats> {
@@ -57,12 +77,14 @@ export class SqliteOutbox implements OutboxStore {
   async clean(
     options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
   ): Promise<number> {
-    const text = (epochMs: number) => new Date(epochMs).toISOString();
-    return await this.database().write((db) =>
-      cleanOutbox(db, {
-        publishedBefore: text(options.publishedBefore),
-        abandonedBefore: text(options.abandonedBefore),
+    return await this.database().write((db) => {
+      const cutOff = (before: number, status: "published" | "abandoned") =>
+        new Date(this.retention.cutOff(before, () => firstProcessed(db, status))).toISOString();
+      return cleanOutbox(db, {
+        publishedBefore: cutOff(options.publishedBefore, "published"),
+        abandonedBefore: cutOff(options.abandonedBefore, "abandoned"),
         limit: options.limit,
-      }), BOOKKEEPING);
+      });
+    }, BOOKKEEPING);
   }
 }

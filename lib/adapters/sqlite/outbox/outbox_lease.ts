@@ -2,15 +2,17 @@
  * Shards of the outbox in the hands of one processor (delivery 9).
  *
  * Claims, records of publishing and leases are not synced to the disk: a power cut that undoes them means
- * that rows are published again, which readers see as the same message ids.
+ * that rows are published again, which readers see as the same message ids. What is published is synced by
+ * the broker before it is recorded here.
  *
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
 import { getLogger } from "@logtape/logtape";
-import type { Clock } from "../../../async/clock.ts";
+import { awakeMs, type Clock } from "../../../async/clock.ts";
 import { asError, ProviderUnavailableError } from "../../../errors.ts";
 import { type OutboxLease, type OutboxOutcome, type OutboxRow, shardOf } from "../../ports.ts";
+import type { RetentionClock } from "../../retention_clock.ts";
 import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { SqliteDatabase } from "../file/database.ts";
 import { nextRows, settleRows, takeRows } from "./outbox_rows.ts";
@@ -41,8 +43,9 @@ export class SqliteOutboxLease implements OutboxLease {
     private readonly clock: Clock,
     private readonly broker: string,
     private readonly holder: string,
+    private readonly retention: RetentionClock,
   ) {
-    this.#heartbeat = new LeaseHeartbeat(clock, () => this.settle([]));
+    this.#heartbeat = new LeaseHeartbeat(clock, () => this.settle([]), awakeMs);
   }
 
   get shards(): readonly number[] {
@@ -79,10 +82,10 @@ export class SqliteOutboxLease implements OutboxLease {
   }
 
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
-    const now = this.clock.now();
+    const now = new Date(this.retention.stamp()).toISOString();
     for (const { id } of outcomes) this.#claimed.delete(id);
     await this.database.write((db) => {
-      settleRows(db, outcomes, this.holder, new Date(now).toISOString());
+      settleRows(db, outcomes, this.holder, now);
       if (!this.#released) this.#refresh(db);
     }, BOOKKEEPING);
   }
@@ -90,15 +93,16 @@ export class SqliteOutboxLease implements OutboxLease {
   async share(): Promise<void> {
     if (this.#released) return;
     const { broker, holder } = this;
-    const now = this.clock.now();
+    const { silence } = this.database;
     // As in claim: seen on the reading connection first, so that nothing is written while nothing changes.
-    const seen = await this.database.read((db) => shareOf(db, broker, holder, now));
+    const seen = await this.database.read((db) => shareOf(db, broker, holder, silence.look()));
     if (seen.seated && seen.surplus.length + seen.room.length === 0) return;
     await this.database.write((db) => {
-      if (!shareOf(db, broker, holder, now).seated) takeSeat(db, broker, holder, now);
-      const { surplus, room } = shareOf(db, broker, holder, now);
+      const look = silence.look();
+      if (!shareOf(db, broker, holder, look).seated) takeSeat(db, broker, holder, look);
+      const { surplus, room } = shareOf(db, broker, holder, look);
       dropShards(db, holder, surplus);
-      takeShards(db, broker, room, holder, now);
+      takeShards(db, broker, room, holder, look.now);
       this.#refresh(db);
     }, BOOKKEEPING);
   }

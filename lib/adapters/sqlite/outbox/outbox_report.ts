@@ -5,9 +5,11 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus } from "../../ports.ts";
+import type { OutboxBacklog, OutboxListing, OutboxStats, OutboxStatus, OutboxWaiting } from "../../ports.ts";
 import { backlogOf } from "../../outbox_backlog.ts";
+import { allShards } from "../../outbox_share.ts";
 import { statement } from "../file/statements.ts";
+import { nextRows } from "./outbox_rows.ts";
 
 const LISTED =
   "seq, message_id, stream_name, type, status, target_broker, retry_count, last_error, created_at";
@@ -49,6 +51,18 @@ export function outboxBacklog(db: DatabaseSync, broker: string): OutboxBacklog {
       WHERE status = 'abandoned' AND status IN ('published', 'abandoned') AND target_broker = :broker GROUP BY status`,
   ).all({ broker });
   return backlogOf(counted);
+}
+
+/** Nobody's name: every row is another's. */
+const NOBODY = "";
+
+/** The first due row of a broker, whoever is processing it; `now` is epoch ms. */
+export function oldestDue(db: DatabaseSync, broker: string, now: number): OutboxWaiting | undefined {
+  const wanted = { broker, shards: allShards, holder: NOBODY, now: new Date(now).toISOString() };
+  const [seq] = nextRows(db, wanted, 1);
+  const created = createdAt(db, seq);
+  if (seq === undefined || created === undefined) return undefined;
+  return { id: String(seq), waitedMs: Math.max(0, now - created) };
 }
 
 /** Rows in order of `seq`. */
@@ -106,6 +120,26 @@ export function cleanOutbox(
     );
   const published = remove("published", options.publishedBefore, options.limit);
   return published + remove("abandoned", options.abandonedBefore, options.limit - published);
+}
+
+/** Epoch ms of the first row that is kept in this status for its time. */
+export function firstProcessed(db: DatabaseSync, status: "published" | "abandoned"): number | undefined {
+  const row = statement(
+    db,
+    `SELECT min(last_processed_at) AS first FROM protean_outbox INDEXED BY protean_outbox_done
+      WHERE status = ? AND status IN ('published', 'abandoned')`,
+  ).get(status);
+  return typeof row?.first === "string" ? Date.parse(row.first) : undefined;
+}
+
+/** When the last row was published, ISO. */
+export function lastProcessed(db: DatabaseSync): string | undefined {
+  const row = statement(
+    db,
+    `SELECT max(last_processed_at) AS last FROM protean_outbox INDEXED BY protean_outbox_done
+      WHERE status = 'published' AND status IN ('published', 'abandoned')`,
+  ).get();
+  return typeof row?.last === "string" ? row.last : undefined;
 }
 
 /** Epoch ms of the next retry for the broker in those shards that is due after `after` (ISO). */

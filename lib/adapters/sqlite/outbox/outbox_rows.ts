@@ -14,12 +14,17 @@ const SHORT = "seq, message_id, stream_name, type, priority, retry_count, create
 /**
  * A row may be claimed when it is due and no earlier row of its stream waits for its retry: a failed row
  * holds back its own stream, and no other (delivery 9). `:anyWaits` says whether any failed row waits: where
- * none does, which is nearly always, the index alone answers and no row is read.
+ * none does, which is nearly always, the index alone answers and no row is read. One that failed in the
+ * future, as of now, is due: the clock was set back since, by what might be a month (D25).
  */
-const DUE = `${ACTIVE} AND (status <> 'failed' OR next_retry_at <= :now) AND (NOT :anyWaits OR NOT EXISTS (
-  SELECT 1 FROM protean_outbox AS held WHERE held.target_broker = :broker
+const DUE = `${ACTIVE}
+  AND (status <> 'failed' OR next_retry_at <= :now OR (:anyWaits AND (
+    SELECT own.last_processed_at FROM protean_outbox AS own WHERE own.seq = protean_outbox.seq) > :ahead))
+  AND (NOT :anyWaits OR NOT EXISTS (SELECT 1 FROM protean_outbox AS held WHERE held.target_broker = :broker
     AND held.stream_name = protean_outbox.stream_name AND held.seq < protean_outbox.seq
-    AND held.status = 'failed' AND held.next_retry_at > :now))`;
+    AND held.status = 'failed' AND held.next_retry_at > :now AND held.last_processed_at <= :ahead))`;
+/** More than the clocks of those who share the file differ by, in ms. */
+const AHEAD_MS = 1_000;
 
 const UNLOCKED = "locked_by = NULL, locked_until = NULL, last_processed_at = :now";
 const MINE = "status = 'processing' AND locked_by = :holder";
@@ -62,7 +67,8 @@ export function nextRows(
   { broker, shards, holder, now }: Wanted,
   limit: number,
 ): readonly number[] {
-  const wanted = { broker, holder, now, anyWaits: anyWaits(db, broker, now) };
+  const ahead = new Date(Date.parse(now) + AHEAD_MS).toISOString();
+  const wanted = { broker, holder, now, ahead, anyWaits: anyWaits(db, broker, now) };
   // Most shards have nothing most of the time, and to ask whether is far cheaper than to merge their scans.
   const due = statement(
     db,
@@ -151,7 +157,7 @@ function updateMany(
   ).run({ now, holder, seqs: JSON.stringify(seqs) });
 }
 
-/** One more attempt is counted; `last_error` is JSON as in wire 3.6. */
+/** One more attempt is counted, where it counts; `last_error` is JSON as in wire 3.6. */
 function settleFailure(
   db: DatabaseSync,
   outcome: Extract<OutboxOutcome, { error: string }>,
@@ -166,12 +172,13 @@ function settleFailure(
   };
   statement(
     db,
-    `UPDATE protean_outbox SET status = :status, ${UNLOCKED}, retry_count = retry_count + 1, next_retry_at = :retryAt,
-      last_error = json_set(:error, '$.retry_count', retry_count + 1) WHERE ${MINE} AND seq = :seq`,
+    `UPDATE protean_outbox SET status = :status, ${UNLOCKED}, retry_count = retry_count + :counted, next_retry_at = :retryAt,
+      last_error = json_set(:error, '$.retry_count', retry_count + :counted) WHERE ${MINE} AND seq = :seq`,
   ).run({
     now,
     holder,
     status: outcome.status,
+    counted: outcome.status === "failed" && outcome.uncounted ? 0 : 1,
     retryAt: failed ? new Date(outcome.retryAt).toISOString() : null,
     error: JSON.stringify(error),
     seq: Number(outcome.id),

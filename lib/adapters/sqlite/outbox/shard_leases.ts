@@ -8,7 +8,8 @@ import type { DatabaseSync } from "node:sqlite";
 import { allShards, fairShare } from "../../outbox_share.ts";
 import { OUTBOX_SHARDS } from "../../ports.ts";
 import { isGone } from "../file/holders.ts";
-import { deadAmong, selfIdentity } from "../file/process_identity.ts";
+import { selfIdentity, vitalityAmong } from "../file/process_identity.ts";
+import type { Look } from "../file/silence.ts";
 import { statement } from "../file/statements.ts";
 
 /** A living holder keeps a shard this long after its last claim or settlement, in ms. */
@@ -38,21 +39,21 @@ export function takeShards(
 }
 
 /** Gives the holder the first free seat. */
-export function takeSeat(db: DatabaseSync, broker: string, holder: string, now: number): void {
-  const taken = livingRows(db, broker, now).map(({ shard }) => shard);
+export function takeSeat(db: DatabaseSync, broker: string, holder: string, look: Look): void {
+  const taken = livingRows(db, broker, look).map(({ shard }) => shard);
   let seat = SEATS;
   while (taken.includes(seat)) seat++;
-  takeShards(db, broker, [seat], holder, now);
+  takeShards(db, broker, [seat], holder, look.now);
 }
 
 /** What a lease has to let go, and what is free for it, so that it has its share. */
-export function shareOf(db: DatabaseSync, broker: string, holder: string, now: number): {
+export function shareOf(db: DatabaseSync, broker: string, holder: string, look: Look): {
   /** False: it was silent for so long that another has its seat. */
   readonly seated: boolean;
   readonly surplus: readonly number[];
   readonly room: readonly number[];
 } {
-  const rows = livingRows(db, broker, now);
+  const rows = livingRows(db, broker, look);
   const mine = rows.filter((row) => row.holder === holder).map(({ shard }) => shard);
   const held = mine.filter((shard) => shard < SEATS);
   const fair = fairShare(rows.filter(({ shard }) => shard >= SEATS).length);
@@ -66,6 +67,7 @@ export function shareOf(db: DatabaseSync, broker: string, holder: string, now: n
 
 /** Still here; returns the shards that the holder still has. */
 export function refreshShards(db: DatabaseSync, holder: string, now: number): readonly number[] {
+  selfIdentity(db);
   return statement(
     db,
     "UPDATE protean_outbox_lease SET refreshed_at = ? WHERE holder = ? RETURNING shard",
@@ -86,14 +88,14 @@ export function dropShards(db: DatabaseSync, holder: string, shards?: readonly n
 function livingRows(
   db: DatabaseSync,
   broker: string,
-  now: number,
+  look: Look,
 ): readonly { readonly shard: number; readonly holder: string }[] {
   const held = statement(
     db,
     "SELECT shard, holder, pid, started_at, refreshed_at FROM protean_outbox_lease WHERE target_broker = ?",
   ).all(broker);
-  const isDead = deadAmong(db);
-  return held.filter((row) => !isGone(row, { now, keptMs: LEASE_MS }, isDead)).map((row) => ({
+  const vitality = vitalityAmong(db);
+  return held.filter((row) => !isGone(row, { look, keptMs: LEASE_MS }, vitality)).map((row) => ({
     shard: Number(row.shard),
     holder: String(row.holder),
   }));

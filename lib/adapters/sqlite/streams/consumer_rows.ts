@@ -7,22 +7,29 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { ClaimedEntry, PendingEntry } from "../../ports.ts";
 import { parseStreamId, type StreamId } from "../../stream_id.ts";
+import { RELEASED_IDLE_MS } from "../../stream_rules.ts";
+import type { Look } from "../file/silence.ts";
 import { statement } from "../file/statements.ts";
 import {
   acknowledge,
-  deadConsumers,
   enterConsumer,
   findConsumer,
   findPending,
   type GroupRow,
+  type PendingRow,
+  RELEASED_AT,
   setPending,
+  vitalityIn,
+  type Vitals,
+  vitalsOf,
 } from "./group_rows.ts";
 import { entryOf, findEntry } from "./rows.ts";
 
 const LIST = `SELECT p.ms, p.n, p.consumer, c.name, p.at, p.count FROM protean_stream_pending p
   JOIN protean_stream_consumer c ON c.id = p.consumer
   WHERE p.grp = ? AND (p.ms, p.n) > (?, ?) AND (? IS NULL OR c.name = ?)
-    AND (p.at <= ? OR p.consumer IN (SELECT value FROM json_each(?)))
+    AND (p.at < 0 OR p.consumer IN (SELECT value FROM json_each(?))
+      OR ((p.at <= ? OR p.at > ?) AND p.consumer NOT IN (SELECT value FROM json_each(?))))
   ORDER BY p.ms, p.n LIMIT ?`;
 const BUSY = "SELECT 1 FROM protean_stream_pending WHERE grp = ? AND consumer = ? LIMIT 1";
 const OTHERS =
@@ -34,7 +41,7 @@ export interface ListOptions {
   readonly limit: number;
   readonly consumer?: string;
   readonly minIdleMs?: number;
-  readonly now: number;
+  readonly look: Look;
 }
 
 /** The pending list in order of id. */
@@ -43,18 +50,23 @@ export function listPending(
   group: GroupRow,
   options: ListOptions,
 ): readonly PendingEntry[] {
-  const { after, consumer = null, minIdleMs = 0, now, limit } = options;
-  const dead = deadConsumers(db, group);
+  const { after, consumer = null, minIdleMs = 0, look, limit } = options;
+  const vitals = vitalsOf(db, group);
+  const all = minIdleMs <= 0;
   // A clock that was set back must not hide entries from a caller who wants all of them.
-  const latest = minIdleMs > 0 ? now - minIdleMs : Number.MAX_SAFE_INTEGER;
+  const latest = all ? Number.MAX_SAFE_INTEGER : look.olderThan(minIdleMs);
+  const beyond = Math.min(look.setBackBeyond(minIdleMs), Number.MAX_SAFE_INTEGER);
+  const spared = all || look.isEven(minIdleMs) ? [] : [...vitals.alive];
   const rows = statement(db, LIST).all(
     group.id,
     after.ms,
     after.n,
     consumer,
     consumer,
+    JSON.stringify([...vitals.dead]),
     latest,
-    JSON.stringify([...dead]),
+    beyond,
+    JSON.stringify(spared),
     limit,
   ) as unknown as readonly {
     readonly ms: number;
@@ -67,18 +79,22 @@ export function listPending(
   return rows.map((row) => ({
     id: `${row.ms}-${row.n}`,
     consumer: row.name,
-    idleMs: dead.has(row.consumer) ? Infinity : Math.max(0, now - row.at),
+    idleMs: idleMs(row, vitals, look),
     count: row.count,
   }));
+}
+
+function idleMs(row: PendingRow, { dead }: Vitals, look: Look): number {
+  if (dead.has(row.consumer)) return Infinity;
+  return row.at === RELEASED_AT ? RELEASED_IDLE_MS : Math.max(0, look.now - row.at);
 }
 
 export interface ClaimOptions {
   /** Name of the consumer that claims. */
   readonly by: string;
   readonly minIdleMs: number;
-  readonly now: number;
-  /** Consumers whose entries are free however fresh. */
-  readonly dead: ReadonlySet<number>;
+  readonly look: Look;
+  readonly vitals: Vitals;
 }
 
 /** Takes one entry over from `from`, if that still owns it and it has been idle long enough. */
@@ -89,17 +105,23 @@ export function claimEntry(
   from: string,
   options: ClaimOptions,
 ): ClaimedEntry | undefined {
-  const { by, minIdleMs, now, dead } = options;
+  const { by, minIdleMs, look, vitals } = options;
   const key = parseStreamId(id);
   const row = key && findPending(db, group, key);
   if (!row || row.consumer !== findConsumer(db, group, from)) return undefined;
-  if (minIdleMs > 0 && now - row.at < minIdleMs && !dead.has(row.consumer)) return undefined;
+  const free = minIdleMs <= 0 || row.at === RELEASED_AT ||
+    look.isSilent(row.at, minIdleMs, vitalityIn(vitals, row.consumer));
+  if (!free) return undefined;
   const entry = findEntry(db, group.stream, key);
   if (!entry) {
     acknowledge(db, group, key);
     return { id, data: undefined, count: row.count, trimmed: true };
   }
-  setPending(db, group, key, { consumer: enterConsumer(db, group, by, now), at: now, count: row.count });
+  setPending(db, group, key, {
+    consumer: enterConsumer(db, group, by, look.now),
+    at: look.now,
+    count: row.count,
+  });
   return { ...entryOf(entry), count: row.count, trimmed: false };
 }
 
@@ -110,23 +132,20 @@ export function retireConsumer(db: DatabaseSync, group: GroupRow, consumer: numb
   return true;
 }
 
-/**
- * Deletes consumers with nothing pending that were last seen by `seenBefore` or are dead; returns their
- * names.
- */
+/** Deletes consumers with nothing pending that are dead or were not seen for `idleMs`; returns their names. */
 export function sweepConsumers(
   db: DatabaseSync,
   group: GroupRow,
-  options: { readonly spare: string; readonly seenBefore: number },
+  options: { readonly spare: string; readonly idleMs: number; readonly look: Look },
 ): readonly string[] {
-  const dead = deadConsumers(db, group);
+  const vitals = vitalsOf(db, group);
   const others = statement(db, OTHERS).all(group.id, options.spare) as unknown as readonly {
     readonly id: number;
     readonly name: string;
     readonly seen_at: number;
   }[];
   return others
-    .filter(({ id, seen_at }) => seen_at <= options.seenBefore || dead.has(id))
+    .filter(({ id, seen_at }) => options.look.isSilent(seen_at, options.idleMs, vitalityIn(vitals, id)))
     .filter(({ id }) => retireConsumer(db, group, id))
     .map(({ name }) => name);
 }

@@ -1,5 +1,6 @@
 /**
- * Dead-letter streams of the SQLite broker.
+ * Dead-letter streams of the SQLite broker. What an operator has done to one is on the disk when the command
+ * ends: a letter that came back with the power would be replayed twice, or show what was purged.
  *
  * @module
  */
@@ -65,7 +66,7 @@ export class SqliteDeadLetters implements DeadLetters {
       ensureGroup(db, lane, group);
       append(db, [{ stream: lane, data: entryOf(entry).data ?? "" }], this.#clock.now());
       return removeEntry(db, row.id, key);
-    }, { notify: true });
+    }, { notify: true, durable: true });
   }
 
   async remove(stream: string, ids: readonly string[]): Promise<number> {
@@ -74,12 +75,15 @@ export class SqliteDeadLetters implements DeadLetters {
       const row = findStream(db, stream);
       const gone = ids.map(parseStreamId).filter((key) => row && key && removeEntry(db, row.id, key));
       return gone.length;
-    });
+    }, { durable: true });
   }
 
   async purge(stream: string): Promise<number> {
     // Waiting readers learn that their group is gone.
-    const length = await this.#database.write((db) => dropStream(db, stream), { notify: true });
+    const length = await this.#database.write((db) => dropStream(db, stream), {
+      notify: true,
+      durable: true,
+    });
     await collectDropped(this.#database);
     return length;
   }

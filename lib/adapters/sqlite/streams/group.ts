@@ -16,13 +16,14 @@ import type {
   StreamGroup,
 } from "../../ports.ts";
 import { parseCursor, parseStreamId, type StreamId } from "../../stream_id.ts";
-import { groupMissing, RELEASED_IDLE_MS } from "../../stream_rules.ts";
+import { groupMissing } from "../../stream_rules.ts";
 import type { DatabaseFile } from "../file/database_file.ts";
+import { selfIdentity } from "../file/process_identity.ts";
+import type { Look } from "../file/silence.ts";
 import { claimEntry, listPending, retireConsumer, sweepConsumers } from "./consumer_rows.ts";
 import { dropStream, trim } from "./drop.ts";
 import {
   acknowledge,
-  deadConsumers,
   deliver,
   ensureGroup,
   enterConsumer,
@@ -32,7 +33,9 @@ import {
   groupInfos,
   type GroupRow,
   hasNewer,
+  RELEASED_AT,
   touch,
+  vitalsOf,
 } from "./group_rows.ts";
 import { append, findStream, removeEntry } from "./rows.ts";
 
@@ -93,9 +96,10 @@ export class SqliteStreamGroup implements StreamGroup {
 
   async refresh(ids: readonly string[]): Promise<readonly string[]> {
     if (ids.length === 0) return [];
-    const now = this.#clock.now();
     return await this.#database.write((db) => {
       const found = this.#own(db);
+      const now = this.#clock.now();
+      selfIdentity(db);
       return ids.filter((id) =>
         found === undefined || touch(db, found.group, found.consumer, id, now) === undefined
       );
@@ -103,10 +107,9 @@ export class SqliteStreamGroup implements StreamGroup {
   }
 
   async attempt(id: string): Promise<number | undefined> {
-    const now = this.#clock.now();
     return await this.#database.write((db) => {
       const found = this.#own(db);
-      return found && touch(db, found.group, found.consumer, id, now, (count) => count + 1);
+      return found && touch(db, found.group, found.consumer, id, this.#clock.now(), (count) => count + 1);
     });
   }
 
@@ -119,10 +122,9 @@ export class SqliteStreamGroup implements StreamGroup {
     },
   ): Promise<readonly PendingEntry[]> {
     const after = parseCursor(options.after);
-    const now = this.#clock.now();
     return await this.#database.read((db) => {
       const group = this.#find(db);
-      return group ? listPending(db, group, { ...options, after, now }) : [];
+      return group ? listPending(db, group, { ...options, after, look: this.#look() }) : [];
     });
   }
 
@@ -131,12 +133,10 @@ export class SqliteStreamGroup implements StreamGroup {
     minIdleMs: number,
   ): Promise<readonly ClaimedEntry[]> {
     if (entries.length === 0) return [];
-    const now = this.#clock.now();
     return await this.#database.write((db) => {
       const group = this.#find(db);
       if (!group) return [];
-      const dead = deadConsumers(db, group);
-      const claim = { by: this.consumer, minIdleMs, now, dead };
+      const claim = { by: this.consumer, minIdleMs, look: this.#look(), vitals: vitalsOf(db, group) };
       return entries.map(({ id, from }) => claimEntry(db, group, id, from, claim)).filter((entry) =>
         entry !== undefined
       );
@@ -152,16 +152,17 @@ export class SqliteStreamGroup implements StreamGroup {
       append(db, [{ stream: deadLetterStream, data }], this.#clock.now());
       this.#acknowledge(db, found.group, [id]);
       return true;
-    });
+    }, { durable: true });
   }
 
   async release(entries: readonly { readonly id: string; readonly count: number }[]): Promise<void> {
     if (entries.length === 0) return;
-    const long = this.#clock.now() - RELEASED_IDLE_MS;
     await this.#database.write((db) => {
       const found = this.#own(db);
       if (!found) return;
-      for (const { id, count } of entries) touch(db, found.group, found.consumer, id, long, () => count);
+      for (const { id, count } of entries) {
+        touch(db, found.group, found.consumer, id, RELEASED_AT, () => count);
+      }
     });
   }
 
@@ -177,10 +178,9 @@ export class SqliteStreamGroup implements StreamGroup {
   }
 
   async sweep(idleMs: number): Promise<readonly string[]> {
-    const now = this.#clock.now();
     return await this.#database.write((db) => {
       const group = this.#find(db);
-      return group ? sweepConsumers(db, group, { spare: this.consumer, seenBefore: now - idleMs }) : [];
+      return group ? sweepConsumers(db, group, { spare: this.consumer, idleMs, look: this.#look() }) : [];
     });
   }
 
@@ -193,6 +193,10 @@ export class SqliteStreamGroup implements StreamGroup {
   close(): Promise<void> {
     this.#closing.abort();
     return Promise.resolve();
+  }
+
+  #look(): Look {
+    return this.#database.silence.look();
   }
 
   #find(db: DatabaseSync): GroupRow | undefined {

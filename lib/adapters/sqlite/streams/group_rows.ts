@@ -7,7 +7,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { GroupInfo, StreamEntry } from "../../ports.ts";
 import { parseStreamId, type StreamId } from "../../stream_id.ts";
-import { deadAmong, selfIdentity } from "../file/process_identity.ts";
+import { selfIdentity, vitalityAmong } from "../file/process_identity.ts";
+import type { Vitality } from "../file/silence.ts";
 import { statement } from "../file/statements.ts";
 import { entriesAfter, entryOf, holdsEntry, openStream } from "./rows.ts";
 
@@ -26,8 +27,12 @@ export interface ConsumerRow {
   readonly started_at: string;
 }
 
+/** In place of the time of an entry that its consumer has given back: anyone may claim it. */
+export const RELEASED_AT = -1;
+
 export interface PendingRow {
   readonly consumer: number;
+  /** Epoch ms of the last sign of who has it, or `RELEASED_AT`. */
   readonly at: number;
   readonly count: number;
 }
@@ -100,12 +105,28 @@ export function findConsumer(db: DatabaseSync, group: GroupRow, name: string): n
   return row && Number(row.id);
 }
 
-/** Consumers of processes that are known to be dead: whatever they have is free (delivery 14). */
-export function deadConsumers(db: DatabaseSync, group: GroupRow): ReadonlySet<number> {
+/** The row ids of a group's consumers, by what is known of their processes. */
+export interface Vitals {
+  /** Whatever they have is free (delivery 14). */
+  readonly dead: ReadonlySet<number>;
+  readonly alive: ReadonlySet<number>;
+}
+
+export function vitalsOf(db: DatabaseSync, group: GroupRow): Vitals {
   const rows = statement(db, CONSUMERS).all(group.id) as unknown as readonly ConsumerRow[];
-  const isDead = deadAmong(db);
-  const dead = rows.filter(({ pid, started_at }) => isDead({ pid, startedAt: started_at }));
-  return new Set(dead.map(({ id }) => id));
+  const vitality = vitalityAmong(db);
+  const asked = rows.map(({ id, pid, started_at }) => ({
+    id,
+    is: vitality({ pid, startedAt: started_at }),
+  }));
+  const those = (which: Vitality) => new Set(asked.filter(({ is }) => is === which).map(({ id }) => id));
+  return { dead: those("dead"), alive: those("alive") };
+}
+
+/** What is known of one of them. */
+export function vitalityIn({ dead, alive }: Vitals, consumer: number): Vitality {
+  if (dead.has(consumer)) return "dead";
+  return alive.has(consumer) ? "alive" : "unknown";
 }
 
 /** Delivers the next entries to a consumer: they become pending, counted once. */

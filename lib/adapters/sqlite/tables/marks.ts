@@ -4,22 +4,46 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { duplicateMessage, type Mark } from "../../ports.ts";
+import { duplicateMessage, type Mark, requireSameMessage } from "../../ports.ts";
 import { statement } from "../file/statements.ts";
 
-/** Whether the effect is committed (or written in this transaction) already. */
+/**
+ * Whether the effect is committed (or written in this transaction) already. Throws `MessageConflictError`
+ * when it is another message's.
+ */
 export function isMarked(db: DatabaseSync, mark: Mark): boolean {
-  const sql = "SELECT 1 FROM protean_processed WHERE handler = ? AND type = ? AND message_id = ?";
-  return statement(db, sql).get(mark.handler, mark.type, mark.messageId) !== undefined;
+  const sql = "SELECT checksum FROM protean_processed WHERE handler = ? AND type = ? AND message_id = ?";
+  const kept = statement(db, sql).get(mark.handler, mark.type, mark.messageId);
+  if (!kept) return false;
+  requireSameMessage(mark, kept.checksum);
+  return true;
 }
 
-/** Writes a mark inside the transaction. Throws `DuplicateMessageError` when another has committed it. */
+/**
+ * Writes a mark inside the transaction. Throws `DuplicateMessageError` when another has committed it, or
+ * `MessageConflictError`.
+ */
 export function writeMark(db: DatabaseSync, mark: Mark, now: string): void {
   const { changes } = statement(
     db,
-    "INSERT INTO protean_processed (handler, type, message_id, processed_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-  ).run(mark.handler, mark.type, mark.messageId, now);
-  if (Number(changes) === 0) throw duplicateMessage(mark);
+    `INSERT INTO protean_processed (handler, type, message_id, processed_at, checksum) VALUES (?, ?, ?, ?, ?)
+      ON CONFLICT DO NOTHING`,
+  ).run(mark.handler, mark.type, mark.messageId, now, mark.checksum ?? null);
+  if (Number(changes) > 0) return;
+  isMarked(db, mark);
+  throw duplicateMessage(mark);
+}
+
+/** When the last mark was written, ISO; and the first that is there. */
+export function markTimes(
+  db: DatabaseSync,
+): { readonly first: string | undefined; readonly last: string | undefined } {
+  const end = (order: "ASC" | "DESC") => {
+    const row = statement(db, `SELECT processed_at FROM protean_processed ORDER BY mark ${order} LIMIT 1`)
+      .get();
+    return row && String(row.processed_at);
+  };
+  return { first: end("ASC"), last: end("DESC") };
 }
 
 /** Deletes marks older than `before`, the oldest first, at most `limit`; returns how many. */

@@ -96,6 +96,7 @@ const marks = component({
       // To tell a message from another one that has come by its id (D24): null where it was not kept.
       title: "add the column checksum",
       additive: true,
+      adds: "checksum",
       statements: ["ALTER TABLE protean_processed ADD COLUMN checksum text"],
     },
   ],

@@ -12,6 +12,7 @@ import {
   isEmptyWriteSet,
   type Mark,
   type ProviderSession,
+  requireSameMessage,
   sessionEnded,
   type SessionOptions,
   type SqlRow,
@@ -20,6 +21,7 @@ import {
   type WriteSet,
 } from "../../ports.ts";
 import type { HeldTransaction, SqliteDatabase } from "../file/database.ts";
+import type { RetentionClock } from "../../retention_clock.ts";
 import { appendEvents } from "./events.ts";
 import { isMarked, writeMark } from "./marks.ts";
 import { insertOutboxRow } from "../outbox/outbox_rows.ts";
@@ -39,6 +41,7 @@ export class SqliteSession implements ProviderSession {
     private readonly database: SqliteDatabase,
     private readonly clock: Clock,
     private readonly options: SessionOptions,
+    private readonly retention: RetentionClock,
   ) {}
 
   load(table: string, id: string): Promise<StoredRow | undefined> {
@@ -54,9 +57,10 @@ export class SqliteSession implements ProviderSession {
 
   /** Written at the commit, whose transaction refuses a mark that another has committed meanwhile. */
   async mark(mark: Mark): Promise<boolean> {
-    const mine = this.#marks.some((other) =>
+    const mine = this.#marks.find((other) =>
       other.handler === mark.handler && other.type === mark.type && other.messageId === mark.messageId
     );
+    if (mine) requireSameMessage(mark, mine.checksum);
     if (mine || await this.#read((db) => isMarked(db, mark))) return false;
     this.#marks.push(mark);
     return true;
@@ -136,7 +140,8 @@ export class SqliteSession implements ProviderSession {
 
   #writeAll(db: DatabaseSync, writes: WriteSet): readonly number[] {
     const now = new Date(this.clock.now()).toISOString();
-    for (const mark of this.#marks) writeMark(db, mark, now);
+    const marked = new Date(this.retention.stamp()).toISOString();
+    for (const mark of this.#marks) writeMark(db, mark, marked);
     return this.#write(db, writes, now);
   }
 

@@ -51,7 +51,7 @@ export function execute(db: DatabaseSync, query: SqlStatement): readonly SqlRow[
     if (!isTableMissing(cause)) throw cause;
     throw new RefusedError(
       `${fileOf(db)} lacks a table that a statement names: ${cause.message}: create it, or correct the name.`,
-      { code: "DATABASE_TABLE_MISSING", cause },
+      { code: "DATABASE_TABLE_MISSING", cause, concerns: "statement" },
     );
   }
 }

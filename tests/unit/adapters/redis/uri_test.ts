@@ -17,6 +17,16 @@ Deno.test("parseRedisUri takes an address apart", () => {
     ["redis://[::1]:7", { host: "::1", port: 7, shown: "redis://[::1]:7/0" }],
     ["redis:///2", { host: "localhost", db: 2, shown: "redis://localhost:6379/2" }],
   ];
+  const socket = { host: "", port: 0 };
+  cases.push(
+    ["unix:///run/r.sock", { ...socket, path: "/run/r.sock", shown: "unix:///run/r.sock?db=0" }],
+    ["unix:///run/r.sock?db=4", { ...socket, path: "/run/r.sock", db: 4, shown: "unix:///run/r.sock?db=4" }],
+    ["unix:///a%20b/%23r", { ...socket, path: "/a b/#r", shown: "unix:///a b/#r?db=0" }],
+    ["unix://ann:secret@/r", {
+      ...{ ...socket, path: "/r", username: "ann", password: "secret" },
+      shown: "unix://ann:***@/r?db=0",
+    }],
+  );
   for (const [uri, expected] of cases) {
     assertEquals(parseRedisUri(uri, KEY), { ...plain, ...expected } as never, uri);
   }
@@ -35,6 +45,20 @@ Deno.test("parseRedisUri refuses what cannot work in one sentence that names the
     ["redis://:secret@h/orders", "the database 'orders'"],
     ["redis://:secret@h/0?ssl_cert_reqs=none", "'ssl_cert_reqs'"],
     ["redis://:secret%zz@h", "percent-encoded"],
+    ["redis://:secret@h/0#x", "%23"],
+    ["redis://:secret@h/0\n", "ends with a line break"],
+    ["redis://:secret@h/0\r\n", "ends with a line break"],
+    [" redis://:secret@h/0", "begins with a blank"],
+    ["redis://:secret\n@h/0", "has a line break in it"],
+    ["unix://:secret@run/r.sock", "no absolute path"],
+    ["unix://", "no absolute path"],
+    ["unix:///", "no absolute path"],
+    ["unix:run/r.sock", "is not an address"],
+    ["unix:///run/r.sock?db=orders", "the database 'orders'"],
+    ["unix:///run/r.sock?timeout=5", "'timeout'"],
+    ["unix:///run/%zz", "percent-encoded"],
+    [`unix:///${"r".repeat(107)}`, "107 bytes"],
+    ["redis+socket:///run/r.sock", "a socket is unix:///path"],
   ];
   for (const [uri, part] of cases) {
     const error = assertThrows(() => parseRedisUri(uri, KEY), ConfigurationError, part);

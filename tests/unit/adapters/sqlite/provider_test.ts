@@ -244,8 +244,15 @@ Deno.test("SqliteSession rejects on a full disk, and works again once there is r
     await database.close();
   }));
 
+/** What a killed process leaves: a sign of life that nobody has locked. */
+function deadProcess(db: DatabaseSync): string {
+  const token = crypto.randomUUID();
+  Deno.writeTextFileSync(`${db.location()}-alive-${token}`, "");
+  return `2026-01-01T00:00:00.000Z ${token}`;
+}
+
 const LEASES: readonly (readonly [what: string, startedAt: (db: DatabaseSync) => string, free: boolean])[] = [
-  ["of a dead process", () => `2026-01-01T00:00:00.000Z ${crypto.randomUUID()}`, true],
+  ["of a dead process", deadProcess, true],
   ["of a living process", (db) => selfIdentity(db).startedAt, false],
   ["of a process that nothing is known of", () => "?", false],
 ];

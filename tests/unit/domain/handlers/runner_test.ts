@@ -377,6 +377,28 @@ Deno.test("work that may not commit any more does not, and its siblings are not 
   assertEquals(await domain.unitOfWork((ctx) => ctx.view(Counter).list()), []);
 });
 
+Deno.test("a sibling is not started either when the one before it has noticed and returned", async () => {
+  const { domain, Order, OrderPlaced } = shop();
+  let lost = false;
+  const ran: string[] = [];
+  const work = (id: string) => () => {
+    ran.push(id);
+    lost = true;
+  };
+  domain.eventHandler("Events", {
+    partOf: Order,
+    handles: [on(OrderPlaced, work("a")), on(OrderPlaced, work("b"))],
+  });
+  await using running = await started(domain);
+  const message = await published(running.runtime, domain, OrderPlaced);
+  const options = { ...FREE, mayCommit: () => !lost };
+  await assertRejects(
+    () => handle(runnerOf(running.runtime, "Events"), message, options),
+    CommitRefusedError,
+  );
+  assertEquals(ran, ["a"]);
+});
+
 Deno.test("a handler whose signal aborts has a second to end in; then its session is gone", async (t) => {
   const { domain, Order, OrderPlaced, Counter } = shop();
   let touched = Promise.withResolvers<void>();

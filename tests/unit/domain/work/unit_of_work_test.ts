@@ -1,4 +1,5 @@
 /** What one unit of work reads, buffers, commits and refuses (design 4, 5; delivery 13 to 15; wire 6.3). */
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import {
   CommitRefusedError,
@@ -15,8 +16,11 @@ import { z } from "zod";
 import { MemoryCache } from "../../../../lib/adapters/memory/cache.ts";
 import { MemoryEventStore } from "../../../../lib/adapters/memory/event_store.ts";
 import { MemoryProvider } from "../../../../lib/adapters/memory/provider.ts";
+import { SqliteEventStore } from "../../../../lib/adapters/sqlite/event_store.ts";
+import { systemClock } from "../../../../lib/async/clock.ts";
 import { WorkContext } from "../../../../lib/domain/work/context.ts";
-import { OUTSIDE } from "../../../../lib/domain/work/outgoing.ts";
+import { MessageDefinition } from "../../../../lib/domain/elements/message_definition.ts";
+import { commandMessage, OUTSIDE } from "../../../../lib/domain/work/outgoing.ts";
 import { runUnitOfWork } from "../../../../lib/domain/work/run_unit.ts";
 import {
   handle,
@@ -615,7 +619,7 @@ Deno.test("two instances of one id in a unit of work are a mistake, and so is a 
   });
 });
 
-Deno.test("nothing goes to an event store of its own when the work is given up while the caches are written", async () => {
+Deno.test("nothing goes to other caches or an event store of its own when the work is given up between two writes", async () => {
   const log: string[] = [];
   const { my, config } = noting(log);
   await using running = await started(my.domain, { config });
@@ -626,12 +630,61 @@ Deno.test("nothing goes to an event store of its own when the work is given up w
     async (unit) => {
       const ctx = new WorkContext(unit, guard, "test");
       await ctx.cache.set("a", 1);
+      await ctx.cache.set("b", 1);
       await ctx.publish(my.OrderPlaced, { orderId: "1", amount: 1 });
     },
   );
   await assertRejects(() => given, CommitRefusedError, "given up");
   assertEquals(log, ["flush default", "cache"]);
 });
+
+for (const kept of ["with rows of the main database", "alone"]) {
+  Deno.test(`an append that waits for its turn, ${kept}, is given up with the work`, async () => {
+    const folder = await Deno.makeTempDir();
+    const my = shop();
+    const asked = Promise.withResolvers<void>();
+    my.domain.registerAdapter(
+      "event_store",
+      "asked",
+      class extends SqliteEventStore {
+        override append(...args: Parameters<SqliteEventStore["append"]>) {
+          asked.resolve();
+          return super.append(...args);
+        }
+      },
+    );
+    const file = `${folder}/events.db`;
+    const config = inMemory({ event_store: { provider: "asked", database_uri: `sqlite:///${file}` } });
+    const [cut, givenUp] = [new AbortController(), new AbortController()];
+    const guard = { signal: cut.signal, givenUp: givenUp.signal, mayCommit: () => !givenUp.signal.aborted };
+    try {
+      await using running = await started(my.domain, { config, clock: systemClock });
+      const data = { orderId: "1", amount: 1 };
+      const options = { name: "test", origin: OUTSIDE, guard, repeat: false };
+      using other = new DatabaseSync(file);
+      other.exec("begin immediate");
+      const given = runUnitOfWork(running.runtime, options, (unit) => {
+        if (kept === "alone") {
+          const command: unknown = my.PlaceOrder;
+          assert(command instanceof MessageDefinition);
+          return unit.record(
+            commandMessage(running.runtime, command, data, { asynchronous: false }, OUTSIDE),
+          );
+        }
+        return new WorkContext(unit, guard, "test").publish(my.OrderPlaced, data);
+      });
+      given.catch(() => {});
+      await asked.promise;
+      cut.abort();
+      givenUp.abort();
+      other.exec("rollback");
+      await assertRejects(() => given, CommitRefusedError, "given up");
+      assertEquals(await running.runtime.eventStore?.last("$all"), undefined);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
 
 Deno.test("rows are written in one order: by table, then by code point of their ids", async () => {
   const my = shop();

@@ -33,6 +33,7 @@ const opening: readonly (readonly [code: string, expected: Thrown])[] = [
   ["57P01", ProviderUnavailableError],
   ["57P03", ProviderUnavailableError],
   ["08006", ProviderUnavailableError],
+  ["08P01", ProviderUnavailableError],
 ];
 for (const [code, expected] of opening) {
   Deno.test(`a connection refused with ${code} is a ${expected.name}`, () => {

@@ -66,10 +66,14 @@ const refused: readonly (readonly [uri: string, trouble: string])[] = [
   ["postgresql://ann:secret@db/shop?connect_timeout=-1", "connect_timeout '-1'"],
   ["postgresql://ann:secret@db/shop?connect_timeout=soon", "connect_timeout 'soon'"],
   ["postgresql://ann:secret%@db/shop", "broken percent escape"],
+  ["postgresql://ann:secret@db/shop\n", "ends with a line break"],
+  ["postgresql://ann:secret@db/shop?sslmode=require\r\n", "ends with a line break"],
+  ["postgresql://ann:secret\n@db/shop", "has a line break in it"],
+  ["\tpostgresql://ann:secret@db/shop", "begins with a blank"],
 ];
 
 for (const [uri, trouble] of refused) {
-  Deno.test(`parsePostgresUri refuses '${uri}' in one sentence that keeps the password`, () => {
+  Deno.test(`parsePostgresUri refuses ${JSON.stringify(uri)} in one sentence that keeps the password`, () => {
     const error = assertThrows(() => parse(uri), ConfigurationError, trouble);
     assertStringIncludes(error.message, "database 'default'");
     assertFalse(error.message.includes("secret"));

@@ -230,6 +230,76 @@ Deno.test("SqliteDatabase stops waiting for another process when the signal abor
     assertEquals(await numbers(database), [2]);
   }));
 
+Deno.test("SqliteDatabase waits half a minute for a lock and not for each who comes while it lasts", () =>
+  withFolder(async ({ open, path, clock }) => {
+    const database = await open();
+    await createNumbers(database);
+    using other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    const began = clock.monotonic();
+    const first = database.hold();
+    const second = clock.advance(20_000).then(() => database.write(insert(1)));
+    for (const late of [first, second]) {
+      const refused = assertRejects(() => late, ProviderUnavailableError, "locked by another process for 3");
+      await advanceUntil(clock, late);
+      await refused;
+    }
+    const third = database.write(insert(1));
+    const refused = assertRejects(() => third, ProviderUnavailableError, "locked by another process for 3");
+    await advanceUntil(clock, third);
+    await refused;
+    assert(clock.monotonic() - began < 36_000, `${clock.monotonic() - began} ms`);
+    // Somebody else's lock, later, is waited for as long as ever.
+    await clock.advance(60_000);
+    const fourth = database.write(insert(2));
+    await clock.advance(20_000);
+    other.exec("ROLLBACK");
+    await advanceUntil(clock, fourth);
+    assertEquals(await numbers(database), [2]);
+  }));
+
+Deno.test("SqliteDatabase opens no second time for half a minute what was locked when it was opened", () =>
+  withFolder(async ({ open, path, clock }) => {
+    await (await open()).close();
+    using other = new DatabaseSync(path);
+    other.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE theirs (id text)");
+    const began = clock.monotonic();
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const opening = open();
+      const refused = assertRejects(() => opening, ProviderUnavailableError, "locked by another process");
+      await advanceUntil(clock, opening);
+      await refused;
+    }
+    assert(clock.monotonic() - began < 36_000, `${clock.monotonic() - began} ms`);
+    other.exec("ROLLBACK");
+    other.close();
+    await open();
+  }));
+
+Deno.test("SqliteDatabase tells readiness of a lock that lasts, also where nobody writes, and of its end", () =>
+  withFolder(async ({ open, path, clock }) => {
+    const database = await open();
+    await createNumbers(database);
+    using other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    await database.ping();
+    await clock.advance(2000);
+    await database.ping();
+    await clock.advance(2000);
+    await assertRejects(() => database.ping(), ProviderUnavailableError, "locked by another process for 4 s");
+    const writing = database.write(insert(1));
+    await clock.advance(1000);
+    await assertRejects(() => database.ping(), ProviderUnavailableError, "locked by another process for 5 s");
+    other.exec("ROLLBACK");
+    await database.ping();
+    await advanceUntil(clock, writing);
+    const held = await database.hold();
+    held.run(insert(2));
+    await database.ping();
+    held.commit();
+    assertEquals(await numbers(database), [1, 2]);
+  }));
+
 Deno.test("SqliteDatabase tells watchers of commits here at once, several in one turn once", () =>
   withFolder(async ({ open }) => {
     const database = await open();
@@ -366,3 +436,33 @@ Deno.test("SqliteDatabase is unready when its file was removed", () =>
     await Deno.remove(path);
     await assertRejects(() => database.ping(), ProviderUnavailableError, "removed or replaced");
   }));
+
+Deno.test("a ping tells that another process keeps the file locked while somebody waits to write, and that it ended", async () => {
+  await withFolder(async ({ path, clock, open }) => {
+    const database = await open();
+    await createNumbers(database);
+    const other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    // Nobody has anything to write: it is no matter.
+    await clock.advance(10_000);
+    await database.ping();
+    const writing = database.write(insert(1));
+    await clock.advance(2_900);
+    await database.ping();
+    await clock.advance(200);
+    const locked = "locked by another process for 3 s";
+    await assertRejects(() => database.ping(), ProviderUnavailableError, locked);
+    const given = assertRejects(() => writing, ProviderUnavailableError, "for 30 s");
+    await clock.advance(30_000);
+    await given;
+    // Nobody waits now, but nobody got through since.
+    const ping = database.ping();
+    const refused = assertRejects(() => ping, ProviderUnavailableError, "locked by another process");
+    await advanceUntil(clock, ping);
+    await refused;
+    other.exec("ROLLBACK");
+    await database.ping();
+    await database.ping();
+    other.close();
+  });
+});

@@ -196,3 +196,27 @@ async function locked(path: string): Promise<void> {
     await new Promise<void>((resolve) => systemClock.after(20, resolve));
   }
 }
+
+Deno.test("tables that an older server has made again are upgraded again, whatever their record says", async () => {
+  await withFile(async (database, path) => {
+    const adding: Step = {
+      title: "add the column amount",
+      additive: true,
+      adds: "amount",
+      statements: ["ALTER TABLE things ADD COLUMN amount integer"],
+    };
+    await migrate(database, things(adding));
+    {
+      using older = new DatabaseSync(path);
+      older.exec(`DROP TABLE things; ${CREATE.statements[0]}`);
+    }
+    await migrate(database, things(adding));
+    await database.read((db) => db.prepare("SELECT amount FROM things").all());
+    {
+      using operator = new DatabaseSync(path);
+      operator.exec("DROP TABLE protean_schema");
+    }
+    await migrate(database, things(adding));
+    assertEquals(await version(database, things(adding)), 2);
+  });
+});

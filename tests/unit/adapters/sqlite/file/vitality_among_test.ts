@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { SqliteBroker } from "../../../../../lib/adapters/sqlite/broker.ts";
-import { deadAmong } from "../../../../../lib/adapters/sqlite/file/process_identity.ts";
+import { vitalityAmong } from "../../../../../lib/adapters/sqlite/file/process_identity.ts";
 import { FakeClock } from "../../../../../lib/testing/fake_clock.ts";
 
 Deno.test("a process is asked about once in a look, however many consumers it has", () => {
@@ -12,12 +12,12 @@ Deno.test("a process is asked about once in a look, however many consumers it ha
     startedAt: `2026-01-01T00:00:00.000Z ${token}`,
   }));
   const asked: string[] = [];
-  const isDead = deadAmong(db, (_db, { startedAt }) => {
+  const vitality = vitalityAmong(db, (_db, { startedAt }) => {
     asked.push(startedAt);
-    return startedAt.endsWith("dead");
+    return startedAt.endsWith("dead") ? "dead" : "alive";
   });
   for (let consumer = 0; consumer < 100; consumer++) {
-    assertEquals(identities.map(isDead), [false, true]);
+    assertEquals(identities.map(vitality), ["alive", "dead"]);
   }
   assertEquals(asked.length, 2);
   db.close();
@@ -28,8 +28,9 @@ Deno.test("a group asks about a dead process once in each look, however many con
   const token = crypto.randomUUID();
   const clock = new FakeClock();
   const broker = new SqliteBroker({ name: "default", domain: "shop", settings: {}, folder, clock });
-  // To ask about a dead process is to open its file, and to remove it.
-  const removeSync = Deno.removeSync;
+  const sign = join(folder, `shop-streams.db-alive-${token}`);
+  // To ask about a process is to look for its sign.
+  const statSync = Deno.statSync;
   let asked = 0;
   try {
     await broker.open();
@@ -42,16 +43,17 @@ Deno.test("a group asks about a dead process once in each look, however many con
     );
     for (let n = 0; n < 50; n++) insert.run(`gone-${n}`, `2026-01-01T00:00:00.000Z ${token}`);
     db.close();
-    Deno.removeSync = (path, options) => {
-      if (String(path).endsWith(`-alive-${token}`)) asked++;
-      removeSync(path, options);
+    Deno.writeTextFileSync(sign, "");
+    Deno.statSync = (path) => {
+      if (path === sign) asked++;
+      return statSync(path);
     };
     await group.pending({ limit: 9 });
     assertEquals(asked, 1);
     assertEquals((await group.sweep(1_000_000_000_000_000)).length, 50);
     assertEquals(asked, 2);
   } finally {
-    Deno.removeSync = removeSync;
+    Deno.statSync = statSync;
     await broker.close();
     await Deno.remove(folder, { recursive: true });
   }

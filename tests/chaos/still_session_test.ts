@@ -1,0 +1,50 @@
+/** A process stands still in the middle of a transaction, or with a lock, and holds nobody up (F29, D2). */
+import { assertEquals, assertRejects } from "@std/assert";
+import { FakeClock } from "../../lib/testing/fake_clock.ts";
+import { UnavailableError } from "../../lib/errors.ts";
+import { writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
+import { TestProvider } from "../support/postgres_provider.ts";
+import { PostgresServer, postgresTest } from "../support/postgres_server.ts";
+import { until } from "../support/until.ts";
+
+const mark = (messageId: string) => ({ handler: "h", type: "t", messageId });
+const SHARE_MS = 30_000;
+
+postgresTest(
+  "F29: what a process that stands still has marked and locked is free within half a minute",
+  async () => {
+    await using server = await PostgresServer.start({ settings: { fsync: "off" } });
+    // Its time stands still, and with it all that it does.
+    await using frozen = await TestProvider.ready({ uri: server.uri(), clock: new FakeClock(Date.now()) });
+    await using living = new TestProvider({ uri: server.uri() });
+    await using heir = new TestProvider({ uri: server.uri() });
+    const [still, slow] = [frozen.session(), living.session()];
+    assertEquals(await still.mark(mark("m1")), true);
+    assertEquals(await slow.mark(mark("m2")), true);
+    await frozen.lock("maintenance");
+    await using kept = await living.lock("kept");
+    const [takesOver, waits] = [heir.session(), heir.session()];
+    const began = performance.now();
+    const blocked = waits.mark(mark("m2"));
+    assertEquals(await takesOver.mark(mark("m1")), true);
+    const took = performance.now() - began;
+    assertEquals(took < SHARE_MS, true, `${Math.round(took)} ms`);
+    await takesOver.commit(writeSet({}));
+    await until(
+      async () => await heir.lock("maintenance") !== undefined,
+      "the lock of the one that stands still",
+      {
+        within: SHARE_MS,
+        every: 500,
+      },
+    );
+    // A handler that merely takes long keeps what it has.
+    assertEquals(await heir.lock("kept"), undefined);
+    await slow.commit(writeSet({}));
+    assertEquals(await blocked, false);
+    await waits.rollback();
+    assertEquals(kept?.signal.aborted, false);
+    // It wakes up.
+    await assertRejects(() => still.commit(writeSet({})), UnavailableError);
+  },
+);
