@@ -148,9 +148,9 @@ export class DeadLetterQueues {
 
   /**
    * Moves a letter to the replay lane of the group that failed: in one atomic step of the broker, so that two
-   * replays at once replay once. A group that only another program runs, as Python does, is given the original
-   * entry again, as long as the stream holds it. Throws `ProteanError` with the code `DLQ_FOREIGN_GROUP` when
-   * neither can be.
+   * replays at once replay once. A group that only another program runs, as Python does, is given the
+   * original entry again, as long as the stream holds it. Throws `ProteanError` with the code
+   * `DLQ_FOREIGN_GROUP` when neither can be.
    */
   async replay({ id, queue, subscription, letter }: QueuedLetter): Promise<ReplayOutcome> {
     const group = letter.consumerGroup;

@@ -220,8 +220,8 @@ if ARGV[5] == '1' then leave_lane(id) end
 return 1
 `);
 
-// Hands an entry to another consumer of the group, which finds it among its own. Counted like a start, so that
-// what nobody handles is not handed around for ever.
+// Hands an entry to another consumer of the group, which finds it among its own. Counted like a start, so
+// that what nobody handles is not handed around for ever.
 //
 // Arguments: group, consumer, id, the other consumer. Returns 1; 0 when the entry is not ours; -1 when that
 // consumer is not there (any more), for XCLAIM would make it.
@@ -258,9 +258,9 @@ return 1
 `);
 
 /**
- * Gives an entry back to a group that has read and acknowledged it, as pending on one consumer, and removes the
- * letter about it (delivery 19). Keys: dead-letter stream, stream. Arguments: id of the letter, group, id of
- * the entry, consumer. Returns what became of it.
+ * Gives an entry back to a group that has read and acknowledged it, as pending on one consumer, and removes
+ * the letter about it (delivery 19). Keys: dead-letter stream, stream. Arguments: id of the letter, group, id
+ * of the entry, consumer. Returns what became of it.
  */
 export const replayToOther = new Script(`${BELOW}
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 'gone' end
