@@ -145,12 +145,13 @@ export class Worker {
 
   /** Nothing is acknowledged unhandled in a shared group: the other program is given it, else it is kept. */
   async #handOver(delivery: Delivery): Promise<void> {
-    const { inbox, figures } = this.#scope;
+    const { inbox, figures, settings } = this.#scope;
     const { source } = delivery.batch.lane;
     inbox.closing(delivery);
     try {
-      // What was found with others had been handed to somebody who did not handle it, or crashed us.
-      const outcome = delivery.suspect ? "nobody" : await source.handOver(delivery.id);
+      // Handed over and found again that often: nobody there handles it either.
+      const isHopeless = delivery.attempts.recovered && delivery.attempts.count >= settings.maxDeliveries;
+      const outcome = isHopeless ? "nobody" : await source.handOver(delivery.id);
       if (outcome === "nobody") return await this.#deadLetter(delivery, this.#unhandled(delivery));
       if (outcome === "lost") return void this.#lost(delivery);
     } catch (error) {
