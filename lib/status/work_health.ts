@@ -123,10 +123,22 @@ export class WorkHealth {
    * not.
    */
   fault(kind: AdapterKind, name: string): string | undefined {
+    const longest = this.#longest(kind, name);
+    return longest && this.#clock.monotonic() - longest.since > TOLERATED_MS ? longest.reason : undefined;
+  }
+
+  /**
+   * As `fault`, however short the work has failed: what was unavailable is so until all of it goes well, lest
+   * it comes and goes while one service after the other finds the end of an outage.
+   */
+  trouble(kind: AdapterKind, name: string): string | undefined {
+    return this.#longest(kind, name)?.reason;
+  }
+
+  #longest(kind: AdapterKind, name: string): Failing | undefined {
     const now = this.#clock.monotonic();
     const failing = [...this.#of(kind, name).failing.values()].filter(({ until }) => now <= until);
-    const [longest] = failing.sort((a, b) => a.since - b.since);
-    return longest && now - longest.since > TOLERATED_MS ? longest.reason : undefined;
+    return failing.sort((a, b) => a.since - b.since)[0];
   }
 
   #reporter({ failing }: ComponentRecord): WorkReporter {
