@@ -3,6 +3,7 @@
  * reason, and the work goes on by itself.
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
 import { Installation, type RunningServer } from "../e2e/server.ts";
 import { logged } from "../e2e/tasks.ts";
@@ -282,5 +283,21 @@ Deno.test({ name: "a cluster without slots is never ready, and says why", ignore
   }, "readiness to have had its time");
   assertStringIncludes(reasons, "CLUSTERDOWN");
   assertEquals(longest, 0);
+  assertEquals(await server.end("SIGTERM"), 0, await server.log());
+});
+
+Deno.test("a SQLite file that another process keeps locked is told within ten seconds, and that it ended", async () => {
+  await using installation = await Installation.create();
+  const sent = await installation.command(["send", "PlaceOrder", "--data", '{"orderId":"a","amount":10}']);
+  assertEquals(sent.code, 0, sent.err);
+  const server = await installation.start();
+  await server.quiet();
+  using other = new DatabaseSync(installation.database);
+  other.exec("BEGIN IMMEDIATE");
+  await probed(server, 503);
+  const { body } = await server.probe("/readyz");
+  assertStringIncludes(JSON.stringify(body["reasons"]), "locked by another process");
+  other.exec("ROLLBACK");
+  await probed(server, 200);
   assertEquals(await server.end("SIGTERM"), 0, await server.log());
 });
