@@ -2,7 +2,7 @@
  * A backend that answers pings and refuses the work (D8, F31): readiness says so within ten seconds, with the
  * reason, and the work goes on by itself.
  */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
 import { Installation, type RunningServer } from "../e2e/server.ts";
@@ -283,6 +283,30 @@ Deno.test({ name: "a cluster without slots is never ready, and says why", ignore
   }, "readiness to have had its time");
   assertStringIncludes(reasons, "CLUSTERDOWN");
   assertEquals(longest, 0);
+  assertEquals(await server.end("SIGTERM"), 0, await server.log());
+});
+
+Deno.test({
+  name: "a table of PostgreSQL that somebody keeps locked is told within ten seconds, and that it ended",
+  ignore,
+}, async () => {
+  await using postgres = await PostgresServer.start();
+  await using redis = await RedisServer.start();
+  await using installation = await Installation.create(
+    serversConfig({ database: postgres.uri(), redis: redis.uri }),
+  );
+  const setup = await installation.command(["db", "setup"]);
+  assertEquals(setup.code, 0, setup.err);
+  const server = await installation.start();
+  const locking = assertRejects(() => postgres.sql("begin; lock table protean_outbox; select pg_sleep(60)"));
+  await probed(server, 503);
+  const { body } = await server.probe("/readyz");
+  assertStringIncludes(JSON.stringify(body["reasons"]), "has not answered what was asked of it");
+  await postgres.sql(
+    "select pg_terminate_backend(pid) from pg_stat_activity where query like 'begin; lock%'",
+  );
+  await locking;
+  await probed(server, 200);
   assertEquals(await server.end("SIGTERM"), 0, await server.log());
 });
 
