@@ -28,7 +28,7 @@ export class StreamLane extends Lane<Delivery> {
     settled: (delivery: Delivery) => void,
     reporter: () => WorkReporter = () => unheard,
   ) {
-    super(kind, reportedSource(new StreamSource(group, origin), reporter), clock, settled);
+    super(kind, reportedSource(new StreamSource(group, origin), reporter), clock, settled, reporter());
   }
 }
 

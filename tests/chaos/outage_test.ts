@@ -59,3 +59,26 @@ for (const [what, begin, end] of outages) {
     },
   );
 }
+
+faultTest(
+  "D20: what is handled and cannot be acknowledged at the end is counted, and makes the exit 4",
+  async (chance) => {
+    await using stage = await Stage.open({ chance });
+    const server = await stage.serve();
+    await stage.hold();
+    stage.produce({ events: 40 });
+    await stage.produced();
+    await server.until(async () => (await stage.deliveries()).length >= 16, "handlers to be at work");
+    stage.redis.freeze();
+    await stage.release();
+    await stage.effects(16, server);
+    assertEquals(await server.end("SIGTERM"), 4, await server.log());
+    stage.redis.thaw();
+    const [left] = await logged(server, "subscription.left_pending");
+    assert(Number(left?.["unacknowledged"]) >= 16, JSON.stringify(left));
+    // They are delivered again, and have their effect once.
+    const next = await stage.serve();
+    await stage.settled(next);
+    await stage.audit({ events: 40, ordered: false });
+  },
+);
