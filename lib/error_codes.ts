@@ -102,6 +102,10 @@ export const ERROR_CODES = {
   CONFIG_NOT_SUPPORTED: ["ConfigurationError", "A valid setting that this version does not serve."],
   CONFIG_NO_EFFECT: ["diagnostic", "A valid setting that has no effect in this version."],
   CONFIG_UNKNOWN_ENVIRONMENT: ["diagnostic", "PROTEAN_ENV names no overlay, and one has nearly that name."],
+  CONFIG_SHARED_CATEGORY: [
+    "diagnostic",
+    "Events of ours go to a category that another program reads, which must register their types.",
+  ],
   CONFIG_UNBOUNDED_STREAM: ["diagnostic", "Nothing trims a stream."],
   CONFIG_UNKNOWN_HANDLER: ["diagnostic", "A table of [server.subscriptions] is about no handler."],
 

@@ -10,6 +10,7 @@ import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { choices, expectation } from "./expectation.ts";
 import { isSecretKey, shown } from "./secrets.ts";
 import { endingWithHint, nearest } from "./nearest.ts";
+import { PYTHON_NAMES } from "./python_only.ts";
 import type { SubstitutionFailure } from "./substitute.ts";
 import { dotted, type Path, type Table, valueAt } from "./tree.ts";
 import { keyPaths, keysOf, schemaAt } from "./walk.ts";
@@ -64,7 +65,7 @@ function meantPath(path: Path, meant: readonly string[]): Path {
 function meantKey(root: z.core.$ZodType, path: Path): readonly string[] | undefined {
   const key = String(path.at(-1));
   const table = schemaAt(root, path.slice(0, -1));
-  const near = nearest(key, (table && keysOf(table)) ?? []);
+  const near = nearest(key, ((table && keysOf(table)) ?? []).filter((name) => !PYTHON_NAMES.has(name)));
   return near.length > 0 ? near : [...keyPaths(root)].find((other) => other.at(-1) === key);
 }
 

@@ -40,6 +40,9 @@ export const PYTHON_ONLY_KEYS: readonly string[] = [
   "server.profiles.*.origin_stream",
 ];
 
+/** Python's names for keys of ours: taken, and suggested to nobody. */
+export const PYTHON_NAMES: ReadonlySet<string> = new Set(["drain_timeout"]);
+
 /** True when Python alone reads the key at `path` or one above it. */
 export function isPythonOnly(path: Path): boolean {
   return PYTHON_ONLY_KEYS.some((pattern) => matches(pattern, path));

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { BaseBroker, StreamEntry } from "../adapters/ports.ts";
+import type { BaseBroker, ReplayedToOther, StreamEntry } from "../adapters/ports.ts";
 import { compareIdTexts } from "../adapters/stream_id.ts";
 import { didYouMean } from "../config/nearest.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { ProteanError } from "../errors.ts";
+import { ProteanError, UnhandledMessageError } from "../errors.ts";
 import {
   type DeadLetter,
   largestLetter,
@@ -76,6 +76,17 @@ export type ReplayOutcome =
   | "replayed"
   /** Somebody else replayed or purged it first. */
   | "gone";
+
+/** The end of a sentence that begins with the group. */
+const WHY_NOT: Readonly<Record<Exclude<ReplayedToOther, ReplayOutcome>, string>> = {
+  nobody:
+    "no Python worker of that group is there to take it, so start one, or replay it with the domain that runs " +
+    "the group",
+  trimmed:
+    "the stream holds the original no longer, so only `protean dlq replay` brings it back, to every group",
+  unread: "that group has not read the original yet, and will by itself",
+  pending: "the original is pending in that group, which will try it again by itself",
+};
 
 /** The dead-letter queues of one domain on one broker. */
 export class DeadLetterQueues {
@@ -157,8 +168,9 @@ export class DeadLetterQueues {
 
   /**
    * Moves a letter to the replay lane of the group that failed: in one atomic step of the broker, so that two
-   * replays at once replay once. Throws `ProteanError` with the code `DLQ_FOREIGN_GROUP` when this domain
-   * does not run that group, and `DLQ_TRUNCATED` where the message is not there whole.
+   * replays at once replay once. A group that only another program runs, as Python does, is given the
+   * original entry again, as long as the stream holds it. Throws `ProteanError` with the code
+   * `DLQ_FOREIGN_GROUP` when neither can be, and `DLQ_TRUNCATED` where the message is not there whole.
    */
   async replay({ id, queue, subscription, letter }: QueuedLetter): Promise<ReplayOutcome> {
     if (letter.truncatedBytes !== undefined) {
@@ -172,14 +184,33 @@ export class DeadLetterQueues {
     const ours = this.#runners.some((runner) =>
       runner.group === group && runner.categories.includes(subscription)
     );
-    if (!ours) {
-      throw new ProteanError(
-        `DLQ message '${id}' failed in the group '${group}', which this domain does not run on '${subscription}': replay it with the domain that does.`,
-        { code: "DLQ_FOREIGN_GROUP" },
-      );
+    // What we do not handle in a shared group is for the other program, if it is there now.
+    if (!ours || letter.errorType === UnhandledMessageError.name) {
+      const outcome = await this.#toOther(queue, id, subscription, letter);
+      if (outcome === "replayed" || outcome === "gone") return outcome;
+      if (!ours) {
+        throw new ProteanError(
+          `DLQ message '${id}' failed in the group '${group}', which this domain does not run on '${subscription}': ${
+            WHY_NOT[outcome]
+          }.`,
+          { code: "DLQ_FOREIGN_GROUP" },
+        );
+      }
     }
     const lane = replayLane(subscription, group);
     return await this.#broker.deadLetters.replay(queue, id, lane, group) ? "replayed" : "gone";
+  }
+
+  /** Never to a stream that the letter names: anybody may have written it. */
+  async #toOther(
+    queue: string,
+    id: string,
+    stream: string,
+    { originalStream, originalId, consumerGroup }: DeadLetter,
+  ): Promise<ReplayedToOther> {
+    const { deadLetters } = this.#broker;
+    if (!deadLetters.replayToOther || originalStream !== stream) return "nobody";
+    return await deadLetters.replayToOther(queue, id, { stream, id: originalId, group: consumerGroup });
   }
 
   /** How many letters a purge would remove. */

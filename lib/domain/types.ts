@@ -172,7 +172,8 @@ export interface HandlerOptions {
   concurrency?: number;
   /**
    * Consumer group instead of `<normalized domain>.<name>`: a Python handler's import path, to share its
-   * load.
+   * load. What this handler does not handle is then given to the Python side, else dead-lettered
+   * (`docs/beside-python.md`).
    */
   consumerGroup?: string;
   /**

@@ -81,6 +81,7 @@ function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan):
         provider: work.reporter("provider", provider.name),
         broker: work.reporter("broker", broker.name),
         streams: work.reporter("broker", broker.name),
+        asking: work.asking("provider", provider.name),
       },
       observer: runtime.observer.processor?.({ provider: provider.name, broker: broker.name }),
       onFailure,

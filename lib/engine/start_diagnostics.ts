@@ -12,12 +12,41 @@ import type { PlannedSubscription } from "./subscription_plan.ts";
 
 /** Warnings and notes about a domain and the subscriptions that are planned for it. */
 export function* startDiagnostics(
-  { config, runners }: DomainRuntime,
+  runtime: DomainRuntime,
   subscriptions: readonly PlannedSubscription[],
 ): Generator<Diagnostic> {
+  const { config, runners } = runtime;
   yield* unknownSubscriptionTables(config, runners);
   yield* settingsWithoutEffect(config, runners);
   yield* unboundedStreams(subscriptions);
+  yield* sharedCategories(runtime, subscriptions);
+}
+
+/**
+ * Events of ours on a category that a group shared with Python reads: a type that the Python domain has not
+ * registered fails there again and again, and stalls its handlers (interop: unknown-types-stall).
+ */
+function* sharedCategories(
+  runtime: DomainRuntime,
+  subscriptions: readonly PlannedSubscription[],
+): Generator<Diagnostic> {
+  const events = runtime.messageNames.flatMap((name) => runtime.messageType(name) ?? [])
+    .filter(({ kind }) => kind === "event");
+  for (const { runner, category } of subscriptions.filter(({ runner }) => runner.sharedGroup)) {
+    const types = events.filter(({ aggregate }) => aggregate?.category === category)
+      .map(({ typeString }) => typeString);
+    if (types.length === 0) continue;
+    yield {
+      code: "CONFIG_SHARED_CATEGORY",
+      level: "warning",
+      key: "consumerGroup",
+      message:
+        `${runner.name} shares the group '${runner.group}' on '${category}', where this domain publishes ${
+          types.join(", ")
+        }: a Python domain that reads it stalls on types that it has not registered, so register each of them ` +
+        "there with register_external_event.",
+    };
+  }
 }
 
 /** The name of the log's event for a diagnostic: `config.no_effect` for `CONFIG_NO_EFFECT`. */

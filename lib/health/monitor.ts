@@ -62,10 +62,13 @@ export class HealthMonitor extends BackgroundService {
 
   /** What is known now; costs no I/O. */
   snapshot(): HealthSnapshot {
+    const components = this.#states();
+    // What a probe is told stands in the log, also where it is over before the next look.
+    if (this.#logged.size > 0) this.#logTransitions(components);
     return {
       shuttingDown: this.#shuttingDown,
       ...(this.#starting && { starting: true }),
-      components: this.#states(),
+      components,
       ...(this.#collector && { subscriptions: this.#collector.block }),
     };
   }
@@ -110,7 +113,9 @@ export class HealthMonitor extends BackgroundService {
 
   #states(): readonly ComponentState[] {
     return this.#checks.map(({ component: { kind, name }, fault }) => {
-      const error = fault ? fault.error?.message : this.#work?.fault(kind, name);
+      const wasUnavailable = this.#logged.get(`${kind}/${name}`) === "unavailable";
+      const ofWork = wasUnavailable ? this.#work?.trouble(kind, name) : this.#work?.fault(kind, name);
+      const error = fault ? fault.error?.message : ofWork;
       if (!fault && error === undefined) return { kind, name, status: "ok" };
       return { kind, name, status: "unavailable", ...(error !== undefined && { error }) };
     });

@@ -27,7 +27,7 @@ export class ProbeConnections {
 
   /** Answers its one request, in its own time. */
   take(conn: ProbeConnection): void {
-    if (this.#open.size >= MAX_CONNECTIONS) this.dropOldest();
+    if (this.#open.size >= MAX_CONNECTIONS) void this.dropOldest();
     const ended = Promise.withResolvers<void>();
     const open: Open = { conn, done: ended.promise, answering: false };
     this.#open.add(open);
@@ -37,12 +37,17 @@ export class ProbeConnections {
     });
   }
 
-  /** Closes the one that has had the most time: what is honest was answered long before. */
-  dropOldest(): void {
+  /**
+   * Closes the one that has had the most time: what is honest was answered long before. Resolves when it is
+   * gone; false: there was none.
+   */
+  async dropOldest(): Promise<boolean> {
     const [oldest] = this.#open;
-    if (!oldest) return;
+    if (!oldest) return false;
     this.#open.delete(oldest);
     close(oldest.conn);
+    await oldest.done;
+    return true;
   }
 
   /** Closes those that ask for nothing, and resolves when the others have heard their answers. */

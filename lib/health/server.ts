@@ -129,11 +129,11 @@ export class HealthServer extends BackgroundService {
         failures = 0;
       } catch (cause) {
         if (signal.aborted || cause instanceof Deno.errors.BadResource) break;
-        if (!NO_DESCRIPTOR.has((cause as { code?: unknown }).code)) failures++;
         this.#refused(cause);
-        // One of ours makes room where descriptors are short; elsewhere it costs the oldest client.
-        this.#connections.dropOldest();
-        await sleep(this.#clock, PAUSE_MS, signal);
+        const isShort = NO_DESCRIPTOR.has((cause as { code?: unknown }).code);
+        if (!isShort) failures++;
+        // The oldest of ours makes room at once, for a flood may wait to be taken.
+        if (!isShort || !await this.#connections.dropOldest()) await sleep(this.#clock, PAUSE_MS, signal);
       }
     }
     return taken;

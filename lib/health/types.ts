@@ -32,6 +32,8 @@ export interface SubscriptionRow extends
     | "lag_seconds"
   > {
   readonly subscription_type: StatusRow["subscription_type"] | "unknown";
+  /** Why nothing may arrive although nothing fails, as a sentence. */
+  readonly warning?: string;
   /** Stream subscriptions only. */
   readonly circuit_state?: "closed" | "open" | "half_open";
 }

@@ -21,7 +21,7 @@ import { BackgroundService, type EngineService, type ServiceStatus } from "../as
 import { Wakeup } from "../async/wakeup.ts";
 import { type OutboxRetry, publishDue, type PublishedBatch } from "./publish.ts";
 import { Figures } from "../status/figures.ts";
-import { unheard, type WorkReporter } from "../status/work_health.ts";
+import { type Asking, unheard, type WorkReporter } from "../status/work_health.ts";
 import { StreamRefusals } from "./stream_refusals.ts";
 import { InFlightMessages } from "./in_flight.ts";
 
@@ -54,6 +54,8 @@ export interface OutboxProcessorOptions {
   readonly work?: {
     readonly provider: WorkReporter;
     readonly broker: WorkReporter;
+    /** Of what the database leaves without an answer. @default nobody is told */
+    readonly asking?: Asking;
     /** Of streams that the broker refuses while it takes others. @default nobody is told */
     readonly streams?: WorkReporter;
   };
@@ -173,7 +175,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   async #stand(signal: AbortSignal): Promise<void> {
     const { provider, broker, owner, clock } = this.#options;
     const cut = this.#cut.signal;
-    const lease = await provider.outbox.lease({ broker: broker.name, owner });
+    const asking = this.#work.asking ?? ((work) => work);
+    const lease = asked(await asking(provider.outbox.lease({ broker: broker.name, owner })), asking);
     try {
       let shared = clock.monotonic();
       while (!cut.aborted) {
@@ -279,4 +282,19 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     }
     this.#failures++;
   }
+}
+
+/** The same lease; what it asks of the database is answered at once, or told of. */
+function asked(lease: OutboxLease, asking: Asking): OutboxLease {
+  return {
+    get shards() {
+      return lease.shards;
+    },
+    assertHeld: () => lease.assertHeld(),
+    claim: (limit) => asking(lease.claim(limit)),
+    settle: (outcomes) => asking(lease.settle(outcomes)),
+    share: () => asking(lease.share()),
+    nextDue: () => asking(lease.nextDue()),
+    release: () => lease.release(),
+  };
 }

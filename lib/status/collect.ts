@@ -58,8 +58,10 @@ async function streamRow(
   groups: Promise<readonly GroupInfo[] | null>,
   inquiry: Inquiry,
 ): Promise<StatusRow> {
-  const [found, dlqDepth, replays] = await Promise.all([
+  const [found, partitions, dlqDepth, replays] = await Promise.all([
     groups,
+    // Not asked where streams have none, which is no sign of life.
+    broker.partitions(category).catch(() => 0),
     inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
   ]);
@@ -79,6 +81,7 @@ async function streamRow(
     dlq_depth: dlqDepth,
     returning: replays,
     lag_seconds: null,
+    ...(partitions > 0 && { partitions }),
   };
 }
 

@@ -35,6 +35,12 @@ export interface WorkReporter {
   unavailable(reason: string, againInMs?: number): void;
 }
 
+/**
+ * Settles as `work` does, which is something that is answered at once as a rule. While it is not answered for
+ * longer than is tolerated, its component counts as unavailable.
+ */
+export type Asking = <T>(work: Promise<T>) => Promise<T>;
+
 /** Where the handlers of one subscription tell of their work with one component. */
 export interface HandlerReporter extends WorkReporter {
   /** A unit of work with it was committed. */
@@ -73,6 +79,8 @@ interface Failing {
 /** Of one component. */
 interface ComponentRecord {
   readonly failing: Map<symbol, Failing>;
+  /** What was asked and is not answered, and when (monotonic). */
+  readonly asked: Map<symbol, number>;
   commits: number;
   /** Whether the last pings were answered; as far as anybody has asked. */
   isAnswering: boolean;
@@ -108,6 +116,20 @@ export class WorkHealth {
     };
   }
 
+  /** For work that a component may leave without an answer while it answers pings: behind a lock, say. */
+  asking(kind: AdapterKind, name: string): Asking {
+    const { asked } = this.#of(kind, name);
+    return async (work) => {
+      const question = Symbol();
+      asked.set(question, this.#clock.monotonic());
+      try {
+        return await work;
+      } finally {
+        asked.delete(question);
+      }
+    };
+  }
+
   /** Whether the component has answered its pings. */
   pinged(kind: AdapterKind, name: string, isAnswering: boolean): void {
     this.#of(kind, name).isAnswering = isAnswering;
@@ -123,10 +145,33 @@ export class WorkHealth {
    * not.
    */
   fault(kind: AdapterKind, name: string): string | undefined {
+    const longest = this.#longest(kind, name);
+    const isLong = longest !== undefined && this.#clock.monotonic() - longest.since > TOLERATED_MS;
+    return isLong ? longest.reason : this.#unanswered(kind, name);
+  }
+
+  /**
+   * As `fault`, however short the work has failed: what was unavailable is so until all of it goes well, lest
+   * it comes and goes while one service after the other finds the end of an outage.
+   */
+  trouble(kind: AdapterKind, name: string): string | undefined {
+    return this.#longest(kind, name)?.reason ?? this.#unanswered(kind, name);
+  }
+
+  #unanswered(kind: AdapterKind, name: string): string | undefined {
+    const [since] = this.#of(kind, name).asked.values();
+    const ms = since === undefined ? 0 : this.#clock.monotonic() - since;
+    if (ms <= TOLERATED_MS) return undefined;
+    return `The ${
+      kind.replace("_", " ")
+    } '${name}' answers pings and has not answered what was asked of it for ` +
+      `${Math.round(ms / 1000)} s: see what holds a lock there.`;
+  }
+
+  #longest(kind: AdapterKind, name: string): Failing | undefined {
     const now = this.#clock.monotonic();
     const failing = [...this.#of(kind, name).failing.values()].filter(({ until }) => now <= until);
-    const [longest] = failing.sort((a, b) => a.since - b.since);
-    return longest && now - longest.since > TOLERATED_MS ? longest.reason : undefined;
+    return failing.sort((a, b) => a.since - b.since)[0];
   }
 
   #reporter({ failing }: ComponentRecord): WorkReporter {
@@ -144,7 +189,8 @@ export class WorkHealth {
 
   #of(kind: AdapterKind, name: string): ComponentRecord {
     const key = `${kind}/${name}`;
-    const found = this.#records.get(key) ?? { failing: new Map(), commits: 0, isAnswering: true };
+    const found = this.#records.get(key) ??
+      { failing: new Map(), asked: new Map(), commits: 0, isAnswering: true };
     this.#records.set(key, found);
     return found;
   }

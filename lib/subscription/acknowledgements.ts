@@ -7,6 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Clock } from "../async/clock.ts";
 import { asError } from "../errors.ts";
+import { unheard, type WorkReporter } from "../status/work_health.ts";
 import type { Source } from "./source.ts";
 
 /** How long acknowledgements wait for a read to take them along. */
@@ -22,11 +23,15 @@ export class Acknowledgements<T extends { readonly id: string }> {
   #cancel: (() => void) | undefined;
   #closed = false;
 
-  /** `settled` is called for each item once the source has taken its acknowledgement. */
+  /**
+   * `settled` is called for each item once the source has taken its acknowledgement; `work` is told how that
+   * goes.
+   */
   constructor(
     private readonly source: Pick<Source, "name" | "group" | "confirm">,
     private readonly clock: Clock,
     private readonly settled: (item: T) => void,
+    private readonly work: WorkReporter = unheard,
   ) {}
 
   /**
@@ -47,6 +52,7 @@ export class Acknowledgements<T extends { readonly id: string }> {
   }
 
   confirm(taken: readonly T[]): void {
+    if (taken.length > 0) this.work.ok();
     for (const item of taken) this.settled(item);
   }
 
@@ -90,6 +96,7 @@ export class Acknowledgements<T extends { readonly id: string }> {
       this.confirm(taken);
     } catch (error) {
       this.giveBack(taken);
+      this.work.unavailable(asError(error).message);
       log.debug("subscription.ack_deferred", {
         stream: this.source.name,
         group: this.source.group,

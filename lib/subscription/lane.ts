@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock } from "../async/clock.ts";
+import type { WorkReporter } from "../status/work_health.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import type { Source } from "./source.ts";
 
@@ -16,16 +17,20 @@ export type LaneKind = "main" | "replay";
 export class Lane<T extends { readonly id: string }> {
   readonly acks: Acknowledgements<T>;
 
-  /** `settled` is called for each item once the source has taken its acknowledgement. */
+  /**
+   * `settled` is called for each item once the source has taken its acknowledgement; `acknowledging` is told
+   * how that goes.
+   */
   constructor(
     readonly kind: LaneKind,
     readonly source: Source,
     clock: Clock,
     settled: (item: T) => void,
+    acknowledging?: WorkReporter,
     /** Bytes of the largest text that is taken in whole; of a larger one, the beginning is. */
     readonly maxEntryBytes: number = Infinity,
   ) {
-    this.acks = new Acknowledgements(source, clock, settled);
+    this.acks = new Acknowledgements(source, clock, settled, acknowledging);
   }
 
   get name(): string {

@@ -41,6 +41,8 @@ const ANYWAY_MS = 60_000;
  * create. Afterwards the statement is wrong, if others get on well with the same database.
  */
 const PATIENCE_MS = 120_000;
+/** A refusal that was not seen for so long is another one when it is: what was missing may have been there. */
+const SAME_REFUSAL_MS = 600_000;
 /** Refusals that are remembered; there is one for each table that is missing. */
 const MOST_REFUSALS = 100;
 
@@ -53,6 +55,13 @@ export interface PauseParts {
   readonly settings: Pick<SubscriptionSettings, "retryDelaySeconds" | "retryMaxDelaySeconds">;
   /** Told how the handler's work goes, and asked what pings say. @default nobody is told, every ping answered */
   readonly health?: WorkHealth | undefined;
+}
+
+/** When a missing table was missed first and last (monotonic), and what others had committed by the first. */
+interface Refusal {
+  readonly since: number;
+  readonly commits: number;
+  seen: number;
 }
 
 interface Paused {
@@ -74,7 +83,7 @@ export class Pause {
   #parked: Delivery[] = [];
   /** They wait on their own, beside others that succeed. */
   readonly #later: RetrySchedule<Delivery>;
-  readonly #refusals = new Map<string, { readonly since: number; readonly commits: number }>();
+  readonly #refusals = new Map<string, Refusal>();
   #paused: Paused | undefined;
   /** What the last outage was about. */
   #backend: Backend | undefined;
@@ -279,9 +288,12 @@ export class Pause {
     const now = this.#parts.clock.monotonic();
     const commits = backend && this.#reporter(backend)?.commits || 0;
     const before = this.#refusals.get(error.message);
-    if (before) return now - before.since >= PATIENCE_MS && commits > before.commits;
+    if (before && now - before.seen < SAME_REFUSAL_MS) {
+      before.seen = now;
+      return now - before.since >= PATIENCE_MS && commits > before.commits;
+    }
     if (this.#refusals.size >= MOST_REFUSALS) this.#refusals.clear();
-    this.#refusals.set(error.message, { since: now, commits });
+    this.#refusals.set(error.message, { since: now, commits, seen: now });
     return false;
   }
 

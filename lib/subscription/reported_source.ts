@@ -1,21 +1,16 @@
 /**
- * A source that tells how the work with it goes: counting a start, keeping up ownership, acknowledging,
- * dead-lettering and fetching by id may each be refused while reading goes on (D8).
+ * A source that tells how the work with it goes: counting a start, handing over, dead-lettering and fetching
+ * by id may each be refused while reading goes on (D8). They are asked again within seconds for as long as they
+ * fail.
  *
  * @module
  */
-import { reporting, unheard, type WorkReporter } from "../status/work_health.ts";
+import { reporting, type WorkReporter } from "../status/work_health.ts";
 import type { Source } from "./source.ts";
 
 /** The same source. `reporter` makes one for each kind of work, so that none hides another. */
-export function reportedSource(source: Source, reporter: () => WorkReporter = () => unheard): Source {
-  const [attempts, refreshes, acknowledgements, deadLetters, texts] = [
-    reporter(),
-    reporter(),
-    reporter(),
-    reporter(),
-    reporter(),
-  ] as const;
+export function reportedSource(source: Source, reporter: () => WorkReporter): Source {
+  const [attempts, handOvers, deadLetters, texts] = [reporter(), reporter(), reporter(), reporter()] as const;
   const fetch = source.fetch?.bind(source);
   return {
     ...(fetch && { fetch: (ids, maxBytes) => reporting(texts, fetch(ids, maxBytes)) }),
@@ -23,10 +18,10 @@ export function reportedSource(source: Source, reporter: () => WorkReporter = ()
     origin: source.origin,
     group: source.group,
     attempt: (id) => reporting(attempts, source.attempt(id)),
-    refresh: (ids) => reporting(refreshes, source.refresh(ids)),
-    confirm: (ids) => reporting(acknowledgements, source.confirm(ids)),
+    refresh: (ids) => source.refresh(ids),
+    confirm: (ids) => source.confirm(ids),
     reject: (id, text) => reporting(deadLetters, source.reject(id, text)),
-    handOver: (id) => reporting(acknowledgements, source.handOver(id)),
+    handOver: (id) => reporting(handOvers, source.handOver(id)),
     release: (entries) => source.release(entries),
     releaseUnknown: (known) => source.releaseUnknown(known),
     retire: () => source.retire(),

@@ -340,8 +340,9 @@ export class Worker {
 
   /** Somebody else has it: false, it may not be started here. */
   #lost(delivery: Delivery): false {
-    const { figures, inbox } = this.#scope;
+    const { figures, inbox, pause } = this.#scope;
     if (delivery.ended !== "lost") figures.happened("lost");
+    pause.over(delivery);
     inbox.drop(delivery);
     return false;
   }

@@ -6,11 +6,12 @@ import { assert, assertEquals } from "@std/assert";
 import { logged } from "../e2e/tasks.ts";
 import { pause } from "../support/until.ts";
 import { faultTest } from "./audit/fault.ts";
+import { lasting } from "./audit/seed.ts";
 import { Stage } from "./audit/stage.ts";
 
 /** What takes a quarter of an hour at the defaults takes seconds: twenty tries, and the message's own. */
 const QUICK = { retry_delay_seconds: 0.1, retry_max_delay_seconds: 0.2, max_retries: 1 };
-const AWAY_MS = 15_000;
+const AWAY_MS = lasting(60_000, 15_000);
 /** A subscription goes on so long after the backend's return. */
 const RESUMED_MS = 5_000;
 const EVENTS = 400;
@@ -58,3 +59,26 @@ for (const [what, begin, end] of outages) {
     },
   );
 }
+
+faultTest(
+  "D20: what is handled and cannot be acknowledged at the end is counted, and makes the exit 4",
+  async (chance) => {
+    await using stage = await Stage.open({ chance });
+    const server = await stage.serve();
+    await stage.hold();
+    stage.produce({ events: 40 });
+    await stage.produced();
+    await server.until(async () => (await stage.deliveries()).length >= 16, "handlers to be at work");
+    stage.redis.freeze();
+    await stage.release();
+    await stage.effects(16, server);
+    assertEquals(await server.end("SIGTERM"), 4, await server.log());
+    stage.redis.thaw();
+    const [left] = await logged(server, "subscription.left_pending");
+    assert(Number(left?.["unacknowledged"]) >= 16, JSON.stringify(left));
+    // They are delivered again, and have their effect once.
+    const next = await stage.serve();
+    await stage.settled(next);
+    await stage.audit({ events: 40, ordered: false });
+  },
+);

@@ -6,7 +6,10 @@ import { names, published } from "../../lib/testing/conformance/outbox_suite_rig
 import { outboxInsert } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { TestProvider } from "../support/postgres_provider.ts";
 import { PostgresServer, postgresTest } from "../support/postgres_server.ts";
-import { until } from "../support/until.ts";
+import { pause, until } from "../support/until.ts";
+import { faultTest } from "./audit/fault.ts";
+import { lasting, runSize } from "./audit/seed.ts";
+import { Stage } from "./audit/stage.ts";
 
 postgresTest(
   "F29: the shards of an outbox processor that stands still move within half a minute, and it publishes nothing when it wakes",
@@ -41,5 +44,34 @@ postgresTest(
     await still.release();
     await heir.release();
     assertEquals((await other.outbox.stats()).counts.published, 1);
+  },
+);
+
+faultTest(
+  "F29: one of two servers stands still and holds nobody up, and does nothing twice when it wakes",
+  async (chance) => {
+    await using stage = await Stage.open({ chance });
+    const [still, other] = [await stage.serve(), await stage.serve()];
+    const events = Math.ceil(runSize() / 4);
+    stage.produce({ events: 2 * events });
+    await stage.effects(events * chance.between(0.2, 0.8), other);
+    still.child.kill("SIGSTOP");
+    try {
+      await stage.produced();
+      const took = await other.until(
+        async () => await stage.books.unpublished() === 0,
+        "all shards to have moved",
+      );
+      assertEquals(took < 30_000, true, `${Math.round(took)} ms`);
+      await stage.settled(other);
+      await pause(lasting(30_000, 0));
+    } finally {
+      still.child.kill("SIGCONT");
+    }
+    stage.produce({ events: 3 * events });
+    await stage.settled(other);
+    await stage.audit({ events: 3 * events, ordered: false });
+    assertEquals(await stage.givenUp(), 0);
+    for (const server of [still, other]) assertEquals(await server.end("SIGTERM"), 0);
   },
 );

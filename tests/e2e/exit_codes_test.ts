@@ -18,7 +18,7 @@ Deno.test("an unknown domain is exit 2, and the sentence names what there is", a
 });
 
 Deno.test("an unknown key is exit 2 with file, line and nearest key, its code in the envelope of --json", async () => {
-  await using installation = await Installation.create("[server]\ndrain_timeout = 5\n");
+  await using installation = await Installation.create("[server]\ndrain_timeouts_seconds = 5\n");
   const ended = await installation.command(server);
   assertEquals(ended.code, 2, ended.err);
   assertStringIncludes(sentence(ended), "domain.toml:4: ");

@@ -115,8 +115,12 @@ export class Installation {
     return server;
   }
 
-  /** Starts a server without waiting for it. */
-  async launch(args: readonly string[] = [], port = this.port): Promise<RunningServer> {
+  /** Starts a server without waiting for it; `env` is further environment of this one. */
+  async launch(
+    args: readonly string[] = [],
+    port = this.port,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<RunningServer> {
     const [command, ...before] = this.#program;
     const log = `${this.folder}/server-${this.#children.length}.log`;
     const file = await Deno.open(log, { write: true, create: true, truncate: true });
@@ -129,7 +133,7 @@ export class Installation {
         ...args,
       ],
       cwd: this.folder,
-      env: { ...this.#env, HEALTH_PORT: String(port) },
+      env: { ...this.#env, ...env, HEALTH_PORT: String(port) },
       stdin: "null",
       stdout: "null",
       stderr: "piped",

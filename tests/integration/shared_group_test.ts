@@ -7,6 +7,7 @@ import type { Redis } from "ioredis";
 import { systemClock } from "../../lib/async/clock.ts";
 import type { Message } from "../../lib/message/types.ts";
 import { StreamSubscription } from "../../lib/subscription/stream_subscription.ts";
+import { PythonWorker } from "../support/python_worker.ts";
 import { redisTest } from "../support/redis_server.ts";
 import { eventText, ScriptedRunner, settings } from "../support/subscription_rig.ts";
 import { RedisRig, until } from "./redis_rig.ts";
@@ -37,39 +38,6 @@ async function subscribe(rig: RedisRig, hex: string, change: Partial<typeof sett
   return { runner, subscription, [Symbol.asyncDispose]: () => subscription.stop() };
 }
 
-/** Reads as a Python worker does, its own pending entries first; it handles all types. */
-class PythonWorker implements AsyncDisposable {
-  readonly handled: string[] = [];
-  #running: Promise<void> = Promise.resolve();
-  #stopped = false;
-
-  constructor(readonly client: Redis, readonly group: string, readonly name: string) {}
-
-  start(): void {
-    this.#running = this.#run();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopped = true;
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    await this.client.xgroup("CREATE", STREAM, this.group, "0", "MKSTREAM").catch(() => {});
-    while (!this.#stopped) {
-      for (const from of ["0", ">"]) {
-        const reply = await this.client.call("XREADGROUP", [
-          ...["GROUP", this.group, this.name, "COUNT", 5, "BLOCK", 50, "STREAMS", STREAM, from],
-        ]) as [string, [string, string[]][]][] | null;
-        for (const [id, fields] of reply?.[0]?.[1] ?? []) {
-          this.handled.push(JSON.parse(fields[1] ?? "{}").metadata.headers.id);
-          await this.client.xack(STREAM, this.group, id);
-        }
-      }
-    }
-  }
-}
-
 async function publish(client: Redis, type: string, count: number): Promise<string[]> {
   const ids: string[] = [];
   for (let n = 0; n < count; n++) {
@@ -92,7 +60,12 @@ redisTest(
     await using one = await subscribe(rig, "00000a");
     const { runner, subscription } = one;
     await using other = await subscribe(rig, "00000b");
-    await using python = new PythonWorker(rig.client(), runner.group, "OrderEventHandler-py-7-0000ff");
+    await using python = new PythonWorker(
+      rig.client(),
+      STREAM,
+      runner.group,
+      "OrderEventHandler-py-7-0000ff",
+    );
     python.start();
     await until(
       async () =>

@@ -156,8 +156,8 @@ export interface StreamGroup {
    */
   deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean>;
   /**
-   * Hands an entry of ours to a live consumer of the group that is another program's: it finds the entry among
-   * its own, with no attempt counted. For groups that are shared with Python, which handles what we do not
+   * Hands an entry of ours to a live consumer of the group that is another program's: it finds the entry
+   * among its own, with no attempt counted. For groups that are shared with Python, which handles what we do not
    * (delivery 5). Absent: there never is such a consumer.
    */
   handOver?(id: string): Promise<HandedOver>;
@@ -219,6 +219,19 @@ export interface DeadLetterRange extends TextLimits {
   readonly limit: number;
 }
 
+/** An entry that a group failed at. */
+export interface OriginalEntry {
+  readonly stream: string;
+  readonly id: string;
+  readonly group: string;
+}
+
+/**
+ * `gone`: the letter was not there. `trimmed`: the stream does not hold the entry. `unread`, `pending`: the
+ * group has it still before it. `nobody`: it has no live consumer of another program.
+ */
+export type ReplayedToOther = "replayed" | "gone" | "trimmed" | "unread" | "pending" | "nobody";
+
 /** Dead-letter streams (`<stream>:dlq`): plain streams without groups. */
 export interface DeadLetters {
   depth(stream: string): Promise<number>;
@@ -241,6 +254,12 @@ export interface DeadLetters {
    * more).
    */
   replay(stream: string, id: string, lane: string, group: string): Promise<boolean>;
+  /**
+   * Puts the entry that a letter is about back among those that its group, another program's, has to handle,
+   * and removes the letter, in one step: no other group sees it (delivery 19). Absent: no other program has
+   * groups here.
+   */
+  replayToOther?(stream: string, id: string, original: OriginalEntry): Promise<ReplayedToOther>;
   /** Returns how many of the ids went. */
   remove(stream: string, ids: readonly string[]): Promise<number>;
   /** Removes the whole stream; returns how many entries it had. */
@@ -292,6 +311,14 @@ export abstract class BaseBroker extends BaseAdapter {
 
   /** Entries in the stream; 0 when it does not exist. */
   abstract length(stream: string): Promise<number>;
+
+  /**
+   * Into how many streams of one key each Python's outbox has parted this one (wire 2.11), whose entries go
+   * there alone and never here; 0 where it is whole.
+   */
+  partitions(_stream: string): Promise<number> {
+    return Promise.resolve(0);
+  }
 
   /** Epoch ms on the clock that gives entries their ids: what ages are measured by (DLQ-8). */
   time(): Promise<number> {

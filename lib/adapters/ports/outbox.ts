@@ -155,7 +155,10 @@ export interface OutboxStore {
   ): Promise<readonly OutboxListing[]>;
   /** Abandoned (or failed) rows become pending with `retry_count` 0; all of them when `ids` is undefined. */
   requeue(ids?: readonly string[]): Promise<number>;
-  /** Deletes published rows and abandoned rows older than the given epochs, at most `limit` (OBX-5). */
+  /**
+   * Deletes published rows and abandoned rows older than the given epochs, at most `limit` (OBX-5); by which
+   * clock, as `BaseProvider.cleanMarks` says.
+   */
   clean(
     options: { readonly publishedBefore: number; readonly abandonedBefore: number; readonly limit: number },
   ): Promise<number>;

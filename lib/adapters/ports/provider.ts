@@ -241,7 +241,11 @@ export abstract class BaseProvider extends BaseAdapter {
   /** Empties the given tables, outbox and marks. */
   abstract truncate(tables: readonly TableSpec[]): Promise<void>;
   abstract session(options?: SessionOptions): ProviderSession;
-  /** Deletes marks older than `before` (epoch ms), at most `limit`; returns how many went. */
+  /**
+   * Deletes marks older than `before` (epoch ms), at most `limit`; returns how many went. The age is what
+   * counts, by the database's own clock where it has one: where that and this process's differ by more than a
+   * minute nothing goes, which is logged once (D9).
+   */
   abstract cleanMarks(before: number, limit: number): Promise<number>;
 
   /**

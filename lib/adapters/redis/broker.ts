@@ -122,6 +122,13 @@ export class RedisBroker extends BaseBroker {
     });
   }
 
+  override async partitions(stream: string): Promise<number> {
+    return await this.#redis.run((client) => client.scard(this.keyOf(`${stream}:__partitions__`)), {
+      key: stream,
+      repeatable: true,
+    });
+  }
+
   /** The server's clock: it gives the entries their ids. */
   override async time(): Promise<number> {
     const [seconds = 0, micros = 0] = await this.#redis.run((client) => client.time(), { repeatable: true });

@@ -3,14 +3,16 @@
  *
  * @module
  */
-import type { DeadLetterRange, DeadLetters, StreamEntry } from "../ports.ts";
+import type { DeadLetterRange, DeadLetters, OriginalEntry, ReplayedToOther, StreamEntry } from "../ports.ts";
 import { TextBudget } from "../entry_text.ts";
 import { compareIdTexts, cursorText, isStreamId } from "../stream_id.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { next } from "./entries.ts";
-import type { KeyOf } from "./keys.ts";
+import type { KeyOf, StreamKey } from "./keys.ts";
+import { isLiveOther } from "./others.ts";
+import { consumersOf, MEMBERS } from "./presence.ts";
 import { entriesRanged } from "./replies.ts";
-import { purge, replay, trimBefore } from "./scripts.ts";
+import { purge, replay, replayToOther, trimBefore } from "./scripts.ts";
 
 /** Letters of a page that is bounded by bytes which are asked for at first. */
 const FIRST_STEP = 8;
@@ -88,6 +90,22 @@ export class RedisDeadLetters implements DeadLetters {
       key: stream,
     });
     return moved === 1;
+  }
+
+  async replayToOther(
+    stream: string,
+    id: string,
+    { stream: from, id: entry, group }: OriginalEntry,
+  ): Promise<ReplayedToOther> {
+    if (!isStreamId(id)) return "gone";
+    if (!isStreamId(entry) || !entry.includes("-")) return "trimmed";
+    const keys = [this.#keyOf(stream), this.#keyOf(from)];
+    return await this.#endpoint.run(async (client) => {
+      const peers = await consumersOf(client, { key: keys[1] as StreamKey, group }, this.#keyOf(MEMBERS));
+      const [other] = peers.filter(isLiveOther).sort((a, b) => a.idleMs - b.idleMs);
+      // The script says what is wrong before it looks for the consumer.
+      return await replayToOther.run(client, keys, [id, group, entry, other?.name ?? ""]);
+    }, { key: from }) as ReplayedToOther;
   }
 
   async remove(stream: string, ids: readonly string[]): Promise<number> {

@@ -14,6 +14,11 @@ const LOOK_MS = 1_000;
 /** The two clocks, and the way to the server, differ by this much at the most. */
 const INEXACT_MS = 500;
 
+/** One that is not of our making and lives, as far as a single look tells. */
+export function isLiveOther({ unseenMs, idleMs }: Peer): boolean {
+  return unseenMs === undefined && idleMs < LIVE_MS;
+}
+
 export class Others {
   readonly #look: () => Promise<readonly Peer[]>;
   readonly #clock: Clock;

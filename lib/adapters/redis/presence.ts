@@ -16,6 +16,7 @@ import { betweenMs, type Clock, type Moment, momentOf, sleep } from "../../async
 import { asError, RefusedError } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { nothingThere, pairs } from "./replies.ts";
+import type { StreamKey } from "./keys.ts";
 import type { StreamPlace } from "./stream_place.ts";
 
 const log = getLogger(["protean", "redis"]);
@@ -71,7 +72,7 @@ function noLaterThan(ms: number, claimIdleMs: number): number {
 
 export class Presence {
   readonly #endpoint: Endpoint;
-  readonly #members: string;
+  readonly #members: StreamKey;
   readonly #clock: Clock;
   readonly #places = new Map<StreamPlace, string>();
   #stop: AbortController | undefined;
@@ -89,7 +90,7 @@ export class Presence {
   #warned = false;
 
   /** `members` is the key of the set. */
-  constructor(endpoint: Endpoint, members: string) {
+  constructor(endpoint: Endpoint, members: StreamKey) {
     this.#endpoint = endpoint;
     this.#members = members;
     this.#clock = endpoint.server.clock;
@@ -162,20 +163,9 @@ export class Presence {
 
   /** The other consumers of the group that show themselves or have something pending. */
   async peers(client: Redis, place: StreamPlace): Promise<readonly Peer[]> {
-    const found = await client.call("XINFO", ["CONSUMERS", place.key, place.group]).catch(
-      nothingThere,
-    );
-    const consumers = (found as readonly unknown[]).map(pairs).filter(({ name }) => name !== place.consumer);
-    const identities = consumers.map(({ name }) => identityOf(String(name)) ?? "");
-    if (identities.length === 0) return [];
-    const members = await client.smismember(this.#members, ...identities);
+    const peers = await consumersOf(client, place, this.#members);
     this.#warned = false;
-    return consumers.map(({ name, pending, idle }, at) => ({
-      name: String(name),
-      pending: Number(pending),
-      unseenMs: members[at] === 1 ? Number(idle) : undefined,
-      idleMs: Number(idle),
-    }));
+    return peers.filter(({ name }) => name !== place.consumer);
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -244,6 +234,25 @@ export class Presence {
     this.#refused = true;
     this.#warned = true;
   }
+}
+
+/** The consumers of a group; `members` is the key of the set of those that show themselves. */
+export async function consumersOf(
+  client: Redis,
+  { key, group }: { readonly key: StreamKey; readonly group: string },
+  members: StreamKey,
+): Promise<readonly Peer[]> {
+  const found = await client.call("XINFO", ["CONSUMERS", key, group]).catch(nothingThere);
+  const consumers = (found as readonly unknown[]).map(pairs);
+  if (consumers.length === 0) return [];
+  const identities = consumers.map(({ name }) => identityOf(String(name)) ?? "");
+  const areMembers = await client.smismember(members, ...identities);
+  return consumers.map(({ name, pending, idle }, at) => ({
+    name: String(name),
+    pending: Number(pending),
+    unseenMs: areMembers[at] === 1 ? Number(idle) : undefined,
+    idleMs: Number(idle),
+  }));
 }
 
 /** Whether more time went by between two looks than between one and the next. */

@@ -55,6 +55,14 @@ local function pending_entry(id, consumer)
 end
 `;
 
+/** Lua: `below(a, b)` of two integers of 64 bits, by their digits: no number of Lua holds them. */
+const BELOW = `
+local function below(a, b)
+  if #a ~= #b then return #a < #b end
+  return a < b
+end
+`;
+
 // Acknowledges on a replay lane: the entries go, and the stream goes with the last of them (delivery 19).
 //
 // Arguments: group, id…. Returns how many were pending.
@@ -191,7 +199,9 @@ if ARGV[5] == '1' then leave_lane(id) end
 return 1
 `);
 
-// Hands an entry to another consumer of the group, which finds it among its own and was given no attempt.
+// Hands an entry to another consumer of the group, which finds it among its own and was given no
+// attempt. Who finds it pending again counts it before judging it: what nobody handles is not handed around for
+// ever.
 //
 // Arguments: group, consumer, id, the other consumer. Returns 1; 0 when the entry is not ours; -1 when that
 // consumer is not there (any more), for XCLAIM would make it.
@@ -223,6 +233,37 @@ if created.err and string.sub(created.err, 1, 9) ~= 'BUSYGROUP' then return crea
 redis.call('XADD', KEYS[2], '*', unpack(found[1][2]))
 redis.call('XDEL', KEYS[1], ARGV[1])
 return 1
+`);
+
+/**
+ * Gives an entry back to a group that has read and acknowledged it, as pending on one consumer, and removes
+ * the letter about it (delivery 19). Keys: dead-letter stream, stream. Arguments: id of the letter, group, id
+ * of the entry, consumer. Returns what became of it.
+ */
+export const replayToOther = new Script(`${BELOW}
+if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 'gone' end
+if #redis.call('XRANGE', KEYS[2], ARGV[3], ARGV[3]) == 0 then return 'trimmed' end
+local read
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[2])) do
+  local facts = {}
+  for f = 1, #group, 2 do facts[group[f]] = group[f + 1] end
+  if facts.name == ARGV[2] then read = facts['last-delivered-id'] end
+end
+if not read then return 'nobody' end
+local read_ms, read_n = string.match(read, '^(%d+)-(%d+)$')
+local ms, n = string.match(ARGV[3], '^(%d+)-(%d+)$')
+if below(read_ms, ms) or (read_ms == ms and below(read_n, n)) then return 'unread' end
+if #redis.call('XPENDING', KEYS[2], ARGV[2], ARGV[3], ARGV[3], 1) > 0 then return 'pending' end
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[2], ARGV[2])) do
+  for f = 1, #consumer, 2 do
+    if consumer[f] == 'name' and consumer[f + 1] == ARGV[4] then
+      redis.call('XCLAIM', KEYS[2], ARGV[2], ARGV[4], 0, ARGV[3], 'FORCE', 'RETRYCOUNT', 0, 'JUSTID')
+      redis.call('XDEL', KEYS[1], ARGV[1])
+      return 'replayed'
+    end
+  end
+end
+return 'nobody'
 `);
 
 /**
@@ -289,12 +330,7 @@ export const trim = new Script(`
 local excess = math.min(redis.call('XLEN', KEYS[1]) - tonumber(ARGV[1]), tonumber(ARGV[2]))
 if excess < 1 then return 0 end
 
--- Ids are compared as the digits they are: no number of Lua holds 64 bits.
-local function below(a, b)
-  if #a ~= #b then return #a < #b end
-  return a < b
-end
-
+${BELOW}
 local low_ms, low_n
 local function needed(id, step)
   local ms, n = string.match(id, '^(%d+)-(%d+)$')

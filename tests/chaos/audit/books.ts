@@ -25,6 +25,13 @@ export class Books implements AsyncDisposable {
     );
   }
 
+  /** Creates a role that may use everything that is there, and is not the one whom all tests share. */
+  async admit(role: string): Promise<void> {
+    await this.ask(`create role ${role} login`);
+    await this.ask(`grant all on all tables in schema public to ${role}`);
+    await this.ask(`grant all on all sequences in schema public to ${role}`);
+  }
+
   /** By key, how many events are committed. */
   async committed(): Promise<ReadonlyMap<string, number>> {
     const rows = await this.ask("select id, state->>'produced' as produced from protean_audit_source");
@@ -42,9 +49,27 @@ export class Books implements AsyncDisposable {
     return this.#number("select count(*) as n from effects");
   }
 
+  /** How many rows a table has. */
+  rows(table: string): Promise<number> {
+    return this.#number(`select count(*) as n from ${table}`);
+  }
+
   /** Outbox rows that are not published. */
   unpublished(): Promise<number> {
     return this.#number("select count(*) as n from protean_outbox where status <> 'published'");
+  }
+
+  /** Outbox rows that are given up. */
+  abandoned(): Promise<number> {
+    return this.#number("select count(*) as n from protean_outbox where status = 'abandoned'");
+  }
+
+  /** Blocks of the outbox and its indexes that were touched since the server started. */
+  outboxBlocks(): Promise<number> {
+    return this.#number(
+      "select heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit as n " +
+        "from pg_statio_user_tables where relname = 'protean_outbox'",
+    );
   }
 
   /** Any statement. Rejects when the database is away; the next one connects anew. */

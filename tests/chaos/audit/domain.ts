@@ -3,6 +3,7 @@
  *
  * @module
  */
+import "./clock_ahead.ts";
 import { Domain, on, SubscriptionProfile } from "@protean/server";
 import { leaveEffect } from "./effect.ts";
 import { declareSource } from "./source.ts";

@@ -47,3 +47,11 @@ export function runSize(): number {
   }
   return size;
 }
+
+/**
+ * How long a fault lasts, in milliseconds: shortened in CI, as long as the sheet of faults says with
+ * `AUDIT_FULL=1` (`deno task chaos`).
+ */
+export function lasting(full: number, shortened: number): number {
+  return Deno.env.get("AUDIT_FULL") === "1" ? full : shortened;
+}

@@ -13,6 +13,7 @@ import { RedisServer } from "../../support/redis_server.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
 import { Books } from "./books.ts";
 import { readDeliveries } from "./deliveries.ts";
+import { CLOCK_AHEAD } from "./clock_ahead.ts";
 import { audited as plain } from "./domain.ts";
 import { HOLD } from "./effect.ts";
 import { produce } from "./producer.ts";
@@ -33,6 +34,15 @@ export interface StageOptions {
   readonly settings?: Readonly<Record<string, number>>;
   /** The most database connections that one process opens: a handler that writes holds one. @default 20 */
   readonly connections?: number;
+  /** Further lines of the configuration. */
+  readonly toml?: string;
+  /** The database moves: producer and auditor reach it through the proxy, as the servers do. @default false */
+  readonly databaseMoves?: boolean;
+  /**
+   * The database role of the servers, created here with every right on what is set up and none to create.
+   * @default "postgres", who set it up
+   */
+  readonly role?: string;
 }
 
 export interface Production {
@@ -97,6 +107,9 @@ export class Stage implements AsyncDisposable {
       handlers: ["EffectHandler"],
       settings: {},
       connections: 20,
+      role: "postgres",
+      databaseMoves: false,
+      toml: "",
       ...given,
     };
     const { file, audited: { domain } } = options.module;
@@ -108,13 +121,16 @@ export class Stage implements AsyncDisposable {
     const proxied = configuration(options, { postgres: postgresProxy.port, redis: redisProxy.port });
     const installation = opened.use(await Installation.create(proxied, { domain: file.pathname }));
     const config = `${installation.folder}/producer.toml`;
-    await Deno.writeTextFile(config, configuration(options, { postgres: postgres.port, redis: redis.port }));
+    const producer = { ...options, role: "postgres" };
+    const database = options.databaseMoves ? postgresProxy.port : postgres.port;
+    await Deno.writeTextFile(config, configuration(producer, { postgres: database, redis: redis.port }));
     await domain.init({ config });
     opened.defer(async () => void await domain.close());
     const { providers, tables } = runtimeOf(domain);
     await providers.get("default")?.setup("all", tables.get("default") ?? []);
-    const books = opened.use(new Books(postgres.uri()));
+    const books = opened.use(new Books(`postgresql://postgres@127.0.0.1:${database}/postgres`));
     await books.prepare();
+    if (options.role !== "postgres") await books.admit(options.role);
     const streams = opened.use(new Streams(redis.port));
     return new Stage({
       ...{ options, redis, postgres, redisProxy, postgresProxy, installation, books, streams },
@@ -122,10 +138,13 @@ export class Stage implements AsyncDisposable {
     });
   }
 
-  /** Starts a server and waits until it is ready. */
-  async serve(): Promise<RunningServer> {
+  /** Starts a server, with its clock so many milliseconds ahead, and waits until it is ready. */
+  async serve(aheadMs = 0): Promise<RunningServer> {
     const { installation } = this.#parts;
-    return await installation.start([], this.#servers++ === 0 ? installation.port : freePort());
+    const port = this.#servers++ === 0 ? installation.port : freePort();
+    const server = await installation.launch([], port, { [CLOCK_AHEAD]: String(aheadMs) });
+    await server.ready();
+    return server;
   }
 
   /**
@@ -138,6 +157,16 @@ export class Stage implements AsyncDisposable {
     this.#production = this.#production.then(() => produce(module.audited, options));
     // It is told by `settled`; a test that fails before has its own failure to tell.
     this.#production.catch(() => {});
+  }
+
+  /**
+   * A session that somebody has forgotten: its transaction has a snapshot and stays open until it is disposed
+   * of, so nothing that dies meanwhile may be removed from any table.
+   */
+  async forgottenTransaction(): Promise<AsyncDisposable> {
+    const session = new Books(this.postgres.uri());
+    await session.ask("begin isolation level repeatable read; select count(*) from effects");
+    return session;
   }
 
   /** Resolves when the producer has committed everything. */
@@ -156,6 +185,11 @@ export class Stage implements AsyncDisposable {
 
   deliveries(): Promise<readonly Delivery[]> {
     return readDeliveries(this.#parts.installation.folder);
+  }
+
+  /** Messages that were given up: dead letters, and abandoned rows of the outbox. */
+  async givenUp(): Promise<number> {
+    return await this.streams.deadLetters() + await this.books.abandoned();
   }
 
   /** Resolves when there are so many effects. */
@@ -205,7 +239,7 @@ export class Stage implements AsyncDisposable {
 }
 
 function configuration(
-  { handlers, settings, connections }: Required<StageOptions>,
+  { handlers, settings, connections, role, toml }: Required<StageOptions>,
   ports: { readonly postgres: number; readonly redis: number },
 ): string {
   const uri = `redis://127.0.0.1:${ports.redis}/0`;
@@ -213,7 +247,7 @@ function configuration(
   return [
     "[databases.default]",
     'provider = "postgresql"',
-    `database_uri = "postgresql://postgres@127.0.0.1:${ports.postgres}/postgres"`,
+    `database_uri = "postgresql://${role}@127.0.0.1:${ports.postgres}/postgres"`,
     "pool_size = 10",
     `max_overflow = ${connections - 10}`,
     "[brokers.default]",
@@ -223,6 +257,7 @@ function configuration(
     'provider = "redis"',
     `URI = "${uri}"`,
     ...handlers.flatMap((handler) => [`[server.subscriptions.${handler}]`, ...table]),
+    toml,
     "",
   ].join("\n");
 }

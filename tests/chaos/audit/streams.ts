@@ -32,6 +32,18 @@ export class Streams implements Disposable {
     return (await this.#client.keys("*::*")).filter((name) => !name.endsWith(":dlq"));
   }
 
+  /** Any command; rejects while Redis is away. */
+  ask(command: string, ...args: readonly (string | number)[]): Promise<unknown> {
+    return this.#client.call(command, ...args);
+  }
+
+  /** Entries of every dead-letter stream. */
+  async deadLetters(): Promise<number> {
+    let sum = 0;
+    for (const name of await this.#client.keys("*:dlq*")) sum += await this.#client.xlen(name);
+    return sum;
+  }
+
   length(stream: string): Promise<number> {
     return this.#client.xlen(stream);
   }

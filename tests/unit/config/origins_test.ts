@@ -1,4 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { ConfigurationError } from "../../../lib/errors.ts";
 import { pythonOnlyKeys } from "../../../lib/config/python_only.ts";
 import { load, loadObject, variables } from "./support.ts";
 
@@ -115,4 +116,11 @@ Deno.test("config-018: drain_timeout counts in an environment's overlay too", as
     env: "ci",
   });
   assertEquals(config.server.drain_timeout_seconds, 7);
+});
+
+Deno.test("config-018: what is nearly drain_timeout is told our name of it", async () => {
+  for (const key of ["drain_timeout_second", "drain_timeouts_seconds", "drain_timeout_secs"]) {
+    const error = await assertRejects(() => load(`[server]\n${key} = 5\n`), ConfigurationError);
+    assertStringIncludes(error.message, "did you mean 'drain_timeout_seconds'?");
+  }
 });

@@ -6,6 +6,7 @@ import type { ProviderSession } from "../../../lib/adapters/ports.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { preflight, type PreflightParts } from "../../../lib/engine/preflight.ts";
 import { BrokerUnavailableError, ConfigurationError, UnavailableError } from "../../../lib/errors.ts";
+import { logged } from "../../support/logged.ts";
 import type { ComponentFault } from "../../../lib/health/types.ts";
 
 const refused = new ConfigurationError("The password is wrong: correct it.", { code: "REFUSED" });
@@ -18,6 +19,8 @@ class Rig {
   readonly provider: MemoryProvider;
   readonly broker: MemoryBroker;
   asked: string[] = [];
+  /** Of the checks that were left to the background. */
+  ended: Promise<void> | undefined;
 
   constructor() {
     const options = { name: "default", domain: "shop", settings: {}, folder: ".", clock: this.clock };
@@ -31,7 +34,7 @@ class Rig {
 
   async run(change: Partial<PreflightParts> = {}, ...missing: ComponentFault[]): Promise<void> {
     await MemoryProvider.prototype.setup.call(this.provider, "all", tables);
-    await preflight({
+    this.ended = (await preflight({
       check: () => Promise.resolve(missing),
       providers: [this.provider],
       tables: new Map([["default", tables]]),
@@ -40,7 +43,7 @@ class Rig {
       required: false,
       clock: this.clock,
       ...change,
-    });
+    })).ended;
   }
 }
 
@@ -69,6 +72,27 @@ Deno.test("what is required and does not answer ends the start with its name and
   );
   assertStringIncludes(error.message, "event store 'default': Nobody answers: start the broker.");
   assert(!error.message.includes(".."));
+});
+
+Deno.test("a check that takes longer than the look ends in the background, and tells what it finds (D8)", async () => {
+  const rig = new Rig();
+  const answer = Promise.withResolvers<number>();
+  rig.broker.length = () => answer.promise;
+  const running = rig.run();
+  await rig.clock.advance(2_000);
+  await running;
+  let isOver = false;
+  const over = rig.ended?.then(() => isOver = true);
+  const records = await logged(async () => {
+    await rig.clock.advance(10_000);
+    assertEquals(isOver, false);
+    answer.reject(refused);
+    await over;
+  });
+  assertEquals(records.map(({ rawMessage, properties }) => [rawMessage, properties["error"]]), [
+    ["engine.start_check_failed", refused.message],
+    ["engine.start_check_failed", refused.message],
+  ]);
 });
 
 Deno.test("what refuses us ends the start, required or not", async () => {

@@ -100,3 +100,25 @@ Deno.test("an application's probes know neither drain nor subscriptions", () => 
       '"event_store":"ok","caches":{"default":"ok"}}}',
   );
 });
+
+Deno.test("readiness says why a component is unavailable, beside the status of the reference", () => {
+  const components: ComponentState[] = [
+    { kind: "provider", name: "default", status: "ok" },
+    { kind: "broker", name: "default", status: "unavailable", error: "Redis is full." },
+    { kind: "cache", name: "default", status: "unavailable" },
+  ];
+  assertEquals(
+    text(engineReadiness({ shuttingDown: false, components })),
+    '503 {"status":"degraded","checks":{"shutting_down":false,"providers":{"default":"ok"},' +
+      '"brokers":{"default":"unavailable"},"caches":{"default":"unavailable"}},' +
+      '"reasons":[{"component":"broker","name":"default","reason":"Redis is full."}]}',
+  );
+});
+
+Deno.test("nobody is ready before the checks of its start have ended, whatever its components say", () => {
+  const components: ComponentState[] = [{ kind: "provider", name: "default", status: "ok" }];
+  assertEquals(
+    text(engineReadiness({ shuttingDown: false, starting: true, components })),
+    '503 {"status":"degraded","checks":{"shutting_down":false,"starting":true,"providers":{"default":"ok"}}}',
+  );
+});

@@ -235,3 +235,39 @@ Deno.test("beginShutdown turns readiness off at once and for good", async () => 
     body: { status: "unavailable", checks: { shutting_down: true } },
   });
 });
+
+Deno.test("what was unavailable is so until the work goes well too: it does not come and go", async () => {
+  const { clock, work, monitor, state } = await watched();
+  const [reads, publishes] = [work.reporter("broker", "default"), work.reporter("broker", "default")];
+  reads.unavailable("It is a replica.");
+  await clock.advance(4_000);
+  publishes.unavailable("It takes no writes.");
+  await clock.advance(2_000);
+  assertEquals(state()?.error, "It is a replica.");
+  reads.ok();
+  assertEquals(state()?.error, "It takes no writes.");
+  publishes.ok();
+  assertEquals(state()?.status, "ok");
+  publishes.unavailable("It takes no writes.");
+  await clock.advance(4_000);
+  assertEquals(state()?.status, "ok");
+  await monitor.stop();
+});
+
+Deno.test("what a probe is told is logged, also where it is over before the next look", async () => {
+  const { clock, work, monitor } = await watched();
+  const reporter = work.reporter("broker", "default");
+  const records = await logged(async () => {
+    reporter.unavailable("Redis is full.");
+    await clock.advance(5_001);
+    assertEquals(ready(monitor), false);
+    reporter.ok();
+    assert(ready(monitor));
+    await clock.advance(5_000);
+  });
+  assertEquals(records.map(({ rawMessage }) => rawMessage), [
+    "health.component_unavailable",
+    "health.component_available",
+  ]);
+  await monitor.stop();
+});

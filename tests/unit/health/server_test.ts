@@ -300,3 +300,38 @@ Deno.test("on every address the probes answer both families (probe-ipv6)", async
   }
   await server.stop();
 });
+
+/** A listener of a process that has descriptors for `most` connections. */
+function short(most: number) {
+  let open = 0;
+  return (options: { hostname: string; port: number }): ProbeListener => {
+    const own = Deno.listen(options);
+    const accept = async () => {
+      if (open >= most) throw Object.assign(new Error("Too many open files"), { code: "EMFILE" });
+      const conn = await own.accept();
+      open++;
+      const close = conn.close.bind(conn);
+      return Object.assign(conn, {
+        close: () => {
+          close();
+          open--;
+        },
+      });
+    };
+    return { addr: own.addr, accept, close: () => own.close() };
+  };
+}
+
+Deno.test("a flood that waits to be taken is let through at once where descriptors are short (M6)", async () => {
+  const clock = new FakeClock();
+  const server = serve({ clock, listen: short(3) });
+  await server.start();
+  const { port } = await server.bound;
+  const clients: Deno.TcpConn[] = [];
+  for (let count = 0; count < 50; count++) clients.push(await Deno.connect({ hostname: HOST, port }));
+  // No time goes by.
+  assertEquals(await livez(port), ALIVE);
+  await server.stop();
+  for (const client of clients) client.close();
+  assertEquals(clock.pending, 0);
+});

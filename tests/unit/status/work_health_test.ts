@@ -1,7 +1,8 @@
 /**
  * Services tell how their work goes with what they need, so that readiness need not rely on pings (HLT-2).
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { ProviderUnavailableError } from "../../../lib/errors.ts";
 import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
 import { WorkHealth } from "../../../lib/status/work_health.ts";
@@ -74,6 +75,29 @@ Deno.test("a database that is back is told so, also while the broker is away", a
   assertEquals(faults(), [undefined, "Broker 'default' does not answer."]);
   rig.broker.away = false;
   await rig.close(processor);
+});
+
+Deno.test("what is not answered for longer than five seconds shows, until it is", async () => {
+  const clock = new FakeClock();
+  const work = new WorkHealth(clock);
+  const asking = work.asking("provider", "default");
+  const answer = Promise.withResolvers<number>();
+  const asked = asking(answer.promise);
+  await clock.advance(5_000);
+  await asking(Promise.resolve(1));
+  assertEquals(work.fault("provider", "default"), undefined);
+  await clock.advance(2_000);
+  assertStringIncludes(
+    work.fault("provider", "default") ?? "",
+    "has not answered what was asked of it for 7 s",
+  );
+  assertEquals(work.fault("provider", "other"), undefined);
+  answer.resolve(7);
+  assertEquals(await asked, 7);
+  assertEquals(work.fault("provider", "default"), undefined);
+  await assertRejects(() => asking(Promise.reject(new Error("no"))), Error, "no");
+  await clock.advance(10_000);
+  assertEquals(work.fault("provider", "default"), undefined);
 });
 
 Deno.test("a subscription that cannot read tells it of the broker, until a read succeeds, however long one may wait", async () => {

@@ -2,10 +2,11 @@ import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { BrokerUnavailableError } from "../../../lib/errors.ts";
 import { Acknowledgements } from "../../../lib/subscription/acknowledgements.ts";
+import type { WorkReporter } from "../../../lib/status/work_health.ts";
 import type { Source } from "../../../lib/subscription/source.ts";
 
 /** Acknowledgements of a source that takes what it is sent when the test says so. */
-function rig() {
+function rig(work?: WorkReporter) {
   const clock = new FakeClock();
   const sent: { readonly ids: readonly string[]; readonly answer: PromiseWithResolvers<void> }[] = [];
   const confirmed: string[] = [];
@@ -18,7 +19,12 @@ function rig() {
       return answer.promise;
     },
   };
-  const acks = new Acknowledgements<{ readonly id: string }>(source, clock, ({ id }) => confirmed.push(id));
+  const acks = new Acknowledgements<{ readonly id: string }>(
+    source,
+    clock,
+    ({ id }) => confirmed.push(id),
+    work,
+  );
   /** Adds `id` and flushes; `resolved` is what had been confirmed when the flush resolved. */
   const flush = (id: string) => {
     acks.add({ id });
@@ -29,6 +35,20 @@ function rig() {
   const ids = () => sent.map((each) => each.ids.join(" "));
   return { acks, clock, sent, ids, flush };
 }
+
+Deno.test("it is told while acknowledgements are not taken, and no longer once a read takes them along (D8)", async () => {
+  const told: string[] = [];
+  const work = { ok: () => void told.push("ok"), unavailable: (reason: string) => void told.push(reason) };
+  const { acks, clock, sent } = rig(work);
+  acks.add({ id: "a" });
+  void acks.flush();
+  await clock.advance(0);
+  sent[0]?.answer.reject(new BrokerUnavailableError("The broker is full."));
+  await clock.advance(0);
+  acks.confirm(acks.take());
+  assertEquals(told, ["The broker is full.", "ok"]);
+  await acks.close();
+});
 
 Deno.test("three flushes in one turn each resolve once their own entries are confirmed, and not before", async () => {
   const { clock, sent, ids, flush } = rig();

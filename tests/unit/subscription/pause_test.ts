@@ -217,6 +217,27 @@ Deno.test("a table that one handler's statement alone misses is that handler's m
   await rig.close(...subscriptions);
 });
 
+Deno.test("a table that goes missing again long after is waited for again", async () => {
+  const rig = new SubscriptionRig();
+  const health = new WorkHealth(rig.clock);
+  const state: { failure: (() => Error) | undefined } = { failure: missing };
+  const [late, fine] = [worker(state, "Late"), worker({ failure: undefined }, "Fine")];
+  const subscriptions = [late, fine].map((runner) => rig.subscribe(runner, { health, maxRetries: 1 }));
+  for (const subscription of subscriptions) await subscription.start();
+  await rig.publish("a1 b1");
+  await rig.clock.advance(60_000);
+  state.failure = undefined;
+  await rig.clock.advance(HOUR_MS);
+  state.failure = missing;
+  await rig.publish("a2 b2");
+  await rig.clock.advance(60_000);
+  state.failure = undefined;
+  await rig.clock.advance(5_000);
+  assertEquals(await rig.deadLetters(), []);
+  assertEquals(subscriptions.map(({ counters }) => counters.handled), [4, 4]);
+  await rig.close(...subscriptions);
+});
+
 Deno.test("an outage stays one whatever a handler wraps it in", async () => {
   const rig = new SubscriptionRig();
   const state = { isAway: true };
