@@ -54,6 +54,7 @@ export const ERROR_CODES = {
   CONFIGURATION: ["ConfigurationError", "The configuration or the declared elements cannot work as written."],
   DOMAIN_LOAD: ["DomainLoadError", "The domain module cannot be found or loaded."],
   VALIDATION: ["ValidationError", "A schema, or the database, refused data."],
+  MESSAGE_TOO_LARGE: ["ValidationError", "A message is larger than max_message_bytes allows."],
   EXPECTED_VERSION: [
     "ExpectedVersionError",
     "Somebody else saved the same aggregate, view row or stream first.",
@@ -163,6 +164,7 @@ export const ERROR_CODES = {
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],
   DLQ_AMBIGUOUS: ["ProteanError", "Several queues hold a dead letter of this id."],
   DLQ_FOREIGN_GROUP: ["ProteanError", "The dead letter failed in a group that this domain does not run."],
+  DLQ_TRUNCATED: ["ProteanError", "The dead letter is of a message that was too large to be kept whole."],
   DLQ_UNKNOWN_HANDLER: ["ProteanError", "No handler has this name."],
   DLQ_UNKNOWN_SUBSCRIPTION: ["ProteanError", "No subscription reads this category."],
   DLQ_GONE: ["ProteanError", "Somebody else replayed or purged the dead letter first."],

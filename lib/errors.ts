@@ -139,6 +139,8 @@ export class UnhandledMessageError extends ProteanError {
     super(message, options, "MESSAGE_UNHANDLED");
   }
 }
+/** A message that is larger than what is received; dead-lettered unread, by its beginning. */
+export class MessageTooLarge extends DeserializationError {}
 
 /** A backend does not answer now and may answer later; the caller waits and tries again. */
 export class UnavailableError extends ProteanError {

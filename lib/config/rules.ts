@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import { currently, type Finding, unknownKey } from "./problems.ts";
 import { endingWithHint } from "./nearest.ts";
 import { isPythonOnly } from "./python_only.ts";
@@ -31,6 +32,7 @@ export function brokenRules(tree: Table): Finding[] {
     ...adapterRules(tree),
     ...strayBlanks(tree),
     ...outboxRules(tree),
+    ...sizeRules(tree),
     ...profileRules(tree),
     ...profileReferences(tree),
   ];
@@ -123,6 +125,22 @@ function* outboxRules(tree: Table): Generator<Finding> {
         "'enable_outbox' cannot be true while 'server.default_subscription_type' is \"event_store\": set that to \"stream\", or leave the outbox out.",
     };
   }
+}
+
+/** What is sent here is read here, with its metadata. */
+function* sizeRules(tree: Table): Generator<Finding> {
+  const [sent, received] = ["max_message_bytes", "max_received_bytes"].map((key) =>
+    valueAt(tree, ["server", key])
+  );
+  const most = received ?? MAX_MESSAGE_BYTES;
+  if (typeof sent !== "number" || typeof most !== "number" || sent <= most) return;
+  const path = ["server", "max_message_bytes"];
+  yield invalid(
+    path,
+    `'${dotted(path)}' must not be greater than 'server.max_received_bytes', which is ${most}: ${
+      currently(path, sent)
+    }`,
+  );
 }
 
 /** Custom profiles are checked even if nobody uses them (S17). */

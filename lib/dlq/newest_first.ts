@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { DeadLetters, StreamEntry } from "../adapters/ports.ts";
+import type { DeadLetterRange, DeadLetters, StreamEntry } from "../adapters/ports.ts";
 import { compareIdTexts, idTextBehind, isStreamId } from "../adapters/stream_id.ts";
 import { ProteanError } from "../errors.ts";
 import { deadLetterStream } from "../message/names.ts";
@@ -24,8 +24,8 @@ export interface NewestFirstOptions {
   readonly subscriptions: readonly string[];
   /** Goes on behind the entry for which `cursorOf` returned this. */
   readonly cursor?: string | undefined;
-  /** Entries of one stream that are read, and kept in memory, at once. */
-  readonly page: number;
+  /** What of one stream is read, and kept in memory, at once. */
+  readonly page: Pick<DeadLetterRange, "limit" | "maxBytes" | "maxEntryBytes">;
 }
 
 /** Where `cursor` goes on. */
@@ -58,14 +58,19 @@ export async function* newestFirst(
 class Tail {
   readonly subscription: string;
   readonly #deadLetters: DeadLetters;
-  readonly #page: number;
+  readonly #page: NewestFirstOptions["page"];
   #entries: readonly StreamEntry[] = [];
   #next = 0;
   /** The entry to read on behind. */
   #after: string | undefined;
   #atBeginning = false;
 
-  constructor(deadLetters: DeadLetters, subscription: string, page: number, place: Place | undefined) {
+  constructor(
+    deadLetters: DeadLetters,
+    subscription: string,
+    page: NewestFirstOptions["page"],
+    place: Place | undefined,
+  ) {
     this.#deadLetters = deadLetters;
     this.subscription = subscription;
     this.#page = page;
@@ -87,12 +92,13 @@ class Tail {
     const after = this.#after;
     this.#entries = await this.#deadLetters.list(deadLetterStream(this.subscription), {
       direction: "backwards",
-      limit: this.#page,
+      ...this.#page,
       ...(after !== undefined && { after }),
     });
     this.#next = 0;
     this.#after = this.#entries.at(-1)?.id;
-    this.#atBeginning = this.#entries.length < this.#page;
+    // A page may be short for the sake of its bytes.
+    this.#atBeginning = this.#entries.length === 0;
   }
 }
 

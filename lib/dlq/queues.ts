@@ -11,12 +11,19 @@ import type { HandlerRunner } from "../domain/handler_port.ts";
 import { subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { ProteanError, UnhandledMessageError } from "../errors.ts";
-import { type DeadLetter, parseDeadLetter } from "../message/dead_letter.ts";
+import {
+  type DeadLetter,
+  largestLetter,
+  parseDeadLetter,
+  summarizeDeadLetter,
+} from "../message/dead_letter.ts";
+import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
 import { cursorOf, type FoundEntry, newestFirst } from "./newest_first.ts";
 
-/** Entries of one queue that are read at once. */
+/** Entries of one queue that are read at once, and bytes of their texts. */
 const PAGE = 200;
+const PAGE_BYTES = 16 * 1024 * 1024;
 /**
  * Entries that one list looks at, so that a filter which few letters match does not read queues of a million
  * to their ends.
@@ -54,7 +61,7 @@ export interface ListOptions extends LetterFilter {
 
 /** One page of a list. */
 export interface LetterPage {
-  /** The newest first. */
+  /** The newest first. Without their messages, which may be large: `find` brings one with its own. */
   readonly entries: readonly QueuedLetter[];
   /**
    * Given where there may be more: always when `limit` ended the page, and when the filter let few of the
@@ -85,15 +92,24 @@ const WHY_NOT: Readonly<Record<Exclude<ReplayedToOther, ReplayOutcome>, string>>
 export class DeadLetterQueues {
   readonly #broker: BaseBroker;
   readonly #runners: readonly HandlerRunner[];
+  /** Of a larger text than any dead letter of ours has, no more than the beginning is read. */
+  readonly #largest: number;
 
-  constructor(broker: BaseBroker, runners: readonly HandlerRunner[]) {
+  /** `maxReceivedBytes`: of the domain's subscriptions. */
+  constructor(
+    broker: BaseBroker,
+    runners: readonly HandlerRunner[],
+    maxReceivedBytes: number = MAX_MESSAGE_BYTES,
+  ) {
     this.#broker = broker;
     this.#runners = runners;
+    this.#largest = largestLetter(maxReceivedBytes);
   }
 
   /** Those of a domain, on the broker that its subscriptions read from. */
   static of(runtime: DomainRuntime): DeadLetterQueues {
-    return new DeadLetterQueues(subscriptionBroker(runtime), runtime.runners);
+    const { max_received_bytes: most } = runtime.config.config.server;
+    return new DeadLetterQueues(subscriptionBroker(runtime), runtime.runners, most);
   }
 
   /**
@@ -108,7 +124,11 @@ export class DeadLetterQueues {
       subscriptions: this.#subscriptions(options),
       cursor,
       // The one beyond the limit tells whether there is another page.
-      page: options.handler === undefined ? Math.min(limit + 1, PAGE) : PAGE,
+      page: {
+        limit: options.handler === undefined ? Math.min(limit + 1, PAGE) : PAGE,
+        maxBytes: PAGE_BYTES,
+        maxEntryBytes: this.#largest,
+      },
     });
     let lookedAt = 0;
     let last: FoundEntry | undefined;
@@ -116,7 +136,7 @@ export class DeadLetterQueues {
       if (last && (entries.length >= limit || lookedAt >= MOST_LOOKED_AT)) {
         return { entries, cursor: cursorOf(last) };
       }
-      const letter = queued(next.subscription, next.entry);
+      const letter = summarized(next.subscription, next.entry);
       if (this.#matches(letter, options)) entries.push(letter);
       last = next;
       lookedAt++;
@@ -131,7 +151,7 @@ export class DeadLetterQueues {
   async find(id: string, filter: LetterFilter): Promise<QueuedLetter> {
     const found: QueuedLetter[] = [];
     for (const subscription of this.#subscriptions(filter)) {
-      const entry = await this.#broker.deadLetters.get(deadLetterStream(subscription), id);
+      const entry = await this.#broker.deadLetters.get(deadLetterStream(subscription), id, this.#largest);
       const letter = entry && queued(subscription, entry);
       if (letter && this.#matches(letter, filter)) found.push(letter);
     }
@@ -150,9 +170,16 @@ export class DeadLetterQueues {
    * Moves a letter to the replay lane of the group that failed: in one atomic step of the broker, so that two
    * replays at once replay once. A group that only another program runs, as Python does, is given the
    * original entry again, as long as the stream holds it. Throws `ProteanError` with the code
-   * `DLQ_FOREIGN_GROUP` when neither can be.
+   * `DLQ_FOREIGN_GROUP` when neither can be, and `DLQ_TRUNCATED` where the message is not there whole.
    */
   async replay({ id, queue, subscription, letter }: QueuedLetter): Promise<ReplayOutcome> {
+    if (letter.truncatedBytes !== undefined) {
+      throw new ProteanError(
+        `DLQ message '${id}' cannot be replayed: it had ${letter.truncatedBytes} bytes, of which no more than the ` +
+          "beginning was kept: have it sent again.",
+        { code: "DLQ_TRUNCATED" },
+      );
+    }
     const group = letter.consumerGroup;
     const ours = this.#runners.some((runner) =>
       runner.group === group && runner.categories.includes(subscription)
@@ -234,18 +261,22 @@ export class DeadLetterQueues {
   async *#pages(subscription: string, filter: LetterFilter): AsyncGenerator<readonly QueuedLetter[]> {
     const { deadLetters } = this.#broker;
     const queue = deadLetterStream(subscription);
-    const [newest] = await deadLetters.list(queue, { direction: "backwards", limit: 1 });
+    const [newest] = await deadLetters.list(queue, {
+      ...{ direction: "backwards", limit: 1, maxEntryBytes: this.#largest },
+    });
     if (!newest) return;
     let after: string | undefined;
-    let more = true;
-    while (more) {
-      const page = await deadLetters.list(queue, { limit: PAGE, ...(after !== undefined && { after }) });
+    while (true) {
+      const page = await deadLetters.list(queue, {
+        ...{ limit: PAGE, maxBytes: PAGE_BYTES, maxEntryBytes: this.#largest },
+        ...(after !== undefined && { after }),
+      });
       const known = page.filter((entry) => !isNewer(entry, newest));
-      yield known.map((entry) => queued(subscription, entry)).filter((letter) =>
+      yield known.map((entry) => summarized(subscription, entry)).filter((letter) =>
         this.#matches(letter, filter)
       );
       after = page.at(-1)?.id;
-      more = page.length === PAGE && known.length === PAGE;
+      if (page.length === 0 || known.length < page.length) return;
     }
   }
 
@@ -260,6 +291,11 @@ export class DeadLetterQueues {
 function queued(subscription: string, { id, data }: StreamEntry): QueuedLetter {
   const queue = deadLetterStream(subscription);
   return { id, queue, subscription, letter: parseDeadLetter(data, { stream: queue, id }) };
+}
+
+function summarized(subscription: string, { id, data }: StreamEntry): QueuedLetter {
+  const queue = deadLetterStream(subscription);
+  return { id, queue, subscription, letter: summarizeDeadLetter(data, { stream: queue, id }) };
 }
 
 function isNewer(a: StreamEntry, b: StreamEntry): boolean {

@@ -11,6 +11,7 @@ import { type AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
 import { type Clock, systemClock } from "../async/clock.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import { assertAdapterClass } from "../loading/adapter_modules.ts";
+import { MAX_SENT_BYTES } from "../message/envelope.ts";
 import { closeAdapters } from "./adapters.ts";
 import { WorkContext } from "./work/context.ts";
 import { Declarations, identityOf } from "./elements/declarations.ts";
@@ -43,13 +44,16 @@ export class Domain extends Declarations implements AsyncDisposable {
   readonly name: string;
   readonly #registry = new AdapterRegistry();
   readonly #clock: { current: Clock };
+  readonly #sizes: { most: number };
   #state: State = { kind: "idle" };
 
   constructor(name: string) {
     const clock = { current: systemClock };
-    super(identityOf(name, () => clock.current.now()));
+    const sizes = { most: MAX_SENT_BYTES };
+    super(identityOf(name, () => clock.current.now(), () => sizes.most));
     this.name = name;
     this.#clock = clock;
+    this.#sizes = sizes;
   }
 
   /** Prefix of categories, tables and consumer groups: `my_domain`. */
@@ -100,6 +104,7 @@ export class Domain extends Declarations implements AsyncDisposable {
     this.#state = { kind: "starting", closing, settled: starting.then(() => {}, () => {}) };
     try {
       const started = await starting;
+      this.#sizes.most = started.runtime.config.config.server.max_message_bytes;
       this.#state = { kind: "running", closing, started };
       setRuntime(this, started.runtime);
     } catch (error) {

@@ -15,6 +15,7 @@ import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import type { WorkHealth } from "../status/work_health.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
+import { TextShare } from "../subscription/text_share.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
 
 /** Cleaners come at least this often while their interval's own unit is ticks (wire 3.7). */
@@ -106,12 +107,15 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
     }
     return undefined;
   };
+  const share = new TextShare();
   return plan.subscriptions.map(({ runner, category, settings }) =>
     new StreamSubscription({
       runner: runtime.bind(runner, settings),
       category,
       settings,
       broker,
+      share,
+      maxReceivedBytes: runtime.config.config.server.max_received_bytes,
       clock: runtime.clock,
       consumer: `${runner.name}-${identity}-${hex()}`,
       published,

@@ -21,6 +21,8 @@ const OUR_METADATA = ',"metadata":{';
  * an int.
  */
 const FLOAT_OR_INT = /\d(?:\.0+|[eE][+-]?\d+)[\s,\]}]/;
+/** From here on the text itself is read: rendering a value takes the longer the deeper it is nested. */
+const LARGE = 64 * 1024;
 /** In canonical text: an integer that may have more digits than a double keeps. */
 const LONG_INTEGER = /[:,[]-?\d{16}/;
 
@@ -53,7 +55,7 @@ function isAlone(text: string, from: number): boolean {
 }
 
 function matchesAsParsed(text: string, data: unknown, checksum: string): boolean {
-  if (FLOAT_OR_INT.test(text)) return false;
+  if (text.length > LARGE || FLOAT_OR_INT.test(text)) return false;
   const canonical = canonicalJson(data);
   return !LONG_INTEGER.test(canonical) && checksumOf(canonical) === checksum;
 }

@@ -3,15 +3,29 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { standsForBytes } from "./bytes.ts";
 import { type DeadLetterParts, putTogether, takeApart } from "./dead_letter_text.ts";
-import { describeError } from "./describe_error.ts";
-import { isJsonObject, type JsonObject } from "./parse.ts";
+import { cut, describeError } from "./describe_error.ts";
+import { memberText } from "./json_text.ts";
+import { type JsonObject, parseJson } from "./parse.ts";
 import { timeText } from "./time.ts";
 
 /** Longest error text that is kept, in bytes of UTF-8. */
 const MAX_ERROR_BYTES = 4096;
+/** Longest id or type that is copied out of a message, in bytes of UTF-8: messages may have any. */
+const MAX_ID_BYTES = 1024;
+/** What is kept of a message that is larger than what is received. */
+export const KEPT_BYTES = 64 * 1024;
 const NOTHING: JsonObject = Object.freeze({});
+
+/**
+ * Bytes that the dead letter of a message of at most `bytes` has at most: as raw text it is escaped, six bytes
+ * for one, and `_dlq_metadata` is bounded.
+ */
+export function largestLetter(bytes: number): number {
+  return 6 * bytes + 1024 * 1024;
+}
 
 /** What is known when a message is given up. */
 export interface DeadLetterFacts {
@@ -33,6 +47,16 @@ export interface DeadLetterFacts {
   readonly error: unknown;
   /** One line for operators. Defaults to `<error type>: <error message>`. */
   readonly reason?: string;
+  /** The original is no more than the beginning of a message that was too large to be read. */
+  readonly truncated?: Truncation | undefined;
+}
+
+/** A text of which no more than the beginning is there. */
+export interface Truncation {
+  /** Bytes of the whole. */
+  readonly bytes: number;
+  /** Of the whole, as 64 hexadecimal digits; undefined where nobody has read it to its end. */
+  readonly sha256?: string | undefined;
 }
 
 /** A dead letter as operators see it. */
@@ -61,6 +85,8 @@ export interface DeadLetter {
   readonly message: Readonly<Record<string, unknown>> | undefined;
   /** The original text, number lexemes and all. */
   readonly text: string;
+  /** Bytes of the whole message, where `text` is no more than its beginning: it cannot be replayed. */
+  readonly truncatedBytes?: number;
 }
 
 /** Where a dead letter was found, for the keys that Python or an older writer left out. */
@@ -74,15 +100,31 @@ export interface DeadLetterPlace {
 /**
  * Text of the entry for the dead-letter stream. An original that came from there (it was replayed and failed
  * again) has its old `_dlq_metadata` replaced: `first_failed_at` is kept, `replay_count` grows by one. What
- * is not a JSON object (undefined: the entry had no `data`) becomes `{"raw":"<text>","_dlq_metadata":{…}}`.
- * Never throws.
+ * is not a JSON object (undefined: the entry had no `data`), and what is `truncated`, becomes
+ * `{"raw":"<text>","_dlq_metadata":{…}}`. The original is never made a value of. Never throws: what cannot
+ * even be copied is cut.
  */
 export function renderDeadLetter(original: string | undefined, facts: DeadLetterFacts): string {
-  const parts = takeApart(original ?? "");
-  const { metadata: previous } = parts;
+  const text = original ?? "";
+  if (facts.truncated) return renderCut(text, facts, facts.truncated);
+  try {
+    return render(takeApart(text), facts);
+  } catch {
+    // No text is that long: escaped for JSON it is beyond the longest string there can be.
+    return renderCut(text, facts, { bytes: Buffer.byteLength(text) });
+  }
+}
+
+function renderCut(text: string, facts: DeadLetterFacts, truncated: Truncation): string {
+  const original = cut(text, KEPT_BYTES);
+  return render({ isObject: false, original, metadata: undefined }, { ...facts, truncated });
+}
+
+function render(parts: DeadLetterParts, facts: DeadLetterFacts): string {
+  const { metadata: previous, isObject, original } = parts;
   const failedAt = timeText(facts.failedAt);
   const error = describeError(facts.error, MAX_ERROR_BYTES);
-  const origin = originOf(parts.object);
+  const origin = originOf(isObject ? original : undefined);
   return putTogether(
     parts,
     JSON.stringify({
@@ -102,6 +144,7 @@ export function renderDeadLetter(original: string | undefined, facts: DeadLetter
       message_id: origin.id,
       correlation_id: origin.correlationId,
       replay_count: previous ? countIn(previous["replay_count"]) + 1 : 0,
+      ...facts.truncated && { truncated_bytes: facts.truncated.bytes, sha256: facts.truncated.sha256 },
       ...(isNoMessage(parts) && { advice: PURGE_IT }),
     }),
   );
@@ -113,8 +156,25 @@ export function renderDeadLetter(original: string | undefined, facts: DeadLetter
  * `:dlq`, the id to the entry's own, the reason to `unknown`.
  */
 export function parseDeadLetter(entry: string | undefined, place?: DeadLetterPlace): DeadLetter {
-  const { object, original, metadata: facts = NOTHING } = takeApart(entry ?? "");
-  const origin = originOf(object);
+  const { isObject, original, metadata = NOTHING } = takeApart(entry ?? "");
+  const letter = summaryOf({ isObject, original, metadata }, place);
+  return { ...letter, message: isObject ? parseJson(original) as JsonObject : undefined, text: original };
+}
+
+/**
+ * As `parseDeadLetter`, without the message itself: `message` is undefined and `text` empty. For lists, which
+ * may be of very large messages.
+ */
+export function summarizeDeadLetter(entry: string | undefined, place?: DeadLetterPlace): DeadLetter {
+  return summaryOf(takeApart(entry ?? ""), place);
+}
+
+function summaryOf(
+  { isObject, original, metadata: facts = NOTHING }: DeadLetterParts,
+  place: DeadLetterPlace | undefined,
+): DeadLetter {
+  const origin = originOf(isObject ? original : undefined);
+  const truncatedBytes = countIn(facts["truncated_bytes"]);
   return {
     originalStream: textIn(facts["original_stream"]) ?? place?.stream.replace(/:dlq$/, "") ?? "",
     originalId: textIn(facts["original_id"]) ?? place?.id ?? "",
@@ -132,8 +192,9 @@ export function parseDeadLetter(entry: string | undefined, place?: DeadLetterPla
     messageId: textIn(facts["message_id"]) ?? origin.id,
     messageType: origin.type,
     correlationId: textIn(facts["correlation_id"]) ?? origin.correlationId,
-    message: object,
-    text: original,
+    message: undefined,
+    text: "",
+    ...truncatedBytes > 0 && { truncatedBytes },
   };
 }
 
@@ -143,8 +204,8 @@ const PURGE_IT =
   "where nobody can read it.";
 
 /** What is stored wrapped, as text or as bytes. */
-function isNoMessage({ object, original }: DeadLetterParts): boolean {
-  return object === undefined || standsForBytes(original);
+function isNoMessage({ isObject, original }: DeadLetterParts): boolean {
+  return !isObject || standsForBytes(original);
 }
 
 /**
@@ -165,20 +226,29 @@ function firstFailure(facts: JsonObject = NOTHING): string | null {
   return textIn(facts["first_failed_at"]) ?? textIn(facts["failed_at"]);
 }
 
-/** What the message says of itself, if it is one. */
-function originOf(object: JsonObject = NOTHING): {
+/** What the message says of itself, if it is one: texts of a JSON object, each cut at its bound. */
+function originOf(message: string | undefined): {
   readonly id: string | null;
   readonly type: string | null;
   readonly correlationId: string | null;
 } {
-  const metadata = isJsonObject(object["metadata"]) ? object["metadata"] : NOTHING;
-  const headers = isJsonObject(metadata["headers"]) ? metadata["headers"] : NOTHING;
-  const domain = isJsonObject(metadata["domain"]) ? metadata["domain"] : NOTHING;
+  const metadata = objectText(message, "metadata");
+  const headers = objectText(metadata, "headers");
   return {
-    id: textIn(headers["id"]) || null,
-    type: textIn(headers["type"]),
-    correlationId: textIn(domain["correlation_id"]),
+    id: shortText(headers, "id") || null,
+    type: shortText(headers, "type"),
+    correlationId: shortText(objectText(metadata, "domain"), "correlation_id"),
   };
+}
+
+function objectText(object: string | undefined, key: string): string | undefined {
+  const value = object === undefined ? undefined : memberText(object, key);
+  return value?.startsWith("{") ? value : undefined;
+}
+
+function shortText(object: string | undefined, key: string): string | null {
+  const value = object === undefined ? undefined : memberText(object, key);
+  return value?.startsWith('"') ? cut(JSON.parse(value), MAX_ID_BYTES) : null;
 }
 
 function textIn(value: unknown): string | null {

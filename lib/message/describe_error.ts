@@ -108,8 +108,8 @@ function causesOf(error: Error): readonly unknown[] {
   }
 }
 
-/** Whole characters only. */
-function cut(text: string, maxBytes: number): string {
+/** The beginning of `text`, at most `maxBytes` of UTF-8, whole characters only. */
+export function cut(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes) return text;
   return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(maxBytes)).read);
 }

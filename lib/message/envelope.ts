@@ -7,14 +7,18 @@
 import { Buffer } from "node:buffer";
 import { DeserializationError } from "../errors.ts";
 import { standsForBytes } from "./bytes.ts";
+import { isObjectText } from "./canonical_text.ts";
 import { checksumMatches } from "./checksum.ts";
 import { keepsBigints } from "./exact_numbers.ts";
+import { memberText } from "./json_text.ts";
 import { isJsonObject, type JsonObject, parseExactJson } from "./parse.ts";
 import { readMetadata } from "./read_metadata.ts";
 import type { Message } from "./types.ts";
 
-/** Size limit of a message that is read, in bytes of UTF-8 (SEC-3): 8 MiB. */
+/** Size limit of a message that is read, in bytes of UTF-8 (SEC-3): 8 MiB, the default of `max_received_bytes`. */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
+/** Size limit of a message that is sent, in bytes of UTF-8: 1 MiB, the default of `max_message_bytes`. */
+export const MAX_SENT_BYTES = 1024 * 1024;
 
 /**
  * Text of a message for a broker's field `data`, from what outbox rows have: canonical payload, metadata as
@@ -52,8 +56,26 @@ export function decodeMessage(text: string | undefined, maxBytes: number = MAX_M
   return message;
 }
 
-/** In UTF-8 each UTF-16 unit takes one to three bytes: counting them is seldom needed. */
-function isLarger(text: string, maxBytes: number): boolean {
+/**
+ * `metadata.headers.stream` of a message, found without making a value of the message, for one that nobody
+ * dares to decode yet. Empty where it has none, or is no message. Never throws.
+ */
+export function streamIn(text: string | undefined): string {
+  if (text === undefined || !isObjectText(text)) return "";
+  let at: string | undefined = text;
+  for (const key of ["metadata", "headers"]) {
+    at = memberText(at, key);
+    if (!at?.startsWith("{")) return "";
+  }
+  const stream = memberText(at, "stream");
+  return stream?.startsWith('"') ? JSON.parse(stream) : "";
+}
+
+/**
+ * Whether a text has more bytes of UTF-8 than `maxBytes`. Each UTF-16 unit takes one to three: counting them is
+ * seldom needed.
+ */
+export function isLarger(text: string, maxBytes: number): boolean {
   if (text.length > maxBytes) return true;
   return text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes;
 }

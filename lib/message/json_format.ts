@@ -50,12 +50,19 @@ export function pythonFloat(value: number): string {
   return `${digits}e${exponent.charAt(0)}${exponent.slice(1).padStart(2, "0")}`;
 }
 
+const PAIRED = /[\ud800-\udfff]/;
+
+function hasPairs(text: string): boolean {
+  return PAIRED.test(text);
+}
+
 /**
  * Sorts keys in place, by code point. An insertion sort, because objects have few keys, mostly in order, and
  * the built-in one costs more than all the rest of rendering; it takes over where keys are many.
  */
 export function sortKeys(keys: string[]): string[] {
-  if (keys.length > 64) return keys.sort(compareCodePoints);
+  // The order of UTF-16 units, which is built in, is that of code points where there are no pairs of them.
+  if (keys.length > 64) return keys.some(hasPairs) ? keys.sort(compareCodePoints) : keys.sort();
   for (let i = 1; i < keys.length; i++) {
     const key = keys[i] as string;
     let j = i - 1;

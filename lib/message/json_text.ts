@@ -17,22 +17,26 @@ export interface Member {
 
 /** The members of the JSON object that `text` is, in order of writing, repeated keys included. */
 export function members(text: string): Member[] {
-  const found: Member[] = [];
+  return [...eachMember(text)];
+}
+
+/** The same one by one: an object may have millions of them. */
+export function* eachMember(text: string): Generator<Member> {
   let at = skipSpace(text, text.indexOf("{") + 1);
   while (text[at] === '"') {
     const keyEnd = stringEnd(text, at);
     const valueFrom = skipSpace(text, text.indexOf(":", keyEnd) + 1);
     const end = valueEnd(text, valueFrom);
-    found.push({ key: JSON.parse(text.slice(at, keyEnd)), from: at, valueFrom, end });
+    yield { key: JSON.parse(text.slice(at, keyEnd)), from: at, valueFrom, end };
     at = skipSpace(text, skipSpace(text, end) + 1);
   }
-  return found;
 }
 
 /** Text of one member's value: the last one's, as parsers have it, where the key is repeated. */
 export function memberText(text: string, key: string): string | undefined {
-  const member = members(text).findLast((candidate) => candidate.key === key);
-  return member && text.slice(member.valueFrom, member.end);
+  let found: Member | undefined;
+  for (const member of eachMember(text)) if (member.key === key) found = member;
+  return found && text.slice(found.valueFrom, found.end);
 }
 
 /** Index behind the closing quote of the string that opens at `from`, or -1 when it does not close. */

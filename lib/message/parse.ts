@@ -4,12 +4,9 @@
  * @module
  */
 import { DeserializationError } from "../errors.ts";
-import { canonicalText } from "./canonical_text.ts";
+import { parsableText } from "./canonical_text.ts";
 import { parseWithExactKeys } from "./exact_keys.ts";
 import { parseExact } from "./exact_numbers.ts";
-import { stringEnd } from "./json_text.ts";
-
-const NO_NUMBER = /NaN|-?Infinity/g;
 
 /**
  * Parses JSON as Python writes it, which includes `NaN` and `Infinity`: they are read as null, which is how
@@ -33,25 +30,8 @@ function parseAsPython(text: string, parse: (json: string) => unknown): unknown 
   } catch (error) {
     if (error instanceof DeserializationError) throw error;
     // Either it has one of those words or it is broken, and then this says where.
-    return parse(withNulls(canonicalText(text)));
+    return parse(parsableText(text));
   }
-}
-
-/**
- * JSON in which the words that are no numbers are null. By hand: a pattern for strings runs out of stack in a
- * long one.
- */
-function withNulls(json: string): string {
-  const parts: string[] = [];
-  let at = 0;
-  while (at < json.length) {
-    const quote = json.indexOf('"', at);
-    const outside = quote < 0 ? json.length : quote;
-    parts.push(json.slice(at, outside).replace(NO_NUMBER, "null"));
-    at = quote < 0 ? json.length : stringEnd(json, quote);
-    parts.push(json.slice(outside, at));
-  }
-  return parts.join("");
 }
 
 /** A JSON object, neither array nor null. */

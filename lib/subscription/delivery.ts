@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { TooLarge } from "../adapters/ports.ts";
 import type { Backend } from "../domain/backends.ts";
 import type { RunOptions, Verdict } from "../domain/handler_port.ts";
 import type { Message } from "../message/types.ts";
@@ -15,7 +16,8 @@ import type { Lane } from "./lane.ts";
  */
 export interface Batch {
   readonly lane: Lane<Delivery>;
-  readonly deliveries: Delivery[];
+  /** Those that are over may be left out. */
+  deliveries: Delivery[];
   /** Deliveries not yet acknowledged, dead-lettered or lost. */
   open: number;
 }
@@ -48,7 +50,7 @@ export class Delivery implements RunOptions {
   verdict: Verdict | undefined;
   /**
    * `headers.stream`: messages of one stream run one at a time, in order. The entry's own id where a message
-   * has none. Empty until decoded.
+   * has none. Empty until it is known, and never changed afterwards.
    */
   key = "";
   /** See `RunOptions`; set for a message without `headers.id`. */
@@ -59,6 +61,15 @@ export class Delivery implements RunOptions {
   backends: readonly Backend[] = NONE;
   /** It was told that the broker refuses what its outcome needs. */
   refused = false;
+  /** What its outcome needs failed, and not for want of a broker. */
+  faulted = false;
+  /** Its text is at the broker only, see `Holdings`. Changed by the inbox alone, like the one that follows. */
+  parked = false;
+  resting = false;
+  /** It is settled: nothing of it is left to do. */
+  over = false;
+  /** Its text is no more than the beginning of one that is larger than what is received. */
+  truncated: TooLarge | undefined;
   /**
    * It may have killed the processes that had it, so it runs with no other suspect beside it and is
    * acknowledged before the next (delivery 23). Set when it is recovered, before its key is entered.
@@ -113,10 +124,29 @@ export class Delivery implements RunOptions {
     if (!this.mayCommit()) this.#givenUp?.abort();
   }
 
+  /** Of its text, as far as that is here, in UTF-16 units. */
+  get size(): number {
+    return this.text?.length ?? 0;
+  }
+
   /** Nothing of it is needed any more; its batch may live on for long, for the sake of one that backs off. */
   letGo(): void {
+    this.over = true;
     this.text = undefined;
     this.message = undefined;
     this.verdict = undefined;
+  }
+
+  /** Only what it is known by is kept, and why it failed for good. */
+  park(): void {
+    this.parked = true;
+    this.text = undefined;
+    this.forget();
+  }
+
+  /** What was decoded, which may be many times the text, goes; it is judged again when its turn comes. */
+  forget(): void {
+    this.message = undefined;
+    if (this.verdict?.kind !== "poison") this.verdict = undefined;
   }
 }

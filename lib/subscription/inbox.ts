@@ -4,19 +4,18 @@
  *
  * @module
  */
+import type { StreamEntry } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { ProteanError } from "../errors.ts";
 import { Wakeup } from "../async/wakeup.ts";
 import { type Batch, Delivery } from "./delivery.ts";
+import { bounded } from "./entry_size.ts";
+import { Fifo } from "./fifo.ts";
+import { Holdings, MOST_ASLEEP } from "./holdings.ts";
 import type { Lane } from "./lane.ts";
 import { OrderGate } from "./order_gate.ts";
+import { TextShare } from "./text_share.ts";
 import { RetrySchedule } from "./retry_schedule.ts";
-
-/** What a source delivers. */
-interface Entry {
-  readonly id: string;
-  readonly data: string | undefined;
-}
 
 export class Inbox {
   /** Notified when there may be something to take, or room to read. */
@@ -26,15 +25,19 @@ export class Inbox {
   readonly #retries: RetrySchedule<Delivery>;
   #ready: Delivery[] = [];
   #head = 0;
+  readonly #holdings: Holdings;
+  readonly #unwatch: () => void;
   /** Released by the order gate, due again, or handed back by a drain. */
-  readonly #resumed: Delivery[] = [];
+  readonly #resumed = new Fifo<Delivery>();
   /** They run one at a time. */
   readonly #suspects: Delivery[] = [];
   #suspect: Delivery | undefined;
   #unfinished = 0;
 
   /** `room`: how many unfinished deliveries there may be before reading pauses (delivery 4). */
-  constructor(clock: Clock, readonly room: number) {
+  constructor(clock: Clock, readonly room: number, share: TextShare = new TextShare()) {
+    this.#holdings = new Holdings(room / 2, share);
+    this.#unwatch = share.watch(() => this.changed.notify());
     this.#retries = new RetrySchedule(clock, (delivery) => this.resume(delivery));
   }
 
@@ -43,9 +46,19 @@ export class Inbox {
     return this.#unfinished;
   }
 
-  /** Enough is unfinished: nothing more should be read. */
+  /** Enough is held: nothing more should be read. What only waits, without its text, holds up nothing else. */
   get full(): boolean {
-    return this.#unfinished >= this.room;
+    return this.#filledTo(this.room);
+  }
+
+  /** So much is held that what others have left should not be taken over either. */
+  get overfull(): boolean {
+    return this.#filledTo(2 * this.room);
+  }
+
+  #filledTo(room: number): boolean {
+    const { asleep, full } = this.#holdings;
+    return this.#unfinished - asleep >= room || asleep >= MOST_ASLEEP || full;
   }
 
   /** Deliveries read and not yet looked at. */
@@ -54,11 +67,9 @@ export class Inbox {
   }
 
   /** Takes in what was read. */
-  addRead(lane: Lane<Delivery>, entries: readonly Entry[]): void {
-    const batch: Batch = { lane, deliveries: [], open: entries.length };
-    for (const entry of entries) batch.deliveries.push(new Delivery(entry.id, entry.data, batch, 1, false));
-    this.#batches.add(batch);
-    this.#unfinished += entries.length;
+  addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): void {
+    const batch = this.#batchOf(lane, entries, () => 1, false);
+    for (const delivery of batch.deliveries) this.#holdings.takeIn(delivery);
     this.#ready = this.ready === 0
       ? batch.deliveries.slice()
       : this.#ready.slice(this.#head).concat(batch.deliveries);
@@ -67,25 +78,42 @@ export class Inbox {
   }
 
   /**
-   * Takes in what was claimed; `admit` decodes each and enters its key, so that younger messages wait behind
-   * it.
+   * Takes in what was claimed; `admit` finds the key of each and enters it, so that younger messages wait
+   * behind it.
    */
   addClaimed(
     lane: Lane<Delivery>,
-    entries: readonly (Entry & { readonly count: number })[],
+    entries: readonly (StreamEntry & { readonly count: number })[],
     admit: (delivery: Delivery) => void,
   ): void {
-    const batch: Batch = { lane, deliveries: [], open: entries.length };
-    for (const entry of entries) {
-      batch.deliveries.push(new Delivery(entry.id, entry.data, batch, entry.count, true));
-    }
-    this.#batches.add(batch);
-    this.#unfinished += entries.length;
+    const batch = this.#batchOf(lane, entries, ({ count }) => count, true);
     for (const delivery of batch.deliveries) {
+      // Only with its text can its key be found.
       admit(delivery);
+      this.#holdings.takeIn(delivery);
+      if (delivery.stage === "held") this.#holdings.rest(delivery);
       if (delivery.stage === "queued") (delivery.suspect ? this.#suspects : this.#resumed).push(delivery);
     }
     this.changed.notify();
+  }
+
+  #batchOf<E extends StreamEntry>(
+    lane: Lane<Delivery>,
+    entries: readonly E[],
+    count: (entry: E) => number,
+    recovered: boolean,
+  ): Batch {
+    const batch: Batch = { lane, deliveries: [], open: entries.length };
+    for (const entry of entries) {
+      const { id, data, tooLarge, omitted } = bounded(entry, lane.maxEntryBytes);
+      const delivery = new Delivery(id, data, batch, count(entry), recovered);
+      if (tooLarge) delivery.truncated = tooLarge;
+      if (omitted !== undefined) delivery.parked = true;
+      batch.deliveries.push(delivery);
+    }
+    this.#batches.add(batch);
+    this.#unfinished += entries.length;
+    return batch;
   }
 
   /** The next delivery to work on, if any. */
@@ -109,7 +137,13 @@ export class Inbox {
   enter(delivery: Delivery): boolean {
     if (delivery.inside) return true;
     delivery.inside = this.#gate.enter(delivery.key, delivery);
-    if (!delivery.inside) delivery.stage = "held";
+    if (!delivery.inside) {
+      delivery.stage = "held";
+      // One that is being taken in rests once it is.
+      if (!delivery.attempts.recovered) this.#holdings.rest(delivery);
+      // There is room to read on.
+      this.changed.notify();
+    }
     return delivery.inside;
   }
 
@@ -127,6 +161,24 @@ export class Inbox {
     delivery.stage = "closing";
   }
 
+  /** Those that wait next behind a delivery, at most `count`; none where no more texts should be held. */
+  behind(delivery: Delivery, count: number): readonly Delivery[] {
+    return this.#holdings.mayRest(1) ? this.#gate.waiting(delivery.key, count) : [];
+  }
+
+  /** The text of a parked delivery is here. */
+  bring(delivery: Delivery, { data, tooLarge }: StreamEntry): void {
+    if (delivery.stage === "done") return;
+    delivery.truncated = tooLarge;
+    this.#holdings.bring(delivery, data);
+  }
+
+  /** Tries again, as `defer`, a message that failed by itself: however many such wait, others are read. */
+  backOff(delivery: Delivery, ms: number): void {
+    this.defer(delivery, ms);
+    this.#holdings.rest(delivery);
+  }
+
   /** Tries the delivery again after `ms`; its stream waits meanwhile, everything else goes on (PIPE-3). */
   defer(delivery: Delivery, ms: number): void {
     this.suspend(delivery);
@@ -136,6 +188,7 @@ export class Inbox {
   /** Its stream waits until it is resumed. */
   suspend(delivery: Delivery): void {
     delivery.stage = "waiting";
+    this.#holdings.pause(delivery);
     this.#freeSuspect(delivery);
     this.changed.notify();
   }
@@ -143,6 +196,7 @@ export class Inbox {
   /** A waiting delivery is to be worked on again. */
   resume(delivery: Delivery): void {
     if (delivery.stage === "done") return;
+    this.#holdings.wake(delivery);
     delivery.stage = "queued";
     if (delivery.suspect && !delivery.attempts.started) this.#suspects.unshift(delivery);
     else this.#resumed.push(delivery);
@@ -154,6 +208,7 @@ export class Inbox {
     if (delivery.stage === "done") return;
     delivery.stage = "done";
     this.#unfinished--;
+    this.#holdings.wake(delivery);
     this.#freeSuspect(delivery);
     if (delivery.inside) {
       delivery.inside = false;
@@ -168,8 +223,15 @@ export class Inbox {
 
   /** The entry is no longer pending on us: acknowledged, dead-lettered or lost. */
   settle(delivery: Delivery): void {
-    delivery.letGo();
-    if (--delivery.batch.open === 0) this.#batches.delete(delivery.batch);
+    const { batch } = delivery;
+    const paused = this.#holdings.full;
+    this.#holdings.letGo(delivery);
+    if (--batch.open === 0) this.#batches.delete(batch);
+    // One that waits for long does not keep those that came with it.
+    else if (batch.open * 4 <= batch.deliveries.length) {
+      batch.deliveries = batch.deliveries.filter(({ over }) => !over);
+    }
+    if (paused) this.changed.notify();
   }
 
   /** Forgets an entry that somebody else owns now. */
@@ -241,6 +303,12 @@ export class Inbox {
   /** Stops the clock of everything that waits; nothing is taken from the inbox afterwards. */
   close(): void {
     this.#retries.close();
+    this.#unwatch();
+  }
+
+  /** The subscription has ended: nothing of it is held any more. */
+  letGo(): void {
+    this.#holdings.close();
   }
 
   #freeSuspect(delivery: Delivery): void {

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { Fifo } from "./fifo.ts";
 
 export class OrderGate<T> {
-  readonly #inside = new Map<string, T[] | undefined>();
+  readonly #inside = new Map<string, Fifo<T> | undefined>();
 
   /**
    * True: go on, and call `leave(key)` when finished. False: the item waits and will be returned by a
@@ -18,7 +19,11 @@ export class OrderGate<T> {
     }
     const waiting = this.#inside.get(key);
     if (waiting) waiting.push(item);
-    else this.#inside.set(key, [item]);
+    else {
+      const first = new Fifo<T>();
+      first.push(item);
+      this.#inside.set(key, first);
+    }
     return false;
   }
 
@@ -31,5 +36,10 @@ export class OrderGate<T> {
       return undefined;
     }
     return next;
+  }
+
+  /** Those of the key that wait next, at most `count`. */
+  waiting(key: string, count: number): readonly T[] {
+    return this.#inside.get(key)?.first(count) ?? [];
   }
 }

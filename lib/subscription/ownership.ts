@@ -21,6 +21,9 @@ const TICK_MS = 1_000;
  */
 const STANDSTILL_MS = 2_000;
 
+/** Deliveries asked about at once. */
+const STEP = 500;
+
 export class Ownership {
   readonly #scope: SubscriptionScope;
   /** When this process was last seen to move. */
@@ -85,9 +88,11 @@ export class Ownership {
   async #refresh(): Promise<void> {
     const { inbox, figures } = this.#scope;
     const asked = await Promise.allSettled([...inbox.owned()].map(async ([lane, deliveries]) => {
-      if (deliveries.length === 0) return;
-      const lost = await lane.source.refresh(deliveries.map((delivery) => delivery.id));
-      if (lost.length > 0) figures.happened("lost", inbox.lose(lane, new Set(lost)));
+      // A hundred thousand may wait behind one key: nobody should wait for one answer about all of them.
+      for (let at = 0; at < deliveries.length; at += STEP) {
+        const lost = await lane.source.refresh(deliveries.slice(at, at + STEP).map(({ id }) => id));
+        if (lost.length > 0) figures.happened("lost", inbox.lose(lane, new Set(lost)));
+      }
     }));
     for (const result of asked) if (result.status === "rejected") throw result.reason;
   }

@@ -9,6 +9,9 @@ import { reconnectDelay } from "../async/backoff.ts";
 import { sleep } from "../async/clock.ts";
 import { asError, GroupMissingError } from "../errors.ts";
 import type { WorkReporter } from "../status/work_health.ts";
+import { BatchSize } from "./batch_size.ts";
+import { sizeOf } from "./entry_size.ts";
+import { MOST_SIZE } from "./holdings.ts";
 import type { Recovery } from "./recovery.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { StreamLane } from "./stream_lane.ts";
@@ -23,6 +26,7 @@ export class Reader {
   lastTurn: number;
   /** True while the loop waits for room or in a read: then no turn is overdue. */
   paused = false;
+  readonly #batch: BatchSize;
   #failures = 0;
   #ensured = false;
   #missing = false;
@@ -35,6 +39,7 @@ export class Reader {
     private readonly work?: WorkReporter,
   ) {
     this.lastTurn = scope.clock.monotonic();
+    this.#batch = new BatchSize(scope.settings.messagesPerTick, lane.remote);
   }
 
   /** Reads until `signal` aborts. Never rejects. */
@@ -89,16 +94,19 @@ export class Reader {
   async #read(signal: AbortSignal): Promise<void> {
     const { inbox, settings, clock, pause } = this.scope;
     const { group, acks } = this.lane;
+    const { next: count } = this.#batch;
     const taken = acks.take();
     try {
       const entries = await group.read({
-        count: Math.max(1, pause.readable(settings.messagesPerTick)),
+        count: Math.max(1, Math.min(count, pause.readable(settings.messagesPerTick))),
+        maxBytes: MOST_SIZE,
         // After a failure the answer is wanted soon: until then readiness says that nothing is read.
         blockMs: this.#failures > 0 ? 1 : Math.max(1, settings.blockingTimeoutMs),
         signal,
         ...(taken.length > 0 ? { ack: taken.map((delivery) => delivery.id) } : {}),
       });
       acks.confirm(taken);
+      this.#batch.came(entries.length, sizeOf(entries));
       if (entries.length > 0) inbox.addRead(this.lane, entries);
     } catch (error) {
       acks.giveBack(taken);

@@ -4,25 +4,31 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { PendingEntry } from "../adapters/ports.ts";
+import type { ClaimedEntry, PendingEntry } from "../adapters/ports.ts";
 import { Wakeup } from "../async/wakeup.ts";
 import { asError } from "../errors.ts";
+import { streamIn } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
+import { BatchSize } from "./batch_size.ts";
+import { sizeOf } from "./entry_size.ts";
+import { MOST_SIZE } from "./holdings.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { StreamLane } from "./stream_lane.ts";
-import type { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
 const PAGE = 100;
+/** Of what is pending on ourselves, nearly all of which is known. */
+const OWN_PAGE = 1000;
 
 export class Recovery {
+  readonly #batch = new BatchSize(PAGE, true);
   /** Lanes of which the last pass had to leave something, for want of room. */
   readonly #behind = new Set<StreamLane>();
   readonly #fellBehind = new Wakeup();
   /** Looks at a pending list come one after the other: what one is about to take is not unknown to the next. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly scope: SubscriptionScope, private readonly worker: Worker) {}
+  constructor(private readonly scope: SubscriptionScope) {}
 
   /**
    * There is more to be taken over than there was room for: what is read meanwhile would overtake it (D6).
@@ -63,7 +69,7 @@ export class Recovery {
       const [lane] = this.#behind;
       // The inbox changes with every message: whoever has nothing to wait for there stays away from it.
       if (lane === undefined) await this.#fellBehind.wait({ signal });
-      else if (pause.on || !this.#hasRoom) await inbox.changed.wait({ signal });
+      else if (pause.on || inbox.overfull) await inbox.changed.wait({ signal });
       else {
         await this.pass(lane).catch((error) =>
           log.debug("subscription.claim_deferred", { subscription: name, error: asError(error).message })
@@ -77,17 +83,14 @@ export class Recovery {
    * lost yet.
    */
   async own(lane: StreamLane): Promise<void> {
-    await this.#inTurn(() =>
-      this.#scan(lane, { consumer: lane.group.consumer }, 0, (delivery) => {
+    await this.#inTurn(() => {
+      // What is known now stays known: no read is in flight, and the scan goes up the ids.
+      const known = this.scope.inbox.openIds(lane);
+      return this.#scan(lane, { consumer: lane.group.consumer, limit: OWN_PAGE }, 0, (delivery) => {
         delivery.attempts.neverHeardOf();
         this.#admit(delivery);
-      })
-    );
-  }
-
-  get #hasRoom(): boolean {
-    const { inbox } = this.scope;
-    return inbox.unfinished < 2 * inbox.room;
+      }, known);
+    });
   }
 
   #inTurn<T>(scan: () => Promise<T>): Promise<T> {
@@ -96,29 +99,36 @@ export class Recovery {
     return done;
   }
 
-  /** Decodes a claimed delivery and makes younger messages of its stream wait. */
+  /**
+   * Makes younger messages of its stream wait. It is not decoded before its next start is counted: that may
+   * be what killed its process.
+   */
   #admit(delivery: Delivery): void {
     delivery.suspect = delivery.attempts.suspicious(this.scope.settings.maxDeliveries);
-    if (this.worker.judge(delivery).kind === "run") this.scope.inbox.enter(delivery);
+    delivery.key = streamIn(delivery.text) || delivery.id;
+    this.scope.inbox.enter(delivery);
   }
 
   /** Returns whether it came to the end of the pending list: it stops where there is no room for more. */
   async #scan(
     lane: StreamLane,
-    filter: { minIdleMs?: number; consumer?: string },
+    filter: { minIdleMs?: number; consumer?: string; limit?: number },
     minIdleMs: number,
     admit: (delivery: Delivery) => void,
+    known?: ReadonlySet<string>,
   ): Promise<boolean> {
+    const { inbox } = this.scope;
+    const { limit = PAGE } = filter;
     let after: string | undefined;
-    while (this.#hasRoom) {
+    while (!inbox.overfull) {
       const found = await lane.group.pending({
         ...filter,
-        limit: PAGE,
+        limit,
         ...(after === undefined ? {} : { after }),
       });
-      await this.#claim(lane, found, minIdleMs, admit);
+      await this.#claim(lane, found, minIdleMs, admit, known);
       const last = found.at(-1);
-      if (!last || found.length < PAGE) return true;
+      if (!last || found.length < limit) return true;
       after = last.id;
     }
     return false;
@@ -129,30 +139,64 @@ export class Recovery {
     found: readonly PendingEntry[],
     minIdleMs: number,
     admit: (delivery: Delivery) => void,
+    ours: ReadonlySet<string> | undefined,
   ): Promise<void> {
     const { inbox, figures } = this.scope;
     const { group } = lane;
-    const known = found.some((entry) => entry.consumer === group.consumer) ? inbox.openIds(lane) : undefined;
+    const known = ours ??
+      (found.some((entry) => entry.consumer === group.consumer) ? inbox.openIds(lane) : undefined);
     const suspects = found.filter((entry) => entry.consumer !== group.consumer || !known?.has(entry.id));
     if (suspects.length === 0) return;
-    const claimed = await group.claim(
-      suspects.map(({ id, consumer }) => ({ id, from: consumer })),
-      minIdleMs,
-    );
-    const trimmed = claimed.filter((entry) => entry.trimmed).length;
-    const taken = claimed.filter((entry) => !entry.trimmed);
-    if (trimmed > 0) figures.happened("trimmed", trimmed);
-    if (taken.length > 0) {
-      figures.happened("recovered", taken.length);
-      inbox.addClaimed(lane, taken, admit);
+    for (let at = 0; at < suspects.length;) {
+      const some = suspects.slice(at, at + this.#batch.next);
+      at += some.length;
+      const claimed = await group.claim(
+        some.map(({ id, consumer }) => ({ id, from: consumer })),
+        minIdleMs,
+        MOST_SIZE,
+      );
+      this.#batch.came(claimed.length, sizeOf(claimed));
+      const taken = claimed.filter((entry) => !entry.trimmed);
+      const trimmed = claimed.length - taken.length;
+      if (trimmed > 0) figures.happened("trimmed", trimmed);
+      if (taken.length > 0) {
+        figures.happened("recovered", taken.length);
+        await this.#takeIn(lane, taken, admit);
+      }
+      if (claimed.length > 0) {
+        log.info("subscription.entries_claimed", {
+          stream: group.stream,
+          group: group.group,
+          claimed: taken.length,
+          trimmed,
+        });
+      }
     }
-    if (claimed.length > 0) {
-      log.info("subscription.entries_claimed", {
-        stream: group.stream,
-        group: group.group,
-        claimed: taken.length,
-        trimmed,
+  }
+
+  /** In their order, so that each is entered behind the earlier ones of its key: that takes its text. */
+  async #takeIn(
+    lane: StreamLane,
+    taken: readonly ClaimedEntry[],
+    admit: (delivery: Delivery) => void,
+  ): Promise<void> {
+    const { inbox } = this.scope;
+    const left = taken.findIndex(({ omitted }) => omitted !== undefined);
+    inbox.addClaimed(lane, left < 0 ? taken : taken.slice(0, left), admit);
+    let rest = left < 0 ? [] : taken.slice(left);
+    while (rest.length > 0) {
+      const texts = await lane.source.fetch?.(rest.map(({ id }) => id), MOST_SIZE) ?? [];
+      const found = new Map(texts.map((entry) => [entry.id, entry]));
+      const end = rest.findIndex(({ id }) => found.get(id)?.omitted !== undefined);
+      const some = end < 0 ? rest : rest.slice(0, end);
+      rest = rest.slice(some.length);
+      const here = some.flatMap(({ id, count }) => {
+        const entry = found.get(id);
+        return entry ? [{ ...entry, count }] : [];
       });
+      inbox.addClaimed(lane, here, admit);
+      // What the stream does not hold any more leaves the pending list when it is touched.
+      if (here.length < some.length) await lane.source.refresh(some.map(({ id }) => id));
     }
   }
 }

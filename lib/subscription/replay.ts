@@ -6,6 +6,9 @@
 import { getLogger } from "@logtape/logtape";
 import { sleep } from "../async/clock.ts";
 import { asError } from "../errors.ts";
+import { BatchSize } from "./batch_size.ts";
+import { sizeOf } from "./entry_size.ts";
+import { MOST_SIZE } from "./holdings.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { StreamLane } from "./stream_lane.ts";
 
@@ -20,13 +23,15 @@ export async function readReplays(
   lane: StreamLane,
   signal: AbortSignal,
 ): Promise<void> {
+  const batch = new BatchSize(settings.messagesPerTick, lane.remote);
   while (!signal.aborted) {
     while ((inbox.full || pause.on) && !signal.aborted) await inbox.changed.wait({ signal });
     let found = 0;
     try {
       // These reads take no acknowledgements along: what failed to be sent by itself is sent again first.
       await lane.acks.flush();
-      const replayed = await lane.group.read({ count: settings.messagesPerTick });
+      const replayed = await lane.group.read({ count: batch.next, maxBytes: MOST_SIZE });
+      batch.came(replayed.length, sizeOf(replayed));
       found = replayed.length;
       if (found > 0) inbox.addRead(lane, replayed);
     } catch (error) {

@@ -1,16 +1,18 @@
 /**
- * A source that tells how the work with it goes: counting a start and dead-lettering may each be refused
- * while reading goes on (D8). Both are asked again within seconds for as long as they fail.
+ * A source that tells how the work with it goes: counting a start, dead-lettering and fetching by id may each
+ * be refused while reading goes on (D8). All are asked again within seconds for as long as they fail.
  *
  * @module
  */
-import { reporting, type WorkReporter } from "../status/work_health.ts";
+import { reporting, unheard, type WorkReporter } from "../status/work_health.ts";
 import type { Source } from "./source.ts";
 
 /** The same source. `reporter` makes one for each kind of work, so that none hides another. */
-export function reportedSource(source: Source, reporter: () => WorkReporter): Source {
-  const [attempts, deadLetters] = [reporter(), reporter()] as const;
+export function reportedSource(source: Source, reporter: () => WorkReporter = () => unheard): Source {
+  const [attempts, deadLetters, texts] = [reporter(), reporter(), reporter()] as const;
+  const fetch = source.fetch?.bind(source);
   return {
+    ...(fetch && { fetch: (ids, maxBytes) => reporting(texts, fetch(ids, maxBytes)) }),
     name: source.name,
     origin: source.origin,
     group: source.group,
@@ -19,7 +21,8 @@ export function reportedSource(source: Source, reporter: () => WorkReporter): So
     confirm: (ids) => source.confirm(ids),
     reject: (id, text) => reporting(deadLetters, source.reject(id, text)),
     handOver: (id) => source.handOver(id),
-    release: (unfinished, known) => source.release(unfinished, known),
+    release: (entries) => source.release(entries),
+    releaseUnknown: (known) => source.releaseUnknown(known),
     retire: () => source.retire(),
     close: () => source.close(),
   };

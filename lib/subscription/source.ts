@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { StreamEntry } from "../adapters/ports.ts";
 
 /**
  * What `attempt`, `refresh`, `reject` and `release` touch they have seen to be still this consumer's
@@ -22,6 +23,11 @@ export interface Source {
   attempt(id: string): Promise<number | undefined>;
   /** Keeps up the ownership of `ids`; returns those that are no longer ours. */
   refresh(ids: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Brings entries by their ids, those that are still there; texts beyond `maxBytes` may be left out, never the
+   * first. Absent: what was read has to be kept.
+   */
+  fetch?(ids: readonly string[], maxBytes: number): Promise<readonly StreamEntry[]>;
   /** Their messages are handled. */
   confirm(ids: readonly string[]): Promise<void>;
   /**
@@ -30,14 +36,10 @@ export interface Source {
   reject(id: string, text: string): Promise<boolean>;
   /** Hands the entry to another program's consumer of the same group, if one lives (delivery 5). */
   handOver(id: string): Promise<"handed" | "nobody" | "lost">;
-  /**
-   * Hands `unfinished` back with these counts, and whatever else is pending on us that is not in `known`, so
-   * that anyone can take it at once (delivery 7).
-   */
-  release(
-    unfinished: readonly { readonly id: string; readonly count: number }[],
-    known: ReadonlySet<string>,
-  ): Promise<void>;
+  /** Hands entries back with these counts, so that anyone can take them at once (delivery 7). */
+  release(entries: readonly { readonly id: string; readonly count: number }[]): Promise<void>;
+  /** The same for whatever else is pending on us and not in `known`. */
+  releaseUnknown(known: ReadonlySet<string>): Promise<void>;
   /** This consumer takes nothing more: it is forgotten where nothing is pending on it. */
   retire(): Promise<void>;
   /** Frees what it is connected by. */

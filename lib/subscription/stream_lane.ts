@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { HandedOver, StreamGroup } from "../adapters/ports.ts";
+import type { BaseBroker, HandedOver, StreamGroup } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { deadLetterStream } from "../message/names.ts";
 import type { Delivery } from "./delivery.ts";
-import { unheard, type WorkReporter } from "../status/work_health.ts";
+import type { WorkReporter } from "../status/work_health.ts";
 import { Lane, type LaneKind } from "./lane.ts";
 import { reportedSource } from "./reported_source.ts";
 import type { Source } from "./source.ts";
@@ -15,29 +15,44 @@ import type { Source } from "./source.ts";
 /** Entries looked at in one step while everything is released. */
 const PAGE = 1000;
 
+export interface LaneOptions {
+  /** The broker's `entries`. Absent: what was read has to be kept. */
+  readonly entries?: BaseBroker["entries"] | undefined;
+  /** The broker is a server, which tells the size of entries only by sending them. */
+  readonly remote?: boolean;
+  /** See `Lane`. */
+  readonly maxEntryBytes?: number | undefined;
+  /** Makes a reporter for each kind of work with the broker. @default nobody is told */
+  readonly reporter?: (() => WorkReporter) | undefined;
+}
+
 export class StreamLane extends Lane<Delivery> {
-  /**
-   * `origin`: the stream that the messages were first read from. `reporter` makes one for each kind of work
-   * with the broker.
-   */
+  /** See `LaneOptions`. */
+  readonly remote: boolean;
+
+  /** `origin`: the stream that the messages were first read from. */
   constructor(
     kind: LaneKind,
     readonly group: StreamGroup,
     origin: string,
     clock: Clock,
     settled: (delivery: Delivery) => void,
-    reporter: () => WorkReporter = () => unheard,
+    options: LaneOptions = {},
   ) {
-    super(kind, reportedSource(new StreamSource(group, origin), reporter), clock, settled, reporter());
+    const source = reportedSource(new StreamSource(group, origin, options), options.reporter);
+    super(kind, source, clock, settled, options.reporter?.(), options.maxEntryBytes);
+    this.remote = options.remote ?? false;
   }
 }
 
 class StreamSource implements Source {
   readonly name: string;
   readonly group: string;
+  readonly fetch?: NonNullable<Source["fetch"]>;
   readonly #group: StreamGroup;
 
-  constructor(group: StreamGroup, readonly origin: string) {
+  constructor(group: StreamGroup, readonly origin: string, { entries, maxEntryBytes }: LaneOptions) {
+    if (entries) this.fetch = (ids, maxBytes) => entries(group.stream, ids, { maxBytes, maxEntryBytes });
     this.name = group.stream;
     this.group = group.group;
     this.#group = group;
@@ -65,12 +80,8 @@ class StreamSource implements Source {
     return isLane || !this.#group.handOver ? Promise.resolve("nobody") : this.#group.handOver(id);
   }
 
-  async release(
-    unfinished: readonly { readonly id: string; readonly count: number }[],
-    known: ReadonlySet<string>,
-  ): Promise<void> {
-    if (unfinished.length > 0) await this.#group.release(unfinished);
-    await this.#releaseUnknown(known);
+  release(entries: readonly { readonly id: string; readonly count: number }[]): Promise<void> {
+    return this.#group.release(entries);
   }
 
   async retire(): Promise<void> {
@@ -82,7 +93,7 @@ class StreamSource implements Source {
   }
 
   /** Entries that were delivered to us by a read that was cut: never started, so their count goes back. */
-  async #releaseUnknown(known: ReadonlySet<string>): Promise<void> {
+  async releaseUnknown(known: ReadonlySet<string>): Promise<void> {
     const group = this.#group;
     // One that was cut may still be on its way. Where there is no connection, the rest tells.
     await group.relink?.().catch(() => {});

@@ -16,6 +16,8 @@ import type { HandlerRunner } from "../domain/handler_port.ts";
 import { DELIVERY_EVENTS, type DeliveryEvent, type DeliveryObserver } from "../domain/observer.ts";
 import { asError, ProteanError } from "../errors.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
+import { largestLetter } from "../message/dead_letter.ts";
+import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import { replayLane } from "../message/names.ts";
 import type { Delivery } from "./delivery.ts";
 import { Inbox } from "./inbox.ts";
@@ -33,6 +35,7 @@ import { Figures } from "../status/figures.ts";
 import { unheard, type WorkHealth, type WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionStatus } from "./status.ts";
 import { StreamLane } from "./stream_lane.ts";
+import type { TextShare } from "./text_share.ts";
 import { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
@@ -48,6 +51,10 @@ export interface StreamSubscriptionOptions {
   /** `<Handler>-<host>-<pid>-<6 hex>` (wire 2.3). */
   readonly consumer: string;
   readonly clock: Clock;
+  /** `[server] max_received_bytes`. @default 8 MiB */
+  readonly maxReceivedBytes?: number;
+  /** What the subscriptions of a process hold together. @default this one's own */
+  readonly share?: TextShare;
   readonly random?: Random;
   /** See `SubscriptionScope.published`. @default nothing is waited for */
   readonly published?: (messageId: string) => Promise<void> | undefined;
@@ -148,7 +155,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const { runner, category, consumer, settings, clock, random, published, work, health } = this.#options;
     this.#abandoned = Promise.withResolvers<void>();
     const room = UNFINISHED_BATCHES * settings.messagesPerTick + Math.max(1, settings.concurrency);
-    const inbox = new Inbox(clock, room);
+    const inbox = new Inbox(clock, room, this.#options.share);
     const scope: SubscriptionScope = {
       name: this.name,
       runner,
@@ -156,6 +163,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       settings,
       inbox,
       pause: new Pause({ name: this.name, inbox, clock, random: random ?? Math.random, settings, health }),
+      maxReceivedBytes: this.#maxReceivedBytes,
       figures: this.#figures,
       clock,
       random: random ?? Math.random,
@@ -167,7 +175,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const lanes = [main, replays];
     const ownership = new Ownership(scope);
     const worker = new Worker(scope, ownership);
-    const recovery = new Recovery(scope, worker);
+    const recovery = new Recovery(scope);
     this.#parts = {
       scope,
       main,
@@ -184,15 +192,25 @@ export class StreamSubscription extends BackgroundService implements EngineServi
 
   #lane(scope: SubscriptionScope, kind: LaneKind, stream: string): StreamLane {
     const { broker, category, runner, consumer, clock } = this.#options;
-    const group = broker.group({ stream, group: runner.group, consumer, lane: kind === "replay" });
-    const settled = (delivery: Delivery) => scope.inbox.settle(delivery);
-    return new StreamLane(kind, group, category, clock, settled, () => this.#reporter());
+    const lane = kind === "replay";
+    const maxEntryBytes = lane ? largestLetter(scope.maxReceivedBytes) : scope.maxReceivedBytes;
+    const group = broker.group({ stream, group: runner.group, consumer, lane, maxEntryBytes });
+    return new StreamLane(kind, group, category, clock, (delivery) => scope.inbox.settle(delivery), {
+      entries: broker.entries?.bind(broker),
+      remote: !broker.capabilities.embedded,
+      maxEntryBytes,
+      reporter: () => this.#reporter(),
+    });
   }
 
   /** A reporter for one kind of work with the broker. */
   #reporter(): WorkReporter {
     const { health, broker } = this.#options;
     return health?.reporter("broker", broker.name) ?? unheard;
+  }
+
+  get #maxReceivedBytes(): number {
+    return this.#options.maxReceivedBytes ?? MAX_MESSAGE_BYTES;
   }
 
   protected override run(signal: AbortSignal): Promise<void> {
@@ -242,6 +260,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     if (cut > 0) this.#figures.happened("cut", cut);
     parts.worker.close();
     await releaseAll(parts.scope, parts.lanes);
+    parts.scope.inbox.letGo();
     this.#parts = undefined;
   }
 

@@ -4,28 +4,32 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import { Sparing } from "../async/sparing.ts";
 import type { Verdict } from "../domain/handler_port.ts";
+import type { TooLarge } from "../adapters/ports.ts";
 import {
   asError,
   errorsOf,
   GroupMissingError,
   MessageConflictError,
+  MessageTooLarge,
   ProteanError,
   RefusedError,
   UnhandledMessageError,
 } from "../errors.ts";
-import { originalText, parseDeadLetter, renderDeadLetter } from "../message/dead_letter.ts";
+import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Delivery } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
 import type { SubscriptionScope } from "./scope.ts";
+import { bringText } from "./texts.ts";
 
 const log = getLogger(["protean", "subscription"]);
 
@@ -82,17 +86,25 @@ export class Worker {
 
   /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, figures, published, pause } = this.#scope;
-    let verdict: Verdict;
+    const { runner, inbox, figures, pause } = this.#scope;
+    let { verdict } = delivery;
     try {
-      verdict = delivery.verdict ?? this.judge(delivery);
-      if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
+      if (delivery.parked && !await this.#bring(delivery)) return;
+      // What was found pending may have killed its process while it was read: it is counted before it is.
+      if (delivery.attempts.first) verdict ??= this.judge(delivery);
+      if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
       if (!inbox.enter(delivery)) return;
-      const publishing = delivery.message && published(delivery.message.metadata.headers.id);
+      const publishing = this.#publishing(delivery);
       if (publishing && !await this.#outlast(publishing, delivery)) return;
       const asking = this.#ownership.assured();
       if (asking && !await this.#outlast(asking, delivery)) return;
       if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
+      if (!verdict) {
+        verdict = this.judge(delivery);
+        if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
+        const publishing = this.#publishing(delivery);
+        if (publishing && !await this.#outlast(publishing, delivery)) return;
+      }
     } catch (error) {
       return this.#sourceFailed(delivery, asError(error));
     }
@@ -120,9 +132,10 @@ export class Worker {
 
   #verdictOn(delivery: Delivery): Verdict {
     try {
-      const message = decodeMessage(textOf(delivery));
+      if (delivery.truncated) throw tooLarge(delivery.truncated, this.#scope.maxReceivedBytes);
+      const message = decodeMessage(textOf(delivery), this.#scope.maxReceivedBytes);
       const { id, stream } = message.metadata.headers;
-      delivery.key = stream || delivery.id;
+      if (delivery.key === "") delivery.key = stream || delivery.id;
       if (id === "") {
         const first = firstPlace(delivery);
         delivery.source = `${first.stream}/${first.id}`;
@@ -163,13 +176,31 @@ export class Worker {
 
   #unhandled({ text }: Delivery): ProteanError {
     const { runner } = this.#scope;
-    const { messageType } = parseDeadLetter(text);
+    const { messageType } = summarizeDeadLetter(text);
     return new UnhandledMessageError(
       `${runner.name} does not handle ${
         messageType ?? "this type"
       }, and no other program of the shared group ` +
         `'${runner.group}' was there to take it: handle it here, or replay it once the other one runs.`,
     );
+  }
+
+  /** Brings its text, which was let go while it waited; returns whether it may still be worked on then. */
+  async #bring(delivery: Delivery): Promise<boolean> {
+    const { inbox, stopped } = this.#scope;
+    const { id, batch: { lane: { source } } } = delivery;
+    const found = await bringText(inbox, delivery);
+    if (stopped.aborted) return false;
+    if (delivery.ended === "lost") return this.#lost(delivery);
+    if (found) return true;
+    // The stream does not hold it any more: touched, it leaves the pending list.
+    await source.refresh([id]);
+    return this.#lost(delivery);
+  }
+
+  /** What a message has to wait for that this process is publishing; undefined as a rule. */
+  #publishing({ message }: Delivery): Promise<void> | undefined {
+    return message && this.#scope.published(message.metadata.headers.id);
   }
 
   /** Returns whether it may still be started when `work` has ended. Rejects when that does. */
@@ -237,7 +268,7 @@ export class Worker {
       random,
     );
     log.warn("subscription.retry_scheduled", { ...facts, retry_in_ms: Math.round(wait) });
-    inbox.defer(delivery, wait);
+    inbox.backOff(delivery, wait);
   }
 
   /**
@@ -274,6 +305,8 @@ export class Worker {
       ...(firstFailedAt === undefined || lane.kind === "replay" ? {} : { firstFailedAt }),
       retryCount: count,
       error,
+      // Where the whole cannot be written, for whatever reason, its beginning can.
+      truncated: delivery.truncated ?? (delivery.faulted ? { bytes: byteLength(delivery.text) } : undefined),
     });
     try {
       inbox.closing(delivery);
@@ -316,7 +349,7 @@ export class Worker {
 
   /** The source did not do what we asked: the delivery keeps its place and is tried again. */
   #sourceFailed(delivery: Delivery, error: Error): void {
-    const { inbox, random, runner, settings } = this.#scope;
+    const { inbox, random, runner, settings, figures } = this.#scope;
     if (error instanceof GroupMissingError) return void this.#lost(delivery);
     const wait = retryDelay(1, Math.max(0.25, settings.retryDelaySeconds), 5, random);
     const facts = {
@@ -326,8 +359,14 @@ export class Worker {
       error: error.message,
     };
     // The read loop warns of an outage, once; this comes for every message that waits. What is refused while
-    // reading goes on is told by nobody else (D21).
-    if (error instanceof RefusedError && !delivery.refused) {
+    // reading goes on is told by nobody else (D21), and anything else is a failure of this one's own.
+    if (!outageOf(error)) {
+      if (!delivery.faulted) {
+        delivery.faulted = true;
+        figures.happened("failed");
+        log.error("subscription.outcome_failed", { ...facts, error: errorLine(error) });
+      }
+    } else if (error instanceof RefusedError && !delivery.refused) {
       delivery.refused = true;
       log.warn("subscription.broker_refused", facts);
     } else log.debug("subscription.broker_unavailable", facts);
@@ -342,6 +381,17 @@ function isFinal(error: Error): boolean {
   return several.length > 0 && several.every((one) => one instanceof MessageConflictError);
 }
 
+function tooLarge({ bytes }: TooLarge, most: number): MessageTooLarge {
+  return new MessageTooLarge(
+    `The message has ${bytes} bytes, more than the ${most} of max_received_bytes in [server], and was not read: ` +
+      "raise the limit and have it sent again.",
+  );
+}
+
+function byteLength(text: string | undefined): number {
+  return Buffer.byteLength(text ?? "");
+}
+
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */
 function textOf({ text, batch }: Delivery): string | undefined {
   return text === undefined || batch.lane.kind !== "replay" ? text : originalText(text);
@@ -350,5 +400,8 @@ function textOf({ text, batch }: Delivery): string | undefined {
 /** Where the message was read first. A replayed dead letter tells it, however often it was replayed. */
 function firstPlace({ id, text, batch }: Delivery): { readonly stream: string; readonly id: string } {
   const stream = batch.lane.source.origin;
-  return { stream, id: batch.lane.kind === "replay" ? parseDeadLetter(text, { stream, id }).originalId : id };
+  return {
+    stream,
+    id: batch.lane.kind === "replay" ? summarizeDeadLetter(text, { stream, id }).originalId : id,
+  };
 }

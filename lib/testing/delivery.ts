@@ -47,7 +47,8 @@ export async function deliver(runtime: DomainRuntime, message: PublishedMessage)
   for (const runner of runtime.runners.filter(({ categories }) => categories.includes(category))) {
     try {
       // Over the wire format, as a broker would have it.
-      const read = decodeMessage(encodeRaw(canonicalJson(message.data), JSON.stringify(message.metadata)));
+      const text = encodeRaw(canonicalJson(message.data), JSON.stringify(message.metadata));
+      const read = decodeMessage(text, runtime.config.config.server.max_received_bytes);
       const verdict = runner.judge(read);
       if (verdict.kind === "run") await runner.run(read, verdict.plan, options);
       if (verdict.kind === "poison") throw verdict.error;

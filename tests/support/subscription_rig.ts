@@ -102,9 +102,9 @@ export class SubscriptionRig {
 
   subscribe(
     runner: HandlerRunner,
-    { published, health, ...change }:
+    { published, health, share, ...change }:
       & Partial<SubscriptionSettings>
-      & Pick<StreamSubscriptionOptions, "published" | "health"> = {},
+      & Pick<StreamSubscriptionOptions, "published" | "health" | "share"> = {},
     onFailure: (error: Error) => void = () => {},
     random: () => number = () => 0.5,
   ): StreamSubscription {
@@ -120,6 +120,7 @@ export class SubscriptionRig {
       onFailure,
       ...(published && { published }),
       ...(health && { health }),
+      ...(share && { share }),
     });
     this.#consumers.set(subscription, consumer);
     return subscription;

@@ -12,11 +12,13 @@ import {
   type GroupOptions,
   type Lock,
   type PublishResult,
+  type StreamEntry,
   type StreamGroup,
 } from "../ports.ts";
 import { MemoryDeadLetters } from "./broker_dead_letters.ts";
 import { MemoryLocks } from "./locks.ts";
 import { MemoryStreamGroup } from "./stream_group.ts";
+import { entryOf } from "./stream_log.ts";
 import { StreamStore } from "./stream_store.ts";
 
 /** For tests and single-process use: every instance has streams of its own, and nothing outlives it. */
@@ -50,6 +52,11 @@ export class MemoryBroker extends BaseBroker {
 
   override group(options: GroupOptions): StreamGroup {
     return new MemoryStreamGroup(this.#store, this.options.clock, options, this.#closing.signal);
+  }
+
+  override entries(stream: string, ids: readonly string[]): Promise<readonly StreamEntry[]> {
+    const { log } = this.#store.find(stream) ?? {};
+    return Promise.resolve(ids.flatMap((id) => log?.get(id) ?? []).map(entryOf));
   }
 
   override get deadLetters(): DeadLetters {

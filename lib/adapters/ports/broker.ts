@@ -22,8 +22,34 @@ export interface BrokerCapabilities {
 export interface StreamEntry {
   /** `<ms>-<n>`, ascending within a stream. */
   readonly id: string;
-  /** Text of the field `data`; undefined when the entry has no such field. */
+  /** Text of the field `data`; undefined when the entry has no such field, or its text was left out. */
   readonly data: string | undefined;
+  /** Set where `data` is no more than the beginning of a text that is larger than was asked for. */
+  readonly tooLarge?: TooLarge;
+  /** Bytes of a text that was left out for the sake of `maxBytes`: `entries` brings it. */
+  readonly omitted?: number;
+}
+
+/** What is known of a text that was not read. */
+export interface TooLarge {
+  /** Bytes of the whole. */
+  readonly bytes: number;
+  /** Of the whole, as 64 hexadecimal digits. */
+  readonly sha256: string;
+}
+
+/** How much text entries may bring. Adapters that hold the text in memory anyway may pass over both. */
+export interface TextLimits {
+  /**
+   * Bytes of the largest text that is brought whole. Of a larger one, `data` is the first 64 kB, cut at a
+   * whole character; the rest is never decoded. @default no limit
+   */
+  readonly maxEntryBytes?: number | undefined;
+  /**
+   * Bytes of all texts together: those of further entries are left out, never that of the first.
+   * @default no limit
+   */
+  readonly maxBytes?: number | undefined;
 }
 
 /** An entry found in the pending list. */
@@ -59,6 +85,8 @@ export interface ReadOptions {
    * them until it resolves.
    */
   readonly ack?: readonly string[];
+  /** See `TextLimits`. Instead of leaving out the text of entries, a read may deliver fewer of them. */
+  readonly maxBytes?: number | undefined;
 }
 
 /**
@@ -109,11 +137,12 @@ export interface StreamGroup {
   /**
    * Takes entries over without counting, each only if `from` still owns it and it has been idle for
    * `minIdleMs` (a dead process's entry always qualifies). Returns those taken; trimmed ones are dropped from
-   * the pending list and marked.
+   * the pending list and marked. `maxBytes`: see `TextLimits`.
    */
   claim(
     entries: readonly { readonly id: string; readonly from: string }[],
     minIdleMs: number,
+    maxBytes?: number,
   ): Promise<readonly ClaimedEntry[]>;
   /**
    * True while entries are pending on a consumer of which it is not known yet whether its process lives, or
@@ -174,17 +203,19 @@ export interface GroupOptions {
    * removed when they are acknowledged or dead-lettered, and the stream goes with the last of them.
    */
   readonly lane?: boolean;
+  /** See `TextLimits`. @default no limit */
+  readonly maxEntryBytes?: number | undefined;
 }
 
 export type PublishResult = { readonly id: string } | { readonly error: Error };
 
 /** Which part of a dead-letter stream is read. */
-export interface DeadLetterRange {
+export interface DeadLetterRange extends TextLimits {
   /** `forwards`: the oldest first. `backwards`: the newest first. @default "forwards" */
   readonly direction?: "forwards" | "backwards";
   /** The last entry of the page before, in this direction; it need not exist any more. */
   readonly after?: string;
-  /** Most entries; no more than these are read. */
+  /** Most entries; no more than these are read, and fewer where `maxBytes` ends the page. */
   readonly limit: number;
 }
 
@@ -204,7 +235,9 @@ export type ReplayedToOther = "replayed" | "gone" | "trimmed" | "unread" | "pend
 /** Dead-letter streams (`<stream>:dlq`): plain streams without groups. */
 export interface DeadLetters {
   depth(stream: string): Promise<number>;
-  /** One page, in order of id. Throws `IncorrectUsageError` when `after` is no id. */
+  /**
+   * One page, in order of id; no text is left out. Throws `IncorrectUsageError` when `after` is no id.
+   */
   list(stream: string, range: DeadLetterRange): Promise<readonly StreamEntry[]>;
   /** Time of the oldest entry, by its id: epoch ms on the broker's clock. Undefined when there is none. */
   oldest(stream: string): Promise<number | undefined>;
@@ -213,7 +246,8 @@ export interface DeadLetters {
    * `limit` of them. Returns how many; fewer than `limit` means that none is left (DLQ-2).
    */
   trimBefore(stream: string, ms: number, limit: number): Promise<number>;
-  get(stream: string, id: string): Promise<StreamEntry | undefined>;
+  /** `maxEntryBytes`: see `TextLimits`. */
+  get(stream: string, id: string, maxEntryBytes?: number): Promise<StreamEntry | undefined>;
   /**
    * Moves one entry, fields as they are, to the end of `lane`, whose `group` is created at 0 if missing; in
    * one atomic step, so that the entry is in exactly one place at every moment. False: it was not there (any
@@ -250,6 +284,12 @@ export abstract class BaseBroker extends BaseAdapter {
       `Broker '${this.name}' has no consumer groups: use one that does for stream subscriptions.`,
     );
   }
+
+  /**
+   * Entries of a stream by their ids, in the order given, without those that it does not hold (any more).
+   * Whoever reads keeps no more than the ids of what has to wait. Absent: readers keep the texts.
+   */
+  entries?(stream: string, ids: readonly string[], limits?: TextLimits): Promise<readonly StreamEntry[]>;
 
   get deadLetters(): DeadLetters {
     throw new NotSupportedError(`Broker '${this.name}' keeps no dead letters: use one that does.`);

@@ -10,7 +10,7 @@ import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { unavailable } from "./faults.ts";
 import type { ReconnectingConnection } from "./reconnecting.ts";
-import { readBatch, type StreamPlace } from "./stream_place.ts";
+import { entriesIn, readBatch, type StreamPlace } from "./stream_place.ts";
 
 /**
  * How long a read may outlast its time before its socket is destroyed: `socket_timeout` between these. An
@@ -29,6 +29,8 @@ export interface ReadRequest {
   readonly blockMs: number;
   readonly ack: readonly string[];
   readonly announce: boolean;
+  /** See `TextLimits`. */
+  readonly maxBytes: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -57,10 +59,11 @@ export class BlockingReader {
       signal.throwIfAborted();
       onAbort = () => cut ??= new Cut(this.#endpoint, connection);
       signal.addEventListener("abort", onAbort);
-      return await connection.call(
+      const reply = await connection.call(
         (client) => readBatch(client, this.#place, { ...request, acknowledged: () => acknowledged = true }),
         { waitMs: blockMs, silenceMs: margin(settings.answerMs), key: this.#place.stream },
       );
+      return await entriesIn(reply, this.#place, request);
     } catch (error) {
       if (!signal.aborted) throw error;
       // Cut: what had been delivered and did not reach us is pending on this consumer. Acknowledgements are

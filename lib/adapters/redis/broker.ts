@@ -16,10 +16,13 @@ import {
   type Lock,
   type LockOptions,
   type PublishResult,
+  type StreamEntry,
   type StreamGroup,
+  type TextLimits,
 } from "../ports.ts";
 import { RedisDeadLetters } from "./dead_letters.ts";
 import { Endpoint } from "./endpoint.ts";
+import { fetchEntries } from "./entries.ts";
 import { explain, isWrongServer } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
 import { plainKey, type StreamKey } from "./keys.ts";
@@ -91,6 +94,14 @@ export class RedisBroker extends BaseBroker {
     );
     this.#groups.add(group);
     return group;
+  }
+
+  override async entries(
+    stream: string,
+    ids: readonly string[],
+    limits?: TextLimits,
+  ): Promise<readonly StreamEntry[]> {
+    return await fetchEntries(this.#redis, { stream, key: this.keyOf(stream) }, ids, limits);
   }
 
   override get deadLetters(): DeadLetters {

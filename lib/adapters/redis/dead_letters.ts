@@ -4,14 +4,18 @@
  * @module
  */
 import type { DeadLetterRange, DeadLetters, OriginalEntry, ReplayedToOther, StreamEntry } from "../ports.ts";
+import { TextBudget } from "../entry_text.ts";
 import { compareIdTexts, cursorText, isStreamId } from "../stream_id.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { next } from "./entries.ts";
 import type { KeyOf, StreamKey } from "./keys.ts";
 import { isLiveOther } from "./others.ts";
 import { consumersOf, MEMBERS } from "./presence.ts";
 import { entriesRanged } from "./replies.ts";
 import { purge, replay, replayToOther, trimBefore } from "./scripts.ts";
 
+/** Letters of a page that is bounded by bytes which are asked for at first. */
+const FIRST_STEP = 8;
 /** Ids in one XDEL. */
 const REMOVE_STEP = 1_000;
 /** Most entries that one script trims, so that nobody waits for it. */
@@ -35,17 +39,21 @@ export class RedisDeadLetters implements DeadLetters {
 
   async list(
     stream: string,
-    { direction = "forwards", after, limit }: DeadLetterRange,
+    { direction = "forwards", after, limit, maxBytes, maxEntryBytes }: DeadLetterRange,
   ): Promise<readonly StreamEntry[]> {
-    const backwards = direction === "backwards";
-    const cursor = after === undefined ? undefined : cursorText(after);
-    // Redis takes "before the first id" for an error.
-    if (limit < 1 || backwards && cursor !== undefined && compareIdTexts(cursor, "0-0") === 0) return [];
-    // Written out: of `5` alone, XREVRANGE would make the last id of that millisecond.
-    const start = cursor && `(${cursor.includes("-") ? cursor : `${cursor}-0`}`;
-    return backwards
-      ? await this.#range("XREVRANGE", stream, start ?? "+", "-", limit)
-      : await this.#range("XRANGE", stream, start ?? "-", "+", limit);
+    const command = direction === "backwards" ? "XREVRANGE" : "XRANGE";
+    if (after !== undefined) cursorText(after);
+    const budget = new TextBudget({ maxBytes, maxEntryBytes });
+    const found: StreamEntry[] = [];
+    // Without a bound, all at once; else in steps, for nobody knows beforehand how large they are.
+    for (let step = maxBytes === undefined ? limit : FIRST_STEP; found.length < limit; step = next(step)) {
+      const most = Math.min(step, limit - found.length);
+      const some = await this.#page(command, stream, found.at(-1)?.id ?? after, most, budget);
+      const whole = some.filter(({ omitted }) => omitted === undefined);
+      found.push(...whole);
+      if (some.length < most || whole.length < some.length || budget.spent) break;
+    }
+    return found;
   }
 
   async oldest(stream: string): Promise<number | undefined> {
@@ -70,9 +78,9 @@ export class RedisDeadLetters implements DeadLetters {
     return trimmed;
   }
 
-  async get(stream: string, id: string): Promise<StreamEntry | undefined> {
+  async get(stream: string, id: string, maxEntryBytes?: number): Promise<StreamEntry | undefined> {
     if (!isStreamId(id)) return undefined;
-    return (await this.#range("XRANGE", stream, id, id, 1))[0];
+    return (await this.#range("XRANGE", stream, id, id, 1, new TextBudget({ maxEntryBytes })))[0];
   }
 
   async replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {
@@ -117,17 +125,36 @@ export class RedisDeadLetters implements DeadLetters {
     return Number(await this.#endpoint.run((client) => purge.run(client, keys, []), { key: stream }));
   }
 
+  async #page(
+    command: "XRANGE" | "XREVRANGE",
+    stream: string,
+    after: string | undefined,
+    limit: number,
+    budget: TextBudget,
+  ): Promise<readonly StreamEntry[]> {
+    const backwards = command === "XREVRANGE";
+    // Redis takes "before the first id" for an error.
+    if (limit < 1 || backwards && after !== undefined && compareIdTexts(after, "0-0") === 0) return [];
+    // Written out: of `5` alone, XREVRANGE would make the last id of that millisecond.
+    const start = after && `(${after.includes("-") ? after : `${after}-0`}`;
+    return backwards
+      ? await this.#range(command, stream, start ?? "+", "-", limit, budget)
+      : await this.#range(command, stream, start ?? "-", "+", limit, budget);
+  }
+
   async #range(
     command: "XRANGE" | "XREVRANGE",
     stream: string,
     from: string,
     to: string,
     limit: number,
+    budget: TextBudget,
   ): Promise<readonly StreamEntry[]> {
     const args = [this.#keyOf(stream), from, to, "COUNT", limit];
-    return await this.#endpoint.run(
-      async (client) => entriesRanged(await client.callBuffer(command, args)),
-      { key: stream, repeatable: true },
-    );
+    const reply = await this.#endpoint.run((client) => client.callBuffer(command, args), {
+      key: stream,
+      repeatable: true,
+    });
+    return await entriesRanged(reply, budget);
   }
 }

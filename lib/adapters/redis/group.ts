@@ -34,8 +34,9 @@ import {
   sweep,
   trim,
 } from "./scripts.ts";
+import { fetchEntries } from "./entries.ts";
 import { Others } from "./others.ts";
-import { entriesClaimed, groupsOf, nothingThere } from "./replies.ts";
+import { groupsOf, nothingThere } from "./replies.ts";
 import { acknowledge, type StreamPlace } from "./stream_place.ts";
 
 export class RedisStreamGroup implements StreamGroup {
@@ -65,11 +66,11 @@ export class RedisStreamGroup implements StreamGroup {
     options: GroupOptions,
     onClose: (group: RedisStreamGroup) => void,
   ) {
-    const { stream, group, consumer, lane = false } = options;
+    const { stream, group, consumer, lane = false, maxEntryBytes } = options;
     this.stream = stream;
     this.group = group;
     this.consumer = consumer;
-    this.#place = { stream, key: keyOf(stream), group, consumer, lane };
+    this.#place = { stream, key: keyOf(stream), group, consumer, lane, maxEntryBytes };
     this.#keyOf = keyOf;
     this.#endpoint = endpoint;
     this.#presence = presence;
@@ -182,6 +183,7 @@ export class RedisStreamGroup implements StreamGroup {
   async claim(
     entries: readonly { readonly id: string; readonly from: string }[],
     minIdleMs: number,
+    maxBytes?: number,
   ): Promise<readonly ClaimedEntry[]> {
     if (entries.length === 0) return [];
     const peers = new Map((await this.#peers()).map((peer) => [peer.name, peer]));
@@ -191,9 +193,27 @@ export class RedisStreamGroup implements StreamGroup {
       return this.#isGone(peer, minIdleMs) ? OWNER_IS_GONE : Math.max(minIdleMs, RELEASED_IDLE_MS);
     };
     const args = entries.flatMap(({ id, from }) => [id, from, least(from)]);
-    const keys = [this.#place.key];
-    const given = [this.group, this.consumer, goneAfter(minIdleMs), ...args];
-    return entriesClaimed(await this.#run((client) => claim.runForBytes(client, keys, given)));
+    const claimed = await this.#script(claim, [goneAfter(minIdleMs), ...args]) as readonly Claim[];
+    const texts = await this.#texts(claimed.filter(([, , held]) => held === 1).map(([id]) => id), maxBytes);
+    return claimed.map(([id, count]) => {
+      const entry = texts.get(id);
+      return entry ? { ...entry, count, trimmed: false } : { id, data: undefined, count, trimmed: true };
+    });
+  }
+
+  /** Of what has been claimed; what the stream holds no longer leaves the pending list. */
+  async #texts(ids: readonly string[], maxBytes: number | undefined): Promise<Map<string, StreamEntry>> {
+    const { maxEntryBytes } = this.#place;
+    let found: readonly StreamEntry[];
+    try {
+      found = await fetchEntries(this.#endpoint, this.#place, ids, { maxEntryBytes, maxBytes });
+    } catch (error) {
+      // They are ours now: whoever leaves texts out asks for them later.
+      if (maxBytes === undefined) throw error;
+      found = ids.map((id) => ({ id, data: undefined, omitted: 0 }));
+    }
+    if (found.length < ids.length) await this.refresh(ids);
+    return new Map(found.map((entry) => [entry.id, entry]));
   }
 
   async unclear(): Promise<boolean> {
@@ -323,9 +343,9 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   async #read(options: ReadOptions, signal: AbortSignal): Promise<readonly StreamEntry[]> {
-    const { count, blockMs = 0, ack = [] } = options;
+    const { count, blockMs = 0, ack = [], maxBytes } = options;
     const announce = !this.#announced && !this.#place.lane;
-    const request = { count, blockMs, ack, announce, signal };
+    const request = { count, blockMs, ack, announce, maxBytes, signal };
     const reader = this.#blockingReader(blockMs) ?? this.#polling;
     this.#announced = true;
     try {
@@ -365,6 +385,9 @@ export class RedisStreamGroup implements StreamGroup {
 
 /** Each time somebody else had gone meanwhile. */
 const HAND_OVER_TRIES = 3;
+
+/** As the script `claim` answers. */
+type Claim = readonly [id: string, count: number, held: 0 | 1];
 
 /** For the script `claim`. */
 const OWNER_IS_GONE = -1;

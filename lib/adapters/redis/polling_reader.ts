@@ -9,7 +9,7 @@ import { GroupMissingError } from "../../errors.ts";
 import type { StreamEntry } from "../ports.ts";
 import type { ReadRequest } from "./blocking_reader.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { readBatch, type StreamPlace } from "./stream_place.ts";
+import { entriesIn, readBatch, type StreamPlace } from "./stream_place.ts";
 
 /**
  * The pause after a poll that found nothing, doubled with every further one: 450 idle readers make 2,250
@@ -56,11 +56,12 @@ export class PollingReader {
     const { signal } = request;
     let acknowledged = request.ack.length === 0;
     try {
-      return await this.#endpoint.run(
+      const reply = await this.#endpoint.run(
         (client) =>
           readBatch(client, this.#place, { ...request, blockMs: 0, acknowledged: () => acknowledged = true }),
         { key: this.#place.stream, signal },
       );
+      return await entriesIn(reply, this.#place, request);
     } catch (error) {
       if (this.#place.lane && error instanceof GroupMissingError || signal.aborted && acknowledged) return [];
       throw error;

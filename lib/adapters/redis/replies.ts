@@ -5,9 +5,9 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
-import type { ClaimedEntry, GroupInfo, StreamEntry } from "../ports.ts";
+import { entryText, TextBudget } from "../entry_text.ts";
+import type { GroupInfo, StreamEntry, TextLimits } from "../ports.ts";
 import type { Redis } from "ioredis";
-import { textOfBytes } from "../../message/bytes.ts";
 import type { StreamKey } from "./keys.ts";
 
 // What Redis knows of the groups of a stream.
@@ -43,38 +43,47 @@ type RawEntry = readonly [Buffer, readonly Buffer[]];
 const NONE: readonly StreamEntry[] = [];
 
 /** The reply of XREADGROUP on one stream, read as buffers; null is "nothing came". */
-export function entriesRead(reply: unknown): readonly StreamEntry[] {
+export function entriesRead(
+  reply: unknown,
+  limits: TextLimits,
+): readonly StreamEntry[] | Promise<readonly StreamEntry[]> {
   if (reply === null) return NONE;
   const [[, entries]] = reply as readonly [readonly [Buffer, readonly RawEntry[]]];
-  return entries.map(entryOf);
+  return entriesOf(entries, new TextBudget(limits));
 }
 
 /** The reply of XRANGE or XREVRANGE, read as buffers. */
-export function entriesRanged(reply: unknown): readonly StreamEntry[] {
-  return (reply as readonly RawEntry[]).map(entryOf);
+export function entriesRanged(
+  reply: unknown,
+  budget: TextBudget,
+): readonly StreamEntry[] | Promise<readonly StreamEntry[]> {
+  return entriesOf(reply as readonly RawEntry[], budget);
 }
 
-/** The reply of the script `claim`, read as buffers. */
-export function entriesClaimed(reply: unknown): readonly ClaimedEntry[] {
-  return (reply as readonly (readonly [Buffer, number, (Buffer | null)?])[]).map(([id, count, data]) => ({
-    id: id.toString("latin1"),
-    count,
-    data: data === null || data === undefined ? undefined : textOfBytes(data),
-    trimmed: data === undefined,
-  }));
+/** A promise only where a text is too large: that is rare, and this is the way of every message. */
+function entriesOf(
+  raw: readonly RawEntry[],
+  budget: TextBudget,
+): readonly StreamEntry[] | Promise<readonly StreamEntry[]> {
+  let waits = false;
+  const entries = raw.map(([rawId, fields]): StreamEntry | Promise<StreamEntry> => {
+    const id = rawId.toString("latin1");
+    const value = valueOf(fields);
+    if (!value) return { id, data: undefined };
+    const text = entryText(value, budget);
+    if (typeof text === "string") return { id, data: text };
+    waits ||= text instanceof Promise;
+    return text instanceof Promise ? text.then((found) => ({ id, ...found })) : { id, ...text };
+  });
+  return waits ? Promise.all(entries) : entries as readonly StreamEntry[];
 }
 
-function entryOf([id, fields]: RawEntry): StreamEntry {
-  return { id: id.toString("latin1"), data: dataOf(fields) };
-}
-
-/** The text of the field `data`, wherever it stands (wire 2.1). */
-function dataOf(fields: readonly Buffer[]): string | undefined {
+/** The field `data`, wherever it stands (wire 2.1). */
+function valueOf(fields: readonly Buffer[]): Buffer | undefined {
   for (let at = 0; at < fields.length; at += 2) {
     const name = fields[at];
     if (name?.length === 4 && name[0] === 100 && name[1] === 97 && name[2] === 116 && name[3] === 97) {
-      const bytes = fields[at + 1];
-      return bytes && textOfBytes(bytes);
+      return fields[at + 1];
     }
   }
   return undefined;

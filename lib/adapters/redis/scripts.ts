@@ -20,32 +20,19 @@ export class Script {
 
   /**
    * Runs it by its hash; a server that does not know it (yet, or after SCRIPT FLUSH) gets the text. Returns
-   * as Redis does, texts as strings.
+   * as Redis does.
    */
-  run(client: Redis, keys: readonly StreamKey[], args: readonly (string | number)[]): Promise<unknown> {
-    return this.#run((command, given) => client.call(command, given), keys, args);
-  }
-
-  /** The same, texts as buffers: for what others wrote, which need not be UTF-8. */
-  runForBytes(
+  async run(
     client: Redis,
-    keys: readonly StreamKey[],
-    args: readonly (string | number)[],
-  ): Promise<unknown> {
-    return this.#run((command, given) => client.callBuffer(command, given), keys, args);
-  }
-
-  async #run(
-    call: (command: string, args: (string | number)[]) => Promise<unknown>,
     keys: readonly StreamKey[],
     args: readonly (string | number)[],
   ): Promise<unknown> {
     const rest = [keys.length, ...keys, ...args];
     try {
-      return await call("EVALSHA", [this.sha, ...rest]);
+      return await client.call("EVALSHA", [this.sha, ...rest]);
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw error;
-      return await call("EVAL", [this.#lua, ...rest]);
+      return await client.call("EVAL", [this.#lua, ...rest]);
     }
   }
 }
@@ -134,17 +121,10 @@ return kept and count
 //
 // Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, then triples
 // of id, present owner and least idle time in ms; -1 instead of that time asks that the owner is gone still.
-// Returns `{id, count, data}` for each that was taken, `{id, count}` for those that the stream no longer
-// holds: they leave the pending list (PIPE-7). `data` is false where the entry has no such field.
+// Returns `{id, count, 1}` for each that was taken, `{id, count, 0}` for those that the stream no longer
+// holds: they leave the pending list (PIPE-7). No text passes through a script: it may be of any size.
 
 export const claim = new Script(`${PENDING_ENTRY}
-local function data_of(fields)
-  for f = 1, #fields, 2 do
-    if fields[f] == 'data' then return fields[f + 1] end
-  end
-  return false
-end
-
 local unseen
 local function is_gone(owner)
   if not unseen then
@@ -164,9 +144,8 @@ for i = 4, #ARGV, 3 do
   local held = pending_entry(id, owner)
   if held and ((least >= 0 and held[3] >= least) or (least < 0 and is_gone(owner))) then
     -- Drops the entry from the pending list if the stream no longer holds it.
-    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')
-    local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
-    claimed[#claimed + 1] = entry and {id, held[4], data_of(entry[2])} or {id, held[4]}
+    local taken = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')[1]
+    claimed[#claimed + 1] = {id, held[4], taken and 1 or 0}
   end
 end
 return claimed

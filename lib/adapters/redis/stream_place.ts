@@ -17,6 +17,8 @@ export interface StreamPlace {
   readonly consumer: string;
   /** Entries go when they are acknowledged, and a missing stream reads as empty (delivery 19). */
   readonly lane: boolean;
+  /** See `TextLimits`. */
+  readonly maxEntryBytes: number | undefined;
 }
 
 /** Returns how many were pending. */
@@ -38,16 +40,18 @@ export interface Batch {
   /** 0: do not block. BLOCK 0, which never ends, is never sent (PIPE-10). */
   readonly blockMs: number;
   readonly ack: readonly string[];
+  /** See `TextLimits`. */
+  readonly maxBytes: number | undefined;
   /** Told when `ack` is done, which may be long before the read is. */
   readonly acknowledged: () => void;
 }
 
-/** XACK and XREADGROUP, written together. Rejects if either fails. */
+/** XACK and XREADGROUP, written together. Returns the reply for `entriesIn`. Rejects if either fails. */
 export async function readBatch(
   client: Redis,
   place: StreamPlace,
   batch: Batch,
-): Promise<readonly StreamEntry[]> {
+): Promise<unknown> {
   const { count, blockMs, ack, announce } = batch;
   const block = blockMs > 0 ? ["BLOCK", Math.ceil(blockMs)] : [];
   // Not awaited one by one: both must be written before the first answer.
@@ -61,5 +65,14 @@ export async function readBatch(
     ...block,
     ...["STREAMS", place.key, ">"],
   ]);
-  return entriesRead((await Promise.all([reply, acknowledged]))[0]);
+  return (await Promise.all([reply, acknowledged]))[0];
+}
+
+/** What `readBatch` has brought: read outside of the command, whose connection is watched for silence. */
+export async function entriesIn(
+  reply: unknown,
+  { maxEntryBytes }: StreamPlace,
+  { maxBytes }: Pick<Batch, "maxBytes">,
+): Promise<readonly StreamEntry[]> {
+  return await entriesRead(reply, { maxEntryBytes, maxBytes });
 }

@@ -47,7 +47,7 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
   if (scheme !== undefined && !["redis", "rediss", "unix"].includes(scheme)) {
     throw refused(
       key,
-      `'${key}' must begin with redis:// or rediss://: its scheme is ${scheme} (a socket is unix:///path).`,
+      `'${key}' must begin with redis://, rediss:// or unix://: its scheme is ${scheme} (a socket is unix:///path).`,
     );
   }
   const { user: [givenName, givenPassword], rest } = splitUser(uri);

@@ -15,9 +15,13 @@ import {
   type Lock,
   type LockOptions,
   type PublishResult,
+  type StreamEntry,
   type StreamGroup,
+  type TextLimits,
 } from "../ports.ts";
 import { BrokerUnavailableError } from "../../errors.ts";
+import { TextBudget } from "../entry_text.ts";
+import { parseStreamId } from "../stream_id.ts";
 import { DatabaseFile } from "./file/database_file.ts";
 import { lockComponent, SqliteLocks } from "./locks.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
@@ -25,6 +29,7 @@ import { collectDropped } from "./streams/drop.ts";
 import { SqliteStreamGroup } from "./streams/group.ts";
 import { groupInfos } from "./streams/group_rows.ts";
 import { append, findStream } from "./streams/rows.ts";
+import { entriesIn, findWithin } from "./streams/texts.ts";
 import { streamComponent } from "./streams/schema.ts";
 import { sqlitePath } from "./file/uri.ts";
 
@@ -98,6 +103,24 @@ export class SqliteBroker extends BaseBroker {
 
   override group(options: GroupOptions): StreamGroup {
     return new SqliteStreamGroup(this.#file, this.options.clock, options, this.#closing.signal);
+  }
+
+  override async entries(
+    stream: string,
+    ids: readonly string[],
+    limits: TextLimits = {},
+  ): Promise<readonly StreamEntry[]> {
+    const rows = await this.#file.read((db) => {
+      const row = findStream(db, stream);
+      if (!row) return [];
+      const budget = new TextBudget(limits);
+      return ids.flatMap((id) => {
+        const key = parseStreamId(id);
+        const found = key && findWithin(db, row.id, key, budget);
+        return found ? [found] : [];
+      });
+    });
+    return await entriesIn(rows, limits.maxEntryBytes);
   }
 
   override get deadLetters(): DeadLetters {

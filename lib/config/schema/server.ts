@@ -5,7 +5,11 @@
  */
 import * as z from "zod";
 import { above, atLeast, flag, text, texts, whole } from "../fields.ts";
+import { MAX_MESSAGE_BYTES, MAX_SENT_BYTES } from "../../message/envelope.ts";
 import { profileSchema, settingShape, subscriptionSchema, subscriptionTypeSchema } from "./subscription.ts";
+
+/** A message is a text in memory, several times while it is worked on: a tenth of the longest there can be. */
+const MOST_BYTES = 50 * 1024 * 1024;
 
 const retrySettings = {
   max_retries: settingShape.max_retries.default(3),
@@ -105,6 +109,10 @@ export const serverSchema = z.strictObject({
   drain_timeout: atLeast(0).optional().describe(
     "Python's name of drain_timeout_seconds, used where that is not set.",
   ),
+  max_message_bytes: whole(1, MOST_BYTES).default(MAX_SENT_BYTES)
+    .describe("Bytes of the largest message that is sent; a larger one is refused where it is raised."),
+  max_received_bytes: whole(1, MOST_BYTES).default(MAX_MESSAGE_BYTES)
+    .describe("Bytes of the largest message that is read; a larger one is dead-lettered unread."),
   stream_subscription: streamSubscription,
   event_store_subscription: eventStoreSubscription,
   broker_subscription: brokerSubscription,

@@ -260,14 +260,18 @@ export class Declarations {
 }
 
 /** Names of a domain. Throws `IncorrectUsageError` for one of which nothing is left in ASCII. */
-export function identityOf(name: string, now: () => number): DomainIdentity {
+export function identityOf(
+  name: string,
+  now: () => number,
+  maxMessageBytes: () => number,
+): DomainIdentity {
   const normalizedName = typeof name === "string" ? normalizedDomain(name) : "";
   if (normalizedName === "" || camelDomain(name) === "") {
     throw new IncorrectUsageError(
       `A domain cannot be called '${name}': its name is part of streams and type strings, so give it letters or digits.`,
     );
   }
-  return { name, normalizedName, now };
+  return { name, normalizedName, now, maxMessageBytes };
 }
 
 function foreign(what: string, name: string): IncorrectUsageError {

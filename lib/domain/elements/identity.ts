@@ -15,6 +15,8 @@ export interface DomainIdentity {
   readonly normalizedName: string;
   /** The domain's clock, epoch milliseconds. */
   now(): number;
+  /** `[server] max_message_bytes`; its default while no configuration is loaded. */
+  maxMessageBytes(): number;
 }
 
 /** A field's value as id text; undefined for what cannot identify anything: empty text, null, objects. */

@@ -4,14 +4,11 @@
  * @module
  */
 import { IncorrectUsageError, ValidationError } from "../../errors.ts";
-import { MAX_MESSAGE_BYTES } from "../../message/envelope.ts";
+import { MAX_SENT_BYTES } from "../../message/envelope.ts";
 import { isJsonObject } from "../../message/parse.ts";
 import type { DomainIdentity } from "./identity.ts";
 import { encode } from "./schema.ts";
 import type { MessageType, Row, Schema } from "../types.ts";
-
-/** Room for the metadata beside a payload of the greatest size. */
-const MAX_PAYLOAD_BYTES = MAX_MESSAGE_BYTES - 64 * 1024;
 
 /** `partOf` of another domain's messages. */
 export const EXTERNAL = "(external)";
@@ -74,19 +71,29 @@ export class MessageDefinition<S extends Schema = Schema, A extends string = str
     return `${this.kind} ${this.name}`;
   }
 
-  /** Validates `data`; returns the payload and its canonical text. Throws `ValidationError`. */
+  /**
+   * Validates `data`; returns the payload and its canonical text. Throws `ValidationError`, also where the
+   * payload alone is larger than a message may be.
+   */
   encode(data: unknown): { readonly payload: Readonly<Row>; readonly text: string } {
     const what = `The data of ${this.label}`;
     const { json, text } = encode(this.schema, data, what);
     if (!isJsonObject(json)) throw new ValidationError(`${what} must be an object: every payload is one.`);
-    if (text.length > MAX_PAYLOAD_BYTES) {
-      throw new ValidationError(
-        `${what} has ${text.length} bytes as JSON: at most ${MAX_PAYLOAD_BYTES} travel in one message, so send a ` +
-          "reference to the rest.",
-      );
-    }
+    // Canonical text is ASCII.
+    assertSize(what, text.length, this.aggregate?.domain.maxMessageBytes() ?? MAX_SENT_BYTES);
     return { payload: json, text };
   }
+}
+
+/** Throws `ValidationError` for what is larger than `max_message_bytes`, `most`, allows. */
+export function assertSize(what: string, bytes: number, most: number): void {
+  if (bytes <= most) return;
+  throw new ValidationError(
+    `${what} has ${bytes} bytes as JSON, more than the ${most} of max_message_bytes in [server]: send a reference ` +
+      "to the rest, or raise the limit on every server that reads it.",
+    [],
+    { code: "MESSAGE_TOO_LARGE" },
+  );
 }
 
 /** The definition behind a public message type. Throws `IncorrectUsageError` for what no domain has made. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import {
   type EventAppend,
   isEmptyWriteSet,
@@ -15,11 +16,19 @@ import type { Outgoing } from "./outgoing.ts";
 import type { RuntimeFacts, WorkRuntime } from "../runtime.ts";
 import type { Sessions } from "./sessions.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
+import { encodeRaw } from "../../message/envelope.ts";
+import { assertSize } from "../elements/message_definition.ts";
 import type { MessageMetadata } from "../../message/types.ts";
+
+/** What `encodeRaw` adds. */
+const ENVELOPE_BYTES = encodeRaw("", "").length;
 
 // What a message is written as by the transaction that sends it: outbox rows and an event-store append.
 
-/** One row for the outbox's broker and, for a published event, one per external broker (S53). */
+/**
+ * One row for the outbox's broker and, for a published event, one per external broker (S53). Throws
+ * `ValidationError` for a message that is too large with its metadata.
+ */
 export function outboxRows(facts: RuntimeFacts, message: Outgoing): OutboxInsert[] {
   const { broker, external_brokers } = facts.config.config.outbox;
   const { data, metadata, priority } = message;
@@ -29,7 +38,14 @@ export function outboxRows(facts: RuntimeFacts, message: Outgoing): OutboxInsert
     ...{ messageId: id, streamName: stream, type, data, correlationId, causationId, priority },
     shard: shardOf(stream),
   };
-  const rows = [{ ...row, metadata: JSON.stringify(metadata), targetBroker: broker }];
+  const text = JSON.stringify(metadata);
+  const { max_message_bytes: most } = facts.config.config.server;
+  // In UTF-8 each UTF-16 unit takes one to three bytes: counting them is seldom needed.
+  if (data.length + 3 * text.length > most - ENVELOPE_BYTES) {
+    const bytes = data.length + Buffer.byteLength(text) + ENVELOPE_BYTES;
+    assertSize(`The message ${type} '${id}'`, bytes, most);
+  }
+  const rows = [{ ...row, metadata: text, targetBroker: broker }];
   if (!message.published) return rows;
   const external = JSON.stringify(externalForm(metadata));
   return [...rows, ...external_brokers.map((name) => ({ ...row, metadata: external, targetBroker: name }))];

@@ -13,6 +13,7 @@ import { pendingRules } from "./broker_suite_pending.ts";
 import { publishRules } from "./broker_suite_publish.ts";
 import { readRules } from "./broker_suite_read.ts";
 import { retentionRules } from "./broker_suite_retention.ts";
+import { sizeRules } from "./broker_suite_sizes.ts";
 
 export type { BrokerFixture } from "./broker_suite_rig.ts";
 
@@ -36,4 +37,5 @@ export function brokerConformance(name: string, open: () => Promise<BrokerFixtur
   consumerRules(rule);
   retentionRules(rule);
   deadLetterRules(rule);
+  sizeRules(rule);
 }

@@ -38,6 +38,7 @@ export interface ConsumerOptions {
   readonly group?: string;
   readonly stream?: string;
   readonly lane?: boolean;
+  readonly maxEntryBytes?: number;
   /** @default true */
   readonly ensure?: boolean;
 }
@@ -61,6 +62,7 @@ export async function openBench(fixture: BrokerFixture, groups: StreamGroup[]): 
         group: options.group ?? "g1",
         consumer,
         lane: options.lane ?? false,
+        maxEntryBytes: options.maxEntryBytes,
       });
       groups.push(group);
       if (options.ensure ?? true) await group.ensure();

@@ -205,6 +205,8 @@ Deno.test("defaults are those of the reference, except as the design changes the
   });
   assertEquals(server, {
     default_subscription_type: "stream",
+    max_message_bytes: 1048576,
+    max_received_bytes: 8388608,
     messages_per_tick: 100,
     tick_interval: 0,
     drain_timeout_seconds: 10,

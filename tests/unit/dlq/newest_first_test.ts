@@ -12,6 +12,8 @@ const [ORDER, PAYMENT] = ["shop::order", "shop::payment"];
 /** Counts the entries that are read of its dead letters. */
 class CountingBroker extends SqliteBroker {
   read = 0;
+  /** Of all pages. */
+  largest = 0;
 
   override get deadLetters(): DeadLetters {
     const own = super.deadLetters;
@@ -20,6 +22,7 @@ class CountingBroker extends SqliteBroker {
       list: async (stream, range) => {
         const page = await own.list(stream, range);
         this.read += page.length;
+        this.largest = Math.max(this.largest, page.reduce((size, { data = "" }) => size + data.length, 0));
         return page;
       },
       oldest: (stream) => own.oldest(stream),
@@ -181,4 +184,24 @@ Deno.test("a purge of one handler's letters ends with those that were there when
   assertEquals(await rig.queues.purge({ handler: "Mailer" }), 500);
   assertEquals(await rig.queues.count({ handler: "Mailer" }), 500);
   assertEquals(await rig.queues.count({ subscription: ORDER }), 501);
+});
+
+Deno.test("pages are bounded by bytes: two hundred letters of a megabyte are never held together", async () => {
+  await using rig = await Rig.open();
+  const pad = "x".repeat(1_000_000);
+  for (let at = 0; at < 60; at++) {
+    const facts = { handler: at % 2 === 0 ? "Mailer" : "Auditor", failure_reason: `${at}` };
+    await rig.broker.publish([{
+      stream: `${ORDER}:dlq`,
+      data: JSON.stringify({ pad, _dlq_metadata: facts }),
+    }]);
+    await rig.clock.advance(1);
+  }
+  const { entries } = await rig.queues.list({ handler: "Mailer", limit: 100 });
+  assertEquals(entries.map(({ letter }) => letter.failureReason).slice(0, 2), ["58", "56"]);
+  assertEquals(entries.length, 30);
+  assertEquals(await rig.queues.count({ handler: "Auditor" }), 30);
+  assertEquals(await rig.queues.purge({ handler: "Auditor" }), 30);
+  assertEquals((await rig.queues.list()).entries.length, 30);
+  assertLessOrEqual(rig.broker.largest, 17_000_000);
 });

@@ -122,6 +122,28 @@ Deno.test("a letter of a group that this domain does not run is not replayed", a
   assertEquals(await queues.count({}), 1);
 });
 
+Deno.test("a list has no messages, which may be large; whoever is looked at has its own", async () => {
+  const { queues, ids } = await setUp([["Mailer", ORDER, 1]]);
+  const { entries: [listed] } = await queues.list();
+  assertEquals([listed?.letter.message, listed?.letter.text], [undefined, ""]);
+  const found = await queues.find(ids[0] ?? "", {});
+  assertEquals(found.letter.message, { data: { n: 1 }, metadata: {} });
+});
+
+Deno.test("a message that was kept by its beginning is not replayed", async () => {
+  const { broker, queues } = await setUp([]);
+  const data = renderDeadLetter('{"data":', {
+    ...{ originalStream: ORDER, originalId: "1-0", consumerGroup: "my_domain.Mailer", consumer: "c" },
+    ...{ handler: "Mailer", retryCount: 1, failedAt: 0, error: new Error("large") },
+    truncated: { bytes: 9_000_000 },
+  });
+  await broker.publish([{ stream: `${ORDER}:dlq`, data }]);
+  const { entries: [letter] } = await queues.list();
+  if (!letter) throw new Error("nothing is listed");
+  const error = await assertRejects(() => queues.replay(letter), ProteanError, "9000000 bytes");
+  assertEquals([error.code, await queues.count({})], ["DLQ_TRUNCATED", 1]);
+});
+
 Deno.test("an unknown id is told, one that several queues hold must be chosen", async () => {
   const { broker, queues, ids } = await setUp([["Mailer", ORDER, 1]]);
   const missing = await assertRejects(

@@ -123,7 +123,7 @@ Deno.test("during a pause nothing more of the dead is taken over, afterwards all
     }
     seen.set(id, [...seen.get(id) ?? [], n]);
   });
-  await left(rig, runner.group, Array.from({ length: 400 }, (_, n) => eventText(`k${n % 40}`, n)));
+  await left(rig, runner.group, Array.from({ length: 1_000 }, (_, n) => eventText(`k${n % 500}`, n)));
   const subscription = rig.subscribe(runner, { concurrency: IN_FLIGHT });
   await subscription.start();
   const ofTheDead = async () =>
@@ -135,7 +135,7 @@ Deno.test("during a pause nothing more of the dead is taken over, afterwards all
   assertEquals(await ofTheDead(), before);
   away = false;
   await rig.clock.advance(10_000);
-  assertEquals([subscription.counters.handled, (await rig.deadLetters()).length], [400, 0]);
+  assertEquals([subscription.counters.handled, (await rig.deadLetters()).length], [1_000, 0]);
   for (const [key, numbers] of seen) assertEquals([key, numbers], [key, numbers.toSorted((a, b) => a - b)]);
   await rig.close(subscription);
 });

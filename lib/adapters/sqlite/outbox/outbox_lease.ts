@@ -82,10 +82,11 @@ export class SqliteOutboxLease implements OutboxLease {
   }
 
   async settle(outcomes: readonly OutboxOutcome[]): Promise<void> {
-    const now = new Date(this.retention.stamp()).toISOString();
+    const now = new Date(this.clock.now()).toISOString();
+    const kept = new Date(this.retention.stamp()).toISOString();
     for (const { id } of outcomes) this.#claimed.delete(id);
     await this.database.write((db) => {
-      settleRows(db, outcomes, this.holder, now);
+      settleRows(db, outcomes, this.holder, { now, kept });
       if (!this.#released) this.#refresh(db);
     }, BOOKKEEPING);
   }

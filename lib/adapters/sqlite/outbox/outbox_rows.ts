@@ -121,25 +121,25 @@ export function takeRows(
 
 /**
  * Writes down what became of rows that `holder` has claimed; rows that another has retaken meanwhile are left
- * alone.
+ * alone. `kept`: the time of what retention counts from, which no clock that is set back makes earlier. Both ISO.
  */
 export function settleRows(
   db: DatabaseSync,
   outcomes: readonly OutboxOutcome[],
   holder: string,
-  now: string,
+  { now, kept }: { readonly now: string; readonly kept: string },
 ): void {
   const published: number[] = [];
   const held: number[] = [];
   for (const outcome of outcomes) {
     if (outcome.status === "published") published.push(Number(outcome.id));
     else if (outcome.status === "held") held.push(Number(outcome.id));
-    else settleFailure(db, outcome, holder, now);
+    else settleFailure(db, outcome, holder, outcome.status === "failed" ? now : kept);
   }
   if (published.length > 0) {
     const set =
       `status = 'published', published_at = :now, last_error = NULL, next_retry_at = NULL, ${UNLOCKED}`;
-    updateMany(db, set, published, holder, now);
+    updateMany(db, set, published, holder, kept);
   }
   if (held.length > 0) updateMany(db, `status = 'pending', ${UNLOCKED}`, held, holder, now);
 }

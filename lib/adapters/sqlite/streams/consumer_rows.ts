@@ -5,7 +5,8 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { ClaimedEntry, PendingEntry } from "../../ports.ts";
+import type { TextBudget } from "../../entry_text.ts";
+import type { PendingEntry } from "../../ports.ts";
 import { parseStreamId, type StreamId } from "../../stream_id.ts";
 import { RELEASED_IDLE_MS } from "../../stream_rules.ts";
 import type { Look } from "../file/silence.ts";
@@ -23,7 +24,7 @@ import {
   type Vitals,
   vitalsOf,
 } from "./group_rows.ts";
-import { entryOf, findEntry } from "./rows.ts";
+import { findWithin, type FoundRow } from "./texts.ts";
 
 const LIST = `SELECT p.ms, p.n, p.consumer, c.name, p.at, p.count FROM protean_stream_pending p
   JOIN protean_stream_consumer c ON c.id = p.consumer
@@ -95,6 +96,15 @@ export interface ClaimOptions {
   readonly minIdleMs: number;
   readonly look: Look;
   readonly vitals: Vitals;
+  /** What the texts may have in all. */
+  readonly budget: TextBudget;
+}
+
+/** An entry that was claimed, and its row; without one, the stream no longer holds it. */
+export interface ClaimedRow {
+  readonly id: string;
+  readonly found: FoundRow | undefined;
+  readonly count: number;
 }
 
 /** Takes one entry over from `from`, if that still owns it and it has been idle long enough. */
@@ -104,25 +114,25 @@ export function claimEntry(
   id: string,
   from: string,
   options: ClaimOptions,
-): ClaimedEntry | undefined {
-  const { by, minIdleMs, look, vitals } = options;
+): ClaimedRow | undefined {
+  const { by, minIdleMs, look, vitals, budget } = options;
   const key = parseStreamId(id);
   const row = key && findPending(db, group, key);
   if (!row || row.consumer !== findConsumer(db, group, from)) return undefined;
   const free = minIdleMs <= 0 || row.at === RELEASED_AT ||
     look.isSilent(row.at, minIdleMs, vitalityIn(vitals, row.consumer));
   if (!free) return undefined;
-  const entry = findEntry(db, group.stream, key);
-  if (!entry) {
+  const found = findWithin(db, group.stream, key, budget);
+  if (!found) {
     acknowledge(db, group, key);
-    return { id, data: undefined, count: row.count, trimmed: true };
+    return { id, found, count: row.count };
   }
   setPending(db, group, key, {
     consumer: enterConsumer(db, group, by, look.now),
     at: look.now,
     count: row.count,
   });
-  return { ...entryOf(entry), count: row.count, trimmed: false };
+  return { id, found, count: row.count };
 }
 
 /** Deletes a consumer; false if it has something pending. */

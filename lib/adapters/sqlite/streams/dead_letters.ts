@@ -7,10 +7,12 @@
 import type { Clock } from "../../../async/clock.ts";
 import type { DeadLetterRange, DeadLetters, StreamEntry } from "../../ports.ts";
 import { END_ID, parseCursor, parseStreamId, ZERO_ID } from "../../stream_id.ts";
+import { TextBudget } from "../../entry_text.ts";
 import type { DatabaseFile } from "../file/database_file.ts";
 import { collectDropped, dropStream, trimBefore } from "./drop.ts";
 import { ensureGroup } from "./group_rows.ts";
-import { append, entriesAfter, entriesBefore, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
+import { append, entriesAfter, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
+import { entriesIn, entryIn, findWithin, pageOf } from "./texts.ts";
 
 export class SqliteDeadLetters implements DeadLetters {
   readonly #database: DatabaseFile;
@@ -27,14 +29,19 @@ export class SqliteDeadLetters implements DeadLetters {
 
   async list(
     stream: string,
-    { direction = "forwards", after, limit }: DeadLetterRange,
+    { direction = "forwards", after, limit, ...limits }: DeadLetterRange,
   ): Promise<readonly StreamEntry[]> {
-    const [entries, start] = direction === "backwards" ? [entriesBefore, END_ID] : [entriesAfter, ZERO_ID];
-    const cursor = parseCursor(after, start);
-    return await this.#database.read((db) => {
+    const backwards = direction === "backwards";
+    const page = {
+      from: parseCursor(after, backwards ? END_ID : ZERO_ID),
+      count: Math.max(0, limit),
+      backwards,
+    };
+    const rows = await this.#database.read((db) => {
       const row = findStream(db, stream);
-      return row ? entries(db, row.id, cursor, Math.max(0, limit)).map(entryOf) : [];
+      return row ? pageOf(db, row.id, page, limits) : [];
     });
+    return await entriesIn(rows, limits.maxEntryBytes);
   }
 
   async oldest(stream: string): Promise<number | undefined> {
@@ -48,13 +55,13 @@ export class SqliteDeadLetters implements DeadLetters {
     return await trimBefore(this.#database, stream, ms, limit);
   }
 
-  async get(stream: string, id: string): Promise<StreamEntry | undefined> {
+  async get(stream: string, id: string, maxEntryBytes?: number): Promise<StreamEntry | undefined> {
     const key = parseStreamId(id);
-    return await this.#database.read((db) => {
+    const found = await this.#database.read((db) => {
       const row = findStream(db, stream);
-      const entry = row && key && findEntry(db, row.id, key);
-      return entry && entryOf(entry);
+      return row && key && findWithin(db, row.id, key, new TextBudget({ maxEntryBytes }));
     });
+    return found && await entryIn(found, maxEntryBytes);
   }
 
   async replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {

@@ -5,6 +5,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../../async/clock.ts";
+import { TextBudget } from "../../entry_text.ts";
 import { takeWhenThere } from "../../blocking_read.ts";
 import type {
   ClaimedEntry,
@@ -14,6 +15,7 @@ import type {
   ReadOptions,
   StreamEntry,
   StreamGroup,
+  TextLimits,
 } from "../../ports.ts";
 import { parseCursor, parseStreamId, type StreamId } from "../../stream_id.ts";
 import { groupMissing } from "../../stream_rules.ts";
@@ -35,15 +37,18 @@ import {
   hasNewer,
   RELEASED_AT,
   touch,
+  touchAll,
   vitalsOf,
 } from "./group_rows.ts";
-import { append, findStream, removeEntry } from "./rows.ts";
+import { append, type EntryRow, findStream, removeEntry } from "./rows.ts";
+import { entriesIn, entryIn } from "./texts.ts";
 
 export class SqliteStreamGroup implements StreamGroup {
   readonly stream: string;
   readonly group: string;
   readonly consumer: string;
   readonly #lane: boolean;
+  readonly #maxEntryBytes: number | undefined;
   readonly #database: DatabaseFile;
   readonly #clock: Clock;
   readonly #brokerClosing: AbortSignal;
@@ -54,6 +59,7 @@ export class SqliteStreamGroup implements StreamGroup {
     this.#clock = clock;
     this.#brokerClosing = brokerClosing;
     this.#lane = options.lane ?? false;
+    this.#maxEntryBytes = options.maxEntryBytes;
     this.stream = options.stream;
     this.group = options.group;
     this.consumer = options.consumer;
@@ -74,13 +80,14 @@ export class SqliteStreamGroup implements StreamGroup {
       return [];
     }
     let ack: readonly string[] | undefined = options.ack ?? [];
+    const page = { count, maxBytes: options.maxBytes, maxEntryBytes: this.#maxEntryBytes };
     const take = async () => {
       // The first try writes in any case: it acknowledges, and tells that this consumer is alive. Later ones
       // look first.
       if (!ack && !await this.#database.read((db) => this.#worthReading(db))) return [];
-      const entries = await this.#database.write((db) => this.#take(db, count, ack ?? []));
+      const entries = await this.#database.write((db) => this.#take(db, page, ack ?? []));
       ack = undefined;
-      return entries;
+      return await entriesIn(entries, this.#maxEntryBytes);
     };
     return await takeWhenThere(take, (changed) => this.#database.watch(changed), {
       clock: this.#clock,
@@ -98,11 +105,8 @@ export class SqliteStreamGroup implements StreamGroup {
     if (ids.length === 0) return [];
     return await this.#database.write((db) => {
       const found = this.#own(db);
-      const now = this.#clock.now();
       selfIdentity(db);
-      return ids.filter((id) =>
-        found === undefined || touch(db, found.group, found.consumer, id, now) === undefined
-      );
+      return found ? touchAll(db, found.group, found.consumer, ids, this.#clock.now()) : ids;
     });
   }
 
@@ -131,16 +135,28 @@ export class SqliteStreamGroup implements StreamGroup {
   async claim(
     entries: readonly { readonly id: string; readonly from: string }[],
     minIdleMs: number,
+    maxBytes?: number,
   ): Promise<readonly ClaimedEntry[]> {
     if (entries.length === 0) return [];
-    return await this.#database.write((db) => {
+    const claimed = await this.#database.write((db) => {
       const group = this.#find(db);
       if (!group) return [];
-      const claim = { by: this.consumer, minIdleMs, look: this.#look(), vitals: vitalsOf(db, group) };
+      const budget = new TextBudget({ maxBytes, maxEntryBytes: this.#maxEntryBytes });
+      const claim = {
+        ...{ by: this.consumer, minIdleMs, budget },
+        ...{ look: this.#look(), vitals: vitalsOf(db, group) },
+      };
       return entries.map(({ id, from }) => claimEntry(db, group, id, from, claim)).filter((entry) =>
         entry !== undefined
       );
     });
+    return await Promise.all(
+      claimed.map(async ({ id, found, count }) =>
+        found
+          ? { ...await entryIn(found, this.#maxEntryBytes), count, trimmed: false }
+          : { id, data: undefined, count, trimmed: true }
+      ),
+    );
   }
 
   async deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean> {
@@ -214,7 +230,11 @@ export class SqliteStreamGroup implements StreamGroup {
     return group ? hasNewer(db, group) : !this.#lane;
   }
 
-  #take(db: DatabaseSync, count: number, ack: readonly string[]): readonly StreamEntry[] {
+  #take(
+    db: DatabaseSync,
+    page: { readonly count: number } & TextLimits,
+    ack: readonly string[],
+  ): readonly EntryRow[] {
     const group = this.#find(db);
     if (!group) {
       if (this.#lane) return [];
@@ -223,7 +243,7 @@ export class SqliteStreamGroup implements StreamGroup {
     const now = this.#clock.now();
     const consumer = enterConsumer(db, group, this.consumer, now);
     this.#acknowledge(db, group, ack);
-    return deliver(db, group, consumer, count, now);
+    return deliver(db, group, consumer, page, now);
   }
 
   #acknowledge(db: DatabaseSync, group: GroupRow | undefined, ids: readonly string[]): number {

@@ -5,12 +5,13 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { GroupInfo, StreamEntry } from "../../ports.ts";
+import type { GroupInfo, TextLimits } from "../../ports.ts";
 import { parseStreamId, type StreamId } from "../../stream_id.ts";
 import { selfIdentity, vitalityAmong } from "../file/process_identity.ts";
 import type { Vitality } from "../file/silence.ts";
 import { statement } from "../file/statements.ts";
-import { entriesAfter, entryOf, holdsEntry, openStream } from "./rows.ts";
+import { type EntryRow, holdsEntry, openStream } from "./rows.ts";
+import { pageOf } from "./texts.ts";
 
 export interface GroupRow {
   readonly id: number;
@@ -54,6 +55,11 @@ const ADVANCE = "UPDATE protean_stream_group SET last_ms = ?, last_n = ?, passed
 const PENDING = "SELECT consumer, at, count FROM protean_stream_pending WHERE grp = ? AND ms = ? AND n = ?";
 const SET_PENDING = `UPDATE protean_stream_pending SET consumer = ?, at = ?, count = ?
   WHERE grp = ? AND ms = ? AND n = ?`;
+const KEEP = `UPDATE protean_stream_pending SET at = ? WHERE grp = ? AND consumer = ?
+  AND (ms, n) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))
+  AND EXISTS (SELECT 1 FROM protean_stream_entry e
+    WHERE e.stream = ? AND e.ms = protean_stream_pending.ms AND e.n = protean_stream_pending.n)
+  RETURNING ms, n`;
 const ACKNOWLEDGE = "DELETE FROM protean_stream_pending WHERE grp = ? AND ms = ? AND n = ?";
 const NEWER = "SELECT 1 FROM protean_stream_entry WHERE stream = ? AND (ms, n) > (?, ?) LIMIT 1";
 const INFO = `SELECT g.name, s.length, s.added - g.passed AS lag, g.last_ms, g.last_n,
@@ -129,22 +135,22 @@ export function vitalityIn({ dead, alive }: Vitals, consumer: number): Vitality 
   return alive.has(consumer) ? "alive" : "unknown";
 }
 
-/** Delivers the next entries to a consumer: they become pending, counted once. */
+/** Delivers the next entries to a consumer: they become pending, counted once. Fewer where texts are large. */
 export function deliver(
   db: DatabaseSync,
   group: GroupRow,
   consumer: number,
-  count: number,
+  page: { readonly count: number } & TextLimits,
   now: number,
-): readonly StreamEntry[] {
+): readonly EntryRow[] {
   const { id, stream, last_ms, last_n } = group;
-  const rows = entriesAfter(db, stream, { ms: last_ms, n: last_n }, count);
+  const rows = pageOf(db, stream, { from: { ms: last_ms, n: last_n }, count: page.count }, page);
   const last = rows.at(-1);
   if (!last) return [];
   const [ms, n] = last;
   statement(db, DELIVER).run(id, consumer, now, stream, last_ms, last_n, ms, n);
   statement(db, ADVANCE).run(ms, n, rows.length, id);
-  return rows.map(entryOf);
+  return rows;
 }
 
 /** True if the stream has entries that the group has not read. */
@@ -163,6 +169,26 @@ export function setPending(db: DatabaseSync, group: GroupRow, id: StreamId, row:
 /** True if it was pending. */
 export function acknowledge(db: DatabaseSync, group: GroupRow, id: StreamId): boolean {
   return statement(db, ACKNOWLEDGE).run(group.id, id.ms, id.n).changes !== 0;
+}
+
+/**
+ * Sets the time of the last delivery of all of `ids` that the consumer owns, in one statement; returns those
+ * that it does not. As in `touch`, deliveries whose entries are gone leave the pending list.
+ */
+export function touchAll(
+  db: DatabaseSync,
+  group: GroupRow,
+  consumer: number | undefined,
+  ids: readonly string[],
+  at: number,
+): readonly string[] {
+  const keys = ids.flatMap((id) => parseStreamId(id) ?? []).map(({ ms, n }) => [ms, n]);
+  const kept = consumer === undefined
+    ? []
+    : statement(db, KEEP).all(at, group.id, consumer, JSON.stringify(keys), group.stream);
+  if (kept.length === ids.length) return [];
+  const known = new Set(kept.map(({ ms, n }) => `${ms}-${n}`));
+  return ids.filter((id) => !known.has(id) && touch(db, group, consumer, id, at) === undefined);
 }
 
 /**
