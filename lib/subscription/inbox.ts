@@ -68,8 +68,8 @@ export class Inbox {
 
   /** Takes in what was read. */
   addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): void {
-    const batch = this.#batchOf(lane, entries, () => 1, false);
-    for (const delivery of batch.deliveries) this.#holdings.takeIn(delivery);
+    const batch = this.#batchOf(lane, entries);
+    this.#holdings.takeInAll(batch.deliveries);
     this.#ready = this.ready === 0
       ? batch.deliveries.slice()
       : this.#ready.slice(this.#head).concat(batch.deliveries);
@@ -86,7 +86,7 @@ export class Inbox {
     entries: readonly (StreamEntry & { readonly count: number })[],
     admit: (delivery: Delivery) => void,
   ): void {
-    const batch = this.#batchOf(lane, entries, ({ count }) => count, true);
+    const batch = this.#batchOf(lane, entries, true);
     for (const delivery of batch.deliveries) {
       // Only with its text can its key be found.
       admit(delivery);
@@ -97,16 +97,15 @@ export class Inbox {
     this.changed.notify();
   }
 
-  #batchOf<E extends StreamEntry>(
+  #batchOf(
     lane: Lane<Delivery>,
-    entries: readonly E[],
-    count: (entry: E) => number,
-    recovered: boolean,
+    entries: readonly (StreamEntry & { readonly count?: number })[],
+    recovered = false,
   ): Batch {
     const batch: Batch = { lane, deliveries: [], open: entries.length };
     for (const entry of entries) {
       const { id, data, tooLarge, omitted } = bounded(entry, lane.maxEntryBytes);
-      const delivery = new Delivery(id, data, batch, count(entry), recovered);
+      const delivery = new Delivery(id, data, batch, recovered ? entry.count ?? 1 : 1, recovered);
       if (tooLarge) delivery.truncated = tooLarge;
       if (omitted !== undefined) delivery.parked = true;
       batch.deliveries.push(delivery);
@@ -228,7 +227,7 @@ export class Inbox {
     this.#holdings.letGo(delivery);
     if (--batch.open === 0) this.#batches.delete(batch);
     // One that waits for long does not keep those that came with it.
-    else if (batch.open * 4 <= batch.deliveries.length) {
+    else if (batch.open * 8 <= batch.deliveries.length) {
       batch.deliveries = batch.deliveries.filter(({ over }) => !over);
     }
     if (paused) this.changed.notify();
