@@ -12,11 +12,13 @@ const SECONDS = Number(Deno.env.get("FUZZ_SECONDS") || 60);
 /** Several times what the slowest honest input needs on a machine that is busy with other tests. */
 const SLOW_MS = 5_000;
 
-export interface FuzzOptions {
+export interface FuzzOptions<T> {
   /** Of the time of all targets: a sixth for each file of this folder. */
   readonly share: number;
   /** @default false */
   readonly ignore?: boolean;
+  /** How many inputs one is. @default 1 */
+  readonly count?: (input: T) => number;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface FuzzOptions {
  */
 export function fuzz<T>(
   name: string,
-  { share, ignore = false }: FuzzOptions,
+  { share, ignore = false, count = () => 1 }: FuzzOptions<NoInfer<T>>,
   inputs: fc.Arbitrary<T>,
   check: (input: T) => void | Promise<void>,
 ): void {
@@ -37,7 +39,7 @@ export function fuzz<T>(
       let tried = 0;
       let last: Promise<void> | undefined;
       const one = async (input: T) => {
-        tried++;
+        tried += count(input);
         if (await timed(name, input, check) > SLOW_MS && await timed(name, input, check) > SLOW_MS) {
           throw new Error(`The input takes more than ${SLOW_MS} ms.`);
         }
