@@ -213,8 +213,11 @@ fuzz(
     share: 4 / 36,
   },
   fc.record({
-    base: fc.array(fc.oneof(settings, planted), { maxLength: 8 }),
-    overlay: fc.array(fc.oneof(settings, planted), { maxLength: 4 }),
+    base: fc.oneof(
+      fc.array(fc.oneof(settings, planted), { maxLength: 8 }),
+      fc.array(planted, { maxLength: 3 }).map((all) => [...all, ...PROVIDERS]),
+    ),
+    overlay: fc.oneof(fc.constant([]), fc.array(fc.oneof(settings, planted), { maxLength: 4 })),
     env: fc.constantFrom(undefined, "production", "prod", "constructor"),
   }),
   async ({ base, overlay, env }) => {
