@@ -25,19 +25,24 @@ const DATE_TIME =
 /** Numbers up to here are seconds, beyond it milliseconds, as pydantic reads them. */
 const LARGEST_SECONDS = 2e10;
 
+/** First and last moment that Python can tell, in epoch milliseconds: the years 1 to 9999. */
+const FIRST = Date.parse("0001-01-01T00:00:00Z");
+const LAST = Date.parse("9999-12-31T23:59:59.999Z") + 0.999;
+
 /**
  * A time as others write it (ISO 8601 with any offset or none, epoch seconds or milliseconds) as ISO 8601 in
- * UTC; UTC text stays as it is. Without an offset it is UTC. Null when absent, undefined when it is no time.
+ * UTC; UTC text stays as it is. Without an offset it is UTC. Null when absent, undefined when it is no time, or
+ * none of the years 1 to 9999, which is all that Python reads.
  */
 export function utcTime(given: unknown): string | null | undefined {
   if (given === undefined || given === null) return null;
-  if (typeof given === "string" && UTC.test(given)) return given;
+  if (typeof given === "string" && UTC.test(given) && isDay(given.slice(0, 10))) return given;
   const epochMs = typeof given === "string"
     ? fromText(given)
     : typeof given === "number"
     ? fromNumber(given)
     : NaN;
-  return Number.isNaN(new Date(epochMs).getTime()) ? undefined : timeText(epochMs);
+  return epochMs >= FIRST && epochMs <= LAST ? timeText(epochMs) : undefined;
 }
 
 function fromNumber(value: number): number {
@@ -48,7 +53,15 @@ function fromText(text: string): number {
   if (/^[+-]?\d+(\.\d+)?$/.test(text)) return fromNumber(Number(text));
   const [, date, time = "00:00", fraction = "0", hours = "Z", minutes = "00"] = DATE_TIME.exec(text.trim()) ??
     [];
-  if (date === undefined) return NaN;
+  if (date === undefined || !isDay(date)) return NaN;
   const zone = hours.toUpperCase() === "Z" ? "Z" : `${hours}:${minutes}`;
   return Date.parse(`${date}T${time}${zone}`) + Number(`0.${fraction}`) * 1000;
+}
+
+/** `Date.parse` takes the 31st of February for the 3rd of March, and knows a year 0. */
+function isDay(date: string): boolean {
+  if (date.startsWith("0000")) return false;
+  if (date.slice(8) <= "28") return true;
+  const midnight = new Date(`${date}T00:00:00Z`);
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(date);
 }
