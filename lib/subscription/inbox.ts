@@ -8,7 +8,7 @@ import type { StreamEntry } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { ProteanError } from "../errors.ts";
 import { Wakeup } from "../async/wakeup.ts";
-import { type Batch, Delivery } from "./delivery.ts";
+import { type Batch, Delivery, moveTo } from "./delivery.ts";
 import { bounded } from "./entry_size.ts";
 import { Fifo } from "./fifo.ts";
 import { Holdings, MOST_ASLEEP } from "./holdings.ts";
@@ -137,7 +137,7 @@ export class Inbox {
     if (delivery.inside) return true;
     delivery.inside = this.#gate.enter(delivery.key, delivery);
     if (!delivery.inside) {
-      delivery.stage = "held";
+      moveTo(delivery, "held");
       // One that is being taken in rests once it is.
       if (!delivery.attempts.recovered) this.#holdings.rest(delivery);
       // There is room to read on.
@@ -148,7 +148,7 @@ export class Inbox {
 
   /** The handler is about to be run. */
   start(delivery: Delivery): void {
-    delivery.stage = "running";
+    moveTo(delivery, "running");
     delivery.attempts.begin();
   }
 
@@ -157,7 +157,7 @@ export class Inbox {
    * `decide`.
    */
   closing(delivery: Delivery): void {
-    delivery.stage = "closing";
+    moveTo(delivery, "closing");
   }
 
   /** Those that wait next behind a delivery, at most `count`; none where no more texts should be held. */
@@ -186,7 +186,7 @@ export class Inbox {
 
   /** Its stream waits until it is resumed. */
   suspend(delivery: Delivery): void {
-    delivery.stage = "waiting";
+    moveTo(delivery, "waiting");
     this.#holdings.pause(delivery);
     this.#freeSuspect(delivery);
     this.changed.notify();
@@ -196,7 +196,7 @@ export class Inbox {
   resume(delivery: Delivery): void {
     if (delivery.stage === "done") return;
     this.#holdings.wake(delivery);
-    delivery.stage = "queued";
+    moveTo(delivery, "queued");
     if (delivery.suspect && !delivery.attempts.started) this.#suspects.unshift(delivery);
     else this.#resumed.push(delivery);
     this.changed.notify();
@@ -205,7 +205,7 @@ export class Inbox {
   /** The outcome is known; what is left is at most the acknowledgement. */
   decide(delivery: Delivery): void {
     if (delivery.stage === "done") return;
-    delivery.stage = "done";
+    moveTo(delivery, "done");
     this.#unfinished--;
     this.#holdings.wake(delivery);
     this.#freeSuspect(delivery);
