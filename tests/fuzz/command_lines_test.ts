@@ -152,18 +152,15 @@ const values = [
     "@",
   ],
   ...["\x1b[31mred", "a\rb", "a\nb", "\u202eabc", "\x9b1m", "\0", "\ud800", "é", "🙂", "\ufeff"],
-  ...[
-    `http://u:${PLANTED}@127.0.0.1:1/x`,
-    "http://127.0.0.1:1",
-    "http://[::1",
-    "ftp://x",
-    "https://127.0.0.1:1/\x01",
-  ],
-  ...[`redis://u:${PLANTED}@h/0`, `postgresql://u:a@${PLANTED}@h/d`],
+  ...["http://127.0.0.1:1", "http://[::1", "ftp://x", "https://127.0.0.1:1/\x01"],
+];
+/** Changed they are no addresses any more, and nobody can tell what is secret in them. */
+const addresses = [
+  ...[`http://u:${PLANTED}@127.0.0.1:1/x`, `redis://u:${PLANTED}@h/0`, `postgresql://u:a@${PLANTED}@h/d`],
 ];
 
 const word = fc.oneof(
-  fc.constantFrom(...values),
+  fc.constantFrom(...values, ...addresses),
   mutated(fc.constantFrom(...values), values.slice(30, 50), 2),
 );
 const option = fc.oneof(
