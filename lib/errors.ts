@@ -230,6 +230,14 @@ export function asError(thrown: unknown): Error {
   return new Error(inWords(thrown), { cause: thrown });
 }
 
+/**
+ * What the system said of a file, as `No such file or directory (os error 2)`: the runtime repeats the path
+ * behind it, in its own form, which no mask knows. Never throws.
+ */
+export function systemReason(thrown: unknown): string {
+  return asError(thrown).message.replace(/: \w+ '.*$/s, "");
+}
+
 /** What several errors consist of, a hundred at the most. Never throws. */
 export function errorsOf(several: AggregateError): readonly Error[] {
   try {

@@ -5,7 +5,7 @@
  */
 import { basename, dirname, isAbsolute, join, resolve } from "node:path";
 import { nearest } from "../config/nearest.ts";
-import { asError, DomainLoadError } from "../errors.ts";
+import { DomainLoadError, systemReason } from "../errors.ts";
 
 /** A domain compiled into the executable, or a module on disk. */
 export type DomainPlace =
@@ -88,7 +88,7 @@ function kindOf(path: string): "file" | "folder" | undefined {
     found = Deno.statSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
-    throw new DomainLoadError(`The domain at '${path}' cannot be read: ${asError(error).message}.`, {
+    throw new DomainLoadError(`The domain at '${path}' cannot be read: ${systemReason(error)}.`, {
       cause: error,
     });
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
-import { asError } from "../errors.ts";
+import { asError, systemReason } from "../errors.ts";
 import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import type { CliIo } from "./io.ts";
 import { type Line, readLineBatches } from "./lines.ts";
@@ -57,7 +57,7 @@ async function openFile(path: string, given: string): Promise<Payloads> {
   try {
     file = await Deno.open(path);
   } catch (cause) {
-    throw new UsageError(`Cannot read the file '${given}': ${asError(cause).message}.`, { cause });
+    throw new UsageError(`Cannot read the file '${given}': ${systemReason(cause)}.`);
   }
   const { size, isFile, isDirectory } = await file.stat();
   if (isDirectory) {

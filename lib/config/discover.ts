@@ -5,7 +5,7 @@
  */
 import type { ErrorCode } from "../error_codes.ts";
 import { dirname, join, relative, resolve } from "node:path";
-import type { ConfigurationProblem } from "../errors.ts";
+import { type ConfigurationProblem, systemReason } from "../errors.ts";
 import { configurationError } from "./problems.ts";
 import { distrust } from "./trusted_file.ts";
 
@@ -123,8 +123,7 @@ async function read(path: string, cwd: string): Promise<string | undefined> {
     if (cause instanceof Deno.errors.IsADirectory) {
       throw unreadable("CONFIG_UNREADABLE", `Cannot read '${name}': it is a folder.`, cause, name);
     }
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw unreadable("CONFIG_UNREADABLE", `Cannot read '${name}': ${reason}.`, cause, name);
+    throw unreadable("CONFIG_UNREADABLE", `Cannot read '${name}': ${systemReason(cause)}.`, cause, name);
   }
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { asError, RefusedError } from "../errors.ts";
+import { RefusedError, systemReason } from "../errors.ts";
 
 /** A hundred times the certificates of every public authority is no such file. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -95,7 +95,7 @@ class PemFile {
       if (cause instanceof Deno.errors.PermissionDenied) {
         this.refuse("may not be read by this process: give its user the right to read it", cause);
       }
-      this.refuse(`cannot be read (${asError(cause).message}): correct the path`, cause);
+      this.refuse(`cannot be read (${systemReason(cause)}): correct the path`, cause);
     }
   }
 }

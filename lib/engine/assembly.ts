@@ -13,6 +13,7 @@ import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
+import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
 import type { WorkHealth } from "../status/work_health.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
 import { TextShare } from "../subscription/text_share.ts";
@@ -60,6 +61,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
   return {
     services: [
       ...processors,
+      ...unpublishedWatches(plan),
       ...streamSubscriptions(plan, processors),
       ...outboxCleaners(plan),
       ...markCleaners(plan),
@@ -91,6 +93,15 @@ function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan):
         retry: outbox.retry,
       },
       ...(random && { random }),
+    })
+  );
+}
+
+function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {
+  return outboxRoutes(runtime).map(({ provider, broker }) =>
+    new UnpublishedWatch({
+      ...{ provider, broker, clock: runtime.clock },
+      work: work.reporter("provider", provider.name),
     })
   );
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { ValidationError } from "../errors.ts";
-import { MAX_DIGITS } from "./exact_numbers.ts";
+import { hasTooManyDigits, MAX_DIGITS } from "./exact_numbers.ts";
 import { MAX_DEPTH, pythonFloat, quote, sortKeys } from "./json_format.ts";
 
 export { canonicalText } from "./canonical_text.ts";
@@ -81,7 +81,7 @@ function renderNumber(value: number): string {
 
 function renderBigint(value: bigint): string {
   const text = String(value);
-  return text.length <= MAX_DIGITS ? text : refuse(`has more than ${MAX_DIGITS} digits`);
+  return hasTooManyDigits(text) ? refuse(`has more than ${MAX_DIGITS} digits`) : text;
 }
 
 function renderObject(value: object, depth: number): string | undefined {

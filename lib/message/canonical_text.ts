@@ -6,6 +6,7 @@
  * @module
  */
 import { DeserializationError } from "../errors.ts";
+import { hasTooManyDigits, MAX_DIGITS } from "./exact_numbers.ts";
 import { compareCodePoints, MAX_DEPTH, pythonFloat, quote, sortKeys } from "./json_format.ts";
 import { skipSpace, stringEnd } from "./json_text.ts";
 
@@ -156,6 +157,10 @@ class Reader {
   #number(): boolean {
     const from = this.#at;
     if (this.#match(INTEGER)) {
+      if (this.#at - from > MAX_DIGITS && hasTooManyDigits(this.text.slice(from, this.#at))) {
+        this.#at = from;
+        this.#fail(`an integer of at most ${MAX_DIGITS} digits`);
+      }
       if (this.text.startsWith("-0", from)) this.#write(from, "0");
       return true;
     }

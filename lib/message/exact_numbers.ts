@@ -10,6 +10,11 @@ import { parseWithExactKeys } from "./exact_keys.ts";
 /** Python reads no integer with more digits. */
 export const MAX_DIGITS = 4300;
 
+/** Whether an integer, as it is written, has more of them; its sign is none. */
+export function hasTooManyDigits(integer: string): boolean {
+  return integer.length - (integer.startsWith("-") ? 1 : 0) > MAX_DIGITS;
+}
+
 /**
  * A number of sixteen digits or more behind something that may stand before a number; seldom true of other
  * text.
@@ -40,7 +45,7 @@ function exactly(value: unknown, source: string | undefined): unknown {
   if (typeof value !== "number" || Number.isSafeInteger(value) || source === undefined) return value;
   // What prints as it was written was not changed.
   if (!INTEGER.test(source) || String(value) === source) return value;
-  if (source.length > MAX_DIGITS) {
+  if (hasTooManyDigits(source)) {
     throw new DeserializationError(`The text holds an integer of more than ${MAX_DIGITS} digits.`);
   }
   return BigInt(source);

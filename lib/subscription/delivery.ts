@@ -36,9 +36,15 @@ export type Ending = "cut" | "lost" | "abandoned";
 const NONE: readonly Backend[] = [];
 const ENDINGS: readonly Ending[] = ["cut", "lost", "abandoned"];
 
+let move: (delivery: Delivery, stage: Stage) => void;
+
+/** Only the inbox imports this: the stage has one owner (ADR 8). */
+export function moveTo(delivery: Delivery, stage: Stage): void {
+  move(delivery, stage);
+}
+
 export class Delivery implements RunOptions {
-  /** Changed by the inbox alone. */
-  stage: Stage = "queued";
+  #stage: Stage = "queued";
   /** Holds its key's place in the order gate. Changed by the inbox alone. */
   inside = false;
   /** Set once decoded, where the handler wants it. */
@@ -87,6 +93,14 @@ export class Delivery implements RunOptions {
     recovered: boolean,
   ) {
     this.attempts = new Attempts(count, recovered);
+  }
+
+  static {
+    move = (delivery, stage) => void (delivery.#stage = stage);
+  }
+
+  get stage(): Stage {
+    return this.#stage;
   }
 
   /** Made when first asked for: most handlers never look. */

@@ -26,5 +26,7 @@ export function bounded(entry: StreamEntry, most: number): StreamEntry {
 
 /** The size of what came, where it was left out too, in bytes or less. */
 export function sizeOf(entries: readonly StreamEntry[]): number {
-  return entries.reduce((size, { data, omitted }) => size + (data?.length ?? omitted ?? 0), 0);
+  let size = 0;
+  for (const entry of entries) size += entry.data?.length ?? entry.omitted ?? 0;
+  return size;
 }

@@ -47,6 +47,15 @@ export class Holdings {
     return this.#asleep;
   }
 
+  /** Takes in new deliveries; texts are let go where too much is held already. */
+  takeInAll(deliveries: readonly Delivery[]): void {
+    let size = 0;
+    for (const { text } of deliveries) if (text !== undefined) size += text.length;
+    // Nearly always.
+    if (this.#size + size <= MOST_SIZE && !this.#share.full) this.#change(size);
+    else for (const delivery of deliveries) this.takeIn(delivery);
+  }
+
   /** Takes in a new delivery; its text is let go where too much is held already. */
   takeIn(delivery: Delivery): void {
     const { size } = delivery;

@@ -8,7 +8,7 @@ import type { StreamEntry } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { ProteanError } from "../errors.ts";
 import { Wakeup } from "../async/wakeup.ts";
-import { type Batch, Delivery } from "./delivery.ts";
+import { type Batch, Delivery, moveTo } from "./delivery.ts";
 import { bounded } from "./entry_size.ts";
 import { Fifo } from "./fifo.ts";
 import { Holdings, MOST_ASLEEP } from "./holdings.ts";
@@ -68,8 +68,8 @@ export class Inbox {
 
   /** Takes in what was read. */
   addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): void {
-    const batch = this.#batchOf(lane, entries, () => 1, false);
-    for (const delivery of batch.deliveries) this.#holdings.takeIn(delivery);
+    const batch = this.#batchOf(lane, entries);
+    this.#holdings.takeInAll(batch.deliveries);
     this.#ready = this.ready === 0
       ? batch.deliveries.slice()
       : this.#ready.slice(this.#head).concat(batch.deliveries);
@@ -86,7 +86,7 @@ export class Inbox {
     entries: readonly (StreamEntry & { readonly count: number })[],
     admit: (delivery: Delivery) => void,
   ): void {
-    const batch = this.#batchOf(lane, entries, ({ count }) => count, true);
+    const batch = this.#batchOf(lane, entries, true);
     for (const delivery of batch.deliveries) {
       // Only with its text can its key be found.
       admit(delivery);
@@ -97,16 +97,15 @@ export class Inbox {
     this.changed.notify();
   }
 
-  #batchOf<E extends StreamEntry>(
+  #batchOf(
     lane: Lane<Delivery>,
-    entries: readonly E[],
-    count: (entry: E) => number,
-    recovered: boolean,
+    entries: readonly (StreamEntry & { readonly count?: number })[],
+    recovered = false,
   ): Batch {
     const batch: Batch = { lane, deliveries: [], open: entries.length };
     for (const entry of entries) {
       const { id, data, tooLarge, omitted } = bounded(entry, lane.maxEntryBytes);
-      const delivery = new Delivery(id, data, batch, count(entry), recovered);
+      const delivery = new Delivery(id, data, batch, recovered ? entry.count ?? 1 : 1, recovered);
       if (tooLarge) delivery.truncated = tooLarge;
       if (omitted !== undefined) delivery.parked = true;
       batch.deliveries.push(delivery);
@@ -138,7 +137,7 @@ export class Inbox {
     if (delivery.inside) return true;
     delivery.inside = this.#gate.enter(delivery.key, delivery);
     if (!delivery.inside) {
-      delivery.stage = "held";
+      moveTo(delivery, "held");
       // One that is being taken in rests once it is.
       if (!delivery.attempts.recovered) this.#holdings.rest(delivery);
       // There is room to read on.
@@ -149,7 +148,7 @@ export class Inbox {
 
   /** The handler is about to be run. */
   start(delivery: Delivery): void {
-    delivery.stage = "running";
+    moveTo(delivery, "running");
     delivery.attempts.begin();
   }
 
@@ -158,7 +157,7 @@ export class Inbox {
    * `decide`.
    */
   closing(delivery: Delivery): void {
-    delivery.stage = "closing";
+    moveTo(delivery, "closing");
   }
 
   /** Those that wait next behind a delivery, at most `count`; none where no more texts should be held. */
@@ -187,7 +186,7 @@ export class Inbox {
 
   /** Its stream waits until it is resumed. */
   suspend(delivery: Delivery): void {
-    delivery.stage = "waiting";
+    moveTo(delivery, "waiting");
     this.#holdings.pause(delivery);
     this.#freeSuspect(delivery);
     this.changed.notify();
@@ -197,7 +196,7 @@ export class Inbox {
   resume(delivery: Delivery): void {
     if (delivery.stage === "done") return;
     this.#holdings.wake(delivery);
-    delivery.stage = "queued";
+    moveTo(delivery, "queued");
     if (delivery.suspect && !delivery.attempts.started) this.#suspects.unshift(delivery);
     else this.#resumed.push(delivery);
     this.changed.notify();
@@ -206,7 +205,7 @@ export class Inbox {
   /** The outcome is known; what is left is at most the acknowledgement. */
   decide(delivery: Delivery): void {
     if (delivery.stage === "done") return;
-    delivery.stage = "done";
+    moveTo(delivery, "done");
     this.#unfinished--;
     this.#holdings.wake(delivery);
     this.#freeSuspect(delivery);
@@ -228,7 +227,7 @@ export class Inbox {
     this.#holdings.letGo(delivery);
     if (--batch.open === 0) this.#batches.delete(batch);
     // One that waits for long does not keep those that came with it.
-    else if (batch.open * 4 <= batch.deliveries.length) {
+    else if (batch.open * 8 <= batch.deliveries.length) {
       batch.deliveries = batch.deliveries.filter(({ over }) => !over);
     }
     if (paused) this.changed.notify();

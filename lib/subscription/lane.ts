@@ -26,6 +26,7 @@ export class Lane<T extends { readonly id: string }> {
     readonly source: Source,
     clock: Clock,
     settled: (item: T) => void,
+    /** Told how acknowledging goes. */
     acknowledging?: WorkReporter,
     /** Bytes of the largest text that is taken in whole; of a larger one, the beginning is. */
     readonly maxEntryBytes: number = Infinity,

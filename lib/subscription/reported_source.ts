@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { reporting, type WorkReporter } from "../status/work_health.ts";
+import { reporting, unheard, type WorkReporter } from "../status/work_health.ts";
 import type { Source } from "./source.ts";
 
 /** The same source. `reporter` makes one for each kind of work, so that none hides another. */
-export function reportedSource(source: Source, reporter: () => WorkReporter): Source {
+export function reportedSource(source: Source, reporter: () => WorkReporter = () => unheard): Source {
   const [attempts, handOvers, deadLetters, texts] = [reporter(), reporter(), reporter(), reporter()] as const;
   const fetch = source.fetch?.bind(source);
   return {

@@ -7,7 +7,7 @@ import type { BaseBroker, HandedOver, StreamGroup } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { deadLetterStream } from "../message/names.ts";
 import type { Delivery } from "./delivery.ts";
-import { unheard, type WorkReporter } from "../status/work_health.ts";
+import type { WorkReporter } from "../status/work_health.ts";
 import { Lane, type LaneKind } from "./lane.ts";
 import { reportedSource } from "./reported_source.ts";
 import type { Source } from "./source.ts";
@@ -39,9 +39,8 @@ export class StreamLane extends Lane<Delivery> {
     settled: (delivery: Delivery) => void,
     options: LaneOptions = {},
   ) {
-    const { reporter = () => unheard } = options;
-    const source = reportedSource(new StreamSource(group, origin, options), reporter);
-    super(kind, source, clock, settled, reporter(), options.maxEntryBytes);
+    const source = reportedSource(new StreamSource(group, origin, options), options.reporter);
+    super(kind, source, clock, settled, options.reporter?.(), options.maxEntryBytes);
     this.remote = options.remote ?? false;
   }
 }

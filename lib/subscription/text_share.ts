@@ -23,9 +23,13 @@ export class TextShare {
 
   /** More is held, or (negative) less. */
   change(size: number): void {
-    const { full } = this;
+    const before = this.#size;
     this.#size += size;
-    if (full && !this.full) { for (const wake of [...this.#waiting]) wake(); }
+    if (before >= SHARED_PAUSE_SIZE && this.#size < SHARED_PAUSE_SIZE) {
+      for (const wake of [...this.#waiting]) {
+        wake();
+      }
+    }
   }
 
   /** Calls `wake` whenever there is room again; returns the way to stop that. */

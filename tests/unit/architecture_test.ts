@@ -110,3 +110,11 @@ Deno.test("only the registry names a concrete adapter, and the library imports n
   }
   assertEquals(wrong, []);
 });
+
+Deno.test("only the inbox moves a delivery from stage to stage", async () => {
+  const movers: string[] = [];
+  for await (const path of sources(join(lib, "subscription"))) {
+    if (/import [^;]*\bmoveTo\b/.test(await Deno.readTextFile(path))) movers.push(relative(lib, path));
+  }
+  assertEquals(movers, ["subscription/inbox.ts"]);
+});

@@ -66,6 +66,18 @@ for (
   });
 }
 
+Deno.test("a file that cannot be read is named once, as it was given and without its secret", async () => {
+  for (const level of ["info", "debug"]) {
+    const { code, stderr } = await run(`send Place --file redis://u:a@SECRET@h --log-level ${level}`);
+    assertEquals(code, 2);
+    assertStringIncludes(
+      stderr,
+      "Cannot read the file 'redis://u:***@h': No such file or directory (os error 2).\n",
+    );
+    assertEquals(stderr.includes("SECRET"), false, stderr);
+  }
+});
+
 Deno.test("a group without its verb shows its help and is exit 2", async () => {
   const { code, stdout, stderr } = await run("dlq");
   assertEquals([code, stdout], [2, ""]);

@@ -39,6 +39,7 @@ const values: [string, unknown, string][] = [
     [1e16, 1.2345678901234568e17],
     "[10000000000000000,123456789012345680]",
   ],
+  ["as many digits as Python reads behind a sign", -(10n ** 4299n), `-1${"0".repeat(4299)}`],
   ["large floats", [1e21, 1.5e300, -1e22], "[1e+21,1.5e+300,-1e+22]"],
 ];
 for (const [what, given, expected] of values) {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 
 const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
@@ -20,6 +21,20 @@ const CODES = [
 /** Whether the runtime's driver is the younger one, which can all of this itself. */
 function isYounger(db: DatabaseSync): boolean {
   return "isTransaction" in db;
+}
+
+/** Opens a file that is there, for reading and writing, and makes none. Throws where there is none. */
+export function openExisting(path: string): DatabaseSync {
+  if ("isTransaction" in DatabaseSync.prototype) {
+    return new DatabaseSync(`${pathToFileURL(path).href}?mode=rw`);
+  }
+  // Older drivers take paths only, and make the file where somebody has removed it in this moment.
+  using file = Deno.openSync(path);
+  const db = new DatabaseSync(path);
+  if (file.statSync().nlink !== 0) return db;
+  db.close();
+  Deno.removeSync(path);
+  throw new Deno.errors.NotFound(path);
 }
 
 /** Whether a transaction is open; false on a closed connection. */

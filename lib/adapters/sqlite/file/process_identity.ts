@@ -9,10 +9,9 @@
  */
 import { basename, dirname, join } from "node:path";
 import process from "node:process";
-import { DatabaseSync } from "node:sqlite";
-import { pathToFileURL } from "node:url";
+import type { DatabaseSync } from "node:sqlite";
 import { openWithoutWaiting } from "./connection.ts";
-import { fileOf, prepare } from "./older_runtime.ts";
+import { fileOf, openExisting, prepare } from "./older_runtime.ts";
 import type { Vitality } from "./silence.ts";
 import { isBusy } from "./sqlite_error.ts";
 
@@ -157,7 +156,7 @@ function vitalityBy(sign: string): Vitality {
   if (!exists(sign)) return "unknown";
   let lock: DatabaseSync;
   try {
-    lock = new DatabaseSync(`${pathToFileURL(sign).href}?mode=rw`);
+    lock = openExisting(sign);
   } catch {
     return "unknown";
   }

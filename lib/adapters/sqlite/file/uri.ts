@@ -4,6 +4,8 @@
  * @module
  */
 import { isAbsolute, join } from "node:path";
+import { maskValue } from "../../../config/secrets.ts";
+import { printable } from "../../../config/visible.ts";
 import { ConfigurationError } from "../../../errors.ts";
 
 /**
@@ -34,7 +36,18 @@ function decode(uri: string, text: string): string {
 
 function refusal(uri: string, trouble: string, cause?: unknown): ConfigurationError {
   return new ConfigurationError(
-    `The SQLite URI '${uri}' ${trouble}: write sqlite:///relative/path.db or sqlite:////absolute/path.db.`,
+    `The SQLite URI '${
+      shown(uri)
+    }' ${trouble}: write sqlite:///relative/path.db or sqlite:////absolute/path.db.`,
     { code: "CONFIG_BAD_URI", cause },
   );
+}
+
+/** Longest part of a URI that a sentence shows. */
+const MAX_SHOWN = 200;
+
+/** It may be meant for another adapter, with a password in it. */
+function shown(uri: string): string {
+  const text = printable(/[@=]/.test(uri) ? String(maskValue("database_uri", uri)) : uri);
+  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
 }

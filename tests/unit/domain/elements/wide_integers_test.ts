@@ -96,6 +96,8 @@ Deno.test("huge-integer: a right checksum is verified whatever the digits, as fa
   const huge = "9".repeat(310);
   assertEquals(wire(`{"id":"T1","n":${huge}}`).data["n"], BigInt(huge));
   assertThrows(() => wire(`{"n":1${"0".repeat(4300)}}`), DeserializationError, "more than 4300 digits");
+  // A sign is no digit.
+  assertEquals(wire(`{"n":-1${"0".repeat(4299)}}`).data["n"], -(10n ** 4299n));
   // Written with blanks and behind an escape, as Python may.
   const spaced =
     `{"data": {"n": ${huge}, "s": "\\u00e9"}, "metadata": {"headers": {"type": "A.B.v1"}, "envelope": {"checksum": "${

@@ -40,3 +40,19 @@ for (const [uri, reason] of REFUSED) {
     assertEquals(error.message.includes(`'${uri}'`), true);
   });
 }
+
+for (
+  const uri of [
+    "postgresql://ann:SECRET@host/shop",
+    "postgresql://host/shop?password=SECRET",
+    "sqlite://ann:SECRET@host/shop.db",
+    "\nredis://ann:SECRET@host/0",
+    `sqlite://${"SECRET".padStart(400)}`,
+  ]
+) {
+  Deno.test(`sqlitePath refuses ${uri.trim().slice(0, 60)} in one short line that tells no password`, () => {
+    const { message } = assertThrows(() => sqlitePath(uri, "/data"), ConfigurationError);
+    assertEquals(/SECRET|\n/.test(message), false, message);
+    assertEquals(message.length < 400, true);
+  });
+}

@@ -1,0 +1,61 @@
+/**
+ * Whether anybody publishes what is due. A server whose own backends do all that it asks may still have rows
+ * in shards that another one holds and leaves: readiness must say so (issue 9, D8).
+ *
+ * @module
+ */
+import { abortable } from "../async/abort.ts";
+import type { BaseBroker, BaseProvider } from "../adapters/ports.ts";
+import type { Clock } from "../async/clock.ts";
+import { every } from "../async/every.ts";
+import { BackgroundService, type EngineService } from "../async/service.ts";
+import type { WorkReporter } from "../status/work_health.ts";
+
+const LOOK_MS = 2_000;
+/** A row that is the first for so long is published by nobody; readiness waits as long again. */
+const LEFT_MS = 4_000;
+
+export interface UnpublishedWatchOptions {
+  readonly provider: BaseProvider;
+  readonly broker: BaseBroker;
+  readonly clock: Clock;
+  /** Of the database. */
+  readonly work: WorkReporter;
+}
+
+export class UnpublishedWatch extends BackgroundService implements EngineService {
+  readonly stage = "maintenance";
+  readonly name: string;
+  readonly #options: UnpublishedWatchOptions;
+  /** The first row that was due, and since when it has been the first. */
+  #first: { readonly id: string; readonly since: number } | undefined;
+
+  constructor(options: UnpublishedWatchOptions) {
+    super();
+    const { provider, broker } = options;
+    this.name = `unpublished-watch-${provider.name}-to-${broker.name}`;
+    this.#options = options;
+  }
+
+  protected async run(signal: AbortSignal): Promise<void> {
+    this.#first = undefined;
+    // What the database does not answer is told by whoever works with it.
+    await every(this.#options.clock, LOOK_MS, signal, () => this.#look(signal).catch(() => {}));
+    this.#options.work.ok();
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { provider, broker, clock, work } = this.#options;
+    const due = await abortable(provider.outbox.oldestDue(broker.name), signal);
+    const now = clock.monotonic();
+    if (due === undefined || due.id !== this.#first?.id) {
+      this.#first = due && { id: due.id, since: now };
+      return work.ok();
+    }
+    if (now - this.#first.since < LEFT_MS) return;
+    work.unavailable(
+      `Row ${due.id} of the outbox '${provider.name}' is due for broker '${broker.name}' since ` +
+        `${Math.round(due.waitedMs / 1000)} s, and no server publishes it.`,
+    );
+  }
+}
