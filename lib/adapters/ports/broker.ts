@@ -157,7 +157,7 @@ export interface StreamGroup {
   deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean>;
   /**
    * Hands an entry of ours to a live consumer of the group that is another program's: it finds the entry
-   * among its own, counted once more. For groups that are shared with Python, which handles what we do not
+   * among its own, and whoever finds it again counts it. For groups that are shared with Python, which handles what we do not
    * (delivery 5). Absent: there never is such a consumer.
    */
   handOver?(id: string): Promise<HandedOver>;

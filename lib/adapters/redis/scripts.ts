@@ -199,20 +199,18 @@ if ARGV[5] == '1' then leave_lane(id) end
 return 1
 `);
 
-// Hands an entry to another consumer of the group, which finds it among its own. Counted like a start, so
-// that what nobody handles is not handed around for ever.
+// Hands an entry to another consumer of the group, which finds it among its own. Whoever finds it again counts
+// it, so that what nobody handles is not handed around for ever.
 //
 // Arguments: group, consumer, id, the other consumer. Returns 1; 0 when the entry is not ours; -1 when that
 // consumer is not there (any more), for XCLAIM would make it.
 
 export const handOver = new Script(`${PENDING_ENTRY}
-local mine = pending_entry(ARGV[3], ARGV[2])
-if not mine then return 0 end
+if not pending_entry(ARGV[3], ARGV[2]) then return 0 end
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   for f = 1, #consumer, 2 do
     if consumer[f] == 'name' and consumer[f + 1] == ARGV[4] then
-      local count = mine[4] + 1
-      return #redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[4], 0, ARGV[3], 'RETRYCOUNT', count, 'JUSTID')
+      return #redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[4], 0, ARGV[3], 'JUSTID')
     end
   end
 end
