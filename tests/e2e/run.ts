@@ -4,6 +4,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { assertTellsNothing, outputsOf } from "../support/standing_check.ts";
 import { type Finished, program } from "./server.ts";
 
 export interface RunOptions {
@@ -33,7 +34,9 @@ export async function run(args: readonly string[], options: RunOptions): Promise
     signal: AbortSignal.timeout(LONGEST_RUN_MS),
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, out: text(stdout), err: text(stderr) };
+  const finished = { code, out: text(stdout), err: text(stderr) };
+  assertTellsNothing(outputsOf(args, finished));
+  return finished;
 }
 
 /** What the user reads after the log: one line that begins as errors do, and no stack. */

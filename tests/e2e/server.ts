@@ -6,6 +6,13 @@
  */
 import { asError } from "../../lib/errors.ts";
 import { freePort } from "../support/free_port.ts";
+import {
+  assertTellsNothing,
+  type Output,
+  outputsOf,
+  PLANTED_CONFIG,
+  withPlantedValue,
+} from "../support/standing_check.ts";
 import { until } from "../support/until.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -43,6 +50,7 @@ export interface InstallationOptions {
 export class Installation {
   readonly #children: Deno.ChildProcess[] = [];
   readonly #logs: Promise<void>[] = [];
+  readonly #said: Output[] = [];
   readonly #domain: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #program: readonly string[];
@@ -61,7 +69,7 @@ export class Installation {
     const installation = new Installation(folder, freePort(), options);
     if (!options.embedded) {
       const health = `[server.health]\nport = "\${HEALTH_PORT|${installation.port}}"\n`;
-      await Deno.writeTextFile(installation.config, health + extra);
+      await Deno.writeTextFile(installation.config, health + PLANTED_CONFIG + extra);
     }
     return installation;
   }
@@ -80,21 +88,24 @@ export class Installation {
     options: { input?: string; env?: Record<string, string> } = {},
   ): Promise<Finished> {
     const [command, ...before] = this.#program;
+    const { args: given, input } = withPlantedValue({ args, input: options.input });
     const child = new Deno.Command(command ?? "", {
-      args: [...before, ...args],
+      args: [...before, ...given],
       cwd: this.folder,
       env: { ...this.#env, ...options.env },
-      stdin: options.input === undefined ? "null" : "piped",
+      stdin: input === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    if (options.input !== undefined) {
+    if (input !== undefined) {
       const writer = child.stdin.getWriter();
-      await writer.write(new TextEncoder().encode(options.input));
+      await writer.write(new TextEncoder().encode(input));
       await writer.close();
     }
     const { code, stdout, stderr } = await child.output();
-    return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+    const finished = { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+    this.#said.push(...outputsOf(args, finished));
+    return finished;
   }
 
   /** Runs a command of the domain with this installation's configuration. */
@@ -144,7 +155,7 @@ export class Installation {
     return new RunningServer(child, port, log, logged);
   }
 
-  /** Ends what still runs and removes the folder. */
+  /** Ends what still runs and removes the folder. Fails where any of it has told what was planted. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children) {
       try {
@@ -155,7 +166,16 @@ export class Installation {
       await child.status;
     }
     await Promise.all(this.#logs);
+    for (const at of this.#children.keys()) this.#said.push(await this.#logOf(at));
     await Deno.remove(this.folder, { recursive: true }).catch(() => {});
+    assertTellsNothing(this.#said);
+  }
+
+  async #logOf(at: number): Promise<Output> {
+    return {
+      what: `log of server ${at}`,
+      text: await Deno.readTextFile(`${this.folder}/server-${at}.log`).catch(() => ""),
+    };
   }
 }
 

@@ -210,6 +210,7 @@ async function printed(text: string, env?: string): Promise<readonly string[]> {
 fuzz(
   "a configuration is read, or refused in sentences of ours, and printed without its secrets",
   {
+    runs: 3_600,
     share: 4 / 36,
   },
   fc.record({
@@ -269,7 +270,7 @@ const files = mutated(
 
 fuzz(
   "a file that is nearly a configuration is read, or refused in sentences of ours",
-  { share: 2 / 36 },
+  { runs: 2_500, share: 2 / 36 },
   files,
   async (
     text,

@@ -8,13 +8,16 @@
 import fc from "../support/property.ts";
 import { Watchdog } from "./watchdog.ts";
 
-const SECONDS = Number(Deno.env.get("FUZZ_SECONDS") || 60);
+const DEFAULT_SECONDS = 60;
+const SECONDS = Number(Deno.env.get("FUZZ_SECONDS") || DEFAULT_SECONDS);
 /** Several times what the slowest honest input needs on a machine that is busy with other tests. */
 const SLOW_MS = 5_000;
 
 export interface FuzzOptions<T> {
   /** Of the time of all targets: a sixth for each file of this folder. */
   readonly share: number;
+  /** Inputs in the default time: the same ones on every machine that is fast enough. A longer time has no such end. */
+  readonly runs: number;
   /** @default false */
   readonly ignore?: boolean;
   /** How many inputs one is. @default 1 */
@@ -27,7 +30,7 @@ export interface FuzzOptions<T> {
  */
 export function fuzz<T>(
   name: string,
-  { share, ignore = false, count = () => 1 }: FuzzOptions<NoInfer<T>>,
+  { share, runs, ignore = false, count = () => 1 }: FuzzOptions<NoInfer<T>>,
   inputs: fc.Arbitrary<T>,
   check: (input: T) => void | Promise<void>,
 ): void {
@@ -48,7 +51,7 @@ export function fuzz<T>(
       const property = fc.asyncProperty(inputs, (input) => last = one(input));
       const began = performance.now();
       await fc.assert(property, {
-        numRuns: 2 ** 31 - 1,
+        numRuns: SECONDS > DEFAULT_SECONDS ? 2 ** 31 - 1 : runs,
         interruptAfterTimeLimit: Math.max(1, SECONDS * share * 1000),
         verbose: fc.VerbosityLevel.None,
       });

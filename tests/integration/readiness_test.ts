@@ -29,7 +29,7 @@ Deno.test({
   await seen(server, { database: "unavailable", broker: "unavailable" });
   await server.until(async () => {
     const log = await server.log();
-    return log.includes(`Database 'default'`) && log.includes(`Redis at ${redis.uri}`);
+    return log.includes(`Database 'default'`) && log.includes(`Redis at ${redis.shown}`);
   }, "the log to say why");
 
   await postgres.restart();
@@ -111,7 +111,7 @@ Deno.test({
   await using redis = await RedisServer.start();
   for (
     const [gone, sentence] of [
-      [() => redis.stop(), `broker 'default': Redis at ${redis.uri}`],
+      [() => redis.stop(), `broker 'default': Redis at ${redis.shown}`],
       [() => postgres.stop("fast"), "provider 'default': Database 'default'"],
     ] as const
   ) {

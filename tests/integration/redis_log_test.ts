@@ -4,26 +4,31 @@
  *
  * @module
  */
-import { configure, type LogRecord, reset } from "@logtape/logtape";
+import { configure, type LogRecord } from "@logtape/logtape";
 import { assertEquals, assertRejects } from "@std/assert";
 import { BrokerUnavailableError, ConfigurationError } from "../../lib/errors.ts";
 import { redisTest } from "../support/redis_server.ts";
+import { standingSink, watchLog } from "../support/standing_check.ts";
 import { eventually, IMPATIENT, RedisRig } from "./redis_rig.ts";
 
 /** Runs `work` and returns the event names that the adapter logged meanwhile. */
 async function logged(work: (names: readonly string[]) => Promise<void>): Promise<readonly string[]> {
   const names: string[] = [];
   await configure({
-    sinks: { list: (record: LogRecord) => void names.push(String(record.rawMessage)) },
+    reset: true,
+    sinks: {
+      list: (record: LogRecord) => void names.push(String(record.rawMessage)),
+      standing: standingSink,
+    },
     loggers: [
-      { category: ["protean", "redis"], sinks: ["list"], lowestLevel: "info" },
+      { category: ["protean", "redis"], sinks: ["list", "standing"], lowestLevel: "info" },
       { category: ["logtape", "meta"], sinks: [], lowestLevel: "error" },
     ],
   });
   try {
     await work(names);
   } finally {
-    await reset();
+    watchLog();
   }
   return names;
 }

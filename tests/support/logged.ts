@@ -3,22 +3,24 @@
  *
  * @module
  */
-import { configure, type LogRecord, reset } from "@logtape/logtape";
+import { configure, type LogRecord } from "@logtape/logtape";
+import { standingSink, watchLog } from "./standing_check.ts";
 
 /** Collects what our loggers say meanwhile, from `info` on. */
 export async function logged(work: () => Promise<unknown>): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
   await configure({
-    sinks: { memory: (record) => records.push(record) },
+    reset: true,
+    sinks: { memory: (record) => records.push(record), standing: standingSink },
     loggers: [
-      { category: "protean", sinks: ["memory"], lowestLevel: "info" },
+      { category: "protean", sinks: ["memory", "standing"], lowestLevel: "info" },
       { category: ["logtape", "meta"], lowestLevel: "fatal" },
     ],
   });
   try {
     await work();
   } finally {
-    await reset();
+    watchLog();
   }
   return records;
 }

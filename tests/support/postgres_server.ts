@@ -5,6 +5,7 @@
  */
 import { cameUp } from "./came_up.ts";
 import { freePort } from "./free_port.ts";
+import { PLANTED_PASSWORD, watchEveryTest } from "./standing_check.ts";
 
 export interface PostgresServerOptions {
   /** Settings of `postgresql.conf`, such as `{ max_connections: "20" }`. */
@@ -14,6 +15,8 @@ export interface PostgresServerOptions {
   /** Folder with `cert.pem` and `key.pem`: it speaks TLS to whoever asks for it. */
   readonly tls?: string;
 }
+
+watchEveryTest();
 
 /** How long a started server may take to accept connections. */
 const START_TIMEOUT_MS = 20_000;
@@ -105,10 +108,15 @@ export class PostgresServer implements AsyncDisposable {
     await this.sql("select pg_promote(true, 60)");
   }
 
-  /** `postgresql://postgres@127.0.0.1:<port>/postgres`, or with another database, user or query. */
+  /**
+   * `postgresql://postgres:…@127.0.0.1:<port>/postgres`, or with another database, user or query. Who is trusted
+   * needs no password, and has the one that the standing check looks for.
+   */
   uri(parts: { readonly database?: string; readonly user?: string; readonly query?: string } = {}): string {
     const { database = "postgres", user = "postgres", query = "" } = parts;
-    return `postgresql://${user}@127.0.0.1:${this.port}/${database}${query && `?${query}`}`;
+    return `postgresql://${user}:${PLANTED_PASSWORD}@127.0.0.1:${this.port}/${database}${
+      query && `?${query}`
+    }`;
   }
 
   /** Runs statements in the database `postgres`; see `PostgresDatabase.sql`. */

@@ -5,6 +5,7 @@
  */
 import { cameUp } from "./came_up.ts";
 import { freePort } from "./free_port.ts";
+import { PLANTED_PASSWORD, watchEveryTest } from "./standing_check.ts";
 
 export interface RedisServerOptions {
   /** Keeps the data across `restart()` (every write is synced). @default false */
@@ -14,6 +15,8 @@ export interface RedisServerOptions {
   /** Further arguments, such as `["--requirepass", "secret"]`. */
   readonly args?: readonly string[];
 }
+
+watchEveryTest();
 
 /** How long a started server may take to listen. */
 const START_TIMEOUT_MS = 10_000;
@@ -64,9 +67,17 @@ export class RedisServer implements AsyncDisposable {
     return tlsPortOf(this.port);
   }
 
-  /** `redis://127.0.0.1:<port>/0`. */
+  /**
+   * `redis://default:…@127.0.0.1:<port>/0`: the server wants no password and takes any, here the one that the
+   * standing check looks for.
+   */
   get uri(): string {
-    return `redis://127.0.0.1:${this.port}/0`;
+    return `redis://default:${PLANTED_PASSWORD}@127.0.0.1:${this.port}/0`;
+  }
+
+  /** The same, as it may be shown to anybody. */
+  get shown(): string {
+    return `redis://default:***@127.0.0.1:${this.port}/0`;
   }
 
   /** Stops it the polite way; the data stays for `restart()` if it is append-only. */

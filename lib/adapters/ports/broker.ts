@@ -157,8 +157,8 @@ export interface StreamGroup {
   deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean>;
   /**
    * Hands an entry of ours to a live consumer of the group that is another program's: it finds the entry
-   * among its own, with no attempt counted. For groups that are shared with Python, which handles what we do not
-   * (delivery 5). Absent: there never is such a consumer.
+   * among its own, and whoever finds it again counts it. For groups that are shared with Python, which
+   * handles what we do not (delivery 5). Absent: there never is such a consumer.
    */
   handOver?(id: string): Promise<HandedOver>;
   /**
