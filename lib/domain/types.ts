@@ -142,14 +142,64 @@ export interface Context {
    * message.
    */
   readonly signal: AbortSignal;
+  /** Writes to the server's log, with the message and the handler in every line. */
   readonly log: Logger;
+  /**
+   * Runs a statement in the unit of work's transaction; values travel as parameters. One that changes something
+   * must be awaited.
+   *
+   * @example
+   * ```ts
+   * const [row] = await ctx.sql`select amount from orders where id = ${orderId}`;
+   * ```
+   */
   readonly sql: Sql;
+  /**
+   * The cache of the domain. What is written goes out right before the commit.
+   *
+   * @example
+   * ```ts
+   * await ctx.cache.set(`order:${orderId}`, { amount }, { ttlMs: 60_000 });
+   * ```
+   */
   readonly cache: ContextCache;
+  /**
+   * Returns the aggregates of one kind, read and written in this unit of work.
+   *
+   * @example
+   * ```ts
+   * const order = await ctx.repository(Order).get(orderId);
+   * order.update({ amount });
+   * await ctx.repository(Order).add(order);
+   * ```
+   */
   repository<S extends Schema, A extends string>(aggregate: AggregateType<S, A>): Repository<S, A>;
+  /**
+   * Returns the rows of a projection, read and written in this unit of work.
+   *
+   * @example
+   * ```ts
+   * await ctx.view(OrderSummary).put({ id: orderId, total: amount });
+   * ```
+   */
   view<S extends Schema>(projection: ProjectionType<S>): View<S>;
-  /** Sends a command with the commit. */
+  /**
+   * Sends a command with the commit.
+   *
+   * @example
+   * ```ts
+   * await ctx.process(BookInvoice, { orderId });
+   * ```
+   */
   process<S extends Schema>(command: MessageType<S>, data: In<S>): Promise<void>;
-  /** Publishes an event with the commit; see `Domain.publish`. */
+  /**
+   * Publishes an event with the commit; see `Domain.publish`.
+   *
+   * @example
+   * ```ts
+   * await ctx.publish(OrderFlagged, { orderId, reason: "credit" });
+   * ```
+   */
   publish<S extends Schema>(event: MessageType<S>, data: In<S>, options?: { id?: string }): Promise<void>;
 }
 

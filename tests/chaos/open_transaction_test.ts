@@ -4,8 +4,8 @@ import { faultTest } from "./audit/fault.ts";
 import { runSize } from "./audit/seed.ts";
 import { Stage } from "./audit/stage.ts";
 
-/** Blocks that one claim may touch at the end, for each that it touches at the beginning. */
-const FLAT = 3;
+/** Blocks touched for an event of the second half, for each of the first; without a bound it is above three. */
+const FLAT = 2;
 
 faultTest(
   "F32: an open transaction slows nobody down, however much is published beside it",
@@ -14,18 +14,16 @@ faultTest(
     const server = await stage.serve();
     const events = Math.ceil(runSize() / 2);
     await using _forgotten = await stage.forgottenTransaction();
+    // The statistics of a part may come with the next: halves say what fifths do not.
     const touched: number[] = [];
-    for (let part = 1; part <= 5; part++) {
+    for (const half of [1, 2]) {
       const before = await stage.books.outboxBlocks();
-      stage.produce({ events: events * part / 5 });
+      stage.produce({ events: events * half / 2 });
       await stage.settled(server);
       touched.push(await stage.books.outboxBlocks() - before);
     }
-    const [first = 0] = touched;
-    assert(
-      touched.every((blocks) => blocks < FLAT * first),
-      `blocks touched in each fifth: ${touched.join(", ")}`,
-    );
+    const [first = 0, second = 0] = touched;
+    assert(second < FLAT * first, `blocks touched in each half: ${touched.join(", ")}`);
     await stage.audit({ events, ordered: true });
     assertEquals(await server.end("SIGTERM"), 0);
   },

@@ -31,7 +31,7 @@ const KEYS: Readonly<Record<string, (args: readonly string[]) => readonly string
   ),
 };
 /** EVAL follows an EVALSHA with the same keys. */
-const KEYLESS = new Set(["client", "info", "ping", "time", "echo", "eval"]);
+const KEYLESS = new Set(["auth", "client", "info", "ping", "time", "echo", "eval"]);
 
 /**
  * Everything that the server was asked, by whomever, scripts included. By hand: the driver's own MONITOR may

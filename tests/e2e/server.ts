@@ -69,7 +69,7 @@ export class Installation {
     const installation = new Installation(folder, freePort(), options);
     if (!options.embedded) {
       const health = `[server.health]\nport = "\${HEALTH_PORT|${installation.port}}"\n`;
-      await Deno.writeTextFile(installation.config, health + PLANTED_CONFIG + extra);
+      await Deno.writeTextFile(installation.config, `${health}${extra}\n${PLANTED_CONFIG}`);
     }
     return installation;
   }
