@@ -107,8 +107,8 @@ export interface StreamGroup {
   read(options: ReadOptions): Promise<readonly StreamEntry[]>;
   /**
    * After a read that failed: once this resolves, nothing of it is under way any more, so what is pending on
-   * this consumer is all that it was delivered (D18). Rejects as `read` does; an abort ends the wait. Absent: a
-   * read that has failed is over.
+   * this consumer is all that it was delivered (D18). Rejects as `read` does; an abort ends the wait. Absent:
+   * a read that has failed is over.
    */
   relink?(signal?: AbortSignal): Promise<void>;
   /**
@@ -157,8 +157,8 @@ export interface StreamGroup {
   deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean>;
   /**
    * Hands an entry of ours to a live consumer of the group that is another program's: it finds the entry
-   * among its own, and whoever finds it again counts it. For groups that are shared with Python, which handles what we do not
-   * (delivery 5). Absent: there never is such a consumer.
+   * among its own, and whoever finds it again counts it. For groups that are shared with Python, which
+   * handles what we do not (delivery 5). Absent: there never is such a consumer.
    */
   handOver?(id: string): Promise<HandedOver>;
   /**
