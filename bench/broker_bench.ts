@@ -31,7 +31,9 @@ async function timed(messages: number, work: () => Promise<void> | void): Promis
   return rate(messages, performance.now() - began);
 }
 
-/** The same statements on the same tables, what is published synced as in the broker, and nothing around them. */
+/**
+ * The same statements on the same tables, what is published synced as in the broker, and nothing around them.
+ */
 async function bare(path: string, messages: number, payload: string): Promise<Figures> {
   const db = new DatabaseSync(path);
   db.exec("PRAGMA journal_mode = WAL");

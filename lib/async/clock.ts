@@ -43,8 +43,8 @@ export function betweenMs(then: Moment, later: Moment): number {
 }
 
 /**
- * Milliseconds since `then` in which this machine was awake, however its wall clock was set: for whoever shares
- * something only with others on the same machine.
+ * Milliseconds since `then` in which this machine was awake, however its wall clock was set: for whoever
+ * shares something only with others on the same machine.
  */
 export function awakeMs(clock: Clock, then: Moment): number {
   return clock.monotonic() - then.monotonic;

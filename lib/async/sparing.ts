@@ -1,6 +1,6 @@
 /**
- * A flood of things that are each worth a line of the log is told in few lines: the first of them, and how many
- * more there were.
+ * A flood of things that are each worth a line of the log is told in few lines: the first of them, and how
+ * many more there were.
  *
  * @module
  */

@@ -9,7 +9,9 @@ import { systemClock } from "../async/clock.ts";
 import { asError } from "../errors.ts";
 import { PatientWriter } from "../telemetry/patient_writer.ts";
 
-/** The terminal, pipes and surroundings of one run. Writing never throws; it is synchronous until `detach`. */
+/**
+ * The terminal, pipes and surroundings of one run. Writing never throws; it is synchronous until `detach`.
+ */
 export interface CliIo {
   /** Writes data to stdout, as it is. Text for a reader who has gone is dropped. */
   out(text: string): void;
@@ -22,8 +24,8 @@ export interface CliIo {
   readonly outFailure?: Error | undefined;
   /**
    * From now on `err` does not wait for its reader, for a process that must go on whatever becomes of its
-   * log: what the reader does not take is kept up to a bound, then dropped. `dropped` hears of it once there is
-   * room again. Absent: `err` never waits anyway.
+   * log: what the reader does not take is kept up to a bound, then dropped. `dropped` hears of it once there
+   * is room again. Absent: `err` never waits anyway.
    */
   detach?(dropped: (count: number, bytes: number) => void): void;
   /** Waits a moment for the reader of a detached `err`; nothing is written to it afterwards. */

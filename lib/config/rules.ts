@@ -201,7 +201,9 @@ function invalid(path: Path, message: string): Finding {
   return { code: "CONFIG_INVALID_VALUE", path, message };
 }
 
-/** `server.drain_timeout` is Python's name for it; a time that is none is no time to Python, which waits 10 s. */
+/**
+ * `server.drain_timeout` is Python's name for it; a time that is none is no time to Python, which waits 10 s.
+ */
 export function drainTimeout(tree: Table): Table {
   const given = tableAt(tree, ["server"])["drain_timeout"];
   return Number(given) > 0 ? { drain_timeout_seconds: given } : {};

@@ -148,7 +148,8 @@ function maskUris(text: string, isUri: boolean): string {
 
 /**
  * Where a password ends that has a blank and begins like a port: `redis://u:12345 6@h`. It is taken for one
- * where the next word has an `@`; behind nothing but digits, unless it is a web server's, some words later too.
+ * where the next word has an `@`; behind nothing but digits, unless it is a web server's, some words later
+ * too.
  */
 function behindBlank(text: string, at: number, colon: number, end: number): number | undefined {
   const ahead = text.slice(end, end + 64);

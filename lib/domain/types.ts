@@ -145,8 +145,8 @@ export interface Context {
   /** Writes to the server's log, with the message and the handler in every line. */
   readonly log: Logger;
   /**
-   * Runs a statement in the unit of work's transaction; values travel as parameters. One that changes something
-   * must be awaited.
+   * Runs a statement in the unit of work's transaction; values travel as parameters. One that changes
+   * something must be awaited.
    *
    * @example
    * ```ts

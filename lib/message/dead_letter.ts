@@ -20,8 +20,8 @@ export const KEPT_BYTES = 64 * 1024;
 const NOTHING: JsonObject = Object.freeze({});
 
 /**
- * Bytes that the dead letter of a message of at most `bytes` has at most: as raw text it is escaped, six bytes
- * for one, and `_dlq_metadata` is bounded.
+ * Bytes that the dead letter of a message of at most `bytes` has at most: as raw text it is escaped, six
+ * bytes for one, and `_dlq_metadata` is bounded.
  */
 export function largestLetter(bytes: number): number {
   return 6 * bytes + 1024 * 1024;
@@ -209,8 +209,8 @@ function isNoMessage({ isObject, original }: DeadLetterParts): boolean {
 }
 
 /**
- * Python's command line prints the reason as Rich markup, where `[/orders]` is a tag that ends none, and then it
- * can list no letter of the domain (interop: reason-markup). A blank keeps a bracket from opening a tag;
+ * Python's command line prints the reason as Rich markup, where `[/orders]` is a tag that ends none, and then
+ * it can list no letter of the domain (interop: reason-markup). A blank keeps a bracket from opening a tag;
  * `error_message` has the text as it was.
  */
 function withoutMarkup(reason: string): string {

@@ -15,7 +15,10 @@ import { isJsonObject, type JsonObject, parseExactJson } from "./parse.ts";
 import { readMetadata } from "./read_metadata.ts";
 import type { Message } from "./types.ts";
 
-/** Size limit of a message that is read, in bytes of UTF-8 (SEC-3): 8 MiB, the default of `max_received_bytes`. */
+/**
+ * Size limit of a message that is read, in bytes of UTF-8 (SEC-3): 8 MiB, the default of
+ * `max_received_bytes`.
+ */
 export const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 /** Size limit of a message that is sent, in bytes of UTF-8: 1 MiB, the default of `max_message_bytes`. */
 export const MAX_SENT_BYTES = 1024 * 1024;
@@ -72,8 +75,8 @@ export function streamIn(text: string | undefined): string {
 }
 
 /**
- * Whether a text has more bytes of UTF-8 than `maxBytes`. Each UTF-16 unit takes one to three: counting them is
- * seldom needed.
+ * Whether a text has more bytes of UTF-8 than `maxBytes`. Each UTF-16 unit takes one to three: counting them
+ * is seldom needed.
  */
 export function isLarger(text: string, maxBytes: number): boolean {
   if (text.length > maxBytes) return true;

@@ -21,8 +21,8 @@ type Reviver = (
 const COLON = 0x3a;
 
 /**
- * Returns what `JSON.parse(text, reviver)` is documented to return. Where a key is written with an escape, the
- * reviver is given another name in its place: use it for values.
+ * Returns what `JSON.parse(text, reviver)` is documented to return. Where a key is written with an escape,
+ * the reviver is given another name in its place: use it for values.
  *
  * Throws `SyntaxError`, as `JSON.parse` does.
  */

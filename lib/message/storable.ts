@@ -24,8 +24,8 @@ interface Found {
 }
 
 /**
- * The first text or key in `root` that cannot be stored. `json`, its text, tells of most at once that there is
- * none.
+ * The first text or key in `root` that cannot be stored. `json`, its text, tells of most at once that there
+ * is none.
  */
 export function unstorableIn(root: unknown, json?: string): Found | undefined {
   if (json !== undefined && !(json.includes("\\u") && ESCAPE.test(json))) return undefined;

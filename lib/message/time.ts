@@ -47,8 +47,8 @@ const LAST = Date.parse("9999-12-31T23:59:59.999Z");
 
 /**
  * A time as others write it (ISO 8601 with any offset or none, epoch seconds or milliseconds) as ISO 8601 in
- * UTC; UTC text stays as it is. Without an offset it is UTC. Null when absent, undefined when it is no time, or
- * none of the years 1 to 9999, which is all that Python reads.
+ * UTC; UTC text stays as it is. Without an offset it is UTC. Null when absent, undefined when it is no time,
+ * or none of the years 1 to 9999, which is all that Python reads.
  */
 export function utcTime(given: unknown): string | null | undefined {
   if (given === undefined || given === null) return null;

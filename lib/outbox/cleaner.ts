@@ -1,6 +1,6 @@
 /**
- * Removes published and abandoned outbox rows after their retention, in small batches of its own (OBX-5); that
- * abandoned ones go is said.
+ * Removes published and abandoned outbox rows after their retention, in small batches of its own (OBX-5);
+ * that abandoned ones go is said.
  *
  * @module
  */

@@ -118,7 +118,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   /**
    * Whatever a backend answers is tried again, for ever, and readiness tells of it: what only an operator can
    * mend, he mends while this runs. An error that is no adapter's is a defect and ends the service, and so
-   * do tables that a newer server has changed so that this one must not use them: its handlers must not either.
+   * do tables that a newer server has changed so that this one must not use them: its handlers must not
+   * either.
    */
   protected async run(signal: AbortSignal): Promise<void> {
     const { provider, clock } = this.#options;

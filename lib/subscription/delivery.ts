@@ -69,7 +69,9 @@ export class Delivery implements RunOptions {
   refused = false;
   /** What its outcome needs failed, and not for want of a broker. */
   faulted = false;
-  /** Its text is at the broker only, see `Holdings`. Changed by the inbox alone, like the one that follows. */
+  /**
+   * Its text is at the broker only, see `Holdings`. Changed by the inbox alone, like the one that follows.
+   */
   parked = false;
   resting = false;
   /** It is settled: nothing of it is left to do. */

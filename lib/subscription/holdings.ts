@@ -32,7 +32,9 @@ export class Holdings {
     this.#share = share;
   }
 
-  /** So much text is held that no more should be read. Whoever holds none but of what waits may always read. */
+  /**
+   * So much text is held that no more should be read. Whoever holds none but of what waits may always read.
+   */
   get full(): boolean {
     return this.#size >= PAUSE_SIZE || this.#sharesTooMuch;
   }

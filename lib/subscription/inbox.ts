@@ -46,7 +46,9 @@ export class Inbox {
     return this.#unfinished;
   }
 
-  /** Enough is held: nothing more should be read. What only waits, without its text, holds up nothing else. */
+  /**
+   * Enough is held: nothing more should be read. What only waits, without its text, holds up nothing else.
+   */
   get full(): boolean {
     return this.#filledTo(this.room);
   }

@@ -41,7 +41,9 @@ const ANYWAY_MS = 60_000;
  * create. Afterwards the statement is wrong, if others get on well with the same database.
  */
 const PATIENCE_MS = 120_000;
-/** A refusal that was not seen for so long is another one when it is: what was missing may have been there. */
+/**
+ * A refusal that was not seen for so long is another one when it is: what was missing may have been there.
+ */
 const SAME_REFUSAL_MS = 600_000;
 /** Refusals that are remembered; there is one for each table that is missing. */
 const MOST_REFUSALS = 100;
@@ -53,7 +55,9 @@ export interface PauseParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly settings: Pick<SubscriptionSettings, "retryDelaySeconds" | "retryMaxDelaySeconds">;
-  /** Told how the handler's work goes, and asked what pings say. @default nobody is told, every ping answered */
+  /**
+   * Told how the handler's work goes, and asked what pings say. @default nobody is told, every ping answered
+   */
   readonly health?: WorkHealth | undefined;
 }
 

@@ -25,7 +25,9 @@ export class Recovery {
   /** Lanes of which the last pass had to leave something, for want of room. */
   readonly #behind = new Set<StreamLane>();
   readonly #fellBehind = new Wakeup();
-  /** Looks at a pending list come one after the other: what one is about to take is not unknown to the next. */
+  /**
+   * Looks at a pending list come one after the other: what one is about to take is not unknown to the next.
+   */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly scope: SubscriptionScope) {}

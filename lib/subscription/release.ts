@@ -25,8 +25,8 @@ const RELEASE_MOST_MS = 10_000;
 const STEP = 1000;
 
 /**
- * Never rejects; takes at most about a second more than what the broker needs, and ten in all. What the broker
- * has not confirmed by then is counted and told once: it is delivered again (D20).
+ * Never rejects; takes at most about a second more than what the broker needs, and ten in all. What the
+ * broker has not confirmed by then is counted and told once: it is delivered again (D20).
  */
 export async function releaseAll(
   { name, inbox, clock, figures }: SubscriptionScope,

@@ -24,8 +24,8 @@ export interface Source {
   /** Keeps up the ownership of `ids`; returns those that are no longer ours. */
   refresh(ids: readonly string[]): Promise<readonly string[]>;
   /**
-   * Brings entries by their ids, those that are still there; texts beyond `maxBytes` may be left out, never the
-   * first. Absent: what was read has to be kept.
+   * Brings entries by their ids, those that are still there; texts beyond `maxBytes` may be left out, never
+   * the first. Absent: what was read has to be kept.
    */
   fetch?(ids: readonly string[], maxBytes: number): Promise<readonly StreamEntry[]>;
   /** Their messages are handled. */

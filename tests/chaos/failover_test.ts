@@ -1,4 +1,6 @@
-/** A failover in which nothing dies: the old place keeps its connections, the new one comes later (fault F28). */
+/**
+ * A failover in which nothing dies: the old place keeps its connections, the new one comes later (fault F28).
+ */
 import { assert, assertEquals } from "@std/assert";
 import { PostgresServer } from "../support/postgres_server.ts";
 import { RedisServer } from "../support/redis_server.ts";

@@ -4,7 +4,9 @@ import { faultTest } from "./audit/fault.ts";
 import { runSize } from "./audit/seed.ts";
 import { Stage } from "./audit/stage.ts";
 
-/** Blocks touched for an event of the second half, for each of the first; without a bound it is above three. */
+/**
+ * Blocks touched for an event of the second half, for each of the first; without a bound it is above three.
+ */
 const FLAT = 2;
 
 faultTest(

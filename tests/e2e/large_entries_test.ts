@@ -1,6 +1,6 @@
 /**
- * H3, M3: sizes are bounded from the first byte. What is received is handled or dead-lettered whole, in a small
- * heap too; what is larger is dead-lettered unread, and does not stop its stream.
+ * H3, M3: sizes are bounded from the first byte. What is received is handled or dead-lettered whole, in a
+ * small heap too; what is larger is dead-lettered unread, and does not stop its stream.
  */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { Buffer } from "node:buffer";

@@ -1,7 +1,8 @@
 /**
- * Tries hostile inputs for as long as there is time. `FUZZ_SECONDS` is the time of all targets together (60 by
- * default, an hour by `deno task fuzz`), `PROPERTY_SEED` chooses other inputs; the seed and the whole input of a
- * failure are in its message. An input that a check does not come back from is told by the watchdog.
+ * Tries hostile inputs for as long as there is time. `FUZZ_SECONDS` is the time of all targets together (60
+ * by default, an hour by `deno task fuzz`), `PROPERTY_SEED` chooses other inputs; the seed and the whole
+ * input of a failure are in its message. An input that a check does not come back from is told by the
+ * watchdog.
  *
  * @module
  */
@@ -16,7 +17,10 @@ const SLOW_MS = 5_000;
 export interface FuzzOptions<T> {
   /** Of the time of all targets: a sixth for each file of this folder. */
   readonly share: number;
-  /** Inputs in the default time: the same ones on every machine that is fast enough. A longer time has no such end. */
+  /**
+   * Inputs in the default time: the same ones on every machine that is fast enough. A longer time has no such
+   * end.
+   */
   readonly runs: number;
   /** @default false */
   readonly ignore?: boolean;

@@ -1,6 +1,7 @@
 /**
  * `deno task fuzz`: every target in turn, for an hour in all and with a seed that is new each time.
- * `FUZZ_SECONDS` and `PROPERTY_SEED` say otherwise; arguments are handed to `deno test` (`--filter=checksum`).
+ * `FUZZ_SECONDS` and `PROPERTY_SEED` say otherwise; arguments are handed to `deno test`
+ * (`--filter=checksum`).
  *
  * @module
  */

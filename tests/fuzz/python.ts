@@ -6,8 +6,8 @@
 import { say } from "./fuzz.ts";
 
 /**
- * Reads lists of JSON texts; answers, for each, what upstream makes of it: canonical text and checksum, or null
- * where it refuses the text.
+ * Reads lists of JSON texts; answers, for each, what upstream makes of it: canonical text and checksum, or
+ * null where it refuses the text.
  */
 const PROGRAM = `
 import hashlib, json, sys

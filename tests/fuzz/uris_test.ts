@@ -106,8 +106,8 @@ const special = fc.array(
 ).map((parts) => parts.join(""));
 
 /**
- * As it stands: an adapter may take it for something else, so it must be refused where that would be shown. Where
- * an address is masked in a text, only what is around the password tells where it ends.
+ * As it stands: an adapter may take it for something else, so it must be refused where that would be shown.
+ * Where an address is masked in a text, only what is around the password tells where it ends.
  */
 fuzz(
   "a password with any characters in it is shown by no adapter and in no configuration",

@@ -1,4 +1,6 @@
-/** D16 on real backends: ten thousand messages behind a key that backs off, beside other keys, across a drain. */
+/**
+ * D16 on real backends: ten thousand messages behind a key that backs off, beside other keys, across a drain.
+ */
 import { assert, assertEquals } from "@std/assert";
 import type { AdapterOptions, BaseBroker } from "../../lib/adapters/ports.ts";
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";

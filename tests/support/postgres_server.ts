@@ -109,8 +109,8 @@ export class PostgresServer implements AsyncDisposable {
   }
 
   /**
-   * `postgresql://postgres:…@127.0.0.1:<port>/postgres`, or with another database, user or query. Who is trusted
-   * needs no password, and has the one that the standing check looks for.
+   * `postgresql://postgres:…@127.0.0.1:<port>/postgres`, or with another database, user or query. Who is
+   * trusted needs no password, and has the one that the standing check looks for.
    */
   uri(parts: { readonly database?: string; readonly user?: string; readonly query?: string } = {}): string {
     const { database = "postgres", user = "postgres", query = "" } = parts;

@@ -1,6 +1,6 @@
 /**
- * fast-check for all property tests, with one seed: a run on another machine tries the same inputs. `PROPERTY_SEED`
- * gives another one; the seed of a failure is in its message.
+ * fast-check for all property tests, with one seed: a run on another machine tries the same inputs.
+ * `PROPERTY_SEED` gives another one; the seed of a failure is in its message.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * The standing check of everything that tests make the server say (SEC-4): a password and a value of a payload
- * are planted where tests configure and send, and neither may come out again. At debug a payload may be told,
- * and to whoever reads dead letters.
+ * The standing check of everything that tests make the server say (SEC-4): a password and a value of a
+ * payload are planted where tests configure and send, and neither may come out again. At debug a payload may
+ * be told, and to whoever reads dead letters.
  *
  * @module
  */

@@ -107,8 +107,8 @@ export interface StreamGroup {
   read(options: ReadOptions): Promise<readonly StreamEntry[]>;
   /**
    * After a read that failed: once this resolves, nothing of it is under way any more, so what is pending on
-   * this consumer is all that it was delivered (D18). Rejects as `read` does; an abort ends the wait. Absent: a
-   * read that has failed is over.
+   * this consumer is all that it was delivered (D18). Rejects as `read` does; an abort ends the wait. Absent:
+   * a read that has failed is over.
    */
   relink?(signal?: AbortSignal): Promise<void>;
   /**

@@ -25,8 +25,8 @@ const ASKED: Planned = {
 };
 
 /**
- * Whole milliseconds by which the server's clock is ahead of `clock`, negative where it is behind; 0 where they are
- * as good as one. `ask` runs one statement on the server.
+ * Whole milliseconds by which the server's clock is ahead of `clock`, negative where it is behind; 0 where
+ * they are as good as one. `ask` runs one statement on the server.
  */
 export async function serverAhead(
   clock: Clock,

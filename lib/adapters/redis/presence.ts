@@ -80,8 +80,8 @@ export class Presence {
   /** The look that is under way. */
   #looking: Promise<void> = Promise.resolve();
   /**
-   * Since when every look was answered in time (monotonic), and when the last one was: on both scales, for the
-   * others go on while this machine is suspended.
+   * Since when every look was answered in time (monotonic), and when the last one was: on both scales, for
+   * the others go on while this machine is suspended.
    */
   #heard: { readonly since: number; readonly last: Moment } | undefined;
   #cutOff = false;

@@ -199,8 +199,8 @@ if ARGV[5] == '1' then leave_lane(id) end
 return 1
 `);
 
-// Hands an entry to another consumer of the group, which finds it among its own. Whoever finds it again counts
-// it, so that what nobody handles is not handed around for ever.
+// Hands an entry to another consumer of the group, which finds it among its own. Whoever finds it again
+// counts it, so that what nobody handles is not handed around for ever.
 //
 // Arguments: group, consumer, id, the other consumer. Returns 1; 0 when the entry is not ours; -1 when that
 // consumer is not there (any more), for XCLAIM would make it.

@@ -1,6 +1,7 @@
 /**
- * What a Redis server says without having been asked, and hangs up: that it has no room, or takes no strangers.
- * Whoever has written by then gets a broken pipe instead, or the driver wonders at an answer to no question.
+ * What a Redis server says without having been asked, and hangs up: that it has no room, or takes no
+ * strangers. Whoever has written by then gets a broken pipe instead, or the driver wonders at an answer to no
+ * question.
  *
  * @module
  */
@@ -11,7 +12,9 @@ import type { RedisAddress } from "./uri.ts";
 /** Longest reply that is looked at, in bytes. */
 const MAX_REPLY = 1024;
 
-/** The reply that the driver did not expect, out of its sentence about it; undefined in any other sentence. */
+/**
+ * The reply that the driver did not expect, out of its sentence about it; undefined in any other sentence.
+ */
 export function unexpectedReply(sentence: string): string | undefined {
   return /^Command queue state error\..* Last (?:error|reply): (.*)$/s.exec(sentence)?.[1];
 }

@@ -8,7 +8,9 @@ import { above, atLeast, flag, text, texts, whole } from "../fields.ts";
 import { MAX_MESSAGE_BYTES, MAX_SENT_BYTES } from "../../message/envelope.ts";
 import { profileSchema, settingShape, subscriptionSchema, subscriptionTypeSchema } from "./subscription.ts";
 
-/** A message is a text in memory, several times while it is worked on: a tenth of the longest there can be. */
+/**
+ * A message is a text in memory, several times while it is worked on: a tenth of the longest there can be.
+ */
 const MOST_BYTES = 50 * 1024 * 1024;
 
 const retrySettings = {

@@ -43,8 +43,8 @@ export function inExactWords(issue: Issue, value: unknown): Issue {
 }
 
 /**
- * Those of `issues` that bigints in place of numbers did not settle: a field that takes a bigint, and was given
- * one then, is not what is wrong. All of them where that leaves none.
+ * Those of `issues` that bigints in place of numbers did not settle: a field that takes a bigint, and was
+ * given one then, is not what is wrong. All of them where that leaves none.
  */
 export function unsettled(issues: readonly Issue[], left: readonly Issue[]): readonly Issue[] {
   if (issues.length > MAX_CHANGES || left.length > MAX_CHANGES) return issues;
@@ -57,7 +57,10 @@ function placeOf({ path }: Issue): string {
   return JSON.stringify(keysOf(path).map(String));
 }
 
-/** Where an issue is. That of a union is where the union is; zod says beside it what each of its members found. */
+/**
+ * Where an issue is. That of a union is where the union is; zod says beside it what each of its members
+ * found.
+ */
 function placesOf(issue: Issue, above: readonly PropertyKey[] = []): PropertyKey[][] {
   const keys = [...above, ...keysOf(issue.path)];
   if (!("errors" in issue) || !Array.isArray(issue.errors) || keys.length > MAX_NESTED) return [keys];

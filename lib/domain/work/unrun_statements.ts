@@ -2,9 +2,9 @@
  * Statements of `ctx.sql` that were written and never awaited, so that they never ran (D27).
  *
  * One that would have changed something fails the unit of work: without it the rest would be committed as if
- * it had run, and nobody would ever hear of it. The handler fails the first time that it is tried, the message
- * is kept as any that fails, and is replayed once the `await` is there. A query that only reads may be a part
- * of another that was not needed in the end: it is told in the log.
+ * it had run, and nobody would ever hear of it. The handler fails the first time that it is tried, the
+ * message is kept as any that fails, and is replayed once the `await` is there. A query that only reads may
+ * be a part of another that was not needed in the end: it is told in the log.
  *
  * @module
  */

@@ -23,7 +23,8 @@
  * | Adapter | Suites |
  * | --- | --- |
  * | `BaseCache` | `cacheConformance` |
- * | `BaseBroker` with consumer groups | `brokerConformance`, then `brokerModel`: random commands against a model |
+ * | `BaseBroker` with consumer groups | `brokerConformance`, then `brokerModel`: random commands against a
+ * model |
  * | `BaseProvider` | `providerConformance`, and `outboxConformance` with the same fixtures |
  * | `BaseEventStore` | `eventStoreConformance` |
  * | `lock` of a provider or a broker | `lockConformance` |

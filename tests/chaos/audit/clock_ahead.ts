@@ -1,6 +1,6 @@
 /**
- * Sets the wall clock of this process ahead, or behind, by the milliseconds that `AUDIT_CLOCK_AHEAD_MS` says: a
- * replica whose machine has the wrong time.
+ * Sets the wall clock of this process ahead, or behind, by the milliseconds that `AUDIT_CLOCK_AHEAD_MS` says:
+ * a replica whose machine has the wrong time.
  *
  * @module
  */

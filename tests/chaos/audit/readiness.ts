@@ -1,5 +1,6 @@
 /**
- * What an orchestrator learns of a fault: `/readyz` says so, with the reason, and says so again when it is over.
+ * What an orchestrator learns of a fault: `/readyz` says so, with the reason, and says so again when it is
+ * over.
  *
  * @module
  */

@@ -36,7 +36,9 @@ export interface StageOptions {
   readonly connections?: number;
   /** Further lines of the configuration. */
   readonly toml?: string;
-  /** The database moves: producer and auditor reach it through the proxy, as the servers do. @default false */
+  /**
+   * The database moves: producer and auditor reach it through the proxy, as the servers do. @default false
+   */
   readonly databaseMoves?: boolean;
   /**
    * The database role of the servers, created here with every right on what is set up and none to create.

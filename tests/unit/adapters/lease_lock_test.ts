@@ -16,7 +16,9 @@ interface Rig {
   answer: () => Promise<boolean>;
 }
 
-/** Time that has passed without any timer having fired; `suspended`: the monotonic scale has not counted it. */
+/**
+ * Time that has passed without any timer having fired; `suspended`: the monotonic scale has not counted it.
+ */
 interface Stopped {
   ms: number;
   readonly suspended?: boolean;

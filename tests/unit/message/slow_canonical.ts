@@ -110,8 +110,8 @@ function slowFloat(value: number): string {
 }
 
 /**
- * Of the decimals that read back as `size` one with the fewest digits, of those the nearest, of two as near the
- * even one. `digits[0]` stands before the point, times ten to the `exponent`.
+ * Of the decimals that read back as `size` one with the fewest digits, of those the nearest, of two as near
+ * the even one. `digits[0]` stands before the point, times ten to the `exponent`.
  */
 function shortest(size: number): { digits: string; exponent: number } {
   const { numerator, denominator } = exactly(size);

@@ -1,4 +1,6 @@
-/** Another message under the id of one that was handled (D24): it is no repetition, and is not lost as one. */
+/**
+ * Another message under the id of one that was handled (D24): it is no repetition, and is not lost as one.
+ */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { on } from "@protean/server";
 import { MessageConflictError } from "../../../lib/errors.ts";

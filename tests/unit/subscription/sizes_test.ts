@@ -1,4 +1,7 @@
-/** H3, M3: what is too large is dead-lettered unread; what is held is bounded by its size as well as by its number. */
+/**
+ * H3, M3: what is too large is dead-lettered unread; what is held is bounded by its size as well as by its
+ * number.
+ */
 import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { ProteanError, ProviderUnavailableError } from "../../../lib/errors.ts";

@@ -7,7 +7,10 @@ import { RefusedError } from "../../../lib/errors.ts";
 import { logged } from "../../support/logged.ts";
 import { CATEGORY, ONE_ATTEMPT, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
-/** Time goes on by `ms` and nothing of ours moves; a machine that is suspended notices by its wall clock alone. */
+/**
+ * Time goes on by `ms` and nothing of ours moves; a machine that is suspended notices by its wall clock
+ * alone.
+ */
 function standStill({ clock }: SubscriptionRig, ms: number, scale: "monotonic" | "now" = "monotonic"): void {
   const before = clock[scale].bind(clock);
   clock[scale] = () => before() + ms;

@@ -1,8 +1,8 @@
 /**
  * Sessions of processes that stand still: stopped, frozen, in a debugger, in an endless loop. Nothing closes
- * their connections, so whatever they hold at the server they hold for ever, and whoever waits for it waits as
- * long (finding D2, F29). Each session of ours that holds something gives a sign of life several times within
- * `STILL_SECONDS`; who is waited for and has given none is ended, and finds so when it wakes up.
+ * their connections, so whatever they hold at the server they hold for ever, and whoever waits for it waits
+ * as long (finding D2, F29). Each session of ours that holds something gives a sign of life several times
+ * within `STILL_SECONDS`; who is waited for and has given none is ended, and finds so when it wakes up.
  *
  * @module
  */

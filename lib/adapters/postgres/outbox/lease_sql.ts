@@ -36,7 +36,9 @@ function due(names: Names, left: string, at: string): string {
       and f.seq < o.seq and f.next_retry_at > ${at} and f.status = 'failed')`;
 }
 
-/** Those that the holder `$2` may claim at the time `$3`: the ones that an earlier holder left are among them. */
+/**
+ * Those that the holder `$2` may claim at the time `$3`: the ones that an earlier holder left are among them.
+ */
 function claimable(names: Names): string {
   return due(names, " and o.locked_by is distinct from $2", epoch("$3"));
 }
@@ -147,8 +149,8 @@ export function publishedText(names: Names): string {
 
 /**
  * Rows `$4` of the broker `$1`, claimed by `$2`, were not published. `$5` is a JSON object that tells for
- * each message id the new `status` and, where it was tried, `last_error`, `retry_at` (epoch ms) and `counted`,
- * the attempts.
+ * each message id the new `status` and, where it was tried, `last_error`, `retry_at` (epoch ms) and
+ * `counted`, the attempts.
  */
 export function unpublishedText(names: Names): string {
   const outcome = "($5::jsonb -> message_id)";

@@ -59,8 +59,8 @@ export interface WriteOptions {
   readonly notify?: boolean;
   /**
    * True: once it has resolved, no power cut undoes it, nor anything that was committed to the file before.
-   * False where a power cut may undo it, because it is done again then (claims, leases, acknowledgements): the
-   * event loop does not wait for the disk. The death of the process undoes nothing either way.
+   * False where a power cut may undo it, because it is done again then (claims, leases, acknowledgements):
+   * the event loop does not wait for the disk. The death of the process undoes nothing either way.
    * @default true where the file is opened `FULL`
    */
   readonly durable?: boolean;
@@ -204,9 +204,9 @@ export class SqliteDatabase {
   }
 
   /**
-   * One real read; a look whether another process has the file locked for long; and when the last write failed
-   * because of the file or the disk, one real write, so that readiness comes back by itself once there is room
-   * again.
+   * One real read; a look whether another process has the file locked for long; and when the last write
+   * failed because of the file or the disk, one real write, so that readiness comes back by itself once there
+   * is room again.
    */
   async ping(signal?: AbortSignal): Promise<void> {
     await this.read((db) => statement(db, "SELECT count(*) FROM sqlite_schema").get(), signal);

@@ -1,6 +1,6 @@
 /**
- * For how long another process has kept a SQLite file locked: one span for everybody in this process who waits
- * for it, so that ten who come one after the other do not wait ten times as long, and readiness knows.
+ * For how long another process has kept a SQLite file locked: one span for everybody in this process who
+ * waits for it, so that ten who come one after the other do not wait ten times as long, and readiness knows.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * Watches how long the log of a SQLite file gets. A snapshot that somebody keeps open, such as a backup or a
- * shell with a transaction, keeps SQLite from beginning the log anew, and it grows with every commit until the
- * disk is full (D25). It is told once, and again whenever it has doubled; when the snapshot ends, the log is
- * emptied without waiting for a commit.
+ * shell with a transaction, keeps SQLite from beginning the log anew, and it grows with every commit until
+ * the disk is full (D25). It is told once, and again whenever it has doubled; when the snapshot ends, the log
+ * is emptied without waiting for a commit.
  *
  * @module
  */
@@ -73,7 +73,10 @@ export class LogSize {
   }
 }
 
-/** Writes the whole log into the database and cuts it to nothing; false where a reader or writer is in the way. */
+/**
+ * Writes the whole log into the database and cuts it to nothing; false where a reader or writer is in the
+ * way.
+ */
 function emptied(db: DatabaseSync): boolean {
   try {
     return prepare(db, "PRAGMA wal_checkpoint(TRUNCATE)").get()?.busy === 0;

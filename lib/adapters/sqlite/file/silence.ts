@@ -1,8 +1,8 @@
 /**
  * How long others on one file have not been heard of. What they write down is wall time, because they share
- * no other, and a wall clock may be set: by a month forward everybody would seem to be silent, by a month back
- * nobody ever would. So a process that is known to live is believed silent only where the wall clock has run
- * evenly for as long, by the clock of this process that nobody sets; the living write their signs several
+ * no other, and a wall clock may be set: by a month forward everybody would seem to be silent, by a month
+ * back nobody ever would. So a process that is known to live is believed silent only where the wall clock has
+ * run evenly for as long, by the clock of this process that nobody sets; the living write their signs several
  * times within that (D25).
  *
  * @module
@@ -25,7 +25,8 @@ export class Silence {
   }
 
   /**
-   * Nobody could write for a while: the silence of that time tells nothing, and the living may be heard first.
+   * Nobody could write for a while: the silence of that time tells nothing, and the living may be heard
+   * first.
    */
   wasForced(): void {
     this.#evenSince = this.#clock.monotonic();

@@ -121,7 +121,8 @@ export function takeRows(
 
 /**
  * Writes down what became of rows that `holder` has claimed; rows that another has retaken meanwhile are left
- * alone. `kept`: the time of what retention counts from, which no clock that is set back makes earlier. Both ISO.
+ * alone. `kept`: the time of what retention counts from, which no clock that is set back makes earlier. Both
+ * ISO.
  */
 export function settleRows(
   db: DatabaseSync,

@@ -142,7 +142,9 @@ export function retireConsumer(db: DatabaseSync, group: GroupRow, consumer: numb
   return true;
 }
 
-/** Deletes consumers with nothing pending that are dead or were not seen for `idleMs`; returns their names. */
+/**
+ * Deletes consumers with nothing pending that are dead or were not seen for `idleMs`; returns their names.
+ */
 export function sweepConsumers(
   db: DatabaseSync,
   group: GroupRow,

@@ -135,7 +135,9 @@ export function vitalityIn({ dead, alive }: Vitals, consumer: number): Vitality 
   return alive.has(consumer) ? "alive" : "unknown";
 }
 
-/** Delivers the next entries to a consumer: they become pending, counted once. Fewer where texts are large. */
+/**
+ * Delivers the next entries to a consumer: they become pending, counted once. Fewer where texts are large.
+ */
 export function deliver(
   db: DatabaseSync,
   group: GroupRow,
