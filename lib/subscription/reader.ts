@@ -93,21 +93,22 @@ export class Reader {
 
   async #read(signal: AbortSignal): Promise<void> {
     const { inbox, settings, clock, pause } = this.scope;
-    const { group, acks } = this.lane;
+    const { acks } = this.lane;
     const { next: count } = this.#batch;
     const taken = acks.take();
     try {
-      const entries = await group.read({
+      await this.lane.read({
         count: Math.max(1, Math.min(count, pause.readable(settings.messagesPerTick))),
         maxBytes: MOST_SIZE,
         // After a failure the answer is wanted soon: until then readiness says that nothing is read.
         blockMs: this.#failures > 0 ? 1 : Math.max(1, settings.blockingTimeoutMs),
         signal,
         ...(taken.length > 0 ? { ack: taken.map((delivery) => delivery.id) } : {}),
+      }, (entries) => {
+        acks.confirm(taken);
+        this.#batch.came(entries.length, sizeOf(entries));
+        if (entries.length > 0) inbox.addRead(this.lane, entries);
       });
-      acks.confirm(taken);
-      this.#batch.came(entries.length, sizeOf(entries));
-      if (entries.length > 0) inbox.addRead(this.lane, entries);
     } catch (error) {
       acks.giveBack(taken);
       throw error;

@@ -147,7 +147,9 @@ export class Recovery {
     const { group } = lane;
     const known = ours ??
       (found.some((entry) => entry.consumer === group.consumer) ? inbox.openIds(lane) : undefined);
-    const suspects = found.filter((entry) => entry.consumer !== group.consumer || !known?.has(entry.id));
+    const suspects = found.filter((entry) =>
+      entry.consumer !== group.consumer || !known?.has(entry.id) && !lane.mayBeComing(entry.idleMs)
+    );
     if (suspects.length === 0) return;
     for (let at = 0; at < suspects.length;) {
       const some = suspects.slice(at, at + this.#batch.next);

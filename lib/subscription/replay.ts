@@ -30,10 +30,11 @@ export async function readReplays(
     try {
       // These reads take no acknowledgements along: what failed to be sent by itself is sent again first.
       await lane.acks.flush();
-      const replayed = await lane.group.read({ count: batch.next, maxBytes: MOST_SIZE });
-      batch.came(replayed.length, sizeOf(replayed));
-      found = replayed.length;
-      if (found > 0) inbox.addRead(lane, replayed);
+      await lane.read({ count: batch.next, maxBytes: MOST_SIZE }, (replayed) => {
+        batch.came(replayed.length, sizeOf(replayed));
+        found = replayed.length;
+        if (found > 0) inbox.addRead(lane, replayed);
+      });
     } catch (error) {
       log.debug("subscription.replay_deferred", { subscription: name, error: asError(error).message });
     }

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { BaseBroker, HandedOver, StreamGroup } from "../adapters/ports.ts";
-import type { Clock } from "../async/clock.ts";
+import type { BaseBroker, HandedOver, ReadOptions, StreamEntry, StreamGroup } from "../adapters/ports.ts";
+import { type Clock, elapsedMs, type Moment, momentOf } from "../async/clock.ts";
 import { deadLetterStream } from "../message/names.ts";
 import type { Delivery } from "./delivery.ts";
 import type { WorkReporter } from "../status/work_health.ts";
@@ -29,6 +29,9 @@ export interface LaneOptions {
 export class StreamLane extends Lane<Delivery> {
   /** See `LaneOptions`. */
   readonly remote: boolean;
+  readonly #clock: Clock;
+  /** When the read that is under way began. */
+  #reading: Moment | undefined;
 
   /** `origin`: the stream that the messages were first read from. */
   constructor(
@@ -42,6 +45,24 @@ export class StreamLane extends Lane<Delivery> {
     const source = reportedSource(new StreamSource(group, origin, options), options.reporter);
     super(kind, source, clock, settled, options.reporter?.(), options.maxEntryBytes);
     this.remote = options.remote ?? false;
+    this.#clock = clock;
+  }
+
+  /**
+   * Reads, and gives what came to `take` before anybody can think it lost. Rejects as the group's `read` does.
+   */
+  async read(options: ReadOptions, take: (entries: readonly StreamEntry[]) => void): Promise<void> {
+    this.#reading = momentOf(this.#clock);
+    try {
+      take(await this.group.read(options));
+    } finally {
+      this.#reading = undefined;
+    }
+  }
+
+  /** Whether an entry that was delivered to us so long ago may be in the answer that is on its way. */
+  mayBeComing(idleMs: number): boolean {
+    return this.#reading !== undefined && idleMs <= elapsedMs(this.#clock, this.#reading);
   }
 }
 
