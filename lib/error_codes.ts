@@ -36,17 +36,6 @@ export type CarriedBy =
   | "ValidationError"
   | "diagnostic";
 
-/**
- * Classes after which a command ends with 2, for nothing but another configuration or command line helps
- * (design 9).
- */
-export const EXITS_WITH_2: readonly CarriedBy[] = [
-  "ConfigurationError",
-  "DomainLoadError",
-  "RefusedError",
-  "UsageError",
-];
-
 /** Code → what carries it, and what it means. */
 export const ERROR_CODES = {
   // The classes' own, where no closer one is known.

@@ -23,6 +23,7 @@ import { subscriptionSource } from "../health/subscription_source.ts";
 import { WorkHealth } from "../status/work_health.ts";
 import { isSubscriptionStatus, type SubscriptionStatus } from "../subscription/status.ts";
 import { assemble } from "./assembly.ts";
+import { pythonOnlyKeys } from "../config/python_only.ts";
 import { drain } from "./drain.ts";
 import { Failure } from "./failure.ts";
 import { preflight } from "./preflight.ts";
@@ -191,6 +192,8 @@ export class Engine {
         message: describeProblem(diagnostic),
       });
     }
+    const pythons = pythonOnlyKeys(runtime.config);
+    if (pythons.length > 0) log.info("config.python_only", { keys: pythons });
     this.#services = services;
     run.runtime = runtime;
     const monitor = new HealthMonitor({

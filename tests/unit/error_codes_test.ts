@@ -3,9 +3,20 @@ import { join } from "node:path";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import { report } from "../../lib/cli/report.ts";
 import { createCli } from "../../lib/cli/cli.ts";
-import { ERROR_CODES, EXITS_WITH_2 } from "../../lib/error_codes.ts";
+import { type CarriedBy, ERROR_CODES } from "../../lib/error_codes.ts";
 import * as errors from "../../lib/errors.ts";
 import { recordingIo } from "./cli/support.ts";
+
+/**
+ * Classes after which a command ends with 2, for nothing but another configuration or command line helps
+ * (design 9).
+ */
+const EXITS_WITH_2: readonly CarriedBy[] = [
+  "ConfigurationError",
+  "DomainLoadError",
+  "RefusedError",
+  "UsageError",
+];
 
 const LIST = "error_codes.ts";
 
