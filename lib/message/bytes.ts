@@ -11,7 +11,10 @@ const BASE64 = /^\{"base64":"[A-Za-z0-9+/]*={0,2}"\}$/;
 
 /** Returns the text that `bytes` are in UTF-8, else `{"base64":"<the bytes>"}`. */
 export function textOfBytes(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  // The driver's are Buffers already, and a view of each message costs as much as its text.
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const text = buffer.toString("utf8");
   // A replaced character is in every text that was no UTF-8, and in few others.
   return text.includes(REPLACED) && !isUtf8(buffer) ? `{"base64":"${buffer.toString("base64")}"}` : text;

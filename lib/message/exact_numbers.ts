@@ -15,11 +15,8 @@ export function hasTooManyDigits(integer: string): boolean {
   return integer.length - (integer.startsWith("-") ? 1 : 0) > MAX_DIGITS;
 }
 
-/**
- * A number of sixteen digits or more behind something that may stand before a number; seldom true of other
- * text.
- */
-const LONG = /(?:^|[:,[\s])-?\d{16}/;
+/** An integer of fewer digits is held by a double. */
+const LONG = 16;
 const INTEGER = /^-?\d+$/;
 
 /** What was read here and holds bigints; nothing else is looked through for them. */
@@ -30,7 +27,7 @@ const holders = new WeakSet<object>();
  * `DeserializationError` for an integer of too many digits.
  */
 export function parseExact(json: string): unknown {
-  if (!LONG.test(json)) return parseWithExactKeys(json);
+  if (!mayHoldLongInteger(json)) return parseWithExactKeys(json);
   let found = false;
   const value = parseWithExactKeys(json, (_key, value, context) => {
     const exact = exactly(value, context?.source);
@@ -39,6 +36,29 @@ export function parseExact(json: string): unknown {
   });
   if (found && isObject(value)) holders.add(value);
   return value;
+}
+
+/**
+ * Whether so many digits stand behind something that may stand before a number; seldom true of other text. So
+ * long a run covers one of every so many places: only those are looked at, for this is done to every message.
+ */
+export function mayHoldLongInteger(json: string): boolean {
+  for (let at = LONG - 1; at < json.length; at += LONG) {
+    if (!isDigit(json, at)) continue;
+    let [from, end] = [at, at + 1];
+    while (isDigit(json, from - 1)) from--;
+    while (isDigit(json, end)) end++;
+    if (end - from >= LONG && MAY_STAND_BEFORE.test(json.slice(Math.max(0, from - 2), from))) return true;
+    at = end - 1;
+  }
+  return false;
+}
+
+const MAY_STAND_BEFORE = /(?:^|[:,[\s])-?$/;
+
+function isDigit(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  return unit >= 0x30 && unit <= 0x39;
 }
 
 function exactly(value: unknown, source: string | undefined): unknown {
