@@ -10,7 +10,7 @@ import { z } from "zod";
 import { encodeEvent } from "../tests/support/encode_message.ts";
 import { Domain, Engine, on } from "../lib/mod.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";
-import { print, rate, ratio } from "./report.ts";
+import { median, print, rate, ratio } from "./report.ts";
 
 const MESSAGES = Number(Deno.args[0] ?? 100_000);
 const ROUNDS = Number(Deno.args[1] ?? 3);
@@ -105,8 +105,6 @@ async function engine(): Promise<number> {
   return rate(MESSAGES, ms);
 }
 
-const median = (figures: number[]) =>
-  figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
 const figures = { serial: [] as number[], prefetched: [] as number[], ours: [] as number[] };
 const redis = new Redis(url, { maxRetriesPerRequest: null });
 redis.on("error", () => {});

@@ -13,7 +13,7 @@ import { systemClock } from "../lib/async/clock.ts";
 import { OutboxProcessor } from "../lib/outbox/processor.ts";
 import { PostgresServer } from "../tests/support/postgres_server.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";
-import { print, rate, ratio } from "./report.ts";
+import { median, print, rate, ratio } from "./report.ts";
 
 const ROWS = Number(Deno.args[0] ?? 60_000);
 const ROUNDS = Number(Deno.args[1] ?? 3);
@@ -47,9 +47,6 @@ function row(): OutboxInsert {
     shard: shardOf(stream),
   };
 }
-
-const median = (figures: number[]) =>
-  figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
 
 interface Figures {
   readonly rates: readonly number[];

@@ -17,7 +17,7 @@ import { eventMetadata } from "../lib/message/metadata.ts";
 import { OutboxProcessor } from "../lib/outbox/processor.ts";
 import { PostgresServer } from "../tests/support/postgres_server.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";
-import { print, rate, ratio } from "./report.ts";
+import { median, print, rate, ratio } from "./report.ts";
 
 const ROWS = Number(Deno.args[0] ?? 30_000);
 const ROUNDS = Number(Deno.args[1] ?? 3);
@@ -119,8 +119,6 @@ async function ours(provider: PostgresProvider): Promise<number> {
   return rate(ROWS, ms);
 }
 
-const median = (figures: number[]) =>
-  figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
 const provider = new PostgresProvider(adapter({ database_uri: database.uri() }));
 await provider.open();
 await provider.setup("own", []);

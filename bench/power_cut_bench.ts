@@ -16,7 +16,7 @@ import { append } from "../lib/adapters/sqlite/streams/rows.ts";
 import { systemClock } from "../lib/async/clock.ts";
 import { publishBatch } from "../lib/outbox/publish.ts";
 import { metadataOf } from "../lib/testing/conformance/provider_suite_rig.ts";
-import { print, rate, ratio } from "./report.ts";
+import { median, print, rate, ratio } from "./report.ts";
 
 const [ROWS = 20_000, ROUNDS = 5] = Deno.args.map(Number);
 const DATA = JSON.stringify({ note: "x".repeat(489) });
@@ -92,9 +92,6 @@ async function committedAndPublished(Broker: typeof SqliteBroker, batch: number)
     await Deno.remove(folder, { recursive: true });
   }
 }
-
-const median = (figures: number[]) =>
-  figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
 
 for (const batch of [50, 1]) {
   const figures = { synced: [] as number[], unsynced: [] as number[] };

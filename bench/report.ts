@@ -12,6 +12,11 @@ export function ratio(ours: number, reference: number): number {
   return ours / reference;
 }
 
+/** The middle one; NaN of none. */
+export function median(figures: readonly number[]): number {
+  return figures.toSorted((a, b) => a - b)[Math.floor(figures.length / 2)] ?? NaN;
+}
+
 const write = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(line + "\n"));
 const whole = (figure: number) => Math.round(figure).toLocaleString("en");
 

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { canonicalJson, canonicalText } from "./canonical.ts";
+import { mayHoldLongInteger } from "./exact_numbers.ts";
 import { memberText } from "./json_text.ts";
 
 /** SHA-256 of canonical text, as 64 lower-case hexadecimal digits. */
@@ -23,8 +24,6 @@ const OUR_METADATA = ',"metadata":{';
 const FLOAT_OR_INT = /\d(?:\.0+|[eE][+-]?\d+)[\s,\]}]/;
 /** From here on the text itself is read: rendering a value takes the longer the deeper it is nested. */
 const LARGE = 64 * 1024;
-/** In canonical text: an integer that may have more digits than a double keeps. */
-const LONG_INTEGER = /[:,[]-?\d{16}/;
 
 /**
  * Whether `checksum` is that of the payload in `text`, a whole message whose parsed payload is `data`.
@@ -57,5 +56,5 @@ function isAlone(text: string, from: number): boolean {
 function matchesAsParsed(text: string, data: unknown, checksum: string): boolean {
   if (text.length > LARGE || FLOAT_OR_INT.test(text)) return false;
   const canonical = canonicalJson(data);
-  return !LONG_INTEGER.test(canonical) && checksumOf(canonical) === checksum;
+  return !mayHoldLongInteger(canonical) && checksumOf(canonical) === checksum;
 }

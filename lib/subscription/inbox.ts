@@ -23,8 +23,7 @@ export class Inbox {
   readonly #batches = new Set<Batch>();
   readonly #gate = new OrderGate<Delivery>();
   readonly #retries: RetrySchedule<Delivery>;
-  #ready: Delivery[] = [];
-  #head = 0;
+  readonly #ready = new Fifo<Delivery>();
   readonly #holdings: Holdings;
   readonly #unwatch: () => void;
   /** Released by the order gate, due again, or handed back by a drain. */
@@ -65,17 +64,14 @@ export class Inbox {
 
   /** Deliveries read and not yet looked at. */
   get ready(): number {
-    return this.#ready.length - this.#head;
+    return this.#ready.length;
   }
 
   /** Takes in what was read. */
   addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): void {
     const batch = this.#batchOf(lane, entries);
     this.#holdings.takeInAll(batch.deliveries);
-    this.#ready = this.ready === 0
-      ? batch.deliveries.slice()
-      : this.#ready.slice(this.#head).concat(batch.deliveries);
-    this.#head = 0;
+    for (const delivery of batch.deliveries) this.#ready.push(delivery);
     this.changed.notify();
   }
 
@@ -129,9 +125,7 @@ export class Inbox {
 
   #next(): Delivery | undefined {
     if (!this.#suspect && this.#suspects.length > 0) return this.#suspect = this.#suspects.shift();
-    if (this.#resumed.length > 0) return this.#resumed.shift();
-    if (this.#head < this.#ready.length) return this.#ready[this.#head++];
-    return undefined;
+    return this.#resumed.shift() ?? this.#ready.shift();
   }
 
   /** True: the delivery may run. False: it waits behind an earlier message of its stream. */

@@ -18,23 +18,13 @@ import type { Message } from "../../lib/message/types.ts";
 import { encodeMessage } from "../support/encode_message.ts";
 import fc from "../support/property.ts";
 import { model, text, value } from "../unit/message/arbitraries.ts";
-import { DATA, METADATA, pythonText, withMetadata } from "../unit/message/samples.ts";
+import { DATA, FACTS as KNOWN, METADATA, pythonText, withMetadata } from "../unit/message/samples.ts";
 import { write } from "../unit/message/slow_canonical.ts";
 import { fuzz } from "./fuzz.ts";
 import { mutated } from "./mutations.ts";
 
-const FACTS: DeadLetterFacts = {
-  originalStream: "shop::order",
-  originalId: "1795356754518-0",
-  consumerGroup: "shop.OrderEventHandler",
-  consumer: "OrderEventHandler-vm-15885-5bc18a",
-  handler: "OrderEventHandler",
-  retryCount: 3,
-  failedAt: Date.UTC(2026, 10, 22, 14, 11, 31, 746),
-  error: new Error("bug"),
-};
-
 const MESSAGE = encodeMessage({ data: canonicalJson(DATA), metadata: METADATA });
+const FACTS: DeadLetterFacts = { ...KNOWN, error: new Error("bug") };
 const LETTER = renderDeadLetter(MESSAGE, FACTS);
 
 const TOKENS = [

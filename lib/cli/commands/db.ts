@@ -89,16 +89,7 @@ const VERBS: readonly Verb[] = [
       "Drop every table of the domain, the server's own too, but not the event store's. Their data is lost.",
     done: "Database tables dropped successfully.",
     question: (tables) => `Drop ${tables}? Their data is lost. ${LEFT}`,
-    changes: async (runtime) => {
-      const tables = await droppable(runtime);
-      return {
-        key: "dropped",
-        json: Object.fromEntries(tables),
-        words: inWords(tables),
-        done: "Dropped",
-        nothing: "Dropped no table, as there is none.",
-      };
-    },
+    changes: async (runtime) => ofTables(await droppable(runtime), "dropped", "Dropped"),
     run: async ({ providers, tables }) => {
       for (const [name, provider] of providers) await provider.drop(tables.get(name) ?? []);
     },
@@ -109,16 +100,7 @@ const VERBS: readonly Verb[] = [
     done: "Database tables truncated successfully.",
     question: () =>
       `Empty every table of the domain, the outbox and the idempotency marks too? Their data is lost. ${LEFT}`,
-    changes: async (runtime) => {
-      const tables = await emptied(runtime);
-      return {
-        key: "emptied",
-        json: Object.fromEntries(tables),
-        words: inWords(tables),
-        done: "Emptied",
-        nothing: "Emptied no table, as there is none.",
-      };
-    },
+    changes: async (runtime) => ofTables(await emptied(runtime), "emptied", "Emptied"),
     run: async ({ providers, tables }) => {
       for (const [name, provider] of providers) await provider.truncate(tables.get(name) ?? []);
     },
@@ -292,6 +274,12 @@ function upgraded(schemas: readonly PlaceSchema[]): Changes {
     done: "Created or upgraded",
     nothing: ALL_CURRENT,
   };
+}
+
+/** What `done` was done to, told under `key`. */
+function ofTables(tables: ReadonlyMap<string, readonly string[]>, key: string, done: string): Changes {
+  const nothing = `${done} no table, as there is none.`;
+  return { key, json: Object.fromEntries(tables), words: inWords(tables), done, nothing };
 }
 
 /** `the tables a, b of database 'default'`; undefined where there is none. */

@@ -12,19 +12,13 @@ import { memberText } from "../../../lib/message/json_text.ts";
 import { decodeMessage } from "../../../lib/message/envelope.ts";
 import { encodeMessage } from "../../support/encode_message.ts";
 import { key, model } from "./arbitraries.ts";
-import { DATA, METADATA, pythonText } from "./samples.ts";
+import { DATA, FACTS as KNOWN, METADATA, pythonText } from "./samples.ts";
 import { write } from "./slow_canonical.ts";
 
 class CardRefused extends Error {}
 
 const FACTS: DeadLetterFacts = {
-  originalStream: "shop::order",
-  originalId: "1795356754518-0",
-  consumerGroup: "shop.OrderEventHandler",
-  consumer: "OrderEventHandler-vm-15885-5bc18a",
-  handler: "OrderEventHandler",
-  retryCount: 3,
-  failedAt: Date.UTC(2026, 10, 22, 14, 11, 31, 746),
+  ...KNOWN,
   firstFailedAt: Date.UTC(2026, 10, 22, 14, 11, 20),
   error: new CardRefused("The card was refused."),
 };

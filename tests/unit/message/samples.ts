@@ -5,6 +5,7 @@
  */
 import { canonicalJson } from "../../../lib/message/canonical.ts";
 import { checksumOf } from "../../../lib/message/checksum.ts";
+import type { DeadLetterFacts } from "../../../lib/message/dead_letter.ts";
 import type { MessageMetadata } from "../../../lib/message/types.ts";
 
 /** The event of wire 1.1. */
@@ -60,3 +61,14 @@ export function withMetadata(
   };
   return JSON.stringify({ data: DATA, metadata });
 }
+
+/** What is known of a message that is given up, its error apart. */
+export const FACTS: Omit<DeadLetterFacts, "error"> = {
+  originalStream: "shop::order",
+  originalId: "1795356754518-0",
+  consumerGroup: "shop.OrderEventHandler",
+  consumer: "OrderEventHandler-vm-15885-5bc18a",
+  handler: "OrderEventHandler",
+  retryCount: 3,
+  failedAt: Date.UTC(2026, 10, 22, 14, 11, 31, 746),
+};
