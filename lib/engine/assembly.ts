@@ -101,7 +101,8 @@ function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {
   return outboxRoutes(runtime).map(({ provider, broker }) =>
     new UnpublishedWatch({
       ...{ provider, broker, clock: runtime.clock },
-      work: work.reporter("provider", provider.name),
+      work: work.watchReporter("provider", provider.name),
+      publishing: work.watchReporter("broker", broker.name),
     })
   );
 }

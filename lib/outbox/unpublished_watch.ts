@@ -9,7 +9,7 @@ import type { BaseBroker, BaseProvider } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { every } from "../async/every.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
-import type { WorkReporter } from "../status/work_health.ts";
+import type { WatchReporter } from "../status/work_health.ts";
 
 const LOOK_MS = 2_000;
 /** A row that is the first for so long is published by nobody; readiness waits as long again. */
@@ -20,7 +20,9 @@ export interface UnpublishedWatchOptions {
   readonly broker: BaseBroker;
   readonly clock: Clock;
   /** Of the database. */
-  readonly work: WorkReporter;
+  readonly work: WatchReporter;
+  /** Of the broker, of which nothing is told here. */
+  readonly publishing: WatchReporter;
 }
 
 export class UnpublishedWatch extends BackgroundService implements EngineService {
@@ -45,11 +47,13 @@ export class UnpublishedWatch extends BackgroundService implements EngineService
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { provider, broker, clock, work } = this.#options;
+    const { provider, broker, clock, work, publishing } = this.#options;
     const due = await abortable(provider.outbox.oldestDue(broker.name), signal);
     const now = clock.monotonic();
-    if (due === undefined || due.id !== this.#first?.id) {
-      this.#first = due && { id: due.id, since: now };
+    // Why this process publishes nothing is told by its processor, which knows.
+    const isExplained = work.othersTell || publishing.othersTell;
+    if (isExplained || due === undefined || due.id !== this.#first?.id) {
+      this.#first = isExplained ? undefined : due && { id: due.id, since: now };
       return work.ok();
     }
     if (now - this.#first.since < LEFT_MS) return;

@@ -49,6 +49,12 @@ export interface HandlerReporter extends WorkReporter {
   readonly commits: number;
 }
 
+/** Where something is told that explains nothing where others have a reason. */
+export interface WatchReporter extends WorkReporter {
+  /** Others tell of the component already. */
+  readonly othersTell: boolean;
+}
+
 /**
  * Settles as `work` does, and tells `reporter` of it: only a backend that is away, or refuses, has not done
  * what was asked of it. `againInMs`: see `WorkReporter.unavailable`.
@@ -116,6 +122,11 @@ export class WorkHealth {
     };
   }
 
+  /** As `reporter`, for who looks on and does not ask anything of the component itself. */
+  watchReporter(kind: AdapterKind, name: string): WatchReporter {
+    return this.#reporter(this.#of(kind, name));
+  }
+
   /** For work that a component may leave without an answer while it answers pings: behind a lock, say. */
   asking(kind: AdapterKind, name: string): Asking {
     const { asked } = this.#of(kind, name);
@@ -169,13 +180,20 @@ export class WorkHealth {
   }
 
   #longest(kind: AdapterKind, name: string): Failing | undefined {
-    const now = this.#clock.monotonic();
-    const failing = [...this.#of(kind, name).failing.values()].filter(({ until }) => now <= until);
+    const failing = this.#failing(this.#of(kind, name)).map(([, each]) => each);
     return failing.sort((a, b) => a.since - b.since)[0];
   }
 
-  #reporter({ failing }: ComponentRecord): WorkReporter {
+  /** What is not forgotten yet. */
+  #failing({ failing }: ComponentRecord): (readonly [symbol, Failing])[] {
+    const now = this.#clock.monotonic();
+    return [...failing].filter(([, { until }]) => now <= until);
+  }
+
+  #reporter(record: ComponentRecord): WatchReporter {
+    const { failing } = record;
     const service = Symbol();
+    const othersTell = () => this.#failing(record).some(([other]) => other !== service);
     return {
       ok: () => void failing.delete(service),
       unavailable: (reason, againInMs = 0) => {
@@ -183,6 +201,9 @@ export class WorkHealth {
         const before = failing.get(service);
         const since = before && now <= before.until ? before.since : now;
         failing.set(service, { reason, since, until: now + againInMs + FORGOTTEN_MS });
+      },
+      get othersTell() {
+        return othersTell();
       },
     };
   }

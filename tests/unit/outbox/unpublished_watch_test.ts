@@ -8,7 +8,8 @@ class WatchRig extends OutboxRig implements AsyncDisposable {
   readonly health = new WorkHealth(this.clock);
   readonly watch = new UnpublishedWatch({
     ...{ provider: this.provider, broker: this.broker, clock: this.clock },
-    work: this.health.reporter("provider", "default"),
+    work: this.health.watchReporter("provider", "default"),
+    publishing: this.health.watchReporter("broker", "default"),
   });
 
   /** What the store is to say from now on. */
@@ -61,4 +62,30 @@ Deno.test("a database that does not answer is told of by others, and holds up no
   await rig.clock.advance(10_000);
   assertEquals(rig.fault(), undefined);
   await rig.watch.stop();
+});
+
+Deno.test("what the broker, or the database, refuses is told by whoever works with it, and by nobody else", async () => {
+  await using rig = new WatchRig();
+  const [broker, provider] = [
+    rig.health.reporter("broker", "default"),
+    rig.health.reporter("provider", "default"),
+  ];
+  await rig.watch.start();
+  await rig.commit("a1");
+  for (let second = 0; second < 20; second++) {
+    broker.unavailable("NOREPLICAS");
+    await rig.clock.advance(1_000);
+  }
+  assertEquals([rig.health.fault("broker", "default"), rig.fault()], ["NOREPLICAS", undefined]);
+  broker.ok();
+  for (let second = 0; second < 20; second++) {
+    provider.unavailable("It is a standby.");
+    await rig.clock.advance(1_000);
+  }
+  assertEquals(rig.fault(), "It is a standby.");
+  provider.ok();
+  await rig.clock.advance(2_000);
+  assertEquals(rig.fault(), undefined);
+  await rig.clock.advance(12_000);
+  assertStringIncludes(rig.fault() ?? "", "no server publishes it");
 });
