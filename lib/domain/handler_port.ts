@@ -5,6 +5,7 @@
  */
 import type { Backend } from "./backends.ts";
 import type { Message, TraceContext } from "../message/types.ts";
+import type { DeadLetterEntry } from "./types.ts";
 
 export type HandlerKind = "command_handler" | "event_handler" | "projector";
 
@@ -64,6 +65,13 @@ export interface HandlerRunner {
     readonly sequentialBy?: string;
     readonly subscriptionConfig?: Readonly<Record<string, unknown>>;
   };
+  /**
+   * The handler's hook, in a unit of work of its own; `message` where it could be read. Absent: it has none.
+   * Rejects with what the hook throws.
+   */
+  readonly onDeadLetter?:
+    | ((letter: DeadLetterEntry, message: Message | undefined, options: RunOptions) => Promise<void>)
+    | undefined;
   /** Synchronous; never throws. */
   judge(message: Message): Verdict;
   /**

@@ -83,6 +83,8 @@ export class Delivery implements RunOptions {
    * acknowledged before the next (delivery 23). Set when it is recovered, before its key is entered.
    */
   suspect = false;
+  /** On the clock's monotonic scale: its handler wants it no earlier. */
+  notBefore = 0;
   #ended: Ending | undefined;
   #abort: AbortController | undefined;
   #givenUp: AbortController | undefined;

@@ -246,6 +246,11 @@ export class Declarations {
     const label = kind.replace("_", " ");
     this.elements.assertOpen(label, name);
     assertName(label, name);
+    if (options.onDeadLetter !== undefined && typeof options.onDeadLetter !== "function") {
+      throw new IncorrectUsageError(
+        `The onDeadLetter of ${name} must be a function: current value is ${String(options.onDeadLetter)}.`,
+      );
+    }
     this.elements.handlers.push({ kind, name, options, categories });
   }
 

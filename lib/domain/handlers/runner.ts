@@ -15,9 +15,10 @@ import { WorkContext } from "../work/context.ts";
 import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
 import { boundedId } from "../elements/identity.ts";
+import type { HandlerOptions } from "../types.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
 import type { WorkRuntime } from "../runtime.ts";
-import type { Origin } from "../work/outgoing.ts";
+import { type Origin, OUTSIDE } from "../work/outgoing.ts";
 import { type Guard, refusal } from "../work/sessions.ts";
 import type { UnitOfWork } from "../work/unit_of_work.ts";
 
@@ -57,6 +58,7 @@ export class ElementRunner implements HandlerRunner {
   readonly sharedGroup: boolean;
   readonly categories: readonly string[];
   readonly options: HandlerRunner["options"];
+  readonly onDeadLetter: HandlerRunner["onDeadLetter"];
   readonly #runtime: WorkRuntime;
   readonly #model: Model;
   readonly #handler: HandlerModel;
@@ -78,6 +80,17 @@ export class ElementRunner implements HandlerRunner {
     this.#handler = handler;
     this.#idempotent = idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
     this.#prefix = camelDomain(runtime.name);
+    this.onDeadLetter = this.#deadLetterHook(options.onDeadLetter);
+  }
+
+  #deadLetterHook(hook: HandlerOptions["onDeadLetter"]): HandlerRunner["onDeadLetter"] {
+    return hook && (async (letter, message, guard) => {
+      const origin = message ? { message, trace: guard.trace ?? null } : OUTSIDE;
+      const options = { name: this.name, origin, guard, repeat: true };
+      await runUnitOfWork(this.#runtime, options, (unit) => {
+        return hook(letter, new WorkContext(unit, guard, this.name));
+      });
+    });
   }
 
   /** The same handler, as a subscription's settings have it. */
