@@ -26,11 +26,6 @@ function everywhere(...keys: readonly string[]): readonly string[] {
 
 const INEFFECTIVE: readonly Ineffective[] = [
   {
-    keys: everywhere("circuit_breaker_threshold", "circuit_breaker_reset_seconds"),
-    instead: "no subscription pauses after failures",
-    until: "the circuit breaker",
-  },
-  {
     keys: ["server.dlq.enabled", "server.dlq.check_interval_seconds"],
     instead: "dead letters are neither trimmed nor watched",
     until: "dead-letter maintenance",

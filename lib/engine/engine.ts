@@ -201,7 +201,7 @@ export class Engine {
       clock,
       work,
       starting: true,
-      subscriptions: subscriptionSource(runtime),
+      subscriptions: subscriptionSource(runtime, () => this.subscriptions),
     });
     const listener = this.#listener(runtime, monitor, required);
     try {

@@ -41,9 +41,7 @@ max_tick_interval = 5
 `;
   assertEquals(await keys(set), [
     "snapshot_threshold",
-    "server.stream_subscription.circuit_breaker_threshold",
     "server.subscriptions.Audit.dlq_alert_threshold",
-    "server.profiles.own.circuit_breaker_reset_seconds",
     "server.dlq.enabled",
     "server.dlq.retention_hours",
     "server.dlq.alert_webhook",
