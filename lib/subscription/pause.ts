@@ -239,7 +239,6 @@ export class Pause {
   /** Clears the timers, for good; what waits stays where it is. */
   close(): void {
     this.#later.close();
-    this.#parts.breaker?.close();
     this.#quiet();
   }
 

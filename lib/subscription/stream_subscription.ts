@@ -66,6 +66,8 @@ export interface StreamSubscriptionOptions {
   readonly work?: WorkReporter;
   /** Told how the work of its handlers goes, and asked what pings say. @default nobody is told or asked */
   readonly health?: WorkHealth;
+  /** Whether it has a circuit breaker. @default true */
+  readonly breaker?: boolean;
   /** Told when `run` ends although nobody stopped it (S72). */
   readonly onFailure?: (error: Error) => void;
 }
@@ -177,7 +179,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       inbox,
       pause: new Pause({
         ...{ name: this.name, inbox, clock, random: random ?? Math.random },
-        ...{ settings, health, breaker },
+        ...{ settings, health, breaker: this.#options.breaker === false ? undefined : breaker },
       }),
       reasons: {
         count: (reason) => {
@@ -279,6 +281,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     parts.ended.abort();
     parts.scope.inbox.close();
     parts.scope.pause.close();
+    parts.breaker.close();
     const cut = this.#running().length;
     if (cut > 0) this.#figures.happened("cut", cut);
     parts.worker.close();
