@@ -26,15 +26,6 @@ function* unserved({ config }: LoadedConfig): Generator<Diagnostic> {
         "the harness of @protean/server/testing where tests need them at once.",
     };
   }
-  if (config.server.transient_retry.enabled) {
-    yield {
-      code: "CONFIG_NOT_SUPPORTED",
-      key: "server.transient_retry.enabled",
-      message:
-        "'server.transient_retry.enabled' is true, and this version repeats version conflicts only within one delivery: " +
-        "leave it out, the subscription's own retries follow.",
-    };
-  }
   if (config.databases.default?.managed === false) {
     yield {
       code: "CONFIG_NOT_SUPPORTED",

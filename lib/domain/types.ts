@@ -258,6 +258,18 @@ export interface HandlerOptions {
   /** Single subscription settings, camel case. */
   subscriptionConfig?: Row;
   /**
+   * Tries after the first, inside one delivery, when an error of `retryExceptions` is thrown; 0 means none.
+   * @default `[server.transient_retry] max_retries` where that is enabled, else 0
+   */
+  retries?: number;
+  /** Of the time between these tries. @default `[server.transient_retry] backoff` */
+  backoff?: "exponential" | "linear" | "fixed";
+  /**
+   * Names of error classes, or codes, that are worth another try, also as a cause.
+   * @default `[server.transient_retry] exceptions`
+   */
+  retryExceptions?: readonly string[];
+  /**
    * Called before a message of this handler goes to the dead letters, at least once, in a unit of work of its
    * own. What it throws is logged and counted; the message goes there all the same. `ctx.message` is there
    * where the message could be read.

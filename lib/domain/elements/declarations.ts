@@ -25,6 +25,7 @@ import type {
   SubscriberOptions,
 } from "../options.ts";
 import { Elements } from "./elements.ts";
+import { assertHandlerOptions } from "./handler_options.ts";
 import type { HandlerKind } from "../handler_port.ts";
 import { assertName, type DomainIdentity } from "./identity.ts";
 import { EXTERNAL, MessageDefinition } from "./message_definition.ts";
@@ -246,11 +247,7 @@ export class Declarations {
     const label = kind.replace("_", " ");
     this.elements.assertOpen(label, name);
     assertName(label, name);
-    if (options.onDeadLetter !== undefined && typeof options.onDeadLetter !== "function") {
-      throw new IncorrectUsageError(
-        `The onDeadLetter of ${name} must be a function: current value is ${String(options.onDeadLetter)}.`,
-      );
-    }
+    assertHandlerOptions(name, options);
     this.elements.handlers.push({ kind, name, options, categories });
   }
 

@@ -14,6 +14,7 @@ import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
 import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
+import { type TransientPolicy, transientPolicy } from "../work/transient.ts";
 import { boundedId } from "../elements/identity.ts";
 import type { HandlerOptions } from "../types.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
@@ -63,6 +64,7 @@ export class ElementRunner implements HandlerRunner {
   readonly #model: Model;
   readonly #handler: HandlerModel;
   readonly #idempotent: boolean;
+  readonly #transient: TransientPolicy | undefined;
   /** First part of the type strings of this domain. */
   readonly #prefix: string;
 
@@ -79,6 +81,7 @@ export class ElementRunner implements HandlerRunner {
     this.#model = model;
     this.#handler = handler;
     this.#idempotent = idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
+    this.#transient = transientPolicy(runtime.config.config.server.transient_retry, options);
     this.#prefix = camelDomain(runtime.name);
     this.onDeadLetter = this.#deadLetterHook(options.onDeadLetter);
   }
@@ -203,7 +206,7 @@ export class ElementRunner implements HandlerRunner {
     mark: Mark | undefined,
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
-    const options = { name: this.name, origin, guard, mark, repeat: true };
+    const options = { name: this.name, origin, guard, mark, repeat: true, transient: this.#transient };
     return runUnitOfWork(this.#runtime, options, (unit) => {
       prepare?.(unit);
       return method.handle(payload, new WorkContext(unit, guard, this.name));
