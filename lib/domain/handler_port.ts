@@ -41,6 +41,11 @@ export interface RunOptions {
    * messages without `headers.id`; entry ids alone may repeat from stream to stream.
    */
   readonly source?: string | undefined;
+  /**
+   * Reads the message anew, for every try after the first: what a handler has made of what it was given is
+   * nobody else's. Absent: all tries are given the same.
+   */
+  again?(): Message;
   /** The trace that the handling is part of, which the messages that it writes carry on. @default null */
   readonly trace?: TraceContext | null;
 }

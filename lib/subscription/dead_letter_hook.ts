@@ -6,9 +6,10 @@
 import { getLogger } from "@logtape/logtape";
 import type { DeadLetterEntry } from "../domain/types.ts";
 import { asError } from "../errors.ts";
-import { parseDeadLetter } from "../message/dead_letter.ts";
+import { summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
 import { deadLetterStream } from "../message/names.ts";
+import type { Message } from "../message/types.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SubscriptionScope } from "./scope.ts";
 
@@ -32,7 +33,8 @@ export class DeadLetterHook {
     if (!runner.onDeadLetter || this.#told.has(delivery)) return true;
     inbox.attend(delivery);
     try {
-      await runner.onDeadLetter(this.#entry(delivery, text), delivery.message, delivery);
+      const message = readAgain(delivery);
+      await runner.onDeadLetter(this.#entry(delivery, text, message), message, delivery);
     } catch (thrown) {
       // Whoever has the entry next calls it again.
       if (delivery.ended) return false;
@@ -45,10 +47,10 @@ export class DeadLetterHook {
     return delivery.mayCommit();
   }
 
-  #entry(delivery: Delivery, text: string): DeadLetterEntry {
+  #entry(delivery: Delivery, text: string, message: Message | undefined): DeadLetterEntry {
     const { runner, name } = this.#scope;
     const { source } = delivery.batch.lane;
-    const letter = parseDeadLetter(text);
+    const letter = summarizeDeadLetter(text);
     return {
       // Nobody has given it one yet.
       id: "",
@@ -65,7 +67,16 @@ export class DeadLetterHook {
       failedAt: letter.failedAt === null ? undefined : new Date(letter.failedAt),
       retryCount: letter.retryCount,
       replayCount: letter.replayCount,
-      payload: delivery.message?.data ?? letter.message?.["data"] ?? letter.text,
+      payload: message?.data ?? delivery.text,
     };
+  }
+}
+
+/** Undefined where it cannot be read, or nobody has dared to: it may be what kills its processes. */
+function readAgain(delivery: Delivery): Message | undefined {
+  try {
+    return delivery.reader && delivery.again();
+  } catch {
+    return undefined;
   }
 }

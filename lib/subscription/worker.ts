@@ -25,6 +25,7 @@ import {
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
+import type { Message } from "../message/types.ts";
 import { DeadLetterHook } from "./dead_letter_hook.ts";
 import { type Decision, decisionOf, undecided } from "./decision.ts";
 import type { Delivery } from "./delivery.ts";
@@ -47,11 +48,13 @@ export class Worker {
   readonly #ownership: Ownership;
   readonly #givenUp: Sparing;
   readonly #hook: DeadLetterHook;
+  readonly #reader: (delivery: Delivery) => Message;
 
   constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
     this.#ownership = ownership;
     this.#hook = new DeadLetterHook(scope);
+    this.#reader = (delivery) => decodeMessage(textOf(delivery), scope.maxReceivedBytes);
     const { clock, name, settings } = scope;
     const event = settings.enableDlq ? "subscription.dead_lettered" : "subscription.discarding";
     const rest = (more: number) => log.error(`${event}_more`, { subscription: name, more });
@@ -140,7 +143,8 @@ export class Worker {
   #verdictOn(delivery: Delivery): Verdict {
     try {
       if (delivery.truncated) throw tooLarge(delivery.truncated, this.#scope.maxReceivedBytes);
-      const message = decodeMessage(textOf(delivery), this.#scope.maxReceivedBytes);
+      delivery.reader = this.#reader;
+      const message = this.#reader(delivery);
       const { id, stream } = message.metadata.headers;
       if (delivery.key === "") delivery.key = stream || delivery.id;
       if (id === "") {
@@ -269,6 +273,8 @@ export class Worker {
       attempt: attempts.count,
       error: logLine(error),
     };
+    // The handler may have changed what it was given.
+    delivery.forget();
     log.debug("subscription.attempt_failed", { ...facts, error: errorLine(error) });
     const outage = outageOf(undecided(error));
     if (outage) {
@@ -292,6 +298,7 @@ export class Worker {
     const { kind, reason } = decision;
     if (kind === "retry_after") {
       if (!mayPostpone(delivery)) return false;
+      delivery.forget();
       pause.over(delivery);
       figures.happened("postponed");
       log.debug("subscription.postponed", {

@@ -15,6 +15,8 @@ import { WorkContext } from "../work/context.ts";
 import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
 import { type TransientPolicy, transientPolicy } from "../work/transient.ts";
+import { Tries } from "./tries.ts";
+import type { Reader } from "../elements/payload_reader.ts";
 import { boundedId } from "../elements/identity.ts";
 import type { HandlerOptions } from "../types.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
@@ -45,6 +47,8 @@ export function markId({ metadata }: Message, found: Found = {}): string | undef
 /** What `judge` hands to `run`. */
 interface Plan {
   readonly payload: unknown;
+  /** Makes the payload again; undefined where the type is not known. */
+  readonly reader?: Reader;
   readonly methods: readonly HandlerMethod[];
 }
 
@@ -116,7 +120,7 @@ export class ElementRunner implements HandlerRunner {
     if (!route) return this.#unrouted(message);
     if (deadline !== null && this.#isPast(deadline)) return EXPIRED;
     try {
-      const plan: Plan = { payload: route.reader.read(message.data), methods: route.methods };
+      const plan: Plan = { ...route, payload: route.reader.read(message.data) };
       return { kind: "run", plan };
     } catch (error) {
       return { kind: "poison", error: asError(error) };
@@ -132,8 +136,9 @@ export class ElementRunner implements HandlerRunner {
     plan: unknown,
     options: RunOptions,
   ): Promise<"handled" | "duplicate"> {
-    const { payload, methods } = plan as Plan;
+    const { payload, methods, reader } = plan as Plan;
     const { message } = origin;
+    const tries = new Tries(message, payload, reader, options.again?.bind(options));
     const failures: Error[] = [];
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
@@ -141,7 +146,7 @@ export class ElementRunner implements HandlerRunner {
         // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
         if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
-        const outcome = await this.#handle(method, origin, payload, options, mark);
+        const outcome = await this.#handle(method, origin, tries, options, mark);
         if (outcome.kind === "done") result = "handled";
       } catch (thrown) {
         const error = asError(thrown);
@@ -163,11 +168,12 @@ export class ElementRunner implements HandlerRunner {
   }
 
   /**
-   * Handles a command here and now; returns what its method returns. `prepare` adds to the unit of work,
+   * Handles a command here and now; returns what its method returns. `again` reads the command anew, `prepare` adds to the unit of work,
    * `mark` makes it happen once (then it returns undefined).
    */
   async handleNow(
     message: Message,
+    again: () => Message,
     guard: Guard,
     prepare: (unit: UnitOfWork) => void,
     mark: Mark | undefined,
@@ -177,9 +183,9 @@ export class ElementRunner implements HandlerRunner {
     if (!method) {
       throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
     }
-    const payload = route.reader.read(message.data);
+    const tries = new Tries(message, route.reader.read(message.data), route.reader, again);
     return await this.#observed(message, null, async (origin) => {
-      const outcome = await this.#handle(method, origin, payload, guard, mark, prepare);
+      const outcome = await this.#handle(method, origin, tries, guard, mark, prepare);
       return outcome.kind === "done" ? outcome.value : undefined;
     });
   }
@@ -201,7 +207,7 @@ export class ElementRunner implements HandlerRunner {
   #handle(
     method: HandlerMethod,
     origin: Origin,
-    payload: unknown,
+    tries: Tries,
     guard: Guard,
     mark: Mark | undefined,
     prepare?: (unit: UnitOfWork) => void,
@@ -209,7 +215,8 @@ export class ElementRunner implements HandlerRunner {
     const options = { name: this.name, origin, guard, mark, repeat: true, transient: this.#transient };
     return runUnitOfWork(this.#runtime, options, (unit) => {
       prepare?.(unit);
-      return method.handle(payload, new WorkContext(unit, guard, this.name));
+      const { payload, message } = tries.next();
+      return method.handle(payload, new WorkContext(unit, guard, this.name, message));
     });
   }
 
