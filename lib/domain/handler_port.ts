@@ -4,7 +4,7 @@
  * @module
  */
 import type { Backend } from "./backends.ts";
-import type { Message, TraceContext } from "../message/types.ts";
+import type { Message, MessageMetadata, TraceContext } from "../message/types.ts";
 import type { DeadLetterEntry } from "./types.ts";
 
 export type HandlerKind = "command_handler" | "event_handler" | "projector";
@@ -21,6 +21,12 @@ export type Verdict =
   | { readonly kind: "expired" }
   /** Unknown type, missing upcaster, refused by the schema: dead-lettered once, never retried. */
   | { readonly kind: "poison"; readonly error: Error };
+
+/** A message that a unit of work has committed. */
+export interface SentMessage {
+  readonly data: string;
+  readonly metadata: MessageMetadata;
+}
 
 export interface RunOptions {
   /** Aborted when ownership of the message is lost or when the drain cuts the handler. */
@@ -46,6 +52,11 @@ export interface RunOptions {
    * nobody else's. Absent: all tries are given the same.
    */
   again?(): Message;
+  /**
+   * Given what each unit of work has committed, where the domain handles its events in the same process.
+   * Absent: they are handled before `run` resolves, and what fails is logged.
+   */
+  spread?(committed: readonly SentMessage[]): void;
   /** The trace that the handling is part of, which the messages that it writes carry on. @default null */
   readonly trace?: TraceContext | null;
 }

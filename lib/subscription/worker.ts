@@ -27,7 +27,7 @@ import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
 import type { Message } from "../message/types.ts";
 import { DeadLetterHook } from "./dead_letter_hook.ts";
-import { type Decision, decisionOf, undecided } from "./decision.ts";
+import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
 import type { Delivery } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";

@@ -12,7 +12,7 @@ import { unstorableMetadata } from "../../message/storable.ts";
 import type { Message, TraceContext } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
-import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
+import { type Outcome, runUnitOfWork, type UnitOptions } from "../work/run_unit.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
 import { type TransientPolicy, transientPolicy } from "../work/transient.ts";
 import { Tries } from "./tries.ts";
@@ -84,7 +84,11 @@ export class ElementRunner implements HandlerRunner {
     this.#runtime = runtime;
     this.#model = model;
     this.#handler = handler;
-    this.#idempotent = idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
+    // Handled here, and then met by its subscription: the mark tells it that it is done.
+    const isMetTwice = runtime.handleEvents !== undefined && KINDS[kind].messages === "event";
+    this.#idempotent = isMetTwice
+      ? options.idempotent ?? true
+      : idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
     this.#transient = transientPolicy(runtime.config.config.server.transient_retry, options);
     this.#prefix = camelDomain(runtime.name);
     this.onDeadLetter = this.#deadLetterHook(options.onDeadLetter);
@@ -93,7 +97,7 @@ export class ElementRunner implements HandlerRunner {
   #deadLetterHook(hook: HandlerOptions["onDeadLetter"]): HandlerRunner["onDeadLetter"] {
     return hook && (async (letter, message, guard) => {
       const origin = message ? { message, trace: guard.trace ?? null } : OUTSIDE;
-      const options = { name: this.name, origin, guard, repeat: true };
+      const options = { name: this.name, origin, guard, repeat: true, spread: this.#spreading(guard) };
       await runUnitOfWork(this.#runtime, options, (unit) => {
         return hook(letter, new WorkContext(unit, guard, this.name));
       });
@@ -146,7 +150,7 @@ export class ElementRunner implements HandlerRunner {
         // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
         if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
-        const outcome = await this.#handle(method, origin, tries, options, mark);
+        const outcome = await this.#handle(method, origin, tries, options, mark, this.#spreading(options));
         if (outcome.kind === "done") result = "handled";
       } catch (thrown) {
         const error = asError(thrown);
@@ -185,7 +189,7 @@ export class ElementRunner implements HandlerRunner {
     }
     const tries = new Tries(message, route.reader.read(message.data), route.reader, again);
     return await this.#observed(message, null, async (origin) => {
-      const outcome = await this.#handle(method, origin, tries, guard, mark, prepare);
+      const outcome = await this.#handle(method, origin, tries, guard, mark, undefined, prepare);
       return outcome.kind === "done" ? outcome.value : undefined;
     });
   }
@@ -210,14 +214,27 @@ export class ElementRunner implements HandlerRunner {
     tries: Tries,
     guard: Guard,
     mark: Mark | undefined,
+    spread: UnitOptions["spread"],
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
-    const options = { name: this.name, origin, guard, mark, repeat: true, transient: this.#transient };
+    const options = {
+      ...{ name: this.name, origin, guard, mark, spread },
+      ...{ repeat: true, transient: this.#transient },
+    };
     return runUnitOfWork(this.#runtime, options, (unit) => {
       prepare?.(unit);
       const { payload, message } = tries.next();
       return method.handle(payload, new WorkContext(unit, guard, this.name, message));
     });
+  }
+
+  /** Its events are somebody else's to handle, or handled here; their failures are none of its message's. */
+  #spreading(options: RunOptions): UnitOptions["spread"] {
+    const { handleEvents } = this.#runtime;
+    if (!handleEvents) return undefined;
+    if (options.spread) return (committed) => options.spread?.(committed);
+    // Their subscriptions handle them again.
+    return (committed) => handleEvents(committed, options).catch(() => {});
   }
 
   #mark({ key }: HandlerMethod, message: Message, found: Found): Mark | undefined {

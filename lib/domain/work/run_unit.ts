@@ -17,7 +17,7 @@ import {
 } from "../../errors.ts";
 import { parseTime } from "../../message/time.ts";
 import type { WorkRuntime } from "../runtime.ts";
-import type { Origin } from "./outgoing.ts";
+import type { Origin, Outgoing } from "./outgoing.ts";
 import type { Guard } from "./sessions.ts";
 import { isTransient, transientDelay, type TransientPolicy } from "./transient.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
@@ -38,6 +38,8 @@ export interface UnitOptions {
   readonly repeat: boolean;
   /** What is repeated beside conflicts, on a schedule and with a count of its own. @default nothing */
   readonly transient?: TransientPolicy | undefined;
+  /** Given what was committed, where events are handled here and now. @default `WorkRuntime.handleEvents` */
+  readonly spread?: ((committed: readonly Outgoing[]) => void | Promise<void>) | undefined;
 }
 
 /** Committed: what the work returned, and the event-store positions of what it wrote there. */
@@ -45,6 +47,8 @@ export interface Done<R> {
   readonly kind: "done";
   readonly value: R;
   readonly positions: readonly number[];
+  /** What was sent with it. */
+  readonly sent: readonly Outgoing[];
 }
 
 /** What came of it: `duplicate` when the mark said that the effect is there already. */
@@ -54,7 +58,8 @@ type Work<R> = (unit: UnitOfWork) => R | Promise<R>;
 
 /**
  * Runs `work` and commits. Rejects with what `work` or the commit throws; nothing is committed then. Every
- * repetition has a fresh unit of work.
+ * repetition has a fresh unit of work. Where events are handled here and now, that is done before it
+ * resolves; what that throws comes after the commit, and repeats nothing.
  */
 export function runUnitOfWork<R>(
   runtime: WorkRuntime,
@@ -73,9 +78,10 @@ export async function runUnitOfWork<R>(
 ): Promise<Outcome<R>> {
   const { guard, origin, name, transient } = options;
   let [conflicts, failures] = [0, 0];
-  while (true) {
+  let outcome: Outcome<R> | undefined;
+  while (!outcome) {
     try {
-      return await once(runtime, options, conflicts + failures > 0, work);
+      outcome = await once(runtime, options, conflicts + failures > 0, work);
     } catch (thrown) {
       const error = asError(thrown);
       if (!options.repeat) throw thrown;
@@ -92,6 +98,10 @@ export async function runUnitOfWork<R>(
       if (guard.signal.aborted) throw thrown;
     }
   }
+  if (runtime.handleEvents && outcome.kind === "done" && outcome.sent.length > 0) {
+    await (options.spread ? options.spread(outcome.sent) : runtime.handleEvents(outcome.sent, guard));
+  }
+  return outcome;
 }
 
 async function once<R>(
@@ -107,7 +117,8 @@ async function once<R>(
       return { kind: "duplicate" };
     }
     const value = await work(unit);
-    return { kind: "done", value, positions: await committed(runtime, name, unit) };
+    const positions = await committed(runtime, name, unit);
+    return { kind: "done", value, positions, sent: unit.committed };
   } catch (thrown) {
     const error = asError(thrown);
     await unit.rollback();

@@ -27,7 +27,7 @@ const DEEPEST_CAUSE = 8;
 const ALSO: Readonly<Record<string, readonly string[]>> = {
   ConnectionError: [
     ...["ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE", "ENOTCONN", "EHOSTUNREACH", "ENETUNREACH"],
-    ...["ENOTFOUND", "EAI_AGAIN"],
+    ...["ENOTFOUND"],
     ...["ConnectionRefused", "ConnectionReset", "ConnectionAborted", "NotConnected", "BrokenPipe"],
   ],
   TimeoutError: ["ETIMEDOUT", "TimedOut"],

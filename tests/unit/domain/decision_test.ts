@@ -1,7 +1,7 @@
 /** What is read out of what a handler throws. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { DeadLetter, Discard, IncorrectUsageError, RetryAfter } from "../../../lib/mod.ts";
-import { decisionOf } from "../../../lib/subscription/decision.ts";
+import { decisionOf } from "../../../lib/domain/decision.ts";
 
 const HOUR = 3_600_000;
 
