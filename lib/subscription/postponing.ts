@@ -41,6 +41,24 @@ export async function postpone(scope: SubscriptionScope, delivery: Delivery, ms:
   return true;
 }
 
+/** Instead of a number of waits: the hook of a message that had all of its deliveries was begun. */
+const HOOK_BEGUN = 1_000_000;
+
+/** Whether `beginHook` was asked before, by whatever process. */
+export function hookBegun({ attempts }: Delivery): boolean {
+  return attempts.postponed >= HOOK_BEGUN;
+}
+
+/**
+ * Keeps that the hook of a message is called which may be what kills its processes. False: somebody else has
+ * it by now. Rejects when the broker does not answer.
+ */
+export async function beginHook({ id, attempts, batch }: Delivery): Promise<boolean> {
+  const kept = await batch.lane.source.postpone?.(id, { times: HOOK_BEGUN, ms: 0 }, attempts.count);
+  attempts.postponed = HOOK_BEGUN;
+  return kept !== false;
+}
+
 /** What was kept of a message that is over. Never rejects: what is left goes by itself within days. */
 export async function forgetPostponed({ name }: SubscriptionScope, delivery: Delivery): Promise<void> {
   if (delivery.attempts.postponed === 0) return;

@@ -31,7 +31,7 @@ import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
 import type { Delivery } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
-import { forgetPostponed, mayPostpone, postpone } from "./postponing.ts";
+import { beginHook, forgetPostponed, hookBegun, mayPostpone, postpone } from "./postponing.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import { bringText } from "./texts.ts";
 
@@ -229,11 +229,9 @@ export class Worker {
     const { settings, figures, runner, stopped } = this.#scope;
     const { id, attempts, batch: { lane: { source } } } = delivery;
     if (!attempts.mayCount(settings.maxDeliveries)) {
-      // The hook may be what kills its process: it is counted, too, and has one try.
-      const isTold = attempts.count > settings.maxDeliveries;
-      if (runner.onDeadLetter && !isTold && await source.attempt(id) === undefined) {
-        return this.#lost(delivery);
-      }
+      // The hook may be what kills its process: it has one try.
+      const isTold = hookBegun(delivery);
+      if (runner.onDeadLetter && !isTold && !await beginHook(delivery)) return this.#lost(delivery);
       const reason =
         `The message was started ${attempts.count} times by ${runner.name} without an outcome, ` +
         "so it probably kills its process: see its attempts in the log, then replay it.";

@@ -142,7 +142,7 @@ export class ElementRunner implements HandlerRunner {
   ): Promise<"handled" | "duplicate"> {
     const { payload, methods, reader } = plan as Plan;
     const { message } = origin;
-    const tries = new Tries(message, payload, reader, options.again?.bind(options));
+    const tries = new Tries(message, payload, reader, options);
     const failures: Error[] = [];
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
@@ -187,7 +187,7 @@ export class ElementRunner implements HandlerRunner {
     if (!method) {
       throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
     }
-    const tries = new Tries(message, route.reader.read(message.data), route.reader, again);
+    const tries = new Tries(message, route.reader.read(message.data), route.reader, { again });
     return await this.#observed(message, null, async (origin) => {
       const outcome = await this.#handle(method, origin, tries, guard, mark, undefined, prepare);
       return outcome.kind === "done" ? outcome.value : undefined;

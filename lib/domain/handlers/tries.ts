@@ -5,6 +5,7 @@
  * @module
  */
 import type { Message } from "../../message/types.ts";
+import type { RunOptions } from "../handler_port.ts";
 import type { Reader } from "../elements/payload_reader.ts";
 
 export interface Given {
@@ -16,29 +17,27 @@ export class Tries implements Given {
   readonly message: Message;
   readonly payload: unknown;
   readonly #reader: Reader | undefined;
-  readonly #again: (() => Message) | undefined;
+  readonly #source: Pick<RunOptions, "again">;
   #isUsed = false;
 
-  /** `reader` makes the payload; undefined: nobody knows its type. `again`: see `RunOptions`. */
+  /** `reader` makes the payload; undefined: nobody knows its type. `source`: what reads it anew. */
   constructor(
     message: Message,
     payload: unknown,
     reader: Reader | undefined,
-    again: (() => Message) | undefined,
+    source: Pick<RunOptions, "again">,
   ) {
     this.message = message;
     this.payload = payload;
     this.#reader = reader;
-    this.#again = again;
+    this.#source = source;
   }
 
   /** For the next try. Throws where the message cannot be read again. */
   next(): Given {
-    if (!this.#isUsed || !this.#again) {
-      this.#isUsed = true;
-      return this;
-    }
-    const message = this.#again();
+    const message = this.#isUsed ? this.#source.again?.() : undefined;
+    this.#isUsed = true;
+    if (!message) return this;
     return { message, payload: this.#reader ? this.#reader.read(message.data) : message.data };
   }
 }
