@@ -124,7 +124,11 @@ export class ElementRunner implements HandlerRunner {
     if (!route) return this.#unrouted(message);
     if (deadline !== null && this.#isPast(deadline)) return EXPIRED;
     try {
-      const plan: Plan = { ...route, payload: route.reader.read(message.data) };
+      const plan: Plan = {
+        payload: route.reader.read(message.data),
+        reader: route.reader,
+        methods: route.methods,
+      };
       return { kind: "run", plan };
     } catch (error) {
       return { kind: "poison", error: asError(error) };
@@ -217,10 +221,8 @@ export class ElementRunner implements HandlerRunner {
     spread: UnitOptions["spread"],
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
-    const options = {
-      ...{ name: this.name, origin, guard, mark, spread },
-      ...{ repeat: true, transient: this.#transient },
-    };
+    const transient = this.#transient;
+    const options = { name: this.name, origin, guard, mark, spread, repeat: true, transient };
     return runUnitOfWork(this.#runtime, options, (unit) => {
       prepare?.(unit);
       const { payload, message } = tries.next();
