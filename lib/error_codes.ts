@@ -83,6 +83,7 @@ export const ERROR_CODES = {
   CONFIG_TLS_FILE: ["RefusedError", "A file of certificates or of a key cannot be used."],
   CONFIG_UNRESOLVED_ENV_VAR: ["ConfigurationError", "An environment variable that a value needs is not set."],
   CONFIG_UNKNOWN_PROFILE: ["ConfigurationError", "No subscription profile has this name."],
+  CONFIG_UNLOADABLE_FUNCTION: ["ConfigurationError", "A function that domain.toml names cannot be loaded."],
   CONFIG_UNKNOWN_ADAPTER: ["ConfigurationError", "No adapter has this name."],
   CONFIG_NO_DEFAULT_BROKER: [
     "ConfigurationError",
@@ -156,6 +157,7 @@ export const ERROR_CODES = {
   DLQ_TRUNCATED: ["ProteanError", "The dead letter is of a message that was too large to be kept whole."],
   DLQ_UNKNOWN_HANDLER: ["ProteanError", "No handler has this name."],
   DLQ_UNKNOWN_SUBSCRIPTION: ["ProteanError", "No subscription reads this category."],
+  DLQ_WEBHOOK_FAILED: ["ProteanError", "An alert could not be posted to the webhook."],
   DLQ_GONE: ["ProteanError", "Somebody else replayed or purged the dead letter first."],
   UNKNOWN_MESSAGE: ["UsageError", "The domain has no message of this name."],
   BAD_LINE: ["ProteanError", "A line of the input is no payload."],

@@ -5,6 +5,7 @@
  * @module
  */
 import type { LoadedConfig, Origin } from "./loaded.ts";
+import type { Config } from "./schema.ts";
 import { matches, type Path, valueAt } from "./tree.ts";
 
 /** Why a key changes nothing. */
@@ -15,6 +16,8 @@ export interface Ineffective {
   readonly instead: string;
   /** What gives the key its effect. */
   readonly until?: string;
+  /** The key has its effect where this holds; then it is another key that takes it away. */
+  readonly unless?: { readonly holds: (config: Config) => boolean; readonly otherwise: string };
 }
 
 /** The same keys wherever the settings of subscriptions are. */
@@ -26,29 +29,16 @@ function everywhere(...keys: readonly string[]): readonly string[] {
 
 const INEFFECTIVE: readonly Ineffective[] = [
   {
+    keys: ["alert_threshold", "alert_callback", "alert_webhook", "alert_on", "check_interval_seconds"].map((
+      key,
+    ) => `server.dlq.${key}`),
+    instead: "dead letters are neither trimmed nor watched",
+    unless: { holds: ({ server }) => server.dlq.enabled, otherwise: "'server.dlq.enabled' is false" },
+  },
+  {
     keys: everywhere("circuit_breaker_threshold", "circuit_breaker_reset_seconds"),
     instead: "no subscription pauses after failures",
     until: "the circuit breaker",
-  },
-  {
-    keys: ["server.dlq.enabled", "server.dlq.check_interval_seconds"],
-    instead: "dead letters are neither trimmed nor watched",
-    until: "dead-letter maintenance",
-  },
-  {
-    keys: ["server.dlq.retention_hours", "server.subscriptions.*.dlq_retention_hours"],
-    instead: "dead letters are not trimmed; only the marks of idempotent handlers are kept that much longer",
-    until: "dead-letter maintenance",
-  },
-  {
-    keys: [
-      "server.dlq.alert_threshold",
-      "server.dlq.alert_callback",
-      "server.dlq.alert_webhook",
-      "server.subscriptions.*.dlq_alert_threshold",
-    ],
-    instead: "nobody is told when dead letters pile up",
-    until: "dead-letter maintenance",
   },
   {
     keys: ["server.event_store_subscription", ...everywhere("position_update_interval")],
@@ -113,7 +103,8 @@ export function ineffective(path: Path): Ineffective | undefined {
 }
 
 /** `has no effect until metrics come: …`: the end of the sentence about a key. */
-export function withoutEffect({ instead, until }: Ineffective): string {
+export function withoutEffect({ instead, until, unless }: Ineffective): string {
+  if (unless) return `has no effect while ${unless.otherwise}: ${instead}.`;
   const time = until === undefined ? "in this server" : `in this version, which lacks ${until}`;
   return `has no effect ${time}: ${instead}.`;
 }
@@ -124,6 +115,8 @@ export function* ineffectiveKeys(
 ): Generator<{ readonly key: string; readonly origin: Origin; readonly why: Ineffective }> {
   for (const [key, origin] of origins) {
     const why = ineffective(origin.path);
-    if (why && valueAt(config, origin.path) !== false) yield { key, origin, why };
+    if (why && !why.unless?.holds(config) && valueAt(config, origin.path) !== false) {
+      yield { key, origin, why };
+    }
   }
 }

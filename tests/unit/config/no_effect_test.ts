@@ -42,11 +42,7 @@ max_tick_interval = 5
   assertEquals(await keys(set), [
     "snapshot_threshold",
     "server.stream_subscription.circuit_breaker_threshold",
-    "server.subscriptions.Audit.dlq_alert_threshold",
     "server.profiles.own.circuit_breaker_reset_seconds",
-    "server.dlq.enabled",
-    "server.dlq.retention_hours",
-    "server.dlq.alert_webhook",
     "server.metrics.enabled",
     "telemetry.resource_attributes.team",
     "idempotency.ttl",
@@ -84,4 +80,16 @@ Deno.test("a key that no code reads is told or Python's own", async () => {
   });
   assert(all.length > 100);
   assertEquals(unread.map((path) => path.join(".")), []);
+});
+
+Deno.test("what alerts is said to be without effect while nobody watches", async () => {
+  const set = (enabled: boolean) => `
+[server.dlq]
+enabled = ${enabled}
+retention_hours = 5
+alert_webhook = "https://hooks.example/x"
+alert_on = "change"
+`;
+  assertEquals(await keys(set(true)), []);
+  assertEquals(await keys(set(false)), ["server.dlq.alert_webhook", "server.dlq.alert_on"]);
 });
