@@ -88,6 +88,10 @@ export const ERROR_CODES = {
     "ConfigurationError",
     "Subscriptions read from the broker 'default', which is missing.",
   ],
+  CONFIG_NO_EVENT_STORE: [
+    "ConfigurationError",
+    "A subscription is to read the event store of a domain without one; a diagnostic where a profile says so.",
+  ],
   CONFIG_NOT_SUPPORTED: ["ConfigurationError", "A valid setting that this version does not serve."],
   CONFIG_NO_EFFECT: ["diagnostic", "A valid setting that has no effect in this version."],
   CONFIG_UNKNOWN_ENVIRONMENT: ["diagnostic", "PROTEAN_ENV names no overlay, and one has nearly that name."],
