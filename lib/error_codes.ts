@@ -153,6 +153,7 @@ export const ERROR_CODES = {
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.
+  GROUP_UNKNOWN: ["ProteanError", "The stream has no consumer group of this name."],
   DLQ_BAD_CURSOR: ["ProteanError", "The place to list from is none that a list has given."],
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],
   DLQ_AMBIGUOUS: ["ProteanError", "Several queues hold a dead letter of this id."],
