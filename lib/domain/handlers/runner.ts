@@ -172,14 +172,14 @@ export class ElementRunner implements HandlerRunner {
    * One handler run as the domain's observer sees it; what it writes carries the observer's trace on, where
    * that has one.
    */
-  async #observed<T>(
+  #observed<T>(
     message: Message,
     trace: TraceContext | null,
     work: (origin: Origin & { readonly message: Message }) => Promise<T>,
   ): Promise<T> {
     const span = this.#runtime.observer.handler?.(this.name, message);
-    if (!span) return await work({ message, trace });
-    return await whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
+    if (!span) return work({ message, trace });
+    return whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
   }
 
   #handle(

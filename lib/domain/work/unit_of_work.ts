@@ -161,7 +161,8 @@ export class UnitOfWork {
    * statement that was never awaited, or what the adapters throw; the main database has nothing of it then.
    */
   async commit(): Promise<readonly number[]> {
-    await this.#calls.end();
+    const calls = this.#calls.end();
+    if (calls) await calls;
     this.#statements?.assertNone();
     if (this.#untouched) return [];
     try {
