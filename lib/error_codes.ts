@@ -99,6 +99,10 @@ export const ERROR_CODES = {
     "diagnostic",
     "Events of ours go to a category that another program reads, which must register their types.",
   ],
+  CONFIG_SHORT_MARKS: [
+    "diagnostic",
+    "Marks of idempotent handlers are gone while a dead letter may still be replayed.",
+  ],
   CONFIG_UNBOUNDED_STREAM: ["diagnostic", "Nothing trims a stream."],
   CONFIG_UNKNOWN_HANDLER: ["diagnostic", "A table of [server.subscriptions] is about no handler."],
 
