@@ -89,12 +89,20 @@ export const ERROR_CODES = {
     "ConfigurationError",
     "Subscriptions read from the broker 'default', which is missing.",
   ],
+  CONFIG_NO_EVENT_STORE: [
+    "ConfigurationError",
+    "A subscription is to read the event store of a domain without one; a diagnostic where a profile says so.",
+  ],
   CONFIG_NOT_SUPPORTED: ["ConfigurationError", "A valid setting that this version does not serve."],
   CONFIG_NO_EFFECT: ["diagnostic", "A valid setting that has no effect in this version."],
   CONFIG_UNKNOWN_ENVIRONMENT: ["diagnostic", "PROTEAN_ENV names no overlay, and one has nearly that name."],
   CONFIG_SHARED_CATEGORY: [
     "diagnostic",
     "Events of ours go to a category that another program reads, which must register their types.",
+  ],
+  CONFIG_SHORT_MARKS: [
+    "diagnostic",
+    "Marks of idempotent handlers are gone while a dead letter may still be replayed.",
   ],
   CONFIG_UNBOUNDED_STREAM: ["diagnostic", "Nothing trims a stream."],
   CONFIG_UNKNOWN_HANDLER: ["diagnostic", "A table of [server.subscriptions] is about no handler."],
@@ -150,6 +158,7 @@ export const ERROR_CODES = {
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.
+  GROUP_UNKNOWN: ["ProteanError", "The stream has no consumer group of this name."],
   DLQ_BAD_CURSOR: ["ProteanError", "The place to list from is none that a list has given."],
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],
   DLQ_AMBIGUOUS: ["ProteanError", "Several queues hold a dead letter of this id."],

@@ -17,6 +17,7 @@ import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
 import { NotSupportedError } from "../errors.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { deadLetterStream } from "../message/names.ts";
+import { markRetentionHours } from "../maintenance/mark_retention.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
@@ -27,8 +28,6 @@ import { type PlannedSubscription, planSubscriptions } from "./subscription_plan
 
 /** Cleaners come at least this often while their interval's own unit is ticks (wire 3.7). */
 const MOST_CLEANUP_TICKS = 10_000;
-/** Marks outlive the longest dead-letter retention by a replay window (delivery 16). */
-const REPLAY_WINDOW_HOURS = 168;
 
 export interface Assembly {
   /** Everything that runs in the background, in the order in which it is started. */
@@ -160,16 +159,12 @@ function outboxCleaners({ runtime }: Plan): OutboxCleaner[] {
 }
 
 function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
-  const { consume_idempotency: { cleanup }, server } = runtime.config.config;
-  const longestRetention = Math.max(
-    server.dlq.retention_hours,
-    ...subscriptions.map(({ settings }) => settings.dlqRetentionHours),
-  );
+  const { config } = runtime.config;
   return managedProviders(runtime).map((provider) =>
     new MarkCleaner({
-      ...cleaning(runtime, cleanup.batch_size),
+      ...cleaning(runtime, config.consume_idempotency.cleanup.batch_size),
       provider,
-      retentionHours: cleanup.retention_hours ?? longestRetention + REPLAY_WINDOW_HOURS,
+      retentionHours: markRetentionHours(config, subscriptions),
     })
   );
 }

@@ -12,7 +12,7 @@ import { unstorableMetadata } from "../../message/storable.ts";
 import type { Message, TraceContext } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
-import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
+import { type Outcome, runUnitOfWork, type UnitOptions } from "../work/run_unit.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
 import { boundedId } from "../elements/identity.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
@@ -125,7 +125,7 @@ export class ElementRunner implements HandlerRunner {
         // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
         if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
-        const outcome = await this.#handle(method, origin, payload, options, mark);
+        const outcome = await this.#handle({ method, origin, payload, guard: options, mark, turn: this });
         if (outcome.kind === "done") result = "handled";
       } catch (thrown) {
         const error = asError(thrown);
@@ -163,7 +163,7 @@ export class ElementRunner implements HandlerRunner {
     }
     const payload = route.reader.read(message.data);
     return await this.#observed(message, null, async (origin) => {
-      const outcome = await this.#handle(method, origin, payload, guard, mark, prepare);
+      const outcome = await this.#handle({ method, origin, payload, guard, mark }, prepare);
       return outcome.kind === "done" ? outcome.value : undefined;
     });
   }
@@ -183,14 +183,14 @@ export class ElementRunner implements HandlerRunner {
   }
 
   #handle(
-    method: HandlerMethod,
-    origin: Origin,
-    payload: unknown,
-    guard: Guard,
-    mark: Mark | undefined,
+    { method, payload, ...unit }: Pick<UnitOptions, "origin" | "guard" | "mark" | "turn"> & {
+      readonly method: HandlerMethod;
+      readonly payload: unknown;
+    },
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
-    const options = { name: this.name, origin, guard, mark, repeat: true };
+    const { guard } = unit;
+    const options = { name: this.name, repeat: true, ...unit };
     return runUnitOfWork(this.#runtime, options, (unit) => {
       prepare?.(unit);
       return method.handle(payload, new WorkContext(unit, guard, this.name));

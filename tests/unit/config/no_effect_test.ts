@@ -55,6 +55,50 @@ Deno.test("what is switched off is as it was asked for", async () => {
   assertEquals([...ineffectiveKeys(await loadObject({ server: off, telemetry: { enabled: false } }))], []);
 });
 
+Deno.test("the outbox is there whatever is said: who asks for none is told, who asks for it has it", async () => {
+  assertEquals(await keys("enable_outbox = false"), ["enable_outbox"]);
+  assertEquals(await keys("enable_outbox = true"), []);
+});
+
+Deno.test("connections are told to be none where the adapter runs inside this process", async () => {
+  const embedded = `
+[databases.default]
+provider = "sqlite"
+pool_size = 20
+schema = "shop"
+[brokers.default]
+provider = "inline"
+max_connections = 50
+[caches.default]
+provider = "memory"
+TTL = 5
+socket_timeout = 1
+[event_store]
+max_connections = 5
+`;
+  assertEquals(await keys(embedded), [
+    "databases.default.pool_size",
+    "databases.default.schema",
+    "brokers.default.max_connections",
+    "caches.default.socket_timeout",
+    "event_store.max_connections",
+  ]);
+  const servers = `
+[databases.default]
+provider = "postgresql"
+database_uri = "postgresql://h/db"
+pool_size = 20
+[brokers.default]
+provider = "redis"
+URI = "redis://h"
+max_connections = 50
+[brokers.own]
+provider = "own"
+max_connections = 50
+`;
+  assertEquals(await keys(servers), []);
+});
+
 async function* sources(folder: string): AsyncGenerator<string> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = join(folder, name);
