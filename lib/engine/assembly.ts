@@ -42,6 +42,8 @@ export interface AssemblyOptions {
   /** Told by the services how their work goes. */
   readonly work: WorkHealth;
   readonly onFailure: (error: Error) => void;
+  /** Whether subscriptions have a circuit breaker. @default true */
+  readonly breaker?: boolean;
 }
 
 /** What the services are made from. */
@@ -114,7 +116,7 @@ function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {
 }
 
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
-  const { runtime, broker, identity, work, onFailure, random } = plan;
+  const { runtime, broker, identity, work, onFailure, random, breaker = true } = plan;
   // A message is handled here while its row is not recorded as published only where it was published to the
   // broker that it is read from. What another team's broker makes of it is nothing to wait for.
   const publishing = processors.filter((processor) => processor.broker === broker);
@@ -141,6 +143,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       health: work,
       observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
       onFailure,
+      breaker,
       ...(random && { random }),
     })
   );

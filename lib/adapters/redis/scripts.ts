@@ -121,8 +121,9 @@ return kept and count
 //
 // Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, then triples
 // of id, present owner and least idle time in ms; -1 instead of that time asks that the owner is gone still.
-// Returns `{id, count, 1}` for each that was taken, `{id, count, 0}` for those that the stream no longer
-// holds: they leave the pending list (PIPE-7). No text passes through a script: it may be of any size.
+// Keys: stream, what is postponed of the group. Returns `{id, count, 1, postponed}` for each that was taken, 0
+// in place of the 1 for those that the stream no longer holds: they leave the pending list (PIPE-7);
+// `postponed` is empty, or `<times> <ms left>`. No text passes through a script: it may be of any size.
 
 export const claim = new Script(`${PENDING_ENTRY}
 local unseen
@@ -138,6 +139,7 @@ local function is_gone(owner)
   return (unseen[owner] or 0) >= tonumber(ARGV[3])
 end
 
+local postponed = redis.call('TYPE', KEYS[2]).ok == 'hash'
 local claimed = {}
 for i = 4, #ARGV, 3 do
   local id, owner, least = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
@@ -145,10 +147,33 @@ for i = 4, #ARGV, 3 do
   if held and ((least >= 0 and held[3] >= least) or (least < 0 and is_gone(owner))) then
     -- Drops the entry from the pending list if the stream no longer holds it.
     local taken = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')[1]
-    claimed[#claimed + 1] = {id, held[4], taken and 1 or 0}
+    local left = postponed and redis.call('HGET', KEYS[2], id) or ''
+    if left ~= '' then
+      local times, till = string.match(left, '^(%d+) (%d+)$')
+      local time = redis.call('TIME')
+      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+      left = times and (times .. ' ' .. string.format('%.0f', math.max(0, tonumber(till) - now))) or ''
+    end
+    claimed[#claimed + 1] = {id, held[4], taken and 1 or 0, left}
   end
 end
 return claimed
+`);
+
+// Keeps that a handler wants its entry later, and sets its count (`StreamGroup.postpone`).
+//
+// Keys: stream, what is postponed of the group: a hash of `<times> <epoch ms>` by id. Arguments: group,
+// consumer, id, times, ms to wait, count, ms that the hash is kept. Returns 1, or 0 when the entry is not ours.
+
+export const postpone = new Script(`${PENDING_ENTRY}
+if not pending_entry(ARGV[3], ARGV[2]) then return 0 end
+local kept = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'RETRYCOUNT', ARGV[6], 'JUSTID')[1]
+if not kept then return 0 end
+local time = redis.call('TIME')
+local till = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[5])
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4] .. ' ' .. string.format('%.0f', till))
+redis.call('PEXPIRE', KEYS[2], ARGV[7])
+return 1
 `);
 
 // Removing consumers (PIPE-9). XGROUP DELCONSUMER drops what is pending for good, so each is looked at in the
