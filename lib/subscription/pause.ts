@@ -5,7 +5,8 @@
  * However long that takes, it costs no message an attempt.
  *
  * What fails while others succeed is tried again with a backoff of its own, and a bounded number of times: a
- * message that breaks its backend every time ends in the dead letters.
+ * message that breaks its backend every time ends in the dead letters. What is refused while others succeed
+ * waits for as long as it is: that is no message's own failure, see `Refusals`.
  *
  * @module
  */
@@ -13,11 +14,12 @@ import { getLogger } from "@logtape/logtape";
 import { type Random, retryDelay } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
 import type { Backend } from "../domain/backends.ts";
-import { RefusedError, type UnavailableError } from "../errors.ts";
+import { RefusedError } from "../errors.ts";
 import type { HandlerReporter, WorkHealth } from "../status/work_health.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Outage } from "./outage.ts";
+import { FIRST_TRY_SECONDS, LAST_TRY_SECONDS, Refusals } from "./refusals.ts";
 import { RetrySchedule } from "./retry_schedule.ts";
 import type { SubscriptionSettings } from "./settings/resolve.ts";
 
@@ -27,9 +29,6 @@ const log = getLogger(["protean", "subscription"]);
 const OWN_RETRIES = 20;
 /** The first time may have been the beginning of an outage. */
 const KNOWN_TO_FAIL = 2;
-/** Between two tries of a pause, doubled from the first to the last: the end is seen within five seconds. */
-const FIRST_TRY_SECONDS = 0.25;
-const LAST_TRY_SECONDS = 3;
 /** Whoever pauses again so soon has not seen the end, and goes on where it was. */
 const SAME_OUTAGE_MS = 10_000;
 /** So often it is looked whether a backend that is away answers its pings again. */
@@ -87,6 +86,8 @@ export class Pause {
   #parked: Delivery[] = [];
   /** They wait on their own, beside others that succeed. */
   readonly #later: RetrySchedule<Delivery>;
+  /** They wait for what is refused to them alone. */
+  readonly #refused: Refusals;
   readonly #refusals = new Map<string, Refusal>();
   #paused: Paused | undefined;
   /** What the last outage was about. */
@@ -101,6 +102,7 @@ export class Pause {
   constructor(parts: PauseParts) {
     this.#parts = parts;
     this.#later = new RetrySchedule(parts.clock, (delivery) => parts.inbox.resume(delivery));
+    this.#refused = new Refusals(parts);
   }
 
   /** True while nothing may be taken but by `turn`. */
@@ -145,6 +147,7 @@ export class Pause {
   /** Its handler run was committed. */
   succeeded(delivery: Delivery): void {
     for (const backend of delivery.backends) this.#reporter(backend)?.committed();
+    this.#refused.succeeded(delivery);
     if (this.#failing.size === 0) return;
     const backend = this.#backend;
     // What has used another backend, or none, says nothing about this one.
@@ -155,6 +158,7 @@ export class Pause {
 
   /** It does not wait for a backend any more, whatever else became of it. */
   over(delivery: Delivery): void {
+    this.#refused.forget(delivery);
     if (this.#failing.delete(delivery) && this.#failing.size === 0 && !this.#paused) this.#quiet();
   }
 
@@ -166,11 +170,19 @@ export class Pause {
     const { inbox, settings, random } = this.#parts;
     const { error, backend } = outage;
     const { attempts } = delivery;
-    if (this.#isOwnMistake(error, backend)) {
+    if (error instanceof RefusedError && this.#isOwnMistake(error, backend)) {
+      this.#refused.dismiss(error);
       this.#failing.clear();
       if (this.#paused) this.#end();
       else this.#quiet();
       return false;
+    }
+    const isRefused = error instanceof RefusedError;
+    if (
+      isRefused && this.#refused.refused(delivery, error, backend, LAST_TRY_SECONDS * 1000) && !this.#paused
+    ) {
+      this.#refused.wait(delivery);
+      return true;
     }
     this.#backend = backend;
     const failures = (this.#failing.get(delivery) ?? 0) + 1;
@@ -184,6 +196,10 @@ export class Pause {
       // One that had begun before the pause is no try.
       if (this.#trying === delivery) this.#failedTry(this.#paused);
       this.#report(outage, this.#paused.nextTry - this.#parts.clock.monotonic());
+      return true;
+    }
+    if (isRefused) {
+      this.#refused.wait(delivery);
       return true;
     }
     if (attempts.outages >= OWN_RETRIES) {
@@ -203,6 +219,7 @@ export class Pause {
   /** Clears the timers, for good; what waits stays where it is. */
   close(): void {
     this.#later.close();
+    this.#refused.close();
     this.#quiet();
   }
 
@@ -216,7 +233,7 @@ export class Pause {
     const now = clock.monotonic();
     if (now - this.#resumedAt > SAME_OUTAGE_MS) this.#failures = 0;
     this.#paused = { since: now, backend, tries: 0, nextTry: now + this.#pace(), lastTry: now };
-    this.#parked = this.#later.drain();
+    this.#parked = [...this.#later.drain(), ...this.#refused.drain()];
     log.warn("subscription.paused", { subscription: name, ...told(backend), reason: error.message });
   }
 
@@ -287,8 +304,8 @@ export class Pause {
     return error instanceof RefusedError || error.isUnreached || !this.#answers(backend);
   }
 
-  #isOwnMistake(error: UnavailableError | RefusedError, backend: Backend | undefined): boolean {
-    if (!(error instanceof RefusedError) || error.concerns !== "statement") return false;
+  #isOwnMistake(error: RefusedError, backend: Backend | undefined): boolean {
+    if (error.concerns !== "statement") return false;
     const now = this.#parts.clock.monotonic();
     const commits = backend && this.#reporter(backend)?.commits || 0;
     const before = this.#refusals.get(error.message);
