@@ -101,7 +101,7 @@ function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {
   return outboxRoutes(runtime).map(({ provider, broker }) =>
     new UnpublishedWatch({
       ...{ provider, broker, clock: runtime.clock },
-      work: work.watchReporter("provider", provider.name),
+      work: work.reporter("provider", provider.name),
       publishing: work.watchReporter("broker", broker.name),
     })
   );
