@@ -267,3 +267,28 @@ redisTest("what a missing right keeps from its end is not begun: nothing is ther
   assertEquals(await replays.ack([replayed.id]), 1);
   assertEquals(await bare.exists(lane), 0);
 });
+
+redisTest(
+  "a dead-letter stream or a lane of another type is told by its own name, not by its stream's",
+  async () => {
+    await using rig = await RedisRig.open();
+    const bare = rig.client();
+    const broker = await rig.broker();
+    const [dead, lane] = [`${STREAM}:dlq`, `${STREAM}:replay:${GROUP}`];
+    const group = await consumerOf(broker, "a");
+    await publish(broker, "1");
+    const [entry] = await group.read({ count: 1, blockMs: 10 });
+    assert(entry);
+    await bare.set(dead, "not a stream");
+    await assertRejects(() => group.deadLetter(entry.id, dead, "x"), RefusedError, `'${dead}'`);
+    await bare.del(dead);
+    assert(await group.deadLetter(entry.id, dead, "x"));
+    const [letter] = await broker.deadLetters.list(dead, { limit: 1 });
+    assert(letter);
+    await bare.set(lane, "not a stream");
+    const replay = () => broker.deadLetters.replay(dead, letter.id, lane, GROUP);
+    await assertRejects(replay, RefusedError, `'${lane}'`);
+    await bare.del(lane);
+    assert(await replay());
+  },
+);

@@ -204,14 +204,15 @@ return gone
 // Moves an entry to the dead letters: written there and acknowledged here, or neither (delivery 18).
 //
 // Keys: stream, dead-letter stream. Arguments: group, consumer, id, data, '1' for a lane. Returns 1, or 0
-// when this consumer does not own the entry.
+// when this consumer does not own the entry; a list with the error where the dead-letter stream refuses it.
 
 export const deadLetter = new Script(`${PENDING_ENTRY}${LEAVE_LANE}
 local id = ARGV[3]
 if not pending_entry(id, ARGV[2]) then return 0 end
 must_be_allowed('XACK', KEYS[1], ARGV[1], id)
 if ARGV[5] == '1' then may_leave_lane() end
-redis.call('XADD', KEYS[2], '*', 'data', ARGV[4])
+local written = redis.pcall('XADD', KEYS[2], '*', 'data', ARGV[4])
+if type(written) == 'table' then return {written} end
 redis.call('XACK', KEYS[1], ARGV[1], id)
 if ARGV[5] == '1' then leave_lane(id) end
 return 1
@@ -240,14 +241,15 @@ return -1
 /**
  * Moves one entry, fields as they are, to the end of a replay lane, whose group is created at 0 if missing;
  * it is in exactly one place at every moment (delivery 19, DLQ-5). Keys: dead-letter stream, lane. Arguments:
- * id, group. Returns 1, or 0 when the entry is not there (any more).
+ * id, group. Returns 1, or 0 when the entry is not there (any more); a list with the error where the lane
+ * refuses it.
  */
 export const replay = new Script(`${MUST_BE_ALLOWED}
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
 if #found == 0 then return 0 end
 must_be_allowed('XDEL', KEYS[1], ARGV[1])
 local created = redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[2], '0', 'MKSTREAM')
-if created.err and string.sub(created.err, 1, 9) ~= 'BUSYGROUP' then return created end
+if created.err and string.sub(created.err, 1, 9) ~= 'BUSYGROUP' then return {created} end
 redis.call('XADD', KEYS[2], '*', unpack(found[1][2]))
 redis.call('XDEL', KEYS[1], ARGV[1])
 return 1
