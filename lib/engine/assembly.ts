@@ -10,6 +10,7 @@ import type { EngineService } from "../async/service.ts";
 import { managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
+import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
@@ -62,6 +63,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     services: [
       ...processors,
       ...unpublishedWatches(plan),
+      ...lockWatches(plan),
       ...streamSubscriptions(plan, processors),
       ...outboxCleaners(plan),
       ...markCleaners(plan),
@@ -104,6 +106,12 @@ function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {
       work: work.reporter("provider", provider.name),
       publishing: work.watchReporter("broker", broker.name),
     })
+  );
+}
+
+function lockWatches({ runtime, work }: Plan): LockWatch[] {
+  return [...runtime.providers.values()].map((provider) =>
+    new LockWatch({ provider, clock: runtime.clock, work: work.reporter("provider", provider.name) })
   );
 }
 
