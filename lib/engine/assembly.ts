@@ -15,6 +15,7 @@ import { DlqMaintenance } from "../dlq/maintenance.ts";
 import { alertReceivers } from "../dlq/receivers.ts";
 import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
 import { NotSupportedError } from "../errors.ts";
+import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { deadLetterStream } from "../message/names.ts";
 import { markRetentionHours } from "../maintenance/mark_retention.ts";
@@ -69,6 +70,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     services: [
       ...processors,
       ...unpublishedWatches(plan),
+      ...lockWatches(plan),
       ...streamSubscriptions(plan, processors),
       ...outboxCleaners(plan),
       ...markCleaners(plan),
@@ -109,9 +111,15 @@ function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {
   return outboxRoutes(runtime).map(({ provider, broker }) =>
     new UnpublishedWatch({
       ...{ provider, broker, clock: runtime.clock },
-      work: work.watchReporter("provider", provider.name),
+      work: work.reporter("provider", provider.name),
       publishing: work.watchReporter("broker", broker.name),
     })
+  );
+}
+
+function lockWatches({ runtime, work }: Plan): LockWatch[] {
+  return [...runtime.providers.values()].map((provider) =>
+    new LockWatch({ provider, clock: runtime.clock, work: work.reporter("provider", provider.name) })
   );
 }
 

@@ -64,6 +64,8 @@ export class Delivery implements RunOptions {
   source: string | undefined;
   readonly attempts: Attempts;
   firstFailedAt: number | undefined;
+  /** When its handler was started last, on the clock's monotonic scale. */
+  startedAt = -Infinity;
   /** What has committed a part of its work. */
   backends: readonly Backend[] = NONE;
   /** It was told that the broker refuses what its outcome needs. */

@@ -121,6 +121,7 @@ export class Worker {
     const { message } = delivery;
     if (!message) return;
     inbox.start(delivery);
+    delivery.startedAt = this.#scope.clock.monotonic();
     let result: "handled" | "duplicate";
     try {
       result = await runner.run(message, verdict.plan, delivery);
