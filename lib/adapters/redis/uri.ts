@@ -60,7 +60,9 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
   }
   for (const parameter of url.searchParams.keys()) {
     if (parameter !== "db") {
-      throw refused(key, `'${key}' has the parameter '${parameter}', but only 'db' is known: remove it.`);
+      // Behind a ? may be the rest of a password.
+      const shown = /^[a-z_]{1,24}$/.test(parameter) ? `the parameter '${parameter}'` : "a parameter";
+      throw refused(key, `'${key}' has ${shown}, but only 'db' is known: remove it.`);
     }
   }
   if (url.hash !== "") throw refused(key, `'${key}' has a # in it: write it as %23.`);
@@ -133,7 +135,10 @@ function database(given: string | null, key: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw refused(
     key,
-    `'${key}' names the database '${text}': Redis databases are numbers, such as ${EXAMPLE}.`,
+    // It may be a password whose host is missing.
+    `'${key}' names ${
+      /^[a-z]{1,12}$/.test(text) ? `the database '${text}'` : "a database that is no number"
+    }: Redis databases are numbers, such as ${EXAMPLE}.`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
 import { parsePostgresUri, type PostgresUri } from "../../../../../lib/adapters/postgres/connection/uri.ts";
 import { ConfigurationError } from "../../../../../lib/errors.ts";
 
@@ -110,3 +110,20 @@ Deno.test("sec-postgres-password-at: an @ in the value of a password is a part o
   const parsed = parse("postgresql://h?user=u&password=x@SECRET");
   assertEquals([parsed.password, parsed.label], ["x@SECRET", "u@h:5432/u"]);
 });
+
+for (
+  const uri of [
+    "postgresql://ann:SECRET",
+    "postgresql://ann:SECRET/shop",
+    "postgresql://db/shop?user=ann&password=a&port=SECRET",
+    "postgresql://db/shop?user=ann&password=a&sslmode=SECRET",
+    "postgresql://db/shop?user=ann&password=a&connect_timeout=SECRET",
+    "postgresql://db/shop?user=ann&password=a&target_session_attrs=SECRET",
+    "postgresql://ann@[SECRET/shop",
+  ]
+) {
+  Deno.test(`a refusal quotes nothing of ${uri} that may be the rest of a password (M1)`, () => {
+    const error = assertThrows(() => parse(uri), ConfigurationError);
+    assert(!error.message.includes("SECRET"), error.message);
+  });
+}
