@@ -7,8 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import type { ClaimedEntry, PendingEntry } from "../adapters/ports.ts";
 import { Wakeup } from "../async/wakeup.ts";
 import { asError } from "../errors.ts";
-import { streamIn } from "../message/envelope.ts";
-import type { Delivery } from "./delivery.ts";
+import { type Delivery, keyOf } from "./delivery.ts";
 import { BatchSize } from "./batch_size.ts";
 import { sizeOf } from "./entry_size.ts";
 import { MOST_SIZE } from "./holdings.ts";
@@ -107,7 +106,7 @@ export class Recovery {
    */
   #admit(delivery: Delivery): void {
     delivery.suspect = delivery.attempts.suspicious(this.scope.settings.maxDeliveries);
-    delivery.key = streamIn(delivery.text) || delivery.id;
+    delivery.key = keyOf(delivery);
     this.scope.inbox.enter(delivery);
   }
 
