@@ -11,6 +11,7 @@ import { isObjectText } from "./canonical_text.ts";
 import { checksumMatches } from "./checksum.ts";
 import { keepsBigints } from "./exact_numbers.ts";
 import { memberText } from "./json_text.ts";
+import { LARGE_TEXT, noteLarge } from "./large_data.ts";
 import { isJsonObject, type JsonObject, parseExactJson } from "./parse.ts";
 import { readMetadata } from "./read_metadata.ts";
 import type { Message } from "./types.ts";
@@ -62,6 +63,7 @@ export function readMessage(text: string | undefined, maxBytes: number = MAX_MES
   if (!isJsonObject(metadata)) throw new DeserializationError("The message's 'metadata' is not an object.");
   if (data === undefined) throw new DeserializationError("The message has no 'data'.");
   if (!isJsonObject(data)) throw new DeserializationError("The message's 'data' is not an object.");
+  if (text.length > LARGE_TEXT) noteLarge(data);
   return { data: keepsBigints(data, whole), metadata: readMetadata(metadata) };
 }
 

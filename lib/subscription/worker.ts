@@ -25,6 +25,7 @@ import {
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage, readMessage, verified } from "../message/envelope.ts";
+import { LARGE_TEXT } from "../message/large_data.ts";
 import type { Message } from "../message/types.ts";
 import { type Delivery, keyOf } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
@@ -401,11 +402,9 @@ export class Worker {
   }
 }
 
-/** Read and judged step by step from here on, in UTF-16 units: larger than anybody sends by default. */
-const LARGE = 1024 * 1024;
-
+/** Read and judged step by step. */
 function isLarge({ text, truncated }: Delivery): boolean {
-  return text !== undefined && text.length > LARGE && !truncated;
+  return text !== undefined && text.length > LARGE_TEXT && !truncated;
 }
 
 /** Probes, sockets and timers have theirs. */
