@@ -5,10 +5,10 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { ClaimedEntry, PendingEntry } from "../adapters/ports.ts";
+import { BatchSize } from "../async/batch_size.ts";
 import { Wakeup } from "../async/wakeup.ts";
 import { asError } from "../errors.ts";
 import { type Delivery, keyOf } from "./delivery.ts";
-import { BatchSize } from "./batch_size.ts";
 import { sizeOf } from "./entry_size.ts";
 import { MOST_SIZE } from "./holdings.ts";
 import type { SubscriptionScope } from "./scope.ts";
@@ -20,7 +20,7 @@ const PAGE = 100;
 const OWN_PAGE = 1000;
 
 export class Recovery {
-  readonly #batch = new BatchSize(PAGE, true);
+  readonly #batch = new BatchSize({ most: PAGE, mostSize: MOST_SIZE, cautious: true });
   /** Lanes of which the last pass had to leave something, for want of room. */
   readonly #behind = new Set<StreamLane>();
   readonly #fellBehind = new Wakeup();
