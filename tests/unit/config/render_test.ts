@@ -79,6 +79,6 @@ Deno.test("renderToml writes what TOML reads back as the same", () => {
 Deno.test("keys drive no terminal either, and are read back as they were (L8c)", () => {
   const key = "k\u009b31m\u202e\u007f\u2028\u001b";
   const text = renderToml({ [key]: { [key]: 1, list: [{ [key]: 2 }] } }, () => "from a\u001b[31mb");
-  assertEquals(/[\0-\x08\x0b-\x1f\x7f-\x9f\u202e\u2028]/.test(text), false, JSON.stringify(text));
+  assertEquals(/[\p{Cc}\u202e\u2028]/u.test(text.replaceAll("\n", "")), false, JSON.stringify(text));
   assertEquals(JSON.stringify(parse(text)), JSON.stringify({ [key]: { [key]: 1, list: [{ [key]: 2 }] } }));
 });
