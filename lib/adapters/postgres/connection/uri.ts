@@ -141,20 +141,21 @@ function one(query: ReadonlyMap<string, readonly string[]>, name: string): strin
 function placesOf(hosts: string, overriding: readonly string[], port: string | undefined): readonly Place[] {
   const given = overriding.length > 0 ? overriding : [hosts];
   const ports = (port ?? "5432").split(",");
-  const list = given.flatMap((item) => item.split(",")).map((item, index) =>
-    placeOf(overriding.length > 0 ? item : decode(item), ports[index] ?? ports.at(-1) ?? "5432")
+  // What stands in a query is decoded already; elsewhere a host is, once its port is separated from it.
+  const decoded = overriding.length > 0 ? (host: string) => host : decode;
+  return given.flatMap((item) => item.split(",")).map((item, index) =>
+    placeOf(item, decoded, ports[index] ?? ports.at(-1) ?? "5432")
   );
-  return list;
 }
 
-function placeOf(text: string, fallback: string): Place {
+function placeOf(text: string, decoded: (host: string) => string, fallback: string): Place {
   if (text.startsWith("/")) return { host: text, port: portOf(fallback) };
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text) ?? [];
   if (bracketed === undefined && plain === undefined) {
     const shown = /^\[[\da-f:.]{0,40}$/i.test(text) ? `the address '${text}', which` : "an address that";
     throw new Trouble(`has ${shown} is not host:port`);
   }
-  return { host: bracketed || plain || "localhost", port: portOf(port || fallback) };
+  return { host: decoded(bracketed || plain || "localhost"), port: portOf(port || fallback) };
 }
 
 function portOf(text: string): number {

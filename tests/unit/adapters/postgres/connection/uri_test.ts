@@ -29,6 +29,13 @@ const understood: readonly (readonly [uri: string, expected: Partial<PostgresUri
   ["postgresql://ann@/shop?host=/run/postgresql&port=5433", {
     places: [{ host: "/run/postgresql", port: 5433 }],
   }],
+  // Separated before it is decoded.
+  ["postgresql://ann@%2Frun%2Fpostgresql:5433/shop", {
+    places: [{ host: "/run/postgresql", port: 5433 }],
+  }],
+  ["postgresql://ann@h%3A1/shop", { places: [{ host: "h:1", port: 5432 }] }],
+  ["postgresql://ann@a%2Cb:1,c/shop", { places: [{ host: "a,b", port: 1 }, { host: "c", port: 5432 }] }],
+  ["postgresql://a%3Ab%40c:d%2Fe%3Ff@h/x%2Fy%3Fz", { user: "a:b@c", password: "d/e?f", database: "x/y?z" }],
   ["postgresql://ann@ignored/shop?host=a:1&host=b:2", {
     places: [{ host: "a", port: 1 }, { host: "b", port: 2 }],
   }],
