@@ -112,6 +112,8 @@ function socketPath(url: URL, key: string): string {
     throw refused(key, `'${key}' names no absolute path of a socket: write it as in ${SOCKET_EXAMPLE}.`);
   }
   const path = decodedPath(url.pathname, key);
+  // No path of a system has one: the connection would be tried for ever.
+  if (path.includes("\0")) throw refused(key, `'${key}' has a NUL character in its path: remove it.`);
   if (new TextEncoder().encode(path).length > MAX_SOCKET_PATH) {
     throw refused(
       key,

@@ -89,3 +89,8 @@ for (const uri of ["redis://:SECRET", "redis://h:6379/SECRET", "redis://u:12/SEC
     assert(!error.message.includes("SECRET"), error.message);
   });
 }
+
+Deno.test("a socket's path with a NUL character is refused instead of tried for ever (L8f)", () => {
+  const error = assertThrows(() => parseRedisUri("unix:///run/a%00b?db=1", KEY), ConfigurationError);
+  assert(error.message.includes("NUL"), error.message);
+});
