@@ -280,6 +280,12 @@ for _, entry in ipairs(rest) do redis.call('XDEL', KEYS[1], entry[1]) end
 return {gone + #rest, #rest == step and 1 or 0}
 `);
 
+/** The id of the oldest entry of a stream, without its text, which may be large; false where it has none. */
+export const oldestId = new Script(`
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+return first and first[1]
+`);
+
 /** Drops a stream whole and returns how many entries it had. The memory is freed in the background. */
 export const purge = new Script(`
 local length = redis.call('XLEN', KEYS[1])

@@ -14,7 +14,7 @@ import { unstorableMetadata } from "../../message/storable.ts";
 import type { Message, TraceContext } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
-import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
+import { type Outcome, runUnitOfWork, type UnitOptions } from "../work/run_unit.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
 import { boundedId } from "../elements/identity.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
@@ -127,7 +127,7 @@ export class ElementRunner implements HandlerRunner {
         // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
         if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
-        const outcome = await this.#handle(method, origin, payload, options, mark);
+        const outcome = await this.#handle({ method, origin, payload, guard: options, mark, turn: this });
         if (outcome.kind === "done") result = "handled";
       } catch (thrown) {
         const error = asError(thrown);
@@ -165,7 +165,7 @@ export class ElementRunner implements HandlerRunner {
     }
     const payload = route.reader.read(message.data);
     return await this.#observed(message, null, async (origin) => {
-      const outcome = await this.#handle(method, origin, payload, guard, mark, prepare);
+      const outcome = await this.#handle({ method, origin, payload, guard, mark }, prepare);
       return outcome.kind === "done" ? outcome.value : undefined;
     });
   }
@@ -174,25 +174,25 @@ export class ElementRunner implements HandlerRunner {
    * One handler run as the domain's observer sees it; what it writes carries the observer's trace on, where
    * that has one.
    */
-  async #observed<T>(
+  #observed<T>(
     message: Message,
     trace: TraceContext | null,
     work: (origin: Origin & { readonly message: Message }) => Promise<T>,
   ): Promise<T> {
     const span = this.#runtime.observer.handler?.(this.name, message);
-    if (!span) return await work({ message, trace });
-    return await whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
+    if (!span) return work({ message, trace });
+    return whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
   }
 
   #handle(
-    method: HandlerMethod,
-    origin: Origin,
-    payload: unknown,
-    guard: Guard,
-    mark: Mark | undefined,
+    { method, payload, ...unit }: Pick<UnitOptions, "origin" | "guard" | "mark" | "turn"> & {
+      readonly method: HandlerMethod;
+      readonly payload: unknown;
+    },
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
-    const options = { name: this.name, origin, guard, mark, repeat: true };
+    const { guard } = unit;
+    const options = { name: this.name, repeat: true, ...unit };
     return runUnitOfWork(this.#runtime, options, (unit) => {
       prepare?.(unit);
       return method.handle(payload, new WorkContext(unit, guard, this.name));

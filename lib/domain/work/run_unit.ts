@@ -18,7 +18,7 @@ import {
 import { parseTime } from "../../message/time.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Origin } from "./outgoing.ts";
-import type { Guard } from "./sessions.ts";
+import type { Guard, Turn } from "./sessions.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
 
 const log = getLogger(["protean", "domain"]);
@@ -35,6 +35,8 @@ export interface UnitOptions {
    * them is not.
    */
   readonly repeat: boolean;
+  /** On whose behalf it waits for connections, one of many at once. @default nobody's */
+  readonly turn?: Turn;
 }
 
 /** Committed: what the work returned, and the event-store positions of what it wrote there. */
@@ -86,11 +88,11 @@ export async function runUnitOfWork<R>(
 
 async function once<R>(
   runtime: WorkRuntime,
-  { name, guard, mark, origin, repeat }: UnitOptions,
+  { name, guard, mark, origin, repeat, turn }: UnitOptions,
   again: boolean,
   work: Work<R>,
 ): Promise<Outcome<R>> {
-  const unit = new UnitOfWork(runtime, { origin, guard, careful: again || !repeat });
+  const unit = new UnitOfWork(runtime, { origin, guard, careful: again || !repeat, turn });
   try {
     if (mark && !await unit.claim(mark)) {
       await unit.rollback();
