@@ -6,7 +6,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { elapsedMs, type Moment, momentOf, sleep } from "../async/clock.ts";
+import { betweenMs, type Moment, momentOf, sleep } from "../async/clock.ts";
 import { every } from "../async/every.ts";
 import { asError } from "../errors.ts";
 import { reporting, unheard, type WorkReporter } from "../status/work_health.ts";
@@ -76,9 +76,9 @@ export class Ownership {
   }
 
   #look(): void {
-    const { clock } = this.#scope;
-    const stood = elapsedMs(clock, this.#moved);
-    this.#moved = momentOf(clock);
+    const now = momentOf(this.#scope.clock);
+    const stood = betweenMs(this.#moved, now);
+    this.#moved = now;
     if (stood < STANDSTILL_MS || this.#lapsed) return;
     this.#lapsed = true;
     log.warn("subscription.stood_still", { subscription: this.#scope.name, duration_ms: Math.round(stood) });

@@ -4,6 +4,9 @@
  * every few seconds and only while the backend answers its pings. With the first that succeeds all go on.
  * However long that takes, it costs no message an attempt.
  *
+ * An open circuit breaker keeps everything waiting in the same way, and a half-open one lets one message at a
+ * time be tried.
+ *
  * What fails while others succeed is tried again with a backoff of its own, and a bounded number of times: a
  * message that breaks its backend every time ends in the dead letters. What is refused while others succeed
  * waits for as long as it is: that is no message's own failure, see `Refusals`.
@@ -14,8 +17,10 @@ import { getLogger } from "@logtape/logtape";
 import { type Random, retryDelay } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
 import type { Backend } from "../domain/backends.ts";
+import type { BreakerState } from "../domain/observer.ts";
 import { RefusedError } from "../errors.ts";
 import type { HandlerReporter, WorkHealth } from "../status/work_health.ts";
+import type { Breaker } from "./breaker.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Outage } from "./outage.ts";
@@ -58,6 +63,8 @@ export interface PauseParts {
    * Told how the handler's work goes, and asked what pings say. @default nobody is told, every ping answered
    */
   readonly health?: WorkHealth | undefined;
+  /** Must notify `inbox.changed` when it changes. @default it never opens */
+  readonly breaker?: Breaker | undefined;
 }
 
 /** When a missing table was missed first and last (monotonic), and what others had committed by the first. */
@@ -107,13 +114,23 @@ export class Pause {
 
   /** True while nothing may be taken but by `turn`. */
   get on(): boolean {
-    return this.#paused !== undefined;
+    return this.#paused !== undefined || this.#circuit !== "closed";
+  }
+
+  /** True while nothing should be taken over from others, who may get on with it. */
+  get holds(): boolean {
+    return this.#paused !== undefined || this.#circuit === "open";
+  }
+
+  get #circuit(): BreakerState {
+    return this.#parts.breaker?.state ?? "closed";
   }
 
   /** How much may be read at a time, of `count`; while paused one message, where there is no other to try. */
   readable(count: number): number {
-    if (!this.#paused) return count;
-    return this.#answers(this.#paused.backend) && this.#parts.inbox.ready === 0 ? 1 : 0;
+    if (!this.on) return count;
+    if (this.#circuit === "open" || this.#parts.inbox.ready > 0) return 0;
+    return !this.#paused || this.#answers(this.#paused.backend) ? 1 : 0;
   }
 
   /**
@@ -122,10 +139,15 @@ export class Pause {
    */
   async turn(signal: AbortSignal): Promise<Delivery | undefined> {
     const { inbox, clock } = this.#parts;
-    while (this.#paused && !signal.aborted) {
-      if (![...this.#failing.keys()].some(({ stage }) => stage !== "done")) this.#end();
+    while (this.on && !signal.aborted) {
+      if (this.#circuit === "open") await inbox.changed.wait({ signal });
+      else if (this.#paused && ![...this.#failing.keys()].some(({ stage }) => stage !== "done")) this.#end();
       else if (this.#trying) await inbox.changed.wait({ signal });
-      else {
+      else if (!this.#paused) {
+        this.#trying = this.#untried();
+        if (this.#trying) return this.#trying;
+        await inbox.changed.wait({ signal });
+      } else {
         const ms = this.#untilTry(this.#paused);
         if (ms <= 0) {
           this.#trying = this.#candidate();
@@ -146,6 +168,7 @@ export class Pause {
 
   /** Its handler run was committed. */
   succeeded(delivery: Delivery): void {
+    this.#parts.breaker?.succeeded();
     for (const backend of delivery.backends) this.#reporter(backend)?.committed();
     this.#refused.succeeded(delivery);
     if (this.#failing.size === 0) return;
@@ -154,6 +177,19 @@ export class Pause {
     if (backend && !delivery.backends.some((used) => isSame(used, backend))) return this.over(delivery);
     this.#failing.clear();
     if (this.#paused) this.#end();
+  }
+
+  /** Its handler has decided what becomes of it: it works. */
+  decided(delivery: Delivery): void {
+    this.over(delivery);
+    this.#parts.breaker?.succeeded();
+  }
+
+  /** Its handler has failed by itself. */
+  faulted(delivery: Delivery): void {
+    this.over(delivery);
+    // Half open, the one that is tried decides, and none that had begun before.
+    if (this.#circuit !== "half_open" || this.#trying === delivery) this.#parts.breaker?.failed();
   }
 
   /** It does not wait for a backend any more, whatever else became of it. */
@@ -284,6 +320,13 @@ export class Pause {
     const parked = this.#parked.shift();
     if (parked) inbox.resume(parked);
     return inbox.take();
+  }
+
+  /** In turn one that was not tried yet and one that was: it may have opened the breaker by itself. */
+  #untried(): Delivery | undefined {
+    const { inbox } = this.#parts;
+    this.#tookFresh = !this.#tookFresh;
+    return this.#tookFresh ? inbox.takeRead() ?? inbox.take() : inbox.take();
   }
 
   /**

@@ -205,6 +205,12 @@ export function duplicateMessage({ handler, type, messageId }: Mark): DuplicateM
 export interface SessionOptions {
   /** Ends every wait for a connection, a lock or a turn, which rejects with its reason; nothing else. */
   readonly signal?: AbortSignal;
+  /**
+   * On whose behalf this session waits for a connection, where many of one party's may wait at once: parties
+   * take turns, and none is refused for the length of the line as long as it moves. Nobody's sessions are
+   * served at every second turn, and are refused in time. Adapters without a pool pass it over.
+   */
+  readonly turn?: object | undefined;
 }
 
 export abstract class BaseProvider extends BaseAdapter {

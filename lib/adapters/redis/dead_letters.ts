@@ -13,7 +13,7 @@ import type { KeyOf, StreamKey } from "./keys.ts";
 import { isLiveOther } from "./others.ts";
 import { consumersOf, MEMBERS } from "./presence.ts";
 import { entriesRanged } from "./replies.ts";
-import { purge, replay, replayToOther, trimBefore } from "./scripts.ts";
+import { oldestId, purge, replay, replayToOther, trimBefore } from "./scripts.ts";
 
 /** Letters of a page that is bounded by bytes which are asked for at first. */
 const FIRST_STEP = 8;
@@ -58,8 +58,11 @@ export class RedisDeadLetters implements DeadLetters {
   }
 
   async oldest(stream: string): Promise<number | undefined> {
-    const [first] = await this.list(stream, { limit: 1 });
-    return first && Number(first.id.split("-", 1)[0]);
+    const keys = [this.#keyOf(stream)];
+    const id = await this.#endpoint.run((client) => oldestId.run(client, keys, []), {
+      ...{ key: stream, repeatable: true },
+    });
+    return typeof id === "string" ? Number(id.split("-", 1)[0]) : undefined;
   }
 
   async trimBefore(stream: string, ms: number, limit: number): Promise<number> {

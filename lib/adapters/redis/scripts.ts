@@ -137,8 +137,9 @@ return kept and count
 //
 // Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, then triples
 // of id, present owner and least idle time in ms; -1 instead of that time asks that the owner is gone still.
-// Returns `{id, count, 1}` for each that was taken, `{id, count, 0}` for those that the stream no longer
-// holds: they leave the pending list (PIPE-7). No text passes through a script: it may be of any size.
+// Keys: stream, what is postponed of the group. Returns `{id, count, 1, postponed}` for each that was taken, 0
+// in place of the 1 for those that the stream no longer holds: they leave the pending list (PIPE-7);
+// `postponed` is empty, or `<times> <ms left>`. No text passes through a script: it may be of any size.
 
 export const claim = new Script(`${PENDING_ENTRY}
 local unseen
@@ -154,6 +155,7 @@ local function is_gone(owner)
   return (unseen[owner] or 0) >= tonumber(ARGV[3])
 end
 
+local postponed = redis.call('TYPE', KEYS[2]).ok == 'hash'
 local claimed = {}
 for i = 4, #ARGV, 3 do
   local id, owner, least = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
@@ -161,10 +163,33 @@ for i = 4, #ARGV, 3 do
   if held and ((least >= 0 and held[3] >= least) or (least < 0 and is_gone(owner))) then
     -- Drops the entry from the pending list if the stream no longer holds it.
     local taken = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')[1]
-    claimed[#claimed + 1] = {id, held[4], taken and 1 or 0}
+    local left = postponed and redis.call('HGET', KEYS[2], id) or ''
+    if left ~= '' then
+      local times, till = string.match(left, '^(%d+) (%d+)$')
+      local time = redis.call('TIME')
+      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+      left = times and (times .. ' ' .. string.format('%.0f', math.max(0, tonumber(till) - now))) or ''
+    end
+    claimed[#claimed + 1] = {id, held[4], taken and 1 or 0, left}
   end
 end
 return claimed
+`);
+
+// Keeps that a handler wants its entry later, and sets its count (`StreamGroup.postpone`).
+//
+// Keys: stream, what is postponed of the group: a hash of `<times> <epoch ms>` by id. Arguments: group,
+// consumer, id, times, ms to wait, count, ms that the hash is kept. Returns 1, or 0 when the entry is not ours.
+
+export const postpone = new Script(`${PENDING_ENTRY}
+if not pending_entry(ARGV[3], ARGV[2]) then return 0 end
+local kept = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'RETRYCOUNT', ARGV[6], 'JUSTID')[1]
+if not kept then return 0 end
+local time = redis.call('TIME')
+local till = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[5])
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4] .. ' ' .. string.format('%.0f', till))
+redis.call('PEXPIRE', KEYS[2], ARGV[7])
+return 1
 `);
 
 // Removing consumers (PIPE-9). XGROUP DELCONSUMER drops what is pending for good, so each is looked at in the
@@ -300,6 +325,12 @@ local step = math.min(most - gone, 100)
 local rest = redis.call('XRANGE', KEYS[1], '-', '(' .. ARGV[1], 'COUNT', step)
 for _, entry in ipairs(rest) do redis.call('XDEL', KEYS[1], entry[1]) end
 return {gone + #rest, #rest == step and 1 or 0}
+`);
+
+/** The id of the oldest entry of a stream, without its text, which may be large; false where it has none. */
+export const oldestId = new Script(`
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+return first and first[1]
 `);
 
 /** Drops a stream whole and returns how many entries it had. The memory is freed in the background. */
