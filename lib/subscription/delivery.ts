@@ -7,6 +7,7 @@ import type { TooLarge } from "../adapters/ports.ts";
 import type { Backend } from "../domain/backends.ts";
 import type { RunOptions, Verdict } from "../domain/handler_port.ts";
 import { ProteanError } from "../errors.ts";
+import { streamIn } from "../message/envelope.ts";
 import type { Message } from "../message/types.ts";
 import { Attempts } from "./attempts.ts";
 import type { Lane } from "./lane.ts";
@@ -42,6 +43,11 @@ let move: (delivery: Delivery, stage: Stage) => void;
 /** Only the inbox imports this: the stage has one owner (ADR 8). */
 export function moveTo(delivery: Delivery, stage: Stage): void {
   move(delivery, stage);
+}
+
+/** The key of one that nobody dares to decode yet, or has the time to; see `Delivery.key`. */
+export function keyOf({ id, text }: Delivery): string {
+  return streamIn(text) || id;
 }
 
 export class Delivery implements RunOptions {

@@ -102,7 +102,7 @@ export interface Mark {
   readonly messageId: string;
   /**
    * The payload's, which is kept with the mark: another message that comes under the same id has another.
-   * Undefined where the message has none: then, as where none was kept, the id alone counts.
+   * Undefined where none can be told: then, as where none was kept, the id alone counts.
    */
   readonly checksum?: string | undefined;
 }

@@ -6,6 +6,8 @@
 import type { Mark } from "../../adapters/ports.ts";
 import { whenEnded } from "../../async/when_ended.ts";
 import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError } from "../../errors.ts";
+import { canonicalJson } from "../../message/canonical.ts";
+import { checksumOf } from "../../message/checksum.ts";
 import { camelDomain, parseTypeString } from "../../message/names.ts";
 import { parseTime } from "../../message/time.ts";
 import { unstorableMetadata } from "../../message/storable.ts";
@@ -250,8 +252,7 @@ export class ElementRunner implements HandlerRunner {
       handler: key,
       type: boundedId(headers.type),
       messageId: boundedId(messageId),
-      // Of a message that carries none: what one way of it prints as 10.0 another may print as 10.
-      checksum: envelope.checksum ?? undefined,
+      checksum: envelope.checksum ?? checksumOfValue(message.data),
     };
   }
 
@@ -272,6 +273,18 @@ export class ElementRunner implements HandlerRunner {
   #isPast(deadline: string): boolean {
     const time = parseTime(deadline);
     return time !== undefined && time <= this.#runtime.clock.now();
+  }
+}
+
+/**
+ * For a message that carries none, so that a repetition is told from another message there too. Of the value,
+ * since one writer prints 10.0 where another prints 10. Undefined for what is nested too deep to be written.
+ */
+function checksumOfValue(data: Message["data"]): string | undefined {
+  try {
+    return checksumOf(canonicalJson(data));
+  } catch {
+    return undefined;
   }
 }
 
