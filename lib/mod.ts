@@ -10,6 +10,7 @@
 export { Domain } from "./domain/domain.ts";
 export { on, onAny } from "./domain/elements/on.ts";
 export { SubscriptionProfile } from "./subscription/settings/profiles.ts";
+export type { DlqAlert, DlqAlertListener } from "./domain/dlq_alert.ts";
 export { Engine, type EngineOptions, type EngineRunOptions } from "./engine/engine.ts";
 export type { SubscriptionStatus } from "./subscription/status.ts";
 export type {

@@ -65,6 +65,10 @@ export type DeliveryEvent = typeof DELIVERY_EVENTS[number];
 export const PUBLISH_EVENTS = ["published", "failed", "abandoned"] as const;
 export type PublishEvent = typeof PUBLISH_EVENTS[number];
 
+/** What maintenance can do to a dead-letter queue: letters that went, alerts that were told. */
+export const DEAD_LETTER_EVENTS = ["trimmed", "alerts"] as const;
+export type DeadLetterEvent = typeof DEAD_LETTER_EVENTS[number];
+
 /** Called once, at the end of what was observed; with the error it ended with, if any. */
 export type Ended = (error?: Error) => void;
 
@@ -101,11 +105,17 @@ export interface PublishObserver {
   happened(event: PublishEvent, count: number): void;
 }
 
+export interface DeadLetterObserver {
+  happened(event: DeadLetterEvent, count: number): void;
+}
+
 export interface Observer {
   /** A subscription is made. */
   subscription?(facts: SubscriptionFacts): DeliveryObserver;
   /** An outbox processor is made. */
   processor?(facts: ProcessorFacts): PublishObserver;
+  /** A dead-letter queue, by the name of its stream, is going to be maintained. */
+  deadLetters?(dlqStream: string): DeadLetterObserver;
   /** A handler starts on a message; undefined: this run is of no interest. */
   handler?(handler: string, message: Message): HandlerSpan | undefined;
   /** A unit of work begins to commit. `name` is the handler's, or that of the work outside of one. */
@@ -145,7 +155,7 @@ export function harmless(observer: Observer): Observer {
   const counting = <E>(events: { happened(event: E, count: number): void } | undefined) => ({
     happened: (event: E, count: number) => void attempt(() => events?.happened(event, count)),
   });
-  const { subscription, processor, handler, commit, command, call } = observer;
+  const { subscription, processor, deadLetters, handler, commit, command, call } = observer;
   return {
     ...(subscription && {
       subscription: (facts) => {
@@ -159,6 +169,9 @@ export function harmless(observer: Observer): Observer {
     }),
     ...(processor && {
       processor: (facts) => counting(attempt(() => processor.call(observer, facts))),
+    }),
+    ...(deadLetters && {
+      deadLetters: (dlqStream) => counting(attempt(() => deadLetters.call(observer, dlqStream))),
     }),
     ...(handler && {
       handler: (name, message) => {

@@ -7,6 +7,7 @@ import type { BaseBroker, BaseCache, BaseEventStore, BaseProvider, TableSpec } f
 import type { Clock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { IncorrectUsageError } from "../errors.ts";
+import type { DlqAlertListener } from "./dlq_alert.ts";
 import type { HandlerRunner, SentMessage } from "./handler_port.ts";
 import type { Observer } from "./observer.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
@@ -24,6 +25,8 @@ export interface RuntimeFacts {
   readonly clock: Clock;
   /** Told of what the domain does. */
   readonly observer: Observer;
+  /** Told when dead letters pile up. */
+  readonly dlqAlertListeners: readonly DlqAlertListener[];
 }
 
 /** The adapters of a domain, open. */

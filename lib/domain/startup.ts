@@ -61,7 +61,11 @@ export async function start(
   if (!config || problems.length > 0) throw configurationError(problems);
 
   const { name, normalizedName } = identity;
-  const facts: RuntimeFacts = { name, normalizedName, identity, config, clock, observer: harmless(observer) };
+  const facts: RuntimeFacts = {
+    ...{ name, normalizedName, identity, config, clock },
+    observer: harmless(observer),
+    dlqAlertListeners: elements.dlqAlertListeners,
+  };
   const tables = tablesOf(elements);
   const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
   const sync = config.config.event_processing === "sync" ? new SyncEvents(config) : undefined;

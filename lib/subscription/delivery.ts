@@ -7,6 +7,7 @@ import type { TooLarge } from "../adapters/ports.ts";
 import type { Backend } from "../domain/backends.ts";
 import type { RunOptions, Verdict } from "../domain/handler_port.ts";
 import { ProteanError } from "../errors.ts";
+import { streamIn } from "../message/envelope.ts";
 import type { Message } from "../message/types.ts";
 import { Attempts } from "./attempts.ts";
 import type { Lane } from "./lane.ts";
@@ -44,6 +45,11 @@ export function moveTo(delivery: Delivery, stage: Stage): void {
   move(delivery, stage);
 }
 
+/** The key of one that nobody dares to decode yet, or has the time to; see `Delivery.key`. */
+export function keyOf({ id, text }: Delivery): string {
+  return streamIn(text) || id;
+}
+
 export class Delivery implements RunOptions {
   #stage: Stage = "queued";
   /** Holds its key's place in the order gate. Changed by the inbox alone. */
@@ -64,6 +70,8 @@ export class Delivery implements RunOptions {
   source: string | undefined;
   readonly attempts: Attempts;
   firstFailedAt: number | undefined;
+  /** When its handler was started last, on the clock's monotonic scale. */
+  startedAt = -Infinity;
   /** What has committed a part of its work. */
   backends: readonly Backend[] = NONE;
   /** It was told that the broker refuses what its outcome needs. */

@@ -194,8 +194,8 @@ export class Inbox {
 
   /** Tries again, as `defer`, a message that failed by itself: however many such wait, others are read. */
   backOff(delivery: Delivery, ms: number): void {
-    this.defer(delivery, ms);
-    this.#holdings.rest(delivery);
+    this.rest(delivery);
+    this.#retries.add(delivery, ms);
   }
 
   /** Tries the delivery again after `ms`; its stream waits meanwhile, everything else goes on (PIPE-3). */
@@ -210,6 +210,12 @@ export class Inbox {
     this.#holdings.pause(delivery);
     this.#freeSuspect(delivery);
     this.changed.notify();
+  }
+
+  /** As `suspend`, for long perhaps: however many such wait, others are read. */
+  rest(delivery: Delivery): void {
+    this.suspend(delivery);
+    this.#holdings.rest(delivery);
   }
 
   /** A waiting delivery is to be worked on again. */

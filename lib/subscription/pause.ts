@@ -8,7 +8,8 @@
  * time be tried.
  *
  * What fails while others succeed is tried again with a backoff of its own, and a bounded number of times: a
- * message that breaks its backend every time ends in the dead letters.
+ * message that breaks its backend every time ends in the dead letters. What is refused while others succeed
+ * waits for as long as it is: that is no message's own failure, see `Refusals`.
  *
  * @module
  */
@@ -17,12 +18,13 @@ import { type Random, retryDelay } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
 import type { Backend } from "../domain/backends.ts";
 import type { BreakerState } from "../domain/observer.ts";
-import { RefusedError, type UnavailableError } from "../errors.ts";
+import { RefusedError } from "../errors.ts";
 import type { HandlerReporter, WorkHealth } from "../status/work_health.ts";
 import type { Breaker } from "./breaker.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Outage } from "./outage.ts";
+import { FIRST_TRY_SECONDS, LAST_TRY_SECONDS, Refusals } from "./refusals.ts";
 import { RetrySchedule } from "./retry_schedule.ts";
 import type { SubscriptionSettings } from "./settings/resolve.ts";
 
@@ -32,9 +34,6 @@ const log = getLogger(["protean", "subscription"]);
 const OWN_RETRIES = 20;
 /** The first time may have been the beginning of an outage. */
 const KNOWN_TO_FAIL = 2;
-/** Between two tries of a pause, doubled from the first to the last: the end is seen within five seconds. */
-const FIRST_TRY_SECONDS = 0.25;
-const LAST_TRY_SECONDS = 3;
 /** Whoever pauses again so soon has not seen the end, and goes on where it was. */
 const SAME_OUTAGE_MS = 10_000;
 /** So often it is looked whether a backend that is away answers its pings again. */
@@ -94,6 +93,8 @@ export class Pause {
   #parked: Delivery[] = [];
   /** They wait on their own, beside others that succeed. */
   readonly #later: RetrySchedule<Delivery>;
+  /** They wait for what is refused to them alone. */
+  readonly #refused: Refusals;
   readonly #refusals = new Map<string, Refusal>();
   #paused: Paused | undefined;
   /** What the last outage was about. */
@@ -108,6 +109,7 @@ export class Pause {
   constructor(parts: PauseParts) {
     this.#parts = parts;
     this.#later = new RetrySchedule(parts.clock, (delivery) => parts.inbox.resume(delivery));
+    this.#refused = new Refusals(parts);
   }
 
   /** True while nothing may be taken but by `turn`. */
@@ -168,6 +170,7 @@ export class Pause {
   succeeded(delivery: Delivery): void {
     this.#parts.breaker?.succeeded();
     for (const backend of delivery.backends) this.#reporter(backend)?.committed();
+    this.#refused.succeeded(delivery);
     if (this.#failing.size === 0) return;
     const backend = this.#backend;
     // What has used another backend, or none, says nothing about this one.
@@ -191,6 +194,7 @@ export class Pause {
 
   /** It does not wait for a backend any more, whatever else became of it. */
   over(delivery: Delivery): void {
+    this.#refused.forget(delivery);
     if (this.#failing.delete(delivery) && this.#failing.size === 0 && !this.#paused) this.#quiet();
   }
 
@@ -202,11 +206,19 @@ export class Pause {
     const { inbox, settings, random } = this.#parts;
     const { error, backend } = outage;
     const { attempts } = delivery;
-    if (this.#isOwnMistake(error, backend)) {
+    if (error instanceof RefusedError && this.#isOwnMistake(error, backend)) {
+      this.#refused.dismiss(error);
       this.#failing.clear();
       if (this.#paused) this.#end();
       else this.#quiet();
       return false;
+    }
+    const isRefused = error instanceof RefusedError;
+    if (
+      isRefused && this.#refused.refused(delivery, error, backend, LAST_TRY_SECONDS * 1000) && !this.#paused
+    ) {
+      this.#refused.wait(delivery);
+      return true;
     }
     this.#backend = backend;
     const failures = (this.#failing.get(delivery) ?? 0) + 1;
@@ -220,6 +232,10 @@ export class Pause {
       // One that had begun before the pause is no try.
       if (this.#trying === delivery) this.#failedTry(this.#paused);
       this.#report(outage, this.#paused.nextTry - this.#parts.clock.monotonic());
+      return true;
+    }
+    if (isRefused) {
+      this.#refused.wait(delivery);
       return true;
     }
     if (attempts.outages >= OWN_RETRIES) {
@@ -239,6 +255,7 @@ export class Pause {
   /** Clears the timers, for good; what waits stays where it is. */
   close(): void {
     this.#later.close();
+    this.#refused.close();
     this.#quiet();
   }
 
@@ -252,7 +269,7 @@ export class Pause {
     const now = clock.monotonic();
     if (now - this.#resumedAt > SAME_OUTAGE_MS) this.#failures = 0;
     this.#paused = { since: now, backend, tries: 0, nextTry: now + this.#pace(), lastTry: now };
-    this.#parked = this.#later.drain();
+    this.#parked = [...this.#later.drain(), ...this.#refused.drain()];
     log.warn("subscription.paused", { subscription: name, ...told(backend), reason: error.message });
   }
 
@@ -330,8 +347,8 @@ export class Pause {
     return error instanceof RefusedError || error.isUnreached || !this.#answers(backend);
   }
 
-  #isOwnMistake(error: UnavailableError | RefusedError, backend: Backend | undefined): boolean {
-    if (!(error instanceof RefusedError) || error.concerns !== "statement") return false;
+  #isOwnMistake(error: RefusedError, backend: Backend | undefined): boolean {
+    if (error.concerns !== "statement") return false;
     const now = this.#parts.clock.monotonic();
     const commits = backend && this.#reporter(backend)?.commits || 0;
     const before = this.#refusals.get(error.message);

@@ -5,11 +5,10 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { ClaimedEntry, PendingEntry } from "../adapters/ports.ts";
+import { BatchSize } from "../async/batch_size.ts";
 import { Wakeup } from "../async/wakeup.ts";
 import { asError } from "../errors.ts";
-import { streamIn } from "../message/envelope.ts";
-import type { Delivery } from "./delivery.ts";
-import { BatchSize } from "./batch_size.ts";
+import { type Delivery, keyOf } from "./delivery.ts";
 import { sizeOf } from "./entry_size.ts";
 import { MOST_SIZE } from "./holdings.ts";
 import type { SubscriptionScope } from "./scope.ts";
@@ -21,7 +20,7 @@ const PAGE = 100;
 const OWN_PAGE = 1000;
 
 export class Recovery {
-  readonly #batch = new BatchSize(PAGE, true);
+  readonly #batch = new BatchSize({ most: PAGE, mostSize: MOST_SIZE, cautious: true });
   /** Lanes of which the last pass had to leave something, for want of room. */
   readonly #behind = new Set<StreamLane>();
   readonly #fellBehind = new Wakeup();
@@ -107,7 +106,7 @@ export class Recovery {
    */
   #admit(delivery: Delivery): void {
     delivery.suspect = delivery.attempts.suspicious(this.scope.settings.maxDeliveries);
-    delivery.key = streamIn(delivery.text) || delivery.id;
+    delivery.key = keyOf(delivery);
     this.scope.inbox.enter(delivery);
   }
 

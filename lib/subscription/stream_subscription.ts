@@ -197,7 +197,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const main = this.#lane(scope, "main", category);
     const replays = this.#lane(scope, "replay", replayLane(category, runner.group));
     const lanes = [main, replays];
-    const ownership = new Ownership(scope);
+    const ownership = new Ownership(scope, this.#reporter());
     const worker = new Worker(scope, ownership);
     const recovery = new Recovery(scope);
     this.#parts = {

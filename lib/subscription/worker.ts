@@ -24,11 +24,12 @@ import {
 } from "../errors.ts";
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
-import { decodeMessage } from "../message/envelope.ts";
-import type { Message } from "../message/types.ts";
 import { DeadLetterHook } from "./dead_letter_hook.ts";
 import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
-import type { Delivery } from "./delivery.ts";
+import { decodeMessage, readMessage, verified } from "../message/envelope.ts";
+import { LARGE_TEXT } from "../message/large_data.ts";
+import type { Message } from "../message/types.ts";
+import { type Delivery, keyOf } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
 import { beginHook, forgetPostponed, hookBegun, mayPostpone, postpone } from "./postponing.ts";
@@ -86,7 +87,7 @@ export class Worker {
       // One that the drain has given up may end much later: nothing of it is wanted then.
       if (delivery.ended === "abandoned") return;
       if (clock.monotonic() - since > YIELD_AFTER_MS) {
-        await new Promise<void>((resolve) => setImmediate(resolve));
+        await turn();
         since = clock.monotonic();
       }
     }
@@ -94,12 +95,16 @@ export class Worker {
 
   /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, figures, pause, clock } = this.#scope;
+    const { runner, inbox, figures, pause, clock, stopped } = this.#scope;
     let { verdict } = delivery;
     try {
       if (delivery.parked && !await this.#bring(delivery)) return;
       // What was found pending may have killed its process while it was read: it is counted before it is.
-      if (delivery.attempts.first) verdict ??= this.judge(delivery);
+      if (delivery.attempts.first && !verdict) {
+        // A large one has its place in the order before it is read: others have their turn meanwhile.
+        if (isLarge(delivery)) delivery.key ||= keyOf(delivery);
+        else verdict = this.judge(delivery);
+      }
       if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
       if (!inbox.enter(delivery)) return;
       const early = delivery.notBefore > 0 ? delivery.notBefore - clock.monotonic() : 0;
@@ -110,7 +115,9 @@ export class Worker {
       if (asking && !await this.#outlast(asking, delivery)) return;
       if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
       if (!verdict) {
-        verdict = this.judge(delivery);
+        verdict = isLarge(delivery) ? await this.#judgeInTurns(delivery) : this.judge(delivery);
+        if (stopped.aborted) return;
+        if (delivery.ended === "lost") return void this.#lost(delivery);
         if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
         const publishing = this.#publishing(delivery);
         if (publishing && !await this.#outlast(publishing, delivery)) return;
@@ -121,6 +128,7 @@ export class Worker {
     const { message } = delivery;
     if (!message) return;
     inbox.start(delivery);
+    delivery.startedAt = this.#scope.clock.monotonic();
     let result: "handled" | "duplicate";
     try {
       result = await runner.run(message, verdict.plan, delivery);
@@ -137,26 +145,45 @@ export class Worker {
 
   /** Decodes and judges, once. Never throws. */
   judge(delivery: Delivery): Verdict {
-    return delivery.verdict = this.#verdictOn(delivery);
+    const { maxReceivedBytes } = this.#scope;
+    try {
+      if (delivery.truncated) throw tooLarge(delivery.truncated, maxReceivedBytes);
+      return delivery.verdict = this.#verdictOn(delivery, this.#reader(delivery));
+    } catch (error) {
+      return delivery.verdict = { kind: "poison", error: asError(error) };
+    }
   }
 
-  #verdictOn(delivery: Delivery): Verdict {
+  /** The same for a large one, step by step, so that no step holds the event loop for long. Never rejects. */
+  async #judgeInTurns(delivery: Delivery): Promise<Verdict> {
     try {
-      if (delivery.truncated) throw tooLarge(delivery.truncated, this.#scope.maxReceivedBytes);
-      delivery.reader = this.#reader;
-      const message = this.#reader(delivery);
-      const { id, stream } = message.metadata.headers;
-      if (delivery.key === "") delivery.key = stream || delivery.id;
-      if (id === "") {
-        const first = firstPlace(delivery);
-        delivery.source = `${first.stream}/${first.id}`;
-      }
-      const verdict = this.#scope.runner.judge(message);
-      if (verdict.kind === "run") delivery.message = message;
-      return verdict;
+      const text = textOf(delivery);
+      await turn();
+      const message = readMessage(text, this.#scope.maxReceivedBytes);
+      await turn();
+      verified(text, message);
+      await turn();
+      const verdict = this.#verdictOn(delivery, message);
+      delivery.verdict = verdict;
     } catch (error) {
-      return { kind: "poison", error: asError(error) };
+      delivery.verdict = { kind: "poison", error: asError(error) };
     }
+    const { verdict } = delivery;
+    await turn();
+    return verdict;
+  }
+
+  #verdictOn(delivery: Delivery, message: Message): Verdict {
+    delivery.reader = this.#reader;
+    const { id, stream } = message.metadata.headers;
+    if (delivery.key === "") delivery.key = stream || delivery.id;
+    if (id === "") {
+      const first = firstPlace(delivery);
+      delivery.source = `${first.stream}/${first.id}`;
+    }
+    const verdict = this.#scope.runner.judge(message);
+    if (verdict.kind === "run") delivery.message = message;
+    return verdict;
   }
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
@@ -342,6 +369,7 @@ export class Worker {
     }
     delivery.verdict = { kind: "poison", error };
     const { firstFailedAt } = delivery;
+    if (isLarge(delivery)) await turn();
     const text = renderDeadLetter(delivery.text, {
       originalStream: lane.source.origin,
       originalId: firstPlace(delivery).id,
@@ -425,6 +453,16 @@ export class Worker {
     } else log.debug("subscription.broker_unavailable", facts);
     inbox.defer(delivery, wait);
   }
+}
+
+/** Read and judged step by step. */
+function isLarge({ text, truncated }: Delivery): boolean {
+  return text !== undefined && text.length > LARGE_TEXT && !truncated;
+}
+
+/** Probes, sockets and timers have theirs. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** True when trying again changes nothing: of none of the handler's methods. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ClaimedEntry, GroupInfo, PendingEntry, Postponed, StreamEntry } from "../ports.ts";
+import type { ClaimedEntry, GroupAges, GroupInfo, PendingEntry, Postponed, StreamEntry } from "../ports.ts";
 import { compareStreamIds, formatStreamId, parseStreamId, type StreamId, ZERO_ID } from "../stream_id.ts";
 import { entryOf, type StreamLog } from "./stream_log.ts";
 
@@ -48,6 +48,14 @@ export class GroupState {
       pending: this.#pending.size,
       consumers: this.#consumers.size,
       lastDeliveredId: formatStreamId(this.#last),
+    };
+  }
+
+  get ages(): GroupAges {
+    const [pending] = this.#pending.keys();
+    return {
+      undeliveredSince: this.#log.after(this.#last, 1)[0]?.key.ms,
+      pendingSince: pending === undefined ? undefined : parseStreamId(pending)?.ms,
     };
   }
 

@@ -213,6 +213,16 @@ export interface GroupInfo {
   readonly lastDeliveredId: string;
 }
 
+/**
+ * Since when entries have waited for a group, by the time in their ids: epoch ms on the broker's clock.
+ */
+export interface GroupAges {
+  /** The first entry that was not delivered to the group; undefined: there is none. */
+  readonly undeliveredSince: number | undefined;
+  /** The first one that was delivered and is not acknowledged; undefined: there is none. */
+  readonly pendingSince: number | undefined;
+}
+
 export interface GroupOptions {
   readonly stream: string;
   readonly group: string;
@@ -326,6 +336,23 @@ export abstract class BaseBroker extends BaseAdapter {
   /** Every group of a stream; empty when there is none. */
   groups(_stream: string): Promise<readonly GroupInfo[]> {
     return Promise.resolve([]);
+  }
+
+  /**
+   * How long entries have waited for a group. Undefined: there is no such group, or the broker cannot tell.
+   */
+  groupAges(_stream: string, _group: string): Promise<GroupAges | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  /**
+   * Removes a group with all that it knows: how far it has read, what is pending, its consumers. Entries stay
+   * on the stream. Whoever still reads with the group finds it missing. False: there was no such group.
+   */
+  dropGroup(_stream: string, _group: string): Promise<boolean> {
+    return Promise.reject(
+      new NotSupportedError(`Broker '${this.name}' has no consumer groups, so none can be dropped.`),
+    );
   }
 
   /** Entries in the stream; 0 when it does not exist. */

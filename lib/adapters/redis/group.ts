@@ -21,6 +21,7 @@ import { compareIdTexts, cursorText } from "../stream_id.ts";
 import { RELEASED_IDLE_MS, TRIM_LIMIT } from "../stream_rules.ts";
 import { BlockingReader } from "./blocking_reader.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
+import { unlessRefused } from "./faults.ts";
 import type { KeyOf, StreamKey } from "./keys.ts";
 import { PollingReader } from "./polling_reader.ts";
 import { goneAfter, type Peer, type Presence } from "./presence.ts";
@@ -249,11 +250,12 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   async deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean> {
-    const moved = await this.#run((client) =>
-      deadLetter.run(client, [this.#place.key, this.#keyOf(deadLetterStream)], [
-        ...[this.group, this.consumer, id, data],
-        this.#place.lane ? 1 : 0,
-      ])
+    const { key, lane } = this.#place;
+    const { settings } = this.#endpoint.server;
+    const keys = [key, this.#keyOf(deadLetterStream)];
+    const args = [this.group, this.consumer, id, data, lane ? 1 : 0];
+    const moved = await this.#run(async (client) =>
+      unlessRefused(await deadLetter.run(client, keys, args), settings, deadLetterStream)
     );
     return moved === 1;
   }

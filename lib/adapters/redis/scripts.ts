@@ -63,12 +63,27 @@ local function below(a, b)
 end
 `;
 
+/**
+ * Lua: `must_be_allowed(command, …)` ends the script as Redis would, before anything is written: what a script
+ * has written stays when a later command of it is refused, and a dead letter would be written at every try.
+ */
+const MUST_BE_ALLOWED = `
+local function must_be_allowed(command, ...)
+  if redis.acl_check_cmd(command, ...) then return end
+  error({err = "NOPERM this user has no permissions to run the '" .. string.lower(command) .. "' command here"})
+end
+`;
+
 // Acknowledges on a replay lane: the entries go, and the stream goes with the last of them (delivery 19).
 //
 // Arguments: group, id…. Returns how many were pending.
 
 /** Lua: `leave_lane(id)` removes the entry, and the lane when it was the last one. */
-export const LEAVE_LANE = `
+export const LEAVE_LANE = `${MUST_BE_ALLOWED}
+local function may_leave_lane()
+  must_be_allowed('XDEL', KEYS[1], '0-1')
+  must_be_allowed('DEL', KEYS[1])
+end
 local function leave_lane(id)
   redis.call('XDEL', KEYS[1], id)
   if redis.call('XLEN', KEYS[1]) == 0 then redis.call('DEL', KEYS[1]) end
@@ -76,6 +91,7 @@ end
 `;
 
 export const ackLane = new Script(`${LEAVE_LANE}
+may_leave_lane()
 local acknowledged = 0
 for i = 2, #ARGV do
   if redis.call('XACK', KEYS[1], ARGV[1], ARGV[i]) == 1 then
@@ -213,12 +229,15 @@ return gone
 // Moves an entry to the dead letters: written there and acknowledged here, or neither (delivery 18).
 //
 // Keys: stream, dead-letter stream. Arguments: group, consumer, id, data, '1' for a lane. Returns 1, or 0
-// when this consumer does not own the entry.
+// when this consumer does not own the entry; a list with the error where the dead-letter stream refuses it.
 
 export const deadLetter = new Script(`${PENDING_ENTRY}${LEAVE_LANE}
 local id = ARGV[3]
 if not pending_entry(id, ARGV[2]) then return 0 end
-redis.call('XADD', KEYS[2], '*', 'data', ARGV[4])
+must_be_allowed('XACK', KEYS[1], ARGV[1], id)
+if ARGV[5] == '1' then may_leave_lane() end
+local written = redis.pcall('XADD', KEYS[2], '*', 'data', ARGV[4])
+if type(written) == 'table' then return {written} end
 redis.call('XACK', KEYS[1], ARGV[1], id)
 if ARGV[5] == '1' then leave_lane(id) end
 return 1
@@ -247,13 +266,15 @@ return -1
 /**
  * Moves one entry, fields as they are, to the end of a replay lane, whose group is created at 0 if missing;
  * it is in exactly one place at every moment (delivery 19, DLQ-5). Keys: dead-letter stream, lane. Arguments:
- * id, group. Returns 1, or 0 when the entry is not there (any more).
+ * id, group. Returns 1, or 0 when the entry is not there (any more); a list with the error where the lane
+ * refuses it.
  */
-export const replay = new Script(`
+export const replay = new Script(`${MUST_BE_ALLOWED}
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
 if #found == 0 then return 0 end
+must_be_allowed('XDEL', KEYS[1], ARGV[1])
 local created = redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[2], '0', 'MKSTREAM')
-if created.err and string.sub(created.err, 1, 9) ~= 'BUSYGROUP' then return created end
+if created.err and string.sub(created.err, 1, 9) ~= 'BUSYGROUP' then return {created} end
 redis.call('XADD', KEYS[2], '*', unpack(found[1][2]))
 redis.call('XDEL', KEYS[1], ARGV[1])
 return 1
@@ -264,7 +285,8 @@ return 1
  * the letter about it (delivery 19). Keys: dead-letter stream, stream. Arguments: id of the letter, group, id
  * of the entry, consumer. Returns what became of it.
  */
-export const replayToOther = new Script(`${BELOW}
+export const replayToOther = new Script(`${BELOW}${MUST_BE_ALLOWED}
+must_be_allowed('XDEL', KEYS[1], ARGV[1])
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 'gone' end
 if #redis.call('XRANGE', KEYS[2], ARGV[3], ARGV[3]) == 0 then return 'trimmed' end
 local read
@@ -303,6 +325,12 @@ local step = math.min(most - gone, 100)
 local rest = redis.call('XRANGE', KEYS[1], '-', '(' .. ARGV[1], 'COUNT', step)
 for _, entry in ipairs(rest) do redis.call('XDEL', KEYS[1], entry[1]) end
 return {gone + #rest, #rest == step and 1 or 0}
+`);
+
+/** The id of the oldest entry of a stream, without its text, which may be large; false where it has none. */
+export const oldestId = new Script(`
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+return first and first[1]
 `);
 
 /** Drops a stream whole and returns how many entries it had. The memory is freed in the background. */

@@ -6,6 +6,8 @@
 import type { Mark } from "../../adapters/ports.ts";
 import { whenEnded } from "../../async/when_ended.ts";
 import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError } from "../../errors.ts";
+import { canonicalJson } from "../../message/canonical.ts";
+import { checksumOf } from "../../message/checksum.ts";
 import { camelDomain, parseTypeString } from "../../message/names.ts";
 import { parseTime } from "../../message/time.ts";
 import { unstorableMetadata } from "../../message/storable.ts";
@@ -154,7 +156,14 @@ export class ElementRunner implements HandlerRunner {
         // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
         if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
-        const outcome = await this.#handle(method, origin, tries, options, mark, this.#spreading(options));
+        const spread = this.#spreading(options);
+        const outcome = await this.#handle(method, tries, {
+          origin,
+          guard: options,
+          mark,
+          spread,
+          turn: this,
+        });
         if (outcome.kind === "done") result = "handled";
       } catch (thrown) {
         const error = asError(thrown);
@@ -193,7 +202,7 @@ export class ElementRunner implements HandlerRunner {
     }
     const tries = new Tries(message, route.reader.read(message.data), route.reader, { again });
     return await this.#observed(message, null, async (origin) => {
-      const outcome = await this.#handle(method, origin, tries, guard, mark, undefined, prepare);
+      const outcome = await this.#handle(method, tries, { origin, guard, mark }, prepare);
       return outcome.kind === "done" ? outcome.value : undefined;
     });
   }
@@ -214,15 +223,21 @@ export class ElementRunner implements HandlerRunner {
 
   #handle(
     method: HandlerMethod,
-    origin: Origin,
     tries: Tries,
-    guard: Guard,
-    mark: Mark | undefined,
-    spread: UnitOptions["spread"],
+    { origin, guard, mark, spread, turn }: Pick<UnitOptions, "origin" | "guard" | "mark" | "spread" | "turn">,
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
-    const transient = this.#transient;
-    const options = { name: this.name, origin, guard, mark, spread, repeat: true, transient };
+    // Written out: this is the way of every message.
+    const options: UnitOptions = {
+      name: this.name,
+      repeat: true,
+      transient: this.#transient,
+      origin,
+      guard,
+      mark,
+      spread,
+      turn,
+    };
     return runUnitOfWork(this.#runtime, options, (unit) => {
       prepare?.(unit);
       const { payload, message } = tries.next();
@@ -247,8 +262,7 @@ export class ElementRunner implements HandlerRunner {
       handler: key,
       type: boundedId(headers.type),
       messageId: boundedId(messageId),
-      // Of a message that carries none: what one way of it prints as 10.0 another may print as 10.
-      checksum: envelope.checksum ?? undefined,
+      checksum: envelope.checksum ?? checksumOfValue(message.data),
     };
   }
 
@@ -269,6 +283,18 @@ export class ElementRunner implements HandlerRunner {
   #isPast(deadline: string): boolean {
     const time = parseTime(deadline);
     return time !== undefined && time <= this.#runtime.clock.now();
+  }
+}
+
+/**
+ * For a message that carries none, so that a repetition is told from another message there too. Of the value,
+ * since one writer prints 10.0 where another prints 10. Undefined for what is nested too deep to be written.
+ */
+function checksumOfValue(data: Message["data"]): string | undefined {
+  try {
+    return checksumOf(canonicalJson(data));
+  } catch {
+    return undefined;
   }
 }
 

@@ -17,8 +17,8 @@ import {
 } from "../../errors.ts";
 import { parseTime } from "../../message/time.ts";
 import type { WorkRuntime } from "../runtime.ts";
+import type { Guard, Turn } from "./sessions.ts";
 import type { Origin, Outgoing } from "./outgoing.ts";
-import type { Guard } from "./sessions.ts";
 import { isTransient, transientDelay, type TransientPolicy } from "./transient.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
 
@@ -36,6 +36,8 @@ export interface UnitOptions {
    * them is not.
    */
   readonly repeat: boolean;
+  /** On whose behalf it waits for connections, one of many at once. @default nobody's */
+  readonly turn?: Turn | undefined;
   /** What is repeated beside conflicts, on a schedule and with a count of its own. @default nothing */
   readonly transient?: TransientPolicy | undefined;
   /** Given what was committed, where events are handled here and now. @default `WorkRuntime.handleEvents` */
@@ -106,11 +108,11 @@ export async function runUnitOfWork<R>(
 
 async function once<R>(
   runtime: WorkRuntime,
-  { name, guard, mark, origin, repeat }: UnitOptions,
+  { name, guard, mark, origin, repeat, turn }: UnitOptions,
   again: boolean,
   work: Work<R>,
 ): Promise<Outcome<R>> {
-  const unit = new UnitOfWork(runtime, { origin, guard, careful: again || !repeat });
+  const unit = new UnitOfWork(runtime, { origin, guard, careful: again || !repeat, turn });
   try {
     if (mark && !await unit.claim(mark)) {
       await unit.rollback();
