@@ -99,7 +99,8 @@ export class ElementRunner implements HandlerRunner {
   #deadLetterHook(hook: HandlerOptions["onDeadLetter"]): HandlerRunner["onDeadLetter"] {
     return hook && (async (letter, message, guard) => {
       const origin = message ? { message, trace: guard.trace ?? null } : OUTSIDE;
-      const options = { name: this.name, origin, guard, repeat: true, spread: this.#spreading(guard) };
+      const spread = this.#spreading(guard);
+      const options = { name: this.name, origin, guard, repeat: true, spread, turn: this };
       await runUnitOfWork(this.#runtime, options, (unit) => {
         return hook(letter, new WorkContext(unit, guard, this.name));
       });
