@@ -96,6 +96,22 @@ postgresTest(
   },
 );
 
+postgresTest("what is kept for longer than time itself keeps nothing else from going", async () => {
+  const db = await start();
+  await using provider = await TestProvider.ready({ uri: db.uri() });
+  await write(provider, "m1", "published");
+  await write(provider, "m2", "abandoned");
+  await db.sql("update protean_outbox set abandoned_at = now() - interval '1 year' where message_id = 'm2'");
+  const common = { provider, clock: systemClock, intervalSeconds: 60, batchSize: 100 };
+  for (const hours of [1e8, 1e13, Number.MAX_VALUE]) {
+    assertEquals(await new MarkCleaner({ ...common, retentionHours: hours }).pass(), 0);
+    const both = { publishedRetentionHours: hours, abandonedRetentionHours: hours };
+    assertEquals(await new OutboxCleaner({ ...common, ...both }).pass(), 0);
+  }
+  const one = { publishedRetentionHours: 1e13, abandonedRetentionHours: RETENTION_HOURS };
+  assertEquals(await new OutboxCleaner({ ...common, ...one }).pass(), 1);
+});
+
 postgresTest("a clock that is put right while it runs may clean again", async () => {
   const db = await start();
   await using _ready = await TestProvider.ready({ uri: db.uri() });
