@@ -119,8 +119,9 @@ return kept and count
 // Takes entries over without counting (delivery 2), each only if the consumer named still owns it and left it
 // alone long enough.
 //
-// Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, then triples
-// of id, present owner and least idle time in ms; -1 instead of that time asks that the owner is gone still.
+// Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, the latest
+// time of the clock that is believed (epoch ms; -1: any), then triples of id, present owner and least idle
+// time in ms; -1 instead of that time asks that the owner is gone still. At a later time nothing is taken.
 // Returns `{id, count, 1}` for each that was taken, `{id, count, 0}` for those that the stream no longer
 // holds: they leave the pending list (PIPE-7). No text passes through a script: it may be of any size.
 
@@ -139,7 +140,9 @@ local function is_gone(owner)
 end
 
 local claimed = {}
-for i = 4, #ARGV, 3 do
+local latest = tonumber(ARGV[4])
+if latest >= 0 and tonumber(redis.call('TIME')[1]) * 1000 > latest then return claimed end
+for i = 5, #ARGV, 3 do
   local id, owner, least = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local held = pending_entry(id, owner)
   if held and ((least >= 0 and held[3] >= least) or (least < 0 and is_gone(owner))) then
