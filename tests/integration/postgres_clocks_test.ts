@@ -156,3 +156,24 @@ for (const [where, ms] of [["ahead", MONTH_MS], ["behind", -MONTH_MS]] as const)
     await next.release();
   });
 }
+
+postgresTest(
+  "a row that failed before the database's clock was set back is tried again, and its stream goes on",
+  async () => {
+    const db = await start();
+    await using provider = await TestProvider.ready({ uri: db.uri() });
+    await provider.commit({ outbox: [insert("m1"), insert("m2")] });
+    const lease = await leaseOf(provider);
+    const [first, second] = await lease.claim(9);
+    await lease.settle([
+      { id: first?.id ?? "", status: "failed", error: "no", retryAt: Date.now() + 60_000 },
+      { id: second?.id ?? "", status: "held" },
+    ]);
+    assertEquals(await lease.claim(9), []);
+    const month = "interval '30 days'";
+    await db.sql(`update protean_outbox set last_processed_at = last_processed_at + ${month},
+    next_retry_at = next_retry_at + ${month} where status = 'failed'`);
+    assertEquals(names(await lease.claim(9)), ["m1", "m2"]);
+    await lease.release();
+  },
+);
