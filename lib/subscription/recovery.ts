@@ -45,7 +45,7 @@ export class Recovery {
    */
   async pass(lane: StreamLane): Promise<void> {
     const { settings: { claimIdleMs }, inbox, pause } = this.scope;
-    if (pause.on) return;
+    if (pause.holds) return;
     let whole = true;
     try {
       const scan = () =>
@@ -70,7 +70,7 @@ export class Recovery {
       const [lane] = this.#behind;
       // The inbox changes with every message: whoever has nothing to wait for there stays away from it.
       if (lane === undefined) await this.#fellBehind.wait({ signal });
-      else if (pause.on || inbox.overfull) await inbox.changed.wait({ signal });
+      else if (pause.holds || inbox.overfull) await inbox.changed.wait({ signal });
       else {
         await this.pass(lane).catch((error) =>
           log.debug("subscription.claim_deferred", { subscription: name, error: asError(error).message })
@@ -193,9 +193,9 @@ export class Recovery {
       const end = rest.findIndex(({ id }) => found.get(id)?.omitted !== undefined);
       const some = end < 0 ? rest : rest.slice(0, end);
       rest = rest.slice(some.length);
-      const here = some.flatMap(({ id, count }) => {
+      const here = some.flatMap(({ id, count, postponed }) => {
         const entry = found.get(id);
-        return entry ? [{ ...entry, count }] : [];
+        return entry ? [{ ...entry, count, postponed }] : [];
       });
       inbox.addClaimed(lane, here, admit);
       // What the stream does not hold any more leaves the pending list when it is touched.

@@ -29,7 +29,7 @@ export async function readReplays(
     cautious: lane.remote,
   });
   while (!signal.aborted) {
-    while ((inbox.full || pause.on) && !signal.aborted) await inbox.changed.wait({ signal });
+    while ((inbox.full || pause.holds) && !signal.aborted) await inbox.changed.wait({ signal });
     let found = 0;
     try {
       // These reads take no acknowledgements along: what failed to be sent by itself is sent again first.

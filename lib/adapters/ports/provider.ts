@@ -263,6 +263,15 @@ export abstract class BaseProvider extends BaseAdapter {
     return Promise.reject(new NotSupportedError(`Database '${this.name}' has no locks: use one that does.`));
   }
 
+  /**
+   * Why statements of this process wait: a sentence that names who holds a lock which they need, where that is
+   * none of our own sessions. Undefined: none waits so. Costs nothing while statements are answered.
+   * @default nobody is asked
+   */
+  heldUp(): Promise<string | undefined> {
+    return Promise.resolve(undefined);
+  }
+
   /** Live pool figures, where there is a pool (POOL-4). */
   poolStats(): { size: number; checkedOut: number; overflow: number; checkedIn: number } | undefined {
     return undefined;
