@@ -24,11 +24,11 @@ import {
 } from "../errors.ts";
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
-import { DeadLetterHook } from "./dead_letter_hook.ts";
-import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
 import { decodeMessage, readMessage, verified } from "../message/envelope.ts";
 import { LARGE_TEXT } from "../message/large_data.ts";
 import type { Message } from "../message/types.ts";
+import { DeadLetterHook } from "./dead_letter_hook.ts";
+import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
 import { type Delivery, keyOf } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
@@ -145,9 +145,9 @@ export class Worker {
 
   /** Decodes and judges, once. Never throws. */
   judge(delivery: Delivery): Verdict {
-    const { maxReceivedBytes } = this.#scope;
     try {
-      if (delivery.truncated) throw tooLarge(delivery.truncated, maxReceivedBytes);
+      if (delivery.truncated) throw tooLarge(delivery.truncated, this.#scope.maxReceivedBytes);
+      delivery.reader = this.#reader;
       return delivery.verdict = this.#verdictOn(delivery, this.#reader(delivery));
     } catch (error) {
       return delivery.verdict = { kind: "poison", error: asError(error) };
@@ -157,6 +157,7 @@ export class Worker {
   /** The same for a large one, step by step, so that no step holds the event loop for long. Never rejects. */
   async #judgeInTurns(delivery: Delivery): Promise<Verdict> {
     try {
+      delivery.reader = this.#reader;
       const text = textOf(delivery);
       await turn();
       const message = readMessage(text, this.#scope.maxReceivedBytes);
@@ -174,7 +175,6 @@ export class Worker {
   }
 
   #verdictOn(delivery: Delivery, message: Message): Verdict {
-    delivery.reader = this.#reader;
     const { id, stream } = message.metadata.headers;
     if (delivery.key === "") delivery.key = stream || delivery.id;
     if (id === "") {
