@@ -25,6 +25,7 @@ import {
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
 import { decodeMessage } from "../message/envelope.ts";
+import { Crew } from "./crew.ts";
 import type { Delivery } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
@@ -43,6 +44,7 @@ export class Worker {
   readonly #scope: SubscriptionScope;
   readonly #ownership: Ownership;
   readonly #givenUp: Sparing;
+  readonly #crew = new Crew();
 
   constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
@@ -62,17 +64,27 @@ export class Worker {
    * Works off the inbox, one delivery after the other, until `signal` aborts. Rejects with a defect alone.
    */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#work(signal);
+    } finally {
+      this.#crew.dismiss();
+    }
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
     const { inbox, clock, pause } = this.#scope;
     let since = clock.monotonic();
     while (!signal.aborted) {
+      if (pause.on) this.#crew.relieve();
       const tried = pause.on ? await pause.turn(signal) : undefined;
       if (signal.aborted) return;
       const delivery = tried ?? inbox.take();
       if (!delivery) {
-        await inbox.changed.wait({ signal });
+        await this.#crew.wait(inbox.changed, signal);
         since = clock.monotonic();
         continue;
       }
+      this.#crew.relieve();
       await this.deliver(delivery);
       if (tried) pause.tried(tried);
       // One that the drain has given up may end much later: nothing of it is wanted then.
