@@ -61,6 +61,13 @@ export const ERROR_CODES = {
   GROUP_MISSING: ["GroupMissingError", "A stream or its consumer group does not exist any more."],
   DUPLICATE_MESSAGE: ["DuplicateMessageError", "The effect of the message exists already."],
   MESSAGE_CONFLICT: ["MessageConflictError", "Another message with the same id was handled before."],
+  EVENT_PROCESSING: [
+    "ProteanError",
+    'Handlers of events that were committed have failed, with event_processing = "sync".',
+  ],
+  DEAD_LETTER: ["ProteanError", "A handler sends its message to the dead letters at once."],
+  DISCARD: ["ProteanError", "A handler wants its message acknowledged and no more."],
+  RETRY_AFTER: ["ProteanError", "A handler wants its message again later."],
   COMMIT_REFUSED: ["CommitRefusedError", "The message was claimed by another process, or cut by the drain."],
   NOT_SUPPORTED: ["NotSupportedError", "The adapter, or this version, cannot do what was asked."],
   INCORRECT_USAGE: ["IncorrectUsageError", "The public API was used wrongly."],

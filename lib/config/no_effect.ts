@@ -38,11 +38,6 @@ const INEFFECTIVE: readonly Ineffective[] = [
     unless: { holds: ({ server }) => server.dlq.enabled, otherwise: "'server.dlq.enabled' is false" },
   },
   {
-    keys: everywhere("circuit_breaker_threshold", "circuit_breaker_reset_seconds"),
-    instead: "no subscription pauses after failures",
-    until: "the circuit breaker",
-  },
-  {
     keys: ["server.event_store_subscription", ...everywhere("position_update_interval")],
     instead: "every subscription reads a stream",
     until: "event-store subscriptions",

@@ -38,6 +38,12 @@ export const DELIVERY_EVENTS = [
   "deadLettered",
   /** Given up without a dead-letter stream (`enable_dlq = false`). */
   "discarded",
+  /** Acknowledged because its handler threw `Discard`; `DeliveryObserver.declined` has the reasons. */
+  "declined",
+  /** Its handler threw `RetryAfter`: it waits, and no attempt is counted. */
+  "postponed",
+  /** An `onDeadLetter` hook failed: its message was dead-lettered all the same. */
+  "hooksFailed",
   /** Taken over from another consumer, or found again after a lost reply. */
   "recovered",
   /** Claimed by somebody else while we had it. */
@@ -79,8 +85,15 @@ export interface SubscriptionFacts {
   readonly group: string;
 }
 
+/** What the circuit breaker of a subscription does (wire 10.9). */
+export type BreakerState = "closed" | "open" | "half_open";
+
 export interface DeliveryObserver {
   happened(event: DeliveryEvent, count: number): void;
+  /** Beside `declined`: the handler's reason, `other` once there were more different ones than are kept. */
+  declined?(reason: string): void;
+  /** The circuit breaker has changed to this state; `failures` in a row have led there. */
+  breaker?(state: BreakerState, failures: number): void;
 }
 
 export interface ProcessorFacts {
@@ -145,7 +158,14 @@ export function harmless(observer: Observer): Observer {
   const { subscription, processor, deadLetters, handler, commit, command, call } = observer;
   return {
     ...(subscription && {
-      subscription: (facts) => counting(attempt(() => subscription.call(observer, facts))),
+      subscription: (facts) => {
+        const told = attempt(() => subscription.call(observer, facts));
+        return {
+          ...counting(told),
+          declined: (reason) => void attempt(() => told?.declined?.(reason)),
+          breaker: (state, failures) => void attempt(() => told?.breaker?.(state, failures)),
+        };
+      },
     }),
     ...(processor && {
       processor: (facts) => counting(attempt(() => processor.call(observer, facts))),

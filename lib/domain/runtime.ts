@@ -8,7 +8,7 @@ import type { Clock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import type { DlqAlertListener } from "./dlq_alert.ts";
-import type { HandlerRunner } from "./handler_port.ts";
+import type { HandlerRunner, SentMessage } from "./handler_port.ts";
 import type { Observer } from "./observer.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import type { MessageDefinition } from "./elements/message_definition.ts";
@@ -47,6 +47,16 @@ export interface WorkRuntime extends RuntimeFacts, Adapters {
   readonly appendsInside: boolean;
   /** Aborted when `domain.close()` begins. */
   readonly closing: AbortSignal;
+  /**
+   * Handles what was committed, right afterwards, in this process (`event_processing = "sync"`); `guard` is
+   * the committed work's. Rejects when handlers have failed. Absent: subscriptions do that.
+   */
+  readonly handleEvents?:
+    | ((
+      committed: readonly SentMessage[],
+      guard: { readonly signal: AbortSignal; readonly mayCommit: () => boolean },
+    ) => Promise<void>)
+    | undefined;
 }
 
 /** Everything. */

@@ -18,6 +18,7 @@ import type { Elements } from "./elements/elements.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
 import { ElementRunner } from "./handlers/runner.ts";
+import { SyncEvents } from "./handlers/sync_events.ts";
 import { KINDS } from "./kinds.ts";
 import { harmless, type Observer, UNOBSERVED } from "./observer.ts";
 import type { Adapters, DomainRuntime, RuntimeFacts } from "./runtime.ts";
@@ -67,8 +68,13 @@ export async function start(
   };
   const tables = tablesOf(elements);
   const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
-  const work = { ...facts, ...adapters, appendsInside: appendsInside(adapters), closing };
+  const sync = config.config.event_processing === "sync" ? new SyncEvents(config) : undefined;
+  const work = {
+    ...{ ...facts, ...adapters, appendsInside: appendsInside(adapters), closing },
+    ...(sync && { handleEvents: sync.handle.bind(sync) }),
+  };
   const runners = model.handlers.map((handler) => new ElementRunner(work, model, handler));
+  sync?.attach(runners);
   const own = elements.messages.filter(({ aggregate }) => aggregate !== undefined);
   const runtime: DomainRuntime = {
     ...work,

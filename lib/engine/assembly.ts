@@ -15,6 +15,7 @@ import { DlqMaintenance } from "../dlq/maintenance.ts";
 import { alertReceivers } from "../dlq/receivers.ts";
 import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
 import { NotSupportedError } from "../errors.ts";
+import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { deadLetterStream } from "../message/names.ts";
 import { markRetentionHours } from "../maintenance/mark_retention.ts";
@@ -42,6 +43,8 @@ export interface AssemblyOptions {
   /** Told by the services how their work goes. */
   readonly work: WorkHealth;
   readonly onFailure: (error: Error) => void;
+  /** Whether subscriptions have a circuit breaker. @default true */
+  readonly breaker?: boolean;
 }
 
 /** What the services are made from. */
@@ -67,6 +70,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     services: [
       ...processors,
       ...unpublishedWatches(plan),
+      ...lockWatches(plan),
       ...streamSubscriptions(plan, processors),
       ...outboxCleaners(plan),
       ...markCleaners(plan),
@@ -107,14 +111,20 @@ function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {
   return outboxRoutes(runtime).map(({ provider, broker }) =>
     new UnpublishedWatch({
       ...{ provider, broker, clock: runtime.clock },
-      work: work.watchReporter("provider", provider.name),
+      work: work.reporter("provider", provider.name),
       publishing: work.watchReporter("broker", broker.name),
     })
   );
 }
 
+function lockWatches({ runtime, work }: Plan): LockWatch[] {
+  return [...runtime.providers.values()].map((provider) =>
+    new LockWatch({ provider, clock: runtime.clock, work: work.reporter("provider", provider.name) })
+  );
+}
+
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
-  const { runtime, broker, identity, work, onFailure, random } = plan;
+  const { runtime, broker, identity, work, onFailure, random, breaker = true } = plan;
   // A message is handled here while its row is not recorded as published only where it was published to the
   // broker that it is read from. What another team's broker makes of it is nothing to wait for.
   const publishing = processors.filter((processor) => processor.broker === broker);
@@ -141,6 +151,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       health: work,
       observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
       onFailure,
+      breaker,
       ...(random && { random }),
     })
   );

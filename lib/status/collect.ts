@@ -127,8 +127,11 @@ async function outboxRow({ provider, broker, external }: OutboxRoute, inquiry: I
   };
 }
 
+/** A server asks for it all the time, to see whether anybody publishes: that answer will do. */
+const RECENT_MS = 2_500;
+
 async function oldestMs({ outbox }: BaseProvider, { name }: BaseBroker): Promise<number> {
-  return (await outbox.oldestDue(name))?.waitedMs ?? 0;
+  return (await outbox.oldestDue(name, RECENT_MS))?.waitedMs ?? 0;
 }
 
 /** Asks for figures one by one and notes whether anybody answers. */

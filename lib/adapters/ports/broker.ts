@@ -72,6 +72,16 @@ export interface PendingEntry {
 export interface ClaimedEntry extends StreamEntry {
   readonly count: number;
   readonly trimmed: boolean;
+  /** What `postpone` has kept of it, whoever asked for that. */
+  readonly postponed?: Postponed | undefined;
+}
+
+/** An entry that its handler wants to have again later. */
+export interface Postponed {
+  /** How often that was so. */
+  readonly times: number;
+  /** Milliseconds that are left to wait; 0 where the time has come. */
+  readonly ms: number;
 }
 
 export interface ReadOptions {
@@ -125,6 +135,15 @@ export interface StreamGroup {
    * longer ours.
    */
   attempt(id: string): Promise<number | undefined>;
+  /**
+   * Keeps beside an entry of ours that its handler wants it again after `ms`, and sets its count to `count`,
+   * in one step: a process that takes it over learns of both (`ClaimedEntry.postponed`). False: it was not
+   * ours. It may be forgotten a week after the last one of the group was postponed. Absent: only who has the
+   * entry knows.
+   */
+  postpone?(id: string, postponed: Postponed, count: number): Promise<boolean>;
+  /** What `postpone` has kept of entries that are over. Absent: it goes with the entries. */
+  forgetPostponed?(ids: readonly string[]): Promise<void>;
   /** The pending list in order of id, after `after`, of all consumers or of one. */
   pending(
     options: {

@@ -102,7 +102,7 @@ export interface Mark {
   readonly messageId: string;
   /**
    * The payload's, which is kept with the mark: another message that comes under the same id has another.
-   * Undefined where the message has none: then, as where none was kept, the id alone counts.
+   * Undefined where none can be told: then, as where none was kept, the id alone counts.
    */
   readonly checksum?: string | undefined;
 }
@@ -261,6 +261,15 @@ export abstract class BaseProvider extends BaseAdapter {
    */
   lock(_name: string, _options?: LockOptions): Promise<Lock | undefined> {
     return Promise.reject(new NotSupportedError(`Database '${this.name}' has no locks: use one that does.`));
+  }
+
+  /**
+   * Why statements of this process wait: a sentence that names who holds a lock which they need, where that is
+   * none of our own sessions. Undefined: none waits so. Costs nothing while statements are answered.
+   * @default nobody is asked
+   */
+  heldUp(): Promise<string | undefined> {
+    return Promise.resolve(undefined);
   }
 
   /** Live pool figures, where there is a pool (POOL-4). */

@@ -8,6 +8,7 @@ import { TextBudget } from "../entry_text.ts";
 import { compareIdTexts, cursorText, isStreamId } from "../stream_id.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { next } from "./entries.ts";
+import { unlessRefused } from "./faults.ts";
 import type { KeyOf, StreamKey } from "./keys.ts";
 import { isLiveOther } from "./others.ts";
 import { consumersOf, MEMBERS } from "./presence.ts";
@@ -89,9 +90,11 @@ export class RedisDeadLetters implements DeadLetters {
   async replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {
     if (!isStreamId(id)) return false;
     const keys = [this.#keyOf(stream), this.#keyOf(lane)];
-    const moved = await this.#endpoint.run((client) => replay.run(client, keys, [id, group]), {
-      key: stream,
-    });
+    const { settings } = this.#endpoint.server;
+    const moved = await this.#endpoint.run(
+      async (client) => unlessRefused(await replay.run(client, keys, [id, group]), settings, lane),
+      { key: stream },
+    );
     return moved === 1;
   }
 

@@ -32,6 +32,7 @@ import { groupInfos } from "./streams/group_rows.ts";
 import { dropGroup, groupAges } from "./streams/operators.ts";
 import { append, findStream } from "./streams/rows.ts";
 import { entriesIn, findWithin } from "./streams/texts.ts";
+import { postponedComponent } from "./streams/postponed.ts";
 import { streamComponent } from "./streams/schema.ts";
 import { sqlitePath } from "./file/uri.ts";
 
@@ -58,7 +59,7 @@ export class SqliteBroker extends BaseBroker {
       // must not be lost says so itself (D13).
       synchronous: "NORMAL",
       clock: options.clock,
-      components: [streamComponent, lockComponent],
+      components: [streamComponent, postponedComponent, lockComponent],
       migrate: options.migrate,
       unavailable: BrokerUnavailableError,
     });

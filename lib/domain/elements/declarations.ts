@@ -26,6 +26,7 @@ import type {
 } from "../options.ts";
 import { Elements } from "./elements.ts";
 import type { DlqAlertListener } from "../dlq_alert.ts";
+import { assertHandlerOptions } from "./handler_options.ts";
 import type { HandlerKind } from "../handler_port.ts";
 import { assertName, type DomainIdentity } from "./identity.ts";
 import { EXTERNAL, MessageDefinition } from "./message_definition.ts";
@@ -267,6 +268,7 @@ export class Declarations {
     const label = kind.replace("_", " ");
     this.elements.assertOpen(label, name);
     assertName(label, name);
+    assertHandlerOptions(name, options);
     this.elements.handlers.push({ kind, name, options, categories });
   }
 

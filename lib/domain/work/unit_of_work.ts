@@ -56,6 +56,7 @@ export class UnitOfWork {
   #cache: CacheWrites | undefined;
   #sent: Outgoing[] | undefined;
   #recorded: Outgoing[] | undefined;
+  #committed: readonly Outgoing[] = [];
   #statements: UnrunStatements | undefined;
 
   constructor(runtime: WorkRuntime, scope: WorkScope) {
@@ -172,11 +173,17 @@ export class UnitOfWork {
       const settle = this.#aggregates?.settlement();
       const positions = await commitAll(this.runtime, this.#sessions, buffered);
       settle?.();
+      this.#committed = buffered.messages;
       return positions;
     } catch (error) {
       await this.#sessions.rollback();
       throw error;
     }
+  }
+
+  /** What was sent and raised, once it is committed. */
+  get committed(): readonly Outgoing[] {
+    return this.#committed;
   }
 
   /** Ends the unit of work without effect. Never throws. */

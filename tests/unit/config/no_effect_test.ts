@@ -41,8 +41,6 @@ max_tick_interval = 5
 `;
   assertEquals(await keys(set), [
     "snapshot_threshold",
-    "server.stream_subscription.circuit_breaker_threshold",
-    "server.profiles.own.circuit_breaker_reset_seconds",
     "server.metrics.enabled",
     "telemetry.resource_attributes.team",
     "idempotency.ttl",

@@ -84,8 +84,8 @@ export class PostgresOutbox implements OutboxStore {
     return outboxBacklog(this.#database, broker);
   }
 
-  oldestDue(broker: string): Promise<OutboxWaiting | undefined> {
-    return this.#oldestDue.of(this.#database, broker);
+  oldestDue(broker: string, maxAgeMs = 0): Promise<OutboxWaiting | undefined> {
+    return this.#oldestDue.of(this.#database, broker, maxAgeMs);
   }
 
   stats(): Promise<OutboxStats> {
