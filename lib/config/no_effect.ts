@@ -51,11 +51,6 @@ const INEFFECTIVE: readonly Ineffective[] = [
     until: "dead-letter maintenance",
   },
   {
-    keys: ["server.event_store_subscription", ...everywhere("position_update_interval")],
-    instead: "every subscription reads a stream",
-    until: "event-store subscriptions",
-  },
-  {
     keys: ["snapshot_threshold"],
     instead: "aggregates store their state",
     until: "event-sourced aggregates",

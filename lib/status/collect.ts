@@ -5,16 +5,20 @@
  * @module
  */
 import type { BaseBroker, BaseProvider, GroupInfo } from "../adapters/ports.ts";
+import { Inquiry } from "./inquiry.ts";
+import { eventStoreRow } from "./event_store_row.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { KINDS } from "../domain/kinds.ts";
 import { type OutboxRoute, outboxRoutes, type Places, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { asError } from "../errors.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
 import { type StatusRow, verdict } from "./row.ts";
 
 /** The domain whose status is wanted; it must be initialised. */
-export type StatusRuntime = Places & Pick<DomainRuntime, "runners">;
+export type StatusRuntime = Places & Pick<DomainRuntime, "runners" | "eventStore" | "clock"> & {
+  /** Whether a handler reads a category from the event store. @default none does */
+  readonly readsEventStore?: (runner: HandlerRunner, category: string) => boolean;
+};
 
 /** One subscription each. */
 interface Reading {
@@ -41,7 +45,12 @@ export async function collectStatus(runtime: StatusRuntime): Promise<readonly St
     return asked;
   };
   const rows = await Promise.all([
-    ...readings(runtime).map((reading) => streamRow(reading, broker, groupsOf(reading.category), inquiry)),
+    ...readings(runtime).map((reading) => {
+      const { eventStore, clock, readsEventStore } = runtime;
+      return eventStore && readsEventStore?.(reading.runner, reading.category)
+        ? eventStoreRow(reading, eventStore, clock, inquiry)
+        : streamRow(reading, broker, groupsOf(reading.category), inquiry);
+    }),
     ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
   ]);
   inquiry.assertSome();
@@ -108,26 +117,4 @@ async function outboxRow({ provider, broker, external }: OutboxRoute, inquiry: I
 
 async function oldestMs({ outbox }: BaseProvider, { name }: BaseBroker): Promise<number> {
   return (await outbox.oldestDue(name))?.waitedMs ?? 0;
-}
-
-/** Asks for figures one by one and notes whether anybody answers. */
-class Inquiry {
-  #answered = false;
-  #failure: Error | undefined;
-
-  /** Null where there is no answer. Never rejects. */
-  async of<T>(ask: () => Promise<T>): Promise<T | null> {
-    try {
-      const figure = await ask();
-      this.#answered = true;
-      return figure;
-    } catch (error) {
-      this.#failure ??= asError(error);
-      return null;
-    }
-  }
-
-  assertSome(): void {
-    if (this.#failure && !this.#answered) throw this.#failure;
-  }
 }

@@ -12,9 +12,9 @@ export interface StatusRow {
   /** Entries not yet delivered, rows not yet published; null is unknown, never zero. */
   readonly lag: number | null;
   readonly pending: number | null;
-  /** Id of the last entry that the group was given. */
+  /** Id of the last entry that the group was given; of the event store, the global position that was kept. */
   readonly current_position: string | null;
-  /** Entries in the stream. */
+  /** Entries in the stream; the last global position of the category in the event store. */
   readonly head_position: number | null;
   /** `unknown` where there is no lag to judge by. */
   readonly status: "ok" | "lagging" | "unknown";
@@ -23,11 +23,18 @@ export interface StatusRow {
   readonly dlq_depth: number | null;
   /**
    * What comes back by itself: dead letters on their way to the handler (delivery 19), rows that wait for
-   * another attempt.
+   * another attempt, messages of the event store that have failed and are tried again.
    */
   readonly returning: number | null;
-  /** Of an outbox: for how long its first due row has waited, 0 where none does. */
+  /**
+   * Of an outbox: for how long its first due row has waited, 0 where none does. Of the event store: how old the
+   * position is that was kept, 0 where nothing came after it.
+   */
   readonly lag_seconds: number | null;
+  /** Where a reader of the event store keeps its records (wire 4.6); absent for any other. */
+  readonly position_stream?: string;
+  readonly recovery_checkpoint_stream?: string;
+  readonly failed_positions_stream?: string;
   /** Streams of one key each that Python's outbox publishes to instead; absent where there is none. */
   readonly partitions?: number;
 }

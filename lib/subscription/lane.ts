@@ -11,8 +11,9 @@ import type { Source } from "./source.ts";
 
 /**
  * `main`: the stream itself. `replay`: dead letters on their way back to the group that failed (delivery 19).
+ * `failed`: messages of the event store that have failed, tried again (wire 4.6).
  */
-export type LaneKind = "main" | "replay";
+export type LaneKind = "main" | "replay" | "failed";
 
 export class Lane<T extends { readonly id: string }> {
   readonly acks: Acknowledgements<T>;
@@ -44,6 +45,6 @@ export class Lane<T extends { readonly id: string }> {
    */
   acknowledge(item: T, now: boolean): Promise<void> | void {
     this.acks.add(item);
-    if (now || this.kind === "replay") return this.acks.flush();
+    if (now || this.kind !== "main") return this.acks.flush();
   }
 }
