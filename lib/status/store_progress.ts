@@ -86,7 +86,9 @@ export async function keptPosition(store: BaseEventStore, name: StoreReaderName)
     if (position === undefined) continue;
     const before = at > 0 ? await recordAt(store, stream, at - 1) : undefined;
     const isRepeated = before !== undefined && positionIn(before) === position;
-    if (at < version) log.warn("subscription.position_unreadable", { stream, position, records: version - at });
+    if (at < version) {
+      log.warn("subscription.position_unreadable", { stream, position, records: version - at });
+    }
     return { position, version, time: record?.time, isRepeated };
   }
   log.error("subscription.position_unreadable", { stream, position: -1, records: version + 1 - lowest });
@@ -142,7 +144,9 @@ export function checkpointData(watermark: number, unresolved: Iterable<FailedMes
 }
 
 /** The data of a record about a failed message (wire 4.6). */
-export function failureData({ position, type, id, retryCount, stream, streamPosition }: FailedMessage): string {
+export function failureData(
+  { position, type, id, retryCount, stream, streamPosition }: FailedMessage,
+): string {
   return JSON.stringify({
     position,
     message_type: type,

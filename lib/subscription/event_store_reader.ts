@@ -167,7 +167,9 @@ export class StoreReader {
   #recovered(): void {
     const { work, scope: { name } } = this.#parts;
     work.ok();
-    if (this.#failures > 0) log.info("subscription.reading_again", { subscription: name, attempts: this.#failures });
+    if (this.#failures > 0) {
+      log.info("subscription.reading_again", { subscription: name, attempts: this.#failures });
+    }
     this.#failures = 0;
   }
 
@@ -177,6 +179,8 @@ export class StoreReader {
     const { work, scope: { name } } = this.#parts;
     this.paused = false;
     work.unavailable(error.message);
-    if (this.#failures++ === 0) log.warn("subscription.read_failed", { subscription: name, error: error.message });
+    if (this.#failures++ === 0) {
+      log.warn("subscription.read_failed", { subscription: name, error: error.message });
+    }
   }
 }

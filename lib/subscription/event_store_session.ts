@@ -21,10 +21,10 @@ import {
 import type { WorkReporter } from "../status/work_health.ts";
 import type { Delivery } from "./delivery.ts";
 import { StoreReader } from "./event_store_reader.ts";
-import { CategorySource, FailedSource, type StoreHold } from "./event_store_source.ts";
+import { CategorySource, FailedSource, type StoreHold, StoreLane } from "./event_store_source.ts";
 import { FailedPositions } from "./failed_positions.ts";
 import { GapWatch } from "./gap_watch.ts";
-import { Lane } from "./lane.ts";
+import type { Lane } from "./lane.ts";
 import { Ownership } from "./ownership.ts";
 import { ReadPosition } from "./read_position.ts";
 import { ReadProgress } from "./read_progress.ts";
@@ -70,10 +70,13 @@ export async function keptProgress(
   const head = (await store.last("$all"))?.globalPosition ?? -1;
   const failures = await keptFailures(store, name, Math.min(position.position, head));
   if (position.version < 0) {
-    log.info("subscription.reads_from_beginning", { subscription: scope.name, position_stream: positionStream(
-      name.group,
-      category,
-    ) });
+    log.info("subscription.reads_from_beginning", {
+      subscription: scope.name,
+      position_stream: positionStream(
+        name.group,
+        category,
+      ),
+    });
   }
   if (position.position <= head) return { position, failures };
   log.error("subscription.position_beyond_end", {
@@ -97,7 +100,8 @@ export class StoreSession {
   readonly #ended = new AbortController();
 
   constructor(parts: StoreSessionParts, kept: KeptProgress) {
-    const { scope, store, category, lock, origin, recoveryIntervalSeconds, gapTimeoutSeconds, reporter } = parts;
+    const { scope, store, category, lock, origin, recoveryIntervalSeconds, gapTimeoutSeconds, reporter } =
+      parts;
     const { runner: { group }, clock, settings, inbox } = scope;
     this.#parts = parts;
     const isOurs = () => !this.#lost.signal.aborted && !lock.signal.aborted;
@@ -120,7 +124,7 @@ export class StoreSession {
       if (fresh === 0 || ended.size > 0) return;
       await checkpoints.append(RECORD_TYPES.checkpoint, checkpointData(version + 1, unresolved.values()));
     };
-    const failures = new FailedPositions(failed, clock, new Map(unresolved), new Set(ended));
+    const failures = new FailedPositions(failed, clock, kept.failures, kept.position.position);
     const hold: StoreHold = {
       ...{ category, group, failures, position: this.#position, isOurs },
       isGivenUpAtOnce: recoveryIntervalSeconds === undefined,
@@ -132,7 +136,7 @@ export class StoreSession {
     const main = new CategorySource(hold, progress);
     const retries = new FailedSource(hold);
     const lane = (kind: "main" | "failed", source: CategorySource | FailedSource) =>
-      new Lane<Delivery>(
+      new StoreLane(
         kind,
         source,
         clock,
@@ -174,7 +178,10 @@ export class StoreSession {
     using _ = onAbort(lock.signal, () => this.#lose("its lock is lost"));
     const defect = new AbortController();
     const signal = firstOf(stop, this.#lost.signal, defect.signal);
-    const workers = Array.from({ length: Math.max(1, scope.settings.concurrency) }, () => this.#worker.run(signal));
+    const workers = Array.from(
+      { length: Math.max(1, scope.settings.concurrency) },
+      () => this.#worker.run(signal),
+    );
     void Promise.allSettled(workers).then(() => this.#ended.abort());
     const loops = [
       ...workers,
@@ -199,7 +206,7 @@ export class StoreSession {
     scope.pause.close();
     this.#worker.close();
     const lanes = [this.#retries, this.#main];
-    if (this.#lost.signal.aborted) for (const { acks } of lanes) await acks.close();
+    if (this.#lost.signal.aborted) { for (const { acks } of lanes) await acks.close(); }
     else {
       await releaseAll(scope, lanes);
       const { unkept } = this.#position;

@@ -9,6 +9,8 @@ import type { FailedMessage } from "../status/store_progress.ts";
 import type { FailedPositions } from "./failed_positions.ts";
 import type { ReadPosition } from "./read_position.ts";
 import type { ReadProgress } from "./read_progress.ts";
+import type { Delivery } from "./delivery.ts";
+import { Lane } from "./lane.ts";
 import type { Source } from "./source.ts";
 import { storedId } from "./stored_message.ts";
 
@@ -170,5 +172,13 @@ export class FailedSource extends StoreSource {
 
   protected over(id: string): void {
     this.atWork.delete(id);
+  }
+}
+
+/** Acknowledgements are kept in memory until the position is: they need not wait for a read to take them. */
+export class StoreLane extends Lane<Delivery> {
+  override acknowledge(delivery: Delivery): Promise<void> {
+    this.acks.add(delivery);
+    return this.acks.flush();
   }
 }

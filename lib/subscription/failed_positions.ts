@@ -5,7 +5,12 @@
  * @module
  */
 import type { Clock } from "../async/clock.ts";
-import { type FailedMessage, failureData, RECORD_TYPES } from "../status/store_progress.ts";
+import {
+  type FailedMessage,
+  failureData,
+  type KeptFailures,
+  RECORD_TYPES,
+} from "../status/store_progress.ts";
 import type { RecordStream } from "./record_stream.ts";
 
 /**
@@ -19,14 +24,18 @@ export class FailedPositions {
   /** When each has failed in this process (monotonic). */
   readonly #failedAt = new Map<number, number>();
   readonly #unresolved: Map<number, FailedMessage>;
-  /** Beyond the position that was kept, and over: their failure had been recorded when the process died. */
+  /** Beyond the position that was kept: their failure had been recorded when the process died. */
+  readonly #early: ReadonlySet<number>;
+  /** Such that are over. */
   readonly #ended: Set<number>;
 
-  constructor(records: RecordStream, clock: Clock, unresolved: Map<number, FailedMessage>, ended: Set<number>) {
+  /** `position`: the one that was kept; what has ended beyond it is read again, and must not be handled. */
+  constructor(records: RecordStream, clock: Clock, { unresolved, ended }: KeptFailures, position: number) {
     this.#records = records;
     this.#clock = clock;
-    this.#unresolved = unresolved;
-    this.#ended = ended;
+    this.#unresolved = new Map(unresolved);
+    this.#early = new Set([...unresolved.keys()].filter((at) => at > position));
+    this.#ended = new Set(ended);
   }
 
   /** So many are open that no more should be read. */
@@ -68,5 +77,6 @@ export class FailedPositions {
     await this.#records.append(type, failureData(message));
     this.#unresolved.delete(message.position);
     this.#failedAt.delete(message.position);
+    if (this.#early.has(message.position)) this.#ended.add(message.position);
   }
 }

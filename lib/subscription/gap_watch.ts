@@ -49,7 +49,9 @@ export class GapWatch {
       if (gap === held) break;
       this.#abandon(gap, now);
     }
-    if (!held) return { messages: read, position: read.at(-1)?.globalPosition ?? position, waitMs: undefined };
+    if (!held) {
+      return { messages: read, position: read.at(-1)?.globalPosition ?? position, waitMs: undefined };
+    }
     const messages = read.filter(({ globalPosition }) => globalPosition < held.from);
     return { messages, position: held.from - 1, waitMs: held.since + this.#timeoutMs - now };
   }

@@ -45,6 +45,6 @@ export class Lane<T extends { readonly id: string }> {
    */
   acknowledge(item: T, now: boolean): Promise<void> | void {
     this.acks.add(item);
-    if (now || this.kind !== "main") return this.acks.flush();
+    if (now || this.kind === "replay") return this.acks.flush();
   }
 }
