@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { MemoryProvider } from "../../../lib/adapters/memory/provider.ts";
 import type { Lock } from "../../../lib/adapters/ports.ts";
 import { checkpointStream, failedStream, positionStream } from "../../../lib/message/names.ts";
+import { keptFailures } from "../../../lib/status/store_progress.ts";
 import { EventStoreRig, storedCommand, storedEvent } from "../../support/event_store_rig.ts";
 import { CATEGORY, ScriptedRunner } from "../../support/subscription_rig.ts";
 
@@ -193,55 +194,111 @@ Deno.test("a message whose failure was recorded when the process died is not run
   await rig.close(subscription);
 });
 
+/** A process that can die: nothing it asks of the store is answered any more, and its lock is gone. */
+function mortal(
+  rig: EventStoreRig,
+  dies: (operation: string, nth: number) => "before" | "after" | undefined,
+) {
+  let dead = false;
+  let appends = 0;
+  const never = new Promise<never>(() => {});
+  const store = new Proxy(rig.store, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        if (dead) return never;
+        const death = key === "append" ? dies(String(key), ++appends) : undefined;
+        if (!death) return member.apply(target, args);
+        dead = true;
+        if (death === "after") member.apply(target, args);
+        return never;
+      };
+    },
+  });
+  const options = { name: "default", domain: "shop", settings: {}, folder: ".", clock: rig.clock };
+  return {
+    store,
+    locks: [new MemoryProvider(options)],
+    kill: () => void (dead = true),
+    get appends() {
+      return appends;
+    },
+  };
+}
+
 Deno.test("a message that kills its process ends as exhausted after a bounded number of deaths", async () => {
   const rig = new EventStoreRig();
   await rig.append("a1 a2 a3 b1");
   let deaths = 0;
   const handled: string[] = [];
-  let recorded: string[] = [];
-  for (; deaths < 30; deaths++) {
-    const hang = new Promise(() => {});
-    let died = false;
+  for (let died = true; died && deaths < 30;) {
+    died = false;
     const runner = new ScriptedRunner(({ id, n }) => {
-      if (id === "a" && n === 2) {
-        died = true;
-        return hang;
-      }
-      return void handled.push(`${id}${n}`);
+      if (`${id}${n}` !== "a2") return void handled.push(`${id}${n}`);
+      died = true;
+      return new Promise(() => {});
     });
-    // A provider of its own: the lock of the dead is gone. What is dead writes nothing.
-    const store = rig.store;
-    const alive = { is: true };
-    const refuse = () => alive.is ? undefined : "dead";
-    const view = new Proxy(store, {
-      get: (target, key) => {
-        const member: unknown = Reflect.get(target, key, target);
-        if (typeof member !== "function") return member;
-        return (...args: unknown[]) => refuse() ? new Promise(() => {}) : member.apply(target, args);
-      },
-    });
-    const locks = [
-      new MemoryProvider({ name: "default", domain: "shop", settings: {}, folder: ".", clock: rig.clock }),
-    ];
-    const subscription = await rig.started(runner, {
-      store: view,
-      locks,
-      maxRetries: 2,
-      recoveryIntervalSeconds: 1,
-    });
+    const { store, locks, kill } = mortal(rig, () => undefined);
+    const change = { store, locks, maxRetries: 2, recoveryIntervalSeconds: 1 };
+    const subscription = await rig.started(runner, change);
     await rig.clock.advance(5_000);
-    alive.is = false;
-    recorded = await rig.failures(runner);
-    if (!died) {
-      alive.is = true;
-      await rig.close(subscription);
-      break;
-    }
+    if (died) {
+      deaths++;
+      kill();
+    } else await rig.close(subscription);
   }
   assert(deaths >= 3 && deaths <= 6, `${deaths} deaths`);
+  const recorded = await rig.failures(new ScriptedRunner());
   assertEquals(recorded.filter((record) => record.startsWith("Exhausted")), ["Exhausted 2 2"]);
-  // a3 and b1 were not held up for good.
+  // What came behind it was not held up for good.
   assert(handled.includes("a3") && handled.includes("b1"));
+});
+
+Deno.test("wherever a process dies, the next one loses nothing, and leaves nothing open", async () => {
+  const messages = "a1 b1 a2 b2 a3 b3".split(" ");
+  /** Runs a process until it has worked off everything, or has died; returns what it wrote. */
+  const live = async (
+    rig: EventStoreRig,
+    handled: string[],
+    dies: (operation: string, nth: number) => "before" | "after" | undefined,
+  ) => {
+    let fails = true;
+    const runner = new ScriptedRunner(({ id, n }) => {
+      if (fails && (`${id}${n}` === "b1" || `${id}${n}` === "a2")) bug();
+      handled.push(`${id}${n}`);
+    });
+    const process = mortal(rig, dies);
+    const { store, locks } = process;
+    const subscription = await rig.started(runner, { store, locks, positionUpdateInterval: 2 });
+    fails = false;
+    await rig.clock.advance(120_000);
+    const stopping = subscription.stop();
+    await rig.clock.advance(1000);
+    // One that is dead does not end by itself.
+    subscription.abandon();
+    await rig.clock.advance(15_000);
+    await stopping;
+    return process.appends;
+  };
+  const whole = new EventStoreRig();
+  await whole.append(messages.join(" "));
+  const appends = await live(whole, [], () => undefined);
+  assert(appends > 8, `${appends} records`);
+  for (const death of ["before", "after"] as const) {
+    for (let at = 1; at <= appends; at++) {
+      const rig = new EventStoreRig();
+      await rig.append(messages.join(" "));
+      const handled: string[] = [];
+      await live(rig, handled, (_, nth) => nth === at ? death : undefined);
+      await live(rig, handled, () => undefined);
+      const point = `dead ${death} record ${at}`;
+      assertEquals(messages.filter((message) => !handled.includes(message)), [], point);
+      const kept = await keptFailures(rig.store, { group: "shop.OrderEventHandler", category: CATEGORY });
+      assertEquals([...kept.unresolved.keys()], [], point);
+      assertEquals((await rig.positions(new ScriptedRunner())).at(-1), messages.length, point);
+    }
+  }
 });
 
 Deno.test("what cannot be a message is exhausted at once, and what follows goes on", async () => {
@@ -430,6 +487,26 @@ Deno.test("a handler whose lock is lost may not commit, and nothing more is writ
   release.resolve();
   await rig.close(subscription);
   assertEquals((await rig.positions(runner)).at(-1), 1);
+});
+
+Deno.test("a lock that has run out unseen, as in a process that stood still, refuses the commit by itself", async () => {
+  const rig = new EventStoreRig();
+  const { signal } = new AbortController();
+  let isOver = false;
+  Object.defineProperty(signal, "aborted", { get: () => isOver });
+  const lock = { name: "l", signal, [Symbol.asyncDispose]: () => Promise.resolve() };
+  const release = Promise.withResolvers<void>();
+  const runner = new ScriptedRunner(() => release.promise);
+  const subscription = await rig.started(runner, { locks: [{ lock: () => Promise.resolve(lock) }] as never });
+  await rig.append("a1");
+  const [call] = runner.calls;
+  assertEquals(call?.options.mayCommit(), true);
+  isOver = true;
+  assertEquals(call?.options.mayCommit(), false);
+  release.resolve();
+  await rig.clock.advance(1000);
+  assertEquals(await rig.positions(runner), [-1]);
+  await rig.close(subscription);
 });
 
 Deno.test("whoever finds that somebody else has written its position begins anew from there", async () => {
