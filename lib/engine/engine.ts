@@ -27,7 +27,7 @@ import { pythonOnlyKeys } from "../config/python_only.ts";
 import { drain } from "./drain.ts";
 import { Failure } from "./failure.ts";
 import { preflight } from "./preflight.ts";
-import { withStatus } from "./subscription_plan.ts";
+import { withStatus } from "../subscription/settings/status_runtime.ts";
 import { eventName, startDiagnostics } from "./start_diagnostics.ts";
 import { untilQuiet } from "./until_quiet.ts";
 
@@ -183,6 +183,8 @@ export class Engine {
     const work = new WorkHealth(clock);
     const { services, broker, subscriptions } = assemble(runtime, {
       work,
+      // A run that is to end waits for no better times: what fails goes to the dead letters.
+      breaker: !this.#options.once,
       onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
@@ -196,14 +198,14 @@ export class Engine {
     const pythons = pythonOnlyKeys(runtime.config);
     if (pythons.length > 0) log.info("config.python_only", { keys: pythons });
     this.#services = services;
-    const status = withStatus(runtime, subscriptions);
+    const status = withStatus(runtime);
     run.runtime = status;
     const monitor = new HealthMonitor({
       components: componentsOf(runtime),
       clock,
       work,
       starting: true,
-      subscriptions: subscriptionSource(status),
+      subscriptions: subscriptionSource(status, () => this.subscriptions),
     });
     const listener = this.#listener(runtime, monitor, required);
     try {

@@ -5,6 +5,7 @@
  */
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { Diagnostic } from "../diagnostics.ts";
+import { shortMarks } from "../maintenance/mark_retention.ts";
 import { streamsInstead, typesWithoutEffect } from "../subscription/settings/type_notes.ts";
 import { unboundedStreams } from "../subscription/settings/unbounded.ts";
 import { unknownSubscriptionTables } from "../subscription/settings/unknown_tables.ts";
@@ -22,6 +23,7 @@ export function* startDiagnostics(
   yield* typesWithoutEffect(config, runners);
   yield* streamsInstead(config, subscriptions);
   yield* unboundedStreams(subscriptions);
+  yield* shortMarks(config.config, subscriptions);
   yield* sharedCategories(runtime, subscriptions);
 }
 

@@ -5,7 +5,6 @@
  */
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import type { StatusRuntime } from "../status/collect.ts";
 import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { resolveSettings, type SubscriptionSettings } from "../subscription/settings/resolve.ts";
 import { unservedSections, unservedSettings } from "../subscription/settings/unserved.ts";
@@ -39,16 +38,4 @@ export function planSubscriptions(runtime: DomainRuntime): readonly PlannedSubsc
     throw new ConfigurationError(unique.map((problem) => problem.message).join("\n"), { problems: unique });
   }
   return planned;
-}
-
-/** The runtime for whoever asks for its status: the planned subscriptions say which handlers read the event store. */
-export function withStatus(
-  runtime: DomainRuntime,
-  planned: readonly PlannedSubscription[],
-): DomainRuntime & StatusRuntime {
-  const stored = new Set(
-    planned.filter(({ settings }) => settings.subscriptionType === "event_store")
-      .map(({ runner, category }) => `${runner.group} ${category}`),
-  );
-  return { ...runtime, readsEventStore: ({ group }, category) => stored.has(`${group} ${category}`) };
 }

@@ -24,6 +24,7 @@ import type { Delivery } from "./delivery.ts";
 import { keptProgress, StoreSession } from "./event_store_session.ts";
 import { Inbox } from "./inbox.ts";
 import { Pause } from "./pause.ts";
+import { Reasons } from "./reasons.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import type { SubscriptionSettings } from "./settings/resolve.ts";
 import { soleOwner } from "./sole_owner.ts";
@@ -69,6 +70,7 @@ export class EventStoreSubscription extends BackgroundService implements EngineS
   readonly name: string;
   readonly #figures: Figures<DeliveryEvent>;
   readonly #options: EventStoreSubscriptionOptions;
+  readonly #reasons = new Reasons();
   #inbox: Inbox | undefined;
   #session: StoreSession | undefined;
   #abandoned = Promise.withResolvers<void>();
@@ -94,6 +96,9 @@ export class EventStoreSubscription extends BackgroundService implements EngineS
       category,
       unfinished: this.outstanding,
       counters: { ...this.counters },
+      // There is none: what fails is passed over (wire 10.9).
+      breaker: "closed",
+      declined: this.#reasons.counts,
     };
   }
 
@@ -229,6 +234,7 @@ export class EventStoreSubscription extends BackgroundService implements EngineS
       pause: new Pause({ name: this.name, inbox, clock, random, settings, health }),
       maxReceivedBytes: this.#options.maxReceivedBytes ?? MAX_MESSAGE_BYTES,
       figures: this.#figures,
+      reasons: { count: (reason) => this.#options.observer?.declined?.(this.#reasons.count(reason)) },
       // What is read from the store is committed.
       published: () => undefined,
     };

@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { BaseEventStore, StoredEvent } from "../adapters/ports.ts";
 import { every } from "../async/every.ts";
-import { asError } from "../errors.ts";
+import { asError, ProteanError } from "../errors.ts";
 import { reporting, type WorkReporter } from "../status/work_health.ts";
 import type { FailedMessage } from "../status/store_progress.ts";
 import { admitSuspect } from "./admit_suspect.ts";
@@ -69,14 +69,19 @@ export class RecoveryPasses {
   }
 
   async #retry(message: FailedMessage): Promise<void> {
-    const { lane, source, scope: { settings, inbox, figures } } = this.#parts;
+    const { lane, source, scope: { settings, inbox, figures, name } } = this.#parts;
     const { retryCount } = message;
-    if (retryCount >= settings.maxRetries) return await this.#exhaust(message, "retries are used up");
     const event = await this.#read(message);
-    if (!event) return await this.#exhaust(message, "the event store does not hold it any more");
-    source.begin({ ...message, retryCount: retryCount + 1 });
-    figures.happened("retried");
-    inbox.addClaimed(lane, [{ ...storedEntry(event), count: retryCount }], admitSuspect(inbox));
+    if (!event) return await this.#gone(message);
+    const isOver = retryCount >= settings.maxRetries;
+    source.begin(isOver ? message : { ...message, retryCount: retryCount + 1 });
+    if (!isOver) figures.happened("retried");
+    const admit = admitSuspect(inbox);
+    inbox.addClaimed(lane, [{ ...storedEntry(event), count: retryCount + 1 }], (delivery) => {
+      // Its outcome is what is left: its handler is not called.
+      if (isOver) delivery.verdict = { kind: "poison", error: retriesUsedUp(name, message) };
+      admit(delivery);
+    });
   }
 
   /** Where it was when it failed; by its global position where that was not recorded. */
@@ -90,13 +95,19 @@ export class RecoveryPasses {
     return event?.globalPosition === position ? event : undefined;
   }
 
-  async #exhaust(message: FailedMessage, reason: string): Promise<void> {
+  /** The store does not hold it any more. */
+  async #gone(message: FailedMessage): Promise<void> {
     const { failures, category, scope: { figures, runner } } = this.#parts;
     await failures.exhausted(message);
-    figures.happened("exhausted");
-    log.error("subscription.exhausted", {
-      ...{ handler: runner.name, stream: category, entry: String(message.position), reason },
-      ...{ message_id: message.id, retries: message.retryCount },
+    figures.happened("trimmed");
+    log.error("subscription.failed_message_gone", {
+      ...{ handler: runner.name, stream: category, entry: String(message.position), message_id: message.id },
     });
   }
+}
+
+function retriesUsedUp(name: string, { id, retryCount }: FailedMessage): ProteanError {
+  return new ProteanError(
+    `Message '${id}' has failed, and again in ${retryCount} recovery passes of ${name}: its error is in the log.`,
+  );
 }

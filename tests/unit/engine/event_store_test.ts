@@ -2,8 +2,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { z } from "zod";
 import { runtimeOf } from "../../../lib/domain/runtime.ts";
-import { withStatus } from "../../../lib/engine/subscription_plan.ts";
-import { planSubscriptions } from "../../../lib/engine/subscription_plan.ts";
+import { withStatus } from "../../../lib/subscription/settings/status_runtime.ts";
 import { ConfigurationError } from "../../../lib/errors.ts";
 import { Domain, Engine, on, SubscriptionProfile } from "../../../lib/mod.ts";
 import { collectStatus } from "../../../lib/status/collect.ts";
@@ -55,8 +54,7 @@ function shop() {
 }
 
 function status(domain: Domain) {
-  const runtime = runtimeOf(domain);
-  return collectStatus(withStatus(runtime, planSubscriptions(runtime)));
+  return collectStatus(withStatus(runtimeOf(domain)));
 }
 
 Deno.test("commands and events are handled from the event store, and the status says how far", async () => {

@@ -1,5 +1,7 @@
 /** Event-store subscriptions: positions, failures, passes, checkpoints, one owner (wire 4.6, S60 to S62). */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { DeadLetterEntry } from "../../../lib/domain/types.ts";
+import { DeadLetter, Discard, RetryAfter } from "../../../lib/errors.ts";
 import { MemoryProvider } from "../../../lib/adapters/memory/provider.ts";
 import type { Lock } from "../../../lib/adapters/ports.ts";
 import { checkpointStream, failedStream, positionStream } from "../../../lib/message/names.ts";
@@ -625,4 +627,48 @@ Deno.test("everything in the store can be read, and records of readers are none 
   assertEquals((await rig.positions(runner, "$all")).length, 3);
   await rig.close(subscription);
   assertEquals((await rig.positions(runner, "$all")).length, 3);
+});
+
+Deno.test("a handler decides: given up at once, passed over, or tried later without a failure", async () => {
+  const rig = new EventStoreRig();
+  let later = true;
+  const runner = new ScriptedRunner(({ id }) => {
+    if (id === "a") throw new DeadLetter("no such order");
+    if (id === "b") throw new Discard("not for us");
+    if (id === "c" && later) throw new RetryAfter(60_000, "not yet");
+  });
+  const subscription = await rig.started(runner);
+  await rig.append("a1 b1 c1 c2 d1");
+  assertEquals(runner.log, "a1 b1 c1 d1");
+  assertEquals(await rig.failures(runner), ["Exhausted 1 0"]);
+  assertEquals(subscription.status().declined, { "not for us": 1 });
+  later = false;
+  await rig.clock.advance(60_000);
+  assertEquals(runner.log, "a1 b1 c1 d1 c1 c2");
+  assertEquals(await rig.failures(runner), ["Exhausted 1 0"]);
+  await rig.close(subscription);
+  assertEquals((await rig.positions(runner)).at(-1), 5);
+});
+
+Deno.test("a handler is told of what is given up, whether at once or after its retries", async () => {
+  const rig = new EventStoreRig();
+  const told: string[] = [];
+  class Told extends ScriptedRunner {
+    readonly onDeadLetter = ({ originalId, failureReason }: DeadLetterEntry) => {
+      told.push(`${originalId} ${failureReason}`);
+      return Promise.resolve();
+    };
+  }
+  const runner = new Told(({ id }) => {
+    throw id === "a" ? new DeadLetter("no such order") : new Error("bug");
+  });
+  const subscription = await rig.started(runner, { maxRetries: 1 });
+  await rig.append("a1 b1");
+  await rig.clock.advance(60_000);
+  assertEquals(told.length, 2);
+  assertStringIncludes(told[0] ?? "", "1 ");
+  assertStringIncludes(told[0] ?? "", "no such order");
+  assertStringIncludes(told[1] ?? "", "recovery passes");
+  assertEquals((await rig.failures(runner)).at(-1), "Exhausted 2 1");
+  await rig.close(subscription);
 });

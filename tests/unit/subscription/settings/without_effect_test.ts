@@ -28,11 +28,16 @@ Deno.test("a key without effect is told by name, place, what is the case instead
 Deno.test("what a handler sets in code is told with the handler, what its profile sets is not", async () => {
   const loaded = await loadObject({});
   const found = [...settingsWithoutEffect(loaded, [
-    handler("Audit", { circuitBreakerThreshold: 3, maxRetries: 2, dlqAlertThreshold: 9 }),
+    handler("Audit", {
+      circuitBreakerThreshold: 3,
+      positionUpdateInterval: 3,
+      maxRetries: 2,
+      dlqAlertThreshold: 9,
+    }),
     handler("Mailer", { maxRetries: 2 }),
   ])];
-  assertEquals(found.map(({ key }) => key), ["circuitBreakerThreshold", "dlqAlertThreshold"]);
-  assertStringIncludes(found[0]?.message ?? "", "Handler 'Audit': 'circuitBreakerThreshold' has no effect");
+  assertEquals(found.map(({ key }) => key), ["positionUpdateInterval", "dlqAlertThreshold"]);
+  assertStringIncludes(found[0]?.message ?? "", "Handler 'Audit': 'positionUpdateInterval' has no effect");
 });
 
 Deno.test("streams that no subscription trims are named together", () => {
