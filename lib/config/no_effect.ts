@@ -22,13 +22,6 @@ export interface Ineffective {
   readonly granted?: unknown;
 }
 
-/** The same keys wherever the settings of subscriptions are. */
-function everywhere(...keys: readonly string[]): readonly string[] {
-  return ["stream_subscription", "subscriptions.*", "profiles.*"].flatMap((table) =>
-    keys.map((key) => `server.${table}.${key}`)
-  );
-}
-
 const INEFFECTIVE: readonly Ineffective[] = [
   {
     keys: ["alert_threshold", "alert_callback", "alert_webhook", "alert_on", "check_interval_seconds"].map((

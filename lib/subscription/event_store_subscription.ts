@@ -234,7 +234,12 @@ export class EventStoreSubscription extends BackgroundService implements EngineS
       pause: new Pause({ name: this.name, inbox, clock, random, settings, health }),
       maxReceivedBytes: this.#options.maxReceivedBytes ?? MAX_MESSAGE_BYTES,
       figures: this.#figures,
-      reasons: { count: (reason) => this.#options.observer?.declined?.(this.#reasons.count(reason)) },
+      reasons: {
+        count: (reason) => {
+          const kept = this.#reasons.count(reason);
+          this.#options.observer?.declined?.(kept);
+        },
+      },
       // What is read from the store is committed.
       published: () => undefined,
     };
