@@ -37,8 +37,6 @@ export interface StoreReaderParts {
   readonly scope: SubscriptionScope;
   readonly store: BaseEventStore;
   readonly category: string;
-  /** Category that messages must come from; undefined: any. */
-  readonly origin: string | undefined;
   readonly lane: Lane<Delivery>;
   readonly source: CategorySource;
   readonly progress: ReadProgress;
@@ -127,8 +125,8 @@ export class StoreReader {
   }
 
   async #take(events: readonly StoredEvent[]): Promise<void> {
-    const { source, progress, position, failures, origin, lane, scope } = this.#parts;
-    const judged = events.map((event) => ({ event, kind: kindOfStored(event, origin) }));
+    const { source, progress, position, failures, lane, scope } = this.#parts;
+    const judged = events.map((event) => ({ event, kind: kindOfStored(event) }));
     if (!this.#begun && judged.some(({ kind }) => kind === "message")) {
       await position.begin();
       this.#begun = true;

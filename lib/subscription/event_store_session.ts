@@ -11,7 +11,6 @@ import { sleep } from "../async/clock.ts";
 import { ProteanError } from "../errors.ts";
 import { checkpointStream, failedStream, positionStream } from "../message/names.ts";
 import {
-  checkpointData,
   type KeptFailures,
   keptFailures,
   type KeptPosition,
@@ -36,6 +35,8 @@ import { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
 
+/** So many records of failures are told by one checkpoint, at the end of a recovery pass. */
+const CHECKPOINT_RECORDS = 500;
 /** What handlers get that have lost their messages: they may not commit in any case. */
 const LOST_GRACE_MS = 1_000;
 
@@ -44,8 +45,6 @@ export interface StoreSessionParts {
   readonly store: BaseEventStore;
   readonly category: string;
   readonly lock: Lock;
-  /** Category that messages must come from; undefined: any. */
-  readonly origin: string | undefined;
   /** Seconds between two recovery passes; undefined: failures are given up at once. */
   readonly recoveryIntervalSeconds: number | undefined;
   readonly gapTimeoutSeconds: number;
@@ -95,13 +94,12 @@ export class StoreSession {
   readonly #reader: StoreReader;
   readonly #passes: RecoveryPasses;
   readonly #position: ReadPosition;
-  readonly #checkpoint: () => Promise<void>;
+  readonly #checkpoint: (least: number) => Promise<void>;
   readonly #lost = new AbortController();
   readonly #ended = new AbortController();
 
   constructor(parts: StoreSessionParts, kept: KeptProgress) {
-    const { scope, store, category, lock, origin, recoveryIntervalSeconds, gapTimeoutSeconds, reporter } =
-      parts;
+    const { scope, store, category, lock, recoveryIntervalSeconds, gapTimeoutSeconds, reporter } = parts;
     const { runner: { group }, clock, settings, inbox } = scope;
     this.#parts = parts;
     const isOurs = () => !this.#lost.signal.aborted && !lock.signal.aborted;
@@ -118,13 +116,11 @@ export class StoreSession {
     const checkpoints = records(checkpointStream(group, category), kept.failures.checkpointVersion);
     const progress = new ReadProgress(kept.position.position);
     this.#position = new ReadPosition(positions, progress, settings.positionUpdateInterval);
-    const { unresolved, ended, fresh, version } = kept.failures;
-    this.#checkpoint = async () => {
-      // What has ended beyond the position is known by these records alone.
-      if (fresh === 0 || ended.size > 0) return;
-      await checkpoints.append(RECORD_TYPES.checkpoint, checkpointData(version + 1, unresolved.values()));
-    };
     const failures = new FailedPositions(failed, clock, kept.failures, kept.position.position);
+    this.#checkpoint = async (least) => {
+      const data = failures.checkpoint(least, this.#position.kept);
+      if (data !== undefined) await checkpoints.append(RECORD_TYPES.checkpoint, data);
+    };
     const hold: StoreHold = {
       ...{ category, group, failures, position: this.#position, isOurs },
       isGivenUpAtOnce: recoveryIntervalSeconds === undefined,
@@ -150,7 +146,7 @@ export class StoreSession {
     this.#worker = new Worker(scope, this.#ownership);
     const suspects = settings.positionUpdateInterval + (settings.concurrency > 1 ? inbox.room : 1);
     this.#reader = new StoreReader({
-      ...{ scope, store, category, origin, lane: this.#main, source: main, progress, failures },
+      ...{ scope, store, category, lane: this.#main, source: main, progress, failures },
       position: this.#position,
       gaps: category === "$all" ? new GapWatch(scope.name, gapTimeoutSeconds) : undefined,
       suspects: kept.position.isRepeated ? suspects : 0,
@@ -160,6 +156,7 @@ export class StoreSession {
       ...{ scope, store, category, failures, lane: this.#retries, source: retries },
       isAtWork: (position) => main.has(position) || retries.has(position),
       intervalSeconds: recoveryIntervalSeconds,
+      ended: () => this.#checkpoint(CHECKPOINT_RECORDS),
       work: reporter(),
     });
   }
@@ -215,9 +212,9 @@ export class StoreSession {
     scope.inbox.letGo();
   }
 
-  /** Writes what was open when it began, so that the next one need not read all that has failed. */
-  async checkpoint(): Promise<void> {
-    await this.#checkpoint();
+  /** Keeps what is open, so that the next one need not read all that has failed. */
+  async begin(): Promise<void> {
+    await this.#checkpoint(1);
   }
 
   /** Whoever does not hear that its message is lost is not waited for: it cannot commit. */

@@ -36,6 +36,9 @@ const log = getLogger(["protean", "subscription"]);
 /** Reading pauses when this many batches are unfinished, those in handlers not counted. */
 const UNFINISHED_BATCHES = 4;
 
+/** Between the loss of its lock and the next try. */
+const LOST_MS = 1_000;
+
 export interface EventStoreSubscriptionOptions {
   readonly runner: HandlerRunner;
   readonly category: string;
@@ -50,8 +53,6 @@ export interface EventStoreSubscriptionOptions {
   readonly recoveryIntervalSeconds: number | undefined;
   /** Seconds for which a gap in the global positions is waited for, where all of the store is read. */
   readonly gapTimeoutSeconds: number;
-  /** Category or stream that messages must originate from. @default any */
-  readonly origin?: string | undefined;
   /** `[server] max_received_bytes`. @default 8 MiB */
   readonly maxReceivedBytes?: number;
   /** What the subscriptions of a process hold together. @default this one's own */
@@ -160,6 +161,8 @@ export class EventStoreSubscription extends BackgroundService implements EngineS
       try {
         await this.#own(lock, reporter, stop);
         failures = 0;
+        // It was lost: whoever has it now is not disturbed at once.
+        await sleep(clock, LOST_MS, stop);
       } catch (error) {
         if (error instanceof Defect) throw error.cause;
         if (stop.aborted) return;
@@ -192,15 +195,15 @@ export class EventStoreSubscription extends BackgroundService implements EngineS
 
   /** Rejects where the store does not answer at the beginning, and with a `Defect`. */
   async #own(lock: Lock, reporter: WorkReporter, stop: AbortSignal): Promise<void> {
-    const { store, category, origin, recoveryIntervalSeconds, gapTimeoutSeconds } = this.#options;
+    const { store, category, recoveryIntervalSeconds, gapTimeoutSeconds } = this.#options;
     using over = joined(stop, lock.signal);
     const scope = this.#scope(over.signal);
-    const parts = { scope, store, category, lock, origin, recoveryIntervalSeconds, gapTimeoutSeconds };
+    const parts = { scope, store, category, lock, recoveryIntervalSeconds, gapTimeoutSeconds };
     let session: StoreSession | undefined;
     try {
       const kept = await abortable(keptProgress(store, scope, category), over.signal);
       session = new StoreSession({ ...parts, reporter: () => this.#reporter() }, kept);
-      await abortable(session.checkpoint(), over.signal);
+      await abortable(session.begin(), over.signal);
       reporter.ok();
       this.#inbox = scope.inbox;
       this.#session = session;

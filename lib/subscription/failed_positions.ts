@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../async/clock.ts";
 import {
+  checkpointData,
   type FailedMessage,
   failureData,
   type KeptFailures,
@@ -28,14 +29,20 @@ export class FailedPositions {
   readonly #early: ReadonlySet<number>;
   /** Such that are over. */
   readonly #ended: Set<number>;
+  /** Records that no checkpoint tells of, and the last global position that has come to an end by them. */
+  #fresh: number;
+  #highest: number;
 
   /** `position`: the one that was kept; what has ended beyond it is read again, and must not be handled. */
-  constructor(records: RecordStream, clock: Clock, { unresolved, ended }: KeptFailures, position: number) {
+  constructor(records: RecordStream, clock: Clock, kept: KeptFailures, position: number) {
+    const { unresolved, ended, fresh } = kept;
     this.#records = records;
     this.#clock = clock;
     this.#unresolved = new Map(unresolved);
     this.#early = new Set([...unresolved.keys()].filter((at) => at > position));
     this.#ended = new Set(ended);
+    this.#fresh = fresh;
+    this.#highest = Math.max(-1, ...ended);
   }
 
   /** So many are open that no more should be read. */
@@ -57,26 +64,45 @@ export class FailedPositions {
   }
 
   /** Resolves when it is recorded that the message has failed; its `retryCount` says how often before. */
-  async failed(message: FailedMessage): Promise<void> {
-    await this.#records.append(RECORD_TYPES.failed, failureData(message));
-    this.#unresolved.set(message.position, message);
-    this.#failedAt.set(message.position, this.#clock.monotonic());
+  failed(message: FailedMessage): Promise<void> {
+    return this.#record(RECORD_TYPES.failed, message, () => {
+      this.#unresolved.set(message.position, message);
+      this.#failedAt.set(message.position, this.#clock.monotonic());
+    });
   }
 
   /** It is handled after all. */
-  async resolved(message: FailedMessage): Promise<void> {
-    await this.#end(RECORD_TYPES.resolved, message);
+  resolved(message: FailedMessage): Promise<void> {
+    return this.#record(RECORD_TYPES.resolved, message, () => this.#end(message));
   }
 
   /** It is given up. */
-  async exhausted(message: FailedMessage): Promise<void> {
-    await this.#end(RECORD_TYPES.exhausted, message);
+  exhausted(message: FailedMessage): Promise<void> {
+    return this.#record(RECORD_TYPES.exhausted, message, () => this.#end(message));
   }
 
-  async #end(type: string, message: FailedMessage): Promise<void> {
-    await this.#records.append(type, failureData(message));
-    this.#unresolved.delete(message.position);
-    this.#failedAt.delete(message.position);
-    if (this.#early.has(message.position)) this.#ended.add(message.position);
+  /**
+   * What a checkpoint says, so that those before it need not be read any more; undefined where there are fewer
+   * than `least`, or where a message beyond the `position` that is kept has come to its end: it may be read again,
+   * and only its record tells then that it is over.
+   */
+  checkpoint(least: number, position: number): string | undefined {
+    if (this.#fresh < least || this.#highest > position) return undefined;
+    this.#fresh = 0;
+    return checkpointData(this.#records.version + 1, this.#unresolved.values());
+  }
+
+  #record(type: string, message: FailedMessage, written: () => void): Promise<void> {
+    return this.#records.append(type, failureData(message), () => {
+      this.#fresh++;
+      written();
+    });
+  }
+
+  #end({ position }: FailedMessage): void {
+    this.#highest = Math.max(this.#highest, position);
+    this.#unresolved.delete(position);
+    this.#failedAt.delete(position);
+    if (this.#early.has(position)) this.#ended.add(position);
   }
 }

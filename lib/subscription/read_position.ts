@@ -29,6 +29,11 @@ export class ReadPosition {
     return this.#progress.ended - this.#covered;
   }
 
+  /** The global position that was kept last. */
+  get kept(): number {
+    return this.#kept;
+  }
+
   /** There is something to be kept. */
   get isBehind(): boolean {
     return this.#progress.covered > this.#covered;

@@ -42,15 +42,15 @@ export class RecordStream {
 
   /**
    * Appends a record; `data` is JSON text. Rejects with `ExpectedVersionError` where somebody else has written
-   * there, and with what `mayWrite` throws.
+   * there, and with what `mayWrite` throws. `written` is called with the record, before any other is begun.
    */
-  append(type: string, data: string): Promise<void> {
-    const done = this.#turn.then(() => this.#append(type, data));
+  append(type: string, data: string, written: () => void = () => {}): Promise<void> {
+    const done = this.#turn.then(() => this.#append(type, data, written));
     this.#turn = done.catch(() => {});
     return done;
   }
 
-  async #append(type: string, data: string): Promise<void> {
+  async #append(type: string, data: string, written: () => void): Promise<void> {
     const { store, clock, stream, category, mayWrite, taken } = this.#options;
     mayWrite();
     const headers = { id: crypto.randomUUID(), type, time: timeText(clock.now()), stream };
@@ -65,5 +65,6 @@ export class RecordStream {
       throw error;
     }
     this.#version++;
+    written();
   }
 }

@@ -31,6 +31,8 @@ export interface RecoveryPassesParts {
   readonly isAtWork: (position: number) => boolean;
   /** Seconds between two passes; undefined: there are none. */
   readonly intervalSeconds: number | undefined;
+  /** Called at the end of each pass. */
+  readonly ended: () => Promise<void>;
   readonly work: WorkReporter;
 }
 
@@ -57,6 +59,7 @@ export class RecoveryPasses {
         if (signal.aborted) return;
         if (!isAtWork(message.position)) await reporting(work, this.#retry(message));
       }
+      await this.#parts.ended();
     } catch (error) {
       // The next pass takes it up; the read loop tells of a store that is away.
       log.debug("subscription.recovery_deferred", { subscription: name, error: asError(error).message });

@@ -5,29 +5,25 @@
  */
 import type { StoredEvent, StreamEntry } from "../adapters/ports.ts";
 import { encodeRaw } from "../message/envelope.ts";
-import { categoryOf } from "../message/names.ts";
 import { isJsonObject, type JsonObject } from "../message/parse.ts";
 
 /**
- * `record`: what readers and aggregates keep for themselves. `skipped`: a message that this subscription does
- * not want. `message`: any other, whatever is wrong with it.
+ * `record`: what readers and aggregates keep for themselves. `skipped`: a message that is handled
+ * already. `message`: any other, whatever is wrong with it.
  */
 export type StoredKind = "record" | "skipped" | "message";
 
 const SNAPSHOT = "SNAPSHOT";
 const NONE: JsonObject = {};
 
-/** What a row is. `origin`: category that messages must come from; undefined: any. Never throws. */
-export function kindOfStored({ type, metadata }: StoredEvent, origin: string | undefined): StoredKind {
+/** What a row is. Never throws. */
+export function kindOfStored({ type, metadata }: StoredEvent): StoredKind {
   const parsed = metadataIn(metadata);
   if (parsed === undefined) return type === SNAPSHOT ? "record" : "message";
   const domain = isJsonObject(parsed["domain"]) ? parsed["domain"] : NONE;
   if (domain["kind"] === "READ_POSITION") return "record";
   // It was handled by the process that sent it (wire 10.14).
-  if (domain["asynchronous"] === false) return "skipped";
-  if (origin === undefined) return "message";
-  const from = domain["origin_stream"];
-  return typeof from === "string" && categoryOf(from) === categoryOf(origin) ? "message" : "skipped";
+  return domain["asynchronous"] === false ? "skipped" : "message";
 }
 
 /** Its id is the global position; its text, that of a broker's field `data`. */

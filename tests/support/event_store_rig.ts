@@ -92,7 +92,7 @@ type Change =
   & Partial<
     Pick<
       EventStoreSubscriptionOptions,
-      "recoveryIntervalSeconds" | "gapTimeoutSeconds" | "origin" | "health" | "category" | "locks" | "store"
+      "recoveryIntervalSeconds" | "gapTimeoutSeconds" | "health" | "category" | "locks" | "store"
     >
   >;
 
@@ -113,10 +113,10 @@ export class EventStoreRig {
     change: Change = {},
     onFailure: (error: Error) => void = () => {},
   ): EventStoreSubscription {
-    const { gapTimeoutSeconds = 5, origin, health, category = CATEGORY, locks, store, ...settings } = change;
+    const { gapTimeoutSeconds = 5, health, category = CATEGORY, locks, store, ...settings } = change;
     const recoveryIntervalSeconds = "recoveryIntervalSeconds" in change ? change.recoveryIntervalSeconds : 30;
     return new EventStoreSubscription({
-      ...{ runner, category, origin, gapTimeoutSeconds, recoveryIntervalSeconds, onFailure },
+      ...{ runner, category, gapTimeoutSeconds, recoveryIntervalSeconds, onFailure },
       store: store ?? this.store,
       locks: locks ?? [this.provider],
       settings: { ...storeSettings, ...settings },

@@ -1,7 +1,8 @@
 /** Event-store subscriptions: positions, failures, passes, checkpoints, one owner (wire 4.6, S60 to S62). */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { DeadLetterEntry } from "../../../lib/domain/types.ts";
-import { DeadLetter, Discard, RetryAfter } from "../../../lib/errors.ts";
+import { DeadLetter, Discard, ProviderUnavailableError, RetryAfter } from "../../../lib/errors.ts";
+import { WorkHealth } from "../../../lib/status/work_health.ts";
 import { MemoryProvider } from "../../../lib/adapters/memory/provider.ts";
 import type { Lock } from "../../../lib/adapters/ports.ts";
 import { checkpointStream, failedStream, positionStream } from "../../../lib/message/names.ts";
@@ -356,27 +357,6 @@ Deno.test("what its sender has handled itself is passed over", async () => {
   assertEquals((await rig.positions(runner)).at(-1), 2);
 });
 
-Deno.test("only messages of the origin that is asked for are handled", async () => {
-  const rig = new EventStoreRig();
-  const runner = new ScriptedRunner();
-  const from = (origin_stream: string | null, n: number) => {
-    const event = storedEvent("a", n);
-    return {
-      ...event,
-      metadata: { ...event.metadata, domain: { ...event.metadata.domain, origin_stream } },
-    } as typeof event;
-  };
-  const subscription = await rig.started(runner, { origin: "shop::cart" });
-  await rig.appendAll([
-    from("shop::cart-7", 1),
-    from(null, 2),
-    from("shop::cart:command-1", 3),
-    from("shop::cart", 4),
-  ]);
-  assertEquals(runner.log, "a1 a4");
-  await rig.close(subscription);
-});
-
 Deno.test("a position beyond the end of the store is not believed: what comes next is handled", async () => {
   const rig = new EventStoreRig();
   const runner = new ScriptedRunner();
@@ -671,4 +651,71 @@ Deno.test("a handler is told of what is given up, whether at once or after its r
   assertStringIncludes(told[1] ?? "", "recovery passes");
   assertEquals((await rig.failures(runner)).at(-1), "Exhausted 2 1");
   await rig.close(subscription);
+});
+
+Deno.test("a backend that is away costs no message a retry, and no record", async () => {
+  const rig = new EventStoreRig();
+  let away = true;
+  const runner = new ScriptedRunner(() => {
+    if (away) throw new ProviderUnavailableError("nobody answers");
+  });
+  const subscription = await rig.started(runner);
+  await rig.append("a1 b1 c1");
+  await rig.clock.advance(3_600_000);
+  assertEquals(await rig.failures(runner), []);
+  away = false;
+  await rig.clock.advance(10_000);
+  assertEquals([subscription.counters.handled, subscription.counters.setAside], [3, 0]);
+  assertEquals((await rig.positions(runner)).at(-1), 3);
+  await rig.close(subscription);
+});
+
+Deno.test("a backend that is away during a recovery pass uses up one retry at most", async () => {
+  const rig = new EventStoreRig();
+  let fault: Error | undefined = new Error("bug");
+  const runner = new ScriptedRunner(() => {
+    if (fault) throw fault;
+  });
+  const subscription = await rig.started(runner);
+  await rig.append("a1");
+  fault = new ProviderUnavailableError("nobody answers");
+  await rig.clock.advance(600_000);
+  fault = undefined;
+  await rig.clock.advance(61_000);
+  assertEquals(await rig.failures(runner), ["Failed 1 0", "Failed 1 1", "Resolved 1 1"]);
+  await rig.close(subscription);
+});
+
+Deno.test("readiness is told of a store that does not answer, and that it does again", async () => {
+  const rig = new EventStoreRig();
+  const health = new WorkHealth(rig.clock);
+  const subscription = await rig.started(new ScriptedRunner(), { health });
+  assertEquals(health.fault("event_store", "default"), undefined);
+  rig.store.refuse = () => "the disk is gone";
+  await rig.append("a1").catch(() => {});
+  await rig.clock.advance(20_000);
+  assertStringIncludes(health.fault("event_store", "default") ?? "", "the disk is gone");
+  rig.store.refuse = () => undefined;
+  await rig.clock.advance(6_000);
+  assertEquals(health.trouble("event_store", "default"), undefined);
+  await rig.close(subscription);
+});
+
+Deno.test("records of failures are told by a checkpoint after five hundred of them", async () => {
+  const rig = new EventStoreRig();
+  let broken = true;
+  const runner = new ScriptedRunner(() => broken ? bug() : undefined);
+  await rig.store.append(Array.from({ length: 300 }, (_, n) => storedEvent("a", n)));
+  const subscription = await rig.started(runner);
+  await rig.clock.advance(25_000);
+  assertEquals((await rig.failures(runner)).length, 300);
+  broken = false;
+  await rig.clock.advance(120_000);
+  const records = await rig.failures(runner);
+  assertEquals(records.length, 900);
+  await rig.close(subscription);
+  assertEquals((await rig.checkpoints(runner)).length, 1);
+  const kept = await keptFailures(rig.store, { group: runner.group, category: CATEGORY });
+  assert(kept.fresh < 500, `${kept.fresh} records to be read`);
+  assertEquals(kept.unresolved.size, 0);
 });
