@@ -175,13 +175,12 @@ export class StoreSession {
     using _ = onAbort(lock.signal, () => this.#lose("its lock is lost"));
     const defect = new AbortController();
     const signal = firstOf(stop, this.#lost.signal, defect.signal);
-    const workers = Array.from(
-      { length: Math.max(1, scope.settings.concurrency) },
-      () => this.#worker.run(signal),
-    );
-    void Promise.allSettled(workers).then(() => this.#ended.abort());
+    const crew = this.#worker.crew(scope.settings.concurrency, signal);
+    crew.begin();
+    void crew.home.then(() => this.#ended.abort());
     const loops = [
-      ...workers,
+      crew.sound,
+      crew.home,
       this.#reader.run(signal),
       this.#passes.run(signal),
       this.#ownership.run(this.#ended.signal),
