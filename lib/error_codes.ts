@@ -21,6 +21,7 @@ export type CarriedBy =
   | "DuplicateMessageError"
   | "Error"
   | "ExpectedVersionError"
+  | "FencedError"
   | "GroupMissingError"
   | "IncorrectUsageError"
   | "MessageConflictError"
@@ -160,6 +161,7 @@ export const ERROR_CODES = {
   UNKNOWN_MESSAGE: ["UsageError", "The domain has no message of this name."],
   BAD_LINE: ["ProteanError", "A line of the input is no payload."],
   ENGINE_ENDED: ["ProteanError", "The run ended before everything was worked off."],
+  FENCED: ["FencedError", "A partition is another owner's by now."],
   LOCK_LOST: ["ProteanError", "A lock is not ours any more."],
   HEALTHCHECK: ["ProteanError", "The probe did not answer, or not with 200."],
   OUTPUT: ["ProteanError", "Not all of the output could be written."],

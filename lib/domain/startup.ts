@@ -17,6 +17,7 @@ import { startupProblems } from "./startup_rules.ts";
 import type { Elements } from "./elements/elements.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
+import { partitionFields } from "./elements/partitioning.ts";
 import { ElementRunner } from "./handlers/runner.ts";
 import { KINDS } from "./kinds.ts";
 import { harmless, type Observer, UNOBSERVED } from "./observer.ts";
@@ -33,6 +34,9 @@ export interface StartOptions extends InitOptions {
   /** False: tables are left as they are, for the commands that look at them first. @default true */
   migrate?: boolean;
 }
+
+/** What is published to a broker without partitions is written to whole categories. */
+const NOT_PARTED: RuntimeFacts["partitionFields"] = new Map();
 
 /** A domain that was started, and the handlers of its commands. */
 export interface Started {
@@ -60,10 +64,20 @@ export async function start(
   if (!config || problems.length > 0) throw configurationError(problems);
 
   const { name, normalizedName } = identity;
-  const facts: RuntimeFacts = { name, normalizedName, identity, config, clock, observer: harmless(observer) };
+  const facts: RuntimeFacts = {
+    ...{ name, normalizedName, identity, config, clock, observer: harmless(observer) },
+    partitionFields: partitionFields(model),
+  };
   const tables = tablesOf(elements);
   const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
-  const work = { ...facts, ...adapters, appendsInside: appendsInside(adapters), closing };
+  const parts = adapters.brokers.get(config.config.outbox.broker)?.partitions !== undefined;
+  const work = {
+    ...facts,
+    ...adapters,
+    partitionFields: parts ? facts.partitionFields : NOT_PARTED,
+    appendsInside: appendsInside(adapters),
+    closing,
+  };
   const runners = model.handlers.map((handler) => new ElementRunner(work, model, handler));
   const own = elements.messages.filter(({ aggregate }) => aggregate !== undefined);
   const runtime: DomainRuntime = {

@@ -6,6 +6,7 @@
 import { NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
 import type { Lock, LockOptions } from "./lock.ts";
+import type { Partitions } from "./partitions.ts";
 
 export interface BrokerCapabilities {
   /** Runs inside this process with no server. */
@@ -207,6 +208,14 @@ export interface GroupOptions {
   readonly maxEntryBytes?: number | undefined;
 }
 
+/** What is published. */
+export interface StreamEntryInsert {
+  readonly stream: string;
+  readonly data: string;
+  /** Its key, where `stream` is parted: it goes to the key's own stream, and the key to the set of keys. */
+  readonly partition?: string | undefined;
+}
+
 export type PublishResult = { readonly id: string } | { readonly error: Error };
 
 /** Which part of a dead-letter stream is read. */
@@ -275,7 +284,7 @@ export abstract class BaseBroker extends BaseAdapter {
    * `BrokerCapabilities.inOrder`.
    */
   abstract publish(
-    entries: readonly { readonly stream: string; readonly data: string }[],
+    entries: readonly StreamEntryInsert[],
     signal?: AbortSignal,
   ): Promise<readonly PublishResult[]>;
 
@@ -312,12 +321,9 @@ export abstract class BaseBroker extends BaseAdapter {
   /** Entries in the stream; 0 when it does not exist. */
   abstract length(stream: string): Promise<number>;
 
-  /**
-   * Into how many streams of one key each Python's outbox has parted this one (wire 2.11), whose entries go
-   * there alone and never here; 0 where it is whole.
-   */
-  partitions(_stream: string): Promise<number> {
-    return Promise.resolve(0);
+  /** Parted categories. Undefined: `sequentialBy` cannot be kept here, and `publish` is given no keys. */
+  get partitions(): Partitions | undefined {
+    return undefined;
   }
 
   /** Epoch ms on the clock that gives entries their ids: what ages are measured by (DLQ-8). */
