@@ -65,7 +65,6 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "no subscription reads an external stream",
     until: "subscribers",
   },
-  { keys: ["server.partitioning"], instead: "sequentialBy is refused", until: "sequentialBy" },
   {
     keys: ["server.priority_lanes"],
     instead: "every message takes the one lane of its stream",

@@ -15,6 +15,8 @@ import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
 import type { WorkHealth } from "../status/work_health.ts";
+import type { HandlerRunner } from "../domain/handler_port.ts";
+import { PartitionLeases } from "../subscription/partitions/leases.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
 import { TextShare } from "../subscription/text_share.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
@@ -120,8 +122,13 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
     return undefined;
   };
   const share = new TextShare();
-  return plan.subscriptions.map(({ runner, category, settings }) =>
-    new StreamSubscription({
+  const { partitioning } = runtime.config.config.server;
+  const leases = new Map<HandlerRunner, PartitionLeases>();
+  return plan.subscriptions.map(({ runner, category, settings }) => {
+    const consumer = `${runner.name}-${identity}-${hex()}`;
+    const leasesOf = leases.get(runner) ?? new PartitionLeases(consumer);
+    leases.set(runner, leasesOf);
+    return new StreamSubscription({
       runner: runtime.bind(runner, settings),
       category,
       settings,
@@ -129,15 +136,23 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       share,
       maxReceivedBytes: runtime.config.config.server.max_received_bytes,
       clock: runtime.clock,
-      consumer: `${runner.name}-${identity}-${hex()}`,
+      consumer,
+      leases: leasesOf,
+      parted: runtime.partitionFields.has(category),
+      partitioning: {
+        leaseTtlMs: partitioning.lease_ttl_ms,
+        heartbeatMs: (partitioning.heartbeat_interval_seconds ?? partitioning.lease_ttl_ms / 5000) * 1000,
+        pollMs: partitioning.poll_interval_seconds * 1000,
+        reapIdleMs: partitioning.reap_idle_ms,
+      },
       published,
       work: work.reporter("broker", broker.name),
       health: work,
       observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
       onFailure,
       ...(random && { random }),
-    })
-  );
+    });
+  });
 }
 
 function outboxCleaners({ runtime }: Plan): OutboxCleaner[] {

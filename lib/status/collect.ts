@@ -11,6 +11,7 @@ import { type OutboxRoute, outboxRoutes, type Places, subscriptionBroker } from 
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
+import { partitionFigures, withPartitions } from "./partitions.ts";
 import { type StatusRow, verdict } from "./row.ts";
 
 /** The domain whose status is wanted; it must be initialised. */
@@ -60,13 +61,19 @@ async function streamRow(
 ): Promise<StatusRow> {
   const [found, partitions, dlqDepth, replays] = await Promise.all([
     groups,
-    // Not asked where streams have none, which is no sign of life.
-    broker.partitions(category).catch(() => 0),
+    broker.partitions && inquiry.of(() => partitionFigures(broker, category, runner.group)),
     inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
   ]);
   const info = found?.find(({ group }) => group === runner.group);
-  const [lag, pending] = [info?.lag ?? null, info?.pending ?? null];
+  const whole = {
+    lag: info?.lag ?? null,
+    pending: info?.pending ?? null,
+    position: info?.lastDeliveredId ?? null,
+    head: info?.length ?? await inquiry.of(() => broker.length(category)),
+    consumers: info?.consumers ?? null,
+  };
+  const { lag, pending, position, head, consumers } = withPartitions(whole, partitions);
   return {
     name: KINDS[runner.kind].rowName(runner.group, category),
     handler_name: runner.name,
@@ -74,14 +81,14 @@ async function streamRow(
     stream_category: category,
     lag,
     pending,
-    current_position: info?.lastDeliveredId ?? null,
-    head_position: info?.length ?? await inquiry.of(() => broker.length(category)),
+    current_position: position,
+    head_position: head,
     status: verdict(lag, pending),
-    consumer_count: info?.consumers ?? null,
+    consumer_count: consumers,
     dlq_depth: dlqDepth,
     returning: replays,
     lag_seconds: null,
-    ...(partitions > 0 && { partitions }),
+    ...(partitions && partitions.keys > 0 && { partitions: partitions.keys }),
   };
 }
 

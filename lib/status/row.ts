@@ -28,15 +28,8 @@ export interface StatusRow {
   readonly returning: number | null;
   /** Of an outbox: for how long its first due row has waited, 0 where none does. */
   readonly lag_seconds: number | null;
-  /** Streams of one key each that Python's outbox publishes to instead; absent where there is none. */
+  /** Keys of a parted category, whose figures are in those above (wire 2.11); absent where there is none. */
   readonly partitions?: number;
-}
-
-/** What is told of a category that is parted, until subscriptions read its partitions (wire 2.11). */
-export function partitioned(category: string, partitions: number): string {
-  return `'${category}' is partitioned: Python publishes its messages to ${partitions} stream(s) of one key each, ` +
-    "which this version does not read, so they do not arrive here: take sequential_by off the Python handlers of " +
-    "this category, and remove its set of partitions once they are empty.";
 }
 
 /** What the figures say (wire 8.7). */

@@ -287,6 +287,7 @@ export class Worker {
       error: logLine(error),
     };
     log.debug("subscription.giving_up", { ...facts, error: errorLine(error) });
+    if (lane.source.halt && !isDecided(error)) return await this.#halt(delivery, error);
     if (!settings.enableDlq) {
       figures.happened("discarded");
       if (this.#givenUp.allows()) log.warn("subscription.discarding", facts);
@@ -316,6 +317,25 @@ export class Worker {
     }
     figures.happened("deadLettered");
     if (this.#givenUp.allows()) log.error("subscription.dead_lettered", facts);
+    inbox.decide(delivery);
+    inbox.settle(delivery);
+  }
+
+  /** A key stands still at what has failed for good: what follows it must not overtake it (wire 2.11). */
+  async #halt(delivery: Delivery, error: Error): Promise<void> {
+    const { runner, figures, inbox } = this.#scope;
+    const { id, attempts: { count }, batch: { lane } } = delivery;
+    delivery.verdict = { kind: "poison", error };
+    try {
+      inbox.closing(delivery);
+      if (!await lane.source.halt?.(id, count, error)) return void this.#lost(delivery);
+    } catch (cause) {
+      return this.#sourceFailed(delivery, asError(cause));
+    }
+    figures.happened("halted");
+    log.error("subscription.partition_halted", {
+      ...{ handler: runner.name, stream: lane.name, entry: id, attempts: count, error: logLine(error) },
+    });
     inbox.decide(delivery);
     inbox.settle(delivery);
   }
@@ -372,6 +392,11 @@ export class Worker {
     } else log.debug("subscription.broker_unavailable", facts);
     inbox.defer(delivery, wait);
   }
+}
+
+/** The handler itself has said that the message belongs to the dead letters. */
+function isDecided(error: Error): boolean {
+  return error instanceof ProteanError && error.code === "DEAD_LETTER";
 }
 
 /** True when trying again changes nothing: of none of the handler's methods. */

@@ -8,8 +8,8 @@ import type { Clock } from "../../async/clock.ts";
 import { allShards, fairShare } from "../outbox_share.ts";
 import type { RetentionClock } from "../retention_clock.ts";
 import {
-  type OutboxBacklog,
   orderOf,
+  type OutboxBacklog,
   type OutboxInsert,
   type OutboxLease,
   type OutboxListing,

@@ -30,9 +30,12 @@ export interface Halt {
   /** The entry that comes next, and fails. */
   readonly id: string;
   readonly attempts: number;
-  readonly reason: string;
-  /** As `failed_at` of dead letters. */
+  readonly handler: string;
+  readonly error_type: string;
+  readonly error_message: string;
+  /** ISO 8601, as `failed_at` of dead letters. */
   readonly halted_at: string;
+  /** The fence of the owner who noted it. */
   readonly owner: string;
 }
 

@@ -82,7 +82,11 @@ export class RedisBroker extends BaseBroker {
     const redis = this.#redis;
     const keys = [...places.keys()].map((stream) => this.keyOf(stream));
     const results = await redis.run(async (client) => {
-      const replies = await (parted ? appendParted : append).run(client, keys, args) as readonly (string | Error)[];
+      const replies = await (parted ? appendParted : append).run(
+        client,
+        keys,
+        args,
+      ) as readonly (string | Error)[];
       // It has taken none of them, and the connection with it is given up.
       if (isWrongServer(replies[0])) throw replies[0];
       return replies;

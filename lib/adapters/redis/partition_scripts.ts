@@ -137,3 +137,30 @@ for place, key in ipairs(KEYS) do
 end
 return found
 `);
+
+/**
+ * Keys: streams. Argument: group. Returns sums over them: entries, lag (-1: unknown), pending, consumers. What
+ * the group has never read is lag.
+ */
+export const totals = new Script(`
+local length, lag, pending, consumers = 0, 0, 0, 0
+for _, key in ipairs(KEYS) do
+  local entries = redis.pcall('XLEN', key)
+  if type(entries) == 'number' then
+    length = length + entries
+    local groups, known = redis.pcall('XINFO', 'GROUPS', key), false
+    for _, group in ipairs(groups.err and {} or groups) do
+      local facts = {}
+      for f = 1, #group, 2 do facts[group[f]] = group[f + 1] end
+      if facts.name == ARGV[1] then
+        known = true
+        if lag >= 0 then lag = type(facts.lag) == 'number' and lag + facts.lag or -1 end
+        pending = pending + facts.pending
+        consumers = consumers + facts.consumers
+      end
+    end
+    if not known and lag >= 0 then lag = lag + entries end
+  end
+end
+return {length, lag, pending, consumers}
+`);

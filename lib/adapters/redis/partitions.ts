@@ -30,7 +30,7 @@ import { fenced } from "../stream_rules.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
 import type { KeyOf, StreamKey } from "./keys.ts";
 import * as scripts from "./partition_scripts.ts";
-import { entriesRead, groupsOf } from "./replies.ts";
+import { entriesRead } from "./replies.ts";
 import { attempt, dropLock, refresh, release, renewLock, retire, type Script, trim } from "./scripts.ts";
 import { deadLetter } from "./scripts.ts";
 import { TRIM_LIMIT } from "../stream_rules.ts";
@@ -89,16 +89,21 @@ export class RedisPartitions implements Partitions {
     const found: string[] = [];
     for (let at = 0; at < keys.length; at += STEP) {
       const some = keys.slice(at, at + STEP);
-      const places = await this.#ask(stream, (client) =>
-        scripts.news.run(client, some.map((key) => this.#keyOf(partitionStream(stream, key))), [group]));
+      const places = await this.#ask(
+        stream,
+        (client) =>
+          scripts.news.run(client, some.map((key) => this.#keyOf(partitionStream(stream, key))), [group]),
+      );
       found.push(...(places as readonly number[]).flatMap((place) => some[place - 1] ?? []));
     }
     return found;
   }
 
   async halted(stream: string, group: string): Promise<readonly HaltedPartition[]> {
-    const noted = await this.#ask(stream, (client) =>
-      client.hgetall(this.#keyOf(haltedPartitions(stream, group))));
+    const noted = await this.#ask(
+      stream,
+      (client) => client.hgetall(this.#keyOf(haltedPartitions(stream, group))),
+    );
     return haltedIn(Object.entries(noted));
   }
 
@@ -118,23 +123,18 @@ export class RedisPartitions implements Partitions {
     const keys = await this.keys(stream);
     let total: PartitionsInfo = { keys: keys.length, length: 0, lag: 0, pending: 0, consumers: 0 };
     for (let at = 0; at < keys.length; at += STEP) {
-      const some = keys.slice(at, at + STEP);
-      const all = await this.#ask(stream, (client) =>
-        Promise.all(some.map(async (key) => {
-          const name = this.#keyOf(partitionStream(stream, key));
-          const [groups, length] = await Promise.all([groupsOf(client, name), client.xlen(name)]);
-          const own = groups.find((each) => each.group === group);
-          return own ?? { length, lag: length, pending: 0, consumers: 0 };
-        })));
-      for (const { length, lag, pending, consumers } of all) {
-        total = {
-          keys: keys.length,
-          length: total.length + length,
-          lag: total.lag === null || lag === null ? null : total.lag + lag,
-          pending: total.pending + pending,
-          consumers: total.consumers + consumers,
-        };
-      }
+      const streams = keys.slice(at, at + STEP).map((key) => this.#keyOf(partitionStream(stream, key)));
+      const [length, lag, pending, consumers] = await this.#ask(
+        stream,
+        (client) => scripts.totals.run(client, streams, [group]),
+      ) as readonly [number, number, number, number];
+      total = {
+        keys: keys.length,
+        length: total.length + length,
+        lag: total.lag === null || lag < 0 ? null : total.lag + lag,
+        pending: total.pending + pending,
+        consumers: total.consumers + consumers,
+      };
     }
     return total;
   }
@@ -184,7 +184,8 @@ class RedisPartition implements Partition {
   async next(): Promise<PartitionEntry | undefined> {
     const keys = [this.#leaseName, this.stream].map((name) => this.#keyOf(name));
     const reply = await this.#behindFence((client) =>
-      scripts.next.runForBuffers(client, keys, [this.consumer, this.group])) as readonly [number, unknown] | null;
+      scripts.next.runForBuffers(client, keys, [this.consumer, this.group])
+    ) as readonly [number, unknown] | null;
     if (reply === null) return undefined;
     const [count, read] = reply;
     const [entry] = await entriesRead(read, { maxEntryBytes: this.#maxEntryBytes });
@@ -206,7 +207,8 @@ class RedisPartition implements Partition {
   async deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean> {
     const keys = [this.stream, deadLetterStream].map((name) => this.#keyOf(name));
     const moved = await this.#run((client) =>
-      deadLetter.run(client, keys, [this.group, this.consumer, id, data, 0]));
+      deadLetter.run(client, keys, [this.group, this.consumer, id, data, 0])
+    );
     return moved === 1;
   }
 

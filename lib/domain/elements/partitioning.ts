@@ -36,7 +36,8 @@ export function* partitionProblems({ handlers }: Model): Generator<Configuration
         yield {
           code: "CONFIG_INVALID_VALUE",
           key: "sequentialBy",
-          message: `${name} sets sequentialBy to '${field}' and ${other.name} to '${other.field}', but both read ` +
+          message:
+            `${name} sets sequentialBy to '${field}' and ${other.name} to '${other.field}', but both read ` +
             `'${category}', whose messages are written to one stream a key: let both name the same field.`,
         };
       }

@@ -84,7 +84,7 @@ export class SqlitePartition implements Partition {
     const now = clock.now();
     const consumer = enterConsumer(db, group, this.consumer, now);
     const budget = new TextBudget({ maxEntryBytes });
-    for (let mine = statement(db, MINE).get(group.id, consumer); mine; ) {
+    for (let mine = statement(db, MINE).get(group.id, consumer); mine;) {
       const id = { ms: Number(mine["ms"]), n: Number(mine["n"]) };
       const row = findWithin(db, group.stream, id, budget);
       if (row) return { row, count: Number(mine["count"]), pending: true };

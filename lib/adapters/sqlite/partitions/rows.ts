@@ -17,7 +17,16 @@ export const partitionComponent = component({
   name: "partitions",
   columns: {
     protean_partition: ["stream", "key"],
-    protean_partition_lease: ["grp", "key", "generation", "holder", "fence", "pid", "started_at", "refreshed_at"],
+    protean_partition_lease: [
+      "grp",
+      "key",
+      "generation",
+      "holder",
+      "fence",
+      "pid",
+      "started_at",
+      "refreshed_at",
+    ],
     protean_partition_halt: ["stream", "grp", "key", "note"],
   },
   steps: [creation(
@@ -43,7 +52,8 @@ const TAKE = `INSERT OR REPLACE INTO protean_partition_lease
 const RENEW = `UPDATE protean_partition_lease SET refreshed_at = ?
   WHERE grp = ? AND key = ? AND fence = ? AND holder IS NOT NULL`;
 const DROP = "UPDATE protean_partition_lease SET holder = NULL WHERE grp = ? AND key = ? AND fence = ?";
-const OWNED = "SELECT 1 FROM protean_partition_lease WHERE grp = ? AND key = ? AND fence = ? AND holder IS NOT NULL";
+const OWNED =
+  "SELECT 1 FROM protean_partition_lease WHERE grp = ? AND key = ? AND fence = ? AND holder IS NOT NULL";
 const HALT = "INSERT OR REPLACE INTO protean_partition_halt (stream, grp, key, note) VALUES (?, ?, ?, ?)";
 const HALTED = "SELECT key, note FROM protean_partition_halt WHERE stream = ? AND grp = ?";
 const HALT_OF = "SELECT note FROM protean_partition_halt WHERE stream = ? AND grp = ? AND key = ?";
@@ -123,8 +133,14 @@ export function noteHalt(db: DatabaseSync, { stream, group, key }: KeyPlace, not
 }
 
 /** Pairs of key and note. */
-export function haltsOf(db: DatabaseSync, stream: string, group: string): readonly (readonly [string, string])[] {
-  return statement(db, HALTED).all(stream, group).map(({ key, note }) => [String(key), String(note)] as const);
+export function haltsOf(
+  db: DatabaseSync,
+  stream: string,
+  group: string,
+): readonly (readonly [string, string])[] {
+  return statement(db, HALTED).all(stream, group).map(({ key, note }) =>
+    [String(key), String(note)] as const
+  );
 }
 
 export function haltOf(db: DatabaseSync, { stream, group, key }: KeyPlace): string | undefined {
