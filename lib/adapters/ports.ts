@@ -13,6 +13,7 @@ export * from "./ports/lock.ts";
 export * from "./ports/schema.ts";
 export * from "./ports/provider.ts";
 export * from "./ports/outbox.ts";
+export * from "./ports/entry.ts";
 export * from "./ports/broker.ts";
 export * from "./ports/partitions.ts";
 export * from "./ports/cache.ts";

@@ -287,7 +287,7 @@ export class Worker {
       error: logLine(error),
     };
     log.debug("subscription.giving_up", { ...facts, error: errorLine(error) });
-    if (lane.source.halt && !isDecided(error)) return await this.#halt(delivery, error);
+    if (lane.source.halt) return await this.#halt(delivery, error);
     if (!settings.enableDlq) {
       figures.happened("discarded");
       if (this.#givenUp.allows()) log.warn("subscription.discarding", facts);
@@ -392,11 +392,6 @@ export class Worker {
     } else log.debug("subscription.broker_unavailable", facts);
     inbox.defer(delivery, wait);
   }
-}
-
-/** The handler itself has said that the message belongs to the dead letters. */
-function isDecided(error: Error): boolean {
-  return error instanceof ProteanError && error.code === "DEAD_LETTER";
 }
 
 /** True when trying again changes nothing: of none of the handler's methods. */

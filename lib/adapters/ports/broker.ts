@@ -5,6 +5,7 @@
  */
 import { NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
+import type { ClaimedEntry, StreamEntry } from "./entry.ts";
 import type { Lock, LockOptions } from "./lock.ts";
 import type { Partitions } from "./partitions.ts";
 
@@ -17,26 +18,6 @@ export interface BrokerCapabilities {
    * @default false
    */
   readonly inOrder?: boolean;
-}
-
-/** One entry of a stream: Redis's single field `data`, as text (wire 2.1). */
-export interface StreamEntry {
-  /** `<ms>-<n>`, ascending within a stream. */
-  readonly id: string;
-  /** Text of the field `data`; undefined when the entry has no such field, or its text was left out. */
-  readonly data: string | undefined;
-  /** Set where `data` is no more than the beginning of a text that is larger than was asked for. */
-  readonly tooLarge?: TooLarge;
-  /** Bytes of a text that was left out for the sake of `maxBytes`: `entries` brings it. */
-  readonly omitted?: number;
-}
-
-/** What is known of a text that was not read. */
-export interface TooLarge {
-  /** Bytes of the whole. */
-  readonly bytes: number;
-  /** Of the whole, as 64 hexadecimal digits. */
-  readonly sha256: string;
 }
 
 /** How much text entries may bring. Adapters that hold the text in memory anyway may pass over both. */
@@ -64,15 +45,6 @@ export interface PendingEntry {
   readonly idleMs: number;
   /** Started attempts (delivery 2): 1 after its first delivery. */
   readonly count: number;
-}
-
-/**
- * An entry that this consumer now owns. `trimmed`: the stream no longer holds it, and it has left the pending
- * list (PIPE-7).
- */
-export interface ClaimedEntry extends StreamEntry {
-  readonly count: number;
-  readonly trimmed: boolean;
 }
 
 export interface ReadOptions {

@@ -6,7 +6,7 @@
  * @module
  */
 import type { Lock } from "./lock.ts";
-import type { ClaimedEntry, GroupInfo } from "./broker.ts";
+import type { ClaimedEntry } from "./entry.ts";
 
 export interface PartitionLeaseOptions {
   readonly group: string;
@@ -132,6 +132,12 @@ export interface Partitions {
   info(stream: string, group: string, most: number): Promise<PartitionsInfo | undefined>;
 }
 
-export interface PartitionsInfo extends Pick<GroupInfo, "length" | "lag" | "pending" | "consumers"> {
+/** As `GroupInfo`, summed up over all keys. */
+export interface PartitionsInfo {
   readonly keys: number;
+  readonly length: number;
+  /** Null is unknown, never zero. */
+  readonly lag: number | null;
+  readonly pending: number;
+  readonly consumers: number;
 }

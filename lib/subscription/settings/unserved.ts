@@ -14,13 +14,25 @@ const NOT_SUPPORTED: ErrorCode = "CONFIG_NOT_SUPPORTED";
 /** What a handler asks for and does not get. */
 export function* unservedSettings(
   { name }: { readonly name: string },
-  { subscriptionType }: Pick<SubscriptionSettings, "subscriptionType">,
+  { subscriptionType, sequentialBy }: Pick<SubscriptionSettings, "subscriptionType" | "sequentialBy">,
+  /** The broker that messages are published to and read from. */
+  broker: { readonly name: string; readonly partitions: object | undefined },
 ): Generator<Diagnostic> {
   if (subscriptionType !== "stream") {
     yield {
       code: NOT_SUPPORTED,
       message:
         `${name} resolves to an event_store subscription, which this version does not run: set subscriptionType "stream" on it.`,
+    };
+  }
+  if (sequentialBy !== undefined && !broker.partitions) {
+    yield {
+      code: NOT_SUPPORTED,
+      key: "sequentialBy",
+      message:
+        `${name} sets sequentialBy to '${sequentialBy}', and broker '${broker.name}' cannot part a stream by key: name ` +
+        "one that can as 'default', or leave it out; messages of one aggregate are then handled in order within " +
+        "each process.",
     };
   }
 }

@@ -241,7 +241,7 @@ Deno.test("an engine that runs refuses a second run", async () => {
   assertEquals(await running, 0);
 });
 
-Deno.test("a handler that asks for an order across processes does not start", async () => {
+Deno.test("a handler that asks for an order which its broker cannot keep does not start", async () => {
   const { domain, JobPlaced } = jobs(() => {});
   domain.eventHandler("Bills", {
     streamCategory: "jobs::job",
@@ -249,6 +249,9 @@ Deno.test("a handler that asks for an order across processes does not start", as
     handles: [on(JobPlaced, () => {})],
   });
   await domain.init(memory());
+  const broker = runtimeOf(domain).brokers.get("default");
+  assert(broker);
+  Object.defineProperty(broker, "partitions", { value: undefined });
   const error = await assertRejects(() => new Engine(domain, { once: true }).run(), ConfigurationError);
   assertEquals(error.problems.map(({ code, key }) => [code, key]), [[
     "CONFIG_NOT_SUPPORTED",

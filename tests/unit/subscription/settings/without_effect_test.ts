@@ -51,12 +51,19 @@ Deno.test("streams that no subscription trims are named together", () => {
 
 Deno.test("what would break a promise of order or delivery is refused with one sentence each", async () => {
   const stream = { subscriptionType: "stream", sequentialBy: undefined } as const;
-  assertEquals([...unservedSettings({ name: "Audit" }, stream)], []);
+  const able = { name: "default", partitions: {} };
+  const unable = { name: "default", partitions: undefined };
+  assertEquals([...unservedSettings({ name: "Audit" }, stream, unable)], []);
+  const ordered = { ...stream, sequentialBy: "customerId" };
+  assertEquals([...unservedSettings({ name: "Audit" }, ordered, able)], []);
   const both = [
-    ...unservedSettings({ name: "Audit" }, { subscriptionType: "event_store", sequentialBy: "customerId" }),
+    ...unservedSettings({ name: "Audit" }, { ...ordered, subscriptionType: "event_store" }, unable),
   ];
   assertEquals(both.map(({ code }) => code), ["CONFIG_NOT_SUPPORTED", "CONFIG_NOT_SUPPORTED"]);
-  assertStringIncludes(both[1]?.message ?? "", "Audit sets sequentialBy to 'customerId'");
+  assertStringIncludes(
+    both[1]?.message ?? "",
+    "Audit sets sequentialBy to 'customerId', and broker 'default' cannot",
+  );
 
   const { config } = await loadObject({ server: { priority_lanes: { enabled: true } } });
   assertEquals([...unservedSections(config)].map(({ key }) => key), ["server.priority_lanes.enabled"]);
