@@ -19,6 +19,7 @@ import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
 import { partitionFields } from "./elements/partitioning.ts";
 import { ElementRunner } from "./handlers/runner.ts";
+import { SyncEvents } from "./handlers/sync_events.ts";
 import { KINDS } from "./kinds.ts";
 import { harmless, type Observer, UNOBSERVED } from "./observer.ts";
 import type { Adapters, DomainRuntime, RuntimeFacts } from "./runtime.ts";
@@ -65,20 +66,22 @@ export async function start(
 
   const { name, normalizedName } = identity;
   const facts: RuntimeFacts = {
-    ...{ name, normalizedName, identity, config, clock, observer: harmless(observer) },
+    ...{ name, normalizedName, identity, config, clock },
+    observer: harmless(observer),
+    dlqAlertListeners: elements.dlqAlertListeners,
     partitionFields: partitionFields(model),
   };
   const tables = tablesOf(elements);
   const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
+  const sync = config.config.event_processing === "sync" ? new SyncEvents(config) : undefined;
   const parts = adapters.brokers.get(config.config.outbox.broker)?.partitions !== undefined;
   const work = {
-    ...facts,
-    ...adapters,
+    ...{ ...facts, ...adapters, appendsInside: appendsInside(adapters), closing },
     partitionFields: parts ? facts.partitionFields : NOT_PARTED,
-    appendsInside: appendsInside(adapters),
-    closing,
+    ...(sync && { handleEvents: sync.handle.bind(sync) }),
   };
   const runners = model.handlers.map((handler) => new ElementRunner(work, model, handler));
+  sync?.attach(runners);
   const own = elements.messages.filter(({ aggregate }) => aggregate !== undefined);
   const runtime: DomainRuntime = {
     ...work,

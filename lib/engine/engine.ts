@@ -182,6 +182,8 @@ export class Engine {
     const work = new WorkHealth(clock);
     const { services, broker, subscriptions } = assemble(runtime, {
       work,
+      // A run that is to end waits for no better times: what fails goes to the dead letters.
+      breaker: !this.#options.once,
       onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
@@ -201,7 +203,7 @@ export class Engine {
       clock,
       work,
       starting: true,
-      subscriptions: subscriptionSource(runtime),
+      subscriptions: subscriptionSource(runtime, () => this.subscriptions),
     });
     const listener = this.#listener(runtime, monitor, required);
     try {

@@ -11,8 +11,9 @@ import { type OutboxRoute, outboxRoutes, type Places, subscriptionBroker } from 
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
+import { agesInSeconds } from "./ages.ts";
 import { partitionFigures, withPartitions } from "./partitions.ts";
-import { type StatusRow, verdict } from "./row.ts";
+import { NO_EVENT_STORE, type StatusRow, verdict } from "./row.ts";
 
 /** The domain whose status is wanted; it must be initialised. */
 export type StatusRuntime = Places & Pick<DomainRuntime, "runners">;
@@ -28,11 +29,19 @@ export function statusCount(runtime: StatusRuntime): number {
   return readings(runtime).length + outboxRoutes(runtime).length;
 }
 
+export interface StatusOptions {
+  /** Asks also how long entries have waited, which costs two more questions for each subscription. */
+  readonly ages?: boolean;
+}
+
 /**
  * One row for each subscription, then one for each outbox and broker. A figure that cannot be had is null and
  * blanks nothing else; rejects, with the first reason, only where nothing at all answers.
  */
-export async function collectStatus(runtime: StatusRuntime): Promise<readonly StatusRow[]> {
+export async function collectStatus(
+  runtime: StatusRuntime,
+  { ages = false }: StatusOptions = {},
+): Promise<readonly StatusRow[]> {
   const inquiry = new Inquiry();
   const broker = subscriptionBroker(runtime);
   const groups = new Map<string, Promise<readonly GroupInfo[] | null>>();
@@ -42,7 +51,9 @@ export async function collectStatus(runtime: StatusRuntime): Promise<readonly St
     return asked;
   };
   const rows = await Promise.all([
-    ...readings(runtime).map((reading) => streamRow(reading, broker, groupsOf(reading.category), inquiry)),
+    ...readings(runtime).map((reading) =>
+      streamRow(reading, broker, { groups: groupsOf(reading.category), ages, inquiry })
+    ),
     ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
   ]);
   inquiry.assertSome();
@@ -56,14 +67,18 @@ function readings({ runners }: StatusRuntime): readonly Reading[] {
 async function streamRow(
   { runner, category }: Reading,
   broker: BaseBroker,
-  groups: Promise<readonly GroupInfo[] | null>,
-  inquiry: Inquiry,
+  { groups, ages, inquiry }: {
+    readonly groups: Promise<readonly GroupInfo[] | null>;
+    readonly ages: boolean;
+    readonly inquiry: Inquiry;
+  },
 ): Promise<StatusRow> {
-  const [found, partitions, dlqDepth, replays] = await Promise.all([
+  const [found, partitions, dlqDepth, replays, age] = await Promise.all([
     groups,
     broker.partitions && inquiry.of(() => partitionFigures(broker, category, runner.group)),
     inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
+    ages ? inquiry.of(() => agesInSeconds(broker, category, runner.group)) : null,
   ]);
   const info = found?.find(({ group }) => group === runner.group);
   const whole = {
@@ -74,6 +89,7 @@ async function streamRow(
     consumers: info?.consumers ?? null,
   };
   const { lag, pending, position, head, consumers } = withPartitions(whole, partitions);
+  const parted = partitions !== undefined;
   return {
     name: KINDS[runner.kind].rowName(runner.group, category),
     handler_name: runner.name,
@@ -87,8 +103,12 @@ async function streamRow(
     consumer_count: consumers,
     dlq_depth: dlqDepth,
     returning: replays,
-    lag_seconds: null,
-    ...(partitions && partitions.keys > 0 && { partitions: partitions.keys }),
+    // Of every key together nobody knows them.
+    lag_seconds: parted ? null : age?.undelivered ?? null,
+    oldest_pending_seconds: parted ? null : age?.pending ?? null,
+    breaker: null,
+    ...NO_EVENT_STORE,
+    ...(partitions && { partitions: partitions.keys }),
   };
 }
 
@@ -110,11 +130,17 @@ async function outboxRow({ provider, broker, external }: OutboxRoute, inquiry: I
     dlq_depth: counts && counts.failed + counts.abandoned,
     returning: counts && counts.failed,
     lag_seconds: oldest === null ? null : oldest / 1000,
+    oldest_pending_seconds: null,
+    breaker: null,
+    ...NO_EVENT_STORE,
   };
 }
 
+/** A server asks for it all the time, to see whether anybody publishes: that answer will do. */
+const RECENT_MS = 2_500;
+
 async function oldestMs({ outbox }: BaseProvider, { name }: BaseBroker): Promise<number> {
-  return (await outbox.oldestDue(name))?.waitedMs ?? 0;
+  return (await outbox.oldestDue(name, RECENT_MS))?.waitedMs ?? 0;
 }
 
 /** Asks for figures one by one and notes whether anybody answers. */

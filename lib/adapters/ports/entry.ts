@@ -31,4 +31,14 @@ export interface TooLarge {
 export interface ClaimedEntry extends StreamEntry {
   readonly count: number;
   readonly trimmed: boolean;
+  /** What `postpone` has kept of it, whoever asked for that. */
+  readonly postponed?: Postponed | undefined;
+}
+
+/** An entry that its handler wants to have again later. */
+export interface Postponed {
+  /** How often that was so. */
+  readonly times: number;
+  /** Milliseconds that are left to wait; 0 where the time has come. */
+  readonly ms: number;
 }

@@ -11,6 +11,7 @@ import {
   BaseBroker,
   type BrokerCapabilities,
   type DeadLetters,
+  type GroupAges,
   type GroupInfo,
   type GroupOptions,
   type Lock,
@@ -34,6 +35,7 @@ import { RedisPartitions } from "./partitions.ts";
 import { append, appendParted } from "./scripts.ts";
 import { readAuthorities, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
+import { dropGroup, groupAges } from "./operators.ts";
 import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
@@ -128,6 +130,17 @@ export class RedisBroker extends BaseBroker {
       key: stream,
       repeatable: true,
     });
+  }
+
+  override async groupAges(stream: string, group: string): Promise<GroupAges | undefined> {
+    return await this.#redis.run((client) => groupAges(client, this.keyOf(stream), group), {
+      key: stream,
+      repeatable: true,
+    });
+  }
+
+  override async dropGroup(stream: string, group: string): Promise<boolean> {
+    return await this.#redis.run((client) => dropGroup(client, this.keyOf(stream), group), { key: stream });
   }
 
   override async length(stream: string): Promise<number> {

@@ -15,6 +15,7 @@ import type { Redis } from "ioredis";
 import { betweenMs, type Clock, type Moment, momentOf, sleep } from "../../async/clock.ts";
 import { asError, RefusedError } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { explain } from "./faults.ts";
 import { nothingThere, pairs } from "./replies.ts";
 import type { StreamKey } from "./keys.ts";
 import type { StreamPlace } from "./stream_place.ts";
@@ -163,7 +164,9 @@ export class Presence {
 
   /** The other consumers of the group that show themselves or have something pending. */
   async peers(client: Redis, place: StreamPlace): Promise<readonly Peer[]> {
-    const peers = await consumersOf(client, place, this.#members);
+    const peers = await consumersOf(client, place, this.#members).catch((error) => {
+      throw this.#ofMembers(error);
+    });
     this.#warned = false;
     return peers.filter(({ name }) => name !== place.consumer);
   }
@@ -198,10 +201,16 @@ export class Presence {
     const identities = [...new Set(places.map(([, identity]) => identity))];
     const added = identities.length === 0 ? undefined : client.sadd(this.#members, ...identities).catch(
       (error: Error) => {
-        if (!error.message.startsWith("OOM")) throw error;
+        if (!error.message.startsWith("OOM")) throw this.#ofMembers(error);
       },
     );
     await Promise.all([...shown, added]);
+  }
+
+  /** Of another type is the set: the stream was asked before. */
+  #ofMembers(error: Error): Error {
+    if (!error.message.startsWith("WRONGTYPE")) return error;
+    return explain(error, this.#endpoint.server.settings, { key: this.#members });
   }
 
   #answered(began: Moment): void {

@@ -21,6 +21,7 @@ import {
   UnavailableError,
 } from "../../../lib/mod.ts";
 import { IncorrectUsageError } from "../../../lib/errors.ts";
+import { runtimeOf } from "../../../lib/domain/runtime.ts";
 import type { HealthSource } from "../../../lib/health/listener.ts";
 import { freePort } from "../../support/free_port.ts";
 import { logged } from "../../support/logged.ts";
@@ -96,6 +97,18 @@ Deno.test("--once works off commands, the events they raise and what fails, then
   assertEquals(worked.sort(), ["a", "bad", "bad", "c"]);
   const counters = engine.subscriptions.find(({ handler }) => handler === "Works")?.counters;
   assertEquals([counters?.handled, counters?.deadLettered], [2, 1]);
+});
+
+Deno.test("--once does not wait for a circuit breaker: whatever fails in a row is dead-lettered", async () => {
+  const { domain, PlaceJob } = jobs(() => {
+    throw new Error("never");
+  });
+  await domain.init(memory());
+  for (let id = 0; id < 30; id++) await domain.process(PlaceJob, { id: `${id}` });
+  const engine = new Engine(domain, { once: true });
+  assertEquals(await engine.run(), 0);
+  const works = engine.subscriptions.find(({ handler }) => handler === "Works");
+  assertEquals([works?.counters.deadLettered, works?.breaker], [30, "closed"]);
 });
 
 Deno.test("--once with nothing to do ends with 0, and leaves the domain closed", async () => {
