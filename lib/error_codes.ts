@@ -166,6 +166,11 @@ export const ERROR_CODES = {
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.
+  PARTITION_NOT_HALTED: [
+    "ProteanError",
+    "No group stands still at this key, or not at this message any more.",
+  ],
+  SUBSCRIPTION_UNKNOWN: ["ProteanError", "The domain has no subscription of this name."],
   GROUP_UNKNOWN: ["ProteanError", "The stream has no consumer group of this name."],
   DLQ_BAD_CURSOR: ["ProteanError", "The place to list from is none that a list has given."],
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],

@@ -108,7 +108,11 @@ async function streamRow(
     oldest_pending_seconds: parted ? null : age?.pending ?? null,
     breaker: null,
     ...NO_EVENT_STORE,
-    ...(partitions && { partitions: partitions.keys }),
+    ...(partitions && {
+      partitions: partitions.keys,
+      halted_partitions: partitions.halted.keys,
+      held_back: partitions.halted.waiting,
+    }),
   };
 }
 

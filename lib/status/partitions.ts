@@ -20,6 +20,8 @@ export interface StreamFigures {
 /** Of all keys. */
 export interface PartitionFigures extends Omit<StreamFigures, "position"> {
   readonly keys: number;
+  /** Keys at which the group stands still, and what waits there: nothing of it is handled by itself. */
+  readonly halted: { readonly keys: number; readonly waiting: number };
 }
 
 /** Figures of a group in all partitions of a category; undefined where the category is whole. */
@@ -31,8 +33,14 @@ export async function partitionFigures(
   const keys = await partitions?.count(category) ?? 0;
   if (keys === 0) return undefined;
   const info = await partitions?.info(category, group, MOST_KEYS);
-  if (!info) return { keys, lag: null, pending: null, head: null, consumers: null };
-  return { keys, lag: info.lag, pending: info.pending, head: info.length, consumers: info.consumers };
+  const halted = (await partitions?.halted(category, group) ?? []).map(({ key }) => key);
+  const still = halted.length === 0 ? undefined : await partitions?.info(category, group, MOST_KEYS, halted);
+  const figures = {
+    keys,
+    halted: { keys: halted.length, waiting: (still?.lag ?? 0) + (still?.pending ?? 0) },
+  };
+  if (!info) return { ...figures, lag: null, pending: null, head: null, consumers: null };
+  return { ...figures, lag: info.lag, pending: info.pending, head: info.length, consumers: info.consumers };
 }
 
 /** `partitions`: null where they did not answer, undefined where there are none. */

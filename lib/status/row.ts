@@ -43,6 +43,9 @@ export interface StatusRow {
   readonly failed_positions_stream: string | null;
   /** Keys of a parted category, whose figures are in those above (wire 2.11); absent where there is none. */
   readonly partitions?: number;
+  /** Of these, keys that stand still at a message that fails, and all that waits there. */
+  readonly halted_partitions?: number;
+  readonly held_back?: number;
 }
 
 /** What only subscriptions of other types have. */

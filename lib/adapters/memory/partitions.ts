@@ -114,8 +114,13 @@ export class MemoryPartitions implements Partitions {
     return Promise.resolve(true);
   }
 
-  info(stream: string, group: string, most: number): Promise<PartitionsInfo | undefined> {
-    const keys = [...this.#keys.get(stream) ?? []];
+  info(
+    stream: string,
+    group: string,
+    most: number,
+    some?: readonly string[],
+  ): Promise<PartitionsInfo | undefined> {
+    const keys = some ?? [...this.#keys.get(stream) ?? []];
     if (keys.length > most) return Promise.resolve(undefined);
     let total: PartitionsInfo = { keys: keys.length, length: 0, lag: 0, pending: 0, consumers: 0 };
     for (const key of keys) {

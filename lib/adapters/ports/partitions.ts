@@ -128,8 +128,16 @@ export interface Partitions {
    * step; its owner goes on with the next. False: the group stands still there no more, or at another entry.
    */
   unblock(unblock: Unblock): Promise<boolean>;
-  /** Figures of the group over all keys together, in at most so many streams; undefined: there are more. */
-  info(stream: string, group: string, most: number): Promise<PartitionsInfo | undefined>;
+  /**
+   * Figures of the group over all keys together, or over `keys`, in at most so many streams; undefined: there
+   * are more.
+   */
+  info(
+    stream: string,
+    group: string,
+    most: number,
+    keys?: readonly string[],
+  ): Promise<PartitionsInfo | undefined>;
 }
 
 /** As `GroupInfo`, summed up over all keys. */

@@ -118,9 +118,14 @@ export class RedisPartitions implements Partitions {
     return done === 1;
   }
 
-  async info(stream: string, group: string, most: number): Promise<PartitionsInfo | undefined> {
-    if (await this.count(stream) > most) return undefined;
-    const keys = await this.keys(stream);
+  async info(
+    stream: string,
+    group: string,
+    most: number,
+    some?: readonly string[],
+  ): Promise<PartitionsInfo | undefined> {
+    if ((some?.length ?? await this.count(stream)) > most) return undefined;
+    const keys = some ?? await this.keys(stream);
     let total: PartitionsInfo = { keys: keys.length, length: 0, lag: 0, pending: 0, consumers: 0 };
     for (let at = 0; at < keys.length; at += STEP) {
       const streams = keys.slice(at, at + STEP).map((key) => this.#keyOf(partitionStream(stream, key)));

@@ -117,10 +117,15 @@ export class SqlitePartitions implements Partitions {
     }, { durable: true });
   }
 
-  async info(stream: string, group: string, most: number): Promise<PartitionsInfo | undefined> {
+  async info(
+    stream: string,
+    group: string,
+    most: number,
+    some?: readonly string[],
+  ): Promise<PartitionsInfo | undefined> {
     return await this.options.database.read((db) => {
-      if (countKeys(db, stream) > most) return undefined;
-      const keys = keysOf(db, stream);
+      if ((some?.length ?? countKeys(db, stream)) > most) return undefined;
+      const keys = some ?? keysOf(db, stream);
       let total: PartitionsInfo = { keys: keys.length, length: 0, lag: 0, pending: 0, consumers: 0 };
       for (const key of keys) {
         const name = partitionStream(stream, key);
