@@ -24,6 +24,7 @@ import {
 } from "../errors.ts";
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
+import { Crew } from "./crew.ts";
 import { DeadLetterHook } from "./dead_letter_hook.ts";
 import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
 import { decodeMessage, readMessage, verified } from "../message/envelope.ts";
@@ -68,21 +69,31 @@ export class Worker {
   }
 
   /**
-   * Works off the inbox, one delivery after the other, until `signal` aborts. Rejects with a defect alone.
+   * Works off the inbox, `most` deliveries at once, until `signal` aborts. Defects alone reject.
    */
-  async run(signal: AbortSignal): Promise<void> {
+  crew(most: number, signal: AbortSignal): Crew {
+    const crew: Crew = new Crew(most, () => this.#run(crew, signal));
+    return crew;
+  }
+
+  /** One delivery after the other. */
+  async #run(crew: Crew, signal: AbortSignal): Promise<void> {
     const { inbox, clock, pause } = this.#scope;
     let since = clock.monotonic();
     while (!signal.aborted) {
+      if (pause.on) crew.relieve();
       const tried = pause.on ? await pause.turn(signal) : undefined;
       if (signal.aborted) return;
       const delivery = tried ?? inbox.take();
       if (!delivery) {
-        await inbox.changed.wait({ signal });
+        await crew.wait(inbox.changed, signal);
         since = clock.monotonic();
         continue;
       }
-      await this.deliver(delivery);
+      const delivering = this.deliver(delivery);
+      // Not before: it has its place in the order before the next one is taken.
+      crew.relieve();
+      await delivering;
       if (tried) pause.tried(tried);
       // One that the drain has given up may end much later: nothing of it is wanted then.
       if (delivery.ended === "abandoned") return;
@@ -145,9 +156,9 @@ export class Worker {
 
   /** Decodes and judges, once. Never throws. */
   judge(delivery: Delivery): Verdict {
-    const { maxReceivedBytes } = this.#scope;
     try {
-      if (delivery.truncated) throw tooLarge(delivery.truncated, maxReceivedBytes);
+      if (delivery.truncated) throw tooLarge(delivery.truncated, this.#scope.maxReceivedBytes);
+      delivery.reader = this.#reader;
       return delivery.verdict = this.#verdictOn(delivery, this.#reader(delivery));
     } catch (error) {
       return delivery.verdict = { kind: "poison", error: asError(error) };
@@ -157,6 +168,7 @@ export class Worker {
   /** The same for a large one, step by step, so that no step holds the event loop for long. Never rejects. */
   async #judgeInTurns(delivery: Delivery): Promise<Verdict> {
     try {
+      delivery.reader = this.#reader;
       const text = textOf(delivery);
       await turn();
       const message = readMessage(text, this.#scope.maxReceivedBytes);
@@ -174,7 +186,6 @@ export class Worker {
   }
 
   #verdictOn(delivery: Delivery, message: Message): Verdict {
-    delivery.reader = this.#reader;
     const { id, stream } = message.metadata.headers;
     if (delivery.key === "") delivery.key = stream || delivery.id;
     if (id === "") {
