@@ -95,8 +95,8 @@ export class MemoryPartitions implements Partitions {
 
   news(stream: string, group: string, keys: readonly string[]): Promise<readonly string[]> {
     return Promise.resolve(keys.filter((key) => {
-      const lag = this.options.store.find(partitionStream(stream, key))?.groups.get(group)?.info.lag;
-      return lag !== 0;
+      const info = this.options.store.find(partitionStream(stream, key))?.groups.get(group)?.info;
+      return info?.lag !== 0 || info.pending !== 0;
     }));
   }
 

@@ -119,7 +119,7 @@ export interface Partitions {
       readonly maxEntryBytes?: number | undefined;
     },
   ): Partition;
-  /** Of these keys, those where there may be something that the group has not read, or no group at all. */
+  /** Of these keys, those where the group may have something unread or pending, or is not there at all. */
   news(stream: string, group: string, keys: readonly string[]): Promise<readonly string[]>;
   /** Keys at which the group stands still, in order of key. */
   halted(stream: string, group: string): Promise<readonly HaltedPartition[]>;

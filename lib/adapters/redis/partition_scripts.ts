@@ -118,7 +118,7 @@ for s = 2, #KEYS do redis.call('DEL', KEYS[s]) end
 return 1
 `);
 
-/** Keys: streams. Argument: group. Returns the places of those with something to read, or without the group. */
+/** Keys: streams. Argument: group. Returns the places of those with something unread or pending, or without the group. */
 export const news = new Script(`
 local found = {}
 for place, key in ipairs(KEYS) do
@@ -130,7 +130,7 @@ for place, key in ipairs(KEYS) do
     for _, group in ipairs(groups) do
       local facts = {}
       for f = 1, #group, 2 do facts[group[f]] = group[f + 1] end
-      if facts.name == ARGV[1] then read = facts['last-delivered-id'] end
+      if facts.name == ARGV[1] and facts.pending == 0 then read = facts['last-delivered-id'] end
     end
   end
   if not read or read ~= last then found[#found + 1] = place end

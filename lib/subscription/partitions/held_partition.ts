@@ -46,6 +46,7 @@ export class HeldPartition {
   /** What was taken over is not yet worked off. */
   #inherited = true;
   #handled = 0;
+  #resting = false;
 
   constructor(parts: HeldPartitionParts) {
     this.#parts = parts;
@@ -55,6 +56,12 @@ export class HeldPartition {
 
   /** There may be something to be read. */
   wake(): void {
+    this.#woken.notify();
+  }
+
+  /** To be given back while it is idle: others have something to do. */
+  rest(): void {
+    this.#resting = this.idle;
     this.#woken.notify();
   }
 
@@ -94,25 +101,29 @@ export class HeldPartition {
     const { partition, scope: { clock }, reapIdleMs } = this.#parts;
     if (!await this.#asking(() => partition.adopt(), until)) return;
     let idleSince = momentOf(clock);
-    while (!until.aborted) {
+    // Whoever owns a key that was left alone for long removes it at once.
+    let reapIn = 0;
+    while (!until.aborted && !this.#resting) {
       await this.#room(until);
       const entry = until.aborted ? undefined : await this.#asking(() => partition.next(), until);
       if (entry) {
         const outcome = await this.#handle(entry, until, ended);
         if (outcome === "halted") await this.#untilUnblocked(until);
         idleSince = momentOf(clock);
+        reapIn = reapIdleMs;
         await this.#trim();
         continue;
       }
       this.#inherited = false;
       if (until.aborted) return;
-      const left = reapIdleMs - elapsedMs(clock, idleSince);
-      if (left <= 0) {
+      if (elapsedMs(clock, idleSince) >= reapIn) {
         if (await this.#asking(() => partition.reap(reapIdleMs), until)) return;
         idleSince = momentOf(clock);
+        reapIn = reapIdleMs;
       }
       this.idle = true;
-      await this.#woken.wait({ signal: until, clock, ms: Math.max(1, left <= 0 ? reapIdleMs : left) });
+      const ms = Math.max(1, reapIn - elapsedMs(clock, idleSince));
+      await this.#woken.wait({ signal: until, clock, ms });
       this.idle = false;
     }
   }

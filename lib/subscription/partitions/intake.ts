@@ -19,6 +19,15 @@ const log = getLogger(["protean", "subscription"]);
 
 /** Leases that are asked for at once. */
 const STEP = 100;
+/**
+ * Keys that one subscription keeps although they have nothing to do: beyond, they are given back, and owned
+ * only when there is something to read. A key that is owned takes some kilobytes and two timers.
+ */
+const MOST_IDLE = 2_000;
+/** Of those that have nothing to read, so many are looked at in each pass, for they may be cold. */
+const SAMPLE = 50;
+/** Where there are many keys they are looked for less often: so many in each millisecond. */
+const KEYS_PER_MS = 10;
 
 /** `[server.partitioning]`. */
 export interface PartitioningSettings {
@@ -91,20 +100,30 @@ export class PartitionIntake {
   async #pass(signal: AbortSignal, ended: AbortSignal): Promise<void> {
     const { partitions, category, scope: { clock, runner }, settings } = this.#parts;
     const count = await partitions.count(category);
-    const due = !this.#looked || elapsedMs(clock, this.#looked) >= settings.heartbeatMs;
-    if (count !== this.#known || due && count > 0) {
+    const crowded = count > MOST_IDLE;
+    const every = Math.max(settings.heartbeatMs, crowded ? count / KEYS_PER_MS : 0);
+    const due = !this.#looked || elapsedMs(clock, this.#looked) >= every;
+    if (count !== this.#known && !crowded || due && count > 0) {
       this.#looked = momentOf(clock);
       await this.#discover(signal, ended);
     }
     this.#known = count;
     const idle = [...this.#held.values()].filter(({ idle }) => idle).map(({ key }) => key);
     if (idle.length === 0) return;
-    for (const key of await partitions.news(category, runner.group, idle)) this.#held.get(key)?.wake();
+    const news = new Set(await partitions.news(category, runner.group, idle));
+    for (const key of news) this.#held.get(key)?.wake();
+    const spare = idle.filter((key) => !news.has(key)).slice(0, Math.max(0, this.#held.size - MOST_IDLE));
+    for (const key of spare) this.#held.get(key)?.rest();
   }
 
   async #discover(signal: AbortSignal, ended: AbortSignal): Promise<void> {
-    const { partitions, category } = this.#parts;
-    const free = (await partitions.keys(category)).filter((key) => !this.#held.has(key));
+    const { partitions, category, scope: { runner } } = this.#parts;
+    let free = (await partitions.keys(category)).filter((key) => !this.#held.has(key));
+    if (this.#held.size + free.length > MOST_IDLE) {
+      const news = await partitions.news(category, runner.group, free);
+      const busy = new Set(news);
+      free = [...news, ...sample(free.filter((key) => !busy.has(key)), SAMPLE, this.#parts.scope.random)];
+    }
     for (let at = 0; at < free.length && !signal.aborted; at += STEP) {
       await Promise.all(free.slice(at, at + STEP).map((key) => this.#take(key, signal, ended)));
     }
@@ -134,4 +153,10 @@ export class PartitionIntake {
     });
     this.#running.add(work);
   }
+}
+
+/** Up to `count` neighbours, from anywhere in the list. */
+function sample<T>(list: readonly T[], count: number, random: () => number): readonly T[] {
+  const from = Math.floor(random() * Math.max(1, list.length - count + 1));
+  return list.slice(from, from + count);
 }

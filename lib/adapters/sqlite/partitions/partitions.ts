@@ -21,7 +21,7 @@ import type {
 import { parseStreamId } from "../../stream_id.ts";
 import type { DatabaseFile } from "../file/database_file.ts";
 import { letGo, newHolder } from "../file/holders.ts";
-import { acknowledge, findGroup, groupInfos, hasNewer } from "../streams/group_rows.ts";
+import { acknowledge, findGroup, groupInfos, hasNewer, hasPending } from "../streams/group_rows.ts";
 import { append, findStream } from "../streams/rows.ts";
 import { SqlitePartition } from "./partition.ts";
 import { countKeys, dropLease, forgetHalt, haltOf, haltsOf, keysOf, renewLease, takeLease } from "./rows.ts";
@@ -94,7 +94,7 @@ export class SqlitePartitions implements Partitions {
     return await this.options.database.read((db) =>
       keys.filter((key) => {
         const found = findGroup(db, partitionStream(stream, key), group);
-        return !found || hasNewer(db, found);
+        return !found || hasNewer(db, found) || hasPending(db, found);
       })
     );
   }

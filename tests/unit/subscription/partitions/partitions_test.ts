@@ -168,3 +168,77 @@ Deno.test("what stands on the whole category is read beside its partitions", asy
   assertEquals(runner.log, "a1 b1");
   await rig.close(subscription);
 });
+
+Deno.test("of many keys those without anything to do are given back, and owned again when there is", async () => {
+  const rig = new Parted();
+  const runner = new ScriptedRunner();
+  const keys = Array.from({ length: 2_300 }, (_, index) => `k${index}`);
+  const publish = async (n: number) => {
+    await rig.broker.publish(
+      keys.map((key) => ({ stream: CATEGORY, data: eventText(key, n), partition: key })),
+    );
+  };
+  const subscription = await rig.start(runner);
+  await publish(1);
+  await rig.clock.advance(3500);
+  assertEquals(runner.calls.length, keys.length);
+  const { partitions } = rig.broker;
+  let free = 0;
+  for (const key of keys) {
+    const options = { group: runner.group, key, owner: "other", ttlMs: 15_000, renewMs: 3_000 };
+    const lease = await partitions.lease(options);
+    if (lease) free++;
+    await lease?.[Symbol.asyncDispose]();
+  }
+  assert(free >= 200, `${free} are free`);
+  await publish(2);
+  await rig.clock.advance(7000);
+  assertEquals(runner.calls.length, 2 * keys.length);
+  await rig.close(subscription);
+});
+
+Deno.test("whatever fails, starts and stops: each key in order, every message at least once", async () => {
+  const rig = new Parted();
+  const random = seeded(7);
+  const upTo = (ms: number) => Math.floor(random() * ms);
+  const done = new Map<string, number[]>();
+  const runner = new ScriptedRunner(async ({ id, n, options }: Call) => {
+    await new Promise<void>((resolve) => rig.clock.after(upTo(300), resolve));
+    if (random() < 0.2) throw new Error("bad luck");
+    if (!options.mayCommit()) return;
+    done.set(id, [...done.get(id) ?? [], n]);
+  });
+  const servers: Awaited<ReturnType<typeof rig.start>>[] = [];
+  let n = 0;
+  for (let round = 0; round < 60; round++) {
+    if (servers.length < 2 || random() < 0.2) {
+      servers.push(
+        await rig.start(runner, {
+          maxRetries: 99,
+          maxDeliveries: 99,
+          retryDelaySeconds: 0.05,
+          concurrency: 3,
+        }),
+      );
+    }
+    n++;
+    await rig.publish(["a", "b", "c", "d", "e"].map((key) => `${key}${n}`).join(" "));
+    await rig.clock.advance(upTo(500));
+    if (servers.length > 2 || random() < 0.1) {
+      const stopping = servers.shift()?.stop();
+      await rig.clock.advance(upTo(400));
+      void stopping;
+    }
+  }
+  if (servers.length === 0) servers.push(await rig.start(runner, { maxRetries: 99, maxDeliveries: 99 }));
+  await rig.clock.advance(120_000);
+  const expected = Array.from({ length: n }, (_, index) => index + 1);
+  for (const key of ["a", "b", "c", "d", "e"]) assertEquals(done.get(key), expected, key);
+  await rig.close(...servers);
+});
+
+/** Numbers from 0, below 1, the same for the same seed. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
+}
