@@ -14,6 +14,7 @@ import { asError, FencedError, GroupMissingError } from "../../errors.ts";
 import { reporting, type WorkReporter } from "../../status/work_health.ts";
 import type { Delivery } from "../delivery.ts";
 import type { SubscriptionScope } from "../scope.ts";
+import type { Admission } from "./admission.ts";
 import type { PartitionLane } from "./partition_lane.ts";
 
 const log = getLogger(["protean", "subscription"]);
@@ -30,6 +31,7 @@ export interface HeldPartitionParts {
   readonly lease: PartitionLease;
   readonly lane: PartitionLane;
   readonly reapIdleMs: number;
+  readonly admission: Admission;
   /** Told how reading goes. */
   readonly work: WorkReporter;
 }
@@ -104,10 +106,9 @@ export class HeldPartition {
     // Whoever owns a key that was left alone for long removes it at once.
     let reapIn = 0;
     while (!until.aborted && !this.#resting) {
-      await this.#room(until);
-      const entry = until.aborted ? undefined : await this.#asking(() => partition.next(), until);
-      if (entry) {
-        const outcome = await this.#handle(entry, until, ended);
+      const delivery = await this.#read(until);
+      if (delivery) {
+        const outcome = await this.#handle(delivery, until, ended);
         if (outcome === "halted") await this.#untilUnblocked(until);
         idleSince = momentOf(clock);
         reapIn = reapIdleMs;
@@ -128,10 +129,16 @@ export class HeldPartition {
     }
   }
 
-  /** Waits until there is room in the inbox, and no backend of the handler is away. */
-  async #room(until: AbortSignal): Promise<void> {
-    const { inbox, pause } = this.#parts.scope;
-    while ((inbox.full || pause.on) && !until.aborted) await inbox.changed.wait({ signal: until });
+  /** The next entry, in the inbox, once there is room for it and no backend of the handler is away. */
+  async #read(until: AbortSignal): Promise<Delivery | undefined> {
+    const { admission, partition } = this.#parts;
+    await admission.enter(until);
+    try {
+      const entry = until.aborted ? undefined : await this.#asking(() => partition.next(), until);
+      return entry && this.#takeIn(entry);
+    } finally {
+      admission.leave();
+    }
   }
 
   /** Asks the broker until it answers. Undefined: `until` has aborted. Rejects where the key is lost. */
@@ -152,12 +159,12 @@ export class HeldPartition {
 
   /** Resolves with the outcome; `left` once `until` has aborted and it has none, and is not at work. */
   async #handle(
-    entry: PartitionEntry,
+    delivery: Delivery,
     until: AbortSignal,
     ended: AbortSignal,
   ): Promise<"over" | "halted" | "left"> {
     const { inbox } = this.#parts.scope;
-    const delivery = this.#current = this.#takeIn(entry);
+    this.#current = delivery;
     const over = Promise.withResolvers<void>();
     delivery.whenOver = over.resolve;
     await abortable(over.promise, until).catch(() => {});

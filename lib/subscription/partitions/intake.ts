@@ -11,6 +11,7 @@ import { elapsedMs, type Moment, momentOf, sleep } from "../../async/clock.ts";
 import { asError } from "../../errors.ts";
 import { reporting, type WorkReporter } from "../../status/work_health.ts";
 import type { SubscriptionScope } from "../scope.ts";
+import { Admission } from "./admission.ts";
 import { HeldPartition } from "./held_partition.ts";
 import type { PartitionLeases } from "./leases.ts";
 import { PartitionLane } from "./partition_lane.ts";
@@ -61,6 +62,7 @@ export class PartitionIntake {
   readonly #running = new Set<Promise<void>>();
   readonly #work: WorkReporter;
   readonly #reading: WorkReporter;
+  readonly #admission: Admission;
   #known = 0;
   #looked: Moment | undefined;
   #failing = false;
@@ -69,6 +71,8 @@ export class PartitionIntake {
     this.#parts = parts;
     this.#work = parts.reporter();
     this.#reading = parts.reporter();
+    const { inbox, pause, stopped } = parts.scope;
+    this.#admission = new Admission(inbox, pause, stopped);
   }
 
   /** Of the keys that are owned now. */
@@ -143,7 +147,10 @@ export class PartitionIntake {
       reporter,
       settled: (delivery) => inbox.settle(delivery),
     });
-    const held = new HeldPartition({ key, scope, partition, lease, lane, reapIdleMs, work: this.#reading });
+    const held = new HeldPartition({
+      ...{ key, scope, partition, lease, lane, reapIdleMs, work: this.#reading },
+      admission: this.#admission,
+    });
     this.#held.set(key, held);
     log.debug("subscription.partition_owned", { subscription: scope.name, stream: partition.stream });
     const work = held.run(signal, ended).finally(() => {
