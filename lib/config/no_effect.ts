@@ -60,11 +60,6 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "aggregates store their state",
     until: "event-sourced aggregates",
   },
-  {
-    keys: ["server.broker_subscription"],
-    instead: "no subscription reads an external stream",
-    until: "subscribers",
-  },
   { keys: ["server.partitioning"], instead: "sequentialBy is refused", until: "sequentialBy" },
   {
     keys: ["server.priority_lanes"],

@@ -6,7 +6,7 @@
 import type { Backend } from "./backends.ts";
 import type { Message, TraceContext } from "../message/types.ts";
 
-export type HandlerKind = "command_handler" | "event_handler" | "projector";
+export type HandlerKind = "command_handler" | "event_handler" | "projector" | "subscriber";
 
 /** What is to be done with a message that could be read (delivery 5). */
 export type Verdict =
@@ -64,6 +64,17 @@ export interface HandlerRunner {
     readonly sequentialBy?: string;
     readonly subscriptionConfig?: Readonly<Record<string, unknown>>;
   };
+  /** Name of the broker that it reads from. @default "default" */
+  readonly broker?: string;
+  /**
+   * Reads the text of an entry that was first read at `place`, where it is no message of Protean's. Throws
+   * `DeserializationError`. Absent: it is one.
+   */
+  decode?(
+    text: string | undefined,
+    maxBytes: number,
+    place: { readonly stream: string; readonly id: string },
+  ): Message;
   /** Synchronous; never throws. */
   judge(message: Message): Verdict;
   /**

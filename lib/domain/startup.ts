@@ -18,6 +18,7 @@ import type { Elements } from "./elements/elements.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
 import { ElementRunner } from "./handlers/runner.ts";
+import { SubscriberRunner } from "./handlers/subscriber_runner.ts";
 import { KINDS } from "./kinds.ts";
 import { harmless, type Observer, UNOBSERVED } from "./observer.ts";
 import type { Adapters, DomainRuntime, RuntimeFacts } from "./runtime.ts";
@@ -64,7 +65,10 @@ export async function start(
   const tables = tablesOf(elements);
   const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
   const work = { ...facts, ...adapters, appendsInside: appendsInside(adapters), closing };
-  const runners = model.handlers.map((handler) => new ElementRunner(work, model, handler));
+  const runners = model.handlers.map((handler) => {
+    const isRaw = KINDS[handler.definition.kind].messages === "raw";
+    return new (isRaw ? SubscriberRunner : ElementRunner)(work, model, handler);
+  });
   const own = elements.messages.filter(({ aggregate }) => aggregate !== undefined);
   const runtime: DomainRuntime = {
     ...work,

@@ -13,6 +13,7 @@ import type { Elements } from "./elements/elements.ts";
 export function* startupProblems(elements: Elements, config: LoadedConfig): Generator<Diagnostic> {
   yield* unserved(config);
   yield* missingPlaces(elements, config);
+  yield* missingBrokers(elements, config);
 }
 
 /** Settings that are known and valid, and that this server does not serve. */
@@ -41,6 +42,21 @@ function* unserved({ config }: LoadedConfig): Generator<Diagnostic> {
       key: "databases.default.managed",
       message:
         "'databases.default.managed' is false, but the outbox and the aggregates live in the database 'default': leave it out.",
+    };
+  }
+}
+
+/** Subscribers to streams of brokers that are not configured. */
+function* missingBrokers(
+  { handlers }: Elements,
+  { config: { brokers } }: LoadedConfig,
+): Generator<Diagnostic> {
+  for (const { name, broker } of handlers) {
+    if (broker === undefined || Object.hasOwn(brokers, broker)) continue;
+    yield {
+      code: "CONFIG_MISSING_KEY",
+      key: `brokers.${broker}`,
+      message: `${name} reads from the broker '${broker}', which is not configured: add [brokers.${broker}].`,
     };
   }
 }

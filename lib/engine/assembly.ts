@@ -7,7 +7,7 @@
 import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
-import { managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
+import { managedProviders, outboxRoutes } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
@@ -27,8 +27,6 @@ const REPLAY_WINDOW_HOURS = 168;
 export interface Assembly {
   /** Everything that runs in the background, in the order in which it is started. */
   readonly services: readonly EngineService[];
-  /** What the subscriptions read from. */
-  readonly broker: BaseBroker;
   readonly subscriptions: readonly PlannedSubscription[];
 }
 
@@ -45,7 +43,6 @@ interface Plan extends AssemblyOptions {
   readonly subscriptions: readonly PlannedSubscription[];
   /** Name of this process in groups, leases and logs. */
   readonly identity: string;
-  readonly broker: BaseBroker;
 }
 
 /** Throws one `ConfigurationError` that lists every handler whose settings cannot work. */
@@ -55,7 +52,6 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     runtime,
     subscriptions: planSubscriptions(runtime),
     identity: processIdentity(),
-    broker: subscriptionBroker(runtime),
   };
   const processors = outboxProcessors(plan);
   return {
@@ -66,7 +62,6 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...outboxCleaners(plan),
       ...markCleaners(plan),
     ],
-    broker: plan.broker,
     subscriptions: plan.subscriptions,
   };
 }
@@ -108,19 +103,21 @@ function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {
 }
 
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
-  const { runtime, broker, identity, work, onFailure, random } = plan;
+  const { runtime, identity, work, onFailure, random } = plan;
   // A message is handled here while its row is not recorded as published only where it was published to the
   // broker that it is read from. What another team's broker makes of it is nothing to wait for.
-  const publishing = processors.filter((processor) => processor.broker === broker);
-  const published = (messageId: string) => {
-    for (const processor of publishing) {
-      const settled = processor.settled(messageId);
-      if (settled) return settled;
-    }
-    return undefined;
+  const publishedTo = (broker: BaseBroker) => {
+    const publishing = processors.filter((processor) => processor.broker === broker);
+    return (messageId: string) => {
+      for (const processor of publishing) {
+        const settled = processor.settled(messageId);
+        if (settled) return settled;
+      }
+      return undefined;
+    };
   };
   const share = new TextShare();
-  return plan.subscriptions.map(({ runner, category, settings }) =>
+  return plan.subscriptions.map(({ runner, category, broker, settings }) =>
     new StreamSubscription({
       runner: runtime.bind(runner, settings),
       category,
@@ -130,7 +127,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       maxReceivedBytes: runtime.config.config.server.max_received_bytes,
       clock: runtime.clock,
       consumer: `${runner.name}-${identity}-${hex()}`,
-      published,
+      published: publishedTo(broker),
       work: work.reporter("broker", broker.name),
       health: work,
       observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),

@@ -180,7 +180,7 @@ export class Engine {
     const { failure } = run;
     const required = this.#options.requireDependencies ?? false;
     const work = new WorkHealth(clock);
-    const { services, broker, subscriptions } = assemble(runtime, {
+    const { services, subscriptions } = assemble(runtime, {
       work,
       onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
@@ -210,8 +210,7 @@ export class Engine {
         check: () => monitor.check(stop),
         providers: managedProviders(runtime),
         tables: runtime.tables,
-        broker,
-        categories: subscriptions.map(({ category }) => category),
+        streams: subscriptions,
         required,
         clock,
       });

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import type { BaseBroker } from "../adapters/ports.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
+import { brokerOf } from "../domain/places.ts";
 import { resolveSettings, type SubscriptionSettings } from "../subscription/settings/resolve.ts";
 import { unservedSections, unservedSettings } from "../subscription/settings/unserved.ts";
 
@@ -13,6 +15,7 @@ import { unservedSections, unservedSettings } from "../subscription/settings/uns
 export interface PlannedSubscription {
   readonly runner: HandlerRunner;
   readonly category: string;
+  readonly broker: BaseBroker;
   readonly settings: SubscriptionSettings;
 }
 
@@ -21,11 +24,12 @@ export function planSubscriptions(runtime: DomainRuntime): readonly PlannedSubsc
   const problems: ConfigurationProblem[] = [];
   const planned: PlannedSubscription[] = [];
   for (const runner of runtime.runners) {
+    const broker = brokerOf(runtime, runner);
     for (const category of runner.categories) {
       try {
         const settings = resolveSettings({ config: runtime.config, handler: runner, category });
         problems.push(...unservedSettings(runner, settings));
-        planned.push({ runner, category, settings });
+        planned.push({ runner, category, broker, settings });
       } catch (error) {
         if (!(error instanceof ConfigurationError)) throw error;
         problems.push(...error.problems);

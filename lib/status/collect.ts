@@ -7,7 +7,7 @@
 import type { BaseBroker, BaseProvider, GroupInfo } from "../adapters/ports.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { KINDS } from "../domain/kinds.ts";
-import { type OutboxRoute, outboxRoutes, type Places, subscriptionBroker } from "../domain/places.ts";
+import { brokerOf, type OutboxRoute, outboxRoutes, type Places } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
@@ -33,15 +33,18 @@ export function statusCount(runtime: StatusRuntime): number {
  */
 export async function collectStatus(runtime: StatusRuntime): Promise<readonly StatusRow[]> {
   const inquiry = new Inquiry();
-  const broker = subscriptionBroker(runtime);
   const groups = new Map<string, Promise<readonly GroupInfo[] | null>>();
-  const groupsOf = (stream: string) => {
-    const asked = groups.get(stream) ?? inquiry.of(() => broker.groups(stream));
-    groups.set(stream, asked);
+  const groupsOf = (broker: BaseBroker, stream: string) => {
+    const key = `${broker.name} ${stream}`;
+    const asked = groups.get(key) ?? inquiry.of(() => broker.groups(stream));
+    groups.set(key, asked);
     return asked;
   };
   const rows = await Promise.all([
-    ...readings(runtime).map((reading) => streamRow(reading, broker, groupsOf(reading.category), inquiry)),
+    ...readings(runtime).map((reading) => {
+      const broker = brokerOf(runtime, reading.runner);
+      return streamRow(reading, broker, groupsOf(broker, reading.category), inquiry);
+    }),
     ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
   ]);
   inquiry.assertSome();
@@ -70,7 +73,7 @@ async function streamRow(
   return {
     name: KINDS[runner.kind].rowName(runner.group, category),
     handler_name: runner.name,
-    subscription_type: "stream",
+    subscription_type: KINDS[runner.kind].messages === "raw" ? "broker" : "stream",
     stream_category: category,
     lag,
     pending,

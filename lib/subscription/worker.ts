@@ -24,7 +24,8 @@ import {
 } from "../errors.ts";
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
-import { decodeMessage } from "../message/envelope.ts";
+import { decodeMessage, streamIn } from "../message/envelope.ts";
+import type { Message } from "../message/types.ts";
 import type { Delivery } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
@@ -133,19 +134,25 @@ export class Worker {
   #verdictOn(delivery: Delivery): Verdict {
     try {
       if (delivery.truncated) throw tooLarge(delivery.truncated, this.#scope.maxReceivedBytes);
-      const message = decodeMessage(textOf(delivery), this.#scope.maxReceivedBytes);
+      const message = this.#decode(delivery);
       const { id, stream } = message.metadata.headers;
       if (delivery.key === "") delivery.key = stream || delivery.id;
-      if (id === "") {
-        const first = firstPlace(delivery);
-        delivery.source = `${first.stream}/${first.id}`;
-      }
+      if (id === "") setSource(delivery);
       const verdict = this.#scope.runner.judge(message);
       if (verdict.kind === "run") delivery.message = message;
       return verdict;
     } catch (error) {
       return { kind: "poison", error: asError(error) };
     }
+  }
+
+  #decode(delivery: Delivery): Message {
+    const { runner, maxReceivedBytes } = this.#scope;
+    const text = textOf(delivery);
+    if (!runner.decode) return decodeMessage(text, maxReceivedBytes);
+    // Of another system: the order of its streams is kept where it tells them apart, as a recovered one's is.
+    delivery.key ||= streamIn(text) || delivery.id;
+    return runner.decode(text, maxReceivedBytes, setSource(delivery));
   }
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
@@ -395,6 +402,13 @@ function byteLength(text: string | undefined): number {
 /** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */
 function textOf({ text, batch }: Delivery): string | undefined {
   return text === undefined || batch.lane.kind !== "replay" ? text : originalText(text);
+}
+
+/** Notes, and returns, where it was read first: what it is told apart by. */
+function setSource(delivery: Delivery): ReturnType<typeof firstPlace> {
+  const first = firstPlace(delivery);
+  delivery.source = `${first.stream}/${first.id}`;
+  return first;
 }
 
 /** Where the message was read first. A replayed dead letter tells it, however often it was replayed. */

@@ -45,7 +45,7 @@ redisTest("partitioned-category: that nothing will arrive is said at the start a
     logged(() =>
       preflight({
         ...{ check: () => Promise.resolve([]), providers: [], tables: new Map(), required: false },
-        ...{ broker, categories: [CATEGORY], clock: systemClock },
+        ...{ streams: [{ broker, category: CATEGORY }], clock: systemClock },
       })
     );
   const rows = async () => await subscriptionSource(runtime).collect(new AbortController().signal);

@@ -287,8 +287,7 @@ postgresTest(
       check: () => Promise.resolve([]),
       providers: [provider],
       tables: new Map([["default", [{ kind: "aggregate", name: ORDERS }]]]),
-      broker,
-      categories: [],
+      streams: [],
       required: false,
       clock: systemClock,
     });

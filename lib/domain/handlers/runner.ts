@@ -30,10 +30,13 @@ type Found = Pick<RunOptions, "id" | "source">;
  * `headers.id`, which is unique to its message. A message without one is identified by where it was first
  * read, a command whose id is only the id part of its stream, as Python writes them, by the broker's id;
  * either by its position in the event store where no broker had it. The last resort of such a command is its
- * time. Undefined: nothing tells it from others, so it gets no mark.
+ * time. Another system's message is identified by where it was first read, whatever it says of itself.
+ * Undefined: nothing tells it from others, so it gets no mark.
  */
 export function markId({ metadata }: Message, found: Found = {}): string | undefined {
   const { id, stream, time } = metadata.headers;
+  // What others say of their own messages tells none apart.
+  if (metadata.domain.kind === "BROKER_MESSAGE") return found.source ?? found.id;
   const position = metadata.event_store?.global_position ?? undefined;
   if (id === "") return found.source ?? found.id ?? position?.toString();
   if (metadata.domain.kind !== "COMMAND" || stream.slice(stream.indexOf("-") + 1) !== id) return id;
@@ -57,9 +60,10 @@ export class ElementRunner implements HandlerRunner {
   readonly sharedGroup: boolean;
   readonly categories: readonly string[];
   readonly options: HandlerRunner["options"];
-  readonly #runtime: WorkRuntime;
-  readonly #model: Model;
-  readonly #handler: HandlerModel;
+  readonly broker?: string;
+  protected readonly runtime: WorkRuntime;
+  protected readonly model: Model;
+  protected readonly handler: HandlerModel;
   readonly #idempotent: boolean;
   /** First part of the type strings of this domain. */
   readonly #prefix: string;
@@ -73,16 +77,17 @@ export class ElementRunner implements HandlerRunner {
     this.sharedGroup = options.consumerGroup !== undefined;
     this.categories = handler.categories;
     this.options = options;
-    this.#runtime = runtime;
-    this.#model = model;
-    this.#handler = handler;
+    if (handler.definition.broker !== undefined) this.broker = handler.definition.broker;
+    this.runtime = runtime;
+    this.model = model;
+    this.handler = handler;
     this.#idempotent = idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
     this.#prefix = camelDomain(runtime.name);
   }
 
   /** The same handler, as a subscription's settings have it. */
   bind(settings: { readonly idempotent: boolean }): ElementRunner {
-    return new ElementRunner(this.#runtime, this.#model, this.#handler, settings.idempotent);
+    return new ElementRunner(this.runtime, this.model, this.handler, settings.idempotent);
   }
 
   judge(message: Message): Verdict {
@@ -96,7 +101,7 @@ export class ElementRunner implements HandlerRunner {
 
   #judge(message: Message): Verdict {
     const { type, deadline } = message.metadata.headers;
-    const route = this.#handler.routes.get(type);
+    const route = this.handler.routes.get(type);
     if (!route) return this.#unrouted(message);
     if (deadline !== null && this.#isPast(deadline)) return EXPIRED;
     try {
@@ -116,7 +121,7 @@ export class ElementRunner implements HandlerRunner {
     plan: unknown,
     options: RunOptions,
   ): Promise<"handled" | "duplicate"> {
-    const { payload, methods } = plan as Plan;
+    const { payload: read, methods } = plan as Plan;
     const { message } = origin;
     const failures: Error[] = [];
     let result: "handled" | "duplicate" = "duplicate";
@@ -125,7 +130,7 @@ export class ElementRunner implements HandlerRunner {
         // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
         if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
-        const outcome = await this.#handle(method, origin, payload, options, mark);
+        const outcome = await this.#handle(method, origin, read, options, mark);
         if (outcome.kind === "done") result = "handled";
       } catch (thrown) {
         const error = asError(thrown);
@@ -156,7 +161,7 @@ export class ElementRunner implements HandlerRunner {
     prepare: (unit: UnitOfWork) => void,
     mark: Mark | undefined,
   ): Promise<unknown> {
-    const route = this.#handler.routes.get(message.metadata.headers.type);
+    const route = this.handler.routes.get(message.metadata.headers.type);
     const method = route?.methods[0];
     if (!method) {
       throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
@@ -177,7 +182,7 @@ export class ElementRunner implements HandlerRunner {
     trace: TraceContext | null,
     work: (origin: Origin & { readonly message: Message }) => Promise<T>,
   ): Promise<T> {
-    const span = this.#runtime.observer.handler?.(this.name, message);
+    const span = this.runtime.observer.handler?.(this.name, message);
     if (!span) return work({ message, trace });
     return whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
   }
@@ -191,10 +196,15 @@ export class ElementRunner implements HandlerRunner {
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
     const options = { name: this.name, origin, guard, mark, repeat: true };
-    return runUnitOfWork(this.#runtime, options, (unit) => {
+    return runUnitOfWork(this.runtime, options, (unit) => {
       prepare?.(unit);
-      return method.handle(payload, new WorkContext(unit, guard, this.name));
+      return method.handle(this.payloadOf(payload), new WorkContext(unit, guard, this.name));
     });
+  }
+
+  /** What a method is called with, in each of its attempts. */
+  protected payloadOf(payload: unknown): unknown {
+    return payload;
   }
 
   #mark({ key }: HandlerMethod, message: Message, found: Found): Mark | undefined {
@@ -213,8 +223,8 @@ export class ElementRunner implements HandlerRunner {
   /** No method is declared for this type string (delivery 5). */
   #unrouted(message: Message): Verdict {
     const { type } = message.metadata.headers;
-    if (this.#model.readers.has(type)) return IGNORED;
-    const { catchAll } = this.#handler;
+    if (this.model.readers.has(type)) return IGNORED;
+    const { catchAll } = this.handler;
     if (catchAll.length > 0) {
       const plan: Plan = { payload: message.data, methods: catchAll };
       return { kind: "run", plan };
@@ -226,7 +236,7 @@ export class ElementRunner implements HandlerRunner {
 
   #isPast(deadline: string): boolean {
     const time = parseTime(deadline);
-    return time !== undefined && time <= this.#runtime.clock.now();
+    return time !== undefined && time <= this.runtime.clock.now();
   }
 }
 

@@ -72,24 +72,32 @@ export function precedence(
   profile: NamedProfile | undefined,
   type: SubscriptionType,
 ): Level[] {
+  const isRaw = KINDS[handler.kind].messages === "raw";
   const expanded: Level[] = profile
-    ? [{ source: `profile ${profile.name}`, values: profileSettings(loaded.config, profile.name) ?? {} }]
+    ? [{ source: `profile ${profile.name}`, values: profileValues(loaded, profile, isRaw) }]
     : [];
   const after = (level: Level) => profile?.by === level ? [level, ...expanded] : [level];
   const isDefault = profile !== undefined && !specific.includes(profile.by);
+  const place = isRaw ? "broker" : type;
   return [
     ...specific.flatMap(after),
-    serverLevel(loaded, type, true),
+    serverLevel(loaded, place, true),
     ...(isDefault ? expanded : []),
     { source: "default", values: ownDefaults(handler) },
-    serverLevel(loaded, type, false),
+    serverLevel(loaded, place, false),
   ];
 }
 
+function profileValues({ config }: LoadedConfig, { name }: NamedProfile, isRaw: boolean): SubscriptionTable {
+  const values = Object.entries(profileSettings(config, name) ?? {});
+  return Object.fromEntries(values.filter(([key]) => !isRaw || !ABOUT_OWN_STREAMS.includes(key)));
+}
+
 /** What `[server]` says: either the keys that the user set, or the defaults of the others. */
-function serverLevel(loaded: LoadedConfig, type: SubscriptionType, isSet: boolean): Level {
+function serverLevel(loaded: LoadedConfig, type: SubscriptionType | "broker", isSet: boolean): Level {
   const keys = Object.keys(settingShape) as (keyof ProfileSettings)[];
   const values = keys
+    .filter((key) => type !== "broker" || !ABOUT_OWN_STREAMS.includes(key))
     .map((key) => ({ key, path: serverPath(loaded, key, type) }))
     .filter(({ path }) => loaded.origins.has(dotted(path)) === isSet)
     .map(({ key, path }) => [key, valueAt(loaded.config, path)]);
@@ -97,12 +105,25 @@ function serverLevel(loaded: LoadedConfig, type: SubscriptionType, isSet: boolea
 }
 
 /**
- * Where `[server]` holds a setting. Both types have a table of their own; what only one of them knows is
+ * What `[server]` and profiles say of the streams of the domain, and not of those of others: what a subscriber
+ * reads is never trimmed unless it says so itself.
+ */
+const ABOUT_OWN_STREAMS: readonly string[] = ["subscription_type", "retention_maxlen"];
+
+/**
+ * Where `[server]` holds a setting. What a table of its own says for subscribers (`broker`) goes before. Both types have a table of their own; what only one of them knows is
  * taken from there, whatever the type.
  */
-export function serverPath({ config: { server } }: LoadedConfig, key: string, type: SubscriptionType): Path {
+export function serverPath(
+  { config: { server } }: LoadedConfig,
+  key: string,
+  type: SubscriptionType | "broker",
+): Path {
   if (key === "subscription_type") return ["server", "default_subscription_type"];
   if (Object.hasOwn(server, key)) return ["server", key];
+  if (type === "broker" && Object.hasOwn(server.broker_subscription, key)) {
+    return ["server", "broker_subscription", key];
+  }
   const inStream = Object.hasOwn(server.stream_subscription, key);
   const inEventStore = Object.hasOwn(server.event_store_subscription, key);
   const table = inEventStore && (type === "event_store" || !inStream)

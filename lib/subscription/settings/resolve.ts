@@ -9,6 +9,7 @@ import { endingWithHint } from "../../config/nearest.ts";
 import { configurationError } from "../../config/problems.ts";
 import type { SubscriptionTable } from "../../config/schema/subscription.ts";
 import { dotted } from "../../config/tree.ts";
+import { KINDS } from "../../domain/kinds.ts";
 import type { ConfigurationProblem } from "../../errors.ts";
 import { handlerValues, type SubscribingHandler } from "./handler_options.ts";
 import {
@@ -89,15 +90,19 @@ export function explainSettings({ config: loaded, handler, category }: ResolveOp
     { source: "handler", values: own.values },
     ...handlerTables(loaded, handler, category),
   ];
-  const profile = namedProfile(loaded, specific);
+  const isRaw = KINDS[handler.kind].messages === "raw";
+  // The default profile is about the domain's own messages.
+  const profile = namedProfile(isRaw ? specific : [...specific, defaultProfile(loaded)]);
   const decideFor = (type: SubscriptionType) => decide(precedence(loaded, handler, specific, profile, type));
 
   // Which defaults apply depends on the type; the type itself does not.
-  const type = decideFor("stream").values.subscription_type;
+  const asked = decideFor("stream").values.subscription_type;
+  const type = isRaw ? "stream" : asked;
   const problems = [
     ...own.problems,
     ...unknownProfile(loaded, handler, profile),
     ...(type === "event_store" ? notForEventStore(loaded, handler, specific) : []),
+    ...(isRaw && asked === "event_store" ? [notForSubscribers(handler)] : []),
   ];
   if (problems.length > 0) throw configurationError(problems);
 
@@ -158,8 +163,8 @@ function decide(levels: readonly Level[]): { values: Decided; sources: ReadonlyM
 }
 
 /** The strongest profile that is named anywhere. */
-function namedProfile(loaded: LoadedConfig, specific: readonly Level[]): NamedProfile | undefined {
-  for (const by of [...specific, defaultProfile(loaded)]) {
+function namedProfile(levels: readonly Level[]): NamedProfile | undefined {
+  for (const by of levels) {
     if (by.values.profile !== undefined) return { name: by.values.profile, by };
   }
   return undefined;
@@ -178,6 +183,17 @@ function unknownProfile(
       names.join(", ")
     }${endingWithHint(profile.name, names)}`;
   return [{ code: "CONFIG_UNKNOWN_PROFILE", key: "subscriptionProfile", message }];
+}
+
+/** There is no other system's stream in the event store. */
+function notForSubscribers({ name }: SubscribingHandler): ConfigurationProblem {
+  return {
+    code: "CONFIG_INVALID_VALUE",
+    key: "subscriptionType",
+    message:
+      `Handler '${name}': a subscriber reads a broker's stream, never the event store: leave its subscription ` +
+      "type out.",
+  };
 }
 
 /** S19: what somebody asked of this very handler must be possible; what it merely inherits is dropped. */
