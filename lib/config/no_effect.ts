@@ -62,11 +62,6 @@ const INEFFECTIVE: readonly Ineffective[] = [
   },
   { keys: ["server.partitioning"], instead: "sequentialBy is refused", until: "sequentialBy" },
   {
-    keys: ["server.priority_lanes"],
-    instead: "every message takes the one lane of its stream",
-    until: "priority lanes",
-  },
-  {
     keys: ["server.transient_retry"],
     instead: "only version conflicts are repeated within one delivery",
     until: "transient retries",

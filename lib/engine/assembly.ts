@@ -7,6 +7,7 @@
 import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
+import { lanesOf } from "../domain/lanes.ts";
 import { managedProviders, outboxRoutes } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
@@ -68,10 +69,13 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
 
 function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan): OutboxProcessor[] {
   const { outbox } = runtime.config.config;
-  return outboxRoutes(runtime).map(({ provider, broker }) =>
+  const lanes = lanesOf(runtime.config.config);
+  return outboxRoutes(runtime).map(({ provider, broker, external }) =>
     new OutboxProcessor({
       provider,
       broker,
+      // Other teams' brokers have no lanes of ours (S59).
+      lanes: external ? undefined : lanes,
       owner: `${identity}-${hex()}`,
       clock: runtime.clock,
       work: {
@@ -117,10 +121,11 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
     };
   };
   const share = new TextShare();
-  return plan.subscriptions.map(({ runner, category, broker, settings }) =>
+  return plan.subscriptions.map(({ runner, category, backfill, broker, settings }) =>
     new StreamSubscription({
       runner: runtime.bind(runner, settings),
       category,
+      backfill,
       settings,
       broker,
       share,

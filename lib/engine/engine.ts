@@ -210,7 +210,12 @@ export class Engine {
         check: () => monitor.check(stop),
         providers: managedProviders(runtime),
         tables: runtime.tables,
-        streams: subscriptions,
+        streams: subscriptions.flatMap(({ broker, category, backfill }) =>
+          [category, ...backfill === undefined ? [] : [backfill]].map((stream) => ({
+            broker,
+            category: stream,
+          }))
+        ),
         required,
         clock,
       });

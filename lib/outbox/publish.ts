@@ -12,6 +12,7 @@
 import type { BaseBroker, OutboxLease, OutboxOutcome, OutboxRow, PublishResult } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
+import type { Lanes } from "../domain/lanes.ts";
 import { asError, RefusedError, UnavailableError } from "../errors.ts";
 import { encodeRaw } from "../message/envelope.ts";
 import { categoryOf } from "../message/names.ts";
@@ -108,6 +109,8 @@ export interface PublisherParts {
   /** Asked before each publish whether the rows are ours still. */
   readonly lease: Pick<OutboxLease, "assertHeld" | "claim" | "settle">;
   readonly broker: BaseBroker;
+  /** See `OutboxProcessorOptions`. */
+  readonly lanes?: Lanes | undefined;
   readonly retry: OutboxRetry;
   /** Told of streams that the broker refuses while it takes others. */
   readonly refusals: Pick<StreamRefusals, "refused" | "taken">;
@@ -150,7 +153,7 @@ export async function publishBatch(
     try {
       parts.lease.assertHeld();
       results = await parts.broker.publish(
-        free.map((row) => ({ stream: categoryOf(row.streamName), data: encodeRaw(row.data, row.metadata) })),
+        free.map((row) => ({ stream: streamFor(row, parts.lanes), data: encodeRaw(row.data, row.metadata) })),
       );
     } catch (error) {
       unavailable = asError(error);
@@ -162,7 +165,7 @@ export async function publishBatch(
       const result = results[index];
       if (result && "id" in result) {
         published++;
-        parts.refusals.taken(categoryOf(row.streamName));
+        parts.refusals.taken(streamFor(row, parts.lanes));
         outcomes.push({ id: row.id, status: "published" });
         return;
       }
@@ -170,7 +173,7 @@ export async function publishBatch(
       // What is refused to everybody says nothing of the row (D10): it waits, uncounted, as while the broker
       // is away.
       if (error instanceof RefusedError && error.concerns === "key") {
-        parts.refusals.refused(categoryOf(row.streamName), error);
+        parts.refusals.refused(streamFor(row, parts.lanes), error);
         // Behind a row that waits already, it waits with it.
         if (held.has(row.streamName)) return hold(row);
         held.add(row.streamName);
@@ -190,6 +193,12 @@ export async function publishBatch(
     });
   }
   return { outcomes, published, unavailable };
+}
+
+/** Priority chooses the lane, never the order within a stream (delivery 9). */
+function streamFor({ streamName, priority }: OutboxRow, lanes: Lanes | undefined): string {
+  const category = categoryOf(streamName);
+  return lanes ? lanes.streamOf(category, priority) : category;
 }
 
 /**

@@ -7,6 +7,7 @@
 import type { BaseBroker, BaseProvider, GroupInfo } from "../adapters/ports.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { KINDS } from "../domain/kinds.ts";
+import { lanesOf } from "../domain/lanes.ts";
 import { brokerOf, type OutboxRoute, outboxRoutes, type Places } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
@@ -40,10 +41,21 @@ export async function collectStatus(runtime: StatusRuntime): Promise<readonly St
     groups.set(key, asked);
     return asked;
   };
+  const lanes = lanesOf(runtime.config.config);
   const rows = await Promise.all([
     ...readings(runtime).map((reading) => {
       const broker = brokerOf(runtime, reading.runner);
-      return streamRow(reading, broker, groupsOf(broker, reading.category), inquiry);
+      const { category, runner } = reading;
+      const backfill = lanes?.backfillOf(runner, category);
+      const row = streamRow(reading, broker, groupsOf(broker, category), inquiry);
+      if (backfill === undefined) return row;
+      return withBackfill(
+        row,
+        { backfill, group: runner.group },
+        broker,
+        groupsOf(broker, backfill),
+        inquiry,
+      );
     }),
     ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
   ]);
@@ -86,6 +98,30 @@ async function streamRow(
     lag_seconds: null,
     ...(partitions > 0 && { partitions }),
   };
+}
+
+/** Both lanes as one: what waits, is pending or dead on either is the subscription's. */
+async function withBackfill(
+  primary: Promise<StatusRow>,
+  { backfill, group }: { readonly backfill: string; readonly group: string },
+  broker: BaseBroker,
+  groups: Promise<readonly GroupInfo[] | null>,
+  inquiry: Inquiry,
+): Promise<StatusRow> {
+  const [row, found, depth] = await Promise.all([
+    primary,
+    groups,
+    inquiry.of(() => broker.deadLetters.depth(deadLetterStream(backfill))),
+  ]);
+  const info = found?.find((each) => each.group === group);
+  const lag = plus(row.lag, info?.lag ?? null);
+  const pending = plus(row.pending, info?.pending ?? null);
+  return { ...row, lag, pending, status: verdict(lag, pending), dlq_depth: plus(row.dlq_depth, depth) };
+}
+
+/** Null is unknown, never zero. */
+function plus(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
 }
 
 async function outboxRow({ provider, broker, external }: OutboxRoute, inquiry: Inquiry): Promise<StatusRow> {

@@ -24,6 +24,8 @@ export class Inbox {
   readonly #gate = new OrderGate<Delivery>();
   readonly #retries: RetrySchedule<Delivery>;
   readonly #ready = new Fifo<Delivery>();
+  /** Read on the backfill lane: their turn comes when nothing else is there. */
+  readonly #later = new Fifo<Delivery>();
   readonly #holdings: Holdings;
   readonly #unwatch: () => void;
   /** Released by the order gate, due again, or handed back by a drain. */
@@ -67,11 +69,17 @@ export class Inbox {
     return this.#ready.length;
   }
 
+  /** The same, of what can wait. */
+  get later(): number {
+    return this.#later.length;
+  }
+
   /** Takes in what was read. */
   addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): void {
     const batch = this.#batchOf(lane, entries);
     this.#holdings.takeInAll(batch.deliveries);
-    for (const delivery of batch.deliveries) this.#ready.push(delivery);
+    const queue = lane.kind === "backfill" ? this.#later : this.#ready;
+    for (const delivery of batch.deliveries) queue.push(delivery);
     this.changed.notify();
   }
 
@@ -125,7 +133,7 @@ export class Inbox {
 
   #next(): Delivery | undefined {
     if (!this.#suspect && this.#suspects.length > 0) return this.#suspect = this.#suspects.shift();
-    return this.#resumed.shift() ?? this.#ready.shift();
+    return this.#resumed.shift() ?? this.#ready.shift() ?? this.#later.shift();
   }
 
   /** True: the delivery may run. False: it waits behind an earlier message of its stream. */

@@ -10,9 +10,9 @@ import { Acknowledgements } from "./acknowledgements.ts";
 import type { Source } from "./source.ts";
 
 /**
- * `main`: the stream itself. `replay`: dead letters on their way back to the group that failed (delivery 19).
+ * `main`: the stream itself. `backfill`: what can wait (PIPE-12). `replay`: dead letters on their way back to the group that failed (delivery 19).
  */
-export type LaneKind = "main" | "replay";
+export type LaneKind = "main" | "backfill" | "replay";
 
 export class Lane<T extends { readonly id: string }> {
   readonly acks: Acknowledgements<T>;

@@ -301,9 +301,10 @@ export class Worker {
     }
     delivery.verdict = { kind: "poison", error };
     const { firstFailedAt } = delivery;
+    const first = firstPlace(delivery);
     const text = renderDeadLetter(delivery.text, {
-      originalStream: lane.source.origin,
-      originalId: firstPlace(delivery).id,
+      originalStream: first.stream,
+      originalId: first.id,
       consumerGroup: lane.source.group,
       consumer,
       handler: runner.name,
@@ -413,9 +414,9 @@ function setSource(delivery: Delivery): ReturnType<typeof firstPlace> {
 
 /** Where the message was read first. A replayed dead letter tells it, however often it was replayed. */
 function firstPlace({ id, text, batch }: Delivery): { readonly stream: string; readonly id: string } {
-  const stream = batch.lane.source.origin;
-  return {
-    stream,
-    id: batch.lane.kind === "replay" ? summarizeDeadLetter(text, { stream, id }).originalId : id,
-  };
+  const { kind, source: { origin: stream } } = batch.lane;
+  if (kind !== "replay") return { stream, id };
+  const { originalId, originalStream } = summarizeDeadLetter(text, { stream, id });
+  // Of one of its own lanes: anybody may have written the letter.
+  return { stream: originalStream.startsWith(`${stream}:`) ? originalStream : stream, id: originalId };
 }

@@ -102,9 +102,9 @@ export class SubscriptionRig {
 
   subscribe(
     runner: HandlerRunner,
-    { published, health, share, ...change }:
+    { published, health, share, backfill, ...change }:
       & Partial<SubscriptionSettings>
-      & Pick<StreamSubscriptionOptions, "published" | "health" | "share"> = {},
+      & Pick<StreamSubscriptionOptions, "published" | "health" | "share" | "backfill"> = {},
     onFailure: (error: Error) => void = () => {},
     random: () => number = () => 0.5,
   ): StreamSubscription {
@@ -118,6 +118,7 @@ export class SubscriptionRig {
       clock: this.clock,
       random,
       onFailure,
+      backfill,
       ...(published && { published }),
       ...(health && { health }),
       ...(share && { share }),

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Config } from "../../config/schema.ts";
 import type { Diagnostic } from "../../diagnostics.ts";
 import type { ErrorCode } from "../../error_codes.ts";
 import type { SubscriptionSettings } from "./resolve.ts";
@@ -30,17 +29,6 @@ export function* unservedSettings(
       message:
         `${name} sets sequentialBy to '${sequentialBy}', an order across processes that this version does not keep: leave it ` +
         "out; without it messages of one aggregate are handled in order within each process.",
-    };
-  }
-}
-
-/** What `[server]` asks for and no subscription gets. */
-export function* unservedSections({ server }: Config): Generator<Diagnostic> {
-  if (server.priority_lanes.enabled) {
-    yield {
-      code: NOT_SUPPORTED,
-      key: "server.priority_lanes.enabled",
-      message: "[server.priority_lanes] is not read by this version: leave 'enabled' false.",
     };
   }
 }

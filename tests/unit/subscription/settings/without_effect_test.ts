@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { SubscribingHandler } from "../../../../lib/subscription/settings/handler_options.ts";
 import { settingsWithoutEffect } from "../../../../lib/subscription/settings/without_effect.ts";
 import { unboundedStreams } from "../../../../lib/subscription/settings/unbounded.ts";
-import { unservedSections, unservedSettings } from "../../../../lib/subscription/settings/unserved.ts";
+import { unservedSettings } from "../../../../lib/subscription/settings/unserved.ts";
 import { load, loadObject } from "../../config/support.ts";
 
 const handler = (name: string, subscriptionConfig: Record<string, unknown>): SubscribingHandler => ({
@@ -49,7 +49,7 @@ Deno.test("streams that no subscription trims are named together", () => {
   assertEquals([...unboundedStreams([on("shop::order", 5)])], []);
 });
 
-Deno.test("what would break a promise of order or delivery is refused with one sentence each", async () => {
+Deno.test("what would break a promise of order or delivery is refused with one sentence each", () => {
   const stream = { subscriptionType: "stream", sequentialBy: undefined } as const;
   assertEquals([...unservedSettings({ name: "Audit" }, stream)], []);
   const both = [
@@ -57,7 +57,4 @@ Deno.test("what would break a promise of order or delivery is refused with one s
   ];
   assertEquals(both.map(({ code }) => code), ["CONFIG_NOT_SUPPORTED", "CONFIG_NOT_SUPPORTED"]);
   assertStringIncludes(both[1]?.message ?? "", "Audit sets sequentialBy to 'customerId'");
-
-  const { config } = await loadObject({ server: { priority_lanes: { enabled: true } } });
-  assertEquals([...unservedSections(config)].map(({ key }) => key), ["server.priority_lanes.enabled"]);
 });
