@@ -8,7 +8,7 @@ import type { BaseBroker, ReplayedToOther, StreamEntry } from "../adapters/ports
 import { compareIdTexts } from "../adapters/stream_id.ts";
 import { didYouMean } from "../config/nearest.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
-import { subscriptionBroker } from "../domain/places.ts";
+import { MAIN_BROKER, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { ProteanError, UnhandledMessageError } from "../errors.ts";
 import {
@@ -41,8 +41,8 @@ export interface QueuedLetter {
   readonly queue: string;
   /** Stream category of the subscription that failed: `my_domain::order`. */
   readonly subscription: string;
-  /** Name of the broker that holds it. */
-  readonly broker: string;
+  /** Name of the broker that holds it; absent: that of the domain's own messages. */
+  readonly broker?: string;
   readonly letter: DeadLetter;
 }
 
@@ -174,7 +174,9 @@ export class DeadLetterQueues {
    * original entry again, as long as the stream holds it. Throws `ProteanError` with the code
    * `DLQ_FOREIGN_GROUP` when neither can be, and `DLQ_TRUNCATED` where the message is not there whole.
    */
-  async replay({ id, queue, subscription, broker: name, letter }: QueuedLetter): Promise<ReplayOutcome> {
+  async replay(
+    { id, queue, subscription, broker: name = MAIN_BROKER, letter }: QueuedLetter,
+  ): Promise<ReplayOutcome> {
     if (letter.truncatedBytes !== undefined) {
       throw new ProteanError(
         `DLQ message '${id}' cannot be replayed: it had ${letter.truncatedBytes} bytes, of which no more than the ` +
@@ -308,7 +310,8 @@ function summarized(place: LetterPlace, { id, data }: StreamEntry): QueuedLetter
 }
 
 function placed({ stream, subscription, broker }: LetterPlace, id: string): Omit<QueuedLetter, "letter"> {
-  return { id, queue: stream, subscription, broker: broker.name };
+  const { name } = broker;
+  return { id, queue: stream, subscription, ...(name !== MAIN_BROKER && { broker: name }) };
 }
 
 function isNewer(a: StreamEntry, b: StreamEntry): boolean {

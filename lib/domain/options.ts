@@ -75,8 +75,11 @@ export type ProjectorOptions = HandlerOptions & {
  * A subscriber says of its subscription what every handler says; `idempotent` tells repetitions apart by the
  * broker's id of the entry.
  */
-export interface SubscriberOptions
-  extends Pick<HandlerOptions, "idempotent" | "concurrency" | "consumerGroup" | "subscriptionConfig"> {
+export interface SubscriberOptions extends
+  Pick<
+    HandlerOptions,
+    "idempotent" | "concurrency" | "consumerGroup" | "subscriptionConfig" | "onDeadLetter"
+  > {
   /** Name of one of `[brokers]`. @default "default" */
   broker?: string;
   /** Name of the stream, as its owner calls it. */

@@ -11,7 +11,15 @@ import { lanesOf } from "../domain/lanes.ts";
 import { managedProviders, outboxRoutes } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
+import { Alerter } from "../dlq/alerter.ts";
+import { DlqMaintenance } from "../dlq/maintenance.ts";
+import { alertReceivers } from "../dlq/receivers.ts";
+import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
+import { NotSupportedError } from "../errors.ts";
+import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
+import { deadLetterStream } from "../message/names.ts";
+import { markRetentionHours } from "../maintenance/mark_retention.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
@@ -22,8 +30,6 @@ import { type PlannedSubscription, planSubscriptions } from "./subscription_plan
 
 /** Cleaners come at least this often while their interval's own unit is ticks (wire 3.7). */
 const MOST_CLEANUP_TICKS = 10_000;
-/** Marks outlive the longest dead-letter retention by a replay window (delivery 16). */
-const REPLAY_WINDOW_HOURS = 168;
 
 export interface Assembly {
   /** Everything that runs in the background, in the order in which it is started. */
@@ -36,6 +42,8 @@ export interface AssemblyOptions {
   /** Told by the services how their work goes. */
   readonly work: WorkHealth;
   readonly onFailure: (error: Error) => void;
+  /** Whether subscriptions have a circuit breaker. @default true */
+  readonly breaker?: boolean;
 }
 
 /** What the services are made from. */
@@ -59,9 +67,11 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     services: [
       ...processors,
       ...unpublishedWatches(plan),
+      ...lockWatches(plan),
       ...streamSubscriptions(plan, processors),
       ...outboxCleaners(plan),
       ...markCleaners(plan),
+      ...dlqMaintenance(plan),
     ],
     subscriptions: plan.subscriptions,
   };
@@ -100,14 +110,20 @@ function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {
   return outboxRoutes(runtime).map(({ provider, broker }) =>
     new UnpublishedWatch({
       ...{ provider, broker, clock: runtime.clock },
-      work: work.watchReporter("provider", provider.name),
+      work: work.reporter("provider", provider.name),
       publishing: work.watchReporter("broker", broker.name),
     })
   );
 }
 
+function lockWatches({ runtime, work }: Plan): LockWatch[] {
+  return [...runtime.providers.values()].map((provider) =>
+    new LockWatch({ provider, clock: runtime.clock, work: work.reporter("provider", provider.name) })
+  );
+}
+
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
-  const { runtime, identity, work, onFailure, random } = plan;
+  const { runtime, identity, work, onFailure, random, breaker = true } = plan;
   // A message is handled here while its row is not recorded as published only where it was published to the
   // broker that it is read from. What another team's broker makes of it is nothing to wait for.
   const publishedTo = (broker: BaseBroker) => {
@@ -137,6 +153,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       health: work,
       observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
       onFailure,
+      breaker,
       ...(random && { random }),
     })
   );
@@ -155,18 +172,55 @@ function outboxCleaners({ runtime }: Plan): OutboxCleaner[] {
 }
 
 function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
-  const { consume_idempotency: { cleanup }, server } = runtime.config.config;
-  const longestRetention = Math.max(
-    server.dlq.retention_hours,
-    ...subscriptions.map(({ settings }) => settings.dlqRetentionHours),
-  );
+  const { config } = runtime.config;
   return managedProviders(runtime).map((provider) =>
     new MarkCleaner({
-      ...cleaning(runtime, cleanup.batch_size),
+      ...cleaning(runtime, config.consume_idempotency.cleanup.batch_size),
       provider,
-      retentionHours: cleanup.retention_hours ?? longestRetention + REPLAY_WINDOW_HOURS,
+      retentionHours: markRetentionHours(config, subscriptions),
     })
   );
+}
+
+function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenance[] {
+  const { enabled, alert_threshold, alert_on, check_interval_seconds } = runtime.config.config.server.dlq;
+  if (!enabled) return [];
+  return [...Map.groupBy(subscriptions, ({ broker }) => broker)].flatMap(([broker, own]) => {
+    const queues = watchedQueues(own);
+    if (queues.length === 0 || !keepsDeadLetters(broker)) return [];
+    return new DlqMaintenance({
+      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer },
+      alertThreshold: alert_threshold,
+      alertOn: alert_on,
+      intervalSeconds: check_interval_seconds,
+      alerter: async () => new Alerter(await alertReceivers(runtime), runtime.clock),
+      ...(random && { random }),
+    });
+  });
+}
+
+/** One of each lane whose subscriptions dead-letter, with the rules of all its handlers (DLQ-4, S40). */
+function watchedQueues(subscriptions: readonly PlannedSubscription[]): readonly WatchedQueue[] {
+  const byStream = new Map<string, HandlerRule[]>();
+  for (const { runner: { name, group }, category, backfill, settings } of subscriptions) {
+    if (!settings.enableDlq) continue;
+    const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold } = settings;
+    const rule = { handler: name, group, retentionHours, alertThreshold };
+    for (const origin of backfill === undefined ? [category] : [category, backfill]) {
+      const stream = deadLetterStream(origin);
+      byStream.set(stream, [...byStream.get(stream) ?? [], rule]);
+    }
+  }
+  return [...byStream].map(([stream, rules]) => ({ stream, rules }));
+}
+
+function keepsDeadLetters(broker: BaseBroker): boolean {
+  try {
+    return broker.deadLetters !== undefined;
+  } catch (error) {
+    if (error instanceof NotSupportedError) return false;
+    throw error;
+  }
 }
 
 function cleaning(

@@ -6,6 +6,8 @@
 import { KINDS } from "../domain/kinds.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { Diagnostic } from "../diagnostics.ts";
+import { shortMarks } from "../maintenance/mark_retention.ts";
+import { streamsInstead, typesWithoutEffect } from "../subscription/settings/type_notes.ts";
 import { unboundedStreams } from "../subscription/settings/unbounded.ts";
 import { unknownSubscriptionTables } from "../subscription/settings/unknown_tables.ts";
 import { settingsWithoutEffect } from "../subscription/settings/without_effect.ts";
@@ -19,8 +21,11 @@ export function* startDiagnostics(
   const { config, runners } = runtime;
   yield* unknownSubscriptionTables(config, runners);
   yield* settingsWithoutEffect(config, runners);
+  yield* typesWithoutEffect(config, runners);
+  yield* streamsInstead(config, subscriptions);
   // The streams of others are theirs to trim.
   yield* unboundedStreams(subscriptions.filter(({ runner }) => KINDS[runner.kind].messages !== "raw"));
+  yield* shortMarks(config.config, subscriptions);
   yield* sharedCategories(runtime, subscriptions);
 }
 

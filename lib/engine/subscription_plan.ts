@@ -18,7 +18,7 @@ export interface PlannedSubscription {
   readonly category: string;
   readonly broker: BaseBroker;
   /** The stream of its messages that can wait; undefined: they have no lane of their own. */
-  readonly backfill: string | undefined;
+  readonly backfill?: string | undefined;
   readonly settings: SubscriptionSettings;
 }
 

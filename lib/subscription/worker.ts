@@ -24,11 +24,15 @@ import {
 } from "../errors.ts";
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
-import { decodeMessage, streamIn } from "../message/envelope.ts";
+import { decodeMessage, readMessage, verified } from "../message/envelope.ts";
+import { LARGE_TEXT } from "../message/large_data.ts";
 import type { Message } from "../message/types.ts";
-import type { Delivery } from "./delivery.ts";
+import { DeadLetterHook } from "./dead_letter_hook.ts";
+import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
+import { type Delivery, keyOf } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
+import { beginHook, forgetPostponed, hookBegun, mayPostpone, postpone } from "./postponing.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import { bringText } from "./texts.ts";
 
@@ -44,10 +48,18 @@ export class Worker {
   readonly #scope: SubscriptionScope;
   readonly #ownership: Ownership;
   readonly #givenUp: Sparing;
+  readonly #hook: DeadLetterHook;
+  readonly #reader: (delivery: Delivery) => Message;
 
   constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
     this.#ownership = ownership;
+    this.#hook = new DeadLetterHook(scope);
+    const { runner, maxReceivedBytes: most } = scope;
+    this.#reader = (delivery) => {
+      const text = textOf(delivery);
+      return runner.decode ? runner.decode(text, most, setSource(delivery)) : decodeMessage(text, most);
+    };
     const { clock, name, settings } = scope;
     const event = settings.enableDlq ? "subscription.dead_lettered" : "subscription.discarding";
     const rest = (more: number) => log.error(`${event}_more`, { subscription: name, more });
@@ -79,7 +91,7 @@ export class Worker {
       // One that the drain has given up may end much later: nothing of it is wanted then.
       if (delivery.ended === "abandoned") return;
       if (clock.monotonic() - since > YIELD_AFTER_MS) {
-        await new Promise<void>((resolve) => setImmediate(resolve));
+        await turn();
         since = clock.monotonic();
       }
     }
@@ -87,21 +99,29 @@ export class Worker {
 
   /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, figures, pause } = this.#scope;
+    const { runner, inbox, figures, pause, clock, stopped } = this.#scope;
     let { verdict } = delivery;
     try {
       if (delivery.parked && !await this.#bring(delivery)) return;
       // What was found pending may have killed its process while it was read: it is counted before it is.
-      if (delivery.attempts.first) verdict ??= this.judge(delivery);
+      if (delivery.attempts.first && !verdict) {
+        // A large one has its place in the order before it is read: others have their turn meanwhile.
+        if (isLarge(delivery)) delivery.key ||= keyOf(delivery);
+        else verdict = this.judge(delivery);
+      }
       if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
       if (!inbox.enter(delivery)) return;
+      const early = delivery.notBefore > 0 ? delivery.notBefore - clock.monotonic() : 0;
+      if (early > 0) return inbox.backOff(delivery, early);
       const publishing = this.#publishing(delivery);
       if (publishing && !await this.#outlast(publishing, delivery)) return;
       const asking = this.#ownership.assured();
       if (asking && !await this.#outlast(asking, delivery)) return;
       if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
       if (!verdict) {
-        verdict = this.judge(delivery);
+        verdict = isLarge(delivery) ? await this.#judgeInTurns(delivery) : this.judge(delivery);
+        if (stopped.aborted) return;
+        if (delivery.ended === "lost") return void this.#lost(delivery);
         if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
         const publishing = this.#publishing(delivery);
         if (publishing && !await this.#outlast(publishing, delivery)) return;
@@ -112,6 +132,7 @@ export class Worker {
     const { message } = delivery;
     if (!message) return;
     inbox.start(delivery);
+    delivery.startedAt = this.#scope.clock.monotonic();
     let result: "handled" | "duplicate";
     try {
       result = await runner.run(message, verdict.plan, delivery);
@@ -128,31 +149,46 @@ export class Worker {
 
   /** Decodes and judges, once. Never throws. */
   judge(delivery: Delivery): Verdict {
-    return delivery.verdict = this.#verdictOn(delivery);
-  }
-
-  #verdictOn(delivery: Delivery): Verdict {
     try {
       if (delivery.truncated) throw tooLarge(delivery.truncated, this.#scope.maxReceivedBytes);
-      const message = this.#decode(delivery);
-      const { id, stream } = message.metadata.headers;
-      if (delivery.key === "") delivery.key = stream || delivery.id;
-      if (id === "") setSource(delivery);
-      const verdict = this.#scope.runner.judge(message);
-      if (verdict.kind === "run") delivery.message = message;
-      return verdict;
+      delivery.reader = this.#reader;
+      return delivery.verdict = this.#verdictOn(delivery, this.#reader(delivery));
     } catch (error) {
-      return { kind: "poison", error: asError(error) };
+      return delivery.verdict = { kind: "poison", error: asError(error) };
     }
   }
 
-  #decode(delivery: Delivery): Message {
-    const { runner, maxReceivedBytes } = this.#scope;
-    const text = textOf(delivery);
-    if (!runner.decode) return decodeMessage(text, maxReceivedBytes);
-    // Of another system: the order of its streams is kept where it tells them apart, as a recovered one's is.
-    delivery.key ||= streamIn(text) || delivery.id;
-    return runner.decode(text, maxReceivedBytes, setSource(delivery));
+  /** The same for a large one, step by step, so that no step holds the event loop for long. Never rejects. */
+  async #judgeInTurns(delivery: Delivery): Promise<Verdict> {
+    try {
+      delivery.reader = this.#reader;
+      const text = textOf(delivery);
+      await turn();
+      const { runner, maxReceivedBytes } = this.#scope;
+      const message = runner.decode ? this.#reader(delivery) : readMessage(text, maxReceivedBytes);
+      await turn();
+      // What another system has sent carries nothing to be held against.
+      if (!runner.decode) verified(text, message);
+      await turn();
+      const verdict = this.#verdictOn(delivery, message);
+      delivery.verdict = verdict;
+    } catch (error) {
+      delivery.verdict = { kind: "poison", error: asError(error) };
+    }
+    const { verdict } = delivery;
+    await turn();
+    return verdict;
+  }
+
+  #verdictOn(delivery: Delivery, message: Message): Verdict {
+    const { id, stream } = message.metadata.headers;
+    const { runner } = this.#scope;
+    // Of another system's stream: its messages have an order where they say so themselves.
+    if (delivery.key === "") delivery.key = runner.decode ? keyOf(delivery) : stream || delivery.id;
+    if (id === "") setSource(delivery);
+    const verdict = runner.judge(message);
+    if (verdict.kind === "run") delivery.message = message;
+    return verdict;
   }
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
@@ -225,14 +261,17 @@ export class Worker {
     const { settings, figures, runner, stopped } = this.#scope;
     const { id, attempts, batch: { lane: { source } } } = delivery;
     if (!attempts.mayCount(settings.maxDeliveries)) {
+      // The hook may be what kills its process: it has one try.
+      const isTold = hookBegun(delivery);
+      if (runner.onDeadLetter && !isTold && !await beginHook(delivery)) return this.#lost(delivery);
       const reason =
         `The message was started ${attempts.count} times by ${runner.name} without an outcome, ` +
         "so it probably kills its process: see its attempts in the log, then replay it.";
-      await this.#deadLetter(delivery, new ProteanError(reason, { code: "DELIVERIES_EXCEEDED" }));
+      await this.#deadLetter(delivery, new ProteanError(reason, { code: "DELIVERIES_EXCEEDED" }), isTold);
       return false;
     }
-    const repeated = attempts.counted;
-    if (repeated) {
+    const { retries } = attempts;
+    if (attempts.counted) {
       if ((await source.refresh([id])).length > 0) return this.#lost(delivery);
     } else {
       const count = await source.attempt(id);
@@ -241,7 +280,7 @@ export class Worker {
     }
     if (stopped.aborted) return false;
     if (delivery.ended === "lost") return this.#lost(delivery);
-    if (attempts.started && !repeated) figures.happened("retried");
+    if (retries) figures.happened("retried");
     return true;
   }
 
@@ -251,6 +290,9 @@ export class Worker {
     if (ended === "lost") return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
     if (ended) return;
+    const decision = decisionOf(error);
+    const decided = decision && await this.#decided(delivery, decision, error);
+    if (decided) return;
     figures.happened("failed");
     delivery.firstFailedAt ??= clock.now();
     const facts = {
@@ -261,11 +303,13 @@ export class Worker {
       attempt: attempts.count,
       error: logLine(error),
     };
+    // The handler may have changed what it was given.
+    delivery.forget();
     log.debug("subscription.attempt_failed", { ...facts, error: errorLine(error) });
-    const outage = outageOf(error);
+    const outage = outageOf(undecided(error));
     if (outage) {
       if (pause.failed(delivery, outage, facts)) return;
-    } else pause.over(delivery);
+    } else pause.faulted(delivery);
     const isLast = isFinal(error) || attempts.count >= Math.max(1, settings.maxRetries);
     if (isLast) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
@@ -278,11 +322,40 @@ export class Worker {
     inbox.backOff(delivery, wait);
   }
 
+  /** The handler has said what is to be done. False: it has said so too often, and failed. */
+  async #decided(delivery: Delivery, decision: Decision, error: Error): Promise<boolean> {
+    const { figures, pause, reasons, runner, clock } = this.#scope;
+    const { kind, reason } = decision;
+    if (kind === "retry_after") {
+      if (!mayPostpone(delivery)) return false;
+      delivery.forget();
+      pause.over(delivery);
+      figures.happened("postponed");
+      log.debug("subscription.postponed", {
+        ...{ handler: runner.name, entry: delivery.id, reason },
+        ...{ ms: decision.ms, times: delivery.attempts.postponed + 1 },
+      });
+      if (!await postpone(this.#scope, delivery, decision.ms)) this.#lost(delivery);
+      return true;
+    }
+    pause.decided(delivery);
+    if (kind === "discard") {
+      figures.happened("declined");
+      reasons.count(reason);
+      log.debug("subscription.declined", { handler: runner.name, entry: delivery.id, reason });
+      await this.#finish(delivery);
+      return true;
+    }
+    delivery.firstFailedAt ??= clock.now();
+    await this.#deadLetter(delivery, error);
+    return true;
+  }
+
   /**
    * The entry leaves its source only into the dead letters, in one step (G4); where that fails it is tried
    * again.
    */
-  async #deadLetter(delivery: Delivery, error: Error): Promise<void> {
+  async #deadLetter(delivery: Delivery, error: Error, isTold = false): Promise<void> {
     const { settings, runner, consumer, figures, inbox, clock } = this.#scope;
     const { lane } = delivery.batch;
     const { count } = delivery.attempts;
@@ -302,6 +375,7 @@ export class Worker {
     delivery.verdict = { kind: "poison", error };
     const { firstFailedAt } = delivery;
     const first = firstPlace(delivery);
+    if (isLarge(delivery)) await turn();
     const text = renderDeadLetter(delivery.text, {
       originalStream: first.stream,
       originalId: first.id,
@@ -316,9 +390,13 @@ export class Worker {
       // Where the whole cannot be written, for whatever reason, its beginning can.
       truncated: delivery.truncated ?? (delivery.faulted ? { bytes: byteLength(delivery.text) } : undefined),
     });
+    if (!isTold && !await this.#hook.run(delivery, text)) {
+      return delivery.ended === "lost" ? void this.#lost(delivery) : undefined;
+    }
     try {
       inbox.closing(delivery);
       if (!await lane.source.reject(delivery.id, text)) return void this.#lost(delivery);
+      await forgetPostponed(this.#scope, delivery);
     } catch (cause) {
       return this.#sourceFailed(delivery, asError(cause));
     }
@@ -330,19 +408,20 @@ export class Worker {
 
   /** Frees its place in the order, and acknowledges. */
   #finish(delivery: Delivery): Promise<void> | void {
-    if (delivery.suspect) return this.#finishSuspect(delivery);
+    if (delivery.suspect || delivery.attempts.postponed > 0) return this.#finishNow(delivery);
     this.#scope.inbox.decide(delivery);
     return delivery.batch.lane.acknowledge(delivery, false);
   }
 
   /**
-   * It is acknowledged before the next one starts, so that a crash dead-letters one of them and not all
-   * (delivery 2).
+   * A suspect is acknowledged before the next one starts, so that a crash dead-letters one of them and not all
+   * (delivery 2); one that was postponed, before that is forgotten.
    */
-  async #finishSuspect(delivery: Delivery): Promise<void> {
+  async #finishNow(delivery: Delivery): Promise<void> {
     const { inbox } = this.#scope;
     inbox.closing(delivery);
     await delivery.batch.lane.acknowledge(delivery, true);
+    await forgetPostponed(this.#scope, delivery);
     inbox.decide(delivery);
   }
 
@@ -382,11 +461,23 @@ export class Worker {
   }
 }
 
+/** Read and judged step by step. */
+function isLarge({ text, truncated }: Delivery): boolean {
+  return text !== undefined && text.length > LARGE_TEXT && !truncated;
+}
+
+/** Probes, sockets and timers have theirs. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** True when trying again changes nothing: of none of the handler's methods. */
 function isFinal(error: Error): boolean {
   if (!(error instanceof AggregateError)) return error instanceof MessageConflictError;
   const several = errorsOf(error);
-  return several.length > 0 && several.every((one) => one instanceof MessageConflictError);
+  const isOver = (one: Error) =>
+    one instanceof MessageConflictError || decisionOf(one)?.kind === "dead_letter";
+  return several.length > 0 && several.every(isOver);
 }
 
 function tooLarge({ bytes }: TooLarge, most: number): MessageTooLarge {

@@ -93,10 +93,11 @@ export async function deliverText(
   );
   for (const runner of readers) {
     try {
-      const read = runner.decode?.(text, most, { stream, id }) ?? decodeMessage(text, most);
+      const again = () => runner.decode?.(text, most, { stream, id }) ?? decodeMessage(text, most);
+      const read = again();
       const verdict = runner.judge(read);
       const source = runner.decode && `${stream}/${id}`;
-      if (verdict.kind === "run") await runner.run(read, verdict.plan, { ...options, source });
+      if (verdict.kind === "run") await runner.run(read, verdict.plan, { ...options, source, again });
       if (verdict.kind === "poison") throw verdict.error;
     } catch (error) {
       failures.push({ handler: runner.name, message, error: asError(error) });

@@ -68,7 +68,8 @@ export const settings: SubscriptionSettings = {
   retryMaxDelaySeconds: 60,
   enableDlq: true,
   positionUpdateInterval: 10,
-  circuitBreakerThreshold: 10,
+  // Tests of what becomes of messages let as many fail in a row as they like.
+  circuitBreakerThreshold: 1_000_000,
   circuitBreakerResetSeconds: 60,
   retentionMaxlen: undefined,
   concurrency: 1,
@@ -102,9 +103,9 @@ export class SubscriptionRig {
 
   subscribe(
     runner: HandlerRunner,
-    { published, health, share, backfill, ...change }:
+    { published, health, share, observer, backfill, ...change }:
       & Partial<SubscriptionSettings>
-      & Pick<StreamSubscriptionOptions, "published" | "health" | "share" | "backfill"> = {},
+      & Pick<StreamSubscriptionOptions, "published" | "health" | "share" | "observer" | "backfill"> = {},
     onFailure: (error: Error) => void = () => {},
     random: () => number = () => 0.5,
   ): StreamSubscription {
@@ -122,6 +123,7 @@ export class SubscriptionRig {
       ...(published && { published }),
       ...(health && { health }),
       ...(share && { share }),
+      ...(observer && { observer }),
     });
     this.#consumers.set(subscription, consumer);
     return subscription;

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { keepsBigints } from "../../message/exact_numbers.ts";
 import { decodeForeign, type EntryPlace } from "../../message/foreign.ts";
 import type { Message } from "../../message/types.ts";
 import type { Verdict } from "../handler_port.ts";
@@ -20,10 +19,5 @@ export class SubscriberRunner extends ElementRunner {
 
   override judge(message: Message): Verdict {
     return { kind: "run", plan: { payload: message.data, methods: this.handler.catchAll } };
-  }
-
-  /** What one attempt makes of the payload is none of the next one's. */
-  protected override payloadOf(payload: unknown): unknown {
-    return keepsBigints(structuredClone(payload), payload);
   }
 }

@@ -140,6 +140,15 @@ Deno.test("the delay before publishing again follows every key of [outbox.retry]
   );
 });
 
+Deno.test("the longest delay before publishing again is a time that a database can keep and compare", () => {
+  const keys = { max_attempts: 9, backoff_multiplier: 2, jitter: true, jitter_factor: 1 };
+  for (const seconds of [2 ** 31, 1e12, Number.MAX_VALUE]) {
+    const retry = { ...keys, base_delay_seconds: seconds, max_backoff_seconds: seconds };
+    const due = new Date(Date.now() + outboxDelay(9, retry, () => 1)).toISOString();
+    assert(due > "2090" && due < "3000", due);
+  }
+});
+
 Deno.test("the cleaner removes what is past its retention, in batches, and keeps the rest (OBX-5)", async () => {
   const rig = new OutboxRig();
   const processor = rig.processor();
@@ -200,5 +209,19 @@ Deno.test("tables that a newer server has changed meanwhile end the service, how
   await rig.commit("a2");
   await rig.clock.advance(60_000);
   assertEquals(failures, [newer]);
+  await rig.close(processor);
+});
+
+Deno.test("large rows are claimed fewer at a time, and small ones more again (SEC-3)", async () => {
+  const rig = new OutboxRig();
+  const large = JSON.stringify({ pad: "x".repeat(1_500_000) });
+  await rig.commit(Array.from({ length: 40 }, (_, n) => `a${n}`).join(" "), large);
+  const processor = rig.processor(50);
+  await processor.start();
+  await rig.clock.advance(0);
+  assertEquals(rig.broker.batches, [16, 8, 8, 8]);
+  await rig.commit(Array.from({ length: 90 }, (_, n) => `b${n}`).join(" "));
+  assertEquals(rig.broker.batches.slice(4), [8, 16, 32, 34]);
+  assertEquals(await rig.counts(), "published 130");
   await rig.close(processor);
 });
