@@ -143,7 +143,8 @@ export class Inbox {
 
   /** As `take`, one that was just read. */
   takeRead(): Delivery | undefined {
-    for (let delivery = this.#ready.shift(); delivery; delivery = this.#ready.shift()) {
+    const next = () => this.#ready.shift() ?? this.#later.shift();
+    for (let delivery = next(); delivery; delivery = next()) {
       if (delivery.ended !== "lost") return delivery;
       this.drop(delivery);
     }

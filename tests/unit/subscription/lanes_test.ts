@@ -173,3 +173,27 @@ Deno.test("retention trims both lanes", async () => {
   for (const stream of [CATEGORY, BACKFILL]) assertEquals(await rig.broker.length(stream), 5, stream);
   await rig.close(subscription);
 });
+
+Deno.test("the circuit breaker is one for both lanes: while it is open neither is read, and both go on afterwards", async () => {
+  const rig = new LaneRig();
+  let broken = true;
+  const runner = new ScriptedRunner(() => {
+    if (broken) throw new Error("away");
+  });
+  const subscription = rig.subscribe(runner, {
+    ...{ backfill: BACKFILL, maxRetries: 1, circuitBreakerThreshold: 3, circuitBreakerResetSeconds: 10 },
+    messagesPerTick: 3,
+  });
+  await subscription.start();
+  await rig.later(many("b", 9));
+  await rig.clock.advance(2_000);
+  assertEquals(runner.calls.length, 3);
+  await rig.publish(many("a", 3));
+  await rig.clock.advance(2_000);
+  assertEquals(runner.calls.length, 3);
+  broken = false;
+  await rig.clock.advance(30_000);
+  assertEquals(subscription.counters.handled, 9);
+  assertEquals([(await rig.lettersOf(CATEGORY)).length, (await rig.lettersOf(BACKFILL)).length], [0, 3]);
+  await rig.close(subscription);
+});
