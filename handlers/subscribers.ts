@@ -1,3 +1,4 @@
+import { DeadLetter } from "@protean/server";
 import * as z from "zod";
 import { RecordPayment } from "./commands.ts";
 import { domain } from "./domain.ts";
@@ -10,7 +11,10 @@ domain.subscriber("PaymentSubscriber", {
   stream: "payments",
   idempotent: true,
   handle: async (payload, ctx) => {
-    const { payment_id: paymentId, order_id: orderId, amount } = payment.parse(payload);
+    const { data, error } = payment.safeParse(payload);
+    // No further attempt makes a payment of it.
+    if (error) throw new DeadLetter(`This is no payment: ${z.prettifyError(error)}`);
+    const { payment_id: paymentId, order_id: orderId, amount } = data;
     await ctx.process(RecordPayment, { orderId, paymentId, amount });
   },
 });

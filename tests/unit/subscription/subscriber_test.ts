@@ -1,6 +1,6 @@
 /** Subscribers: what another system has put on a stream, from the entry to its outcome. */
 import { assertEquals, assertMatch, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
-import { type Context, Domain, type Row } from "@protean/server";
+import { type Context, DeadLetter, type DeadLetterEntry, Discard, Domain, type Row } from "@protean/server";
 import { z } from "zod";
 import { planSubscriptions } from "../../../lib/engine/subscription_plan.ts";
 import { DeadLetterQueues } from "../../../lib/dlq/queues.ts";
@@ -362,4 +362,19 @@ Deno.test("two subscribers of one group on one stream are refused, of one name o
   apart.subscriber("B", { stream: "s", consumerGroup: "g", broker: "bank", handle });
   const config = inMemory({ brokers: { default: { provider: "memory" }, bank: { provider: "memory" } } });
   await using _run = await started(apart, { config });
+});
+
+Deno.test("a subscriber decides as every handler does, and its onDeadLetter is told of what it and nobody could read", async () => {
+  const told: unknown[] = [];
+  const { domain } = desk(({ id }) => {
+    if (id === "dead") throw new DeadLetter("no further attempt");
+    if (id === "no") throw new Discard("not ours");
+  }, { onDeadLetter: ({ payload, handler }: DeadLetterEntry) => void told.push([handler, payload]) });
+  await using run = await running(domain);
+  await run.rig.send('{"id":"dead"}', '{"id":"no"}', "no message", '{"id":"good"}');
+  await run.rig.clock.advance(1_000);
+  assertEquals((await run.rig.deadLetters()).length, 2);
+  assertEquals([run.subscription.counters.handled, run.subscription.counters.retried], [1, 0]);
+  assertEquals(told.length, 2);
+  assertEquals(told[0], ["Payments", { id: "dead" }]);
 });
