@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { endingWithHint } from "../../config/nearest.ts";
 import { shown } from "../../config/secrets.ts";
 import { IncorrectUsageError, NotSupportedError } from "../../errors.ts";
 import {
@@ -36,6 +37,15 @@ import { EXTERNAL, MessageDefinition } from "./message_definition.ts";
 import { ProjectionDefinition, projectionOf } from "./projection.ts";
 import { onAny } from "./on.ts";
 import type { AggregateType, HandlerOptions, MessageType, ProjectionType, Row, Schema } from "../types.ts";
+
+/** What a subscriber says beside where it reads and what it does. */
+const SUBSCRIBER_OPTIONS: readonly string[] = [
+  "idempotent",
+  "concurrency",
+  "consumerGroup",
+  "subscriptionConfig",
+  "onDeadLetter",
+] satisfies readonly (keyof SubscriberOptions)[];
 
 export class Declarations {
   protected readonly elements = new Elements();
@@ -220,6 +230,14 @@ export class Declarations {
     }
     if (typeof handle !== "function") {
       throw new IncorrectUsageError(`The subscriber ${name} needs a function 'handle': (payload, ctx) => ….`);
+    }
+    for (const key of Object.keys(subscription)) {
+      if (SUBSCRIBER_OPTIONS.includes(key)) continue;
+      throw new IncorrectUsageError(
+        `The subscriber ${name} has an option '${key}' that subscribers do not have${
+          endingWithHint(key, ["broker", "stream", "handle", ...SUBSCRIBER_OPTIONS])
+        }`,
+      );
     }
     const handles = [onAny((payload, ctx) => handle(payload as Row, ctx))];
     this.#handler("subscriber", name, { ...subscription, handles }, [stream], broker);

@@ -344,6 +344,10 @@ Deno.test("a subscriber without a stream, a broker's name or a handler is refuse
   ) {
     assertThrows(declare(options), IncorrectUsageError, "Payments");
   }
+  for (const option of ["sequentialBy", "subscriptionProfile", "handles", "idempotant"]) {
+    const error = assertThrows(declare({ stream: "s", handle, [option]: "x" }), IncorrectUsageError);
+    assertMatch(error.message, new RegExp(`option '${option}'`));
+  }
   assertThrows(() => new Domain("shop").subscriber("no name", { stream: "s", handle }), IncorrectUsageError);
 });
 
