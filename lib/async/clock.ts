@@ -53,6 +53,12 @@ export function awakeMs(clock: Clock, then: Moment): number {
 /** The longest wait of the machine's timers, about 25 days: a longer one would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/**
+ * A hundred years: nobody waits for longer, and what is added to now still is a time that every backend can
+ * keep and compare.
+ */
+export const LONGEST_WAIT_MS = 36_525 * 24 * 3_600_000;
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -11,6 +11,12 @@ import { asError } from "../errors.ts";
 
 const log = getLogger(["protean", "maintenance"]);
 
+/**
+ * Epoch ms before which nothing was written: the cut-off of any longer retention, for a database does not
+ * understand a time that is too long ago.
+ */
+export const NEVER = 0;
+
 export interface CleanerOptions {
   readonly clock: Clock;
   readonly intervalSeconds: number;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { BaseProvider } from "../adapters/ports.ts";
-import { Cleaner, type CleanerOptions } from "./cleaner.ts";
+import { Cleaner, type CleanerOptions, NEVER } from "./cleaner.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -26,6 +26,6 @@ export class MarkCleaner extends Cleaner {
   }
 
   protected override remove(now: number, limit: number): Promise<number> {
-    return this.#provider.cleanMarks(now - this.#retentionMs, limit);
+    return this.#provider.cleanMarks(Math.max(NEVER, now - this.#retentionMs), limit);
   }
 }

@@ -6,13 +6,11 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { BaseProvider } from "../adapters/ports.ts";
-import { Cleaner, type CleanerOptions } from "../maintenance/cleaner.ts";
+import { Cleaner, type CleanerOptions, NEVER } from "../maintenance/cleaner.ts";
 
 const log = getLogger(["protean", "outbox"]);
 
 const HOUR_MS = 3_600_000;
-/** Epoch ms before which nothing was written. */
-const NEVER = 0;
 
 export interface OutboxCleanerOptions extends CleanerOptions {
   readonly provider: BaseProvider;
@@ -32,10 +30,10 @@ export class OutboxCleaner extends Cleaner {
 
   protected override async remove(now: number, limit: number): Promise<number> {
     const { provider, publishedRetentionHours, abandonedRetentionHours } = this.#options;
-    const publishedBefore = now - publishedRetentionHours * HOUR_MS;
+    const publishedBefore = Math.max(NEVER, now - publishedRetentionHours * HOUR_MS);
     const published = await provider.outbox.clean({ publishedBefore, abandonedBefore: NEVER, limit });
     if (published >= limit) return published;
-    const abandonedBefore = now - abandonedRetentionHours * HOUR_MS;
+    const abandonedBefore = Math.max(NEVER, now - abandonedRetentionHours * HOUR_MS);
     const left = limit - published;
     const abandoned = await provider.outbox.clean({ publishedBefore: NEVER, abandonedBefore, limit: left });
     if (abandoned > 0) {

@@ -12,7 +12,7 @@
 import type { BaseBroker, OutboxLease, OutboxOutcome, OutboxRow, PublishResult } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { BatchSize } from "../async/batch_size.ts";
-import type { Clock } from "../async/clock.ts";
+import { type Clock, LONGEST_WAIT_MS } from "../async/clock.ts";
 import { asError, RefusedError, UnavailableError } from "../errors.ts";
 import { encodeRaw } from "../message/envelope.ts";
 import { categoryOf } from "../message/names.ts";
@@ -244,7 +244,7 @@ function failure(row: OutboxRow, error: Error, { retry, clock, random }: Publish
 
 /**
  * Milliseconds before publishing is tried again after `attempts` failures: base × multiplier^(attempts − 1),
- * capped, with jitter.
+ * capped, with jitter; a hundred years at most.
  */
 export function outboxDelay(attempts: number, retry: OutboxRetry, random: Random): number {
   const seconds = Math.min(
@@ -252,5 +252,5 @@ export function outboxDelay(attempts: number, retry: OutboxRetry, random: Random
     retry.max_backoff_seconds,
   );
   const factor = retry.jitter ? 1 + retry.jitter_factor * (2 * random() - 1) : 1;
-  return seconds * 1000 * factor;
+  return Math.min(seconds * 1000 * factor, LONGEST_WAIT_MS);
 }

@@ -96,6 +96,22 @@ postgresTest(
   },
 );
 
+postgresTest("what is kept for longer than time itself keeps nothing else from going", async () => {
+  const db = await start();
+  await using provider = await TestProvider.ready({ uri: db.uri() });
+  await write(provider, "m1", "published");
+  await write(provider, "m2", "abandoned");
+  await db.sql("update protean_outbox set abandoned_at = now() - interval '1 year' where message_id = 'm2'");
+  const common = { provider, clock: systemClock, intervalSeconds: 60, batchSize: 100 };
+  for (const hours of [1e8, 1e13, Number.MAX_VALUE]) {
+    assertEquals(await new MarkCleaner({ ...common, retentionHours: hours }).pass(), 0);
+    const both = { publishedRetentionHours: hours, abandonedRetentionHours: hours };
+    assertEquals(await new OutboxCleaner({ ...common, ...both }).pass(), 0);
+  }
+  const one = { publishedRetentionHours: 1e13, abandonedRetentionHours: RETENTION_HOURS };
+  assertEquals(await new OutboxCleaner({ ...common, ...one }).pass(), 1);
+});
+
 postgresTest("a clock that is put right while it runs may clean again", async () => {
   const db = await start();
   await using _ready = await TestProvider.ready({ uri: db.uri() });
@@ -140,3 +156,24 @@ for (const [where, ms] of [["ahead", MONTH_MS], ["behind", -MONTH_MS]] as const)
     await next.release();
   });
 }
+
+postgresTest(
+  "a row that failed before the database's clock was set back is tried again, and its stream goes on",
+  async () => {
+    const db = await start();
+    await using provider = await TestProvider.ready({ uri: db.uri() });
+    await provider.commit({ outbox: [insert("m1"), insert("m2")] });
+    const lease = await leaseOf(provider);
+    const [first, second] = await lease.claim(9);
+    await lease.settle([
+      { id: first?.id ?? "", status: "failed", error: "no", retryAt: Date.now() + 60_000 },
+      { id: second?.id ?? "", status: "held" },
+    ]);
+    assertEquals(await lease.claim(9), []);
+    const month = "interval '30 days'";
+    await db.sql(`update protean_outbox set last_processed_at = last_processed_at + ${month},
+    next_retry_at = next_retry_at + ${month} where status = 'failed'`);
+    assertEquals(names(await lease.claim(9)), ["m1", "m2"]);
+    await lease.release();
+  },
+);

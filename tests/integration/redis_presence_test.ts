@@ -84,6 +84,41 @@ redisTest(
   },
 );
 
+for (const ms of [3_000, 30 * 24 * FOREVER_MS]) {
+  redisTest(
+    `the living keep what is theirs when Redis's clock is put forward by ${ms / 1000} s (D11)`,
+    async () => {
+      await using rig = await RedisRig.open();
+      // Nobody can put the clock of a Redis alone, but everybody who looks at it: put back from here, it is
+      // put forward from there. And the other does not get through for as long as it then seems not to have.
+      let backMs = 0;
+      const clock: Clock = { ...systemClock, monotonic: () => performance.now() - backMs };
+      await using proxy = TcpProxy.start(rig.server.port);
+      const one = await rig.broker({}, clock);
+      const other = await rig.broker({ URI: `redis://127.0.0.1:${proxy.port}` });
+      const [mine, theirs] = [await consumerOf(one, dead), await consumerOf(other, living)];
+      await publish(one, "1");
+      const [entry] = await theirs.read({ count: 1 });
+      assert(entry);
+      await until(async () => await mine.unclear?.() === false, "the other has shown itself");
+      await new Promise((resolve) => setTimeout(resolve, 4000));
+      if (ms < FOREVER_MS) {
+        proxy.blackhole();
+        await new Promise((resolve) => setTimeout(resolve, ms));
+      } else {
+        const idle = ["IDLE", ms, "JUSTID"];
+        await rig.client().call("XCLAIM", theirs.stream, theirs.group, living, 0, entry.id, ...idle);
+      }
+      backMs = ms;
+      const from = [{ id: entry.id, from: living }];
+      assertEquals([await mine.claim(from, 2000), await mine.pending({ limit: 9, minIdleMs: 2000 })], [
+        [],
+        [],
+      ]);
+    },
+  );
+}
+
 redisTest(
   "of one that was silent already, a process that begins takes nothing before five seconds",
   async () => {

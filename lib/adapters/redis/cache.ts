@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { LONGEST_WAIT_MS } from "../../async/clock.ts";
 import { UnavailableError } from "../../errors.ts";
 import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
@@ -36,9 +37,10 @@ export class RedisCache extends BaseCache {
   override async set(key: string, value: string, ttlMs?: number): Promise<void> {
     const redis = this.#redis;
     const ms = ttlMs ?? this.#ttlMs;
+    // Redis refuses what does not fit into its own times.
+    const kept = Math.max(1, Math.floor(Math.min(ms, LONGEST_WAIT_MS)));
     await redis.run<unknown>(
-      (client) =>
-        ms === Infinity ? client.set(key, value) : client.psetex(key, Math.max(1, Math.floor(ms)), value),
+      (client) => ms === Infinity ? client.set(key, value) : client.psetex(key, kept, value),
       { key, repeatable: true },
     );
   }

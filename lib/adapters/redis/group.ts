@@ -177,14 +177,16 @@ export class RedisStreamGroup implements StreamGroup {
     const page = { limit, after };
     if (consumer !== undefined || minIdleMs <= 0) return await this.#page({ ...page, consumer, minIdleMs });
     const peers = await this.#peers();
+    const extraMs = this.#presence.steppedWithin(minIdleMs);
     const shown = new Map(peers.filter(isShown).map((peer) => [peer.name, peer]));
     // The living keep what is theirs however long it takes (D11), unless they have handed it back.
-    const due = ({ consumer, idleMs }: PendingEntry) => !shown.has(consumer) || idleMs >= RELEASED_IDLE_MS;
+    const due = ({ consumer, idleMs }: PendingEntry) =>
+      !shown.has(consumer) || idleMs >= RELEASED_IDLE_MS + extraMs;
     const left = peers.filter((peer) => peer.pending > 0 && this.#isGone(peer, minIdleMs)).map(({ name }) =>
       name
     );
     const found = await Promise.all([
-      this.#dueAfter(page, minIdleMs, due),
+      this.#dueAfter(page, minIdleMs + extraMs, due),
       ...left.map(async (name) =>
         (await this.#page({ ...page, consumer: name, minIdleMs: 0 })).map((entry) => ({
           ...entry,
@@ -204,15 +206,17 @@ export class RedisStreamGroup implements StreamGroup {
   ): Promise<readonly ClaimedEntry[]> {
     if (entries.length === 0) return [];
     const peers = new Map((await this.#peers()).map((peer) => [peer.name, peer]));
+    const extraMs = this.#presence.steppedWithin(minIdleMs);
     const least = (from: string) => {
       const peer = peers.get(from);
-      if (!peer || !isShown(peer)) return minIdleMs;
-      return this.#isGone(peer, minIdleMs) ? OWNER_IS_GONE : Math.max(minIdleMs, RELEASED_IDLE_MS);
+      if (!peer || !isShown(peer)) return minIdleMs + extraMs;
+      return this.#isGone(peer, minIdleMs) ? OWNER_IS_GONE : Math.max(minIdleMs, RELEASED_IDLE_MS) + extraMs;
     };
     const args = entries.flatMap(({ id, from }) => [id, from, least(from)]);
+    const latest = minIdleMs > 0 ? this.#presence.latest : ANY_TIME;
     const claimed = await this.#run((client) =>
       claim.run(client, [this.#place.key, this.#postponements], [
-        ...[this.group, this.consumer, goneAfter(minIdleMs)],
+        ...[this.group, this.consumer, goneAfter(minIdleMs), latest],
         ...args,
       ])
     ) as readonly Claim[];
@@ -425,6 +429,7 @@ const POSTPONED_KEPT_MS = 8 * 86_400_000;
 
 /** For the script `claim`. */
 const OWNER_IS_GONE = -1;
+const ANY_TIME = -1;
 
 function isShown(peer: Peer): peer is Peer & { readonly unseenMs: number } {
   return peer.unseenMs !== undefined;

@@ -18,6 +18,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { explain } from "./faults.ts";
 import { nothingThere, pairs } from "./replies.ts";
 import type { StreamKey } from "./keys.ts";
+import { ServerTime } from "./server_time.ts";
 import type { StreamPlace } from "./stream_place.ts";
 
 const log = getLogger(["protean", "redis"]);
@@ -89,12 +90,15 @@ export class Presence {
   #refused = false;
   /** It was told that a right is missing. */
   #warned = false;
+  /** Every age that Redis tells is taken from its own clock, which may be put (D11). */
+  readonly #time: ServerTime;
 
   /** `members` is the key of the set. */
   constructor(endpoint: Endpoint, members: StreamKey) {
     this.#endpoint = endpoint;
     this.#members = members;
     this.#clock = endpoint.server.clock;
+    this.#time = new ServerTime(this.#clock, () => this.#stepped());
   }
 
   /** Begins to show this consumer; does nothing for names that are not of our making. */
@@ -162,11 +166,26 @@ export class Presence {
     return this.#stop !== undefined && !this.#refused;
   }
 
+  /** As `ServerTime.latest`. */
+  get latest(): number {
+    return this.#time.latest;
+  }
+
+  /**
+   * How much older than they are entries may seem that nobody has touched for `ms`, because Redis's clock was
+   * put forward meanwhile.
+   */
+  steppedWithin(ms: number): number {
+    return this.#time.steppedWithin(ms);
+  }
+
   /** The other consumers of the group that show themselves or have something pending. */
   async peers(client: Redis, place: StreamPlace): Promise<readonly Peer[]> {
-    const peers = await consumersOf(client, place, this.#members).catch((error) => {
+    // Asked behind the others' ages: a step that is in them is seen.
+    const found = consumersOf(client, place, this.#members).catch((error) => {
       throw this.#ofMembers(error);
     });
+    const [peers] = await Promise.all([found, this.#time.look(client)]);
     this.#warned = false;
     return peers.filter(({ name }) => name !== place.consumer);
   }
@@ -204,7 +223,14 @@ export class Presence {
         if (!error.message.startsWith("OOM")) throw this.#ofMembers(error);
       },
     );
-    await Promise.all([...shown, added]);
+    await Promise.all([...shown, added, this.#time.look(client)]);
+  }
+
+  /** Nobody has shown himself since: as after an outage, they are given time to. */
+  #stepped(): void {
+    if (!this.#heard) return;
+    this.#cutOff = true;
+    this.#heard = { ...this.#heard, since: this.#clock.monotonic() };
   }
 
   /** Of another type is the set: the stream was asked before. */

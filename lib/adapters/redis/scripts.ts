@@ -135,8 +135,9 @@ return kept and count
 // Takes entries over without counting (delivery 2), each only if the consumer named still owns it and left it
 // alone long enough.
 //
-// Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, then triples
-// of id, present owner and least idle time in ms; -1 instead of that time asks that the owner is gone still.
+// Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, the latest
+// time of the clock that is believed (epoch ms; -1: any), then triples of id, present owner and least idle
+// time in ms; -1 instead of that time asks that the owner is gone still. At a later time nothing is taken.
 // Keys: stream, what is postponed of the group. Returns `{id, count, 1, postponed}` for each that was taken, 0
 // in place of the 1 for those that the stream no longer holds: they leave the pending list (PIPE-7);
 // `postponed` is empty, or `<times> <ms left>`. No text passes through a script: it may be of any size.
@@ -157,7 +158,9 @@ end
 
 local postponed = redis.call('TYPE', KEYS[2]).ok == 'hash'
 local claimed = {}
-for i = 4, #ARGV, 3 do
+local latest = tonumber(ARGV[4])
+if latest >= 0 and tonumber(redis.call('TIME')[1]) * 1000 > latest then return claimed end
+for i = 5, #ARGV, 3 do
   local id, owner, least = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   local held = pending_entry(id, owner)
   if held and ((least >= 0 and held[3] >= least) or (least < 0 and is_gone(owner))) then

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { LONGEST_WAIT_MS } from "../../async/clock.ts";
 import { type AdapterOptions, BaseCache, type ComponentSchema } from "../ports.ts";
 import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
@@ -85,7 +86,7 @@ export class SqliteCache extends BaseCache {
 
   async set(key: string, value: string, ttlMs: number = this.#ttl): Promise<void> {
     const now = this.options.clock.now();
-    const expires = ttlMs === Infinity ? null : now + ttlMs;
+    const expires = ttlMs === Infinity ? null : now + Math.min(ttlMs, LONGEST_WAIT_MS);
     await this.#file.write((db) => {
       statement(db, "INSERT OR REPLACE INTO protean_cache (key, value, expires_at) VALUES (?, ?, ?)").run(
         key,

@@ -153,10 +153,8 @@ export class ElementRunner implements HandlerRunner {
         if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
         const spread = this.#spreading(options);
-        const outcome = await this.#handle({
-          method,
+        const outcome = await this.#handle(method, tries, {
           origin,
-          tries,
           guard: options,
           mark,
           spread,
@@ -200,7 +198,7 @@ export class ElementRunner implements HandlerRunner {
     }
     const tries = new Tries(message, route.reader.read(message.data), route.reader, { again });
     return await this.#observed(message, null, async (origin) => {
-      const outcome = await this.#handle({ method, origin, tries, guard, mark }, prepare);
+      const outcome = await this.#handle(method, tries, { origin, guard, mark }, prepare);
       return outcome.kind === "done" ? outcome.value : undefined;
     });
   }
@@ -220,14 +218,22 @@ export class ElementRunner implements HandlerRunner {
   }
 
   #handle(
-    { method, tries, ...unit }: Pick<UnitOptions, "origin" | "guard" | "mark" | "spread" | "turn"> & {
-      readonly method: HandlerMethod;
-      readonly tries: Tries;
-    },
+    method: HandlerMethod,
+    tries: Tries,
+    { origin, guard, mark, spread, turn }: Pick<UnitOptions, "origin" | "guard" | "mark" | "spread" | "turn">,
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
-    const { guard } = unit;
-    const options = { name: this.name, repeat: true, transient: this.#transient, ...unit };
+    // Written out: this is the way of every message.
+    const options: UnitOptions = {
+      name: this.name,
+      repeat: true,
+      transient: this.#transient,
+      origin,
+      guard,
+      mark,
+      spread,
+      turn,
+    };
     return runUnitOfWork(this.#runtime, options, (unit) => {
       prepare?.(unit);
       const { payload, message } = tries.next();

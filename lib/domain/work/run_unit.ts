@@ -37,7 +37,7 @@ export interface UnitOptions {
    */
   readonly repeat: boolean;
   /** On whose behalf it waits for connections, one of many at once. @default nobody's */
-  readonly turn?: Turn;
+  readonly turn?: Turn | undefined;
   /** What is repeated beside conflicts, on a schedule and with a count of its own. @default nothing */
   readonly transient?: TransientPolicy | undefined;
   /** Given what was committed, where events are handled here and now. @default `WorkRuntime.handleEvents` */

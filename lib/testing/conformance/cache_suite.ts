@@ -71,6 +71,14 @@ export function cacheConformance(name: string, open: () => Promise<CacheFixture>
     assertEquals(await cache.keys("", { limit: 9 }), ["long"]);
   });
 
+  rule("keeps a key whose time is longer than any time there is", async ({ cache }) => {
+    for (const ms of [2 ** 31, Number.MAX_SAFE_INTEGER, Number.MAX_VALUE]) {
+      await cache.set("key", `${ms}`, ms);
+      assertEquals(await cache.get("key"), `${ms}`);
+      assert((await cache.ttl("key") ?? 0) > 2 ** 31 - 60_000);
+    }
+  });
+
   rule("starts a key's time anew when it is set again", async ({ cache, elapse }) => {
     await cache.set("key", "1", 200);
     await cache.set("key", "2", 60_000);

@@ -140,6 +140,15 @@ Deno.test("the delay before publishing again follows every key of [outbox.retry]
   );
 });
 
+Deno.test("the longest delay before publishing again is a time that a database can keep and compare", () => {
+  const keys = { max_attempts: 9, backoff_multiplier: 2, jitter: true, jitter_factor: 1 };
+  for (const seconds of [2 ** 31, 1e12, Number.MAX_VALUE]) {
+    const retry = { ...keys, base_delay_seconds: seconds, max_backoff_seconds: seconds };
+    const due = new Date(Date.now() + outboxDelay(9, retry, () => 1)).toISOString();
+    assert(due > "2090" && due < "3000", due);
+  }
+});
+
 Deno.test("the cleaner removes what is past its retention, in batches, and keeps the rest (OBX-5)", async () => {
   const rig = new OutboxRig();
   const processor = rig.processor();

@@ -140,3 +140,20 @@ Deno.test("a broker that refuses to keep messages ours is told while a handler i
   first.resolve();
   await rig.close(subscription);
 });
+
+Deno.test("what a pass was refused is tried again within five seconds, however rare the passes are", async () => {
+  const rig = new SubscriptionRig();
+  const health = new WorkHealth(rig.clock);
+  // Of the lane of replays everything is answered all the while.
+  rig.broker.fault = (operation, { stream }) =>
+    operation === "pending" && stream === CATEGORY ? "refuse" : undefined;
+  const subscription = rig.subscribe(new ScriptedRunner(), { health, claimIntervalMs: 600_000 });
+  const fault = () => health.fault("broker", "default");
+  await subscription.start();
+  await rig.clock.advance(9_000);
+  assert(fault()?.includes("does not answer"), String(fault()));
+  rig.broker.fault = () => undefined;
+  await rig.clock.advance(5_000);
+  assertEquals(fault(), undefined);
+  await rig.close(subscription);
+});

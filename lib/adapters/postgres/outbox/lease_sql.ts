@@ -23,17 +23,23 @@ export const LEASE_SESSION = [
   "set synchronous_commit = off",
 ].join("; ");
 
+/** More than those who share the outbox differ by about the server's time. */
+const AHEAD = "interval '10 seconds'";
+
 /**
  * Rows of the broker `$1` that are due at the time `at`: pending, `processing` as far as `left` says, or to
- * be tried again; and not behind a failed row of their stream that is not due.
+ * be tried again; and not behind a failed row of their stream that is not due. One that failed in the future,
+ * as of now, is due: the server's clock was set back since, or another server took over, by what might be a
+ * month (D25).
  */
 function due(names: Names, left: string, at: string): string {
   return `o.target_broker = $1 and ${OPEN} and (o.status = 'pending'
       or o.status = 'processing'${left}
-      or o.status = 'failed' and o.next_retry_at <= ${at})
+      or o.status = 'failed' and (o.next_retry_at <= ${at} or o.last_processed_at > ${at} + ${AHEAD}))
     and not exists (select from ${names.outbox} f where f.target_broker = $1
       and ${streamKey("f.stream_name")} = ${streamKey("o.stream_name")} and f.stream_name = o.stream_name
-      and f.seq < o.seq and f.next_retry_at > ${at} and f.status = 'failed')`;
+      and f.seq < o.seq and f.next_retry_at > ${at} and f.status = 'failed'
+        and f.last_processed_at <= ${at} + ${AHEAD})`;
 }
 
 /**

@@ -36,7 +36,7 @@ Deno.test("what a handler sets in code is told with the handler, what its profil
     }),
     handler("Mailer", { maxRetries: 2 }),
   ])];
-  assertEquals(found.map(({ key }) => key), ["positionUpdateInterval", "dlqAlertThreshold"]);
+  assertEquals(found.map(({ key }) => key), ["positionUpdateInterval"]);
   assertStringIncludes(found[0]?.message ?? "", "Handler 'Audit': 'positionUpdateInterval' has no effect");
 });
 
