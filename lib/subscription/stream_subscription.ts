@@ -251,14 +251,13 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     await maintenance.pass(0);
     const defect = new AbortController();
     const signal = firstOf(stop, defect.signal);
-    const workers = Array.from(
-      { length: Math.max(1, scope.settings.concurrency) },
-      () => worker.run(signal),
-    );
+    const crew = worker.crew(scope.settings.concurrency, signal);
+    crew.begin();
     // Ownership is kept up until the last handler has finished, also during the drain, or is given up.
-    void Promise.allSettled(workers).then(() => ended.abort());
+    void crew.home.then(() => ended.abort());
     const loops = [
-      ...workers,
+      crew.sound,
+      crew.home,
       maintenance.untilClear(signal).then(() => reader.run(signal)),
       readReplays(scope, replays, signal),
       maintenance.run(signal),

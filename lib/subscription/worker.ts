@@ -24,11 +24,12 @@ import {
 } from "../errors.ts";
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
+import { Crew } from "./crew.ts";
+import { DeadLetterHook } from "./dead_letter_hook.ts";
+import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
 import { decodeMessage, readMessage, verified } from "../message/envelope.ts";
 import { LARGE_TEXT } from "../message/large_data.ts";
 import type { Message } from "../message/types.ts";
-import { DeadLetterHook } from "./dead_letter_hook.ts";
-import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
 import { type Delivery, keyOf } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
@@ -68,21 +69,31 @@ export class Worker {
   }
 
   /**
-   * Works off the inbox, one delivery after the other, until `signal` aborts. Rejects with a defect alone.
+   * Works off the inbox, `most` deliveries at once, until `signal` aborts. Defects alone reject.
    */
-  async run(signal: AbortSignal): Promise<void> {
+  crew(most: number, signal: AbortSignal): Crew {
+    const crew: Crew = new Crew(most, () => this.#run(crew, signal));
+    return crew;
+  }
+
+  /** One delivery after the other. */
+  async #run(crew: Crew, signal: AbortSignal): Promise<void> {
     const { inbox, clock, pause } = this.#scope;
     let since = clock.monotonic();
     while (!signal.aborted) {
+      if (pause.on) crew.relieve();
       const tried = pause.on ? await pause.turn(signal) : undefined;
       if (signal.aborted) return;
       const delivery = tried ?? inbox.take();
       if (!delivery) {
-        await inbox.changed.wait({ signal });
+        await crew.wait(inbox.changed, signal);
         since = clock.monotonic();
         continue;
       }
-      await this.deliver(delivery);
+      const delivering = this.deliver(delivery);
+      // Not before: it has its place in the order before the next one is taken.
+      crew.relieve();
+      await delivering;
       if (tried) pause.tried(tried);
       // One that the drain has given up may end much later: nothing of it is wanted then.
       if (delivery.ended === "abandoned") return;

@@ -126,7 +126,11 @@ export class ElementRunner implements HandlerRunner {
     if (!route) return this.#unrouted(message);
     if (deadline !== null && this.#isPast(deadline)) return EXPIRED;
     try {
-      const plan: Plan = { ...route, payload: route.reader.read(message.data) };
+      const plan: Plan = {
+        payload: route.reader.read(message.data),
+        reader: route.reader,
+        methods: route.methods,
+      };
       return { kind: "run", plan };
     } catch (error) {
       return { kind: "poison", error: asError(error) };
