@@ -23,6 +23,7 @@ import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
 import type { WorkHealth } from "../status/work_health.ts";
+import { EventStoreSubscription } from "../subscription/event_store_subscription.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
 import { TextShare } from "../subscription/text_share.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
@@ -54,6 +55,8 @@ interface Plan extends AssemblyOptions {
   /** Name of this process in groups, leases and logs. */
   readonly identity: string;
   readonly broker: BaseBroker;
+  /** What all subscriptions hold together. */
+  readonly share: TextShare;
 }
 
 /** Throws one `ConfigurationError` that lists every handler whose settings cannot work. */
@@ -64,6 +67,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     subscriptions: planSubscriptions(runtime),
     identity: processIdentity(),
     broker: subscriptionBroker(runtime),
+    share: new TextShare(),
   };
   const processors = outboxProcessors(plan);
   return {
@@ -72,6 +76,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...unpublishedWatches(plan),
       ...lockWatches(plan),
       ...streamSubscriptions(plan, processors),
+      ...eventStoreSubscriptions(plan),
       ...outboxCleaners(plan),
       ...markCleaners(plan),
       ...dlqMaintenance(plan),
@@ -124,7 +129,7 @@ function lockWatches({ runtime, work }: Plan): LockWatch[] {
 }
 
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
-  const { runtime, broker, identity, work, onFailure, random, breaker = true } = plan;
+  const { broker, work, breaker = true } = plan;
   // A message is handled here while its row is not recorded as published only where it was published to the
   // broker that it is read from. What another team's broker makes of it is nothing to wait for.
   const publishing = processors.filter((processor) => processor.broker === broker);
@@ -135,26 +140,55 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
     }
     return undefined;
   };
-  const share = new TextShare();
-  return plan.subscriptions.map(({ runner, category, settings }) =>
+  return plan.subscriptions.filter(({ settings }) => settings.subscriptionType === "stream").map((planned) =>
     new StreamSubscription({
-      runner: runtime.bind(runner, settings),
-      category,
-      settings,
+      ...subscribing(plan, planned),
       broker,
-      share,
-      maxReceivedBytes: runtime.config.config.server.max_received_bytes,
-      clock: runtime.clock,
-      consumer: `${runner.name}-${identity}-${hex()}`,
       published,
       work: work.reporter("broker", broker.name),
-      health: work,
-      observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
-      onFailure,
       breaker,
-      ...(random && { random }),
     })
   );
+}
+
+function eventStoreSubscriptions(plan: Plan): EventStoreSubscription[] {
+  const { runtime: { eventStore: store, providers, config }, broker } = plan;
+  if (!store) return [];
+  const { enable_recovery, recovery_interval_seconds, gap_timeout_seconds } =
+    config.config.server.event_store_subscription;
+  const main = providers.get("default");
+  return plan.subscriptions.filter(({ settings }) => settings.subscriptionType === "event_store").map((
+    planned,
+  ) =>
+    new EventStoreSubscription({
+      ...subscribing(plan, planned),
+      store,
+      // Where the handlers' effects are, else whatever the replicas share.
+      locks: main ? [main, broker] : [broker],
+      recoveryIntervalSeconds: enable_recovery ? recovery_interval_seconds : undefined,
+      gapTimeoutSeconds: gap_timeout_seconds,
+    })
+  );
+}
+
+/** What every subscription is made from. */
+function subscribing(
+  { runtime, identity, share, work, onFailure, random }: Plan,
+  { runner, category, settings }: PlannedSubscription,
+) {
+  return {
+    runner: runtime.bind(runner, settings),
+    category,
+    settings,
+    share,
+    maxReceivedBytes: runtime.config.config.server.max_received_bytes,
+    clock: runtime.clock,
+    consumer: `${runner.name}-${identity}-${hex()}`,
+    health: work,
+    observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
+    onFailure,
+    ...(random && { random }),
+  };
 }
 
 function outboxCleaners({ runtime }: Plan): OutboxCleaner[] {

@@ -6,6 +6,7 @@
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { Diagnostic } from "../diagnostics.ts";
 import { shortMarks } from "../maintenance/mark_retention.ts";
+import { settingsOfOtherType } from "../subscription/settings/other_type.ts";
 import { streamsInstead, typesWithoutEffect } from "../subscription/settings/type_notes.ts";
 import { unboundedStreams } from "../subscription/settings/unbounded.ts";
 import { unknownSubscriptionTables } from "../subscription/settings/unknown_tables.ts";
@@ -22,6 +23,7 @@ export function* startDiagnostics(
   yield* settingsWithoutEffect(config, runners);
   yield* typesWithoutEffect(config, runners);
   yield* streamsInstead(config, subscriptions);
+  yield* settingsOfOtherType(config, subscriptions);
   yield* unboundedStreams(subscriptions);
   yield* shortMarks(config.config, subscriptions);
   yield* sharedCategories(runtime, subscriptions);

@@ -5,17 +5,21 @@
  * @module
  */
 import type { BaseBroker, BaseProvider, GroupInfo } from "../adapters/ports.ts";
+import { Inquiry } from "./inquiry.ts";
+import { eventStoreRow } from "./event_store_row.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { KINDS } from "../domain/kinds.ts";
 import { type OutboxRoute, outboxRoutes, type Places, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { asError } from "../errors.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
 import { agesInSeconds } from "./ages.ts";
 import { NO_EVENT_STORE, type StatusRow, verdict } from "./row.ts";
 
 /** The domain whose status is wanted; it must be initialised. */
-export type StatusRuntime = Places & Pick<DomainRuntime, "runners">;
+export type StatusRuntime = Places & Pick<DomainRuntime, "runners" | "eventStore" | "clock"> & {
+  /** Whether a handler reads a category from the event store. @default none does */
+  readonly readsEventStore?: (runner: HandlerRunner, category: string) => boolean;
+};
 
 /** One subscription each. */
 interface Reading {
@@ -50,9 +54,12 @@ export async function collectStatus(
     return asked;
   };
   const rows = await Promise.all([
-    ...readings(runtime).map((reading) =>
-      streamRow(reading, broker, { groups: groupsOf(reading.category), ages, inquiry })
-    ),
+    ...readings(runtime).map((reading) => {
+      const { eventStore, clock, readsEventStore } = runtime;
+      return eventStore && readsEventStore?.(reading.runner, reading.category)
+        ? eventStoreRow(reading, eventStore, clock, inquiry)
+        : streamRow(reading, broker, { groups: groupsOf(reading.category), ages, inquiry });
+    }),
     ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
   ]);
   inquiry.assertSome();
@@ -132,26 +139,4 @@ const RECENT_MS = 2_500;
 
 async function oldestMs({ outbox }: BaseProvider, { name }: BaseBroker): Promise<number> {
   return (await outbox.oldestDue(name, RECENT_MS))?.waitedMs ?? 0;
-}
-
-/** Asks for figures one by one and notes whether anybody answers. */
-class Inquiry {
-  #answered = false;
-  #failure: Error | undefined;
-
-  /** Null where there is no answer. Never rejects. */
-  async of<T>(ask: () => Promise<T>): Promise<T | null> {
-    try {
-      const figure = await ask();
-      this.#answered = true;
-      return figure;
-    } catch (error) {
-      this.#failure ??= asError(error);
-      return null;
-    }
-  }
-
-  assertSome(): void {
-    if (this.#failure && !this.#answered) throw this.#failure;
-  }
 }

@@ -139,7 +139,8 @@ export class Delivery implements RunOptions {
   }
 
   mayCommit(): boolean {
-    return this.#ended === undefined || this.#ended === "cut";
+    if (this.#ended !== undefined && this.#ended !== "cut") return false;
+    return this.batch.lane.source.mayCommit?.() ?? true;
   }
 
   /** Made when first asked for, which is once it was cut. */

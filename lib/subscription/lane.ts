@@ -11,8 +11,9 @@ import type { Source } from "./source.ts";
 
 /**
  * `main`: the stream itself. `replay`: dead letters on their way back to the group that failed (delivery 19).
+ * `failed`: messages of the event store that have failed, tried again (wire 4.6).
  */
-export type LaneKind = "main" | "replay";
+export type LaneKind = "main" | "replay" | "failed";
 
 export class Lane<T extends { readonly id: string }> {
   readonly acks: Acknowledgements<T>;

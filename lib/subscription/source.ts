@@ -22,6 +22,17 @@ export interface Source {
   /** Counts a start and returns the new count; undefined: the entry is no longer ours (delivery 2). */
   attempt(id: string): Promise<number | undefined>;
   /**
+   * Keeps, durably, that the message has failed, and takes it out of the way: `isFinal` for good, else until it
+   * is brought again. False: it was no longer ours. Absent: a failure is retried by whoever works on it, and
+   * ends in the dead letters.
+   */
+  setAside?(id: string, isFinal: boolean): Promise<boolean>;
+  /**
+   * False: what was read belongs to another process by now, and nothing of it may be committed. Absent: that
+   * is known of each entry alone.
+   */
+  mayCommit?(): boolean;
+  /**
    * Keeps beside the entry that its handler wants it later, and sets its count. False: it was no longer ours.
    * Absent: only we know.
    */

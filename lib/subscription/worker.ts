@@ -200,7 +200,8 @@ export class Worker {
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
     if (verdict.kind === "poison") return await this.#deadLetter(delivery, verdict.error);
     // In a group that another program shares, what is not for us may be for it (delivery 5).
-    if (verdict.kind !== "expired" && this.#scope.runner.sharedGroup) return await this.#handOver(delivery);
+    const isShared = this.#scope.runner.sharedGroup && !delivery.batch.lane.source.setAside;
+    if (verdict.kind !== "expired" && isShared) return await this.#handOver(delivery);
     this.#scope.figures.happened(verdict.kind);
     await this.#finish(delivery);
   }
@@ -316,6 +317,9 @@ export class Worker {
     if (outage) {
       if (pause.failed(delivery, outage, facts)) return;
     } else pause.faulted(delivery);
+    if (delivery.batch.lane.source.setAside && !isFinal(error)) {
+      return await this.#setAside(delivery, error, false);
+    }
     const isLast = isFinal(error) || attempts.count >= Math.max(1, settings.maxRetries);
     if (isLast) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
@@ -373,7 +377,7 @@ export class Worker {
       error: logLine(error),
     };
     log.debug("subscription.giving_up", { ...facts, error: errorLine(error) });
-    if (!settings.enableDlq) {
+    if (!settings.enableDlq && !lane.source.setAside) {
       figures.happened("discarded");
       if (this.#givenUp.allows()) log.warn("subscription.discarding", facts);
       return await this.#finish(delivery);
@@ -398,6 +402,7 @@ export class Worker {
     if (!isTold && !await this.#hook.run(delivery, text)) {
       return delivery.ended === "lost" ? void this.#lost(delivery) : undefined;
     }
+    if (lane.source.setAside) return await this.#setAside(delivery, error, true);
     try {
       inbox.closing(delivery);
       if (!await lane.source.reject(delivery.id, text)) return void this.#lost(delivery);
@@ -407,6 +412,29 @@ export class Worker {
     }
     figures.happened("deadLettered");
     if (this.#givenUp.allows()) log.error("subscription.dead_lettered", facts);
+    inbox.decide(delivery);
+    inbox.settle(delivery);
+  }
+
+  /** The source keeps that it has failed (wire 4.6); what comes behind it goes on. */
+  async #setAside(delivery: Delivery, error: Error, isFinal: boolean): Promise<void> {
+    const { runner, figures, inbox } = this.#scope;
+    const { source } = delivery.batch.lane;
+    // Only that is tried again, where it fails.
+    delivery.verdict = { kind: "poison", error };
+    try {
+      inbox.closing(delivery);
+      if (await source.setAside?.(delivery.id, isFinal) === false) return void this.#lost(delivery);
+      await forgetPostponed(this.#scope, delivery);
+    } catch (cause) {
+      return this.#sourceFailed(delivery, asError(cause));
+    }
+    figures.happened(isFinal ? "exhausted" : "setAside");
+    const facts = { handler: runner.name, stream: source.name, entry: delivery.id, error: logLine(error) };
+    if (this.#givenUp.allows()) {
+      if (isFinal) log.error("subscription.exhausted", facts);
+      else log.warn("subscription.set_aside", facts);
+    }
     inbox.decide(delivery);
     inbox.settle(delivery);
   }

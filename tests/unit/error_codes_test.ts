@@ -20,7 +20,7 @@ const EXITS_WITH_2: readonly CarriedBy[] = [
 
 const LIST = "error_codes.ts";
 
-/** Texts in the form of a code that are something else: names of environment variables. */
+/** Texts in the form of a code that are something else: names of environment variables, and of the wire. */
 const NO_CODES = new Set([
   "DOMAIN_ROOT_PATH",
   "KUBERNETES_SERVICE_HOST",
@@ -29,6 +29,7 @@ const NO_CODES = new Set([
   "PROTEAN_DOMAIN",
   "PROTEAN_ENV",
   "PROTEAN_LOG_LEVEL",
+  "READ_POSITION",
 ]);
 
 /** `"LIKE_THIS"` anywhere, and any upper-case word where a code stands. */

@@ -14,6 +14,7 @@ import { replayLane } from "../../message/names.ts";
 import { collectStatus } from "../../status/collect.ts";
 import { collectGroups, readerOf } from "../../status/groups.ts";
 import type { StatusRow } from "../../status/row.ts";
+import { withStatus } from "../../subscription/settings/status_runtime.ts";
 import { explainSubscriptions } from "../../subscription/settings/explained.ts";
 import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
@@ -79,7 +80,7 @@ function dropGroupCommand(cli: Cli): Command {
 }
 
 async function status(cli: Cli, runtime: DomainRuntime, { json }: Options): Promise<void> {
-  const rows = await collectStatus(runtime, { ages: true });
+  const rows = await collectStatus(withStatus(runtime), { ages: true });
   if (json) return cli.io.out(envelope("pass", { subscriptions: rows }));
   const titles = [
     ...["Handler", "Type", "Stream", "Lag", "Lag (s)", "Pending", "Oldest (s)", "DLQ", "Breaker"],

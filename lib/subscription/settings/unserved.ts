@@ -14,15 +14,8 @@ const NOT_SUPPORTED: ErrorCode = "CONFIG_NOT_SUPPORTED";
 /** What a handler asks for and does not get. */
 export function* unservedSettings(
   { name }: { readonly name: string },
-  { subscriptionType, sequentialBy }: Pick<SubscriptionSettings, "subscriptionType" | "sequentialBy">,
+  { sequentialBy }: Pick<SubscriptionSettings, "sequentialBy">,
 ): Generator<Diagnostic> {
-  if (subscriptionType !== "stream") {
-    yield {
-      code: NOT_SUPPORTED,
-      message:
-        `${name} resolves to an event_store subscription, which this version does not run: set subscriptionType "stream" on it.`,
-    };
-  }
   if (sequentialBy !== undefined) {
     yield {
       code: NOT_SUPPORTED,
