@@ -14,7 +14,7 @@ domain.projector("OrderSummaryProjector", {
   streamCategories: ["my_domain::order"],
   subscriptionProfile: SubscriptionProfile.PROJECTION,
   // The projection profile reads the event store; until such subscriptions exist this one reads the stream.
-  subscriptionType: "stream",
+  subscriptionConfig: { subscriptionType: "stream" },
   idempotent: true,
   handles: [
     on(

@@ -61,6 +61,13 @@ export const ERROR_CODES = {
   GROUP_MISSING: ["GroupMissingError", "A stream or its consumer group does not exist any more."],
   DUPLICATE_MESSAGE: ["DuplicateMessageError", "The effect of the message exists already."],
   MESSAGE_CONFLICT: ["MessageConflictError", "Another message with the same id was handled before."],
+  EVENT_PROCESSING: [
+    "ProteanError",
+    'Handlers of events that were committed have failed, with event_processing = "sync".',
+  ],
+  DEAD_LETTER: ["ProteanError", "A handler sends its message to the dead letters at once."],
+  DISCARD: ["ProteanError", "A handler wants its message acknowledged and no more."],
+  RETRY_AFTER: ["ProteanError", "A handler wants its message again later."],
   COMMIT_REFUSED: ["CommitRefusedError", "The message was claimed by another process, or cut by the drain."],
   NOT_SUPPORTED: ["NotSupportedError", "The adapter, or this version, cannot do what was asked."],
   INCORRECT_USAGE: ["IncorrectUsageError", "The public API was used wrongly."],
@@ -83,10 +90,15 @@ export const ERROR_CODES = {
   CONFIG_TLS_FILE: ["RefusedError", "A file of certificates or of a key cannot be used."],
   CONFIG_UNRESOLVED_ENV_VAR: ["ConfigurationError", "An environment variable that a value needs is not set."],
   CONFIG_UNKNOWN_PROFILE: ["ConfigurationError", "No subscription profile has this name."],
+  CONFIG_UNLOADABLE_FUNCTION: ["ConfigurationError", "A function that domain.toml names cannot be loaded."],
   CONFIG_UNKNOWN_ADAPTER: ["ConfigurationError", "No adapter has this name."],
   CONFIG_NO_DEFAULT_BROKER: [
     "ConfigurationError",
     "Subscriptions read from the broker 'default', which is missing.",
+  ],
+  CONFIG_NO_EVENT_STORE: [
+    "ConfigurationError",
+    "A subscription is to read the event store of a domain without one; a diagnostic where a profile says so.",
   ],
   CONFIG_NOT_SUPPORTED: ["ConfigurationError", "A valid setting that this version does not serve."],
   CONFIG_NO_EFFECT: ["diagnostic", "A valid setting that has no effect in this version."],
@@ -94,6 +106,10 @@ export const ERROR_CODES = {
   CONFIG_SHARED_CATEGORY: [
     "diagnostic",
     "Events of ours go to a category that another program reads, which must register their types.",
+  ],
+  CONFIG_SHORT_MARKS: [
+    "diagnostic",
+    "Marks of idempotent handlers are gone while a dead letter may still be replayed.",
   ],
   CONFIG_UNBOUNDED_STREAM: ["diagnostic", "Nothing trims a stream."],
   CONFIG_UNKNOWN_HANDLER: ["diagnostic", "A table of [server.subscriptions] is about no handler."],
@@ -149,6 +165,7 @@ export const ERROR_CODES = {
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.
+  GROUP_UNKNOWN: ["ProteanError", "The stream has no consumer group of this name."],
   DLQ_BAD_CURSOR: ["ProteanError", "The place to list from is none that a list has given."],
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],
   DLQ_AMBIGUOUS: ["ProteanError", "Several queues hold a dead letter of this id."],
@@ -156,6 +173,7 @@ export const ERROR_CODES = {
   DLQ_TRUNCATED: ["ProteanError", "The dead letter is of a message that was too large to be kept whole."],
   DLQ_UNKNOWN_HANDLER: ["ProteanError", "No handler has this name."],
   DLQ_UNKNOWN_SUBSCRIPTION: ["ProteanError", "No subscription reads this category."],
+  DLQ_WEBHOOK_FAILED: ["ProteanError", "An alert could not be posted to the webhook."],
   DLQ_GONE: ["ProteanError", "Somebody else replayed or purged the dead letter first."],
   UNKNOWN_MESSAGE: ["UsageError", "The domain has no message of this name."],
   BAD_LINE: ["ProteanError", "A line of the input is no payload."],

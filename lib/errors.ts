@@ -221,6 +221,49 @@ export class IncorrectUsageError extends ProteanError {
   }
 }
 
+/** The longest that a `RetryAfter` waits: 24 hours. */
+export const LONGEST_RETRY_AFTER_MS = 86_400_000;
+
+/**
+ * Thrown by a handler: its message goes to the dead letters without a further attempt. Nothing of its unit of
+ * work commits. `reason` is what operators read.
+ */
+export class DeadLetter extends ProteanError {
+  constructor(reason: string, options: { cause?: unknown } = {}) {
+    super(reason, { cause: options.cause, code: "DEAD_LETTER" });
+  }
+}
+
+/**
+ * Thrown by a handler: its message is acknowledged, and counted by `reason`, which should therefore be one of
+ * a few fixed texts and no text with an id in it. Nothing of its unit of work commits.
+ */
+export class Discard extends ProteanError {
+  constructor(reason: string, options: { cause?: unknown } = {}) {
+    super(reason, { cause: options.cause, code: "DISCARD" });
+  }
+}
+
+/**
+ * Thrown by a handler: its message is handled again after `ms`, which is no attempt and no failure for the
+ * circuit breaker, at most 100 times for one message. Nothing of its unit of work commits. More than 24 hours
+ * are 24 hours, less than nothing is nothing; throws `IncorrectUsageError` where `ms` is not a number.
+ */
+export class RetryAfter extends ProteanError {
+  /** Milliseconds, 0 to 86,400,000. */
+  readonly ms: number;
+
+  constructor(ms: number, reason = "The handler asked for another time.", options: { cause?: unknown } = {}) {
+    super(reason, { cause: options.cause, code: "RETRY_AFTER" });
+    if (typeof ms !== "number" || Number.isNaN(ms)) {
+      throw new IncorrectUsageError(
+        `RetryAfter waits a number of milliseconds: current value is ${String(ms)}.`,
+      );
+    }
+    this.ms = Math.min(Math.max(0, ms), LONGEST_RETRY_AFTER_MS);
+  }
+}
+
 /** Whatever was thrown, as an Error whose message is a text: user code may throw anything. Never throws. */
 export function asError(thrown: unknown): Error {
   try {

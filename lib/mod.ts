@@ -10,6 +10,7 @@
 export { Domain } from "./domain/domain.ts";
 export { on, onAny } from "./domain/elements/on.ts";
 export { SubscriptionProfile } from "./subscription/settings/profiles.ts";
+export type { DlqAlert, DlqAlertListener } from "./domain/dlq_alert.ts";
 export { Engine, type EngineOptions, type EngineRunOptions } from "./engine/engine.ts";
 export type { SubscriptionStatus } from "./subscription/status.ts";
 export type {
@@ -25,6 +26,7 @@ export type {
   AggregateType,
   Context,
   ContextCache,
+  DeadLetterEntry,
   HandlerOptions,
   Handling,
   In,
@@ -85,7 +87,9 @@ export {
   CommitRefusedError,
   ConfigurationError,
   type ConfigurationProblem,
+  DeadLetter,
   DeserializationError,
+  Discard,
   DomainLoadError,
   DuplicateMessageError,
   ExpectedVersionError,
@@ -98,6 +102,7 @@ export {
   ProteanError,
   type ProteanErrorOptions,
   ProviderUnavailableError,
+  RetryAfter,
   UnavailableError,
   UnhandledMessageError,
   ValidationError,

@@ -29,6 +29,7 @@ export function addDomainOption(command: Command): Command {
     .option(
       "--domain <domain>",
       "a compiled-in name, a file or a folder, with :export to pick one (default: PROTEAN_DOMAIN, then the current folder)",
+      filled,
     )
     .option(
       "--config <file>",

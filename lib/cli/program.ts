@@ -14,6 +14,7 @@ import { healthcheckCommand } from "./commands/healthcheck.ts";
 import { outboxCommand } from "./commands/outbox.ts";
 import { sendCommand } from "./commands/send.ts";
 import { serverCommand } from "./commands/server.ts";
+import { subscriptionsCommand } from "./commands/subscriptions.ts";
 import { versionCommand } from "./commands/version.ts";
 import { withExamples } from "./examples.ts";
 import { VERSION } from "../executable/version.ts";
@@ -42,6 +43,7 @@ export function buildProgram(cli: Cli): Command {
       sendCommand(cli),
       dlqCommand(cli),
       outboxCommand(cli),
+      subscriptionsCommand(cli),
       dbCommand(cli),
       configCommand(cli),
       healthcheckCommand(cli),

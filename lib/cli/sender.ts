@@ -6,6 +6,7 @@
 import type { Domain } from "../domain/domain.ts";
 import type { Context, MessageType } from "../domain/types.ts";
 import { asError, ConfigurationError, ProteanError, UnavailableError } from "../errors.ts";
+import { canonicalText } from "../message/canonical.ts";
 import { parseExact } from "../message/exact_numbers.ts";
 import type { Line } from "./lines.ts";
 
@@ -113,6 +114,16 @@ function payloadOf(line: Line): unknown {
   try {
     return parseExact(line.text);
   } catch (cause) {
-    throw new ProteanError(`not valid JSON: ${asError(cause).message}`, { code: "BAD_LINE", cause });
+    throw new ProteanError(`not valid JSON: ${troubleIn(line.text)}`, { code: "BAD_LINE", cause });
+  }
+}
+
+/** The place and none of the text, which the parser would quote (SEC-4). */
+function troubleIn(json: string): string {
+  try {
+    canonicalText(json);
+    return "it holds NaN or an Infinity, which JSON does not have";
+  } catch (error) {
+    return asError(error).message.replace(/^The text is not JSON: /, "").replace(/\.$/, "");
   }
 }

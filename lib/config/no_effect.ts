@@ -5,6 +5,7 @@
  * @module
  */
 import type { LoadedConfig, Origin } from "./loaded.ts";
+import type { Config } from "./schema.ts";
 import { matches, type Path, valueAt } from "./tree.ts";
 
 /** Why a key changes nothing. */
@@ -15,6 +16,10 @@ export interface Ineffective {
   readonly instead: string;
   /** What gives the key its effect. */
   readonly until?: string;
+  /** The key has its effect where this holds; then it is another key that takes it away. */
+  readonly unless?: { readonly holds: (config: Config) => boolean; readonly otherwise: string };
+  /** The value with which everything is as it was asked for. @default false */
+  readonly granted?: unknown;
 }
 
 /** The same keys wherever the settings of subscriptions are. */
@@ -26,29 +31,11 @@ function everywhere(...keys: readonly string[]): readonly string[] {
 
 const INEFFECTIVE: readonly Ineffective[] = [
   {
-    keys: everywhere("circuit_breaker_threshold", "circuit_breaker_reset_seconds"),
-    instead: "no subscription pauses after failures",
-    until: "the circuit breaker",
-  },
-  {
-    keys: ["server.dlq.enabled", "server.dlq.check_interval_seconds"],
+    keys: ["alert_threshold", "alert_callback", "alert_webhook", "alert_on", "check_interval_seconds"].map((
+      key,
+    ) => `server.dlq.${key}`),
     instead: "dead letters are neither trimmed nor watched",
-    until: "dead-letter maintenance",
-  },
-  {
-    keys: ["server.dlq.retention_hours", "server.subscriptions.*.dlq_retention_hours"],
-    instead: "dead letters are not trimmed; only the marks of idempotent handlers are kept that much longer",
-    until: "dead-letter maintenance",
-  },
-  {
-    keys: [
-      "server.dlq.alert_threshold",
-      "server.dlq.alert_callback",
-      "server.dlq.alert_webhook",
-      "server.subscriptions.*.dlq_alert_threshold",
-    ],
-    instead: "nobody is told when dead letters pile up",
-    until: "dead-letter maintenance",
+    unless: { holds: ({ server }) => server.dlq.enabled, otherwise: "'server.dlq.enabled' is false" },
   },
   {
     keys: ["server.event_store_subscription", ...everywhere("position_update_interval")],
@@ -65,6 +52,7 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "no subscription reads an external stream",
     until: "subscribers",
   },
+  { keys: ["enable_outbox"], instead: "messages always take the outbox", granted: true },
   { keys: ["server.partitioning"], instead: "sequentialBy is refused", until: "sequentialBy" },
   {
     keys: ["server.priority_lanes"],
@@ -113,17 +101,42 @@ export function ineffective(path: Path): Ineffective | undefined {
 }
 
 /** `has no effect until metrics come: …`: the end of the sentence about a key. */
-export function withoutEffect({ instead, until }: Ineffective): string {
+export function withoutEffect({ instead, until, unless }: Ineffective): string {
+  if (unless) return `has no effect while ${unless.otherwise}: ${instead}.`;
   const time = until === undefined ? "in this server" : `in this version, which lacks ${until}`;
   return `has no effect ${time}: ${instead}.`;
 }
 
-/** Keys that somebody has set and that change nothing. What is `false` is as it was asked for. */
+/** Keys of the connections to a server. What runs inside this process has none. */
+const CONNECTION_KEYS: ReadonlySet<string> = new Set([
+  ...["schema", "pool_size", "max_overflow", "pool_recycle", "pool_timeout", "pool_pre_ping"],
+  ...["max_connections", "socket_timeout", "socket_connect_timeout", "retry_on_timeout", "tls_ca_file"],
+]);
+const EMBEDDED: ReadonlySet<unknown> = new Set(["memory", "inline", "sqlite"]);
+
+/** Why a key of an adapter's table changes nothing. */
+function ofEmbedded({ config }: LoadedConfig, path: Path): Ineffective | undefined {
+  if (!CONNECTION_KEYS.has(String(path.at(-1)))) return undefined;
+  const isTable = path.length === 3 && ["databases", "brokers", "caches"].includes(String(path[0]));
+  if (!isTable && !(path.length === 2 && path[0] === "event_store")) return undefined;
+  const provider = valueAt(config, [...path.slice(0, -1), "provider"]);
+  if (!EMBEDDED.has(provider)) return undefined;
+  // An overlay takes back with an empty text what stands in the base.
+  return {
+    keys: [],
+    instead: `${provider} runs inside this process and has no connections to set up`,
+    granted: "",
+  };
+}
+
+/** Keys that somebody has set and that change nothing. What is as it was asked for is left out. */
 export function* ineffectiveKeys(
-  { config, origins }: LoadedConfig,
+  loaded: LoadedConfig,
 ): Generator<{ readonly key: string; readonly origin: Origin; readonly why: Ineffective }> {
-  for (const [key, origin] of origins) {
-    const why = ineffective(origin.path);
-    if (why && valueAt(config, origin.path) !== false) yield { key, origin, why };
+  for (const [key, origin] of loaded.origins) {
+    const why = ineffective(origin.path) ?? ofEmbedded(loaded, origin.path);
+    if (!why || why.unless?.holds(loaded.config)) continue;
+    if (valueAt(loaded.config, origin.path) === (why.granted ?? false)) continue;
+    yield { key, origin, why };
   }
 }

@@ -5,7 +5,7 @@
  */
 import { stringify } from "@std/toml";
 import { dotted, isTable, type Path, type Table } from "./tree.ts";
-import { visibleJson } from "./visible.ts";
+import { printable, visibleJson } from "./visible.ts";
 
 /**
  * The TOML text of a tree. `comment` is asked about every value; what it returns stands behind it after `# `,
@@ -43,7 +43,7 @@ function section(path: Path, table: Table, comment: (path: Path) => string | und
   // A long list does not push every comment of its table to the right.
   const width = Math.max(0, ...lines.map(({ text }) => text.length).filter((length) => length <= 60));
   const body = lines.map(({ text, note }) =>
-    note === undefined ? `${text}\n` : `${text.padEnd(width)}  # ${note}\n`
+    note === undefined ? `${text}\n` : `${text.padEnd(width)}  # ${printable(note)}\n`
   );
   return (path.length === 0 ? "" : `[${dotted(path)}]\n`) + body.join("");
 }

@@ -29,7 +29,9 @@ export const configSchema = z.strictObject({
   caches: z.record(z.string(), cacheSchema).default({}).describe("Caches by name."),
   event_store: eventStoreSchema.optional().describe("Where events and commands are kept as well."),
   email_providers: z.record(z.string(), z.looseObject({})).default({}),
-  event_processing: processing().describe("sync handles events in the process that raised them."),
+  event_processing: processing().describe(
+    "sync handles events right after the commit, in the process that raised them, beside the subscriptions.",
+  ),
   command_processing: processing().describe("sync handles commands in the process that sent them."),
   message_processing: processing(),
   command_default_timeout: atLeast(0).optional().describe(

@@ -25,17 +25,20 @@ export const REDACTED_WORDS: readonly string[] = [
  * Words that make a secret of whatever they are a part of. A webhook's address is all that is needed to post
  * to it.
  */
-const ANYWHERE =
-  /secret|pas+w(or)?d|passphrase|token|(api|access|private|signing|encryption)_?key|authorization|credential|webhook|cookie|csrf/;
+const ANYWHERE = /secret|pas+w(or)?d|pass(phrase|code)|token|authorization|credential|webhook|cookie|csrf/;
+/** Of keys there are primary ones and those of partitions: these are the others. */
+const KEYS =
+  /(api|access|private|signing|encryption|account|master|storage|shared|session|license|licence|client|server|app|application|service|host|ssh|pgp|gpg|rsa|aes|hmac|crypto|cipher|webhook|auth)_?key/;
 /** Words that do so only at the end: there are authors and by-passes, and sessions are counted. */
-const AT_THE_END = /(auth|pwd)$|(^|_)(pass|session|dsn)$/;
+const AT_THE_END = /(auth|pwd)$|(^|_)(pass|session|dsn|pw|creds?|jwt|bearer|hmac|salt|otp)$/;
 /** A number of secrets is none. */
 const MEASURED = /_(count|used|total|size|length|limit|seconds|ms)$/;
 
 /** True when the value of a key with this name must not be shown. */
 export function isSecretKey(key: string): boolean {
   const name = snakeCase(key);
-  return (ANYWHERE.test(name) || AT_THE_END.test(name)) && !MEASURED.test(name);
+  const isSecret = ANYWHERE.test(name) || KEYS.test(name) || AT_THE_END.test(name);
+  return isSecret && !MEASURED.test(name);
 }
 
 /**
@@ -58,7 +61,14 @@ function snakeCase(key: string): string {
  * text. With `isUri` the whole text is one word. Linear in time.
  */
 export function maskText(text: string, { isUri = false }: { readonly isUri?: boolean } = {}): string {
-  return maskPairs(maskUris(text, isUri));
+  return maskSchemes(maskPairs(maskUris(text, isUri)));
+}
+
+/** As headers of HTTP name it, whatever stands before them. */
+const SCHEME = /\b(Bearer|(?:authorization: ?)\w{1,20})([ \t]{1,8})[^\s"'`,;]+/gi;
+
+function maskSchemes(text: string): string {
+  return text.replace(SCHEME, (_, name: string, blank: string) => `${name}${blank}${MASK}`);
 }
 
 /** What stands before a value: `&password=`, `password = `, `"password": `. */
@@ -115,17 +125,16 @@ function maskUris(text: string, isUri: boolean): string {
   let word = { end: 0, lastAt: -1 };
   let masked = "";
   let done = 0;
-  for (
-    let at = text.indexOf("://");
-    at >= 0 && at < lastAt;
-    at = text.indexOf("://", Math.max(done, at + 3))
-  ) {
+  for (let at = text.indexOf("://"); at >= 0; at = text.indexOf("://", Math.max(done, at + 3))) {
     const start = at + "://".length;
     if (start >= word.end) word = isUri ? { end: text.length, lastAt } : wordAt(text, start);
     const colon = endOf(USER, text, start);
     const next = text[colon];
     let hidden: { readonly from: number; readonly to: number } | undefined;
-    if (next === "@") {
+    if (next === "@" && word.lastAt > colon) {
+      // One of the two is a part of a name or a password.
+      hidden = { from: start, to: word.lastAt };
+    } else if (next === "@") {
       // The user of an HTTP address is a token more often than a name.
       if (/https?$/i.test(text.slice(Math.max(0, at - 5), at))) hidden = { from: start, to: colon };
     } else if ((next === "#" || next === "?") && word.lastAt > colon) {
@@ -133,8 +142,11 @@ function maskUris(text: string, isUri: boolean): string {
       hidden = { from: start, to: word.end };
     } else if (next === ":" && text[start] !== "[") {
       if (word.lastAt > colon) hidden = { from: colon + 1, to: word.lastAt };
-      else if (!PORT.test(text.slice(colon + 1, colon + 7))) hidden = { from: colon + 1, to: lastAt };
-      else {
+      else if (!PORT.test(text.slice(colon + 1, colon + 7))) {
+        // A password whose host is missing, where no `@` follows.
+        const to = lastAt > colon ? lastAt : endOf(UNQUOTED, text, colon + 1);
+        hidden = { from: colon + 1, to };
+      } else {
         const to = behindBlank(text, at, colon, word.end);
         if (to !== undefined) hidden = { from: colon + 1, to };
       }
@@ -164,6 +176,7 @@ function behindBlank(text: string, at: number, colon: number, end: number): numb
 
 const USER = /[^\s:/?#@]*/y;
 const WORD = /\S*/y;
+const UNQUOTED = /[^\s"'`]*/y;
 /** Digits and then the end of an address, or nothing at all. */
 const PORT = /^\d*([^\w%]|$)/;
 
@@ -193,7 +206,8 @@ export function maskValue(key: string, value: unknown): unknown {
   }
   if (secret) return value === "" || typeof value === "boolean" ? value : MASK;
   if (typeof value !== "string") return value;
-  if (isAddressKey(key) || !URI.test(value)) return maskTextOf(key, value);
+  if (isAddressKey(key)) return maskTextOf(key, value);
+  if (!URI.test(value)) return isBareAddress(value) ? MASK : maskText(value);
   const suspicious = value.includes("@") && !USER_AND_PASSWORD.test(value);
   return suspicious && !WELL_FORMED.test(value) ? MASK : maskText(value, { isUri: true });
 }
@@ -215,7 +229,18 @@ function isAddressKey(key: string): boolean {
 
 const URI = /^\s*[a-z][a-z0-9+.-]{0,30}:\/\//i;
 /** One `@` at the most, and before it nothing that ends a host. */
-const WELL_FORMED = /^[a-z][a-z0-9+.-]{0,30}:\/\/(?:[^\s@/?#]*@)?[^\s@/?#]*(?:[/?][^\s@#]*)?$/i;
+const WELL_FORMED =
+  /^[a-z][a-z0-9+.-]{0,30}:\/\/(?:[^\s@/?#]*@)?(?:(?:\[[^\s@/?#\]]*\]|[^\s@/?#:,[\]]*)(?::\d*)?(?:,|(?=[/?]|$)))*(?:[/?][^\s@#]*)?$/i;
+/** One word that has a colon, and an `@` behind it. */
+const COLON_FIRST = /^[^\s:@]*:\S*$/;
+/** Names of packages have versions behind an `@`. */
+const PACKAGE_OR_MAIL = /^(npm|jsr|mailto):/i;
+
+/** Whether it is a user and a password before a host, without `//`. */
+function isBareAddress(text: string): boolean {
+  const word = text.trim();
+  return COLON_FIRST.test(word) && word.includes("@") && !PACKAGE_OR_MAIL.test(word);
+}
 /** A password that is not encoded, behind a name that ends where it seems to. */
 const USER_AND_PASSWORD = /^\s*[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/?#@]*:[^@]*@[^@]*$/i;
 /** SQLite's: names of files may hold anything. */

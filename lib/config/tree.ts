@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { visibleJson } from "./visible.ts";
 
 /** A table whose values are not known yet. */
 export type Table = Readonly<Record<string, unknown>>;
@@ -24,7 +25,7 @@ export function isTable(value: unknown): value is Table {
 export function dotted(path: Path): string {
   return path.map((part, index) => {
     if (typeof part === "number") return `[${part}]`;
-    const name = /^[A-Za-z0-9_-]+$/.test(part) ? part : JSON.stringify(part);
+    const name = /^[A-Za-z0-9_-]+$/.test(part) ? part : visibleJson(JSON.stringify(part));
     return index === 0 ? name : `.${name}`;
   }).join("");
 }

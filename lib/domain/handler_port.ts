@@ -4,7 +4,8 @@
  * @module
  */
 import type { Backend } from "./backends.ts";
-import type { Message, TraceContext } from "../message/types.ts";
+import type { Message, MessageMetadata, TraceContext } from "../message/types.ts";
+import type { DeadLetterEntry } from "./types.ts";
 
 export type HandlerKind = "command_handler" | "event_handler" | "projector";
 
@@ -20,6 +21,12 @@ export type Verdict =
   | { readonly kind: "expired" }
   /** Unknown type, missing upcaster, refused by the schema: dead-lettered once, never retried. */
   | { readonly kind: "poison"; readonly error: Error };
+
+/** A message that a unit of work has committed. */
+export interface SentMessage {
+  readonly data: string;
+  readonly metadata: MessageMetadata;
+}
 
 export interface RunOptions {
   /** Aborted when ownership of the message is lost or when the drain cuts the handler. */
@@ -40,6 +47,16 @@ export interface RunOptions {
    * messages without `headers.id`; entry ids alone may repeat from stream to stream.
    */
   readonly source?: string | undefined;
+  /**
+   * Reads the message anew, for every try after the first: what a handler has made of what it was given is
+   * nobody else's. Absent: all tries are given the same.
+   */
+  again?(): Message;
+  /**
+   * Given what each unit of work has committed, where the domain handles its events in the same process.
+   * Absent: they are handled before `run` resolves, and what fails is logged.
+   */
+  spread?(committed: readonly SentMessage[]): void;
   /** The trace that the handling is part of, which the messages that it writes carry on. @default null */
   readonly trace?: TraceContext | null;
 }
@@ -64,6 +81,13 @@ export interface HandlerRunner {
     readonly sequentialBy?: string;
     readonly subscriptionConfig?: Readonly<Record<string, unknown>>;
   };
+  /**
+   * The handler's hook, in a unit of work of its own; `message` where it could be read. Absent: it has none.
+   * Rejects with what the hook throws.
+   */
+  readonly onDeadLetter?:
+    | ((letter: DeadLetterEntry, message: Message | undefined, options: RunOptions) => Promise<void>)
+    | undefined;
   /** Synchronous; never throws. */
   judge(message: Message): Verdict;
   /**

@@ -38,6 +38,12 @@ export const DELIVERY_EVENTS = [
   "deadLettered",
   /** Given up without a dead-letter stream (`enable_dlq = false`). */
   "discarded",
+  /** Acknowledged because its handler threw `Discard`; `DeliveryObserver.declined` has the reasons. */
+  "declined",
+  /** Its handler threw `RetryAfter`: it waits, and no attempt is counted. */
+  "postponed",
+  /** An `onDeadLetter` hook failed: its message was dead-lettered all the same. */
+  "hooksFailed",
   /** Taken over from another consumer, or found again after a lost reply. */
   "recovered",
   /** Claimed by somebody else while we had it. */
@@ -59,6 +65,10 @@ export type DeliveryEvent = typeof DELIVERY_EVENTS[number];
 export const PUBLISH_EVENTS = ["published", "failed", "abandoned"] as const;
 export type PublishEvent = typeof PUBLISH_EVENTS[number];
 
+/** What maintenance can do to a dead-letter queue: letters that went, alerts that were told. */
+export const DEAD_LETTER_EVENTS = ["trimmed", "alerts"] as const;
+export type DeadLetterEvent = typeof DEAD_LETTER_EVENTS[number];
+
 /** Called once, at the end of what was observed; with the error it ended with, if any. */
 export type Ended = (error?: Error) => void;
 
@@ -75,8 +85,15 @@ export interface SubscriptionFacts {
   readonly group: string;
 }
 
+/** What the circuit breaker of a subscription does (wire 10.9). */
+export type BreakerState = "closed" | "open" | "half_open";
+
 export interface DeliveryObserver {
   happened(event: DeliveryEvent, count: number): void;
+  /** Beside `declined`: the handler's reason, `other` once there were more different ones than are kept. */
+  declined?(reason: string): void;
+  /** The circuit breaker has changed to this state; `failures` in a row have led there. */
+  breaker?(state: BreakerState, failures: number): void;
 }
 
 export interface ProcessorFacts {
@@ -88,11 +105,17 @@ export interface PublishObserver {
   happened(event: PublishEvent, count: number): void;
 }
 
+export interface DeadLetterObserver {
+  happened(event: DeadLetterEvent, count: number): void;
+}
+
 export interface Observer {
   /** A subscription is made. */
   subscription?(facts: SubscriptionFacts): DeliveryObserver;
   /** An outbox processor is made. */
   processor?(facts: ProcessorFacts): PublishObserver;
+  /** A dead-letter queue, by the name of its stream, is going to be maintained. */
+  deadLetters?(dlqStream: string): DeadLetterObserver;
   /** A handler starts on a message; undefined: this run is of no interest. */
   handler?(handler: string, message: Message): HandlerSpan | undefined;
   /** A unit of work begins to commit. `name` is the handler's, or that of the work outside of one. */
@@ -132,13 +155,23 @@ export function harmless(observer: Observer): Observer {
   const counting = <E>(events: { happened(event: E, count: number): void } | undefined) => ({
     happened: (event: E, count: number) => void attempt(() => events?.happened(event, count)),
   });
-  const { subscription, processor, handler, commit, command, call } = observer;
+  const { subscription, processor, deadLetters, handler, commit, command, call } = observer;
   return {
     ...(subscription && {
-      subscription: (facts) => counting(attempt(() => subscription.call(observer, facts))),
+      subscription: (facts) => {
+        const told = attempt(() => subscription.call(observer, facts));
+        return {
+          ...counting(told),
+          declined: (reason) => void attempt(() => told?.declined?.(reason)),
+          breaker: (state, failures) => void attempt(() => told?.breaker?.(state, failures)),
+        };
+      },
     }),
     ...(processor && {
       processor: (facts) => counting(attempt(() => processor.call(observer, facts))),
+    }),
+    ...(deadLetters && {
+      deadLetters: (dlqStream) => counting(attempt(() => deadLetters.call(observer, dlqStream))),
     }),
     ...(handler && {
       handler: (name, message) => {

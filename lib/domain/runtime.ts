@@ -7,7 +7,8 @@ import type { BaseBroker, BaseCache, BaseEventStore, BaseProvider, TableSpec } f
 import type { Clock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { IncorrectUsageError } from "../errors.ts";
-import type { HandlerRunner } from "./handler_port.ts";
+import type { DlqAlertListener } from "./dlq_alert.ts";
+import type { HandlerRunner, SentMessage } from "./handler_port.ts";
 import type { Observer } from "./observer.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import type { MessageDefinition } from "./elements/message_definition.ts";
@@ -24,6 +25,8 @@ export interface RuntimeFacts {
   readonly clock: Clock;
   /** Told of what the domain does. */
   readonly observer: Observer;
+  /** Told when dead letters pile up. */
+  readonly dlqAlertListeners: readonly DlqAlertListener[];
 }
 
 /** The adapters of a domain, open. */
@@ -44,6 +47,16 @@ export interface WorkRuntime extends RuntimeFacts, Adapters {
   readonly appendsInside: boolean;
   /** Aborted when `domain.close()` begins. */
   readonly closing: AbortSignal;
+  /**
+   * Handles what was committed, right afterwards, in this process (`event_processing = "sync"`); `guard` is
+   * the committed work's. Rejects when handlers have failed. Absent: subscriptions do that.
+   */
+  readonly handleEvents?:
+    | ((
+      committed: readonly SentMessage[],
+      guard: { readonly signal: AbortSignal; readonly mayCommit: () => boolean },
+    ) => Promise<void>)
+    | undefined;
 }
 
 /** Everything. */

@@ -18,6 +18,7 @@ import type { Elements } from "./elements/elements.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
 import { ElementRunner } from "./handlers/runner.ts";
+import { SyncEvents } from "./handlers/sync_events.ts";
 import { KINDS } from "./kinds.ts";
 import { harmless, type Observer, UNOBSERVED } from "./observer.ts";
 import type { Adapters, DomainRuntime, RuntimeFacts } from "./runtime.ts";
@@ -60,11 +61,20 @@ export async function start(
   if (!config || problems.length > 0) throw configurationError(problems);
 
   const { name, normalizedName } = identity;
-  const facts: RuntimeFacts = { name, normalizedName, identity, config, clock, observer: harmless(observer) };
+  const facts: RuntimeFacts = {
+    ...{ name, normalizedName, identity, config, clock },
+    observer: harmless(observer),
+    dlqAlertListeners: elements.dlqAlertListeners,
+  };
   const tables = tablesOf(elements);
   const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
-  const work = { ...facts, ...adapters, appendsInside: appendsInside(adapters), closing };
+  const sync = config.config.event_processing === "sync" ? new SyncEvents(config) : undefined;
+  const work = {
+    ...{ ...facts, ...adapters, appendsInside: appendsInside(adapters), closing },
+    ...(sync && { handleEvents: sync.handle.bind(sync) }),
+  };
   const runners = model.handlers.map((handler) => new ElementRunner(work, model, handler));
+  sync?.attach(runners);
   const own = elements.messages.filter(({ aggregate }) => aggregate !== undefined);
   const runtime: DomainRuntime = {
     ...work,

@@ -17,24 +17,6 @@ export function* startupProblems(elements: Elements, config: LoadedConfig): Gene
 
 /** Settings that are known and valid, and that this server does not serve. */
 function* unserved({ config }: LoadedConfig): Generator<Diagnostic> {
-  if (config.event_processing === "sync") {
-    yield {
-      code: "CONFIG_NOT_SUPPORTED",
-      key: "event_processing",
-      message:
-        "'event_processing' is \"sync\", and this server delivers events through subscriptions only: leave it out, and use " +
-        "the harness of @protean/server/testing where tests need them at once.",
-    };
-  }
-  if (config.server.transient_retry.enabled) {
-    yield {
-      code: "CONFIG_NOT_SUPPORTED",
-      key: "server.transient_retry.enabled",
-      message:
-        "'server.transient_retry.enabled' is true, and this version repeats version conflicts only within one delivery: " +
-        "leave it out, the subscription's own retries follow.",
-    };
-  }
   if (config.databases.default?.managed === false) {
     yield {
       code: "CONFIG_NOT_SUPPORTED",

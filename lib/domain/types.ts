@@ -209,6 +209,30 @@ export interface Handling {
   readonly handle: (payload: unknown, ctx: Context) => unknown;
 }
 
+/** A dead letter. */
+export interface DeadLetterEntry {
+  /** As `dlq list` has it; empty for one that is not in its queue yet, as `onDeadLetter` is given it. */
+  readonly id: string;
+  /** `my_domain::order:dlq`. */
+  readonly dlqStream: string;
+  readonly subscription: string;
+  readonly handler: string | undefined;
+  readonly consumerGroup: string;
+  /** Id of the entry that failed, on the stream that it was read from first. */
+  readonly originalId: string;
+  readonly messageId: string | undefined;
+  readonly type: string | undefined;
+  readonly failureReason: string;
+  readonly errorType: string | undefined;
+  readonly errorMessage: string | undefined;
+  readonly failedAt: Date | undefined;
+  /** Attempts made. */
+  readonly retryCount: number;
+  readonly replayCount: number;
+  /** The message's data; the text of what could not be read. */
+  readonly payload: unknown;
+}
+
 /** What every handler may say about its subscription; the rest is `domain.toml`'s. */
 export interface HandlerOptions {
   /** A built-in profile (`SubscriptionProfile`) or one of `[server.profiles]`. */
@@ -233,6 +257,24 @@ export interface HandlerOptions {
   sequentialBy?: string;
   /** Single subscription settings, camel case. */
   subscriptionConfig?: Row;
+  /**
+   * Tries after the first, inside one delivery, when an error of `retryExceptions` is thrown; 0 means none.
+   * @default `[server.transient_retry] max_retries` where that is enabled, else 0
+   */
+  retries?: number;
+  /** Of the time between these tries. @default `[server.transient_retry] backoff` */
+  backoff?: "exponential" | "linear" | "fixed";
+  /**
+   * Names of error classes, or codes, that are worth another try, also as a cause.
+   * @default `[server.transient_retry] exceptions`
+   */
+  retryExceptions?: readonly string[];
+  /**
+   * Called before a message of this handler goes to the dead letters, at least once, in a unit of work of its
+   * own. What it throws is logged and counted; the message goes there all the same. `ctx.message` is there
+   * where the message could be read.
+   */
+  onDeadLetter?: (letter: DeadLetterEntry, ctx: Context) => unknown;
   handles: readonly Handling[];
 }
 

@@ -10,7 +10,15 @@ import type { EngineService } from "../async/service.ts";
 import { managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
+import { Alerter } from "../dlq/alerter.ts";
+import { DlqMaintenance } from "../dlq/maintenance.ts";
+import { alertReceivers } from "../dlq/receivers.ts";
+import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
+import { NotSupportedError } from "../errors.ts";
+import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
+import { deadLetterStream } from "../message/names.ts";
+import { markRetentionHours } from "../maintenance/mark_retention.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
@@ -21,8 +29,6 @@ import { type PlannedSubscription, planSubscriptions } from "./subscription_plan
 
 /** Cleaners come at least this often while their interval's own unit is ticks (wire 3.7). */
 const MOST_CLEANUP_TICKS = 10_000;
-/** Marks outlive the longest dead-letter retention by a replay window (delivery 16). */
-const REPLAY_WINDOW_HOURS = 168;
 
 export interface Assembly {
   /** Everything that runs in the background, in the order in which it is started. */
@@ -37,6 +43,8 @@ export interface AssemblyOptions {
   /** Told by the services how their work goes. */
   readonly work: WorkHealth;
   readonly onFailure: (error: Error) => void;
+  /** Whether subscriptions have a circuit breaker. @default true */
+  readonly breaker?: boolean;
 }
 
 /** What the services are made from. */
@@ -62,9 +70,11 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     services: [
       ...processors,
       ...unpublishedWatches(plan),
+      ...lockWatches(plan),
       ...streamSubscriptions(plan, processors),
       ...outboxCleaners(plan),
       ...markCleaners(plan),
+      ...dlqMaintenance(plan),
     ],
     broker: plan.broker,
     subscriptions: plan.subscriptions,
@@ -101,14 +111,20 @@ function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {
   return outboxRoutes(runtime).map(({ provider, broker }) =>
     new UnpublishedWatch({
       ...{ provider, broker, clock: runtime.clock },
-      work: work.watchReporter("provider", provider.name),
+      work: work.reporter("provider", provider.name),
       publishing: work.watchReporter("broker", broker.name),
     })
   );
 }
 
+function lockWatches({ runtime, work }: Plan): LockWatch[] {
+  return [...runtime.providers.values()].map((provider) =>
+    new LockWatch({ provider, clock: runtime.clock, work: work.reporter("provider", provider.name) })
+  );
+}
+
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
-  const { runtime, broker, identity, work, onFailure, random } = plan;
+  const { runtime, broker, identity, work, onFailure, random, breaker = true } = plan;
   // A message is handled here while its row is not recorded as published only where it was published to the
   // broker that it is read from. What another team's broker makes of it is nothing to wait for.
   const publishing = processors.filter((processor) => processor.broker === broker);
@@ -135,6 +151,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       health: work,
       observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
       onFailure,
+      breaker,
       ...(random && { random }),
     })
   );
@@ -153,18 +170,53 @@ function outboxCleaners({ runtime }: Plan): OutboxCleaner[] {
 }
 
 function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
-  const { consume_idempotency: { cleanup }, server } = runtime.config.config;
-  const longestRetention = Math.max(
-    server.dlq.retention_hours,
-    ...subscriptions.map(({ settings }) => settings.dlqRetentionHours),
-  );
+  const { config } = runtime.config;
   return managedProviders(runtime).map((provider) =>
     new MarkCleaner({
-      ...cleaning(runtime, cleanup.batch_size),
+      ...cleaning(runtime, config.consume_idempotency.cleanup.batch_size),
       provider,
-      retentionHours: cleanup.retention_hours ?? longestRetention + REPLAY_WINDOW_HOURS,
+      retentionHours: markRetentionHours(config, subscriptions),
     })
   );
+}
+
+function dlqMaintenance({ runtime, broker, subscriptions, random }: Plan): DlqMaintenance[] {
+  const { enabled, alert_threshold, alert_on, check_interval_seconds } = runtime.config.config.server.dlq;
+  const queues = watchedQueues(subscriptions);
+  if (!enabled || queues.length === 0) return [];
+  if (!keepsDeadLetters(broker)) return [];
+  return [
+    new DlqMaintenance({
+      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer },
+      alertThreshold: alert_threshold,
+      alertOn: alert_on,
+      intervalSeconds: check_interval_seconds,
+      alerter: async () => new Alerter(await alertReceivers(runtime), runtime.clock),
+      ...(random && { random }),
+    }),
+  ];
+}
+
+/** One of each stream whose subscriptions dead-letter, with the rules of all its handlers (DLQ-4). */
+function watchedQueues(subscriptions: readonly PlannedSubscription[]): readonly WatchedQueue[] {
+  const byStream = new Map<string, HandlerRule[]>();
+  for (const { runner: { name, group }, category, settings } of subscriptions) {
+    if (!settings.enableDlq) continue;
+    const stream = deadLetterStream(category);
+    const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold } = settings;
+    const rule = { handler: name, group, retentionHours, alertThreshold };
+    byStream.set(stream, [...byStream.get(stream) ?? [], rule]);
+  }
+  return [...byStream].map(([stream, rules]) => ({ stream, rules }));
+}
+
+function keepsDeadLetters(broker: BaseBroker): boolean {
+  try {
+    return broker.deadLetters !== undefined;
+  } catch (error) {
+    if (error instanceof NotSupportedError) return false;
+    throw error;
+  }
 }
 
 function cleaning(

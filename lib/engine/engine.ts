@@ -20,7 +20,7 @@ import { describeProblem } from "../config/problems.ts";
 import { type HealthListener, type HealthListenerFactory, ownListener } from "../health/listener.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { subscriptionSource } from "../health/subscription_source.ts";
-import { WorkHealth } from "../status/work_health.ts";
+import { workHealthOf } from "../status/work_health.ts";
 import { isSubscriptionStatus, type SubscriptionStatus } from "../subscription/status.ts";
 import { assemble } from "./assembly.ts";
 import { pythonOnlyKeys } from "../config/python_only.ts";
@@ -179,9 +179,11 @@ export class Engine {
     const { clock, config: { config } } = runtime;
     const { failure } = run;
     const required = this.#options.requireDependencies ?? false;
-    const work = new WorkHealth(clock);
+    const work = workHealthOf(runtime);
     const { services, broker, subscriptions } = assemble(runtime, {
       work,
+      // A run that is to end waits for no better times: what fails goes to the dead letters.
+      breaker: !this.#options.once,
       onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
@@ -201,7 +203,7 @@ export class Engine {
       clock,
       work,
       starting: true,
-      subscriptions: subscriptionSource(runtime),
+      subscriptions: subscriptionSource(runtime, () => this.subscriptions),
     });
     const listener = this.#listener(runtime, monitor, required);
     try {

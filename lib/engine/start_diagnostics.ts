@@ -5,6 +5,8 @@
  */
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { Diagnostic } from "../diagnostics.ts";
+import { shortMarks } from "../maintenance/mark_retention.ts";
+import { streamsInstead, typesWithoutEffect } from "../subscription/settings/type_notes.ts";
 import { unboundedStreams } from "../subscription/settings/unbounded.ts";
 import { unknownSubscriptionTables } from "../subscription/settings/unknown_tables.ts";
 import { settingsWithoutEffect } from "../subscription/settings/without_effect.ts";
@@ -18,7 +20,10 @@ export function* startDiagnostics(
   const { config, runners } = runtime;
   yield* unknownSubscriptionTables(config, runners);
   yield* settingsWithoutEffect(config, runners);
+  yield* typesWithoutEffect(config, runners);
+  yield* streamsInstead(config, subscriptions);
   yield* unboundedStreams(subscriptions);
+  yield* shortMarks(config.config, subscriptions);
   yield* sharedCategories(runtime, subscriptions);
 }
 

@@ -4,11 +4,17 @@
  *
  * @module
  */
+import type { BaseProvider } from "../adapters/ports.ts";
+import type { BackgroundService } from "../async/service.ts";
 import type { Domain } from "../domain/domain.ts";
+import { managedProviders } from "../domain/places.ts";
 import { type DomainRuntime, isRunning, runtimeOf } from "../domain/runtime.ts";
+import { workHealthOf } from "../status/work_health.ts";
 import { componentsOf } from "./components.ts";
+import { LockWatch } from "./lock_watch.ts";
 import { HealthMonitor } from "./monitor.ts";
 import { applicationRoutes, pathOf, respond } from "./routes.ts";
+import { WorkProbe } from "./work_probe.ts";
 
 /** Options of `createHealthRouter`. */
 export interface HealthRouterOptions {
@@ -27,9 +33,10 @@ export type HealthRouter = (request: Request) => Promise<Response | undefined>;
 const MAX_ID = 128;
 
 /**
- * Liveness says that this program runs; readiness pings every adapter of `domain` in the background. The
- * pings begin with the first request and end with `domain.close()`; only that first request waits for one, at
- * most `pingTimeoutMs`. `X-Correlation-ID`, or else `X-Request-ID`, is given back under both names (wire
+ * Liveness says that this program runs; readiness pings every adapter of `domain` in the background, reads and
+ * writes the server's own tables as the work does without changing them, and hears from an engine of the same
+ * domain. That begins with the first request and ends with `domain.close()`; only that first request waits for
+ * a ping, at most `pingTimeoutMs`. `X-Correlation-ID`, or else `X-Request-ID`, is given back under both names (wire
  * 9.2).
  *
  * Before `domain.init()` and after `domain.close()` readiness is 503.
@@ -66,21 +73,35 @@ export function createHealthRouter(domain: Domain, options: HealthRouterOptions 
   };
 }
 
-/** The pings of one initialised domain; they end when it closes. */
+/** The pings of one initialised domain, and what its work would meet; they end when it closes. */
 class Watch {
   readonly monitor: HealthMonitor;
+  readonly #services: readonly BackgroundService[];
   /** Resolves after the first round of pings. */
   readonly checked: Promise<void>;
 
   constructor(readonly runtime: DomainRuntime, timing: Omit<HealthRouterOptions, "prefix">) {
-    this.monitor = new HealthMonitor({ components: componentsOf(runtime), clock: runtime.clock, ...timing });
+    const { clock } = runtime;
+    const health = workHealthOf(runtime);
+    this.monitor = new HealthMonitor({ components: componentsOf(runtime), work: health, clock, ...timing });
+    const reporter = ({ name }: BaseProvider) => health.reporter("provider", name);
+    this.#services = [
+      ...managedProviders(runtime).map((provider) =>
+        new WorkProbe({ provider, clock, work: reporter(provider) })
+      ),
+      ...[...runtime.providers.values()].map((provider) =>
+        new LockWatch({ provider, clock, work: reporter(provider) })
+      ),
+      this.monitor,
+    ];
     this.checked = this.#begin(runtime.closing);
   }
 
   async #begin(closing: AbortSignal): Promise<void> {
-    closing.addEventListener("abort", () => void this.monitor.stop(), { once: true });
+    const stop = () => void Promise.all(this.#services.map((service) => service.stop()));
+    closing.addEventListener("abort", stop, { once: true });
     await this.monitor.check(closing);
-    if (!closing.aborted) await this.monitor.start();
+    if (!closing.aborted) await Promise.all(this.#services.map((service) => service.start()));
   }
 }
 

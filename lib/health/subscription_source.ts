@@ -5,18 +5,40 @@
  */
 import { collectStatus, statusCount, type StatusRuntime } from "../status/collect.ts";
 import { partitioned, type StatusRow } from "../status/row.ts";
+import type { BreakerState } from "../domain/observer.ts";
 import type { SubscriptionSource } from "./subscription_collector.ts";
 import type { SubscriptionRow } from "./types.ts";
 
-export function subscriptionSource(runtime: StatusRuntime): SubscriptionSource {
+/** A subscription of this process, and its circuit breaker. */
+export interface Circuit {
+  readonly handler: string;
+  readonly category: string;
+  readonly breaker: BreakerState;
+}
+
+/** `circuits`: the breakers as they are now. @default nothing is told of them */
+export function subscriptionSource(
+  runtime: StatusRuntime,
+  circuits: () => readonly Circuit[] = () => [],
+): SubscriptionSource {
   return {
     total: () => statusCount(runtime),
-    collect: async () => (await collectStatus(runtime)).map(probeRow),
+    collect: async () => {
+      const rows = await collectStatus(runtime);
+      const states = new Map(
+        circuits().map((circuit) => [keyOf(circuit.handler, circuit.category), circuit.breaker]),
+      );
+      return rows.map((row) => probeRow(row, states.get(keyOf(row.handler_name, row.stream_category))));
+    },
   };
 }
 
+function keyOf(handler: string, category: string): string {
+  return JSON.stringify([handler, category]);
+}
+
 /** The keys of the reference, in its order. */
-function probeRow(row: StatusRow): SubscriptionRow {
+function probeRow(row: StatusRow, circuit: BreakerState | undefined): SubscriptionRow {
   return {
     name: row.name,
     handler_name: row.handler_name,
@@ -27,6 +49,7 @@ function probeRow(row: StatusRow): SubscriptionRow {
     status: row.status,
     dlq_depth: row.dlq_depth,
     lag_seconds: row.lag_seconds,
+    ...(circuit && { circuit_state: circuit }),
     ...(row.partitions !== undefined && { warning: partitioned(row.stream_category, row.partitions) }),
   };
 }

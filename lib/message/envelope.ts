@@ -11,6 +11,7 @@ import { isObjectText } from "./canonical_text.ts";
 import { checksumMatches } from "./checksum.ts";
 import { keepsBigints } from "./exact_numbers.ts";
 import { memberText } from "./json_text.ts";
+import { LARGE_TEXT, noteLarge } from "./large_data.ts";
 import { isJsonObject, type JsonObject, parseExactJson } from "./parse.ts";
 import { readMetadata } from "./read_metadata.ts";
 import type { Message } from "./types.ts";
@@ -40,6 +41,14 @@ export function encodeRaw(data: string, metadataJson: string): string {
  * (PIPE-5).
  */
 export function decodeMessage(text: string | undefined, maxBytes: number = MAX_MESSAGE_BYTES): Message {
+  return verified(text, readMessage(text, maxBytes));
+}
+
+/**
+ * The first half of `decodeMessage`, without the checksum: of a large message each half takes so long that
+ * others should have their turn in between. Throws as it does.
+ */
+export function readMessage(text: string | undefined, maxBytes: number = MAX_MESSAGE_BYTES): Message {
   if (text === undefined) throw new DeserializationError("The entry has no field 'data'.");
   if (isLarger(text, maxBytes)) {
     throw new DeserializationError(`The message is larger than the limit of ${maxBytes} bytes.`);
@@ -54,9 +63,8 @@ export function decodeMessage(text: string | undefined, maxBytes: number = MAX_M
   if (!isJsonObject(metadata)) throw new DeserializationError("The message's 'metadata' is not an object.");
   if (data === undefined) throw new DeserializationError("The message has no 'data'.");
   if (!isJsonObject(data)) throw new DeserializationError("The message's 'data' is not an object.");
-  const message = { data: keepsBigints(data, whole), metadata: readMetadata(metadata) };
-  verify(text, message);
-  return message;
+  if (text.length > LARGE_TEXT) noteLarge(data);
+  return { data: keepsBigints(data, whole), metadata: readMetadata(metadata) };
 }
 
 /**
@@ -89,9 +97,11 @@ function objectIn(text: string): JsonObject {
   return parsed;
 }
 
-function verify(text: string, { data, metadata }: Message): void {
+/** The other half: `message`, which was read from `text`, if it matches its checksum. */
+export function verified(text: string | undefined, message: Message): Message {
+  const { data, metadata } = message;
   const { checksum } = metadata.envelope;
-  if (checksum === null || matches(text, data, checksum)) return;
+  if (checksum === null || matches(text ?? "", data, checksum)) return message;
   const { id, type } = metadata.headers;
   throw new DeserializationError(
     `Message '${id}' (${type}) does not match its checksum: its data was changed after it was written.`,

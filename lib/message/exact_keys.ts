@@ -103,5 +103,7 @@ function renamedObject(object: object, names: ReadonlyMap<string, string>): obje
 
 /** An own member, whatever its name: assigning to `__proto__` would set the prototype. */
 function define(holder: object, key: string, value: unknown): void {
-  Object.defineProperty(holder, key, { value, writable: true, enumerable: true, configurable: true });
+  // A tenth of what a definition takes.
+  if (key !== "__proto__") (holder as Record<string, unknown>)[key] = value;
+  else Object.defineProperty(holder, key, { value, writable: true, enumerable: true, configurable: true });
 }

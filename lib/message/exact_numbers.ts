@@ -44,7 +44,8 @@ export function parseExact(json: string): unknown {
  */
 export function mayHoldLongInteger(json: string): boolean {
   for (let at = LONG - 1; at < json.length; at += LONG) {
-    if (!isDigit(json, at)) continue;
+    const unit = json.charCodeAt(at);
+    if (unit < 0x30 || unit > 0x39) continue;
     let [from, end] = [at, at + 1];
     while (isDigit(json, from - 1)) from--;
     while (isDigit(json, end)) end++;

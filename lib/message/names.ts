@@ -101,6 +101,11 @@ export function deadLetterStream(stream: string): string {
   return `${stream}:dlq`;
 }
 
+/** What handlers of a group want again later, of one stream. */
+export function postponements(stream: string, group: string): string {
+  return `${stream}:postponed:${group}`;
+}
+
 /** Dead letters on their way back to the one group that failed (delivery 19). */
 export function replayLane(stream: string, group: string): string {
   return `${stream}:replay:${group}`;

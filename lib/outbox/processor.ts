@@ -14,12 +14,13 @@ import {
   type OutboxRow,
 } from "../adapters/ports.ts";
 import { type Random, reconnectDelay } from "../async/backoff.ts";
+import { BatchSize } from "../async/batch_size.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { PUBLISH_EVENTS, type PublishEvent, type PublishObserver } from "../domain/observer.ts";
 import { asError, ProteanError, ProviderUnavailableError } from "../errors.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import { Wakeup } from "../async/wakeup.ts";
-import { type OutboxRetry, publishDue, type PublishedBatch } from "./publish.ts";
+import { BATCH_SIZE, type OutboxRetry, publishDue, type PublishedBatch } from "./publish.ts";
 import { Figures } from "../status/figures.ts";
 import { type Asking, unheard, type WorkReporter } from "../status/work_health.ts";
 import { StreamRefusals } from "./stream_refusals.ts";
@@ -44,7 +45,7 @@ export interface OutboxProcessorOptions {
   readonly clock: Clock;
   readonly random?: Random;
   readonly settings: {
-    /** Rows claimed at a time. */
+    /** Rows claimed at a time, fewer where they are large. */
     readonly messagesPerTick: number;
     /** Longest wait before looking again without having been woken. */
     readonly maxTickIntervalSeconds: number;
@@ -72,6 +73,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   readonly #wakeup = new Wakeup();
   readonly #inFlight = new InFlightMessages();
   readonly #refusals: StreamRefusals;
+  readonly #batch: BatchSize;
   #woken = false;
   #prepared = false;
   #failures = 0;
@@ -86,6 +88,8 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
     this.#figures = new Figures(PUBLISH_EVENTS, options.observer);
     this.name = `outbox-processor-${options.provider.name}-to-${options.broker.name}`;
     this.#refusals = new StreamRefusals(this.name, options.work?.streams ?? unheard);
+    const most = options.settings.messagesPerTick;
+    this.#batch = new BatchSize({ most, mostSize: BATCH_SIZE, cautious: true });
   }
 
   /**
@@ -215,7 +219,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
         ...{ lease, broker, clock, mayGoOn, cut: () => this.#cut.signal.aborted, inFlight: this.#inFlight },
         retry: settings.retry,
         refusals: this.#refusals,
-        limit: settings.messagesPerTick,
+        batch: this.#batch,
         random: this.#options.random ?? Math.random,
         onBatch: (batch, rows) => this.#count(batch, rows),
       });

@@ -11,6 +11,7 @@
  */
 import type { BaseBroker, OutboxLease, OutboxOutcome, OutboxRow, PublishResult } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
+import type { BatchSize } from "../async/batch_size.ts";
 import { type Clock, LONGEST_WAIT_MS } from "../async/clock.ts";
 import { asError, RefusedError, UnavailableError } from "../errors.ts";
 import { encodeRaw } from "../message/envelope.ts";
@@ -24,8 +25,8 @@ export interface RoundParts extends PublisherParts {
    * owner's to clear.
    */
   readonly inFlight: InFlightMessages;
-  /** Rows claimed at a time. */
-  readonly limit: number;
+  /** How many rows are claimed at a time. */
+  readonly batch: Pick<BatchSize, "next" | "came">;
   /** False: the round ends with the batch under way. */
   readonly mayGoOn: () => boolean;
   /** True: not even a batch that is claimed already is published. */
@@ -39,22 +40,28 @@ export interface RoundParts extends PublisherParts {
  * was published is recorded as published, or it is not known whether it was.
  */
 export async function publishDue(parts: RoundParts): Promise<boolean> {
-  const { lease, limit, mayGoOn, cut, onBatch, inFlight } = parts;
+  const { lease, batch: claims, mayGoOn, cut, onBatch, inFlight } = parts;
   const held = new Set<string>();
   const putBack = (claimed: readonly OutboxRow[]) =>
     claimed.length > 0 ? lease.settle(claimed.map(({ id }) => ({ id, status: "held" }))) : nothing;
   let recording: Promise<void> = nothing;
-  let rows = await lease.claim(limit);
+  let asked = claims.next;
+  const claim = () => lease.claim(asked = claims.next);
+  let rows = await claim();
   while (rows.length > 0) {
+    const size = sizeOf(rows);
+    const isFull = rows.length >= asked;
+    claims.came(rows.length, size);
     if (cut()) {
       await together(recording, putBack(rows));
       return false;
     }
-    const ahead = rows.length >= limit && held.size === 0 && mayGoOn();
+    // The texts of two batches are here then.
+    const ahead = isFull && 2 * size <= BATCH_SIZE && held.size === 0 && mayGoOn();
     const recorded = inFlight.begin(rows);
     const [batch, next] = await together(
       publishBatch(rows, parts, held),
-      ahead ? lease.claim(limit) : noRows,
+      ahead ? claim() : noRows,
       recording,
     );
     onBatch(batch, rows);
@@ -78,9 +85,18 @@ export async function publishDue(parts: RoundParts): Promise<boolean> {
     }
     // Also behind a batch that was not full: rows may have come since, and their hint, from another process,
     // comes later.
-    [rows] = await together(lease.claim(limit), recording);
+    [rows] = await together(claim(), recording);
   }
   return true;
+}
+
+/** What the texts of a batch should not be larger than, in UTF-16 units: large rows are claimed fewer at a time. */
+export const BATCH_SIZE = 16 * 1024 * 1024;
+
+function sizeOf(rows: readonly OutboxRow[]): number {
+  let size = 0;
+  for (const { data, metadata } of rows) size += data.length + metadata.length;
+  return size;
 }
 
 const nothing: Promise<void> = Promise.resolve();

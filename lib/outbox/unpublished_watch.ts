@@ -9,18 +9,18 @@ import type { BaseBroker, BaseProvider } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { every } from "../async/every.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
-import type { WatchReporter } from "../status/work_health.ts";
+import type { WatchReporter, WorkReporter } from "../status/work_health.ts";
 
 const LOOK_MS = 2_000;
-/** A row that is the first for so long is published by nobody; readiness waits as long again. */
-const LEFT_MS = 4_000;
+/** A row that is the first for so long may be published by nobody; readiness waits for some seconds more. */
+const LEFT_MS = 2_000;
 
 export interface UnpublishedWatchOptions {
   readonly provider: BaseProvider;
   readonly broker: BaseBroker;
   readonly clock: Clock;
   /** Of the database. */
-  readonly work: WatchReporter;
+  readonly work: WorkReporter;
   /** Of the broker, of which nothing is told here. */
   readonly publishing: WatchReporter;
 }
@@ -49,9 +49,12 @@ export class UnpublishedWatch extends BackgroundService implements EngineService
   async #look(signal: AbortSignal): Promise<void> {
     const { provider, broker, clock, work, publishing } = this.#options;
     const due = await abortable(provider.outbox.oldestDue(broker.name), signal);
+    // What was known before says nothing about now.
+    if (due?.ageMs) return;
     const now = clock.monotonic();
-    // Why this process publishes nothing is told by its processor, which knows.
-    const isExplained = work.othersTell || publishing.othersTell;
+    // Why this process publishes nothing is told by its processor, which knows. What it says of the database
+    // is told first, and what it does not know of may outlast it.
+    const isExplained = publishing.othersTell;
     if (isExplained || due === undefined || due.id !== this.#first?.id) {
       this.#first = isExplained ? undefined : due && { id: due.id, since: now };
       return work.ok();

@@ -11,7 +11,8 @@ import { type OutboxRoute, outboxRoutes, type Places, subscriptionBroker } from 
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
-import { type StatusRow, verdict } from "./row.ts";
+import { agesInSeconds } from "./ages.ts";
+import { NO_EVENT_STORE, type StatusRow, verdict } from "./row.ts";
 
 /** The domain whose status is wanted; it must be initialised. */
 export type StatusRuntime = Places & Pick<DomainRuntime, "runners">;
@@ -27,11 +28,19 @@ export function statusCount(runtime: StatusRuntime): number {
   return readings(runtime).length + outboxRoutes(runtime).length;
 }
 
+export interface StatusOptions {
+  /** Asks also how long entries have waited, which costs two more questions for each subscription. */
+  readonly ages?: boolean;
+}
+
 /**
  * One row for each subscription, then one for each outbox and broker. A figure that cannot be had is null and
  * blanks nothing else; rejects, with the first reason, only where nothing at all answers.
  */
-export async function collectStatus(runtime: StatusRuntime): Promise<readonly StatusRow[]> {
+export async function collectStatus(
+  runtime: StatusRuntime,
+  { ages = false }: StatusOptions = {},
+): Promise<readonly StatusRow[]> {
   const inquiry = new Inquiry();
   const broker = subscriptionBroker(runtime);
   const groups = new Map<string, Promise<readonly GroupInfo[] | null>>();
@@ -41,7 +50,9 @@ export async function collectStatus(runtime: StatusRuntime): Promise<readonly St
     return asked;
   };
   const rows = await Promise.all([
-    ...readings(runtime).map((reading) => streamRow(reading, broker, groupsOf(reading.category), inquiry)),
+    ...readings(runtime).map((reading) =>
+      streamRow(reading, broker, { groups: groupsOf(reading.category), ages, inquiry })
+    ),
     ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
   ]);
   inquiry.assertSome();
@@ -55,15 +66,19 @@ function readings({ runners }: StatusRuntime): readonly Reading[] {
 async function streamRow(
   { runner, category }: Reading,
   broker: BaseBroker,
-  groups: Promise<readonly GroupInfo[] | null>,
-  inquiry: Inquiry,
+  { groups, ages, inquiry }: {
+    readonly groups: Promise<readonly GroupInfo[] | null>;
+    readonly ages: boolean;
+    readonly inquiry: Inquiry;
+  },
 ): Promise<StatusRow> {
-  const [found, partitions, dlqDepth, replays] = await Promise.all([
+  const [found, partitions, dlqDepth, replays, age] = await Promise.all([
     groups,
     // Not asked where streams have none, which is no sign of life.
     broker.partitions(category).catch(() => 0),
     inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
+    ages ? inquiry.of(() => agesInSeconds(broker, category, runner.group)) : null,
   ]);
   const info = found?.find(({ group }) => group === runner.group);
   const [lag, pending] = [info?.lag ?? null, info?.pending ?? null];
@@ -80,7 +95,10 @@ async function streamRow(
     consumer_count: info?.consumers ?? null,
     dlq_depth: dlqDepth,
     returning: replays,
-    lag_seconds: null,
+    lag_seconds: age?.undelivered ?? null,
+    oldest_pending_seconds: age?.pending ?? null,
+    breaker: null,
+    ...NO_EVENT_STORE,
     ...(partitions > 0 && { partitions }),
   };
 }
@@ -103,11 +121,17 @@ async function outboxRow({ provider, broker, external }: OutboxRoute, inquiry: I
     dlq_depth: counts && counts.failed + counts.abandoned,
     returning: counts && counts.failed,
     lag_seconds: oldest === null ? null : oldest / 1000,
+    oldest_pending_seconds: null,
+    breaker: null,
+    ...NO_EVENT_STORE,
   };
 }
 
+/** A server asks for it all the time, to see whether anybody publishes: that answer will do. */
+const RECENT_MS = 2_500;
+
 async function oldestMs({ outbox }: BaseProvider, { name }: BaseBroker): Promise<number> {
-  return (await outbox.oldestDue(name))?.waitedMs ?? 0;
+  return (await outbox.oldestDue(name, RECENT_MS))?.waitedMs ?? 0;
 }
 
 /** Asks for figures one by one and notes whether anybody answers. */

@@ -26,11 +26,32 @@ export interface StatusRow {
    * another attempt.
    */
   readonly returning: number | null;
-  /** Of an outbox: for how long its first due row has waited, 0 where none does. */
+  /**
+   * Of an outbox: for how long its first due row has waited. Of a stream, where ages were asked for: the age of
+   * the first entry not yet delivered. 0 where none waits.
+   */
   readonly lag_seconds: number | null;
+  /** Age of the first entry that was delivered and is not acknowledged; 0 where there is none. */
+  readonly oldest_pending_seconds: number | null;
+  /** Known to the engine that runs the subscription alone. */
+  readonly breaker: "closed" | "open" | "half_open" | null;
+  /** When the position was last recorded, ISO 8601; event-store subscriptions alone record one. */
+  readonly last_updated: string | null;
+  /** The streams of the event store that an event-store subscription keeps its books in. */
+  readonly position_stream: string | null;
+  readonly recovery_checkpoint_stream: string | null;
+  readonly failed_positions_stream: string | null;
   /** Streams of one key each that Python's outbox publishes to instead; absent where there is none. */
   readonly partitions?: number;
 }
+
+/** What only subscriptions of other types have. */
+export const NO_EVENT_STORE = {
+  last_updated: null,
+  position_stream: null,
+  recovery_checkpoint_stream: null,
+  failed_positions_stream: null,
+} as const;
 
 /** What is told of a category that is parted, until subscriptions read its partitions (wire 2.11). */
 export function partitioned(category: string, partitions: number): string {

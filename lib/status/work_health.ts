@@ -92,6 +92,15 @@ interface ComponentRecord {
   isAnswering: boolean;
 }
 
+const healths = new WeakMap<object, WorkHealth>();
+
+/** The one of everything that works in this process on an initialised domain. */
+export function workHealthOf(runtime: { readonly clock: Clock }): WorkHealth {
+  const known = healths.get(runtime) ?? new WorkHealth(runtime.clock);
+  healths.set(runtime, known);
+  return known;
+}
+
 /** The last outcome of every service's work, by component. */
 export class WorkHealth {
   readonly #clock: Clock;

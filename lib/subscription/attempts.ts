@@ -14,7 +14,11 @@ export class Attempts {
    */
   #counted: boolean;
   #started = false;
+  /** The start that comes next is no retry of a failure. */
+  #uncounted = false;
   #outages = 0;
+  /** How often the handler wanted the message later, over all processes. */
+  postponed = 0;
 
   constructor(
     /** As the pending list has it. */
@@ -38,6 +42,11 @@ export class Attempts {
   /** The next start is the one that the read has just counted: the broker need not be asked. */
   get first(): boolean {
     return !this.#started && !this.recovered;
+  }
+
+  /** The next start repeats a failed attempt. */
+  get retries(): boolean {
+    return this.#started && !this.#counted && !this.#uncounted;
   }
 
   /** The next start is counted already: that the entry is still ours is all there is to ask. */
@@ -78,12 +87,24 @@ export class Attempts {
   begin(): void {
     this.#started = true;
     this.#counted = false;
+    this.#uncounted = false;
   }
 
   /** A backend that was away ended the attempt, while others succeeded: the next start repeats it. */
   outage(): void {
     this.#outages++;
     this.repeat();
+  }
+
+  /**
+   * The handler wants the message later, which was no attempt; `kept`: the broker has taken it off its count.
+   */
+  postpone(kept: boolean): void {
+    this.postponed++;
+    if (!kept) return this.repeat();
+    this.count = Math.max(0, this.count - 1);
+    this.#counted = false;
+    this.#uncounted = true;
   }
 
   /** Nothing came of the attempt, through no fault of the message: the next start repeats it. */

@@ -6,6 +6,8 @@
 import type { TooLarge } from "../adapters/ports.ts";
 import type { Backend } from "../domain/backends.ts";
 import type { RunOptions, Verdict } from "../domain/handler_port.ts";
+import { ProteanError } from "../errors.ts";
+import { streamIn } from "../message/envelope.ts";
 import type { Message } from "../message/types.ts";
 import { Attempts } from "./attempts.ts";
 import type { Lane } from "./lane.ts";
@@ -43,6 +45,11 @@ export function moveTo(delivery: Delivery, stage: Stage): void {
   move(delivery, stage);
 }
 
+/** The key of one that nobody dares to decode yet, or has the time to; see `Delivery.key`. */
+export function keyOf({ id, text }: Delivery): string {
+  return streamIn(text) || id;
+}
+
 export class Delivery implements RunOptions {
   #stage: Stage = "queued";
   /** Holds its key's place in the order gate. Changed by the inbox alone. */
@@ -63,6 +70,8 @@ export class Delivery implements RunOptions {
   source: string | undefined;
   readonly attempts: Attempts;
   firstFailedAt: number | undefined;
+  /** When its handler was started last, on the clock's monotonic scale. */
+  startedAt = -Infinity;
   /** What has committed a part of its work. */
   backends: readonly Backend[] = NONE;
   /** It was told that the broker refuses what its outcome needs. */
@@ -83,6 +92,10 @@ export class Delivery implements RunOptions {
    * acknowledged before the next (delivery 23). Set when it is recovered, before its key is entered.
    */
   suspect = false;
+  /** On the clock's monotonic scale: its handler wants it no earlier. */
+  notBefore = 0;
+  /** Decodes it; set once it was judged. */
+  reader: ((delivery: Delivery) => Message) | undefined;
   #ended: Ending | undefined;
   #abort: AbortController | undefined;
   #givenUp: AbortController | undefined;
@@ -103,6 +116,12 @@ export class Delivery implements RunOptions {
 
   get stage(): Stage {
     return this.#stage;
+  }
+
+  /** Throws what decoding throws, and where nobody has judged it yet. */
+  again(): Message {
+    if (!this.reader) throw new ProteanError(`Entry ${this.id} is read again before it was judged.`);
+    return this.reader(this);
   }
 
   /** Made when first asked for: most handlers never look. */

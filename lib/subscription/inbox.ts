@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { StreamEntry } from "../adapters/ports.ts";
+import type { ClaimedEntry, Postponed, StreamEntry } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
 import { ProteanError } from "../errors.ts";
 import { Wakeup } from "../async/wakeup.ts";
@@ -20,6 +20,7 @@ import { RetrySchedule } from "./retry_schedule.ts";
 export class Inbox {
   /** Notified when there may be something to take, or room to read. */
   readonly changed = new Wakeup();
+  readonly #clock: Clock;
   readonly #batches = new Set<Batch>();
   readonly #gate = new OrderGate<Delivery>();
   readonly #retries: RetrySchedule<Delivery>;
@@ -35,6 +36,7 @@ export class Inbox {
 
   /** `room`: how many unfinished deliveries there may be before reading pauses (delivery 4). */
   constructor(clock: Clock, readonly room: number, share: TextShare = new TextShare()) {
+    this.#clock = clock;
     this.#holdings = new Holdings(room / 2, share);
     this.#unwatch = share.watch(() => this.changed.notify());
     this.#retries = new RetrySchedule(clock, (delivery) => this.resume(delivery));
@@ -81,7 +83,7 @@ export class Inbox {
    */
   addClaimed(
     lane: Lane<Delivery>,
-    entries: readonly (StreamEntry & { readonly count: number })[],
+    entries: readonly (StreamEntry & Pick<ClaimedEntry, "count" | "postponed">)[],
     admit: (delivery: Delivery) => void,
   ): void {
     const batch = this.#batchOf(lane, entries, true);
@@ -97,20 +99,28 @@ export class Inbox {
 
   #batchOf(
     lane: Lane<Delivery>,
-    entries: readonly (StreamEntry & { readonly count?: number })[],
+    entries: readonly (StreamEntry & Partial<Pick<ClaimedEntry, "count" | "postponed">>)[],
     recovered = false,
   ): Batch {
     const batch: Batch = { lane, deliveries: [], open: entries.length };
     for (const entry of entries) {
       const { id, data, tooLarge, omitted } = bounded(entry, lane.maxEntryBytes);
+      const { postponed } = entry;
       const delivery = new Delivery(id, data, batch, recovered ? entry.count ?? 1 : 1, recovered);
       if (tooLarge) delivery.truncated = tooLarge;
       if (omitted !== undefined) delivery.parked = true;
+      if (postponed) this.#postponed(delivery, postponed);
       batch.deliveries.push(delivery);
     }
     this.#batches.add(batch);
     this.#unfinished += entries.length;
     return batch;
+  }
+
+  /** Before it was ours its handler wanted it later. */
+  #postponed(delivery: Delivery, { times, ms }: Postponed): void {
+    delivery.attempts.postponed = times;
+    delivery.notBefore = this.#clock.monotonic() + ms;
   }
 
   /** The next delivery to work on, if any. */
@@ -121,6 +131,15 @@ export class Inbox {
       if (delivery.ended !== "lost") return delivery;
       this.drop(delivery);
     }
+  }
+
+  /** As `take`, one that was just read. */
+  takeRead(): Delivery | undefined {
+    for (let delivery = this.#ready.shift(); delivery; delivery = this.#ready.shift()) {
+      if (delivery.ended !== "lost") return delivery;
+      this.drop(delivery);
+    }
+    return undefined;
   }
 
   #next(): Delivery | undefined {
@@ -156,6 +175,11 @@ export class Inbox {
     moveTo(delivery, "closing");
   }
 
+  /** Work that is no attempt is under way for it, which a drain waits for, and may cut. */
+  attend(delivery: Delivery): void {
+    moveTo(delivery, "running");
+  }
+
   /** Those that wait next behind a delivery, at most `count`; none where no more texts should be held. */
   behind(delivery: Delivery, count: number): readonly Delivery[] {
     return this.#holdings.mayRest(1) ? this.#gate.waiting(delivery.key, count) : [];
@@ -170,8 +194,8 @@ export class Inbox {
 
   /** Tries again, as `defer`, a message that failed by itself: however many such wait, others are read. */
   backOff(delivery: Delivery, ms: number): void {
-    this.defer(delivery, ms);
-    this.#holdings.rest(delivery);
+    this.rest(delivery);
+    this.#retries.add(delivery, ms);
   }
 
   /** Tries the delivery again after `ms`; its stream waits meanwhile, everything else goes on (PIPE-3). */
@@ -186,6 +210,12 @@ export class Inbox {
     this.#holdings.pause(delivery);
     this.#freeSuspect(delivery);
     this.changed.notify();
+  }
+
+  /** As `suspend`, for long perhaps: however many such wait, others are read. */
+  rest(delivery: Delivery): void {
+    this.suspend(delivery);
+    this.#holdings.rest(delivery);
   }
 
   /** A waiting delivery is to be worked on again. */

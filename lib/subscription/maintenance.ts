@@ -29,11 +29,16 @@ const LOOK_AGAIN_MS = 250;
 /** How often it is looked afterwards whether somebody has died: what is left is taken within five seconds. */
 const LOOK_MS = 1_000;
 
-type Step = readonly [name: string, work: () => Promise<unknown>];
+/** What failed is tried again so soon, however long the interval: until then readiness tells of it. */
+const AGAIN_MS = 5_000;
+
+type Step = readonly [name: string, work: () => Promise<unknown>, reporter?: WorkReporter | undefined];
 
 export class Maintenance {
-  /** What each pass asks of the broker is told of. */
-  readonly #repeated: Readonly<Record<string, WorkReporter>>;
+  /** What each pass asks of the broker is told of, of each lane by itself. */
+  readonly #claims: ReadonlyMap<StreamLane, WorkReporter>;
+  readonly #trims: WorkReporter;
+  #failing = false;
 
   constructor(
     private readonly scope: SubscriptionScope,
@@ -41,7 +46,8 @@ export class Maintenance {
     private readonly recovery: Recovery,
     reporter: () => WorkReporter,
   ) {
-    this.#repeated = { claim: reporter(), trim: reporter() };
+    this.#claims = new Map(lanes.map((lane) => [lane, reporter()]));
+    this.#trims = reporter();
   }
 
   /**
@@ -49,13 +55,21 @@ export class Maintenance {
    * Never rejects.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, settings } = this.scope;
+    const { clock } = this.scope;
     await Promise.all([
-      every(clock, settings.claimIntervalMs, signal, (pass) => this.pass(pass)),
+      this.#passes(signal),
       ...this.#lasting().filter(({ group }) => group.unclear).map((lane) =>
         every(clock, LOOK_MS, signal, () => this.#takeFromTheDead(lane))
       ),
     ]);
+  }
+
+  async #passes(signal: AbortSignal): Promise<void> {
+    const { clock, settings: { claimIntervalMs } } = this.scope;
+    for (let pass = 1; !signal.aborted; pass++) {
+      await sleep(clock, this.#failing ? Math.min(claimIntervalMs, AGAIN_MS) : claimIntervalMs, signal);
+      if (!signal.aborted) await this.pass(pass);
+    }
   }
 
   /**
@@ -64,12 +78,14 @@ export class Maintenance {
    * that makes it less full.
    */
   async pass(pass: number): Promise<void> {
-    const { name, stopped, settings: { claimIntervalMs } } = this.scope;
-    for (const [step, work] of this.#steps(pass)) {
+    const { name, stopped } = this.scope;
+    this.#failing = false;
+    for (const [step, work, reporter = unheard] of this.#steps(pass)) {
       if (stopped.aborted) return;
       try {
-        await reporting(this.#repeated[step] ?? unheard, work(), claimIntervalMs);
+        await reporting(reporter, work(), AGAIN_MS);
       } catch (error) {
+        this.#failing = true;
         // The read loop reports an unreachable broker.
         log.debug("subscription.maintenance_deferred", {
           subscription: name,
@@ -117,8 +133,12 @@ export class Maintenance {
     const { retentionMaxlen } = this.scope.settings;
     const lasting = this.#lasting().map(({ group }) => group);
     if (pass === 0) { for (const group of lasting) yield ["ensure", () => group.ensure()]; }
-    for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane)];
-    if (retentionMaxlen) { for (const group of lasting) yield ["trim", () => trim(group, retentionMaxlen)]; }
+    for (const lane of this.lanes) yield ["claim", () => this.recovery.pass(lane), this.#claims.get(lane)];
+    if (retentionMaxlen) {
+      for (const group of lasting) {
+        yield ["trim", () => trim(group, retentionMaxlen), this.#trims];
+      }
+    }
     if (pass % SWEEP_EVERY_PASSES === 0) {
       for (const group of lasting) yield ["sweep", () => group.sweep(SWEEP_IDLE_MS)];
     }

@@ -6,9 +6,10 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { elapsedMs, type Moment, momentOf } from "../async/clock.ts";
+import { betweenMs, type Moment, momentOf, sleep } from "../async/clock.ts";
 import { every } from "../async/every.ts";
 import { asError } from "../errors.ts";
+import { reporting, unheard, type WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionScope } from "./scope.ts";
 
 const log = getLogger(["protean", "subscription"]);
@@ -21,6 +22,9 @@ const TICK_MS = 1_000;
  */
 const STANDSTILL_MS = 2_000;
 
+/** What could not be kept up is tried again so soon. */
+const AGAIN_MS = 5_000;
+
 /** Deliveries asked about at once. */
 const STEP = 500;
 
@@ -30,8 +34,11 @@ export class Ownership {
   #moved: Moment;
   #lapsed = false;
   #asking: Promise<void> | undefined;
+  /** The last try was not answered as it should be. */
+  #failing = false;
 
-  constructor(scope: SubscriptionScope) {
+  /** `work` is told how keeping up the ownership goes. */
+  constructor(scope: SubscriptionScope, private readonly work: WorkReporter = unheard) {
     this.#scope = scope;
     this.#moved = momentOf(scope.clock);
   }
@@ -41,18 +48,20 @@ export class Ownership {
     const { clock, settings } = this.#scope;
     this.#moved = momentOf(clock);
     await Promise.all([
-      every(
-        clock,
-        settings.claimIdleMs / 3,
-        signal,
-        () => this.#refresh().catch((error) => this.#deferred(error)),
-      ),
+      this.#keep(settings.claimIdleMs / 3, signal),
       every(clock, TICK_MS, signal, () => {
         // Handlers that run have to know as well: until then they would commit what is another's by now.
         this.assured()?.catch((error) => this.#deferred(error));
         return Promise.resolve();
       }),
     ]);
+  }
+
+  async #keep(ms: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(this.#scope.clock, this.#failing ? Math.min(ms, AGAIN_MS) : ms, signal);
+      if (!signal.aborted) await this.#refresh().catch((error) => this.#deferred(error));
+    }
   }
 
   /**
@@ -67,9 +76,9 @@ export class Ownership {
   }
 
   #look(): void {
-    const { clock } = this.#scope;
-    const stood = elapsedMs(clock, this.#moved);
-    this.#moved = momentOf(clock);
+    const now = momentOf(this.#scope.clock);
+    const stood = betweenMs(this.#moved, now);
+    this.#moved = now;
     if (stood < STANDSTILL_MS || this.#lapsed) return;
     this.#lapsed = true;
     log.warn("subscription.stood_still", { subscription: this.#scope.name, duration_ms: Math.round(stood) });
@@ -84,8 +93,14 @@ export class Ownership {
     }
   }
 
-  /** Asks about every lane, then rejects with the first failure. */
   async #refresh(): Promise<void> {
+    this.#failing = true;
+    await reporting(this.work, this.#askAll(), AGAIN_MS);
+    this.#failing = false;
+  }
+
+  /** Asks about every lane, then rejects with the first failure. */
+  async #askAll(): Promise<void> {
     const { inbox, figures } = this.#scope;
     const asked = await Promise.allSettled([...inbox.owned()].map(async ([lane, deliveries]) => {
       // A hundred thousand may wait behind one key: nobody should wait for one answer about all of them.

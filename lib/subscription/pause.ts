@@ -4,8 +4,12 @@
  * every few seconds and only while the backend answers its pings. With the first that succeeds all go on.
  * However long that takes, it costs no message an attempt.
  *
+ * An open circuit breaker keeps everything waiting in the same way, and a half-open one lets one message at a
+ * time be tried.
+ *
  * What fails while others succeed is tried again with a backoff of its own, and a bounded number of times: a
- * message that breaks its backend every time ends in the dead letters.
+ * message that breaks its backend every time ends in the dead letters. What is refused while others succeed
+ * waits for as long as it is: that is no message's own failure, see `Refusals`.
  *
  * @module
  */
@@ -13,11 +17,14 @@ import { getLogger } from "@logtape/logtape";
 import { type Random, retryDelay } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
 import type { Backend } from "../domain/backends.ts";
-import { RefusedError, type UnavailableError } from "../errors.ts";
+import type { BreakerState } from "../domain/observer.ts";
+import { RefusedError } from "../errors.ts";
 import type { HandlerReporter, WorkHealth } from "../status/work_health.ts";
+import type { Breaker } from "./breaker.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Outage } from "./outage.ts";
+import { FIRST_TRY_SECONDS, LAST_TRY_SECONDS, Refusals } from "./refusals.ts";
 import { RetrySchedule } from "./retry_schedule.ts";
 import type { SubscriptionSettings } from "./settings/resolve.ts";
 
@@ -27,9 +34,6 @@ const log = getLogger(["protean", "subscription"]);
 const OWN_RETRIES = 20;
 /** The first time may have been the beginning of an outage. */
 const KNOWN_TO_FAIL = 2;
-/** Between two tries of a pause, doubled from the first to the last: the end is seen within five seconds. */
-const FIRST_TRY_SECONDS = 0.25;
-const LAST_TRY_SECONDS = 3;
 /** Whoever pauses again so soon has not seen the end, and goes on where it was. */
 const SAME_OUTAGE_MS = 10_000;
 /** So often it is looked whether a backend that is away answers its pings again. */
@@ -59,6 +63,8 @@ export interface PauseParts {
    * Told how the handler's work goes, and asked what pings say. @default nobody is told, every ping answered
    */
   readonly health?: WorkHealth | undefined;
+  /** Must notify `inbox.changed` when it changes. @default it never opens */
+  readonly breaker?: Breaker | undefined;
 }
 
 /** When a missing table was missed first and last (monotonic), and what others had committed by the first. */
@@ -87,6 +93,8 @@ export class Pause {
   #parked: Delivery[] = [];
   /** They wait on their own, beside others that succeed. */
   readonly #later: RetrySchedule<Delivery>;
+  /** They wait for what is refused to them alone. */
+  readonly #refused: Refusals;
   readonly #refusals = new Map<string, Refusal>();
   #paused: Paused | undefined;
   /** What the last outage was about. */
@@ -101,17 +109,28 @@ export class Pause {
   constructor(parts: PauseParts) {
     this.#parts = parts;
     this.#later = new RetrySchedule(parts.clock, (delivery) => parts.inbox.resume(delivery));
+    this.#refused = new Refusals(parts);
   }
 
   /** True while nothing may be taken but by `turn`. */
   get on(): boolean {
-    return this.#paused !== undefined;
+    return this.#paused !== undefined || this.#circuit !== "closed";
+  }
+
+  /** True while nothing should be taken over from others, who may get on with it. */
+  get holds(): boolean {
+    return this.#paused !== undefined || this.#circuit === "open";
+  }
+
+  get #circuit(): BreakerState {
+    return this.#parts.breaker?.state ?? "closed";
   }
 
   /** How much may be read at a time, of `count`; while paused one message, where there is no other to try. */
   readable(count: number): number {
-    if (!this.#paused) return count;
-    return this.#answers(this.#paused.backend) && this.#parts.inbox.ready === 0 ? 1 : 0;
+    if (!this.on) return count;
+    if (this.#circuit === "open" || this.#parts.inbox.ready > 0) return 0;
+    return !this.#paused || this.#answers(this.#paused.backend) ? 1 : 0;
   }
 
   /**
@@ -120,10 +139,15 @@ export class Pause {
    */
   async turn(signal: AbortSignal): Promise<Delivery | undefined> {
     const { inbox, clock } = this.#parts;
-    while (this.#paused && !signal.aborted) {
-      if (![...this.#failing.keys()].some(({ stage }) => stage !== "done")) this.#end();
+    while (this.on && !signal.aborted) {
+      if (this.#circuit === "open") await inbox.changed.wait({ signal });
+      else if (this.#paused && ![...this.#failing.keys()].some(({ stage }) => stage !== "done")) this.#end();
       else if (this.#trying) await inbox.changed.wait({ signal });
-      else {
+      else if (!this.#paused) {
+        this.#trying = this.#untried();
+        if (this.#trying) return this.#trying;
+        await inbox.changed.wait({ signal });
+      } else {
         const ms = this.#untilTry(this.#paused);
         if (ms <= 0) {
           this.#trying = this.#candidate();
@@ -144,7 +168,9 @@ export class Pause {
 
   /** Its handler run was committed. */
   succeeded(delivery: Delivery): void {
+    this.#parts.breaker?.succeeded();
     for (const backend of delivery.backends) this.#reporter(backend)?.committed();
+    this.#refused.succeeded(delivery);
     if (this.#failing.size === 0) return;
     const backend = this.#backend;
     // What has used another backend, or none, says nothing about this one.
@@ -153,8 +179,22 @@ export class Pause {
     if (this.#paused) this.#end();
   }
 
+  /** Its handler has decided what becomes of it: it works. */
+  decided(delivery: Delivery): void {
+    this.over(delivery);
+    this.#parts.breaker?.succeeded();
+  }
+
+  /** Its handler has failed by itself. */
+  faulted(delivery: Delivery): void {
+    this.over(delivery);
+    // Half open, the one that is tried decides, and none that had begun before.
+    if (this.#circuit !== "half_open" || this.#trying === delivery) this.#parts.breaker?.failed();
+  }
+
   /** It does not wait for a backend any more, whatever else became of it. */
   over(delivery: Delivery): void {
+    this.#refused.forget(delivery);
     if (this.#failing.delete(delivery) && this.#failing.size === 0 && !this.#paused) this.#quiet();
   }
 
@@ -166,11 +206,19 @@ export class Pause {
     const { inbox, settings, random } = this.#parts;
     const { error, backend } = outage;
     const { attempts } = delivery;
-    if (this.#isOwnMistake(error, backend)) {
+    if (error instanceof RefusedError && this.#isOwnMistake(error, backend)) {
+      this.#refused.dismiss(error);
       this.#failing.clear();
       if (this.#paused) this.#end();
       else this.#quiet();
       return false;
+    }
+    const isRefused = error instanceof RefusedError;
+    if (
+      isRefused && this.#refused.refused(delivery, error, backend, LAST_TRY_SECONDS * 1000) && !this.#paused
+    ) {
+      this.#refused.wait(delivery);
+      return true;
     }
     this.#backend = backend;
     const failures = (this.#failing.get(delivery) ?? 0) + 1;
@@ -184,6 +232,10 @@ export class Pause {
       // One that had begun before the pause is no try.
       if (this.#trying === delivery) this.#failedTry(this.#paused);
       this.#report(outage, this.#paused.nextTry - this.#parts.clock.monotonic());
+      return true;
+    }
+    if (isRefused) {
+      this.#refused.wait(delivery);
       return true;
     }
     if (attempts.outages >= OWN_RETRIES) {
@@ -203,6 +255,7 @@ export class Pause {
   /** Clears the timers, for good; what waits stays where it is. */
   close(): void {
     this.#later.close();
+    this.#refused.close();
     this.#quiet();
   }
 
@@ -216,7 +269,7 @@ export class Pause {
     const now = clock.monotonic();
     if (now - this.#resumedAt > SAME_OUTAGE_MS) this.#failures = 0;
     this.#paused = { since: now, backend, tries: 0, nextTry: now + this.#pace(), lastTry: now };
-    this.#parked = this.#later.drain();
+    this.#parked = [...this.#later.drain(), ...this.#refused.drain()];
     log.warn("subscription.paused", { subscription: name, ...told(backend), reason: error.message });
   }
 
@@ -269,6 +322,13 @@ export class Pause {
     return inbox.take();
   }
 
+  /** In turn one that was not tried yet and one that was: it may have opened the breaker by itself. */
+  #untried(): Delivery | undefined {
+    const { inbox } = this.#parts;
+    this.#tookFresh = !this.#tookFresh;
+    return this.#tookFresh ? inbox.takeRead() ?? inbox.take() : inbox.take();
+  }
+
   /**
    * How many messages show that everything fails. One that has failed before while others succeeded has to do
    * so twice without a success in between.
@@ -287,8 +347,8 @@ export class Pause {
     return error instanceof RefusedError || error.isUnreached || !this.#answers(backend);
   }
 
-  #isOwnMistake(error: UnavailableError | RefusedError, backend: Backend | undefined): boolean {
-    if (!(error instanceof RefusedError) || error.concerns !== "statement") return false;
+  #isOwnMistake(error: RefusedError, backend: Backend | undefined): boolean {
+    if (error.concerns !== "statement") return false;
     const now = this.#parts.clock.monotonic();
     const commits = backend && this.#reporter(backend)?.commits || 0;
     const before = this.#refusals.get(error.message);

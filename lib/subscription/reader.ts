@@ -5,11 +5,11 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { BatchSize } from "../async/batch_size.ts";
 import { reconnectDelay } from "../async/backoff.ts";
 import { sleep } from "../async/clock.ts";
 import { asError, GroupMissingError } from "../errors.ts";
 import type { WorkReporter } from "../status/work_health.ts";
-import { BatchSize } from "./batch_size.ts";
 import { sizeOf } from "./entry_size.ts";
 import { MOST_SIZE } from "./holdings.ts";
 import type { Recovery } from "./recovery.ts";
@@ -39,7 +39,11 @@ export class Reader {
     private readonly work?: WorkReporter,
   ) {
     this.lastTurn = scope.clock.monotonic();
-    this.#batch = new BatchSize(scope.settings.messagesPerTick, lane.remote);
+    this.#batch = new BatchSize({
+      most: scope.settings.messagesPerTick,
+      mostSize: MOST_SIZE,
+      cautious: lane.remote,
+    });
   }
 
   /** Reads until `signal` aborts. Never rejects. */

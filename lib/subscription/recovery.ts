@@ -5,11 +5,10 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { ClaimedEntry, PendingEntry } from "../adapters/ports.ts";
+import { BatchSize } from "../async/batch_size.ts";
 import { Wakeup } from "../async/wakeup.ts";
 import { asError } from "../errors.ts";
-import { streamIn } from "../message/envelope.ts";
-import type { Delivery } from "./delivery.ts";
-import { BatchSize } from "./batch_size.ts";
+import { type Delivery, keyOf } from "./delivery.ts";
 import { sizeOf } from "./entry_size.ts";
 import { MOST_SIZE } from "./holdings.ts";
 import type { SubscriptionScope } from "./scope.ts";
@@ -21,7 +20,7 @@ const PAGE = 100;
 const OWN_PAGE = 1000;
 
 export class Recovery {
-  readonly #batch = new BatchSize(PAGE, true);
+  readonly #batch = new BatchSize({ most: PAGE, mostSize: MOST_SIZE, cautious: true });
   /** Lanes of which the last pass had to leave something, for want of room. */
   readonly #behind = new Set<StreamLane>();
   readonly #fellBehind = new Wakeup();
@@ -46,7 +45,7 @@ export class Recovery {
    */
   async pass(lane: StreamLane): Promise<void> {
     const { settings: { claimIdleMs }, inbox, pause } = this.scope;
-    if (pause.on) return;
+    if (pause.holds) return;
     let whole = true;
     try {
       const scan = () =>
@@ -71,7 +70,7 @@ export class Recovery {
       const [lane] = this.#behind;
       // The inbox changes with every message: whoever has nothing to wait for there stays away from it.
       if (lane === undefined) await this.#fellBehind.wait({ signal });
-      else if (pause.on || inbox.overfull) await inbox.changed.wait({ signal });
+      else if (pause.holds || inbox.overfull) await inbox.changed.wait({ signal });
       else {
         await this.pass(lane).catch((error) =>
           log.debug("subscription.claim_deferred", { subscription: name, error: asError(error).message })
@@ -107,7 +106,7 @@ export class Recovery {
    */
   #admit(delivery: Delivery): void {
     delivery.suspect = delivery.attempts.suspicious(this.scope.settings.maxDeliveries);
-    delivery.key = streamIn(delivery.text) || delivery.id;
+    delivery.key = keyOf(delivery);
     this.scope.inbox.enter(delivery);
   }
 
@@ -194,9 +193,9 @@ export class Recovery {
       const end = rest.findIndex(({ id }) => found.get(id)?.omitted !== undefined);
       const some = end < 0 ? rest : rest.slice(0, end);
       rest = rest.slice(some.length);
-      const here = some.flatMap(({ id, count }) => {
+      const here = some.flatMap(({ id, count, postponed }) => {
         const entry = found.get(id);
-        return entry ? [{ ...entry, count }] : [];
+        return entry ? [{ ...entry, count, postponed }] : [];
       });
       inbox.addClaimed(lane, here, admit);
       // What the stream does not hold any more leaves the pending list when it is touched.

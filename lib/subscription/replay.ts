@@ -4,9 +4,9 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { BatchSize } from "../async/batch_size.ts";
 import { sleep } from "../async/clock.ts";
 import { asError } from "../errors.ts";
-import { BatchSize } from "./batch_size.ts";
 import { sizeOf } from "./entry_size.ts";
 import { MOST_SIZE } from "./holdings.ts";
 import type { SubscriptionScope } from "./scope.ts";
@@ -23,9 +23,13 @@ export async function readReplays(
   lane: StreamLane,
   signal: AbortSignal,
 ): Promise<void> {
-  const batch = new BatchSize(settings.messagesPerTick, lane.remote);
+  const batch = new BatchSize({
+    most: settings.messagesPerTick,
+    mostSize: MOST_SIZE,
+    cautious: lane.remote,
+  });
   while (!signal.aborted) {
-    while ((inbox.full || pause.on) && !signal.aborted) await inbox.changed.wait({ signal });
+    while ((inbox.full || pause.holds) && !signal.aborted) await inbox.changed.wait({ signal });
     let found = 0;
     try {
       // These reads take no acknowledgements along: what failed to be sent by itself is sent again first.

@@ -12,7 +12,11 @@ import type { Source } from "./source.ts";
 export function reportedSource(source: Source, reporter: () => WorkReporter = () => unheard): Source {
   const [attempts, handOvers, deadLetters, texts] = [reporter(), reporter(), reporter(), reporter()] as const;
   const fetch = source.fetch?.bind(source);
+  const postpone = source.postpone?.bind(source);
+  const forgetPostponed = source.forgetPostponed?.bind(source);
   return {
+    ...(postpone && { postpone }),
+    ...(forgetPostponed && { forgetPostponed }),
     ...(fetch && { fetch: (ids, maxBytes) => reporting(texts, fetch(ids, maxBytes)) }),
     name: source.name,
     origin: source.origin,

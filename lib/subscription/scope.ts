@@ -24,6 +24,8 @@ export interface SubscriptionScope {
   readonly pause: Pause;
   /** What the subscription has done, for health, `--once`, the demo and the domain's observer. */
   readonly figures: Figures<DeliveryEvent>;
+  /** Why handlers have thrown `Discard`. */
+  readonly reasons: { count(reason: string): void };
   /** `[server] max_received_bytes`. */
   readonly maxReceivedBytes: number;
   readonly clock: Clock;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { StreamEntry } from "../adapters/ports.ts";
+import type { Postponed, StreamEntry } from "../adapters/ports.ts";
 
 /**
  * What `attempt`, `refresh`, `reject` and `release` touch they have seen to be still this consumer's
@@ -21,6 +21,13 @@ export interface Source {
   readonly group: string;
   /** Counts a start and returns the new count; undefined: the entry is no longer ours (delivery 2). */
   attempt(id: string): Promise<number | undefined>;
+  /**
+   * Keeps beside the entry that its handler wants it later, and sets its count. False: it was no longer ours.
+   * Absent: only we know.
+   */
+  postpone?(id: string, postponed: Postponed, count: number): Promise<boolean>;
+  /** The entry is over: what `postpone` has kept of it is not needed. */
+  forgetPostponed?(id: string): Promise<void>;
   /** Keeps up the ownership of `ids`; returns those that are no longer ours. */
   refresh(ids: readonly string[]): Promise<readonly string[]>;
   /**

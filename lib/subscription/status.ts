@@ -4,7 +4,7 @@
  * @module
  */
 import type { ServiceStatus } from "../async/service.ts";
-import type { DeliveryEvent } from "../domain/observer.ts";
+import type { BreakerState, DeliveryEvent } from "../domain/observer.ts";
 
 /** One handler on one stream category. */
 export interface SubscriptionStatus extends ServiceStatus {
@@ -12,6 +12,10 @@ export interface SubscriptionStatus extends ServiceStatus {
   readonly handler: string;
   readonly category: string;
   readonly counters: Readonly<Record<DeliveryEvent, number>>;
+  /** Its circuit breaker, in this process. */
+  readonly breaker: BreakerState;
+  /** What `declined` consists of: how often for each reason. */
+  readonly declined: Readonly<Record<string, number>>;
 }
 
 export function isSubscriptionStatus(status: ServiceStatus): status is SubscriptionStatus {

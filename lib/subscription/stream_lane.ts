@@ -70,10 +70,15 @@ class StreamSource implements Source {
   readonly name: string;
   readonly group: string;
   readonly fetch?: NonNullable<Source["fetch"]>;
+  readonly postpone?: NonNullable<Source["postpone"]>;
+  readonly forgetPostponed?: NonNullable<Source["forgetPostponed"]>;
   readonly #group: StreamGroup;
 
   constructor(group: StreamGroup, readonly origin: string, { entries, maxEntryBytes }: LaneOptions) {
     if (entries) this.fetch = (ids, maxBytes) => entries(group.stream, ids, { maxBytes, maxEntryBytes });
+    const { postpone, forgetPostponed } = group;
+    if (postpone) this.postpone = postpone.bind(group);
+    if (forgetPostponed) this.forgetPostponed = (id) => forgetPostponed.call(group, [id]);
     this.name = group.stream;
     this.group = group.group;
     this.#group = group;

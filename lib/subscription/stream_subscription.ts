@@ -20,12 +20,14 @@ import { largestLetter } from "../message/dead_letter.ts";
 import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import { replayLane } from "../message/names.ts";
 import type { Delivery } from "./delivery.ts";
+import { Breaker } from "./breaker.ts";
 import { Inbox } from "./inbox.ts";
 import type { LaneKind } from "./lane.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Ownership } from "./ownership.ts";
 import { Pause } from "./pause.ts";
 import { Reader } from "./reader.ts";
+import { Reasons } from "./reasons.ts";
 import { Recovery } from "./recovery.ts";
 import { releaseAll } from "./release.ts";
 import { readReplays } from "./replay.ts";
@@ -64,6 +66,8 @@ export interface StreamSubscriptionOptions {
   readonly work?: WorkReporter;
   /** Told how the work of its handlers goes, and asked what pings say. @default nobody is told or asked */
   readonly health?: WorkHealth;
+  /** Whether it has a circuit breaker. @default true */
+  readonly breaker?: boolean;
   /** Told when `run` ends although nobody stopped it (S72). */
   readonly onFailure?: (error: Error) => void;
 }
@@ -73,6 +77,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   readonly name: string;
   readonly #figures: Figures<DeliveryEvent>;
   readonly #options: StreamSubscriptionOptions;
+  readonly #reasons = new Reasons();
   #parts: Parts | undefined;
   #abandoned = Promise.withResolvers<void>();
 
@@ -97,6 +102,8 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       category,
       unfinished: this.outstanding,
       counters: { ...this.counters },
+      breaker: this.#parts?.breaker.state ?? "closed",
+      declined: this.#reasons.counts,
     };
   }
 
@@ -156,13 +163,30 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     this.#abandoned = Promise.withResolvers<void>();
     const room = UNFINISHED_BATCHES * settings.messagesPerTick + Math.max(1, settings.concurrency);
     const inbox = new Inbox(clock, room, this.#options.share);
+    const { observer } = this.#options;
+    const breaker = new Breaker({
+      ...{ name: this.name, clock, settings },
+      changed: (state, failures) => {
+        observer?.breaker?.(state, failures);
+        inbox.changed.notify();
+      },
+    });
     const scope: SubscriptionScope = {
       name: this.name,
       runner,
       consumer,
       settings,
       inbox,
-      pause: new Pause({ name: this.name, inbox, clock, random: random ?? Math.random, settings, health }),
+      pause: new Pause({
+        ...{ name: this.name, inbox, clock, random: random ?? Math.random },
+        ...{ settings, health, breaker: this.#options.breaker === false ? undefined : breaker },
+      }),
+      reasons: {
+        count: (reason) => {
+          const kept = this.#reasons.count(reason);
+          observer?.declined?.(kept);
+        },
+      },
       maxReceivedBytes: this.#maxReceivedBytes,
       figures: this.#figures,
       clock,
@@ -173,11 +197,12 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const main = this.#lane(scope, "main", category);
     const replays = this.#lane(scope, "replay", replayLane(category, runner.group));
     const lanes = [main, replays];
-    const ownership = new Ownership(scope);
+    const ownership = new Ownership(scope, this.#reporter());
     const worker = new Worker(scope, ownership);
     const recovery = new Recovery(scope);
     this.#parts = {
       scope,
+      breaker,
       main,
       replays,
       lanes,
@@ -226,14 +251,13 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     await maintenance.pass(0);
     const defect = new AbortController();
     const signal = firstOf(stop, defect.signal);
-    const workers = Array.from(
-      { length: Math.max(1, scope.settings.concurrency) },
-      () => worker.run(signal),
-    );
+    const crew = worker.crew(scope.settings.concurrency, signal);
+    crew.begin();
     // Ownership is kept up until the last handler has finished, also during the drain, or is given up.
-    void Promise.allSettled(workers).then(() => ended.abort());
+    void crew.home.then(() => ended.abort());
     const loops = [
-      ...workers,
+      crew.sound,
+      crew.home,
       maintenance.untilClear(signal).then(() => reader.run(signal)),
       readReplays(scope, replays, signal),
       maintenance.run(signal),
@@ -256,6 +280,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     parts.ended.abort();
     parts.scope.inbox.close();
     parts.scope.pause.close();
+    parts.breaker.close();
     const cut = this.#running().length;
     if (cut > 0) this.#figures.happened("cut", cut);
     parts.worker.close();
@@ -279,6 +304,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
 
 interface Parts {
   readonly scope: SubscriptionScope;
+  readonly breaker: Breaker;
   readonly main: StreamLane;
   readonly replays: StreamLane;
   readonly lanes: readonly StreamLane[];

@@ -24,10 +24,16 @@ import {
 } from "../errors.ts";
 import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
-import { decodeMessage } from "../message/envelope.ts";
-import type { Delivery } from "./delivery.ts";
+import { Crew } from "./crew.ts";
+import { DeadLetterHook } from "./dead_letter_hook.ts";
+import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
+import { decodeMessage, readMessage, verified } from "../message/envelope.ts";
+import { LARGE_TEXT } from "../message/large_data.ts";
+import type { Message } from "../message/types.ts";
+import { type Delivery, keyOf } from "./delivery.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
+import { beginHook, forgetPostponed, hookBegun, mayPostpone, postpone } from "./postponing.ts";
 import type { SubscriptionScope } from "./scope.ts";
 import { bringText } from "./texts.ts";
 
@@ -43,10 +49,14 @@ export class Worker {
   readonly #scope: SubscriptionScope;
   readonly #ownership: Ownership;
   readonly #givenUp: Sparing;
+  readonly #hook: DeadLetterHook;
+  readonly #reader: (delivery: Delivery) => Message;
 
   constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
     this.#ownership = ownership;
+    this.#hook = new DeadLetterHook(scope);
+    this.#reader = (delivery) => decodeMessage(textOf(delivery), scope.maxReceivedBytes);
     const { clock, name, settings } = scope;
     const event = settings.enableDlq ? "subscription.dead_lettered" : "subscription.discarding";
     const rest = (more: number) => log.error(`${event}_more`, { subscription: name, more });
@@ -59,26 +69,36 @@ export class Worker {
   }
 
   /**
-   * Works off the inbox, one delivery after the other, until `signal` aborts. Rejects with a defect alone.
+   * Works off the inbox, `most` deliveries at once, until `signal` aborts. Defects alone reject.
    */
-  async run(signal: AbortSignal): Promise<void> {
+  crew(most: number, signal: AbortSignal): Crew {
+    const crew: Crew = new Crew(most, () => this.#run(crew, signal));
+    return crew;
+  }
+
+  /** One delivery after the other. */
+  async #run(crew: Crew, signal: AbortSignal): Promise<void> {
     const { inbox, clock, pause } = this.#scope;
     let since = clock.monotonic();
     while (!signal.aborted) {
+      if (pause.on) crew.relieve();
       const tried = pause.on ? await pause.turn(signal) : undefined;
       if (signal.aborted) return;
       const delivery = tried ?? inbox.take();
       if (!delivery) {
-        await inbox.changed.wait({ signal });
+        await crew.wait(inbox.changed, signal);
         since = clock.monotonic();
         continue;
       }
-      await this.deliver(delivery);
+      const delivering = this.deliver(delivery);
+      // Not before: it has its place in the order before the next one is taken.
+      crew.relieve();
+      await delivering;
       if (tried) pause.tried(tried);
       // One that the drain has given up may end much later: nothing of it is wanted then.
       if (delivery.ended === "abandoned") return;
       if (clock.monotonic() - since > YIELD_AFTER_MS) {
-        await new Promise<void>((resolve) => setImmediate(resolve));
+        await turn();
         since = clock.monotonic();
       }
     }
@@ -86,21 +106,29 @@ export class Worker {
 
   /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, figures, pause } = this.#scope;
+    const { runner, inbox, figures, pause, clock, stopped } = this.#scope;
     let { verdict } = delivery;
     try {
       if (delivery.parked && !await this.#bring(delivery)) return;
       // What was found pending may have killed its process while it was read: it is counted before it is.
-      if (delivery.attempts.first) verdict ??= this.judge(delivery);
+      if (delivery.attempts.first && !verdict) {
+        // A large one has its place in the order before it is read: others have their turn meanwhile.
+        if (isLarge(delivery)) delivery.key ||= keyOf(delivery);
+        else verdict = this.judge(delivery);
+      }
       if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
       if (!inbox.enter(delivery)) return;
+      const early = delivery.notBefore > 0 ? delivery.notBefore - clock.monotonic() : 0;
+      if (early > 0) return inbox.backOff(delivery, early);
       const publishing = this.#publishing(delivery);
       if (publishing && !await this.#outlast(publishing, delivery)) return;
       const asking = this.#ownership.assured();
       if (asking && !await this.#outlast(asking, delivery)) return;
       if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
       if (!verdict) {
-        verdict = this.judge(delivery);
+        verdict = isLarge(delivery) ? await this.#judgeInTurns(delivery) : this.judge(delivery);
+        if (stopped.aborted) return;
+        if (delivery.ended === "lost") return void this.#lost(delivery);
         if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
         const publishing = this.#publishing(delivery);
         if (publishing && !await this.#outlast(publishing, delivery)) return;
@@ -111,6 +139,7 @@ export class Worker {
     const { message } = delivery;
     if (!message) return;
     inbox.start(delivery);
+    delivery.startedAt = this.#scope.clock.monotonic();
     let result: "handled" | "duplicate";
     try {
       result = await runner.run(message, verdict.plan, delivery);
@@ -127,25 +156,45 @@ export class Worker {
 
   /** Decodes and judges, once. Never throws. */
   judge(delivery: Delivery): Verdict {
-    return delivery.verdict = this.#verdictOn(delivery);
-  }
-
-  #verdictOn(delivery: Delivery): Verdict {
     try {
       if (delivery.truncated) throw tooLarge(delivery.truncated, this.#scope.maxReceivedBytes);
-      const message = decodeMessage(textOf(delivery), this.#scope.maxReceivedBytes);
-      const { id, stream } = message.metadata.headers;
-      if (delivery.key === "") delivery.key = stream || delivery.id;
-      if (id === "") {
-        const first = firstPlace(delivery);
-        delivery.source = `${first.stream}/${first.id}`;
-      }
-      const verdict = this.#scope.runner.judge(message);
-      if (verdict.kind === "run") delivery.message = message;
-      return verdict;
+      delivery.reader = this.#reader;
+      return delivery.verdict = this.#verdictOn(delivery, this.#reader(delivery));
     } catch (error) {
-      return { kind: "poison", error: asError(error) };
+      return delivery.verdict = { kind: "poison", error: asError(error) };
     }
+  }
+
+  /** The same for a large one, step by step, so that no step holds the event loop for long. Never rejects. */
+  async #judgeInTurns(delivery: Delivery): Promise<Verdict> {
+    try {
+      delivery.reader = this.#reader;
+      const text = textOf(delivery);
+      await turn();
+      const message = readMessage(text, this.#scope.maxReceivedBytes);
+      await turn();
+      verified(text, message);
+      await turn();
+      const verdict = this.#verdictOn(delivery, message);
+      delivery.verdict = verdict;
+    } catch (error) {
+      delivery.verdict = { kind: "poison", error: asError(error) };
+    }
+    const { verdict } = delivery;
+    await turn();
+    return verdict;
+  }
+
+  #verdictOn(delivery: Delivery, message: Message): Verdict {
+    const { id, stream } = message.metadata.headers;
+    if (delivery.key === "") delivery.key = stream || delivery.id;
+    if (id === "") {
+      const first = firstPlace(delivery);
+      delivery.source = `${first.stream}/${first.id}`;
+    }
+    const verdict = this.#scope.runner.judge(message);
+    if (verdict.kind === "run") delivery.message = message;
+    return verdict;
   }
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
@@ -218,14 +267,17 @@ export class Worker {
     const { settings, figures, runner, stopped } = this.#scope;
     const { id, attempts, batch: { lane: { source } } } = delivery;
     if (!attempts.mayCount(settings.maxDeliveries)) {
+      // The hook may be what kills its process: it has one try.
+      const isTold = hookBegun(delivery);
+      if (runner.onDeadLetter && !isTold && !await beginHook(delivery)) return this.#lost(delivery);
       const reason =
         `The message was started ${attempts.count} times by ${runner.name} without an outcome, ` +
         "so it probably kills its process: see its attempts in the log, then replay it.";
-      await this.#deadLetter(delivery, new ProteanError(reason, { code: "DELIVERIES_EXCEEDED" }));
+      await this.#deadLetter(delivery, new ProteanError(reason, { code: "DELIVERIES_EXCEEDED" }), isTold);
       return false;
     }
-    const repeated = attempts.counted;
-    if (repeated) {
+    const { retries } = attempts;
+    if (attempts.counted) {
       if ((await source.refresh([id])).length > 0) return this.#lost(delivery);
     } else {
       const count = await source.attempt(id);
@@ -234,7 +286,7 @@ export class Worker {
     }
     if (stopped.aborted) return false;
     if (delivery.ended === "lost") return this.#lost(delivery);
-    if (attempts.started && !repeated) figures.happened("retried");
+    if (retries) figures.happened("retried");
     return true;
   }
 
@@ -244,6 +296,9 @@ export class Worker {
     if (ended === "lost") return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
     if (ended) return;
+    const decision = decisionOf(error);
+    const decided = decision && await this.#decided(delivery, decision, error);
+    if (decided) return;
     figures.happened("failed");
     delivery.firstFailedAt ??= clock.now();
     const facts = {
@@ -254,11 +309,13 @@ export class Worker {
       attempt: attempts.count,
       error: logLine(error),
     };
+    // The handler may have changed what it was given.
+    delivery.forget();
     log.debug("subscription.attempt_failed", { ...facts, error: errorLine(error) });
-    const outage = outageOf(error);
+    const outage = outageOf(undecided(error));
     if (outage) {
       if (pause.failed(delivery, outage, facts)) return;
-    } else pause.over(delivery);
+    } else pause.faulted(delivery);
     const isLast = isFinal(error) || attempts.count >= Math.max(1, settings.maxRetries);
     if (isLast) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
@@ -271,11 +328,40 @@ export class Worker {
     inbox.backOff(delivery, wait);
   }
 
+  /** The handler has said what is to be done. False: it has said so too often, and failed. */
+  async #decided(delivery: Delivery, decision: Decision, error: Error): Promise<boolean> {
+    const { figures, pause, reasons, runner, clock } = this.#scope;
+    const { kind, reason } = decision;
+    if (kind === "retry_after") {
+      if (!mayPostpone(delivery)) return false;
+      delivery.forget();
+      pause.over(delivery);
+      figures.happened("postponed");
+      log.debug("subscription.postponed", {
+        ...{ handler: runner.name, entry: delivery.id, reason },
+        ...{ ms: decision.ms, times: delivery.attempts.postponed + 1 },
+      });
+      if (!await postpone(this.#scope, delivery, decision.ms)) this.#lost(delivery);
+      return true;
+    }
+    pause.decided(delivery);
+    if (kind === "discard") {
+      figures.happened("declined");
+      reasons.count(reason);
+      log.debug("subscription.declined", { handler: runner.name, entry: delivery.id, reason });
+      await this.#finish(delivery);
+      return true;
+    }
+    delivery.firstFailedAt ??= clock.now();
+    await this.#deadLetter(delivery, error);
+    return true;
+  }
+
   /**
    * The entry leaves its source only into the dead letters, in one step (G4); where that fails it is tried
    * again.
    */
-  async #deadLetter(delivery: Delivery, error: Error): Promise<void> {
+  async #deadLetter(delivery: Delivery, error: Error, isTold = false): Promise<void> {
     const { settings, runner, consumer, figures, inbox, clock } = this.#scope;
     const { lane } = delivery.batch;
     const { count } = delivery.attempts;
@@ -294,6 +380,7 @@ export class Worker {
     }
     delivery.verdict = { kind: "poison", error };
     const { firstFailedAt } = delivery;
+    if (isLarge(delivery)) await turn();
     const text = renderDeadLetter(delivery.text, {
       originalStream: lane.source.origin,
       originalId: firstPlace(delivery).id,
@@ -308,9 +395,13 @@ export class Worker {
       // Where the whole cannot be written, for whatever reason, its beginning can.
       truncated: delivery.truncated ?? (delivery.faulted ? { bytes: byteLength(delivery.text) } : undefined),
     });
+    if (!isTold && !await this.#hook.run(delivery, text)) {
+      return delivery.ended === "lost" ? void this.#lost(delivery) : undefined;
+    }
     try {
       inbox.closing(delivery);
       if (!await lane.source.reject(delivery.id, text)) return void this.#lost(delivery);
+      await forgetPostponed(this.#scope, delivery);
     } catch (cause) {
       return this.#sourceFailed(delivery, asError(cause));
     }
@@ -322,19 +413,20 @@ export class Worker {
 
   /** Frees its place in the order, and acknowledges. */
   #finish(delivery: Delivery): Promise<void> | void {
-    if (delivery.suspect) return this.#finishSuspect(delivery);
+    if (delivery.suspect || delivery.attempts.postponed > 0) return this.#finishNow(delivery);
     this.#scope.inbox.decide(delivery);
     return delivery.batch.lane.acknowledge(delivery, false);
   }
 
   /**
-   * It is acknowledged before the next one starts, so that a crash dead-letters one of them and not all
-   * (delivery 2).
+   * A suspect is acknowledged before the next one starts, so that a crash dead-letters one of them and not all
+   * (delivery 2); one that was postponed, before that is forgotten.
    */
-  async #finishSuspect(delivery: Delivery): Promise<void> {
+  async #finishNow(delivery: Delivery): Promise<void> {
     const { inbox } = this.#scope;
     inbox.closing(delivery);
     await delivery.batch.lane.acknowledge(delivery, true);
+    await forgetPostponed(this.#scope, delivery);
     inbox.decide(delivery);
   }
 
@@ -374,11 +466,23 @@ export class Worker {
   }
 }
 
+/** Read and judged step by step. */
+function isLarge({ text, truncated }: Delivery): boolean {
+  return text !== undefined && text.length > LARGE_TEXT && !truncated;
+}
+
+/** Probes, sockets and timers have theirs. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** True when trying again changes nothing: of none of the handler's methods. */
 function isFinal(error: Error): boolean {
   if (!(error instanceof AggregateError)) return error instanceof MessageConflictError;
   const several = errorsOf(error);
-  return several.length > 0 && several.every((one) => one instanceof MessageConflictError);
+  const isOver = (one: Error) =>
+    one instanceof MessageConflictError || decisionOf(one)?.kind === "dead_letter";
+  return several.length > 0 && several.every(isOver);
 }
 
 function tooLarge({ bytes }: TooLarge, most: number): MessageTooLarge {

@@ -48,9 +48,10 @@ export async function deliver(runtime: DomainRuntime, message: PublishedMessage)
     try {
       // Over the wire format, as a broker would have it.
       const text = encodeRaw(canonicalJson(message.data), JSON.stringify(message.metadata));
-      const read = decodeMessage(text, runtime.config.config.server.max_received_bytes);
+      const again = () => decodeMessage(text, runtime.config.config.server.max_received_bytes);
+      const read = again();
       const verdict = runner.judge(read);
-      if (verdict.kind === "run") await runner.run(read, verdict.plan, options);
+      if (verdict.kind === "run") await runner.run(read, verdict.plan, { ...options, again });
       if (verdict.kind === "poison") throw verdict.error;
     } catch (error) {
       failures.push({ handler: runner.name, message, error: asError(error) });

@@ -18,6 +18,8 @@ import { until } from "../support/until.ts";
 const root = new URL("../../", import.meta.url);
 /** A probe that takes longer is not answered at all. */
 const PROBE_MS = 5000;
+/** Longest run of a command: what hangs is a failure of its test, and no end of all tests. */
+const RUN_LIMIT_MS = 180_000;
 const decoder = new TextDecoder();
 
 /** The program and the arguments before its own. */
@@ -102,7 +104,14 @@ export class Installation {
       await writer.write(new TextEncoder().encode(input));
       await writer.close();
     }
+    let isOver = false;
+    const limit = setTimeout(() => {
+      isOver = true;
+      child.kill("SIGKILL");
+    }, RUN_LIMIT_MS);
     const { code, stdout, stderr } = await child.output();
+    clearTimeout(limit);
+    if (isOver) throw new Error(`'${args.join(" ")}' had not ended after ${RUN_LIMIT_MS} ms.`);
     const finished = { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
     this.#said.push(...outputsOf(args, finished));
     return finished;

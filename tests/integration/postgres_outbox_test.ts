@@ -6,8 +6,9 @@
  */
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import postgres from "postgres";
-import type { OutboxLease, OutboxOutcome, OutboxRow } from "../../lib/adapters/ports.ts";
+import type { OutboxLease, OutboxOutcome, OutboxRow, OutboxWaiting } from "../../lib/adapters/ports.ts";
 import { Names } from "../../lib/adapters/postgres/connection/names.ts";
+import { type Clock, systemClock } from "../../lib/async/clock.ts";
 import { FakeClock } from "../../lib/testing/fake_clock.ts";
 import { UnavailableError } from "../../lib/errors.ts";
 import { leaseOf, names, published } from "../../lib/testing/conformance/outbox_suite_rig.ts";
@@ -327,5 +328,45 @@ postgresTest(
       await operator.end();
       await lease.release();
     }
+  },
+);
+
+postgresTest(
+  "a look at the oldest row that waited for a lock is no news later on, and made anew soon",
+  async () => {
+    const database = await start();
+    let passed = 0;
+    const clock: Clock = {
+      now: () => systemClock.now(),
+      monotonic: () => systemClock.monotonic() + passed,
+      after: (ms, callback) => systemClock.after(ms, callback),
+    };
+    await using provider = await TestProvider.ready({ uri: database.uri(), clock });
+    await provider.commit({ outbox: [numbered(1, 1)] });
+    const outsider = postgres(database.uri(), { max: 1, onnotice: () => {} });
+    let looking: Promise<OutboxWaiting | undefined> = Promise.resolve(undefined);
+    await outsider.begin(async (sql) => {
+      await sql`lock table protean_outbox in access exclusive mode`;
+      looking = provider.outbox.oldestDue("default");
+      await eventually(
+        "the wait for the lock",
+        async () => (await database.sql("select 1 from pg_locks where not granted")).length > 0,
+      );
+      passed += 60_000;
+    });
+    await outsider.end();
+    const found = await looking;
+    assertEquals([typeof found?.id, found?.ageMs], ["string", undefined]);
+    const again = await provider.outbox.oldestDue("default");
+    assertEquals(again?.id, found?.id);
+    assert((again?.ageMs ?? 0) > 0, "it was given for news");
+    const lease = await leaseOf(provider);
+    await lease.settle((await lease.claim(9)).map(published));
+    await lease.release();
+    passed += 11_000;
+    assertEquals(await provider.outbox.oldestDue("default"), undefined);
+    // Two who ask for the same share a look.
+    await provider.commit({ outbox: [numbered(1, 2)] });
+    assertEquals(await provider.outbox.oldestDue("default", 2_500), undefined);
   },
 );

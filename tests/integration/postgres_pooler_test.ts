@@ -12,12 +12,17 @@ import { ORDERS, TestProvider } from "../support/postgres_provider.ts";
 
 const database = sharedPostgres();
 
-for (const poolSize of [1, 2, 20]) {
+for (
+  const [mode, poolSize] of [["transaction", 1], ["transaction", 2], ["transaction", 20], [
+    "statement",
+    2,
+  ]] as const
+) {
   pgbouncerTest(
-    `a transaction pooler with ${poolSize} connections is refused, and keeps no setting of ours`,
+    `a ${mode} pooler with ${poolSize} connections is refused, and keeps no setting of ours`,
     async () => {
       const { server, name } = await database();
-      await using pooler = await PgBouncer.start(server, "transaction", poolSize);
+      await using pooler = await PgBouncer.start(server, mode, poolSize);
       await using provider = new TestProvider({ uri: pooler.uri(name) });
       const setup = () => provider.setup("own", []);
       const error = await assertRejects(setup, RefusedError, "session port");

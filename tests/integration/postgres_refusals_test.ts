@@ -5,8 +5,13 @@
  *
  * @module
  */
-import { assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
-import { ConfigurationError, ProviderUnavailableError } from "../../lib/errors.ts";
+import { assertEquals, assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  ConfigurationError,
+  ProteanError,
+  ProviderUnavailableError,
+  RefusedError,
+} from "../../lib/errors.ts";
 import { outboxInsert } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { postgresAvailable, PostgresServer, postgresTest } from "../support/postgres_server.ts";
@@ -272,5 +277,28 @@ postgresTest(
     }
     listener.close();
     await talking;
+  },
+);
+
+postgresTest(
+  "a row that a policy refuses is its message's own failure, and no right that is missing",
+  async () => {
+    const database = await server.createDatabase();
+    const owner = await TestProvider.ready({ uri: database.uri() });
+    await owner.close();
+    await database.sql(
+      "grant all on all tables in schema public to ann",
+      "grant usage on all sequences in schema public to ann",
+      `alter table ${ORDERS} enable row level security`,
+      `create policy own on ${ORDERS} using (true) with check (id like 'own-%')`,
+    );
+    await using provider = new TestProvider({
+      uri: database.uri({ user: "ann" }).replace(/ann:[^@]*@/, "ann:secret@"),
+    });
+    const save = (id: string) =>
+      provider.commit({ rows: [{ table: ORDERS, id, state: "{}", expected: -1 }] });
+    await save("own-1");
+    const error = await assertRejects(() => save("other-1"), ProteanError, "row-level security");
+    assertEquals([error instanceof RefusedError, error.code], [false, "SQL"]);
   },
 );

@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { type Clock, systemClock } from "../../lib/async/clock.ts";
+import { logged } from "../support/logged.ts";
 import { redisTest } from "../support/redis_server.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 import { consumerOf, eventually, publish, RedisRig, textsOf, until } from "./redis_rig.ts";
@@ -253,4 +254,19 @@ redisTest("once the missing right is given, what the dead leave is claimable at 
       `the right ${missing} is there, and the dead are seen`,
     );
   }
+});
+
+redisTest("a set of processes that is something else is told by its name", async () => {
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
+  const [mine, theirs] = [await consumerOf(broker, living), await consumerOf(broker, python)];
+  await publish(broker, "1");
+  await theirs.read({ count: 1 });
+  await rig.client().call("SET", "protean:consumers", "not a set");
+  const lines = await logged(async () => {
+    // Whoever looks first, this one or the next sign of life, is refused.
+    assertEquals(await mine.unclear?.(), false);
+  });
+  const [told] = lines.filter(({ rawMessage }) => rawMessage === "redis.presence_refused");
+  assert(String(told?.properties["error"]).includes("'protean:consumers'"), JSON.stringify(lines));
 });

@@ -6,7 +6,12 @@
 import { assert, assertEquals, assertFalse, assertInstanceOf, assertRejects } from "@std/assert";
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
 import { systemClock } from "../../lib/async/clock.ts";
-import { BrokerUnavailableError, ConfigurationError, GroupMissingError } from "../../lib/errors.ts";
+import {
+  BrokerUnavailableError,
+  ConfigurationError,
+  GroupMissingError,
+  RefusedError,
+} from "../../lib/errors.ts";
 import { RedisServer, redisTest } from "../support/redis_server.ts";
 import { consumerOf, eventually, GROUP, publish, RedisRig, STREAM, textsOf } from "./redis_rig.ts";
 
@@ -225,3 +230,65 @@ redisTest("something else than Redis behind the port is unavailable, quickly", a
   listener.close();
   await serving;
 });
+
+redisTest("what a missing right keeps from its end is not begun: nothing is there twice", async () => {
+  await using rig = await RedisRig.open();
+  const bare = rig.client();
+  const broker = await rig.broker();
+  const [dead, lane] = [`${STREAM}:dlq`, `${STREAM}:replay:${GROUP}`];
+  const group = await consumerOf(broker, "a");
+  await publish(broker, "1", "2");
+  const [first, second] = await group.read({ count: 2, blockMs: 10 });
+  assert(first && second);
+  assert(await group.deadLetter(first.id, dead, "one"));
+  const [letter] = await broker.deadLetters.list(dead, { limit: 1 });
+  assert(letter);
+  for (
+    const [right, work] of [
+      ["xack", () => group.deadLetter(second.id, dead, "two")],
+      ["xdel", () => broker.deadLetters.replay(dead, letter.id, lane, GROUP)],
+    ] as const
+  ) {
+    await bare.call("ACL", ["SETUSER", "default", `-${right}`]);
+    for (let tries = 0; tries < 3; tries++) await assertRejects(work, RefusedError, right);
+    assertEquals([await bare.xlen(dead), await bare.xlen(lane)], [1, 0]);
+    await bare.call("ACL", ["SETUSER", "default", `+${right}`]);
+  }
+  assert(await group.deadLetter(second.id, dead, "two"));
+  assert(await broker.deadLetters.replay(dead, letter.id, lane, GROUP));
+  assertEquals([await bare.xlen(dead), await bare.xlen(lane)], [1, 1]);
+
+  const replays = broker.group({ stream: lane, group: GROUP, consumer: "a", lane: true });
+  const [replayed] = await replays.read({ count: 1 });
+  assert(replayed);
+  await bare.call("ACL", ["SETUSER", "default", "-xdel"]);
+  await assertRejects(() => replays.ack([replayed.id]), RefusedError, "xdel");
+  await bare.call("ACL", ["SETUSER", "default", "+xdel"]);
+  assertEquals(await replays.ack([replayed.id]), 1);
+  assertEquals(await bare.exists(lane), 0);
+});
+
+redisTest(
+  "a dead-letter stream or a lane of another type is told by its own name, not by its stream's",
+  async () => {
+    await using rig = await RedisRig.open();
+    const bare = rig.client();
+    const broker = await rig.broker();
+    const [dead, lane] = [`${STREAM}:dlq`, `${STREAM}:replay:${GROUP}`];
+    const group = await consumerOf(broker, "a");
+    await publish(broker, "1");
+    const [entry] = await group.read({ count: 1, blockMs: 10 });
+    assert(entry);
+    await bare.set(dead, "not a stream");
+    await assertRejects(() => group.deadLetter(entry.id, dead, "x"), RefusedError, `'${dead}'`);
+    await bare.del(dead);
+    assert(await group.deadLetter(entry.id, dead, "x"));
+    const [letter] = await broker.deadLetters.list(dead, { limit: 1 });
+    assert(letter);
+    await bare.set(lane, "not a stream");
+    const replay = () => broker.deadLetters.replay(dead, letter.id, lane, GROUP);
+    await assertRejects(replay, RefusedError, `'${lane}'`);
+    await bare.del(lane);
+    assert(await replay());
+  },
+);

@@ -300,8 +300,12 @@ Deno.test({
   const server = await installation.start();
   const locking = assertRejects(() => postgres.sql("begin; lock table protean_outbox; select pg_sleep(60)"));
   await probed(server, 503);
-  const { body } = await server.probe("/readyz");
-  assertStringIncludes(JSON.stringify(body["reasons"]), "has not answered what was asked of it");
+  const reasons = async () => JSON.stringify((await server.probe("/readyz")).body["reasons"]);
+  await server.until(
+    async () => (await reasons()).includes("wait there for a lock that session"),
+    "readiness to name who holds it",
+    NOTICED_MS,
+  );
   await postgres.sql(
     "select pg_terminate_backend(pid) from pg_stat_activity where query like 'begin; lock%'",
   );

@@ -21,7 +21,7 @@ export type Fault =
   | { readonly after: Promise<void> };
 export type Operation = Exclude<
   keyof StreamGroup,
-  "stream" | "group" | "consumer" | "unclear" | "relink" | "handOver"
+  "stream" | "group" | "consumer" | "unclear" | "relink" | "handOver" | "forgetPostponed"
 >;
 
 const OPERATIONS: readonly Operation[] = [
@@ -30,6 +30,7 @@ const OPERATIONS: readonly Operation[] = [
   "ack",
   "refresh",
   "attempt",
+  "postpone",
   "pending",
   "claim",
   "deadLetter",
@@ -59,7 +60,7 @@ export class FlakyBroker extends MemoryBroker {
       consumer: group.consumer,
     };
     for (const name of OPERATIONS) {
-      const operation = group[name].bind(group) as (...args: unknown[]) => Promise<unknown>;
+      const operation = group[name]?.bind(group) as (...args: unknown[]) => Promise<unknown>;
       flaky[name] = (...args: unknown[]) => this.#run(name, group, () => operation(...args));
     }
     return flaky as unknown as StreamGroup;

@@ -18,18 +18,21 @@ export function pgbouncerTest(name: string, run: (t: Deno.TestContext) => Promis
   Deno.test({ name, ignore: !pgbouncerAvailable, fn: run });
 }
 
+/** For how long it lends a connection. */
+export type PoolMode = "session" | "transaction" | "statement";
+
 export class PgBouncer implements AsyncDisposable {
   private constructor(
     readonly port: number,
-    readonly mode: "session" | "transaction",
+    readonly mode: PoolMode,
     private readonly folder: string,
     private readonly process: Deno.ChildProcess,
   ) {}
 
-  /** Starts one that lends `poolSize` connections of `server` by session or by transaction. */
+  /** Starts one that lends `poolSize` connections of `server` by session, transaction or statement. */
   static async start(
     server: PostgresServer,
-    mode: "session" | "transaction",
+    mode: PoolMode,
     poolSize = 10,
   ): Promise<PgBouncer> {
     const folder = await Deno.makeTempDir({ prefix: "protean-pgbouncer-" });

@@ -68,7 +68,8 @@ export const settings: SubscriptionSettings = {
   retryMaxDelaySeconds: 60,
   enableDlq: true,
   positionUpdateInterval: 10,
-  circuitBreakerThreshold: 10,
+  // Tests of what becomes of messages let as many fail in a row as they like.
+  circuitBreakerThreshold: 1_000_000,
   circuitBreakerResetSeconds: 60,
   retentionMaxlen: undefined,
   concurrency: 1,
@@ -102,9 +103,9 @@ export class SubscriptionRig {
 
   subscribe(
     runner: HandlerRunner,
-    { published, health, share, ...change }:
+    { published, health, share, observer, ...change }:
       & Partial<SubscriptionSettings>
-      & Pick<StreamSubscriptionOptions, "published" | "health" | "share"> = {},
+      & Pick<StreamSubscriptionOptions, "published" | "health" | "share" | "observer"> = {},
     onFailure: (error: Error) => void = () => {},
     random: () => number = () => 0.5,
   ): StreamSubscription {
@@ -121,6 +122,7 @@ export class SubscriptionRig {
       ...(published && { published }),
       ...(health && { health }),
       ...(share && { share }),
+      ...(observer && { observer }),
     });
     this.#consumers.set(subscription, consumer);
     return subscription;

@@ -8,6 +8,7 @@ import {
   BaseBroker,
   type BrokerCapabilities,
   type DeadLetters,
+  type GroupAges,
   type GroupInfo,
   type GroupOptions,
   type Lock,
@@ -66,6 +67,14 @@ export class MemoryBroker extends BaseBroker {
   override groups(stream: string): Promise<readonly GroupInfo[]> {
     const groups = this.#store.find(stream)?.groups.values() ?? [];
     return Promise.resolve([...groups].map(({ info }) => info));
+  }
+
+  override groupAges(stream: string, group: string): Promise<GroupAges | undefined> {
+    return Promise.resolve(this.#store.find(stream)?.groups.get(group)?.ages);
+  }
+
+  override dropGroup(stream: string, group: string): Promise<boolean> {
+    return Promise.resolve(this.#store.dropGroup(stream, group));
   }
 
   length(stream: string): Promise<number> {

@@ -10,6 +10,7 @@ import type {
   GroupInfo,
   GroupOptions,
   PendingEntry,
+  Postponed,
   ReadOptions,
   StreamEntry,
   StreamGroup,
@@ -70,6 +71,11 @@ export class MemoryStreamGroup implements StreamGroup {
   attempt(id: string): Promise<number | undefined> {
     const now = this.#clock.monotonic();
     return Promise.resolve(this.#state()?.touch(id, this.consumer, now, (count) => count + 1));
+  }
+
+  postpone(id: string, postponed: Postponed, count: number): Promise<boolean> {
+    const now = this.#clock.monotonic();
+    return Promise.resolve(this.#state()?.postpone(id, this.consumer, postponed, count, now) ?? false);
   }
 
   pending(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ClaimedEntry, GroupInfo, PendingEntry, StreamEntry } from "../ports.ts";
+import type { ClaimedEntry, GroupAges, GroupInfo, PendingEntry, Postponed, StreamEntry } from "../ports.ts";
 import { compareStreamIds, formatStreamId, parseStreamId, type StreamId, ZERO_ID } from "../stream_id.ts";
 import { entryOf, type StreamLog } from "./stream_log.ts";
 
@@ -15,6 +15,8 @@ interface Delivery {
   at: number;
   /** Started attempts (delivery 2). */
   count: number;
+  /** How often its handler wanted it again later, and when that is. */
+  postponed?: { readonly times: number; readonly until: number } | undefined;
 }
 
 export class GroupState {
@@ -46,6 +48,14 @@ export class GroupState {
       pending: this.#pending.size,
       consumers: this.#consumers.size,
       lastDeliveredId: formatStreamId(this.#last),
+    };
+  }
+
+  get ages(): GroupAges {
+    const [pending] = this.#pending.keys();
+    return {
+      undeliveredSince: this.#log.after(this.#last, 1)[0]?.key.ms,
+      pendingSince: pending === undefined ? undefined : parseStreamId(pending)?.ms,
     };
   }
 
@@ -88,19 +98,28 @@ export class GroupState {
     return delivery.count = recount(delivery.count);
   }
 
+  /** Keeps that the handler wants the entry later. False: it is not `consumer`'s. */
+  postpone(id: string, consumer: string, { times, ms }: Postponed, count: number, now: number): boolean {
+    if (this.touch(id, consumer, now, () => count) === undefined) return false;
+    const delivery = this.#pending.get(id);
+    if (delivery) delivery.postponed = { times, until: now + ms };
+    return true;
+  }
+
   /** Takes one entry over from `from`, if that still owns it and it has been idle for `minIdleMs`. */
   claim(id: string, from: string, to: string, minIdleMs: number, now: number): ClaimedEntry | undefined {
     const delivery = this.#pending.get(id);
     if (delivery?.consumer !== from || now - delivery.at < minIdleMs) return undefined;
-    const { count } = delivery;
+    const { count, postponed } = delivery;
     const entry = this.#log.get(id);
     if (!entry) {
       this.#pending.delete(id);
       return { id, data: undefined, count, trimmed: true };
     }
-    this.#pending.set(id, { consumer: to, at: now, count });
+    this.#pending.set(id, { consumer: to, at: now, count, postponed });
     this.#consumers.set(to, now);
-    return { ...entryOf(entry), count, trimmed: false };
+    const left = postponed && { times: postponed.times, ms: Math.max(0, postponed.until - now) };
+    return { ...entryOf(entry), count, trimmed: false, ...(left && { postponed: left }) };
   }
 
   /** Pending entries after `after`, in order of id. */

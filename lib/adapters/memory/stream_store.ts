@@ -31,6 +31,13 @@ export class StreamStore {
     return true;
   }
 
+  /** True if there was such a group. Waiting readers learn that it is gone. */
+  dropGroup(stream: string, group: string): boolean {
+    const dropped = this.#streams.get(stream)?.groups.delete(group) ?? false;
+    if (dropped) this.#changed(stream);
+    return dropped;
+  }
+
   append(stream: string, data: string, now: number): string {
     const id = this.#open(stream).log.append(data, now);
     this.#changed(stream);

@@ -72,6 +72,16 @@ export interface PendingEntry {
 export interface ClaimedEntry extends StreamEntry {
   readonly count: number;
   readonly trimmed: boolean;
+  /** What `postpone` has kept of it, whoever asked for that. */
+  readonly postponed?: Postponed | undefined;
+}
+
+/** An entry that its handler wants to have again later. */
+export interface Postponed {
+  /** How often that was so. */
+  readonly times: number;
+  /** Milliseconds that are left to wait; 0 where the time has come. */
+  readonly ms: number;
 }
 
 export interface ReadOptions {
@@ -125,6 +135,15 @@ export interface StreamGroup {
    * longer ours.
    */
   attempt(id: string): Promise<number | undefined>;
+  /**
+   * Keeps beside an entry of ours that its handler wants it again after `ms`, and sets its count to `count`,
+   * in one step: a process that takes it over learns of both (`ClaimedEntry.postponed`). False: it was not
+   * ours. It may be forgotten a week after the last one of the group was postponed. Absent: only who has the
+   * entry knows.
+   */
+  postpone?(id: string, postponed: Postponed, count: number): Promise<boolean>;
+  /** What `postpone` has kept of entries that are over. Absent: it goes with the entries. */
+  forgetPostponed?(ids: readonly string[]): Promise<void>;
   /** The pending list in order of id, after `after`, of all consumers or of one. */
   pending(
     options: {
@@ -192,6 +211,16 @@ export interface GroupInfo {
   readonly pending: number;
   readonly consumers: number;
   readonly lastDeliveredId: string;
+}
+
+/**
+ * Since when entries have waited for a group, by the time in their ids: epoch ms on the broker's clock.
+ */
+export interface GroupAges {
+  /** The first entry that was not delivered to the group; undefined: there is none. */
+  readonly undeliveredSince: number | undefined;
+  /** The first one that was delivered and is not acknowledged; undefined: there is none. */
+  readonly pendingSince: number | undefined;
 }
 
 export interface GroupOptions {
@@ -307,6 +336,23 @@ export abstract class BaseBroker extends BaseAdapter {
   /** Every group of a stream; empty when there is none. */
   groups(_stream: string): Promise<readonly GroupInfo[]> {
     return Promise.resolve([]);
+  }
+
+  /**
+   * How long entries have waited for a group. Undefined: there is no such group, or the broker cannot tell.
+   */
+  groupAges(_stream: string, _group: string): Promise<GroupAges | undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  /**
+   * Removes a group with all that it knows: how far it has read, what is pending, its consumers. Entries stay
+   * on the stream. Whoever still reads with the group finds it missing. False: there was no such group.
+   */
+  dropGroup(_stream: string, _group: string): Promise<boolean> {
+    return Promise.reject(
+      new NotSupportedError(`Broker '${this.name}' has no consumer groups, so none can be dropped.`),
+    );
   }
 
   /** Entries in the stream; 0 when it does not exist. */

@@ -112,6 +112,8 @@ export interface OutboxWaiting {
   readonly id: string;
   /** Since its commit, by the store's own clock; whole milliseconds, never negative. */
   readonly waitedMs: number;
+  /** How long ago it was looked, in milliseconds. @default 0 */
+  readonly ageMs?: number;
 }
 
 export interface OutboxListing {
@@ -147,9 +149,10 @@ export interface OutboxStore {
   /**
    * The first row of one target broker that is due and not published, in order of `seq`, whoever holds its
    * shard; undefined: none is. One that stays the first while time passes is published by nobody. Cheap: it
-   * costs no look at the history, and where a look is slow the answer may be as old as twenty looks take.
+   * costs no look at the history, and where a look is slow the answer may be some seconds old. `maxAgeMs`: an
+   * answer that somebody else has had so recently will do. @default 0
    */
-  oldestDue(broker: string): Promise<OutboxWaiting | undefined>;
+  oldestDue(broker: string, maxAgeMs?: number): Promise<OutboxWaiting | undefined>;
   list(
     options: { readonly status?: OutboxStatus; readonly limit: number },
   ): Promise<readonly OutboxListing[]>;

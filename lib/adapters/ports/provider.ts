@@ -102,7 +102,7 @@ export interface Mark {
   readonly messageId: string;
   /**
    * The payload's, which is kept with the mark: another message that comes under the same id has another.
-   * Undefined where the message has none: then, as where none was kept, the id alone counts.
+   * Undefined where none can be told: then, as where none was kept, the id alone counts.
    */
   readonly checksum?: string | undefined;
 }
@@ -205,6 +205,12 @@ export function duplicateMessage({ handler, type, messageId }: Mark): DuplicateM
 export interface SessionOptions {
   /** Ends every wait for a connection, a lock or a turn, which rejects with its reason; nothing else. */
   readonly signal?: AbortSignal;
+  /**
+   * On whose behalf this session waits for a connection, where many of one party's may wait at once: parties
+   * take turns, and none is refused for the length of the line as long as it moves. Nobody's sessions are
+   * served at every second turn, and are refused in time. Adapters without a pool pass it over.
+   */
+  readonly turn?: object | undefined;
 }
 
 export abstract class BaseProvider extends BaseAdapter {
@@ -255,6 +261,15 @@ export abstract class BaseProvider extends BaseAdapter {
    */
   lock(_name: string, _options?: LockOptions): Promise<Lock | undefined> {
     return Promise.reject(new NotSupportedError(`Database '${this.name}' has no locks: use one that does.`));
+  }
+
+  /**
+   * Why statements of this process wait: a sentence that names who holds a lock which they need, where that is
+   * none of our own sessions. Undefined: none waits so. Costs nothing while statements are answered.
+   * @default nobody is asked
+   */
+  heldUp(): Promise<string | undefined> {
+    return Promise.resolve(undefined);
   }
 
   /** Live pool figures, where there is a pool (POOL-4). */

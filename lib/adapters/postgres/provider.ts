@@ -49,6 +49,7 @@ import {
   type Target,
 } from "./tables/setup.ts";
 import { CleaningPermit, cutOff } from "./server_clock.ts";
+import { foreignHolder } from "./connection/foreign_locks.ts";
 import { SilenceWatch } from "./connection/silent_connections.ts";
 import { SideConnection } from "./connection/side_connection.ts";
 import { tlsFiles } from "./connection/socket.ts";
@@ -58,6 +59,8 @@ const log = getLogger(["protean", "postgres"]);
 
 /** A connection that does not answer a ping for so long is given up. */
 const PING_MS = 5000;
+/** A statement that is not answered for so long may wait for a lock. */
+const HELD_UP_MS = 1000;
 /**
  * Within half a minute the server ends the transactions of a machine that is gone; by itself it would take
  * hours.
@@ -156,6 +159,16 @@ export class PostgresProvider extends BaseProvider {
     const closing = [this.#database.pool, this.#leases, this.#side, this.#silence];
     await Promise.all(closing.map((part) => part.close()));
     await Promise.all(this.#afterwards);
+  }
+
+  override async heldUp(): Promise<string | undefined> {
+    const backends = this.#silence.waiting(HELD_UP_MS);
+    if (backends.length === 0) return undefined;
+    const holder = await foreignHolder(await this.#side.get(), backends);
+    if (holder === undefined) return undefined;
+    const { name, label } = this.#where;
+    return `Database '${name}' (${label}) answers pings, and statements wait there for a lock that ${holder} holds: ` +
+      "have it ended.";
   }
 
   override poolStats(): { size: number; checkedOut: number; overflow: number; checkedIn: number } {

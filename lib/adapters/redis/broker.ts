@@ -11,6 +11,7 @@ import {
   BaseBroker,
   type BrokerCapabilities,
   type DeadLetters,
+  type GroupAges,
   type GroupInfo,
   type GroupOptions,
   type Lock,
@@ -30,6 +31,7 @@ import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { append } from "./scripts.ts";
 import { readAuthorities, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
+import { dropGroup, groupAges } from "./operators.ts";
 import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
@@ -113,6 +115,17 @@ export class RedisBroker extends BaseBroker {
       key: stream,
       repeatable: true,
     });
+  }
+
+  override async groupAges(stream: string, group: string): Promise<GroupAges | undefined> {
+    return await this.#redis.run((client) => groupAges(client, this.keyOf(stream), group), {
+      key: stream,
+      repeatable: true,
+    });
+  }
+
+  override async dropGroup(stream: string, group: string): Promise<boolean> {
+    return await this.#redis.run((client) => dropGroup(client, this.keyOf(stream), group), { key: stream });
   }
 
   override async length(stream: string): Promise<number> {

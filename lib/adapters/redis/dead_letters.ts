@@ -8,11 +8,12 @@ import { TextBudget } from "../entry_text.ts";
 import { compareIdTexts, cursorText, isStreamId } from "../stream_id.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { next } from "./entries.ts";
+import { unlessRefused } from "./faults.ts";
 import type { KeyOf, StreamKey } from "./keys.ts";
 import { isLiveOther } from "./others.ts";
 import { consumersOf, MEMBERS } from "./presence.ts";
 import { entriesRanged } from "./replies.ts";
-import { purge, replay, replayToOther, trimBefore } from "./scripts.ts";
+import { oldestId, purge, replay, replayToOther, trimBefore } from "./scripts.ts";
 
 /** Letters of a page that is bounded by bytes which are asked for at first. */
 const FIRST_STEP = 8;
@@ -57,8 +58,11 @@ export class RedisDeadLetters implements DeadLetters {
   }
 
   async oldest(stream: string): Promise<number | undefined> {
-    const [first] = await this.list(stream, { limit: 1 });
-    return first && Number(first.id.split("-", 1)[0]);
+    const keys = [this.#keyOf(stream)];
+    const id = await this.#endpoint.run((client) => oldestId.run(client, keys, []), {
+      ...{ key: stream, repeatable: true },
+    });
+    return typeof id === "string" ? Number(id.split("-", 1)[0]) : undefined;
   }
 
   async trimBefore(stream: string, ms: number, limit: number): Promise<number> {
@@ -86,9 +90,11 @@ export class RedisDeadLetters implements DeadLetters {
   async replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {
     if (!isStreamId(id)) return false;
     const keys = [this.#keyOf(stream), this.#keyOf(lane)];
-    const moved = await this.#endpoint.run((client) => replay.run(client, keys, [id, group]), {
-      key: stream,
-    });
+    const { settings } = this.#endpoint.server;
+    const moved = await this.#endpoint.run(
+      async (client) => unlessRefused(await replay.run(client, keys, [id, group]), settings, lane),
+      { key: stream },
+    );
     return moved === 1;
   }
 

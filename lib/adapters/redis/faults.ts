@@ -73,6 +73,16 @@ export function explain(thrown: unknown, settings: RedisSettings, context: Fault
   return new RefusedError(message, { cause, ...about });
 }
 
+/**
+ * The reply of a script; one that is a list with an error is about the key that is named: a script touches
+ * several, and whoever is told the wrong one removes that. Throws it as `Connection.call` expects it.
+ */
+export function unlessRefused(reply: unknown, settings: RedisSettings, key: string): unknown {
+  const error: unknown = Array.isArray(reply) ? reply[0] : undefined;
+  if (!(error instanceof Error)) return reply;
+  throw isWrongServer(error) ? error : explain(error, settings, { key });
+}
+
 /** The connection could not be made, broke, or is refused for now. */
 export function unavailable(settings: RedisSettings, reason: string, cause?: Error): Error {
   return new settings.Unavailable(

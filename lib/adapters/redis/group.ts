@@ -11,14 +11,17 @@ import type {
   GroupOptions,
   HandedOver,
   PendingEntry,
+  Postponed,
   ReadOptions,
   StreamEntry,
   StreamGroup,
 } from "../ports.ts";
+import { postponements } from "../../message/names.ts";
 import { compareIdTexts, cursorText } from "../stream_id.ts";
 import { RELEASED_IDLE_MS, TRIM_LIMIT } from "../stream_rules.ts";
 import { BlockingReader } from "./blocking_reader.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
+import { unlessRefused } from "./faults.ts";
 import type { KeyOf, StreamKey } from "./keys.ts";
 import { PollingReader } from "./polling_reader.ts";
 import { goneAfter, type Peer, type Presence } from "./presence.ts";
@@ -27,6 +30,7 @@ import {
   claim,
   deadLetter,
   handOver,
+  postpone,
   refresh,
   release,
   retire,
@@ -146,6 +150,19 @@ export class RedisStreamGroup implements StreamGroup {
     return await this.#script(attempt, [id]) as number | null ?? undefined;
   }
 
+  async postpone(id: string, { times, ms }: Postponed, count: number): Promise<boolean> {
+    const kept = await this.#run((client) =>
+      postpone.run(client, [this.#place.key, this.#postponements], [
+        ...[this.group, this.consumer, id, times, Math.ceil(ms), count, POSTPONED_KEPT_MS],
+      ]), { repeatable: true });
+    return kept === 1;
+  }
+
+  async forgetPostponed(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await this.#run((client) => client.hdel(this.#postponements, ...ids), { repeatable: true });
+  }
+
   async pending(
     options: {
       readonly limit: number;
@@ -197,11 +214,19 @@ export class RedisStreamGroup implements StreamGroup {
     };
     const args = entries.flatMap(({ id, from }) => [id, from, least(from)]);
     const latest = minIdleMs > 0 ? this.#presence.latest : ANY_TIME;
-    const claimed = await this.#script(claim, [goneAfter(minIdleMs), latest, ...args]) as readonly Claim[];
+    const claimed = await this.#run((client) =>
+      claim.run(client, [this.#place.key, this.#postponements], [
+        ...[this.group, this.consumer, goneAfter(minIdleMs), latest],
+        ...args,
+      ])
+    ) as readonly Claim[];
     const texts = await this.#texts(claimed.filter(([, , held]) => held === 1).map(([id]) => id), maxBytes);
-    return claimed.map(([id, count]) => {
+    return claimed.map(([id, count, , left]) => {
       const entry = texts.get(id);
-      return entry ? { ...entry, count, trimmed: false } : { id, data: undefined, count, trimmed: true };
+      if (!entry) return { id, data: undefined, count, trimmed: true };
+      const [times, ms] = left.split(" ").map(Number);
+      const postponed = times && ms !== undefined ? { times, ms } : undefined;
+      return { ...entry, count, trimmed: false, ...(postponed && { postponed }) };
     });
   }
 
@@ -229,11 +254,12 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   async deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean> {
-    const moved = await this.#run((client) =>
-      deadLetter.run(client, [this.#place.key, this.#keyOf(deadLetterStream)], [
-        ...[this.group, this.consumer, id, data],
-        this.#place.lane ? 1 : 0,
-      ])
+    const { key, lane } = this.#place;
+    const { settings } = this.#endpoint.server;
+    const keys = [key, this.#keyOf(deadLetterStream)];
+    const args = [this.group, this.consumer, id, data, lane ? 1 : 0];
+    const moved = await this.#run(async (client) =>
+      unlessRefused(await deadLetter.run(client, keys, args), settings, deadLetterStream)
     );
     return moved === 1;
   }
@@ -288,6 +314,11 @@ export class RedisStreamGroup implements StreamGroup {
     this.#blocking = undefined;
     await reader?.close();
     this.#onClose(this);
+  }
+
+  /** What is postponed of this group on this stream. */
+  get #postponements(): StreamKey {
+    return this.#keyOf(postponements(this.stream, this.group));
   }
 
   /** The others of this group; none where nobody looks. */
@@ -391,7 +422,10 @@ export class RedisStreamGroup implements StreamGroup {
 const HAND_OVER_TRIES = 3;
 
 /** As the script `claim` answers. */
-type Claim = readonly [id: string, count: number, held: 0 | 1];
+type Claim = readonly [id: string, count: number, held: 0 | 1, postponed: string];
+
+/** Longer than anything waits, so that what nobody comes back for goes by itself. */
+const POSTPONED_KEPT_MS = 8 * 86_400_000;
 
 /** For the script `claim`. */
 const OWNER_IS_GONE = -1;

@@ -15,6 +15,7 @@ import type { Redis } from "ioredis";
 import { betweenMs, type Clock, type Moment, momentOf, sleep } from "../../async/clock.ts";
 import { asError, RefusedError } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { explain } from "./faults.ts";
 import { nothingThere, pairs } from "./replies.ts";
 import type { StreamKey } from "./keys.ts";
 import { ServerTime } from "./server_time.ts";
@@ -181,7 +182,9 @@ export class Presence {
   /** The other consumers of the group that show themselves or have something pending. */
   async peers(client: Redis, place: StreamPlace): Promise<readonly Peer[]> {
     // Asked behind the others' ages: a step that is in them is seen.
-    const found = consumersOf(client, place, this.#members);
+    const found = consumersOf(client, place, this.#members).catch((error) => {
+      throw this.#ofMembers(error);
+    });
     const [peers] = await Promise.all([found, this.#time.look(client)]);
     this.#warned = false;
     return peers.filter(({ name }) => name !== place.consumer);
@@ -217,7 +220,7 @@ export class Presence {
     const identities = [...new Set(places.map(([, identity]) => identity))];
     const added = identities.length === 0 ? undefined : client.sadd(this.#members, ...identities).catch(
       (error: Error) => {
-        if (!error.message.startsWith("OOM")) throw error;
+        if (!error.message.startsWith("OOM")) throw this.#ofMembers(error);
       },
     );
     await Promise.all([...shown, added, this.#time.look(client)]);
@@ -228,6 +231,12 @@ export class Presence {
     if (!this.#heard) return;
     this.#cutOff = true;
     this.#heard = { ...this.#heard, since: this.#clock.monotonic() };
+  }
+
+  /** Of another type is the set: the stream was asked before. */
+  #ofMembers(error: Error): Error {
+    if (!error.message.startsWith("WRONGTYPE")) return error;
+    return explain(error, this.#endpoint.server.settings, { key: this.#members });
   }
 
   #answered(began: Moment): void {

@@ -63,12 +63,27 @@ local function below(a, b)
 end
 `;
 
+/**
+ * Lua: `must_be_allowed(command, …)` ends the script as Redis would, before anything is written: what a script
+ * has written stays when a later command of it is refused, and a dead letter would be written at every try.
+ */
+const MUST_BE_ALLOWED = `
+local function must_be_allowed(command, ...)
+  if redis.acl_check_cmd(command, ...) then return end
+  error({err = "NOPERM this user has no permissions to run the '" .. string.lower(command) .. "' command here"})
+end
+`;
+
 // Acknowledges on a replay lane: the entries go, and the stream goes with the last of them (delivery 19).
 //
 // Arguments: group, id…. Returns how many were pending.
 
 /** Lua: `leave_lane(id)` removes the entry, and the lane when it was the last one. */
-export const LEAVE_LANE = `
+export const LEAVE_LANE = `${MUST_BE_ALLOWED}
+local function may_leave_lane()
+  must_be_allowed('XDEL', KEYS[1], '0-1')
+  must_be_allowed('DEL', KEYS[1])
+end
 local function leave_lane(id)
   redis.call('XDEL', KEYS[1], id)
   if redis.call('XLEN', KEYS[1]) == 0 then redis.call('DEL', KEYS[1]) end
@@ -76,6 +91,7 @@ end
 `;
 
 export const ackLane = new Script(`${LEAVE_LANE}
+may_leave_lane()
 local acknowledged = 0
 for i = 2, #ARGV do
   if redis.call('XACK', KEYS[1], ARGV[1], ARGV[i]) == 1 then
@@ -122,8 +138,9 @@ return kept and count
 // Arguments: group, new consumer, the time in ms after which an owner that was not seen is gone, the latest
 // time of the clock that is believed (epoch ms; -1: any), then triples of id, present owner and least idle
 // time in ms; -1 instead of that time asks that the owner is gone still. At a later time nothing is taken.
-// Returns `{id, count, 1}` for each that was taken, `{id, count, 0}` for those that the stream no longer
-// holds: they leave the pending list (PIPE-7). No text passes through a script: it may be of any size.
+// Keys: stream, what is postponed of the group. Returns `{id, count, 1, postponed}` for each that was taken, 0
+// in place of the 1 for those that the stream no longer holds: they leave the pending list (PIPE-7);
+// `postponed` is empty, or `<times> <ms left>`. No text passes through a script: it may be of any size.
 
 export const claim = new Script(`${PENDING_ENTRY}
 local unseen
@@ -139,6 +156,7 @@ local function is_gone(owner)
   return (unseen[owner] or 0) >= tonumber(ARGV[3])
 end
 
+local postponed = redis.call('TYPE', KEYS[2]).ok == 'hash'
 local claimed = {}
 local latest = tonumber(ARGV[4])
 if latest >= 0 and tonumber(redis.call('TIME')[1]) * 1000 > latest then return claimed end
@@ -148,10 +166,33 @@ for i = 5, #ARGV, 3 do
   if held and ((least >= 0 and held[3] >= least) or (least < 0 and is_gone(owner))) then
     -- Drops the entry from the pending list if the stream no longer holds it.
     local taken = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')[1]
-    claimed[#claimed + 1] = {id, held[4], taken and 1 or 0}
+    local left = postponed and redis.call('HGET', KEYS[2], id) or ''
+    if left ~= '' then
+      local times, till = string.match(left, '^(%d+) (%d+)$')
+      local time = redis.call('TIME')
+      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+      left = times and (times .. ' ' .. string.format('%.0f', math.max(0, tonumber(till) - now))) or ''
+    end
+    claimed[#claimed + 1] = {id, held[4], taken and 1 or 0, left}
   end
 end
 return claimed
+`);
+
+// Keeps that a handler wants its entry later, and sets its count (`StreamGroup.postpone`).
+//
+// Keys: stream, what is postponed of the group: a hash of `<times> <epoch ms>` by id. Arguments: group,
+// consumer, id, times, ms to wait, count, ms that the hash is kept. Returns 1, or 0 when the entry is not ours.
+
+export const postpone = new Script(`${PENDING_ENTRY}
+if not pending_entry(ARGV[3], ARGV[2]) then return 0 end
+local kept = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'RETRYCOUNT', ARGV[6], 'JUSTID')[1]
+if not kept then return 0 end
+local time = redis.call('TIME')
+local till = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[5])
+redis.call('HSET', KEYS[2], ARGV[3], ARGV[4] .. ' ' .. string.format('%.0f', till))
+redis.call('PEXPIRE', KEYS[2], ARGV[7])
+return 1
 `);
 
 // Removing consumers (PIPE-9). XGROUP DELCONSUMER drops what is pending for good, so each is looked at in the
@@ -191,12 +232,15 @@ return gone
 // Moves an entry to the dead letters: written there and acknowledged here, or neither (delivery 18).
 //
 // Keys: stream, dead-letter stream. Arguments: group, consumer, id, data, '1' for a lane. Returns 1, or 0
-// when this consumer does not own the entry.
+// when this consumer does not own the entry; a list with the error where the dead-letter stream refuses it.
 
 export const deadLetter = new Script(`${PENDING_ENTRY}${LEAVE_LANE}
 local id = ARGV[3]
 if not pending_entry(id, ARGV[2]) then return 0 end
-redis.call('XADD', KEYS[2], '*', 'data', ARGV[4])
+must_be_allowed('XACK', KEYS[1], ARGV[1], id)
+if ARGV[5] == '1' then may_leave_lane() end
+local written = redis.pcall('XADD', KEYS[2], '*', 'data', ARGV[4])
+if type(written) == 'table' then return {written} end
 redis.call('XACK', KEYS[1], ARGV[1], id)
 if ARGV[5] == '1' then leave_lane(id) end
 return 1
@@ -225,13 +269,15 @@ return -1
 /**
  * Moves one entry, fields as they are, to the end of a replay lane, whose group is created at 0 if missing;
  * it is in exactly one place at every moment (delivery 19, DLQ-5). Keys: dead-letter stream, lane. Arguments:
- * id, group. Returns 1, or 0 when the entry is not there (any more).
+ * id, group. Returns 1, or 0 when the entry is not there (any more); a list with the error where the lane
+ * refuses it.
  */
-export const replay = new Script(`
+export const replay = new Script(`${MUST_BE_ALLOWED}
 local found = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])
 if #found == 0 then return 0 end
+must_be_allowed('XDEL', KEYS[1], ARGV[1])
 local created = redis.pcall('XGROUP', 'CREATE', KEYS[2], ARGV[2], '0', 'MKSTREAM')
-if created.err and string.sub(created.err, 1, 9) ~= 'BUSYGROUP' then return created end
+if created.err and string.sub(created.err, 1, 9) ~= 'BUSYGROUP' then return {created} end
 redis.call('XADD', KEYS[2], '*', unpack(found[1][2]))
 redis.call('XDEL', KEYS[1], ARGV[1])
 return 1
@@ -242,7 +288,8 @@ return 1
  * the letter about it (delivery 19). Keys: dead-letter stream, stream. Arguments: id of the letter, group, id
  * of the entry, consumer. Returns what became of it.
  */
-export const replayToOther = new Script(`${BELOW}
+export const replayToOther = new Script(`${BELOW}${MUST_BE_ALLOWED}
+must_be_allowed('XDEL', KEYS[1], ARGV[1])
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 'gone' end
 if #redis.call('XRANGE', KEYS[2], ARGV[3], ARGV[3]) == 0 then return 'trimmed' end
 local read
@@ -281,6 +328,12 @@ local step = math.min(most - gone, 100)
 local rest = redis.call('XRANGE', KEYS[1], '-', '(' .. ARGV[1], 'COUNT', step)
 for _, entry in ipairs(rest) do redis.call('XDEL', KEYS[1], entry[1]) end
 return {gone + #rest, #rest == step and 1 or 0}
+`);
+
+/** The id of the oldest entry of a stream, without its text, which may be large; false where it has none. */
+export const oldestId = new Script(`
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+return first and first[1]
 `);
 
 /** Drops a stream whole and returns how many entries it had. The memory is freed in the background. */

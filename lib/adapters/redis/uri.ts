@@ -60,7 +60,9 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
   }
   for (const parameter of url.searchParams.keys()) {
     if (parameter !== "db") {
-      throw refused(key, `'${key}' has the parameter '${parameter}', but only 'db' is known: remove it.`);
+      // Behind a ? may be the rest of a password.
+      const shown = /^[a-z_]{1,24}$/.test(parameter) ? `the parameter '${parameter}'` : "a parameter";
+      throw refused(key, `'${key}' has ${shown}, but only 'db' is known: remove it.`);
     }
   }
   if (url.hash !== "") throw refused(key, `'${key}' has a # in it: write it as %23.`);
@@ -110,6 +112,8 @@ function socketPath(url: URL, key: string): string {
     throw refused(key, `'${key}' names no absolute path of a socket: write it as in ${SOCKET_EXAMPLE}.`);
   }
   const path = decodedPath(url.pathname, key);
+  // No path of a system has one: the connection would be tried for ever.
+  if (path.includes("\0")) throw refused(key, `'${key}' has a NUL character in its path: remove it.`);
   if (new TextEncoder().encode(path).length > MAX_SOCKET_PATH) {
     throw refused(
       key,
@@ -133,7 +137,10 @@ function database(given: string | null, key: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw refused(
     key,
-    `'${key}' names the database '${text}': Redis databases are numbers, such as ${EXAMPLE}.`,
+    // It may be a password whose host is missing.
+    `'${key}' names ${
+      /^[a-z]{1,12}$/.test(text) ? `the database '${text}'` : "a database that is no number"
+    }: Redis databases are numbers, such as ${EXAMPLE}.`,
   );
 }
 

@@ -10,6 +10,7 @@ import {
   type BrokerCapabilities,
   type ComponentSchema,
   type DeadLetters,
+  type GroupAges,
   type GroupInfo,
   type GroupOptions,
   type Lock,
@@ -28,8 +29,10 @@ import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
 import { SqliteStreamGroup } from "./streams/group.ts";
 import { groupInfos } from "./streams/group_rows.ts";
+import { dropGroup, groupAges } from "./streams/operators.ts";
 import { append, findStream } from "./streams/rows.ts";
 import { entriesIn, findWithin } from "./streams/texts.ts";
+import { postponedComponent } from "./streams/postponed.ts";
 import { streamComponent } from "./streams/schema.ts";
 import { sqlitePath } from "./file/uri.ts";
 
@@ -56,7 +59,7 @@ export class SqliteBroker extends BaseBroker {
       // must not be lost says so itself (D13).
       synchronous: "NORMAL",
       clock: options.clock,
-      components: [streamComponent, lockComponent],
+      components: [streamComponent, postponedComponent, lockComponent],
       migrate: options.migrate,
       unavailable: BrokerUnavailableError,
     });
@@ -129,6 +132,14 @@ export class SqliteBroker extends BaseBroker {
 
   override async groups(stream: string): Promise<readonly GroupInfo[]> {
     return await this.#file.read((db) => groupInfos(db, stream));
+  }
+
+  override async groupAges(stream: string, group: string): Promise<GroupAges | undefined> {
+    return await this.#file.read((db) => groupAges(db, stream, group));
+  }
+
+  override async dropGroup(stream: string, group: string): Promise<boolean> {
+    return await this.#file.write((db) => dropGroup(db, stream, group), { notify: true, durable: true });
   }
 
   async length(stream: string): Promise<number> {

@@ -57,7 +57,7 @@ function inspectCommand(cli: Cli): Command {
     [
       ["dlq inspect --domain=my_domain 1795356754518-0", "one dead letter"],
     ],
-  ).argument("<id>", "as `dlq list` shows it");
+  ).argument("<id>", "as `dlq list` shows it", filled);
   return addFilter(command).action((id: string, options: Options) =>
     withQueues(cli, options, (queues) => inspect(cli, queues, id, options))
   );
@@ -69,7 +69,7 @@ function replayCommand(cli: Cli): Command {
       "Hand a message to the group that failed, once more; other groups do not see it.",
     ),
     [["dlq replay --domain=my_domain 1795356754518-0", "one dead letter"]],
-  ).argument("<id>", "as `dlq list` shows it").option("--dry-run", "say what would be done");
+  ).argument("<id>", "as `dlq list` shows it", filled).option("--dry-run", "say what would be done");
   return addFilter(command).action((id: string, options: Options) =>
     withQueues(cli, options, (queues) => replay(cli, queues, id, options))
   );

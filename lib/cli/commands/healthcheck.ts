@@ -56,14 +56,17 @@ interface Answer {
   readonly body: string;
 }
 
+/** With NODE_USE_ENV_PROXY, node:http obeys those variables too, unless it is given others. */
+const DIRECT = { keepAlive: false, proxyEnv: {} };
+
 /**
  * Not by `fetch`, which goes by way of HTTP_PROXY: a server is asked directly, whatever stands there for the
  * outside world.
  */
 function ask(target: string, timeoutMs: number): Promise<Answer> {
-  const { get } = /^https:/i.test(target) ? https : http;
+  const { get, Agent } = /^https:/i.test(target) ? https : http;
   const options = {
-    agent: false,
+    agent: new Agent(DIRECT),
     signal: AbortSignal.timeout(timeoutMs),
     // Said here: left alone, NODE_TLS_REJECT_UNAUTHORIZED=0 would switch the checks off.
     rejectUnauthorized: true,

@@ -104,7 +104,7 @@ async function send(
     if (stopped) {
       cli.io.err(
         `Stopped at line ${stopped.line}, send the rest again from there: ${
-          maskText(stopped.error.message)
+          printable(maskText(stopped.error.message))
         }\n`,
       );
     }

@@ -70,6 +70,9 @@ const dlq = z.strictObject({
   alert_threshold: whole(1).default(100).describe("Dead letters in one queue that raise an alert."),
   alert_callback: text().optional().describe("'./alerts.js#onDlqAlert', relative to this file."),
   alert_webhook: text().optional().describe("Address that receives the alert as Slack-compatible JSON."),
+  alert_on: z.enum(["cycle", "change"]).default("cycle").describe(
+    "cycle: an alert in every cycle above the threshold; change: one when it begins, one when it is over.",
+  ),
   check_interval_seconds: above(0).default(60).describe("Seconds between two maintenance cycles."),
 }).prefault({}).describe("Dead-letter maintenance.");
 

@@ -25,6 +25,8 @@ import type {
   SubscriberOptions,
 } from "../options.ts";
 import { Elements } from "./elements.ts";
+import type { DlqAlertListener } from "../dlq_alert.ts";
+import { assertHandlerOptions } from "./handler_options.ts";
 import type { HandlerKind } from "../handler_port.ts";
 import { assertName, type DomainIdentity } from "./identity.ts";
 import { EXTERNAL, MessageDefinition } from "./message_definition.ts";
@@ -205,6 +207,26 @@ export class Declarations {
     );
   }
 
+  /**
+   * Tells `notify` when dead letters pile up, beside `alert_callback` and `alert_webhook` of `[server.dlq]`.
+   * It may be async and is waited for no longer than ten seconds; that it fails is logged and stops nothing.
+   * Throws `IncorrectUsageError` for what is no function, and after `init`.
+   *
+   * @example
+   * ```ts
+   * domain.onDlqAlert(({ dlqStream, depth }) => console.warn(`${dlqStream} holds ${depth} dead letters`));
+   * ```
+   */
+  onDlqAlert(notify: DlqAlertListener): void {
+    if (typeof notify !== "function") {
+      throw new IncorrectUsageError(
+        "domain.onDlqAlert takes a function: give it one that is called with each alert.",
+      );
+    }
+    this.elements.assertOpen("alert listener", notify.name || "of dead letters");
+    this.elements.dlqAlertListeners.push(notify);
+  }
+
   #message<S extends Schema, A extends string, T extends Schema>(
     kind: "event" | "command",
     name: string,
@@ -246,6 +268,7 @@ export class Declarations {
     const label = kind.replace("_", " ");
     this.elements.assertOpen(label, name);
     assertName(label, name);
+    assertHandlerOptions(name, options);
     this.elements.handlers.push({ kind, name, options, categories });
   }
 

@@ -6,6 +6,7 @@
  */
 import { IncorrectUsageError } from "../../errors.ts";
 import type { AggregateDefinition } from "./aggregate.ts";
+import type { DlqAlertListener } from "../dlq_alert.ts";
 import type { HandlerKind } from "../handler_port.ts";
 import type { MessageDefinition } from "./message_definition.ts";
 import type { ProjectionDefinition } from "./projection.ts";
@@ -26,6 +27,8 @@ export class Elements {
   readonly messages: MessageDefinition[] = [];
   readonly projections: ProjectionDefinition[] = [];
   readonly handlers: HandlerDefinition[] = [];
+  /** Told when dead letters pile up. */
+  readonly dlqAlertListeners: DlqAlertListener[] = [];
   #frozen = false;
 
   /**

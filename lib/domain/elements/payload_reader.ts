@@ -5,6 +5,7 @@
  */
 import { asError, DeserializationError } from "../../errors.ts";
 import { keepsBigints } from "../../message/exact_numbers.ts";
+import { isLargeData } from "../../message/large_data.ts";
 import { isJsonObject } from "../../message/parse.ts";
 import type { MessageDefinition } from "./message_definition.ts";
 import { validate } from "./schema.ts";
@@ -25,7 +26,7 @@ export class Reader {
   /** The validated payload. Throws `ValidationError` and, where an upcaster fails, `DeserializationError`. */
   read(data: Readonly<Row>): unknown {
     const current = this.from === this.message.version ? data : this.#upcast(data);
-    return validate(this.message.schema, current, this.#what);
+    return validate(this.message.schema, current, this.#what, isLargeData(data));
   }
 
   #upcast(data: Readonly<Row>): Row {

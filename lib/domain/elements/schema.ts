@@ -9,6 +9,7 @@ import { ConfigurationError, ValidationError } from "../../errors.ts";
 import { canonicalJson } from "../../message/canonical.ts";
 import { holdsBigints, parseExact } from "../../message/exact_numbers.ts";
 import { unstorableIn } from "../../message/storable.ts";
+import { beginningOf, lasting } from "./beginning.ts";
 import { inExactWords, roundedIn, TOO_LARGE, unsettled, withBigints } from "./wide_integers.ts";
 import type { Out, Schema } from "../types.ts";
 
@@ -17,6 +18,8 @@ import type { Out, Schema } from "../types.ts";
  */
 const MAX_ISSUES = 20;
 const MAX_TEXT = 200;
+/** Issues with the beginning of a large value after which the rest is not looked at. */
+const MOST_WRONG = 1_000;
 
 /** Validated data, as it will be read back. */
 export interface Encoded<T> {
@@ -29,17 +32,30 @@ export interface Encoded<T> {
 
 /**
  * Validates `value`. `what` names the element and what was looked at, such as `Data of event OrderPlaced`.
+ * With `isLarge`, JSON whose beginning is wrong in very many places is refused for those.
  *
  * Throws `ValidationError`, and `ConfigurationError` for a schema that answers with a Promise.
  */
-export function validate<S extends Schema>(schema: S, value: unknown, what: string): Out<S> {
+export function validate<S extends Schema>(schema: S, value: unknown, what: string, isLarge = false): Out<S> {
+  const beginning = isLarge ? beginningOf(value) : undefined;
+  if (beginning !== undefined) {
+    const wrong = lasting(judged(schema, beginning, what).issues ?? [], beginning, value);
+    if (wrong.length > MOST_WRONG) throw refusal(wrong, what, "at least ");
+  }
+  const result = judged(schema, value, what);
+  if (result.issues) throw refusal(result.issues, what);
+  return kept(value, result.value, what);
+}
+
+/** What the schema says of a value, given bigints where it wants them. */
+function judged<S extends Schema>(schema: S, value: unknown, what: string): StandardSchemaV1.Result<Out<S>> {
   const result = attempt(schema, value, what);
-  if (!result.issues) return kept(value, result.value, what);
+  if (!result.issues) return result;
   const wanted = withBigints(value, result.issues);
   const again = wanted === undefined ? undefined : attempt(schema, wanted, what);
-  if (again && !again.issues) return kept(value, again.value, what);
+  if (again && !again.issues) return again;
   const issues = again?.issues ? unsettled(result.issues, again.issues) : result.issues;
-  throw refusal(issues.map((issue) => inExactWords(issue, value)), what);
+  return { issues: issues.map((issue) => inExactWords(issue, value)) };
 }
 
 function attempt<S extends Schema>(schema: S, value: unknown, what: string): StandardSchemaV1.Result<Out<S>> {
@@ -126,12 +142,13 @@ function asynchronousSchema(result: Promise<unknown>, what: string): Configurati
   );
 }
 
-function refusal(issues: readonly StandardSchemaV1.Issue[], what: string): ValidationError {
+/** `leastWord`: before the number of those that are not told, where there may be more of them. */
+function refusal(issues: readonly StandardSchemaV1.Issue[], what: string, leastWord = ""): ValidationError {
   const listed = issues.slice(0, MAX_ISSUES).map((issue) => ({
     path: clip((issue.path ?? []).map(segment).join(".")),
     message: clip(issue.message),
   }));
-  const more = issues.length > MAX_ISSUES ? `; and ${issues.length - MAX_ISSUES} more` : "";
+  const more = issues.length > MAX_ISSUES ? `; and ${leastWord}${issues.length - MAX_ISSUES} more` : "";
   return new ValidationError(`${what} is refused by its schema: ${reasons(listed)}${more}.`, listed, {
     outline: `${what} is refused by its schema${fieldsOf(issues)}.`,
   });

@@ -12,8 +12,8 @@ type Issue = StandardSchemaV1.Issue;
 export const TOO_LARGE =
   "is an integer that a number cannot hold exactly: declare the field as z.int64() or z.bigint(), or send it as a text";
 
-/** A list of a million bad items need not be tried item by item. */
-const MAX_CHANGES = 10_000;
+/** A list of millions of bad items need not be tried item by item. */
+const MAX_CHANGES = 1_000_000;
 /** Deeper than JSON may be. */
 const MAX_NESTED = 1000;
 

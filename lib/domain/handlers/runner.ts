@@ -6,18 +6,24 @@
 import type { Mark } from "../../adapters/ports.ts";
 import { whenEnded } from "../../async/when_ended.ts";
 import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError } from "../../errors.ts";
+import { canonicalJson } from "../../message/canonical.ts";
+import { checksumOf } from "../../message/checksum.ts";
 import { camelDomain, parseTypeString } from "../../message/names.ts";
 import { parseTime } from "../../message/time.ts";
 import { unstorableMetadata } from "../../message/storable.ts";
 import type { Message, TraceContext } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
-import { type Outcome, runUnitOfWork } from "../work/run_unit.ts";
+import { type Outcome, runUnitOfWork, type UnitOptions } from "../work/run_unit.ts";
 import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
+import { type TransientPolicy, transientPolicy } from "../work/transient.ts";
+import { Tries } from "./tries.ts";
+import type { Reader } from "../elements/payload_reader.ts";
 import { boundedId } from "../elements/identity.ts";
+import type { HandlerOptions } from "../types.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
 import type { WorkRuntime } from "../runtime.ts";
-import type { Origin } from "../work/outgoing.ts";
+import { type Origin, OUTSIDE } from "../work/outgoing.ts";
 import { type Guard, refusal } from "../work/sessions.ts";
 import type { UnitOfWork } from "../work/unit_of_work.ts";
 
@@ -43,6 +49,8 @@ export function markId({ metadata }: Message, found: Found = {}): string | undef
 /** What `judge` hands to `run`. */
 interface Plan {
   readonly payload: unknown;
+  /** Makes the payload again; undefined where the type is not known. */
+  readonly reader?: Reader;
   readonly methods: readonly HandlerMethod[];
 }
 
@@ -57,10 +65,12 @@ export class ElementRunner implements HandlerRunner {
   readonly sharedGroup: boolean;
   readonly categories: readonly string[];
   readonly options: HandlerRunner["options"];
+  readonly onDeadLetter: HandlerRunner["onDeadLetter"];
   readonly #runtime: WorkRuntime;
   readonly #model: Model;
   readonly #handler: HandlerModel;
   readonly #idempotent: boolean;
+  readonly #transient: TransientPolicy | undefined;
   /** First part of the type strings of this domain. */
   readonly #prefix: string;
 
@@ -76,8 +86,24 @@ export class ElementRunner implements HandlerRunner {
     this.#runtime = runtime;
     this.#model = model;
     this.#handler = handler;
-    this.#idempotent = idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
+    // Handled here, and then met by its subscription: the mark tells it that it is done.
+    const isMetTwice = runtime.handleEvents !== undefined && KINDS[kind].messages === "event";
+    this.#idempotent = isMetTwice
+      ? options.idempotent ?? true
+      : idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
+    this.#transient = transientPolicy(runtime.config.config.server.transient_retry, options);
     this.#prefix = camelDomain(runtime.name);
+    this.onDeadLetter = this.#deadLetterHook(options.onDeadLetter);
+  }
+
+  #deadLetterHook(hook: HandlerOptions["onDeadLetter"]): HandlerRunner["onDeadLetter"] {
+    return hook && (async (letter, message, guard) => {
+      const origin = message ? { message, trace: guard.trace ?? null } : OUTSIDE;
+      const options = { name: this.name, origin, guard, repeat: true, spread: this.#spreading(guard) };
+      await runUnitOfWork(this.#runtime, options, (unit) => {
+        return hook(letter, new WorkContext(unit, guard, this.name));
+      });
+    });
   }
 
   /** The same handler, as a subscription's settings have it. */
@@ -100,7 +126,11 @@ export class ElementRunner implements HandlerRunner {
     if (!route) return this.#unrouted(message);
     if (deadline !== null && this.#isPast(deadline)) return EXPIRED;
     try {
-      const plan: Plan = { payload: route.reader.read(message.data), methods: route.methods };
+      const plan: Plan = {
+        payload: route.reader.read(message.data),
+        reader: route.reader,
+        methods: route.methods,
+      };
       return { kind: "run", plan };
     } catch (error) {
       return { kind: "poison", error: asError(error) };
@@ -116,8 +146,9 @@ export class ElementRunner implements HandlerRunner {
     plan: unknown,
     options: RunOptions,
   ): Promise<"handled" | "duplicate"> {
-    const { payload, methods } = plan as Plan;
+    const { payload, methods, reader } = plan as Plan;
     const { message } = origin;
+    const tries = new Tries(message, payload, reader, options);
     const failures: Error[] = [];
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
@@ -125,7 +156,14 @@ export class ElementRunner implements HandlerRunner {
         // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
         if (!options.mayCommit()) throw refusal();
         const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
-        const outcome = await this.#handle(method, origin, payload, options, mark);
+        const spread = this.#spreading(options);
+        const outcome = await this.#handle(method, tries, {
+          origin,
+          guard: options,
+          mark,
+          spread,
+          turn: this,
+        });
         if (outcome.kind === "done") result = "handled";
       } catch (thrown) {
         const error = asError(thrown);
@@ -147,11 +185,12 @@ export class ElementRunner implements HandlerRunner {
   }
 
   /**
-   * Handles a command here and now; returns what its method returns. `prepare` adds to the unit of work,
+   * Handles a command here and now; returns what its method returns. `again` reads the command anew, `prepare` adds to the unit of work,
    * `mark` makes it happen once (then it returns undefined).
    */
   async handleNow(
     message: Message,
+    again: () => Message,
     guard: Guard,
     prepare: (unit: UnitOfWork) => void,
     mark: Mark | undefined,
@@ -161,9 +200,9 @@ export class ElementRunner implements HandlerRunner {
     if (!method) {
       throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
     }
-    const payload = route.reader.read(message.data);
+    const tries = new Tries(message, route.reader.read(message.data), route.reader, { again });
     return await this.#observed(message, null, async (origin) => {
-      const outcome = await this.#handle(method, origin, payload, guard, mark, prepare);
+      const outcome = await this.#handle(method, tries, { origin, guard, mark }, prepare);
       return outcome.kind === "done" ? outcome.value : undefined;
     });
   }
@@ -172,29 +211,47 @@ export class ElementRunner implements HandlerRunner {
    * One handler run as the domain's observer sees it; what it writes carries the observer's trace on, where
    * that has one.
    */
-  async #observed<T>(
+  #observed<T>(
     message: Message,
     trace: TraceContext | null,
     work: (origin: Origin & { readonly message: Message }) => Promise<T>,
   ): Promise<T> {
     const span = this.#runtime.observer.handler?.(this.name, message);
-    if (!span) return await work({ message, trace });
-    return await whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
+    if (!span) return work({ message, trace });
+    return whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
   }
 
   #handle(
     method: HandlerMethod,
-    origin: Origin,
-    payload: unknown,
-    guard: Guard,
-    mark: Mark | undefined,
+    tries: Tries,
+    { origin, guard, mark, spread, turn }: Pick<UnitOptions, "origin" | "guard" | "mark" | "spread" | "turn">,
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
-    const options = { name: this.name, origin, guard, mark, repeat: true };
+    // Written out: this is the way of every message.
+    const options: UnitOptions = {
+      name: this.name,
+      repeat: true,
+      transient: this.#transient,
+      origin,
+      guard,
+      mark,
+      spread,
+      turn,
+    };
     return runUnitOfWork(this.#runtime, options, (unit) => {
       prepare?.(unit);
-      return method.handle(payload, new WorkContext(unit, guard, this.name));
+      const { payload, message } = tries.next();
+      return method.handle(payload, new WorkContext(unit, guard, this.name, message));
     });
+  }
+
+  /** Its events are somebody else's to handle, or handled here; their failures are none of its message's. */
+  #spreading(options: RunOptions): UnitOptions["spread"] {
+    const { handleEvents } = this.#runtime;
+    if (!handleEvents) return undefined;
+    if (options.spread) return (committed) => options.spread?.(committed);
+    // Their subscriptions handle them again.
+    return (committed) => handleEvents(committed, options).catch(() => {});
   }
 
   #mark({ key }: HandlerMethod, message: Message, found: Found): Mark | undefined {
@@ -205,8 +262,7 @@ export class ElementRunner implements HandlerRunner {
       handler: key,
       type: boundedId(headers.type),
       messageId: boundedId(messageId),
-      // Of a message that carries none: what one way of it prints as 10.0 another may print as 10.
-      checksum: envelope.checksum ?? undefined,
+      checksum: envelope.checksum ?? checksumOfValue(message.data),
     };
   }
 
@@ -227,6 +283,18 @@ export class ElementRunner implements HandlerRunner {
   #isPast(deadline: string): boolean {
     const time = parseTime(deadline);
     return time !== undefined && time <= this.#runtime.clock.now();
+  }
+}
+
+/**
+ * For a message that carries none, so that a repetition is told from another message there too. Of the value,
+ * since one writer prints 10.0 where another prints 10. Undefined for what is nested too deep to be written.
+ */
+function checksumOfValue(data: Message["data"]): string | undefined {
+  try {
+    return checksumOf(canonicalJson(data));
+  } catch {
+    return undefined;
   }
 }
 

@@ -58,8 +58,10 @@ async function send(
         "with asynchronous: true.",
     );
   }
+  const read = () => ({ data: parseExact(message.data) as Message["data"], metadata: message.metadata });
   return await handler.handleNow(
-    { data: parseExact(message.data) as Message["data"], metadata: message.metadata },
+    read(),
+    read,
     guardOf(runtime),
     (unit) => unit.record(message),
     mark,

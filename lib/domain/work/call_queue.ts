@@ -22,8 +22,17 @@ export class CallQueue {
     return result;
   }
 
-  /** Waits for every call that was begun, awaited by its caller or not, then refuses further ones. */
-  async end(): Promise<void> {
+  /**
+   * Waits for every call that was begun, awaited by its caller or not, then refuses further ones. Undefined:
+   * there was none to wait for.
+   */
+  end(): Promise<void> | undefined {
+    if (this.#tail !== undefined) return this.#outlast();
+    this.#over = true;
+    return undefined;
+  }
+
+  async #outlast(): Promise<void> {
     let tail = this.#tail;
     while (tail !== undefined) {
       await tail;

@@ -66,25 +66,34 @@ export class WorkContext implements Context {
   readonly #guard: Guard;
   /** Who works: the handler's name. */
   readonly #name: string;
+  /** As it is shown, if not as the unit of work has it. */
+  readonly #message: Message | undefined;
   #log: Logger | undefined;
   #sql: Sql | undefined;
   #cache: ContextCache | undefined;
 
-  constructor(work: UnitOfWork, guard: Guard, name: string) {
+  constructor(work: UnitOfWork, guard: Guard, name: string, message?: Message) {
+    this.#message = message;
     this.#work = work;
     this.#guard = guard;
     this.#name = name;
   }
 
   get message(): Context["message"] {
-    const { message } = this.#work.origin;
+    const message = this.#message ?? this.#work.origin.message;
     if (!message) {
       throw new IncorrectUsageError(
         "No message is being handled: domain.unitOfWork works outside of handlers.",
       );
     }
     const { id, type, stream } = message.metadata.headers;
-    return { id, type, stream, data: message.data, metadata: message.metadata };
+    return {
+      ...{ id, type, stream, data: message.data },
+      // A copy: marks and what is written go by the metadata as it came.
+      get metadata() {
+        return structuredClone(message.metadata);
+      },
+    };
   }
 
   get signal(): AbortSignal {

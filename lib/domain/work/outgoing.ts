@@ -104,6 +104,11 @@ export interface CommandSettings {
   readonly idempotencyKey?: string;
 }
 
+/** Whether events are handled by subscriptions alone. */
+function isAsynchronous({ config }: RuntimeFacts): boolean {
+  return config.config.event_processing === "async";
+}
+
 /** The events that were raised on `instance`, as it is saved. */
 export function raisedMessages(
   facts: RuntimeFacts,
@@ -121,6 +126,7 @@ export function raisedMessages(
       time,
       stream,
       category,
+      asynchronous: isAsynchronous(facts),
       ...typeFacts(facts, event),
       checksum: checksumOf(data),
       ...inheritedByEvent(origin),
@@ -157,6 +163,7 @@ export function publishedMessage(
       time: facts.clock.now(),
       stream: streamOf(aggregate.category, addressed),
       category: aggregate.category,
+      asynchronous: isAsynchronous(facts),
       ...typeFacts(facts, event),
       checksum: checksumOf(text),
       ...inheritedByEvent(origin),

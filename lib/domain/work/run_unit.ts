@@ -1,6 +1,6 @@
 /**
  * Work in a unit of work of its own: marked where its effect must happen once, repeated where somebody else
- * saved first.
+ * saved first, or where what it met usually passes.
  *
  * @module
  */
@@ -17,8 +17,9 @@ import {
 } from "../../errors.ts";
 import { parseTime } from "../../message/time.ts";
 import type { WorkRuntime } from "../runtime.ts";
-import type { Origin } from "./outgoing.ts";
-import type { Guard } from "./sessions.ts";
+import type { Guard, Turn } from "./sessions.ts";
+import type { Origin, Outgoing } from "./outgoing.ts";
+import { isTransient, transientDelay, type TransientPolicy } from "./transient.ts";
 import { UnitOfWork } from "./unit_of_work.ts";
 
 const log = getLogger(["protean", "domain"]);
@@ -35,6 +36,12 @@ export interface UnitOptions {
    * them is not.
    */
   readonly repeat: boolean;
+  /** On whose behalf it waits for connections, one of many at once. @default nobody's */
+  readonly turn?: Turn | undefined;
+  /** What is repeated beside conflicts, on a schedule and with a count of its own. @default nothing */
+  readonly transient?: TransientPolicy | undefined;
+  /** Given what was committed, where events are handled here and now. @default `WorkRuntime.handleEvents` */
+  readonly spread?: ((committed: readonly Outgoing[]) => void | Promise<void>) | undefined;
 }
 
 /** Committed: what the work returned, and the event-store positions of what it wrote there. */
@@ -42,6 +49,8 @@ export interface Done<R> {
   readonly kind: "done";
   readonly value: R;
   readonly positions: readonly number[];
+  /** What was sent with it. */
+  readonly sent: readonly Outgoing[];
 }
 
 /** What came of it: `duplicate` when the mark said that the effect is there already. */
@@ -51,7 +60,8 @@ type Work<R> = (unit: UnitOfWork) => R | Promise<R>;
 
 /**
  * Runs `work` and commits. Rejects with what `work` or the commit throws; nothing is committed then. Every
- * repetition has a fresh unit of work.
+ * repetition has a fresh unit of work. Where events are handled here and now, that is done before it
+ * resolves; what that throws comes after the commit, and repeats nothing.
  */
 export function runUnitOfWork<R>(
   runtime: WorkRuntime,
@@ -68,36 +78,49 @@ export async function runUnitOfWork<R>(
   options: UnitOptions,
   work: Work<R>,
 ): Promise<Outcome<R>> {
-  const { guard, origin, name } = options;
-  for (let attempt = 0;; attempt++) {
+  const { guard, origin, name, transient } = options;
+  let [conflicts, failures] = [0, 0];
+  let outcome: Outcome<R> | undefined;
+  while (!outcome) {
     try {
-      return await once(runtime, options, attempt > 0, work);
+      outcome = await once(runtime, options, conflicts + failures > 0, work);
     } catch (thrown) {
       const error = asError(thrown);
-      if (!options.repeat || !(error instanceof ExpectedVersionError)) throw thrown;
-      const wait = conflictDelay(runtime, attempt, origin);
-      if (wait === undefined) throw thrown;
-      log.debug("handler.version_conflict", { handler: name, attempt: attempt + 1, retry_in_ms: wait });
+      if (!options.repeat) throw thrown;
+      let wait: number | undefined;
+      if (error instanceof ExpectedVersionError) {
+        wait = inTime(runtime, origin, conflictDelay(runtime, conflicts++));
+        log.debug("handler.version_conflict", { handler: name, attempt: conflicts, retry_in_ms: wait });
+      } else if (transient && isTransient(transient, error)) {
+        wait = inTime(runtime, origin, transientDelay(transient, failures++));
+        log.debug("handler.transient_failure", { handler: name, attempt: failures, retry_in_ms: wait });
+      }
+      if (wait === undefined || guard.signal.aborted) throw thrown;
       if (wait > 0) await sleep(runtime.clock, wait, guard.signal);
       if (guard.signal.aborted) throw thrown;
     }
   }
+  if (runtime.handleEvents && outcome.kind === "done" && outcome.sent.length > 0) {
+    await (options.spread ? options.spread(outcome.sent) : runtime.handleEvents(outcome.sent, guard));
+  }
+  return outcome;
 }
 
 async function once<R>(
   runtime: WorkRuntime,
-  { name, guard, mark, origin, repeat }: UnitOptions,
+  { name, guard, mark, origin, repeat, turn }: UnitOptions,
   again: boolean,
   work: Work<R>,
 ): Promise<Outcome<R>> {
-  const unit = new UnitOfWork(runtime, { origin, guard, careful: again || !repeat });
+  const unit = new UnitOfWork(runtime, { origin, guard, careful: again || !repeat, turn });
   try {
     if (mark && !await unit.claim(mark)) {
       await unit.rollback();
       return { kind: "duplicate" };
     }
     const value = await work(unit);
-    return { kind: "done", value, positions: await committed(runtime, name, unit) };
+    const positions = await committed(runtime, name, unit);
+    return { kind: "done", value, positions, sent: unit.committed };
   } catch (thrown) {
     const error = asError(thrown);
     await unit.rollback();
@@ -119,18 +142,20 @@ function committed({ observer }: WorkRuntime, name: string, unit: UnitOfWork): P
   return ended ? whenEnded(commit, ended) : commit;
 }
 
-/**
- * Milliseconds before the next repetition; undefined: it was the last one, or a command's deadline comes
- * first.
- */
-function conflictDelay(
-  { config, clock }: WorkRuntime,
-  attempt: number,
-  { message }: Origin,
-): number | undefined {
+/** Milliseconds before the next repetition of a conflict; undefined: it was the last one. */
+function conflictDelay({ config }: WorkRuntime, attempt: number): number | undefined {
   const { enabled, max_retries, base_delay_seconds, max_delay_seconds } = config.config.server.version_retry;
   if (!enabled || attempt >= max_retries) return undefined;
-  const wait = 1000 * Math.min(base_delay_seconds * 2 ** attempt, max_delay_seconds);
+  return 1000 * Math.min(base_delay_seconds * 2 ** attempt, max_delay_seconds);
+}
+
+/** As `wait`, unless a command's deadline comes first. */
+function inTime(
+  { clock }: WorkRuntime,
+  { message }: Origin,
+  wait: number | undefined,
+): number | undefined {
+  if (wait === undefined) return undefined;
   const deadline = parseTime(message?.metadata.headers.deadline ?? null);
   return deadline !== undefined && clock.now() + wait >= deadline ? undefined : wait;
 }

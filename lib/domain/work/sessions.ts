@@ -31,10 +31,14 @@ export interface Guard {
   committed?(backend: Backend): void;
 }
 
+/** See `SessionOptions.turn`. */
+export type Turn = object | undefined;
+
 /** Calls come one at a time, each after the end of the one before: `CallQueue` sees to that. */
 export class Sessions {
   readonly #runtime: WorkRuntime;
   readonly #guard: Guard;
+  readonly #turn: Turn;
   readonly #open = new Map<string, ProviderSession>();
   #watching: Disposable | undefined;
   #cancelAbandon: (() => void) | undefined;
@@ -44,9 +48,10 @@ export class Sessions {
   /** As in PostgreSQL: after a call has failed the unit of work can only be rolled back, with that error. */
   #failure: Error | undefined;
 
-  constructor(runtime: WorkRuntime, guard: Guard) {
+  constructor(runtime: WorkRuntime, guard: Guard, turn?: Turn) {
     this.#runtime = runtime;
     this.#guard = guard;
+    this.#turn = turn;
   }
 
   /** What the first call that failed has thrown; nothing can be committed since. */
@@ -137,7 +142,7 @@ export class Sessions {
         `There is no database '${provider}': configure it as [databases.${provider}].`,
       );
     }
-    const session = adapter.session({ signal: this.#guard.signal });
+    const session = adapter.session({ signal: this.#guard.signal, turn: this.#turn });
     this.#open.set(provider, session);
     this.#watch();
     return session;

@@ -24,7 +24,7 @@ import type { AggregateInstance } from "../elements/instance.ts";
 import { type Origin, type Outgoing, raisedMessages } from "./outgoing.ts";
 import type { ProjectionDefinition } from "../elements/projection.ts";
 import type { WorkRuntime } from "../runtime.ts";
-import { type Guard, Sessions } from "./sessions.ts";
+import { type Guard, Sessions, type Turn } from "./sessions.ts";
 import { CallQueue } from "./call_queue.ts";
 import { UnrunStatements } from "./unrun_statements.ts";
 import { type Page, ViewRows } from "./view_rows.ts";
@@ -41,6 +41,8 @@ export interface WorkScope {
    * aggregate, so handlers do it only when they are repeated after a conflict.
    */
   readonly careful: boolean;
+  /** On whose behalf it waits for connections, one of many at once. @default nobody's */
+  readonly turn?: Turn;
 }
 
 export class UnitOfWork {
@@ -54,6 +56,7 @@ export class UnitOfWork {
   #cache: CacheWrites | undefined;
   #sent: Outgoing[] | undefined;
   #recorded: Outgoing[] | undefined;
+  #committed: readonly Outgoing[] = [];
   #statements: UnrunStatements | undefined;
 
   constructor(runtime: WorkRuntime, scope: WorkScope) {
@@ -159,7 +162,8 @@ export class UnitOfWork {
    * statement that was never awaited, or what the adapters throw; the main database has nothing of it then.
    */
   async commit(): Promise<readonly number[]> {
-    await this.#calls.end();
+    const calls = this.#calls.end();
+    if (calls) await calls;
     this.#statements?.assertNone();
     if (this.#untouched) return [];
     try {
@@ -169,11 +173,17 @@ export class UnitOfWork {
       const settle = this.#aggregates?.settlement();
       const positions = await commitAll(this.runtime, this.#sessions, buffered);
       settle?.();
+      this.#committed = buffered.messages;
       return positions;
     } catch (error) {
       await this.#sessions.rollback();
       throw error;
     }
+  }
+
+  /** What was sent and raised, once it is committed. */
+  get committed(): readonly Outgoing[] {
+    return this.#committed;
   }
 
   /** Ends the unit of work without effect. Never throws. */
@@ -188,7 +198,7 @@ export class UnitOfWork {
   }
 
   get #sessions(): Sessions {
-    return this.#opened ??= new Sessions(this.runtime, this.#scope.guard);
+    return this.#opened ??= new Sessions(this.runtime, this.#scope.guard, this.#scope.turn);
   }
 
   get #untouched(): boolean {

@@ -22,6 +22,8 @@ export type SubscribingHandler =
 export interface HandlerValues {
   /** Snake case; only what is valid. */
   readonly values: SubscriptionTable;
+  /** The option `subscriptionType`, which the handler's profile goes before. */
+  readonly type: Pick<SubscriptionTable, "subscription_type">;
   readonly problems: readonly ConfigurationProblem[];
 }
 
@@ -37,6 +39,9 @@ const KEYS: ReadonlyMap<string, string> = new Map(
     .map((key) => [camelCase(key), key]),
 );
 
+/** How a handler's options say it that `subscriptionConfig` says otherwise. */
+const OPTIONS: ReadonlyMap<string, string> = new Map([["profile", "subscriptionProfile"]]);
+
 /**
  * Reads a handler's options. `subscriptionConfig` wins over the options beside it (wire 10.3); undefined and
  * null count as not given.
@@ -44,32 +49,39 @@ const KEYS: ReadonlyMap<string, string> = new Map(
 export function handlerValues({ name, options }: SubscribingHandler): HandlerValues {
   const problems: ConfigurationProblem[] = [];
   const given: Record<string, unknown> = {};
-  const declared = {
+  const config = options.subscriptionConfig ?? {};
+  const beside = {
     profile: options.subscriptionProfile,
-    subscriptionType: options.subscriptionType,
     idempotent: options.idempotent,
     concurrency: options.concurrency,
-    ...options.subscriptionConfig,
   };
-  for (const [key, value] of Object.entries(declared)) {
+  for (const [key, value] of [...Object.entries(beside), ...Object.entries(config)]) {
     const setting = KEYS.get(key);
     if (value === undefined || value === null) continue;
     if (setting !== undefined) given[setting] = value;
     else problems.push(unknownOption(name, key, value));
   }
 
-  const nameOf = (path: Path) => camelCase(String(path[0]));
-  for (const issue of subscriptionSchema.safeParse(given).error?.issues ?? []) {
-    const { code, path, message } = refusedValue(subscriptionSchema, issue, given, nameOf);
-    problems.push({ code, key: nameOf(path), message: `Handler '${name}': ${message}` });
-    delete given[String(path[0])];
-  }
+  const judged = (values: Record<string, unknown>): SubscriptionTable => {
+    const nameOf = ([first]: Path) => {
+      const key = camelCase(String(first));
+      return Object.hasOwn(config, key) ? key : OPTIONS.get(key) ?? key;
+    };
+    for (const issue of subscriptionSchema.safeParse(values).error?.issues ?? []) {
+      const { code, path, message } = refusedValue(subscriptionSchema, issue, values, nameOf);
+      problems.push({ code, key: nameOf(path), message: `Handler '${name}': ${message}` });
+      delete values[String(path[0])];
+    }
+    return subscriptionSchema.parse(values);
+  };
+  const values = judged(given);
+  const type = judged({ subscription_type: options.subscriptionType ?? undefined });
   if (options.sequentialBy === "") {
     const message =
       `Handler '${name}': 'sequentialBy' must name a field of the payload: current value is "".`;
     problems.push({ code: "CONFIG_INVALID_VALUE", key: "sequentialBy", message });
   }
-  return { values: subscriptionSchema.parse(given), problems };
+  return { values, type, problems };
 }
 
 function unknownOption(handler: string, key: string, value: unknown): ConfigurationProblem {

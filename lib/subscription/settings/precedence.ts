@@ -1,25 +1,21 @@
 /**
  * The levels that a subscription's settings are taken from, strongest first (wire 10.3, S13, CFG-5):
  *
- * 1. the handler's `subscriptionConfig`, then the options beside it;
+ * 1. the handler's `subscriptionConfig`, then `idempotent` and `concurrency` beside it;
  * 2. the profile that the handler names;
- * 3. `[server.subscriptions.<Handler>]`, then `[server.subscriptions."Commands:<category>"]` for a command
- *    handler;
- * 4. the profile named there;
+ * 3. the handler's `subscriptionType`;
+ * 4. `[server.subscriptions.<Handler>]`, then the profile named there; for a command handler then
+ *    `[server.subscriptions."Commands:<category>"]`, and the profile named there;
  * 5. what the user set in `[server]`;
  * 6. `default_subscription_profile`;
  * 7. the defaults.
  *
- * Only the strongest profile counts: it describes a workload as a whole.
+ * Each field is taken from the strongest level that has it.
  *
  * @module
  */
 import type { LoadedConfig } from "../../config/load.ts";
-import {
-  type ProfileSettings,
-  settingShape,
-  type SubscriptionTable,
-} from "../../config/schema/subscription.ts";
+import { handlerOnlyShape, settingShape, type SubscriptionTable } from "../../config/schema/subscription.ts";
 import { dotted, type Path, valueAt } from "../../config/tree.ts";
 import { KINDS, settingsTables } from "../../domain/kinds.ts";
 import type { SubscribingHandler } from "./handler_options.ts";
@@ -35,13 +31,8 @@ export interface Level {
   readonly values: SubscriptionTable;
   /** The table of the configuration that the values stand in. */
   readonly path?: Path;
-}
-
-/** A profile that was asked for. */
-export interface NamedProfile {
-  readonly name: string;
-  /** The level that names it. */
-  readonly by: Level;
+  /** What a profile sets; nobody asked for a single one of these values. */
+  readonly isProfile?: true;
 }
 
 /** The tables of `[server.subscriptions]` that are about a handler. */
@@ -69,31 +60,33 @@ export function precedence(
   loaded: LoadedConfig,
   handler: SubscribingHandler,
   specific: readonly Level[],
-  profile: NamedProfile | undefined,
   type: SubscriptionType,
 ): Level[] {
-  const expanded: Level[] = profile
-    ? [{ source: `profile ${profile.name}`, values: profileSettings(loaded.config, profile.name) ?? {} }]
-    : [];
-  const after = (level: Level) => profile?.by === level ? [level, ...expanded] : [level];
-  const isDefault = profile !== undefined && !specific.includes(profile.by);
   return [
-    ...specific.flatMap(after),
-    serverLevel(loaded, type, true),
-    ...(isDefault ? expanded : []),
+    ...specific.flatMap((level) => [level, ...profileOf(loaded, level)]),
+    ...serverLevels(loaded, type, true),
+    ...profileOf(loaded, defaultProfile(loaded)),
     { source: "default", values: ownDefaults(handler) },
-    serverLevel(loaded, type, false),
+    ...serverLevels(loaded, type, false),
   ];
 }
 
-/** What `[server]` says: either the keys that the user set, or the defaults of the others. */
-function serverLevel(loaded: LoadedConfig, type: SubscriptionType, isSet: boolean): Level {
-  const keys = Object.keys(settingShape) as (keyof ProfileSettings)[];
-  const values = keys
+/** What the profile that a level names sets; it stands right below that level. */
+function profileOf({ config }: LoadedConfig, { values: { profile } }: Level): Level[] {
+  const values = profile === undefined ? undefined : profileSettings(config, profile);
+  return values ? [{ source: `profile ${profile}`, values, isProfile: true }] : [];
+}
+
+/** What `[server]` and its tables say: either the keys that the user set, or the defaults of the others. */
+function serverLevels(loaded: LoadedConfig, type: SubscriptionType, isSet: boolean): Level[] {
+  return Object.keys({ ...settingShape, ...handlerOnlyShape })
     .map((key) => ({ key, path: serverPath(loaded, key, type) }))
     .filter(({ path }) => loaded.origins.has(dotted(path)) === isSet)
-    .map(({ key, path }) => [key, valueAt(loaded.config, path)]);
-  return { source: isSet ? "[server]" : "default", values: Object.fromEntries(values), path: ["server"] };
+    .map(({ key, path }) => ({
+      source: isSet ? `[${dotted(path.slice(0, -1))}]` : "default",
+      values: { [key]: valueAt(loaded.config, path) },
+      path: path.slice(0, -1),
+    }));
 }
 
 /**
@@ -102,6 +95,7 @@ function serverLevel(loaded: LoadedConfig, type: SubscriptionType, isSet: boolea
  */
 export function serverPath({ config: { server } }: LoadedConfig, key: string, type: SubscriptionType): Path {
   if (key === "subscription_type") return ["server", "default_subscription_type"];
+  if (Object.hasOwn(handlerOnlyShape, key)) return ["server", "dlq", key.replace(/^dlq_/, "")];
   if (Object.hasOwn(server, key)) return ["server", key];
   const inStream = Object.hasOwn(server.stream_subscription, key);
   const inEventStore = Object.hasOwn(server.event_store_subscription, key);

@@ -21,7 +21,10 @@ export type SubscriptionProfile = (typeof BUILT_IN_PROFILES)[number];
 
 const breaker = { circuit_breaker_threshold: 10, circuit_breaker_reset_seconds: 60 };
 
-/** What the built-in profiles set (wire 10.5). Whatever one leaves out is left to the defaults. */
+/**
+ * What the built-in profiles set (wire 10.5), and how many messages of different aggregates each handles at
+ * once. Whatever one leaves out is left to the levels below.
+ */
 export const PROFILES: Readonly<Record<SubscriptionProfile, Readonly<ProfileSettings>>> = {
   production: {
     subscription_type: "stream",
@@ -33,6 +36,7 @@ export const PROFILES: Readonly<Record<SubscriptionProfile, Readonly<ProfileSett
     enable_dlq: true,
     position_update_interval: 10,
     ...breaker,
+    concurrency: 16,
     retention_maxlen: 100_000,
   },
   fast: {
@@ -45,6 +49,7 @@ export const PROFILES: Readonly<Record<SubscriptionProfile, Readonly<ProfileSett
     enable_dlq: true,
     position_update_interval: 5,
     ...breaker,
+    concurrency: 16,
     retention_maxlen: 100_000,
   },
   batch: {
@@ -57,6 +62,7 @@ export const PROFILES: Readonly<Record<SubscriptionProfile, Readonly<ProfileSett
     enable_dlq: true,
     position_update_interval: 50,
     ...breaker,
+    concurrency: 16,
     retention_maxlen: 500_000,
   },
   debug: {
@@ -69,6 +75,7 @@ export const PROFILES: Readonly<Record<SubscriptionProfile, Readonly<ProfileSett
     enable_dlq: false,
     position_update_interval: 1,
     ...breaker,
+    concurrency: 1,
     retention_maxlen: 1_000,
   },
   projection: {
@@ -81,6 +88,7 @@ export const PROFILES: Readonly<Record<SubscriptionProfile, Readonly<ProfileSett
     enable_dlq: false,
     position_update_interval: 10,
     ...breaker,
+    concurrency: 1,
   },
 };
 

@@ -15,7 +15,6 @@ import {
   defaultProfile,
   handlerTables,
   type Level,
-  type NamedProfile,
   precedence,
   type SubscriptionType,
 } from "./precedence.ts";
@@ -73,6 +72,11 @@ export interface ExplainedSettings {
    * key that is not here is nowhere set and has no default of its own.
    */
   readonly sources: ReadonlyMap<string, string>;
+  /**
+   * Set where this is a stream subscription only because the domain has no event store: the profile, as in
+   * `sources`, that would read one (delivery 15).
+   */
+  readonly insteadOf?: string;
 }
 
 /**
@@ -87,25 +91,34 @@ export function explainSettings({ config: loaded, handler, category }: ResolveOp
   const own = handlerValues(handler);
   const specific: Level[] = [
     { source: "handler", values: own.values },
+    { source: "handler", values: own.type },
     ...handlerTables(loaded, handler, category),
   ];
-  const profile = namedProfile(loaded, specific);
-  const decideFor = (type: SubscriptionType) => decide(precedence(loaded, handler, specific, profile, type));
+  const levelsFor = (type: SubscriptionType) => precedence(loaded, handler, specific, type);
 
   // Which defaults apply depends on the type; the type itself does not.
-  const type = decideFor("stream").values.subscription_type;
+  const asked = decide(levelsFor("stream"));
+  const insteadOf = standsIn(loaded, levelsFor("stream"), asked);
+  const type = insteadOf === undefined ? asked.values.subscription_type : "stream";
+  const named = [...specific, defaultProfile(loaded)].flatMap(({ values: { profile } }) => profile ?? []);
   const problems = [
     ...own.problems,
-    ...unknownProfile(loaded, handler, profile),
+    ...unknownProfiles(loaded, handler, named),
     ...(type === "event_store" ? notForEventStore(loaded, handler, specific) : []),
+    ...(type === "event_store" ? noEventStore(loaded, handler, levelsFor("event_store")) : []),
   ];
   if (problems.length > 0) throw configurationError(problems);
 
-  const { values, sources } = decideFor(type);
-  const { dlq } = loaded.config.server;
+  const levels = levelsFor(type);
+  const decided = decide(insteadOf === undefined ? levels : onStream(levels));
+  const { values } = decided;
+  const sources = new Map(decided.sources);
+  if (type === "event_store") {
+    sources.set("enable_dlq", "event_store").set("retention_maxlen", "event_store");
+  }
   const settings: SubscriptionSettings = {
     subscriptionType: type,
-    profile: profile?.name,
+    profile: named[0],
     messagesPerTick: values.messages_per_tick,
     tickIntervalSeconds: values.tick_interval,
     blockingTimeoutMs: values.blocking_timeout_ms,
@@ -122,11 +135,11 @@ export function explainSettings({ config: loaded, handler, category }: ResolveOp
     claimIdleMs: values.claim_idle_ms,
     claimIntervalMs: values.claim_interval_ms,
     maxDeliveries: values.max_deliveries ?? values.max_retries + 2,
-    dlqRetentionHours: values.dlq_retention_hours ?? dlq.retention_hours,
-    dlqAlertThreshold: values.dlq_alert_threshold ?? dlq.alert_threshold,
+    dlqRetentionHours: values.dlq_retention_hours,
+    dlqAlertThreshold: values.dlq_alert_threshold,
     sequentialBy: handler.options.sequentialBy,
   };
-  return { settings, sources };
+  return { settings, sources, ...(insteadOf !== undefined && { insteadOf }) };
 }
 
 /** Settings without a default of their own. */
@@ -134,8 +147,6 @@ type Optional =
   | "profile"
   | "retention_maxlen"
   | "max_deliveries"
-  | "dlq_retention_hours"
-  | "dlq_alert_threshold"
   | "origin_stream"
   | "stream_category";
 
@@ -157,27 +168,64 @@ function decide(levels: readonly Level[]): { values: Decided; sources: ReadonlyM
   return { values: values as Decided, sources };
 }
 
-/** The strongest profile that is named anywhere. */
-function namedProfile(loaded: LoadedConfig, specific: readonly Level[]): NamedProfile | undefined {
-  for (const by of [...specific, defaultProfile(loaded)]) {
-    if (by.values.profile !== undefined) return { name: by.values.profile, by };
-  }
-  return undefined;
+/**
+ * The profile that alone brings the type `event_store` where there is no event store: nobody asked for one,
+ * so the messages come by the stream.
+ */
+function standsIn(
+  { config }: LoadedConfig,
+  levels: readonly Level[],
+  { values, sources }: ReturnType<typeof decide>,
+): string | undefined {
+  if (config.event_store || values.subscription_type !== "event_store") return undefined;
+  const isAskedFor = levels.some((level) =>
+    !level.isProfile && level.values.subscription_type === "event_store"
+  );
+  return isAskedFor ? undefined : sources.get("subscription_type");
+}
+
+/** What profiles say of the type and of dead letters is meant for the event store, and left out. */
+function onStream(levels: readonly Level[]): readonly Level[] {
+  const instead: Level = {
+    source: "no [event_store]",
+    values: { subscription_type: "stream", enable_dlq: true },
+  };
+  return levels.map((level) =>
+    level.isProfile
+      ? { ...level, values: { ...level.values, subscription_type: undefined, enable_dlq: undefined } }
+      : level
+  ).toSpliced(levels.findIndex(({ isProfile }) => isProfile), 0, instead);
+}
+
+function noEventStore(
+  { config }: LoadedConfig,
+  { name }: SubscribingHandler,
+  levels: readonly Level[],
+): ConfigurationProblem[] {
+  if (config.event_store) return [];
+  const asked = levels.find(({ values, isProfile }) =>
+    !isProfile && values.subscription_type === "event_store"
+  );
+  const message = `Handler '${name}' is to read the event store, as ${
+    asked?.path ? `${asked.source} says` : "its options say"
+  }, and this domain has none: configure [event_store], or make the subscription type "stream".`;
+  return [{ code: "CONFIG_NO_EVENT_STORE", key: "subscriptionType", message }];
 }
 
 /** Those named in the configuration were checked when it was loaded; a handler's own is checked here. */
-function unknownProfile(
+function unknownProfiles(
   { config }: LoadedConfig,
   handler: SubscribingHandler,
-  profile: NamedProfile | undefined,
+  named: readonly string[],
 ): ConfigurationProblem[] {
-  if (!profile || profileSettings(config, profile.name)) return [];
-  const names = profileNames(config);
-  const message =
-    `Handler '${handler.name}': there is no subscription profile '${profile.name}'; the profiles are ${
-      names.join(", ")
-    }${endingWithHint(profile.name, names)}`;
-  return [{ code: "CONFIG_UNKNOWN_PROFILE", key: "subscriptionProfile", message }];
+  return named.filter((profile) => !profileSettings(config, profile)).map((profile) => {
+    const names = profileNames(config);
+    const message =
+      `Handler '${handler.name}': there is no subscription profile '${profile}'; the profiles are ${
+        names.join(", ")
+      }${endingWithHint(profile, names)}`;
+    return { code: "CONFIG_UNKNOWN_PROFILE", key: "subscriptionProfile", message };
+  });
 }
 
 /** S19: what somebody asked of this very handler must be possible; what it merely inherits is dropped. */

@@ -9,6 +9,7 @@ import type { StreamGroup } from "../../adapters/ports.ts";
 import { type BrokerFixture, openBench, type Rule } from "./broker_suite_rig.ts";
 import { consumerRules } from "./broker_suite_consumers.ts";
 import { deadLetterRules } from "./broker_suite_dead_letters.ts";
+import { operatorRules } from "./broker_suite_operators.ts";
 import { pendingRules } from "./broker_suite_pending.ts";
 import { publishRules } from "./broker_suite_publish.ts";
 import { readRules } from "./broker_suite_read.ts";
@@ -35,6 +36,7 @@ export function brokerConformance(name: string, open: () => Promise<BrokerFixtur
   readRules(rule);
   pendingRules(rule);
   consumerRules(rule);
+  operatorRules(rule);
   retentionRules(rule);
   deadLetterRules(rule);
   sizeRules(rule);

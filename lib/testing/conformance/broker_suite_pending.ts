@@ -178,6 +178,39 @@ export function pendingRules(rule: Rule): void {
     assertEquals(await b.attempt(at(ids, 1)), 1);
   });
 
+  rule(
+    "keeps how often, and how long, a handler wants its entry later, for who takes it over",
+    async (rig) => {
+      const { publish, consumer, other, elapse } = rig;
+      const ids = await publish("1", "2", "3");
+      const a = await consumer("a");
+      // Not every broker keeps it.
+      if (!a.postpone) return;
+      await a.read({ count: 3 });
+      const [first, second, third] = [at(ids, 0), at(ids, 1), at(ids, 2)];
+      assertEquals(await a.postpone(first, { times: 1, ms: HOUR }, 1), true);
+      assertEquals(await a.postpone(first, { times: 2, ms: 2 * HOUR }, 0), true);
+      assertEquals(await a.postpone(third, { times: 7, ms: 1 }, 0), true);
+      assertEquals((await a.pending({ limit: 9 })).map(({ count }) => count), [0, 1, 0]);
+      await elapse(20);
+      const b = await consumer("b", { broker: other });
+      const claimed = await b.claim(ids.map((id) => ({ id, from: "a" })), 0);
+      assertEquals(claimed.map(({ postponed }) => postponed?.times), [2, undefined, 7]);
+      const left = claimed.map(({ postponed }) => postponed?.ms);
+      assert(left[0] !== undefined && left[0] > HOUR && left[0] <= 2 * HOUR - 19, `${left[0]} ms are left`);
+      assertEquals(left[2], 0);
+      // What is another's is not postponed, nor counted.
+      assertEquals(await a.postpone(second, { times: 1, ms: 5 }, 0), false);
+      assertEquals(await a.postpone("1-1", { times: 1, ms: 5 }, 0), false);
+      assertEquals((await b.pending({ limit: 9 })).map(({ count }) => count), [0, 1, 0]);
+      // Once it is over, an entry that comes by the same id is a new one.
+      await b.ack([third]);
+      await b.forgetPostponed?.([third, second]);
+      const again = await b.claim([{ id: first, from: "b" }], 0);
+      assertEquals(again.map(({ postponed }) => postponed?.times), [2]);
+    },
+  );
+
   rule("reports a claimed entry that the stream no longer holds and forgets it (PIPE-7)", async (rig) => {
     const { publish, consumer, broker, stream } = rig;
     const ids = await publish("1", "2");

@@ -56,6 +56,8 @@ function unknownProfile(): Domain {
 }
 
 const cases: readonly Case[] = [
+  { what: "an empty domain", args: ["--domain", ""], message: "'--domain <domain>' argument '' is invalid" },
+  { what: "a blank domain", args: ["config", "print", "--domain= "], message: "it must not be empty" },
   { what: "an unknown domain", args: ["--domain=shpo"], message: "Did you mean 'shop'?" },
   { what: "a module without a Domain", module: "export const a = 1;", message: "exports no Domain" },
   {

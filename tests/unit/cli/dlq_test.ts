@@ -120,3 +120,12 @@ for (
     assertStringIncludes(ran.stderr, message);
   });
 }
+
+Deno.test("an empty id, as an unset variable gives it, is exit 2", async () => {
+  await using shop = await ShopFolder.create();
+  for (const verb of ["inspect", "replay"]) {
+    const { code, stderr } = await shop.run(["dlq", verb, ""]);
+    assertEquals(code, 2);
+    assertStringIncludes(stderr, "It must not be empty.");
+  }
+});

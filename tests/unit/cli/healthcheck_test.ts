@@ -68,6 +68,29 @@ Deno.test("a server is asked directly, whatever proxy the environment names", as
   }
 });
 
+Deno.test("a server is asked directly where node:http is told to obey the variables too", async () => {
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response("{}"),
+  );
+  const main = new URL("../../../main.ts", import.meta.url).pathname;
+  for (const name of ["HTTP_PROXY", "http_proxy"]) {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        main,
+        "healthcheck",
+        "--url",
+        `http://127.0.0.1:${server.addr.port}/`,
+      ],
+      env: { [name]: "http://127.0.0.1:1", NODE_USE_ENV_PROXY: "1" },
+    }).output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+  }
+});
+
 Deno.test("a host of IPv6 is asked at its loopback, in brackets or not", async () => {
   for (const host of ["::", "[::]", "::1"]) {
     const server = Deno.serve({ hostname: "::", port: 0, onListen() {} }, () => new Response("{}"));

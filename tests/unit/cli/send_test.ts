@@ -29,6 +29,22 @@ Deno.test("bad lines are told with their number, and the rest goes through", asy
   assertEquals(shop.handled, ["o-1", "o-3"]);
 });
 
+Deno.test("a line that is no JSON is told by its place, without a word of its text (SEC-4)", async () => {
+  await using shop = await ShopFolder.create();
+  for (
+    const [line, trouble] of [
+      ['{"orderId":"SECRET","amount":NaN}', "it holds NaN or an Infinity, which JSON does not have"],
+      ['{"orderId":"SECRET","amount":-Infinity}', "it holds NaN or an Infinity, which JSON does not have"],
+      ['{"orderId":"SECRET"', "expected ',' or '}' at character 20"],
+      ["SECRET", "expected a value at character 1"],
+      ["'SECRET'", "expected a value at character 1"],
+    ] as const
+  ) {
+    const sent = await shop.run(["send", "PlaceOrder", "--data", line]);
+    assertEquals([sent.code, sent.stderr], [1, `line 1: not valid JSON: ${trouble}\n`]);
+  }
+});
+
 Deno.test("an empty --data, as an unset variable gives it, is refused", async () => {
   await using shop = await ShopFolder.create();
   for (const data of ["", " "]) {

@@ -20,7 +20,7 @@ Deno.test("the bundled domain.toml loads cleanly, in every environment, on the e
 Deno.test("the sections that the bundled domain.toml shows in comments load as well", async () => {
   assertMatch(text, /^# {3}provider = "postgresql"/m);
   const uncommented = text.replaceAll(/^# {3}(?=\[|\w+ = )/gm, "").replaceAll(/^# (?=\[|\w+ = )/gm, "");
-  const environment = { DATABASE_URL: "postgresql://h/db" };
+  const environment = { DATABASE_URL: "postgresql://h/db", SLACK_DLQ_WEBHOOK: "https://hooks.example/x" };
   const { config } = await load(uncommented, { variables: variables(environment) });
   assertEquals(config.databases["default"]?.provider, "postgresql");
   assertEquals(config.brokers["default"]?.URI, "redis://localhost:6379/0");

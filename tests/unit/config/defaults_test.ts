@@ -249,7 +249,10 @@ Deno.test("defaults are those of the reference, except as the design changes the
     },
     subscriptions: {},
     profiles: {},
-    dlq: { enabled: false, retention_hours: 168, alert_threshold: 100, check_interval_seconds: 60 },
+    dlq: {
+      ...{ enabled: false, retention_hours: 168, alert_threshold: 100, check_interval_seconds: 60 },
+      alert_on: "cycle",
+    },
     health: {
       enabled: true,
       host: "127.0.0.1",

@@ -281,6 +281,34 @@ Deno.test("a configuration in a parent that everybody may write to is passed ove
     assertEquals(open.config.server.drain_timeout_seconds, 10);
   }));
 
+Deno.test({
+  name:
+    "a configuration in a parent that a group may write to is passed over, unless the group is the owner's own",
+  ignore: Deno.uid() !== 0,
+  fn: () =>
+    withFolder(SHARED, async (folder) => {
+      const [shared, toml] = [join(folder, "a"), join(folder, "a", ".domain.toml")];
+      const found = async () => {
+        const { path, warnings } = await loadConfig(optionsIn(folder, { module: "a/b/c" }));
+        return path === undefined ? warnings[0]?.message : "obeyed";
+      };
+      const told = (why: string) =>
+        `The configuration 'a/.domain.toml' is not obeyed because ${why}: name it with --config, or move it.`;
+      await Deno.chmod(shared, 0o775);
+      assertEquals(await found(), told("its folder's group may write to that folder"));
+      await Deno.chown(shared, 0, 4242);
+      assertEquals(await found(), told("its folder's group may write to that folder"));
+      await Deno.chmod(shared, 0o755);
+      assertEquals(await found(), "obeyed");
+      await Deno.chmod(toml, 0o664);
+      assertEquals(await found(), told("its group may write to it"));
+      // The group of a user alone, as most systems give it.
+      for (const path of [join(folder, "a/b/c"), shared, toml]) await Deno.chown(path, 4242, 4242);
+      await Deno.chmod(shared, 0o775);
+      assertEquals(await found(), "obeyed");
+    }),
+});
+
 Deno.test("a pipe in such a parent does not hang the start", () =>
   withFolder({ "a/b/c/x": "" }, async (folder) => {
     const { success } = await new Deno.Command("mkfifo", { args: [join(folder, "a/domain.toml")] }).output();

@@ -41,12 +41,6 @@ max_tick_interval = 5
 `;
   assertEquals(await keys(set), [
     "snapshot_threshold",
-    "server.stream_subscription.circuit_breaker_threshold",
-    "server.subscriptions.Audit.dlq_alert_threshold",
-    "server.profiles.own.circuit_breaker_reset_seconds",
-    "server.dlq.enabled",
-    "server.dlq.retention_hours",
-    "server.dlq.alert_webhook",
     "server.metrics.enabled",
     "telemetry.resource_attributes.team",
     "idempotency.ttl",
@@ -57,6 +51,50 @@ max_tick_interval = 5
 Deno.test("what is switched off is as it was asked for", async () => {
   const off = { metrics: { enabled: false }, dlq: { enabled: false } };
   assertEquals([...ineffectiveKeys(await loadObject({ server: off, telemetry: { enabled: false } }))], []);
+});
+
+Deno.test("the outbox is there whatever is said: who asks for none is told, who asks for it has it", async () => {
+  assertEquals(await keys("enable_outbox = false"), ["enable_outbox"]);
+  assertEquals(await keys("enable_outbox = true"), []);
+});
+
+Deno.test("connections are told to be none where the adapter runs inside this process", async () => {
+  const embedded = `
+[databases.default]
+provider = "sqlite"
+pool_size = 20
+schema = "shop"
+[brokers.default]
+provider = "inline"
+max_connections = 50
+[caches.default]
+provider = "memory"
+TTL = 5
+socket_timeout = 1
+[event_store]
+max_connections = 5
+`;
+  assertEquals(await keys(embedded), [
+    "databases.default.pool_size",
+    "databases.default.schema",
+    "brokers.default.max_connections",
+    "caches.default.socket_timeout",
+    "event_store.max_connections",
+  ]);
+  const servers = `
+[databases.default]
+provider = "postgresql"
+database_uri = "postgresql://h/db"
+pool_size = 20
+[brokers.default]
+provider = "redis"
+URI = "redis://h"
+max_connections = 50
+[brokers.own]
+provider = "own"
+max_connections = 50
+`;
+  assertEquals(await keys(servers), []);
 });
 
 async function* sources(folder: string): AsyncGenerator<string> {
@@ -84,4 +122,16 @@ Deno.test("a key that no code reads is told or Python's own", async () => {
   });
   assert(all.length > 100);
   assertEquals(unread.map((path) => path.join(".")), []);
+});
+
+Deno.test("what alerts is said to be without effect while nobody watches", async () => {
+  const set = (enabled: boolean) => `
+[server.dlq]
+enabled = ${enabled}
+retention_hours = 5
+alert_webhook = "https://hooks.example/x"
+alert_on = "change"
+`;
+  assertEquals(await keys(set(true)), []);
+  assertEquals(await keys(set(false)), ["server.dlq.alert_webhook", "server.dlq.alert_on"]);
 });

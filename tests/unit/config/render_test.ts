@@ -75,3 +75,10 @@ Deno.test("renderToml writes what TOML reads back as the same", () => {
     { numRuns: 300 },
   );
 });
+
+Deno.test("keys drive no terminal either, and are read back as they were (L8c)", () => {
+  const key = "k\u009b31m\u202e\u007f\u2028\u001b";
+  const text = renderToml({ [key]: { [key]: 1, list: [{ [key]: 2 }] } }, () => "from a\u001b[31mb");
+  assertEquals(/[\p{Cc}\u202e\u2028]/u.test(text.replaceAll("\n", "")), false, JSON.stringify(text));
+  assertEquals(JSON.stringify(parse(text)), JSON.stringify({ [key]: { [key]: 1, list: [{ [key]: 2 }] } }));
+});

@@ -125,6 +125,18 @@ Deno.test("keys that name a secret are recognised", () => {
         "csrf",
         "dsn",
       ],
+      ...[
+        "AccountKey",
+        "master_key",
+        "license_key",
+        "server-key",
+        "rsaKey",
+        "webhook_key",
+        "pw",
+        "db_pw",
+        "creds",
+      ],
+      ...["cred", "jwt", "bearer", "salt", "otp", "hmac", "passcode"],
     ]
   ) {
     assert(isSecretKey(key), key);
@@ -141,6 +153,11 @@ Deno.test("keys that name a secret are recognised", () => {
       "bypass",
       "token_count",
       "sessions",
+      "key",
+      "primary_key",
+      "partition_key",
+      "idempotency_key",
+      "monkey",
     ]
   ) {
     assert(!isSecretKey(key), key);
@@ -208,6 +225,13 @@ const BROKEN: readonly string[] = [
   "redis://u:123/SECRET@h/0",
   "redis://u:12?SECRET@h/0",
   " redis://u:SECRET@h/0",
+  // The host is missing, or its @.
+  "postgresql://user:SECRET",
+  "postgresql://user:SECRET/db",
+  "postgresql://user:SECRET:5432/db",
+  "redis://:SECRET",
+  "redis://h:SECRET?db=1",
+  "postgresql://u@x:SECRET@h/db",
 ];
 
 for (const uri of BROKEN) {
@@ -236,4 +260,38 @@ Deno.test("a name with a mark that no address has is hidden in sentences too", (
     "cannot use postgresql://*** now",
   );
   assertEquals(maskText("postgresql://h?user=u&password=x@SECRET"), "postgresql://***");
+});
+
+Deno.test("a password whose host is missing, and one behind two @, is hidden in sentences too", () => {
+  for (
+    const [text, expected] of [
+      ["cannot use postgresql://user:hunter2 now", "cannot use postgresql://user:*** now"],
+      ["cannot use 'redis://:hunter2' now", "cannot use 'redis://:***' now"],
+      ["postgresql://u@x:hunter2@h/db", "postgresql://***@h/db"],
+      [
+        "http://h:8080/ and http://h:, and redis://a:1,b:2",
+        "http://h:8080/ and http://h:, and redis://a:1,b:2",
+      ],
+    ] as const
+  ) assertEquals(maskText(text), expected);
+});
+
+Deno.test("what a header of HTTP holds is hidden, wherever it is quoted", () => {
+  for (
+    const [text, expected] of [
+      ["sent Bearer hunter2, refused", "sent Bearer ***, refused"],
+      ["Authorization: Bearer hunter2", "Authorization: Bearer ***"],
+      ["authorization: Basic aHVudGVyMg==", "authorization: Basic ***"],
+      ["a forbearer of mine", "a forbearer of mine"],
+    ] as const
+  ) assertEquals(maskText(text), expected);
+});
+
+Deno.test("a user and a password that stand before a host are hidden without a scheme too", () => {
+  assertEquals(maskValue("address", "user:SECRET@h/db"), "***");
+  assertEquals(maskValue("connection", "postgresql:/user:SECRET@h"), "***");
+  assertEquals(maskValue("list", ["u:SECRET@h", "h:6379"]), ["***", "h:6379"]);
+  for (const text of ["npm:pkg@1.2.3", "joe@example.com", "12:30, joe@example.com", "mailto:joe@h"]) {
+    assertEquals(maskValue("note", text), text);
+  }
 });

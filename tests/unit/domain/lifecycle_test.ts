@@ -199,14 +199,10 @@ Deno.test("problems of elements, configuration and adapters are each told all at
   const text = error.problems.map(({ message }) => message).join("\n");
   for (const part of ["handler 'Twice'", "unknown_key", "outbox.broker"]) assertStringIncludes(text, part);
   const valid = inMemory({
-    event_processing: "sync",
-    server: { transient_retry: { enabled: true } },
     databases: { default: { provider: "memory", managed: false } },
   });
   const second = await assertRejects(() => domain.init({ config: valid }), ConfigurationError);
   assertEquals(second.problems.map(({ key }) => key).filter((key) => key !== undefined), [
-    "event_processing",
-    "server.transient_retry.enabled",
     "databases.default.managed",
     "databases.nowhere",
   ]);

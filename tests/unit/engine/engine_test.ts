@@ -98,6 +98,18 @@ Deno.test("--once works off commands, the events they raise and what fails, then
   assertEquals([counters?.handled, counters?.deadLettered], [2, 1]);
 });
 
+Deno.test("--once does not wait for a circuit breaker: whatever fails in a row is dead-lettered", async () => {
+  const { domain, PlaceJob } = jobs(() => {
+    throw new Error("never");
+  });
+  await domain.init(memory());
+  for (let id = 0; id < 30; id++) await domain.process(PlaceJob, { id: `${id}` });
+  const engine = new Engine(domain, { once: true });
+  assertEquals(await engine.run(), 0);
+  const works = engine.subscriptions.find(({ handler }) => handler === "Works");
+  assertEquals([works?.counters.deadLettered, works?.breaker], [30, "closed"]);
+});
+
 Deno.test("--once with nothing to do ends with 0, and leaves the domain closed", async () => {
   const { domain, PlaceJob } = jobs(() => {});
   await domain.init(memory());

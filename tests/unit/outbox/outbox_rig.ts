@@ -102,7 +102,7 @@ export class OutboxRig {
   }
 
   /** Commits `a1 a2 b1`, all in one unit of work; those of `p` are of a category of their own. */
-  async commit(events: string): Promise<void> {
+  async commit(events: string, data = "{}"): Promise<void> {
     const outbox = events.split(" ").map((name): OutboxInsert => {
       const category = name.startsWith("p") ? "shop::parcel" : "shop::order";
       const stream = `${category}-${name.slice(0, 1)}`;
@@ -118,7 +118,7 @@ export class OutboxRig {
         messageId: name,
         streamName: stream,
         type: "Shop.OrderPlaced.v1",
-        data: "{}",
+        data,
         metadata: JSON.stringify(metadata),
         correlationId: metadata.domain.correlation_id,
         causationId: metadata.domain.causation_id,

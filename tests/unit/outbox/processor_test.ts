@@ -211,3 +211,17 @@ Deno.test("tables that a newer server has changed meanwhile end the service, how
   assertEquals(failures, [newer]);
   await rig.close(processor);
 });
+
+Deno.test("large rows are claimed fewer at a time, and small ones more again (SEC-3)", async () => {
+  const rig = new OutboxRig();
+  const large = JSON.stringify({ pad: "x".repeat(1_500_000) });
+  await rig.commit(Array.from({ length: 40 }, (_, n) => `a${n}`).join(" "), large);
+  const processor = rig.processor(50);
+  await processor.start();
+  await rig.clock.advance(0);
+  assertEquals(rig.broker.batches, [16, 8, 8, 8]);
+  await rig.commit(Array.from({ length: 90 }, (_, n) => `b${n}`).join(" "));
+  assertEquals(rig.broker.batches.slice(4), [8, 16, 32, 34]);
+  assertEquals(await rig.counts(), "published 130");
+  await rig.close(processor);
+});

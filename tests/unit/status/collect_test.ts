@@ -163,3 +163,20 @@ Deno.test("rows are plain JSON", async () => {
   assertEquals(JSON.parse(JSON.stringify(rows)), rows);
   await domain.close();
 });
+
+Deno.test("ages are asked for, and an id that is no time is unknown", async () => {
+  const { domain, runtime } = await shop();
+  const streams = broker(runtime);
+  const ask = async () => by(await collectStatus(runtime, { ages: true }), "shop.Notes");
+  await streams.group({ stream: "shop::order", group: "shop.Notes", consumer: "c" }).ensure();
+  assertEquals([(await ask())?.lag_seconds, (await ask())?.oldest_pending_seconds], [0, 0]);
+  const now = await streams.time();
+  const ages = { undeliveredSince: now - 2500, pendingSince: now * 1e6 };
+  streams.groupAges = () => Promise.resolve(ages);
+  streams.time = () => Promise.resolve(now);
+  assertEquals([(await ask())?.lag_seconds, (await ask())?.oldest_pending_seconds], [2.5, null]);
+  assertEquals(by(await collectStatus(runtime), "shop.Notes")?.lag_seconds, null);
+  streams.groupAges = gone;
+  assertEquals([(await ask())?.lag_seconds, (await ask())?.lag], [null, 0]);
+  await domain.close();
+});

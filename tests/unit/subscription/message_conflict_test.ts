@@ -65,7 +65,8 @@ Deno.test("an idempotent handler tells another message under the same id from a 
       assertEquals(await outcome(1), "handled");
       assertEquals(await outcome(1), "duplicate");
       assertEquals(await outcome(2), "MessageConflictError");
-      assertEquals(await outcome(2, false), "duplicate");
+      assertEquals(await outcome(1, false), "duplicate");
+      assertEquals(await outcome(2, false), "MessageConflictError");
       assertEquals(amounts, [1]);
     }
   } finally {

@@ -4,7 +4,13 @@ import { type Backend, blame } from "../../../lib/domain/backends.ts";
 import { ProviderUnavailableError, RefusedError } from "../../../lib/errors.ts";
 import { WorkHealth } from "../../../lib/status/work_health.ts";
 import { logged } from "../../support/logged.ts";
-import { type Call, CATEGORY, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
+import {
+  type Call,
+  CATEGORY,
+  eventText,
+  ScriptedRunner,
+  SubscriptionRig,
+} from "../../support/subscription_rig.ts";
 
 const HOUR_MS = 3_600_000;
 const DATABASE: Backend = { kind: "provider", name: "default" };
@@ -273,6 +279,51 @@ Deno.test("the work of a paused subscription is told as long as it fails, and no
   await rig.clock.advance(5_000);
   assertEquals(health.fault("provider", "default"), undefined);
   await rig.close(subscription);
+});
+
+Deno.test("what is refused to some messages alone waits, is told, and holds up nobody, however long it lasts", async () => {
+  const rig = new SubscriptionRig();
+  const health = new WorkHealth(rig.clock);
+  const state: { failure: (() => Error) | undefined } = { failure: undefined };
+  const SECONDS = 1_200;
+  let refusals = 0;
+  const runner = new ScriptedRunner(({ n, options }) => {
+    if (n === 2 && state.failure) {
+      refusals++;
+      throw state.failure();
+    }
+    options.committed?.(DATABASE);
+  });
+  const about = (id: number) =>
+    blame(new RefusedError(`Writing ${id}: no right.`, { cause: new Error("no right to v2") }), DATABASE);
+  const subscription = rig.subscribe(runner, { concurrency: 4, maxRetries: 2, health });
+  await subscription.start();
+  await rig.publish("a1 a2");
+  await rig.clock.advance(1_000);
+  let id = 0;
+  state.failure = () => about(++id);
+  let handled = subscription.counters.handled;
+  const lines = await told(async () => {
+    for (let second = 0; second < SECONDS; second++) {
+      await rig.send(eventText(`x${second}`, 1), eventText(`y${second}`, 2));
+      await rig.clock.advance(1_000);
+      if (second > 8) assert(health.fault("provider", "default")?.includes("no right"), `after ${second} s`);
+      // At most the first second goes by before it is known whom it concerns.
+      if (second > 2) assertEquals(subscription.counters.handled, handled + second + 1);
+    }
+    handled = subscription.counters.handled;
+    state.failure = undefined;
+    await rig.clock.advance(5_000);
+  });
+  assertEquals([subscription.counters.handled, await rig.deadLetters()], [handled + SECONDS, []]);
+  assertEquals(health.fault("provider", "default"), undefined);
+  assertEquals(await rig.pending(runner), []);
+  // Each once, and then one every few seconds.
+  assert(refusals < SECONDS + SECONDS / 2, `${refusals} refusals`);
+  assertEquals(new Set(lines.map(([line]) => line)).has("subscription.some_refused"), true);
+  assert(lines.length <= 6, JSON.stringify(lines.slice(0, 9)));
+  await rig.close(subscription);
+  assertEquals(rig.clock.pending, 0);
 });
 
 Deno.test("a subscription that is stopped while it is paused hands everything back with the counts it had", async () => {

@@ -6,7 +6,8 @@ import { assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { ProteanError, ProviderUnavailableError } from "../../../lib/errors.ts";
 import { largestLetter } from "../../../lib/message/dead_letter.ts";
-import { BatchSize } from "../../../lib/subscription/batch_size.ts";
+import { BatchSize } from "../../../lib/async/batch_size.ts";
+import { MOST_SIZE } from "../../../lib/subscription/holdings.ts";
 import { SHARED_PAUSE_SIZE, TextShare } from "../../../lib/subscription/text_share.ts";
 import { StreamSubscription } from "../../../lib/subscription/stream_subscription.ts";
 import { logged } from "../../support/logged.ts";
@@ -170,7 +171,8 @@ Deno.test("forty subscriptions on large messages hold no more than a bound toget
 });
 
 Deno.test("a batch that was large is followed by one of half as many entries, a small one by twice as many", () => {
-  const size = new BatchSize(100, true);
+  const limits = { most: 100, mostSize: MOST_SIZE };
+  const size = new BatchSize({ ...limits, cautious: true });
   const asked: number[] = [];
   const come = (each: number) => {
     asked.push(size.next);
@@ -180,7 +182,7 @@ Deno.test("a batch that was large is followed by one of half as many entries, a 
   for (let at = 0; at < 6; at++) come(4_000_000);
   for (let at = 0; at < 4; at++) come(1_000);
   assertEquals(asked, [16, 32, 64, 100, 100, 50, 25, 12, 6, 3, 3, 6, 12, 24]);
-  assertEquals(new BatchSize(100, false).next, 100);
+  assertEquals(new BatchSize({ ...limits, cautious: false }).next, 100);
 });
 
 Deno.test("what a broker cannot write for a reason of its own is told once, counted, and then cut", async () => {

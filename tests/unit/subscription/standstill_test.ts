@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { RefusedError } from "../../../lib/errors.ts";
+import { WorkHealth } from "../../../lib/status/work_health.ts";
 import { logged } from "../../support/logged.ts";
 import { CATEGORY, ONE_ATTEMPT, ScriptedRunner, SubscriptionRig } from "../../support/subscription_rig.ts";
 
@@ -119,4 +120,40 @@ Deno.test("a dead-letter stream that the broker refuses is told of once for each
   });
   assertEquals(records.filter(({ rawMessage }) => rawMessage === "subscription.broker_refused").length, 1);
   assertEquals((await rig.deadLetters()).length, 1);
+});
+
+Deno.test("a broker that refuses to keep messages ours is told while a handler is at work, and that it ended", async () => {
+  const rig = new SubscriptionRig();
+  const health = new WorkHealth(rig.clock);
+  const first = Promise.withResolvers<void>();
+  const runner = new ScriptedRunner(() => first.promise);
+  const subscription = rig.subscribe(runner, { health });
+  const fault = () => health.fault("broker", "default");
+  await subscription.start();
+  await rig.publish("a1");
+  rig.broker.fault = (operation) => operation === "refresh" ? "refuse" : undefined;
+  await rig.clock.advance(20_000);
+  assert(fault()?.includes("does not answer"), String(fault()));
+  rig.broker.fault = () => undefined;
+  await rig.clock.advance(5_000);
+  assertEquals(fault(), undefined);
+  first.resolve();
+  await rig.close(subscription);
+});
+
+Deno.test("what a pass was refused is tried again within five seconds, however rare the passes are", async () => {
+  const rig = new SubscriptionRig();
+  const health = new WorkHealth(rig.clock);
+  // Of the lane of replays everything is answered all the while.
+  rig.broker.fault = (operation, { stream }) =>
+    operation === "pending" && stream === CATEGORY ? "refuse" : undefined;
+  const subscription = rig.subscribe(new ScriptedRunner(), { health, claimIntervalMs: 600_000 });
+  const fault = () => health.fault("broker", "default");
+  await subscription.start();
+  await rig.clock.advance(9_000);
+  assert(fault()?.includes("does not answer"), String(fault()));
+  rig.broker.fault = () => undefined;
+  await rig.clock.advance(5_000);
+  assertEquals(fault(), undefined);
+  await rig.close(subscription);
 });

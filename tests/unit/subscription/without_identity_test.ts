@@ -2,7 +2,7 @@
  * Messages whose writer gave no id or no stream: nothing without an identity is taken for something with one
  * (issue 10, H1).
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Domain, on } from "@protean/server";
 import { z } from "zod";
 import { inheritedByCommand, inheritedByEvent } from "../../../lib/domain/work/outgoing.ts";
@@ -77,13 +77,37 @@ for (const [name, kind] of KINDS) {
   });
 }
 
+for (const [name, kind] of KINDS.filter(([name]) => name !== "Plain")) {
+  Deno.test(`${name}: a repeated id is one message, and other data under it is dead-lettered, never dropped`, async () => {
+    const type = kind === "COMMAND" ? "Shop.Place.v1" : "Shop.Placed.v1";
+    const { domain, seen } = shop();
+    await using running = await started(domain);
+    const rig = new SubscriptionRig();
+    const subscription = rig.subscribe(runnerOf(running.runtime, name), { idempotent: true });
+    await subscription.start();
+    const message = (id: string, given: unknown) =>
+      text(id, { id: given, stream: `${CATEGORY}-1`, kind, type });
+    for (const given of ["m", " ", "0", 0, -1, 1e21]) {
+      await rig.send(message("a", given), message("a", given), message("b", given));
+    }
+    // Numbers are read as their texts.
+    assertEquals(seen[name], ["a", "a", "a", "a", "a"]);
+    const letters = await rig.deadLetters();
+    assertEquals(letters.length, 6);
+    for (const letter of letters) {
+      assertStringIncludes(JSON.stringify(letter), "has other data than the message");
+    }
+    await rig.close(subscription);
+  });
+}
+
 Deno.test("a repeated id is one message, wherever it stands", async () => {
   const { domain, seen } = shop();
   await using running = await started(domain);
   const rig = new SubscriptionRig();
   const subscription = rig.subscribe(runnerOf(running.runtime, "Events"), { idempotent: true });
   await subscription.start();
-  await rig.send(text("a", { id: "m" }), text("again", { id: "m" }), text("b", { id: "n" }));
+  await rig.send(text("a", { id: "m" }), text("a", { id: "m" }), text("b", { id: "n" }));
   assertEquals(seen["Events"], ["a", "b"]);
   assertEquals(subscription.counters.duplicates, 1);
   await rig.close(subscription);

@@ -74,6 +74,8 @@ export class Connection {
   readonly #ended = Promise.withResolvers<void>();
   readonly #lastWords = new LastWords();
   readonly #unsettled = new Set<(reason: Error) => void>();
+  /** When a statement was sent to an idle session, or another was answered (monotonic). */
+  #moved = 0;
   /** What a cancel request needs. */
   #key: { readonly pid: number; readonly secret: number } | undefined;
   #backend: string | undefined;
@@ -133,6 +135,11 @@ export class Connection {
     return this.#unsettled.size > 0;
   }
 
+  /** How long it has been at the statement that runs; 0: none does. */
+  get waitingMs(): number {
+    return this.busy ? this.#options.clock.monotonic() - this.#moved : 0;
+  }
+
   /** Bytes that have come in. */
   get received(): number {
     return this.#socket.bytesRead;
@@ -156,6 +163,7 @@ export class Connection {
   run(text: string, values: readonly TextValue[] = [], mode: Mode = "prepared"): Promise<Reply> {
     if (this.#lost) return Promise.reject(this.#lost);
     this.#options.onRun?.();
+    if (!this.busy) this.#moved = this.#options.clock.monotonic();
     return new Promise((resolve, reject) => {
       this.#unsettled.add(reject);
       const options = { prepare: mode === "prepared", simple: mode === "simple" };
@@ -163,10 +171,10 @@ export class Connection {
       // The driver would keep every failed statement in a map for its stack, for ever.
       Object.defineProperty(query, "origin", { value: "" });
       query.then((rows) => {
-        this.#unsettled.delete(reject);
+        this.#settled(reject);
         resolve(rows);
       }, (error: unknown) => {
-        this.#unsettled.delete(reject);
+        this.#settled(reject);
         if (endsConnection(error)) this.destroy(asError(error).message);
         reject(error);
       });
@@ -214,6 +222,11 @@ export class Connection {
       void this.ended.finally(cancel);
     }
     await this.ended;
+  }
+
+  #settled(reject: (reason: Error) => void): void {
+    this.#unsettled.delete(reject);
+    if (this.busy) this.#moved = this.#options.clock.monotonic();
   }
 
   #client(): postgres.Sql {

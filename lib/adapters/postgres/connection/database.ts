@@ -57,7 +57,7 @@ export class Database {
    * Runs `work` on a connection of its own, which is in no transaction afterwards; `doing` is for messages.
    */
   async use<T>(doing: string, work: (connection: Connection) => Promise<T>): Promise<T> {
-    const { member } = await this.pool.acquire(undefined, true);
+    const { member } = await this.pool.acquire(undefined, { sure: true });
     try {
       return await work(member);
     } catch (error) {

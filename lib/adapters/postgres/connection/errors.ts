@@ -126,7 +126,7 @@ export function ownStatementError(where: Where, doing: string, thrown: unknown):
       cause: thrown,
     });
   }
-  if (code.startsWith("42")) {
+  if (code.startsWith("42") && !isOfItsRow(thrown as ServerError)) {
     return new RefusedError(
       `A table of database '${where.name}' (${where.label}) is not as expected, ${doing}: ${message}: ` +
         "compare it with what 'protean-server db setup' creates in an empty schema.",
@@ -161,13 +161,18 @@ export function userStatementError(where: Where, thrown: unknown): Error {
   );
 }
 
+/** A policy refuses the values of one row, with the code of a right that nobody has. */
+function isOfItsRow({ code, routine }: ServerError): boolean {
+  return code === "42501" && routine === "ExecWithCheckOptions";
+}
+
 /** What means the same whoever wrote the statement; undefined for a mistake in it. */
 function commonError(where: Where, doing: string, thrown: unknown): Error | undefined {
   if (thrown instanceof ProteanError) return thrown;
   if (!isServerError(thrown)) {
     return unavailable(where, `was lost ${doing}: ${asError(thrown).message}`, thrown);
   }
-  const [meaning, advice] = meaningOf(thrown.code) ?? [];
+  const [meaning, advice] = isOfItsRow(thrown) ? [] : meaningOf(thrown.code) ?? [];
   if (meaning === "unavailable") {
     return unavailable(where, `failed ${doing}: ${thrown.message} (${advice})`, thrown);
   }

@@ -1,13 +1,14 @@
 /**
  * A pool with the rules of SQLAlchemy's QueuePool (POOL-1): at most `size` connections stay open when nobody
  * uses them, `maxOverflow` more are opened under load and closed when they come back, a checkout beyond that
- * waits its turn.
+ * waits its turn: fairly among those who work through a backlog, so that none of them waits in vain.
  *
  * @module
  */
 import { joined, onAbort } from "../../../async/abort.ts";
 import { reconnectDelay } from "../../../async/backoff.ts";
 import { type Clock, sleep } from "../../../async/clock.ts";
+import { Turns } from "../../../async/turns.ts";
 import { asError, PoolTimeoutError, ProviderUnavailableError } from "../../../errors.ts";
 
 /** What a pool holds. */
@@ -57,6 +58,8 @@ export interface PoolStats {
 
 /** A connection that was in use this recently is not asked for a sign of life. */
 const FRESH_MS = 500;
+/** A wait is over after so many looks at it; for takers of turns, those at which the line has not moved. */
+const PARTS = 4;
 
 interface Idle<M> {
   readonly member: M;
@@ -71,12 +74,14 @@ export class Pool<M extends Member> {
   /** Longest idle first: they are used in turn, as QueuePool does. */
   readonly #idle: Idle<M>[] = [];
   readonly #busy = new Set<M>();
-  readonly #waiting = new Set<Waiter<M>>();
+  readonly #waiting = new Turns<Waiter<M>>();
   /** Everything not yet ended, for `close()`. */
   readonly #open = new Set<M>();
   readonly #closing = new AbortController();
   /** Rights in use: connections handed out or being opened. */
   #checkedOut = 0;
+  /** How often a right was passed on. */
+  #moves = 0;
 
   constructor(options: PoolOptions<M>) {
     this.#options = options;
@@ -89,7 +94,8 @@ export class Pool<M extends Member> {
   }
 
   /**
-   * Takes a connection; `reused` is false for one opened just now. First come, first served. Rejects with
+   * Takes a connection; `reused` is false for one opened just now. First come, first served; those who name a
+   * `turn` take turns with each other, and wait for as long as the line moves (`SessionOptions`). Rejects with
    * `PoolTimeoutError`, with what `open` rejects with, or with the reason of `signal` when that aborts; with
    * one that has aborted already nobody waits, but an idle connection is had: the drain gives those who are
    * about to commit a moment for it. `sure`: also one that was just in use is asked for a sign of life; for
@@ -97,12 +103,14 @@ export class Pool<M extends Member> {
    */
   async acquire(
     signal?: AbortSignal,
-    sure = false,
+    { sure = false, turn }: { readonly sure?: boolean; readonly turn?: object | undefined } = {},
   ): Promise<{ readonly member: M; readonly reused: boolean }> {
     if (this.#closing.signal.aborted) throw this.#closed();
     const { clock, timeoutSeconds } = this.#options;
-    const deadline = clock.monotonic() + timeoutSeconds * 1000;
-    const granted = await this.#seat(signal);
+    const asked = clock.monotonic();
+    const granted = await this.#seat(signal, turn);
+    // Who has waited for a turn is not to be short of time when it comes.
+    const deadline = (turn ? clock.monotonic() : asked) + timeoutSeconds * 1000;
     try {
       const kept = granted && this.#isYoung(granted) ? granted : await this.#takeIdle(sure ? -1 : FRESH_MS);
       const member = kept ?? await this.#openOne(deadline, signal);
@@ -128,7 +136,7 @@ export class Pool<M extends Member> {
   /** Closes what is idle politely and cuts what is in use; whoever waits is turned away. Idempotent. */
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const waiter of [...this.#waiting]) waiter(this.#closed());
+    for (const waiter of this.#waiting.clear()) waiter(this.#closed());
     for (const member of this.#busy) member.destroy("the pool is closed");
     const idle = this.#idle.splice(0);
     await Promise.all(idle.map(({ member }) => member.close()));
@@ -136,7 +144,7 @@ export class Pool<M extends Member> {
   }
 
   /** The right to hold one connection, perhaps with the connection that somebody has just given back. */
-  #seat(signal: AbortSignal | undefined): Promise<M | undefined> {
+  #seat(signal: AbortSignal | undefined, turn: object | undefined): Promise<M | undefined> {
     const { size, maxOverflow, clock, timeoutSeconds } = this.#options;
     if (size === 0 || maxOverflow < 0 || this.#checkedOut < size + maxOverflow) {
       this.#checkedOut++;
@@ -145,22 +153,32 @@ export class Pool<M extends Member> {
     if (signal?.aborted) return Promise.reject(asError(signal.reason));
     return new Promise((resolve, reject) => {
       const settle: Waiter<M> = (granted) => {
-        this.#waiting.delete(settle);
+        this.#waiting.delete(settle, turn);
         cancel();
         listening[Symbol.dispose]();
         if (granted instanceof Error) reject(granted);
         else resolve(granted);
       };
-      const cancel = clock.after(timeoutSeconds * 1000, () => settle(this.#timeout()));
+      let [moves, still] = [this.#moves, 0];
+      // Looked at in parts: an event loop that was busy has seen no more than one of them go by.
+      const part = timeoutSeconds * 1000 / PARTS;
+      const late = () => {
+        still = turn && moves !== this.#moves ? 0 : still + 1;
+        moves = this.#moves;
+        if (still >= PARTS) settle(this.#timeout());
+        else cancel = clock.after(part, late);
+      };
+      let cancel = clock.after(part, late);
       const listening = onAbort(signal, (reason) => settle(asError(reason)));
-      this.#waiting.add(settle);
+      this.#waiting.add(settle, turn);
     });
   }
 
-  /** Passes the right on, to whoever has waited longest. */
+  /** Passes the right on, to whoever is next. */
   #leaveSeat(member: M | undefined): void {
-    const [next] = this.#waiting;
+    const next = this.#waiting.take();
     if (next) {
+      this.#moves++;
       next(member);
       return;
     }

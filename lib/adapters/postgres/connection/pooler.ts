@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { asError } from "../../../errors.ts";
 import type { Connection } from "./connection.ts";
 
 /**
@@ -24,7 +25,7 @@ export async function isTransactionPooled(
   for (let look = 0; look < LOOKS; look++) {
     const beside = await open();
     try {
-      await beside.run("begin", [], "simple");
+      if (!await mayBegin(beside)) return true;
       // Looked at before `first` is asked again: where there is one session for all, that would wait for the
       // transaction.
       if (await sessionOf(beside) === own || await sessionOf(first) !== own) return true;
@@ -34,6 +35,17 @@ export async function isTransactionPooled(
     }
   }
   return false;
+}
+
+/** A pooler that lends each statement another session refuses transactions, and says so. */
+async function mayBegin(connection: Connection): Promise<boolean> {
+  try {
+    await connection.run("begin", [], "simple");
+    return true;
+  } catch (error) {
+    if (/statement pooling/.test(asError(error).message)) return false;
+    throw error;
+  }
 }
 
 async function sessionOf(connection: Connection): Promise<number> {

@@ -81,6 +81,13 @@ export class SilenceWatch {
     void connection.ended.then(() => this.#watched.delete(connection));
   }
 
+  /** Backends of which a statement has waited for its answer for so long. */
+  waiting(ms: number): readonly string[] {
+    return [...this.#watched.keys()].flatMap((connection) =>
+      connection.backend !== undefined && connection.waitingMs >= ms ? connection.backend : []
+    );
+  }
+
   /** To be called when a statement begins: rounds go on while any runs. */
   wake(): void {
     if (this.#awake || this.#closing.signal.aborted) return;

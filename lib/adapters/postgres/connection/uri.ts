@@ -141,32 +141,38 @@ function one(query: ReadonlyMap<string, readonly string[]>, name: string): strin
 function placesOf(hosts: string, overriding: readonly string[], port: string | undefined): readonly Place[] {
   const given = overriding.length > 0 ? overriding : [hosts];
   const ports = (port ?? "5432").split(",");
-  const list = given.flatMap((item) => item.split(",")).map((item, index) =>
-    placeOf(overriding.length > 0 ? item : decode(item), ports[index] ?? ports.at(-1) ?? "5432")
+  // What stands in a query is decoded already; elsewhere a host is, once its port is separated from it.
+  const decoded = overriding.length > 0 ? (host: string) => host : decode;
+  return given.flatMap((item) => item.split(",")).map((item, index) =>
+    placeOf(item, decoded, ports[index] ?? ports.at(-1) ?? "5432")
   );
-  return list;
 }
 
-function placeOf(text: string, fallback: string): Place {
+function placeOf(text: string, decoded: (host: string) => string, fallback: string): Place {
   if (text.startsWith("/")) return { host: text, port: portOf(fallback) };
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(text) ?? [];
   if (bracketed === undefined && plain === undefined) {
-    throw new Trouble(`has the address '${text}', which is not host:port`);
+    const shown = /^\[[\da-f:.]{0,40}$/i.test(text) ? `the address '${text}', which` : "an address that";
+    throw new Trouble(`has ${shown} is not host:port`);
   }
-  return { host: bracketed || plain || "localhost", port: portOf(port || fallback) };
+  return { host: decoded(bracketed || plain || "localhost"), port: portOf(port || fallback) };
 }
 
 function portOf(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port < 1 || port > 65535) {
-    throw new Trouble(`has the port '${text}', which is not a number from 1 to 65535`);
+    // A password without its host stands where a port does.
+    const shown = /^(\d{1,9}|https?|postgres|postgresql)$/.test(text)
+      ? `the port '${text}', which`
+      : "a port that";
+    throw new Trouble(`has ${shown} is not a number from 1 to 65535`);
   }
   return port;
 }
 
 function sslMode(text = "prefer"): SslMode {
   const mode = SSL_MODES.find((known) => known === text);
-  if (!mode) throw new Trouble(`has sslmode '${text}', which is not one of ${SSL_MODES.join(", ")}`);
+  if (!mode) throw new Trouble(`has an sslmode${word(text)} that is none of ${SSL_MODES.join(", ")}`);
   return mode;
 }
 
@@ -174,17 +180,22 @@ function sslMode(text = "prefer"): SslMode {
  * A server can do nothing where it may not write: of several places the one that takes writes is looked for,
  * whatever it says.
  */
+/** A word as libpq has them, to be repeated: what stands behind an & may be the rest of a password. */
+function word(text: string): string {
+  return /^([a-z]{1,12}(-[a-z]{1,12})?|-?\d{1,9})$/.test(text) ? ` '${text}'` : "";
+}
+
 function assertWrites(attributes = "read-write"): void {
   if (["any", "read-write", "primary"].includes(attributes)) return;
   throw new Trouble(
-    `has target_session_attrs '${attributes}', but the server writes: it must be read-write or primary`,
+    `has target_session_attrs${word(attributes)}, but the server writes: it must be read-write or primary`,
   );
 }
 
 function seconds(text = "10"): number {
   const value = Number(text);
   if (!(value > 0)) {
-    throw new Trouble(`has connect_timeout '${text}', which is not a number of seconds above 0`);
+    throw new Trouble(`has the connect_timeout${word(text)} that is not a number of seconds above 0`);
   }
   return value;
 }

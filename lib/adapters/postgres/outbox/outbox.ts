@@ -55,7 +55,7 @@ export class PostgresOutbox implements OutboxStore {
 
   async lease({ broker, owner }: { readonly broker: string; readonly owner: string }): Promise<OutboxLease> {
     const { names, where, clock, pool } = this.#processors;
-    const { member: connection } = await pool.acquire(undefined, true);
+    const { member: connection } = await pool.acquire(undefined, { sure: true });
     const lease: PostgresOutboxLease = new PostgresOutboxLease({
       ...{ connection, where, names, clock, broker },
       holder: `${owner}/${crypto.randomUUID()}`,
@@ -84,8 +84,8 @@ export class PostgresOutbox implements OutboxStore {
     return outboxBacklog(this.#database, broker);
   }
 
-  oldestDue(broker: string): Promise<OutboxWaiting | undefined> {
-    return this.#oldestDue.of(this.#database, broker);
+  oldestDue(broker: string, maxAgeMs = 0): Promise<OutboxWaiting | undefined> {
+    return this.#oldestDue.of(this.#database, broker, maxAgeMs);
   }
 
   stats(): Promise<OutboxStats> {

@@ -64,19 +64,30 @@ export async function outboxBacklog(database: Database, broker: string): Promise
 /** A look that takes longer is slow, and is not repeated before twenty times as much has passed. */
 const SLOW_MS = 50;
 const SPARED = 20;
+/** But no longer than this: what took long may have been a lock. */
+const MOST_SPARED_MS = 10_000;
+
+interface Looked {
+  readonly answer: OutboxWaiting | undefined;
+  /** Monotonic: when it came, and until when no other look is made. */
+  readonly at: number;
+  readonly until: number;
+}
 
 /**
  * The first due row of each broker. Beside an old transaction a look reads the entries of everything that was
  * published since, so a slow one is not repeated soon.
  */
 export class OldestDue {
-  readonly #known = new Map<string, { readonly answer: OutboxWaiting | undefined; readonly until: number }>();
+  readonly #known = new Map<string, Looked>();
 
-  async of(database: Database, broker: string): Promise<OutboxWaiting | undefined> {
+  async of(database: Database, broker: string, maxAgeMs: number): Promise<OutboxWaiting | undefined> {
     const { clock, names } = database;
     const known = this.#known.get(broker);
     const began = clock.monotonic();
-    if (known && began < known.until) return known.answer;
+    if (known && (began < known.until || began - known.at < maxAgeMs)) {
+      return known.answer && { ...known.answer, ageMs: Math.max(1, Math.ceil(began - known.at)) };
+    }
     const [row] = await database.read({
       text: oldestDueText(names),
       values: [broker],
@@ -85,7 +96,8 @@ export class OldestDue {
     const answer = row && { id: String(row["seq"]), waitedMs: Math.max(0, Number(row["waited"])) };
     const now = clock.monotonic();
     const took = now - began;
-    this.#known.set(broker, { answer, until: took < SLOW_MS ? now : now + SPARED * took });
+    const spared = took < SLOW_MS ? 0 : Math.min(SPARED * took, MOST_SPARED_MS);
+    this.#known.set(broker, { answer, at: now, until: now + spared });
     return answer;
   }
 }

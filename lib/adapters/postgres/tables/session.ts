@@ -206,7 +206,7 @@ export class PostgresSession implements ProviderSession {
   /** Takes a connection; a wait for one ends when the session's signal aborts or the session is abandoned. */
   async #acquire(): Promise<{ readonly member: Connection; readonly reused: boolean }> {
     using _ = onAbort(this.#options.signal, (reason) => this.#waiting.abort(reason));
-    return await this.#parts.pool.acquire(this.#waiting.signal);
+    return await this.#parts.pool.acquire(this.#waiting.signal, { turn: this.#options.turn });
   }
 
   #plan(writes: WriteSet): Planned[] {

@@ -48,6 +48,8 @@ const MAX_SHOWN = 200;
 
 /** It may be meant for another adapter, with a password in it. */
 function shown(uri: string): string {
-  const text = printable(/[@=]/.test(uri) ? String(maskValue("database_uri", uri)) : uri);
+  const text = printable(
+    /^(sqlite|(?!.*:\/\/))[^@=]*$/s.test(uri) ? uri : String(maskValue("database_uri", uri)),
+  );
   return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
 }

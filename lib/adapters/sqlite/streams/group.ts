@@ -12,6 +12,7 @@ import type {
   GroupInfo,
   GroupOptions,
   PendingEntry,
+  Postponed,
   ReadOptions,
   StreamEntry,
   StreamGroup,
@@ -40,6 +41,7 @@ import {
   touchAll,
   vitalsOf,
 } from "./group_rows.ts";
+import { findPostponed, forgetPostponed, keepPostponed } from "./postponed.ts";
 import { append, type EntryRow, findStream, removeEntry } from "./rows.ts";
 import { entriesIn, entryIn } from "./texts.ts";
 
@@ -117,6 +119,27 @@ export class SqliteStreamGroup implements StreamGroup {
     });
   }
 
+  async postpone(id: string, postponed: Postponed, count: number): Promise<boolean> {
+    const key = parseStreamId(id);
+    return await this.#database.write((db) => {
+      const found = this.#own(db);
+      const now = this.#clock.now();
+      if (!key || !found || touch(db, found.group, found.consumer, id, now, () => count) === undefined) {
+        return false;
+      }
+      keepPostponed(db, found.group.id, key, postponed, now);
+      return true;
+    });
+  }
+
+  async forgetPostponed(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await this.#database.write((db) => {
+      const group = this.#find(db);
+      if (group) forgetPostponed(db, group.id, ids);
+    });
+  }
+
   async pending(
     options: {
       readonly limit: number;
@@ -146,14 +169,22 @@ export class SqliteStreamGroup implements StreamGroup {
         ...{ by: this.consumer, minIdleMs, budget },
         ...{ look: this.#look(), vitals: vitalsOf(db, group) },
       };
-      return entries.map(({ id, from }) => claimEntry(db, group, id, from, claim)).filter((entry) =>
-        entry !== undefined
-      );
+      return entries.flatMap(({ id, from }) => {
+        const entry = claimEntry(db, group, id, from, claim);
+        const key = parseStreamId(id);
+        return entry && key
+          ? [{ ...entry, postponed: findPostponed(db, group.id, key, this.#clock.now()) }]
+          : [];
+      });
     });
     return await Promise.all(
-      claimed.map(async ({ id, found, count }) =>
+      claimed.map(async ({ id, found, count, postponed }) =>
         found
-          ? { ...await entryIn(found, this.#maxEntryBytes), count, trimmed: false }
+          ? {
+            ...await entryIn(found, this.#maxEntryBytes),
+            ...{ count, trimmed: false },
+            ...(postponed && { postponed }),
+          }
           : { id, data: undefined, count, trimmed: true }
       ),
     );

@@ -82,3 +82,15 @@ Deno.test("sec-postgres-password-at: what is before the last @ is user and passw
     assertEquals(address.shown, "redis://u:***@h:6379/0");
   }
 });
+
+for (const uri of ["redis://:SECRET", "redis://h:6379/SECRET", "redis://u:12/SECRET", "redis://h/0?SECRET"]) {
+  Deno.test(`a refusal quotes nothing of ${uri} that may be a password (M1)`, () => {
+    const error = assertThrows(() => parseRedisUri(uri, "brokers.default.URI"), ConfigurationError);
+    assert(!error.message.includes("SECRET"), error.message);
+  });
+}
+
+Deno.test("a socket's path with a NUL character is refused instead of tried for ever (L8f)", () => {
+  const error = assertThrows(() => parseRedisUri("unix:///run/a%00b?db=1", KEY), ConfigurationError);
+  assert(error.message.includes("NUL"), error.message);
+});

@@ -20,13 +20,14 @@ Deno.test("the built-in profiles have the reference's values (S12)", () => {
     "circuit_breaker_threshold",
     "circuit_breaker_reset_seconds",
     "retention_maxlen",
+    "concurrency",
   ] as const;
   const table: Record<SubscriptionProfile, unknown[]> = {
-    production: ["stream", 100, 0, 5000, 3, 1, true, 10, 10, 60, 100_000],
-    fast: ["stream", 10, 0, 100, 2, 0, true, 5, 10, 60, 100_000],
-    batch: ["stream", 500, 0, 10_000, 5, 2, true, 50, 10, 60, 500_000],
-    debug: ["stream", 1, 1, 1000, 1, 0, false, 1, 10, 60, 1000],
-    projection: ["event_store", 100, 0, 5000, 3, 1, false, 10, 10, 60, undefined],
+    production: ["stream", 100, 0, 5000, 3, 1, true, 10, 10, 60, 100_000, 16],
+    fast: ["stream", 10, 0, 100, 2, 0, true, 5, 10, 60, 100_000, 16],
+    batch: ["stream", 500, 0, 10_000, 5, 2, true, 50, 10, 60, 500_000, 16],
+    debug: ["stream", 1, 1, 1000, 1, 0, false, 1, 10, 60, 1000, 1],
+    projection: ["event_store", 100, 0, 5000, 3, 1, false, 10, 10, 60, undefined, 1],
   };
   assertEquals(Object.values(SubscriptionProfile).sort(), Object.keys(table).sort() as SubscriptionProfile[]);
   for (const name of Object.values(SubscriptionProfile)) {

@@ -112,9 +112,8 @@ Deno.test("precedence holds for any combination of levels (S13)", async () => {
             subscriptionConfig: { maxRetries: own },
           }),
         );
-        const expected = own ?? retries(ownProfile) ?? table ??
-          (ownProfile ? undefined : retries(tableProfile)) ??
-          server ?? (strongest === fallback ? retries(fallback) : undefined) ?? 3;
+        const expected = own ?? retries(ownProfile) ?? table ?? retries(tableProfile) ?? server ??
+          retries(fallback) ?? 3;
         assertEquals(settings.maxRetries, expected);
         assertEquals(settings.profile, strongest);
       },
@@ -164,7 +163,7 @@ Deno.test("a value equal to the default counts as set when somebody wrote it (CF
   assertEquals([settings.messagesPerTick, settings.maxRetries, settings.retryDelaySeconds], [100, 3, 2]);
 });
 
-Deno.test("only the strongest profile counts", async () => {
+Deno.test("what a stronger profile leaves out is taken from the weaker ones, each at its own level", async () => {
   const settings = await under(
     {
       default_subscription_profile: "batch",
@@ -173,7 +172,157 @@ Deno.test("only the strongest profile counts", async () => {
     },
     handler({ subscriptionProfile: "quiet" }),
   );
-  assertEquals([settings.messagesPerTick, settings.maxRetries, settings.retentionMaxlen], [5, 3, undefined]);
+  assertEquals([settings.messagesPerTick, settings.maxRetries, settings.retentionMaxlen], [5, 3, 100_000]);
+  assertEquals(settings.profile, "quiet");
+});
+
+Deno.test("each pair of neighbouring levels: the stronger one wins (issue 11, point 2)", async () => {
+  const profiles = Object.fromEntries(
+    ["own", "table", "main"].map((name, index) => [name, { claim_interval_ms: 1001 + index }]),
+  );
+  const levels: readonly (readonly [Record<string, unknown>, Options, number])[] = [
+    [{}, { subscriptionConfig: { claimIntervalMs: 1 } }, 1],
+    [{}, { subscriptionProfile: "own" }, 1001],
+    [{ subscriptions: { Audit: { claim_interval_ms: 2 } } }, {}, 2],
+    [{ subscriptions: { Audit: { profile: "table" } } }, {}, 1002],
+    [{ stream_subscription: { claim_interval_ms: 3 } }, {}, 3],
+    [{ default_subscription_profile: "main" }, {}, 1003],
+    [{}, {}, 5000],
+  ];
+  for (const [index, [server, options, expected]] of levels.entries()) {
+    const below = levels.slice(index + 1).map(([server]) => server);
+    const merged = [...below, server].reduce((all, one) => ({
+      ...one,
+      ...all,
+      subscriptions: {
+        Audit: { ...Object(all["subscriptions"])["Audit"], ...Object(one["subscriptions"])["Audit"] },
+      },
+    }), { profiles });
+    const both = { ...levels[1]?.[1], ...options };
+    const settings = await under(merged, handler(index === 0 ? both : options));
+    assertEquals(settings.claimIntervalMs, expected, `level ${index}`);
+  }
+});
+
+Deno.test("concurrency is 16 in the profiles for work that is waited for, and 1 unless one is named", async () => {
+  const concurrency = async (options: Options, server = {}) =>
+    (await under(server, handler(options))).concurrency;
+  for (const profile of ["production", "fast", "batch"]) {
+    assertEquals(await concurrency({ subscriptionProfile: profile }), 16, profile);
+    assertEquals(await concurrency({ subscriptionProfile: profile, concurrency: 1 }), 1, profile);
+  }
+  for (const profile of ["debug", "projection", undefined]) {
+    assertEquals(
+      await concurrency(profile === undefined ? {} : { subscriptionProfile: profile }),
+      1,
+      profile,
+    );
+  }
+  const server = { default_subscription_profile: "production" };
+  assertEquals(await concurrency({}, server), 16);
+  assertEquals(await concurrency({ subscriptionProfile: "debug" }, server), 1);
+});
+
+Deno.test("without an event store, what only a profile would read there comes by the stream, with dead letters", async () => {
+  const remote = (server: Record<string, unknown> = {}) =>
+    loadObject({
+      databases: { default: { provider: "postgresql", database_uri: "postgresql://h/db" } },
+      brokers: { default: { provider: "redis", URI: "redis://h" } },
+      server,
+    });
+  const type = async (options: Options, server?: Record<string, unknown>) => {
+    const { subscriptionType, enableDlq } = resolve(await remote(server), handler(options));
+    return [subscriptionType, enableDlq];
+  };
+  const projection = { subscriptionProfile: "projection" };
+  assertEquals(await type(projection), ["stream", true]);
+  assertEquals(await type({}, { default_subscription_profile: "projection" }), ["stream", true]);
+  assertEquals(await type({}, { subscriptions: { Audit: { profile: "Projection" } } }), ["stream", true]);
+  assertEquals(
+    await type({ subscriptionProfile: "mine" }, {
+      profiles: { mine: { inherits: "projection" } },
+      default_subscription_profile: "debug",
+    }),
+    ["stream", true],
+  );
+  assertEquals(await type({ ...projection, subscriptionConfig: { enableDlq: false } }), ["stream", false]);
+  const explained = explainSettings({
+    config: await remote(),
+    handler: handler(projection),
+    category: "my_domain::order",
+  });
+  assertEquals(explained.insteadOf, "profile projection");
+  assertEquals(explained.sources.get("subscription_type"), "no [event_store]");
+  assertEquals(explained.sources.get("enable_dlq"), "no [event_store]");
+  assertEquals(explained.sources.get("messages_per_tick"), "profile projection");
+
+  const local = explainSettings({
+    config: await loadObject({}),
+    handler: handler(projection),
+    category: "my_domain::order",
+  });
+  assertEquals([local.insteadOf, local.settings.subscriptionType], [undefined, "event_store"]);
+});
+
+Deno.test("an event store that was asked for and is not there is an error (delivery 15)", async () => {
+  const remote = async (server: Record<string, unknown>, options: Options = {}) =>
+    refused(
+      await loadObject({
+        databases: { default: { provider: "postgresql", database_uri: "postgresql://h/db" } },
+        brokers: { default: { provider: "redis", URI: "redis://h" } },
+        server,
+      }),
+      handler(options),
+    );
+  const asked = [
+    await remote({}, { subscriptionType: "event_store" }),
+    await remote({}, { subscriptionConfig: { subscriptionType: "event_store" } }),
+    await remote({ subscriptions: { Audit: { subscription_type: "event_store" } } }),
+    await remote({ default_subscription_type: "event_store" }),
+    await remote({ default_subscription_type: "event_store" }, { subscriptionProfile: "projection" }),
+  ];
+  for (const error of asked) {
+    assertEquals(error.code, "CONFIG_NO_EVENT_STORE");
+    assertStringIncludes(error.message, "configure [event_store]");
+  }
+  assertStringIncludes(asked[2]?.message ?? "", "as [server.subscriptions.Audit] says");
+  const both = await remote({}, {
+    subscriptionType: "event_store",
+    subscriptionConfig: { enableDlq: true, maxRetries: -1 },
+  });
+  assertEquals(both.problems.map(({ code }) => code).sort(), [
+    "CONFIG_INVALID_VALUE",
+    "CONFIG_INVALID_VALUE",
+    "CONFIG_NO_EVENT_STORE",
+  ]);
+});
+
+Deno.test("everything wrong with a handler's profile, fields and values is one error (S17 to S21)", async () => {
+  const error = refused(
+    await loadObject({}),
+    handler({
+      subscriptionProfile: "fats",
+      concurrency: 0,
+      subscriptionConfig: {
+        messagesPerTik: 5,
+        blockingTimeoutMs: 0,
+        circuitBreakerThreshold: 0,
+        circuitBreakerResetSeconds: Infinity,
+        maxRetries: "3",
+      },
+    }),
+  );
+  assertEquals(error.problems.map(({ key }) => key).sort(), [
+    "blockingTimeoutMs",
+    "circuitBreakerResetSeconds",
+    "circuitBreakerThreshold",
+    "concurrency",
+    "maxRetries",
+    "messagesPerTik",
+    "subscriptionProfile",
+  ]);
+  const [wrong] = refused(await loadObject({}), handler({ subscriptionProfile: "" })).problems;
+  assertEquals(wrong?.key, "subscriptionProfile");
 });
 
 Deno.test("an event-store subscription takes its defaults from its own table", async () => {
@@ -207,7 +356,24 @@ Deno.test("the type follows the same precedence", async () => {
   );
   assertEquals(await type({ subscriptions: { Audit: { profile: "projection" } } }), "event_store");
   assertEquals(await type({}, { subscriptionProfile: "projection" }), "event_store");
-  assertEquals(await type({}, { subscriptionProfile: "projection", subscriptionType: "stream" }), "stream");
+  assertEquals(
+    await type({}, { subscriptionProfile: "projection", subscriptionType: "stream" }),
+    "event_store",
+  );
+  assertEquals(await type({}, { subscriptionProfile: "fast", subscriptionType: "event_store" }), "stream");
+  assertEquals(
+    await type({}, {
+      subscriptionProfile: "projection",
+      subscriptionConfig: { subscriptionType: "stream" },
+    }),
+    "stream",
+  );
+  assertEquals(
+    await type({ subscriptions: { Audit: { subscription_type: "stream" } } }, {
+      subscriptionType: "event_store",
+    }),
+    "event_store",
+  );
   assertEquals(
     await type({}, { subscriptionType: "stream", subscriptionConfig: { subscriptionType: "event_store" } }),
     "event_store",
@@ -290,6 +456,7 @@ Deno.test("undefined and null in a handler's options count as not given", async 
 
 Deno.test("dead letters and retention on an event-store subscription: asked for is an error, inherited is dropped (S19)", async () => {
   const store = { subscriptionType: "event_store" } as const;
+  const config = { subscriptionConfig: store };
   const bare = await loadObject({});
   assertStringIncludes(
     refused(bare, handler({ ...store, subscriptionConfig: { enableDlq: true } })).message,
@@ -313,7 +480,7 @@ Deno.test("dead letters and retention on an event-store subscription: asked for 
     handler(store),
   );
   assertEquals([inherited.enableDlq, inherited.retentionMaxlen], [false, undefined]);
-  const profile = await under({}, handler({ ...store, subscriptionProfile: "batch" }));
+  const profile = await under({}, handler({ ...config, subscriptionProfile: "batch" }));
   assertEquals([profile.enableDlq, profile.retentionMaxlen], [false, undefined]);
   const off = await under({}, handler({ ...store, subscriptionConfig: { enableDlq: false } }));
   assertEquals(off.enableDlq, false);

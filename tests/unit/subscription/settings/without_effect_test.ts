@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { SubscribingHandler } from "../../../../lib/subscription/settings/handler_options.ts";
 import { settingsWithoutEffect } from "../../../../lib/subscription/settings/without_effect.ts";
+import { streamsInstead, typesWithoutEffect } from "../../../../lib/subscription/settings/type_notes.ts";
 import { unboundedStreams } from "../../../../lib/subscription/settings/unbounded.ts";
 import { unservedSections, unservedSettings } from "../../../../lib/subscription/settings/unserved.ts";
 import { load, loadObject } from "../../config/support.ts";
@@ -27,11 +28,16 @@ Deno.test("a key without effect is told by name, place, what is the case instead
 Deno.test("what a handler sets in code is told with the handler, what its profile sets is not", async () => {
   const loaded = await loadObject({});
   const found = [...settingsWithoutEffect(loaded, [
-    handler("Audit", { circuitBreakerThreshold: 3, maxRetries: 2, dlqAlertThreshold: 9 }),
+    handler("Audit", {
+      circuitBreakerThreshold: 3,
+      positionUpdateInterval: 3,
+      maxRetries: 2,
+      dlqAlertThreshold: 9,
+    }),
     handler("Mailer", { maxRetries: 2 }),
   ])];
-  assertEquals(found.map(({ key }) => key), ["circuitBreakerThreshold", "dlqAlertThreshold"]);
-  assertStringIncludes(found[0]?.message ?? "", "Handler 'Audit': 'circuitBreakerThreshold' has no effect");
+  assertEquals(found.map(({ key }) => key), ["positionUpdateInterval"]);
+  assertStringIncludes(found[0]?.message ?? "", "Handler 'Audit': 'positionUpdateInterval' has no effect");
 });
 
 Deno.test("streams that no subscription trims are named together", () => {
@@ -60,4 +66,33 @@ Deno.test("what would break a promise of order or delivery is refused with one s
 
   const { config } = await loadObject({ server: { priority_lanes: { enabled: true } } });
   assertEquals([...unservedSections(config)].map(({ key }) => key), ["server.priority_lanes.enabled"]);
+});
+
+Deno.test("handlers that read a stream for want of an event store are told once, together", async () => {
+  const projection = (name: string) => ({
+    runner: { name, kind: "projector", options: { subscriptionProfile: "projection" } } as const,
+    category: "shop::order",
+  });
+  const subscriptions = [projection("Summary"), projection("Summary"), projection("Totals")];
+  const remote = await loadObject({
+    databases: { default: { provider: "postgresql", database_uri: "postgresql://h/db" } },
+    brokers: { default: { provider: "redis", URI: "redis://h" } },
+  });
+  const [note, ...others] = [...streamsInstead(remote, subscriptions)];
+  assertEquals([note?.code, note?.level, others.length], ["CONFIG_NO_EVENT_STORE", "info", 0]);
+  assertStringIncludes(note?.message ?? "", "Summary (profile projection), Totals (profile projection).");
+  assertEquals([...streamsInstead(await loadObject({}), subscriptions)], []);
+});
+
+Deno.test("a subscriptionType that the handler's own profile overrules is told with what to write", async () => {
+  const loaded = await loadObject({});
+  const found = (options: SubscribingHandler["options"]) => [
+    ...typesWithoutEffect(loaded, [{ name: "Audit", kind: "event_handler", options }]),
+  ];
+  const [warning] = found({ subscriptionProfile: "Projection", subscriptionType: "stream" });
+  assertEquals([warning?.code, warning?.key], ["CONFIG_NO_EFFECT", "subscriptionType"]);
+  assertStringIncludes(warning?.message ?? "", 'subscriptionConfig: { subscriptionType: "stream" }');
+  assertEquals(found({ subscriptionProfile: "projection", subscriptionType: "event_store" }), []);
+  assertEquals(found({ subscriptionType: "event_store" }), []);
+  assertEquals(found({ subscriptionProfile: "fast" }), []);
 });

@@ -100,6 +100,45 @@ Deno.test("Pool serves those who wait first come, first served", async () => {
   assertEquals([opened.length, clock.pending], [3, 0]);
 });
 
+Deno.test("Pool has those who name a turn take turns, and serves nobody's at every second one", async () => {
+  const { pool, clock } = poolOf({ size: 1, maxOverflow: 0 });
+  const [member] = await take(pool, 1);
+  const [busy, other] = [{}, {}];
+  const order: string[] = [];
+  const waiting = ([["b1", busy], ["b2", busy], ["b3", busy], ["o1", other], ["x"]] as const).map(
+    async ([name, turn]) => {
+      const { member } = await pool.acquire(undefined, { turn });
+      order.push(name);
+      pool.release(member);
+    },
+  );
+  pool.release(member as FakeMember);
+  await Promise.all(waiting);
+  assertEquals([order, clock.pending], [["x", "b1", "o1", "b2", "b3"], 0]);
+});
+
+Deno.test("Pool refuses nobody who waits for a turn while the line moves, and everybody once it stands still", async () => {
+  const { pool, clock } = poolOf({ size: 1, maxOverflow: 0, timeoutSeconds: 1 });
+  const [member] = await take(pool, 1);
+  const turn = {};
+  const waiting = Array.from({ length: 4 }, () => pool.acquire(undefined, { turn }));
+  const outcomes = Promise.allSettled(waiting);
+  await clock.advance(900);
+  pool.release(member as FakeMember);
+  for (const held of waiting.slice(0, 2)) {
+    await clock.advance(900);
+    pool.release((await held).member);
+  }
+  // The third holds on to it for too long.
+  await waiting[2];
+  await clock.advance(1000);
+  assertEquals(clock.pending, 1);
+  await clock.advance(250);
+  const last = (await outcomes).at(-1);
+  assertInstanceOf(last?.status === "rejected" && last.reason, PoolTimeoutError);
+  assertEquals(clock.pending, 0);
+});
+
 Deno.test("Pool opens a new connection for the first who waits when a lost one comes back", async () => {
   const { pool, opened } = poolOf({ size: 1, maxOverflow: 0 });
   const [member] = await take(pool, 1);

@@ -1,4 +1,4 @@
-import { assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
 import { parsePostgresUri, type PostgresUri } from "../../../../../lib/adapters/postgres/connection/uri.ts";
 import { ConfigurationError } from "../../../../../lib/errors.ts";
 
@@ -29,6 +29,13 @@ const understood: readonly (readonly [uri: string, expected: Partial<PostgresUri
   ["postgresql://ann@/shop?host=/run/postgresql&port=5433", {
     places: [{ host: "/run/postgresql", port: 5433 }],
   }],
+  // Separated before it is decoded.
+  ["postgresql://ann@%2Frun%2Fpostgresql:5433/shop", {
+    places: [{ host: "/run/postgresql", port: 5433 }],
+  }],
+  ["postgresql://ann@h%3A1/shop", { places: [{ host: "h:1", port: 5432 }] }],
+  ["postgresql://ann@a%2Cb:1,c/shop", { places: [{ host: "a,b", port: 1 }, { host: "c", port: 5432 }] }],
+  ["postgresql://a%3Ab%40c:d%2Fe%3Ff@h/x%2Fy%3Fz", { user: "a:b@c", password: "d/e?f", database: "x/y?z" }],
   ["postgresql://ann@ignored/shop?host=a:1&host=b:2", {
     places: [{ host: "a", port: 1 }, { host: "b", port: 2 }],
   }],
@@ -110,3 +117,20 @@ Deno.test("sec-postgres-password-at: an @ in the value of a password is a part o
   const parsed = parse("postgresql://h?user=u&password=x@SECRET");
   assertEquals([parsed.password, parsed.label], ["x@SECRET", "u@h:5432/u"]);
 });
+
+for (
+  const uri of [
+    "postgresql://ann:SECRET",
+    "postgresql://ann:SECRET/shop",
+    "postgresql://db/shop?user=ann&password=a&port=SECRET",
+    "postgresql://db/shop?user=ann&password=a&sslmode=SECRET",
+    "postgresql://db/shop?user=ann&password=a&connect_timeout=SECRET",
+    "postgresql://db/shop?user=ann&password=a&target_session_attrs=SECRET",
+    "postgresql://ann@[SECRET/shop",
+  ]
+) {
+  Deno.test(`a refusal quotes nothing of ${uri} that may be the rest of a password (M1)`, () => {
+    const error = assertThrows(() => parse(uri), ConfigurationError);
+    assert(!error.message.includes("SECRET"), error.message);
+  });
+}

@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { sqlitePath } from "../../../../../lib/adapters/sqlite/file/uri.ts";
 import { ConfigurationError } from "../../../../../lib/errors.ts";
 
@@ -56,3 +56,10 @@ for (
     assertEquals(message.length < 400, true);
   });
 }
+
+Deno.test("a refusal shows no password of an address that is another adapter's, whole or not", () => {
+  for (const uri of ["postgresql://ann:SECRET", "redis://:SECRET", "postgresql://ann:SECRET@h/db"]) {
+    const error = assertThrows(() => sqlitePath(uri, "/data"), ConfigurationError);
+    assert(!error.message.includes("SECRET"), error.message);
+  }
+});

@@ -1,0 +1,78 @@
+/**
+ * Every consumer group of the streams that a domain reads or writes, whoever reads with it: what keeps entries
+ * from being trimmed, and for how long already (delivery 8).
+ *
+ * @module
+ */
+import type { BaseBroker } from "../adapters/ports.ts";
+import type { HandlerRunner } from "../domain/handler_port.ts";
+import { subscriptionBroker } from "../domain/places.ts";
+import type { DomainRuntime } from "../domain/runtime.ts";
+import { agesInSeconds } from "./ages.ts";
+
+/** What is asked of a domain. */
+export type GroupsRuntime = Pick<DomainRuntime, "brokers" | "runners" | "messageNames" | "messageType">;
+
+/** One group of one stream, as plain JSON. Null is unknown, never zero. */
+export interface GroupRow {
+  readonly stream: string;
+  readonly group: string;
+  /** The handler of this domain that reads with it; null: none does, so it is another program's or abandoned. */
+  readonly handler_name: string | null;
+  readonly lag: number | null;
+  /** Age of the first entry not yet delivered; 0 where none waits. */
+  readonly lag_seconds: number | null;
+  readonly pending: number;
+  /** Age of the first entry delivered and not acknowledged; 0 where there is none. */
+  readonly oldest_pending_seconds: number | null;
+  readonly consumer_count: number;
+  readonly last_delivered_id: string;
+}
+
+/** In order of stream and group. Rejects as the broker does. */
+export async function collectGroups(runtime: GroupsRuntime): Promise<readonly GroupRow[]> {
+  const broker = subscriptionBroker(runtime);
+  const rows: GroupRow[] = [];
+  for (const stream of streamsOf(runtime)) rows.push(...await groupsOn(broker, runtime.runners, stream));
+  return rows;
+}
+
+/** The handler that reads `stream` with `group`. */
+export function readerOf(
+  runners: readonly HandlerRunner[],
+  stream: string,
+  group: string,
+): HandlerRunner | undefined {
+  return runners.find((runner) => runner.group === group && runner.categories.includes(stream));
+}
+
+async function groupsOn(
+  broker: BaseBroker,
+  runners: readonly HandlerRunner[],
+  stream: string,
+): Promise<GroupRow[]> {
+  const groups = [...await broker.groups(stream)].sort((a, b) => a.group < b.group ? -1 : 1);
+  return await Promise.all(groups.map(async ({ group, lag, pending, consumers, lastDeliveredId }) => {
+    const age = await agesInSeconds(broker, stream, group);
+    return {
+      stream,
+      group,
+      handler_name: readerOf(runners, stream, group)?.name ?? null,
+      lag,
+      lag_seconds: age.undelivered,
+      pending,
+      oldest_pending_seconds: age.pending,
+      consumer_count: consumers,
+      last_delivered_id: lastDeliveredId,
+    };
+  }));
+}
+
+/** What is subscribed to here, and what is published here. */
+function streamsOf({ runners, messageNames, messageType }: GroupsRuntime): readonly string[] {
+  const published = messageNames.flatMap((name) => {
+    const type = messageType(name);
+    return type?.kind === "event" ? type.aggregate?.category ?? [] : [];
+  });
+  return [...new Set([...runners.flatMap(({ categories }) => categories), ...published])].sort();
+}
