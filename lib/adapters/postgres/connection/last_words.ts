@@ -29,8 +29,9 @@ export class LastWords {
     const view = new DataView(bytes.buffer);
     for (let at = bytes.length - 5; at >= 0; at--) {
       if (bytes[at] !== ERROR_RESPONSE || view.getInt32(at + 1) !== bytes.length - at - 1) continue;
-      // Poolers leave out the severity that is not translated.
-      const { S: shown, V: severity = shown, C: state, M: message } = fieldsOf(bytes.subarray(at + 5));
+      const { S: shown, V: untranslated, C: state, M: message } = fieldsOf(bytes.subarray(at + 5));
+      // Poolers leave the second one out.
+      const severity = untranslated ?? shown;
       if ((severity === "FATAL" || severity === "PANIC") && message) return `${message} (SQLSTATE ${state})`;
     }
     return undefined;
