@@ -9,9 +9,12 @@ import type { HandlerRunner } from "../domain/handler_port.ts";
 import { subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { agesInSeconds } from "./ages.ts";
+import type { StatusRuntime } from "./collect.ts";
 
 /** What is asked of a domain. */
-export type GroupsRuntime = Pick<DomainRuntime, "brokers" | "runners" | "messageNames" | "messageType">;
+export type GroupsRuntime =
+  & Pick<DomainRuntime, "brokers" | "runners" | "messageNames" | "messageType">
+  & Pick<StatusRuntime, "readsEventStore">;
 
 /** One group of one stream, as plain JSON. Null is unknown, never zero. */
 export interface GroupRow {
@@ -33,22 +36,23 @@ export interface GroupRow {
 export async function collectGroups(runtime: GroupsRuntime): Promise<readonly GroupRow[]> {
   const broker = subscriptionBroker(runtime);
   const rows: GroupRow[] = [];
-  for (const stream of streamsOf(runtime)) rows.push(...await groupsOn(broker, runtime.runners, stream));
+  for (const stream of streamsOf(runtime)) rows.push(...await groupsOn(broker, runtime, stream));
   return rows;
 }
 
-/** The handler that reads `stream` with `group`. */
+/** The handler that reads `stream` with `group`. One that reads the event store has left its group behind. */
 export function readerOf(
-  runners: readonly HandlerRunner[],
+  { runners, readsEventStore }: Pick<GroupsRuntime, "runners" | "readsEventStore">,
   stream: string,
   group: string,
 ): HandlerRunner | undefined {
-  return runners.find((runner) => runner.group === group && runner.categories.includes(stream));
+  const found = runners.find((runner) => runner.group === group && runner.categories.includes(stream));
+  return found && readsEventStore?.(found, stream) ? undefined : found;
 }
 
 async function groupsOn(
   broker: BaseBroker,
-  runners: readonly HandlerRunner[],
+  runtime: GroupsRuntime,
   stream: string,
 ): Promise<GroupRow[]> {
   const groups = [...await broker.groups(stream)].sort((a, b) => a.group < b.group ? -1 : 1);
@@ -57,7 +61,7 @@ async function groupsOn(
     return {
       stream,
       group,
-      handler_name: readerOf(runners, stream, group)?.name ?? null,
+      handler_name: readerOf(runtime, stream, group)?.name ?? null,
       lag,
       lag_seconds: age.undelivered,
       pending,

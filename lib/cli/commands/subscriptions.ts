@@ -125,7 +125,7 @@ async function config(cli: Cli, runtime: DomainRuntime, { json }: Options): Prom
 }
 
 async function groups(cli: Cli, runtime: DomainRuntime, { json }: Options): Promise<void> {
-  const rows = await collectGroups(runtime);
+  const rows = await collectGroups(withStatus(runtime));
   if (json) return cli.io.out(envelope("pass", { groups: rows, count: rows.length }));
   if (rows.length === 0) return cli.io.out("No consumer groups found.\n");
   const titles = [
@@ -157,7 +157,7 @@ async function dropGroup(
   const broker = subscriptionBroker(runtime);
   const found = (await broker.groups(stream)).find(({ group }) => group === name);
   if (!found) throw missing(stream, name);
-  const reader = readerOf(runtime.runners, stream, name);
+  const reader = readerOf(withStatus(runtime), stream, name);
   const returning = await broker.length(replayLane(stream, name));
   if (reader) {
     cli.io.err(
