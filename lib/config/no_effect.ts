@@ -41,7 +41,6 @@ const INEFFECTIVE: readonly Ineffective[] = [
     until: "subscribers",
   },
   { keys: ["enable_outbox"], instead: "messages always take the outbox", granted: true },
-  { keys: ["server.partitioning"], instead: "sequentialBy is refused", until: "sequentialBy" },
   {
     keys: ["server.priority_lanes"],
     instead: "every message takes the one lane of its stream",

@@ -36,6 +36,8 @@ export const DELIVERY_EVENTS = [
   "retried",
   /** Moved to the dead-letter stream. */
   "deadLettered",
+  /** Kept, with its partition standing still at it (wire 2.11). */
+  "halted",
   /** Given up without a dead-letter stream (`enable_dlq = false`). */
   "discarded",
   /** Recorded as failed in the event store, and passed over: a later pass tries it again. */

@@ -24,6 +24,8 @@ import { OutboxProcessor } from "../outbox/processor.ts";
 import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
 import type { WorkHealth } from "../status/work_health.ts";
 import { EventStoreSubscription } from "../subscription/event_store_subscription.ts";
+import type { HandlerRunner } from "../domain/handler_port.ts";
+import { PartitionLeases } from "../subscription/partitions/leases.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
 import { TextShare } from "../subscription/text_share.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
@@ -129,7 +131,7 @@ function lockWatches({ runtime, work }: Plan): LockWatch[] {
 }
 
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
-  const { broker, work, breaker = true } = plan;
+  const { runtime, broker, work, breaker = true } = plan;
   // A message is handled here while its row is not recorded as published only where it was published to the
   // broker that it is read from. What another team's broker makes of it is nothing to wait for.
   const publishing = processors.filter((processor) => processor.broker === broker);
@@ -140,14 +142,29 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
     }
     return undefined;
   };
-  return plan.subscriptions.filter(({ settings }) => settings.subscriptionType === "stream").map((planned) =>
-    new StreamSubscription({
-      ...subscribing(plan, planned),
-      broker,
-      published,
-      work: work.reporter("broker", broker.name),
-      breaker,
-    })
+  const { partitioning } = runtime.config.config.server;
+  const leases = new Map<HandlerRunner, PartitionLeases>();
+  return plan.subscriptions.filter(({ settings }) => settings.subscriptionType === "stream").map(
+    (planned) => {
+      const common = subscribing(plan, planned);
+      const leasesOf = leases.get(planned.runner) ?? new PartitionLeases(common.consumer);
+      leases.set(planned.runner, leasesOf);
+      return new StreamSubscription({
+        ...common,
+        broker,
+        leases: leasesOf,
+        parted: runtime.partitionFields.has(planned.category),
+        partitioning: {
+          leaseTtlMs: partitioning.lease_ttl_ms,
+          heartbeatMs: (partitioning.heartbeat_interval_seconds ?? partitioning.lease_ttl_ms / 5000) * 1000,
+          pollMs: partitioning.poll_interval_seconds * 1000,
+          reapIdleMs: partitioning.reap_idle_ms,
+        },
+        published,
+        work: work.reporter("broker", broker.name),
+        breaker,
+      });
+    },
   );
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { HandlerRunner } from "../domain/handler_port.ts";
+import { subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { resolveSettings, type SubscriptionSettings } from "../subscription/settings/resolve.ts";
@@ -19,12 +20,13 @@ export interface PlannedSubscription {
 /** Throws one `ConfigurationError` that lists every handler whose settings cannot work. */
 export function planSubscriptions(runtime: DomainRuntime): readonly PlannedSubscription[] {
   const problems: ConfigurationProblem[] = [];
+  const broker = subscriptionBroker(runtime);
   const planned: PlannedSubscription[] = [];
   for (const runner of runtime.runners) {
     for (const category of runner.categories) {
       try {
         const settings = resolveSettings({ config: runtime.config, handler: runner, category });
-        problems.push(...unservedSettings(runner, settings));
+        problems.push(...unservedSettings(runner, settings, broker));
         planned.push({ runner, category, settings });
       } catch (error) {
         if (!(error instanceof ConfigurationError)) throw error;

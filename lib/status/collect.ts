@@ -13,6 +13,7 @@ import { type OutboxRoute, outboxRoutes, type Places, subscriptionBroker } from 
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
 import { agesInSeconds } from "./ages.ts";
+import { partitionFigures, withPartitions } from "./partitions.ts";
 import { NO_EVENT_STORE, type StatusRow, verdict } from "./row.ts";
 
 /** The domain whose status is wanted; it must be initialised. */
@@ -81,14 +82,21 @@ async function streamRow(
 ): Promise<StatusRow> {
   const [found, partitions, dlqDepth, replays, age] = await Promise.all([
     groups,
-    // Not asked where streams have none, which is no sign of life.
-    broker.partitions(category).catch(() => 0),
+    broker.partitions && inquiry.of(() => partitionFigures(broker, category, runner.group)),
     inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
     ages ? inquiry.of(() => agesInSeconds(broker, category, runner.group)) : null,
   ]);
   const info = found?.find(({ group }) => group === runner.group);
-  const [lag, pending] = [info?.lag ?? null, info?.pending ?? null];
+  const whole = {
+    lag: info?.lag ?? null,
+    pending: info?.pending ?? null,
+    position: info?.lastDeliveredId ?? null,
+    head: info?.length ?? await inquiry.of(() => broker.length(category)),
+    consumers: info?.consumers ?? null,
+  };
+  const { lag, pending, position, head, consumers } = withPartitions(whole, partitions);
+  const parted = partitions !== undefined;
   return {
     name: KINDS[runner.kind].rowName(runner.group, category),
     handler_name: runner.name,
@@ -96,17 +104,22 @@ async function streamRow(
     stream_category: category,
     lag,
     pending,
-    current_position: info?.lastDeliveredId ?? null,
-    head_position: info?.length ?? await inquiry.of(() => broker.length(category)),
+    current_position: position,
+    head_position: head,
     status: verdict(lag, pending),
-    consumer_count: info?.consumers ?? null,
+    consumer_count: consumers,
     dlq_depth: dlqDepth,
     returning: replays,
-    lag_seconds: age?.undelivered ?? null,
-    oldest_pending_seconds: age?.pending ?? null,
+    // Of every key together nobody knows them.
+    lag_seconds: parted ? null : age?.undelivered ?? null,
+    oldest_pending_seconds: parted ? null : age?.pending ?? null,
     breaker: null,
     ...NO_EVENT_STORE,
-    ...(partitions > 0 && { partitions }),
+    ...(partitions && {
+      partitions: partitions.keys,
+      halted_partitions: partitions.halted.keys,
+      held_back: partitions.halted.waiting,
+    }),
   };
 }
 

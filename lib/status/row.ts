@@ -42,8 +42,11 @@ export interface StatusRow {
   readonly position_stream: string | null;
   readonly recovery_checkpoint_stream: string | null;
   readonly failed_positions_stream: string | null;
-  /** Streams of one key each that Python's outbox publishes to instead; absent where there is none. */
+  /** Keys of a parted category, whose figures are in those above (wire 2.11); absent where there is none. */
   readonly partitions?: number;
+  /** Of these, keys that stand still at a message that fails, and all that waits there. */
+  readonly halted_partitions?: number;
+  readonly held_back?: number;
 }
 
 /** What only subscriptions of other types have. */
@@ -53,13 +56,6 @@ export const NO_EVENT_STORE = {
   recovery_checkpoint_stream: null,
   failed_positions_stream: null,
 } as const;
-
-/** What is told of a category that is parted, until subscriptions read its partitions (wire 2.11). */
-export function partitioned(category: string, partitions: number): string {
-  return `'${category}' is partitioned: Python publishes its messages to ${partitions} stream(s) of one key each, ` +
-    "which this version does not read, so they do not arrive here: take sequential_by off the Python handlers of " +
-    "this category, and remove its set of partitions once they are empty.";
-}
 
 /** What the figures say (wire 8.7). */
 export function verdict(lag: number | null, pending: number | null): StatusRow["status"] {

@@ -85,6 +85,8 @@ export class Delivery implements RunOptions {
   resting = false;
   /** It is settled: nothing of it is left to do. */
   over = false;
+  /** Called when it is. */
+  whenOver: (() => void) | undefined;
   /** Its text is no more than the beginning of one that is larger than what is received. */
   truncated: TooLarge | undefined;
   /**
@@ -140,7 +142,8 @@ export class Delivery implements RunOptions {
 
   mayCommit(): boolean {
     if (this.#ended !== undefined && this.#ended !== "cut") return false;
-    return this.batch.lane.source.mayCommit?.() ?? true;
+    const { lane } = this.batch;
+    return !lane.lost && (lane.source.mayCommit?.() ?? true);
   }
 
   /** Made when first asked for, which is once it was cut. */
@@ -168,6 +171,7 @@ export class Delivery implements RunOptions {
   /** Nothing of it is needed any more; its batch may live on for long, for the sake of one that backs off. */
   letGo(): void {
     this.over = true;
+    this.whenOver?.();
     this.text = undefined;
     this.message = undefined;
     this.verdict = undefined;

@@ -69,12 +69,13 @@ export class Inbox {
     return this.#ready.length;
   }
 
-  /** Takes in what was read. */
-  addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): void {
+  /** Takes in what was read; returns its deliveries. */
+  addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): readonly Delivery[] {
     const batch = this.#batchOf(lane, entries);
     this.#holdings.takeInAll(batch.deliveries);
     for (const delivery of batch.deliveries) this.#ready.push(delivery);
     this.changed.notify();
+    return batch.deliveries;
   }
 
   /**

@@ -12,8 +12,9 @@ import type { Source } from "./source.ts";
 /**
  * `main`: the stream itself. `replay`: dead letters on their way back to the group that failed (delivery 19).
  * `failed`: messages of the event store that have failed, tried again (wire 4.6).
+ * `partition`: the stream of one key of a parted category (wire 2.11).
  */
-export type LaneKind = "main" | "replay" | "failed";
+export type LaneKind = "main" | "replay" | "failed" | "partition";
 
 export class Lane<T extends { readonly id: string }> {
   readonly acks: Acknowledgements<T>;
@@ -35,6 +36,11 @@ export class Lane<T extends { readonly id: string }> {
     this.acks = new Acknowledgements(source, clock, settled, acknowledging);
   }
 
+  /** Everything of it is another's by now, whatever was asked: nothing may be committed. */
+  get lost(): boolean {
+    return false;
+  }
+
   get name(): string {
     return this.source.name;
   }
@@ -45,6 +51,6 @@ export class Lane<T extends { readonly id: string }> {
    */
   acknowledge(item: T, now: boolean): Promise<void> | void {
     this.acks.add(item);
-    if (now || this.kind === "replay") return this.acks.flush();
+    if (now || this.kind !== "main") return this.acks.flush();
   }
 }

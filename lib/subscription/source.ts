@@ -52,6 +52,11 @@ export interface Source {
    * Moves the entry to the dead letters of `origin`, as `text`, in one step. False: it was no longer ours.
    */
   reject(id: string, text: string): Promise<boolean>;
+  /**
+   * Stands still at the entry, which stays where it is, after so many attempts. False: it was no longer ours.
+   * Absent: what has failed for good is moved to the dead letters.
+   */
+  halt?(id: string, attempts: number, error: Error): Promise<boolean>;
   /** Hands the entry to another program's consumer of the same group, if one lives (delivery 5). */
   handOver(id: string): Promise<"handed" | "nobody" | "lost">;
   /** Hands entries back with these counts, so that anyone can take them at once (delivery 7). */

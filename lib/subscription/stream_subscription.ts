@@ -25,6 +25,8 @@ import { Inbox } from "./inbox.ts";
 import type { LaneKind } from "./lane.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Ownership } from "./ownership.ts";
+import { type PartitioningSettings, PartitionIntake } from "./partitions/intake.ts";
+import { PartitionLeases } from "./partitions/leases.ts";
 import { Pause } from "./pause.ts";
 import { Reader } from "./reader.ts";
 import { Reasons } from "./reasons.ts";
@@ -45,6 +47,14 @@ const log = getLogger(["protean", "subscription"]);
 /** Reading pauses when this many batches are unfinished, those in handlers not counted (delivery 4). */
 const UNFINISHED_BATCHES = 4;
 
+/** `[server.partitioning]` where nothing is said. */
+const PARTITIONING: PartitioningSettings = {
+  leaseTtlMs: 15_000,
+  heartbeatMs: 3_000,
+  pollMs: 250,
+  reapIdleMs: 3_600_000,
+};
+
 export interface StreamSubscriptionOptions {
   readonly runner: HandlerRunner;
   readonly category: string;
@@ -60,6 +70,12 @@ export interface StreamSubscriptionOptions {
   readonly random?: Random;
   /** See `SubscriptionScope.published`. @default nothing is waited for */
   readonly published?: (messageId: string) => Promise<void> | undefined;
+  /** How a parted category is read. @default as `[server.partitioning]` by default */
+  readonly partitioning?: PartitioningSettings;
+  /** A handler of the domain parts the category. @default whether this one has `sequentialBy` */
+  readonly parted?: boolean;
+  /** Of the handler in this process, which may read several categories. @default this one's own */
+  readonly leases?: PartitionLeases;
   /** Told of what happens to deliveries. @default nobody is told */
   readonly observer?: DeliveryObserver | undefined;
   /** Told how reading from the broker goes. @default nobody is told */
@@ -211,6 +227,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       recovery,
       reader: new Reader(scope, main, recovery, work),
       maintenance: new Maintenance(scope, lanes, recovery, () => this.#reporter()),
+      partitions: this.#intake(scope),
       ended: new AbortController(),
     };
   }
@@ -224,6 +241,18 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       entries: broker.entries?.bind(broker),
       remote: !broker.capabilities.embedded,
       maxEntryBytes,
+      reporter: () => this.#reporter(),
+    });
+  }
+
+  #intake(scope: SubscriptionScope): PartitionIntake | undefined {
+    const { broker, category, consumer, settings, partitioning, parted, leases } = this.#options;
+    return broker.partitions && new PartitionIntake({
+      ...{ scope, category, partitions: broker.partitions, maxEntryBytes: scope.maxReceivedBytes },
+      settings: partitioning ?? PARTITIONING,
+      leases: leases ?? new PartitionLeases(consumer),
+      expected: parted ?? settings.sequentialBy !== undefined,
+      entries: broker.entries?.bind(broker),
       reporter: () => this.#reporter(),
     });
   }
@@ -246,7 +275,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   }
 
   async #loops(parts: Parts, stop: AbortSignal): Promise<void> {
-    const { scope, worker, ownership, reader, replays, recovery, maintenance, ended } = parts;
+    const { scope, worker, ownership, reader, replays, recovery, maintenance, partitions, ended } = parts;
     // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
     await maintenance.pass(0);
     const defect = new AbortController();
@@ -259,6 +288,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       crew.sound,
       crew.home,
       maintenance.untilClear(signal).then(() => reader.run(signal)),
+      ...partitions ? [partitions.run(signal, ended.signal)] : [],
       readReplays(scope, replays, signal),
       maintenance.run(signal),
       recovery.catchUp(signal),
@@ -284,7 +314,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const cut = this.#running().length;
     if (cut > 0) this.#figures.happened("cut", cut);
     parts.worker.close();
-    await releaseAll(parts.scope, parts.lanes);
+    await releaseAll(parts.scope, [...parts.lanes, ...parts.partitions?.lanes ?? []]);
     parts.scope.inbox.letGo();
     this.#parts = undefined;
   }
@@ -313,6 +343,8 @@ interface Parts {
   readonly recovery: Recovery;
   readonly reader: Reader;
   readonly maintenance: Maintenance;
+  /** Undefined where the broker has no partitions. */
+  readonly partitions: PartitionIntake | undefined;
   /** Aborts when nothing is owned any more. */
   readonly ended: AbortController;
 }

@@ -316,7 +316,8 @@ export class Worker {
     const outage = outageOf(undecided(error));
     if (outage) {
       if (pause.failed(delivery, outage, facts)) return;
-    } else pause.faulted(delivery);
+    } else if (delivery.batch.lane.source.halt) pause.over(delivery);
+    else pause.faulted(delivery);
     if (delivery.batch.lane.source.setAside && !isFinal(error)) {
       return await this.#setAside(delivery, error, false);
     }
@@ -377,6 +378,8 @@ export class Worker {
       error: logLine(error),
     };
     log.debug("subscription.giving_up", { ...facts, error: errorLine(error) });
+    // Unless its handler has said that it belongs to the dead letters.
+    if (lane.source.halt && !decisionOf(error)) return await this.#halt(delivery, error);
     if (!settings.enableDlq && !lane.source.setAside) {
       figures.happened("discarded");
       if (this.#givenUp.allows()) log.warn("subscription.discarding", facts);
@@ -435,6 +438,25 @@ export class Worker {
       if (isFinal) log.error("subscription.exhausted", facts);
       else log.warn("subscription.set_aside", facts);
     }
+    inbox.decide(delivery);
+    inbox.settle(delivery);
+  }
+
+  /** A key stands still at what has failed for good: what follows it must not overtake it (wire 2.11). */
+  async #halt(delivery: Delivery, error: Error): Promise<void> {
+    const { runner, figures, inbox } = this.#scope;
+    const { id, attempts: { count }, batch: { lane } } = delivery;
+    delivery.verdict = { kind: "poison", error };
+    try {
+      inbox.closing(delivery);
+      if (!await lane.source.halt?.(id, count, error)) return void this.#lost(delivery);
+    } catch (cause) {
+      return this.#sourceFailed(delivery, asError(cause));
+    }
+    figures.happened("halted");
+    log.error("subscription.partition_halted", {
+      ...{ handler: runner.name, stream: lane.name, entry: id, attempts: count, error: logLine(error) },
+    });
     inbox.decide(delivery);
     inbox.settle(delivery);
   }

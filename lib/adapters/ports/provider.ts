@@ -61,7 +61,9 @@ export interface OutboxInsert {
   readonly causationId: string | null;
   readonly targetBroker: string;
   readonly priority: number;
-  /** `shardOf(streamName)`, 0 to 15. */
+  /** See `OutboxRow`. */
+  readonly partitionKey?: string | undefined;
+  /** `shardOf` of what `orderOf` says of the row, 0 to 15. */
   readonly shard: number;
 }
 

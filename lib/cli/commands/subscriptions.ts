@@ -23,6 +23,7 @@ import { withExamples } from "../examples.ts";
 import { addCommonOptions, type DomainOptions, filled, type LogOptions } from "../options.ts";
 import { table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
+import { partitionsCommand } from "./partitions.ts";
 
 interface Options extends DomainOptions, LogOptions {
   readonly json?: boolean;
@@ -59,7 +60,7 @@ export function subscriptionsCommand(cli: Cli): Command {
       ),
     );
   }
-  return group.addCommand(dropGroupCommand(cli));
+  return group.addCommand(dropGroupCommand(cli)).addCommand(partitionsCommand(cli));
 }
 
 function dropGroupCommand(cli: Cli): Command {

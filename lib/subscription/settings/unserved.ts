@@ -15,14 +15,17 @@ const NOT_SUPPORTED: ErrorCode = "CONFIG_NOT_SUPPORTED";
 export function* unservedSettings(
   { name }: { readonly name: string },
   { sequentialBy }: Pick<SubscriptionSettings, "sequentialBy">,
+  /** The broker that messages are published to and read from. */
+  broker: { readonly name: string; readonly partitions: object | undefined },
 ): Generator<Diagnostic> {
-  if (sequentialBy !== undefined) {
+  if (sequentialBy !== undefined && !broker.partitions) {
     yield {
       code: NOT_SUPPORTED,
       key: "sequentialBy",
       message:
-        `${name} sets sequentialBy to '${sequentialBy}', an order across processes that this version does not keep: leave it ` +
-        "out; without it messages of one aggregate are handled in order within each process.",
+        `${name} sets sequentialBy to '${sequentialBy}', and broker '${broker.name}' cannot part a stream by key: name ` +
+        "one that can as 'default', or leave it out; messages of one aggregate are then handled in order within " +
+        "each process.",
     };
   }
 }

@@ -82,10 +82,17 @@ Deno.test("streams that no subscription trims are named together", () => {
 });
 
 Deno.test("what would break a promise of order or delivery is refused with one sentence each", async () => {
-  assertEquals([...unservedSettings({ name: "Audit" }, { sequentialBy: undefined })], []);
-  const [problem, ...others] = unservedSettings({ name: "Audit" }, { sequentialBy: "customerId" });
+  const able = { name: "default", partitions: {} };
+  const unable = { name: "default", partitions: undefined };
+  const ordered = { sequentialBy: "customerId" };
+  assertEquals([...unservedSettings({ name: "Audit" }, { sequentialBy: undefined }, unable)], []);
+  assertEquals([...unservedSettings({ name: "Audit" }, ordered, able)], []);
+  const [problem, ...others] = unservedSettings({ name: "Audit" }, ordered, unable);
   assertEquals([problem?.code, others.length], ["CONFIG_NOT_SUPPORTED", 0]);
-  assertStringIncludes(problem?.message ?? "", "Audit sets sequentialBy to 'customerId'");
+  assertStringIncludes(
+    problem?.message ?? "",
+    "Audit sets sequentialBy to 'customerId', and broker 'default' cannot",
+  );
 
   const { config } = await loadObject({ server: { priority_lanes: { enabled: true } } });
   assertEquals([...unservedSections(config)].map(({ key }) => key), ["server.priority_lanes.enabled"]);
