@@ -5,7 +5,6 @@
  */
 import type { BaseBroker } from "../adapters/ports.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
-import { subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { lanesOf } from "../domain/lanes.ts";
@@ -26,7 +25,6 @@ export interface PlannedSubscription {
 /** Throws one `ConfigurationError` that lists every handler whose settings cannot work. */
 export function planSubscriptions(runtime: DomainRuntime): readonly PlannedSubscription[] {
   const problems: ConfigurationProblem[] = [];
-  const broker = subscriptionBroker(runtime);
   const planned: PlannedSubscription[] = [];
   const lanes = lanesOf(runtime.config.config);
   for (const runner of runtime.runners) {

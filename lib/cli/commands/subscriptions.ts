@@ -127,7 +127,7 @@ async function config(cli: Cli, runtime: DomainRuntime, { json }: Options): Prom
 }
 
 async function groups(cli: Cli, runtime: DomainRuntime, { json }: Options): Promise<void> {
-  const rows = await collectGroups(runtime);
+  const rows = await collectGroups(withStatus(runtime));
   if (json) return cli.io.out(envelope("pass", { groups: rows, count: rows.length }));
   if (rows.length === 0) return cli.io.out("No consumer groups found.\n");
   const titles = [
@@ -157,7 +157,7 @@ async function dropGroup(
   { stream, name, options }: { readonly stream: string; readonly name: string; readonly options: Options },
 ): Promise<void> {
   const { broker, found } = await groupOf(runtime, stream, name);
-  const reader = readerOf(runtime.runners, stream, name);
+  const reader = readerOf(withStatus(runtime), stream, name);
   const returning = await broker.length(replayLane(stream, name));
   if (reader) {
     cli.io.err(
