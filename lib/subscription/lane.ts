@@ -36,11 +36,6 @@ export class Lane<T extends { readonly id: string }> {
     this.acks = new Acknowledgements(source, clock, settled, acknowledging);
   }
 
-  /** Everything of it is another's by now, whatever was asked: nothing may be committed. */
-  get lost(): boolean {
-    return false;
-  }
-
   get name(): string {
     return this.source.name;
   }
