@@ -142,8 +142,7 @@ export class Delivery implements RunOptions {
 
   mayCommit(): boolean {
     if (this.#ended !== undefined && this.#ended !== "cut") return false;
-    const { lane } = this.batch;
-    return !lane.lost && (lane.source.mayCommit?.() ?? true);
+    return this.batch.lane.source.mayCommit?.() ?? true;
   }
 
   /** Made when first asked for, which is once it was cut. */

@@ -46,8 +46,8 @@ export class PartitionLane extends Lane<Delivery> {
     this.#source = source;
   }
 
-  /** Asks the clock too: a process that stood still knows before it does anything. */
-  override get lost(): boolean {
+  /** The key is another's by now, or may be. */
+  get lost(): boolean {
     return this.#lease.signal.aborted;
   }
 
@@ -73,6 +73,11 @@ class PartitionSource implements Source {
     this.name = this.origin = partition.stream;
     this.group = partition.group;
     if (entries) this.fetch = (ids, maxBytes) => entries(partition.stream, ids, { maxBytes, maxEntryBytes });
+  }
+
+  /** Asks the clock too: a process that stood still knows before it commits anything. */
+  mayCommit(): boolean {
+    return !this.#parts.lease.signal.aborted;
   }
 
   attempt(id: string): Promise<number | undefined> {
