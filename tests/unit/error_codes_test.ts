@@ -22,6 +22,7 @@ const LIST = "error_codes.ts";
 
 /** Texts in the form of a code that are something else: names of environment variables, and of the wire. */
 const NO_CODES = new Set([
+  "BROKER_MESSAGE",
   "DOMAIN_ROOT_PATH",
   "KUBERNETES_SERVICE_HOST",
   "NO_COLOR",

@@ -84,8 +84,13 @@ Deno.test("streams that no subscription trims are named together", () => {
 Deno.test("what would break a promise of order or delivery is refused with one sentence each", () => {
   const able = { name: "default", partitions: {} };
   const unable = { name: "default", partitions: undefined };
-  const ordered = { sequentialBy: "customerId" };
-  assertEquals([...unservedSettings({ name: "Audit" }, { sequentialBy: undefined }, unable)], []);
+  const ordered = { sequentialBy: "customerId", subscriptionType: "stream" } as const;
+  for (const subscriptionType of ["stream", "event_store"] as const) {
+    const plain = { sequentialBy: undefined, subscriptionType };
+    assertEquals([...unservedSettings({ name: "Audit" }, plain, unable)], []);
+  }
+  const stored = unservedSettings({ name: "Audit" }, { ...ordered, subscriptionType: "event_store" }, able);
+  assertEquals([...stored].map(({ code, key }) => [code, key]), [["CONFIG_NOT_SUPPORTED", "sequentialBy"]]);
   assertEquals([...unservedSettings({ name: "Audit" }, ordered, able)], []);
   const [problem, ...others] = unservedSettings({ name: "Audit" }, ordered, unable);
   assertEquals([problem?.code, others.length], ["CONFIG_NOT_SUPPORTED", 0]);
