@@ -7,5 +7,7 @@ export const Order = domain.aggregate("Order", {
     status: z.enum(["placed", "shipped", "cancelled"]),
     amount: z.number(),
     customer: z.string().optional(),
+    /** The payment that settled it. */
+    paymentId: z.string().optional(),
   }),
 });

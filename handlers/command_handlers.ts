@@ -1,8 +1,8 @@
 import { on, SubscriptionProfile } from "@protean/server";
 import { Order } from "./aggregates.ts";
-import { CancelOrder, PlaceOrder, ShipOrder } from "./commands.ts";
+import { CancelOrder, PlaceOrder, RecordPayment, ShipOrder } from "./commands.ts";
 import { domain } from "./domain.ts";
-import { OrderCancelled, OrderPlaced, OrderShipped } from "./events.ts";
+import { OrderCancelled, OrderPaid, OrderPlaced, OrderShipped } from "./events.ts";
 
 /**
  * Nobody may order for more without a contract: such commands fail every time and end in the dead-letter
@@ -13,6 +13,8 @@ export const CREDIT_LIMIT = 10_000;
 domain.commandHandler("OrderCommandHandler", {
   partOf: Order,
   subscriptionProfile: SubscriptionProfile.PRODUCTION,
+  // Orders that break a rule fail every time, and are no sign that the handler does not work.
+  subscriptionConfig: { circuitBreakerThreshold: 100 },
   handles: [
     on(PlaceOrder, async ({ orderId, amount, customer }, ctx) => {
       const orders = ctx.repository(Order);
@@ -32,6 +34,17 @@ domain.commandHandler("OrderCommandHandler", {
       }
       order.update({ status: "shipped" });
       order.raise(OrderShipped, { orderId });
+      await ctx.repository(Order).add(order);
+    }),
+    on(RecordPayment, async ({ orderId, paymentId, amount }, ctx) => {
+      const order = await ctx.repository(Order).get(orderId);
+      if (order.state.paymentId === paymentId) return;
+      if (order.state.paymentId !== undefined) throw new Error(`Order ${orderId} is already paid.`);
+      if (amount < order.state.amount) {
+        throw new Error(`The payment ${paymentId} is less than the amount of order ${orderId}.`);
+      }
+      order.update({ paymentId });
+      order.raise(OrderPaid, { orderId, paymentId, amount });
       await ctx.repository(Order).add(order);
     }),
     on(CancelOrder, async ({ orderId, reason }, ctx) => {

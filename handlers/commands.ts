@@ -14,6 +14,12 @@ export const ShipOrder = domain.command("ShipOrder", {
   schema: z.object({ orderId: z.string().min(1) }),
 });
 
+export const RecordPayment = domain.command("RecordPayment", {
+  partOf: Order,
+  identity: "orderId",
+  schema: z.object({ orderId: z.string().min(1), paymentId: z.string().min(1), amount: z.number() }),
+});
+
 export const CancelOrder = domain.command("CancelOrder", {
   partOf: Order,
   identity: "orderId",

@@ -16,3 +16,8 @@ export const OrderCancelled = domain.event("OrderCancelled", {
   partOf: Order,
   schema: z.object({ orderId: z.string(), reason: z.string().optional() }),
 });
+
+export const OrderPaid = domain.event("OrderPaid", {
+  partOf: Order,
+  schema: z.object({ orderId: z.string(), paymentId: z.string(), amount: z.number() }),
+});

@@ -3,7 +3,13 @@ import { domain } from "./domain.ts";
 
 /** One row for every order, with what has become of it. */
 export const OrderSummary = domain.projection("OrderSummary", {
-  schema: z.object({ id: z.string(), amount: z.number(), status: z.string(), events: z.number().int() }),
+  schema: z.object({
+    id: z.string(),
+    amount: z.number(),
+    status: z.string(),
+    paid: z.boolean().optional(),
+    events: z.number().int(),
+  }),
 });
 
 /** What the warehouse has to pick: placed, and neither shipped nor cancelled. */

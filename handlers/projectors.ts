@@ -1,12 +1,16 @@
 import { type Context, on, SubscriptionProfile } from "@protean/server";
 import { domain } from "./domain.ts";
-import { OrderCancelled, OrderPlaced, OrderShipped } from "./events.ts";
+import { OrderCancelled, OrderPaid, OrderPlaced, OrderShipped } from "./events.ts";
 import { OrderSummary } from "./projections.ts";
 
-async function changeStatus(ctx: Context, orderId: string, status: string): Promise<void> {
+async function change(
+  ctx: Context,
+  orderId: string,
+  what: { readonly status?: string; readonly paid?: boolean },
+): Promise<void> {
   const summary = await ctx.view(OrderSummary).get(orderId);
   if (!summary) throw new Error(`Order ${orderId} has no summary yet.`);
-  await ctx.view(OrderSummary).put({ ...summary, status, events: summary.events + 1 });
+  await ctx.view(OrderSummary).put({ ...summary, ...what, events: summary.events + 1 });
 }
 
 domain.projector("OrderSummaryProjector", {
@@ -20,7 +24,8 @@ domain.projector("OrderSummaryProjector", {
       ({ orderId, amount }, ctx) =>
         ctx.view(OrderSummary).put({ id: orderId, amount, status: "placed", events: 1 }),
     ),
-    on(OrderShipped, ({ orderId }, ctx) => changeStatus(ctx, orderId, "shipped")),
-    on(OrderCancelled, ({ orderId }, ctx) => changeStatus(ctx, orderId, "cancelled")),
+    on(OrderShipped, ({ orderId }, ctx) => change(ctx, orderId, { status: "shipped" })),
+    on(OrderCancelled, ({ orderId }, ctx) => change(ctx, orderId, { status: "cancelled" })),
+    on(OrderPaid, ({ orderId }, ctx) => change(ctx, orderId, { paid: true })),
   ],
 });

@@ -35,17 +35,7 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "aggregates store their state",
     until: "event-sourced aggregates",
   },
-  {
-    keys: ["server.broker_subscription"],
-    instead: "no subscription reads an external stream",
-    until: "subscribers",
-  },
   { keys: ["enable_outbox"], instead: "messages always take the outbox", granted: true },
-  {
-    keys: ["server.priority_lanes"],
-    instead: "every message takes the one lane of its stream",
-    until: "priority lanes",
-  },
   {
     keys: ["server.transient_retry"],
     instead: "only version conflicts are repeated within one delivery",

@@ -3,7 +3,7 @@
  * further than is asked.
  *
  * The order is that of the ids, which the broker gave by one clock when the messages failed for good; entries
- * with the same id are in order of their category. A cursor is a place in this order, so it stays good while
+ * with the same id are in order of their queue. A cursor is a place in this order, so it stays good while
  * entries come and go.
  *
  * @module
@@ -11,17 +11,26 @@
 import type { DeadLetterRange, DeadLetters, StreamEntry } from "../adapters/ports.ts";
 import { compareIdTexts, idTextBehind, isStreamId } from "../adapters/stream_id.ts";
 import { ProteanError } from "../errors.ts";
-import { deadLetterStream } from "../message/names.ts";
 
-/** An entry, and the stream category of the subscription that failed. */
-export interface FoundEntry {
+/** A dead-letter stream among those that are listed. */
+export interface LetterQueue {
+  /** Stream category of the subscriptions that fail into it. */
   readonly subscription: string;
+  /** Its name at its broker. */
+  readonly stream: string;
+  /** Tells it from the others that are listed, and orders them. */
+  readonly key: string;
+  readonly deadLetters: DeadLetters;
+}
+
+/** An entry, and where it lies. */
+export interface FoundEntry<Q extends LetterQueue = LetterQueue> {
+  readonly queue: Q;
   readonly entry: StreamEntry;
 }
 
-export interface NewestFirstOptions {
-  /** Stream categories. */
-  readonly subscriptions: readonly string[];
+export interface NewestFirstOptions<Q extends LetterQueue> {
+  readonly queues: readonly Q[];
   /** Goes on behind the entry for which `cursorOf` returned this. */
   readonly cursor?: string | undefined;
   /** What of one stream is read, and kept in memory, at once. */
@@ -31,34 +40,32 @@ export interface NewestFirstOptions {
 /** Where `cursor` goes on. */
 interface Place {
   readonly id: string;
-  readonly subscription: string;
+  readonly key: string;
 }
 
 /** The text by which a later list goes on behind `found`. */
-export function cursorOf({ subscription, entry }: FoundEntry): string {
-  return `${entry.id}@${subscription}`;
+export function cursorOf({ queue, entry }: FoundEntry): string {
+  return `${entry.id}@${queue.key}`;
 }
 
 /** Yields every entry, the newest first. Throws `ProteanError` with the code `DLQ_BAD_CURSOR`. */
-export async function* newestFirst(
-  deadLetters: DeadLetters,
-  { subscriptions, cursor, page }: NewestFirstOptions,
-): AsyncGenerator<FoundEntry> {
+export async function* newestFirst<Q extends LetterQueue>(
+  { queues, cursor, page }: NewestFirstOptions<Q>,
+): AsyncGenerator<FoundEntry<Q>> {
   const place = cursor === undefined ? undefined : placeOf(cursor);
-  const tails = subscriptions.map((subscription) => new Tail(deadLetters, subscription, page, place));
+  const tails = queues.map((queue) => new Tail(queue, page, place));
   await Promise.all(tails.map((tail) => tail.fill()));
   for (let newest = newestOf(tails); newest?.head; newest = newestOf(tails)) {
-    yield { subscription: newest.subscription, entry: newest.head };
+    yield { queue: newest.queue, entry: newest.head };
     newest.drop();
     if (!newest.head) await newest.fill();
   }
 }
 
 /** The unread end of one dead-letter stream. */
-class Tail {
-  readonly subscription: string;
-  readonly #deadLetters: DeadLetters;
-  readonly #page: NewestFirstOptions["page"];
+class Tail<Q extends LetterQueue> {
+  readonly queue: Q;
+  readonly #page: NewestFirstOptions<LetterQueue>["page"];
   #entries: readonly StreamEntry[] = [];
   #next = 0;
   /** The entry to read on behind. */
@@ -66,15 +73,13 @@ class Tail {
   #atBeginning = false;
 
   constructor(
-    deadLetters: DeadLetters,
-    subscription: string,
-    page: NewestFirstOptions["page"],
+    queue: Q,
+    page: NewestFirstOptions<LetterQueue>["page"],
     place: Place | undefined,
   ) {
-    this.#deadLetters = deadLetters;
-    this.subscription = subscription;
+    this.queue = queue;
     this.#page = page;
-    this.#after = place && startOf(place, subscription);
+    this.#after = place && startOf(place, queue.key);
   }
 
   /** The newest entry that has not been dropped. Undefined: fill, or there is none. */
@@ -90,7 +95,8 @@ class Tail {
   async fill(): Promise<void> {
     if (this.#atBeginning) return;
     const after = this.#after;
-    this.#entries = await this.#deadLetters.list(deadLetterStream(this.subscription), {
+    const { deadLetters, stream } = this.queue;
+    this.#entries = await deadLetters.list(stream, {
       direction: "backwards",
       ...this.#page,
       ...(after !== undefined && { after }),
@@ -102,26 +108,26 @@ class Tail {
   }
 }
 
-function newestOf(tails: readonly Tail[]): Tail | undefined {
-  let newest: Tail | undefined;
+function newestOf<Q extends LetterQueue>(tails: readonly Tail<Q>[]): Tail<Q> | undefined {
+  let newest: Tail<Q> | undefined;
   for (const tail of tails) {
     if (!tail.head) continue;
     const order = newest?.head ? compareIdTexts(tail.head.id, newest.head.id) : 1;
-    if (order > 0 || order === 0 && newest && tail.subscription < newest.subscription) newest = tail;
+    if (order > 0 || order === 0 && newest && tail.queue.key < newest.queue.key) newest = tail;
   }
   return newest;
 }
 
 function placeOf(cursor: string): Place {
-  const [, id = "", subscription] = /^(\d+-\d+)@(.+)$/s.exec(cursor) ?? [];
-  if (isStreamId(id) && subscription !== undefined) return { id, subscription };
+  const [, id = "", key] = /^(\d+-\d+)@(.+)$/s.exec(cursor) ?? [];
+  if (isStreamId(id) && key !== undefined) return { id, key };
   throw new ProteanError(
     `Cannot list dead letters behind the cursor '${cursor}': give one that a list has returned.`,
     { code: "DLQ_BAD_CURSOR" },
   );
 }
 
-/** Of entries with one id, those of categories that come later are still to be listed. */
-function startOf({ id, subscription: last }: Place, subscription: string): string {
-  return subscription > last ? idTextBehind(id) : id;
+/** Of entries with one id, those of queues that come later are still to be listed. */
+function startOf({ id, key: last }: Place, key: string): string {
+  return key > last ? idTextBehind(id) : id;
 }

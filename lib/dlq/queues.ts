@@ -8,7 +8,7 @@ import type { BaseBroker, ReplayedToOther, StreamEntry } from "../adapters/ports
 import { compareIdTexts } from "../adapters/stream_id.ts";
 import { didYouMean } from "../config/nearest.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
-import { subscriptionBroker } from "../domain/places.ts";
+import { MAIN_BROKER, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { ProteanError, UnhandledMessageError } from "../errors.ts";
 import {
@@ -18,8 +18,9 @@ import {
   summarizeDeadLetter,
 } from "../message/dead_letter.ts";
 import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
-import { deadLetterStream, replayLane } from "../message/names.ts";
+import { replayLane } from "../message/names.ts";
 import { cursorOf, type FoundEntry, newestFirst } from "./newest_first.ts";
+import { type LetterPlace, placesOf, type Subscribed, subscribed } from "./places.ts";
 
 /** Entries of one queue that are read at once, and bytes of their texts. */
 const PAGE = 200;
@@ -40,6 +41,8 @@ export interface QueuedLetter {
   readonly queue: string;
   /** Stream category of the subscription that failed: `my_domain::order`. */
   readonly subscription: string;
+  /** Name of the broker that holds it; absent: that of the domain's own messages. */
+  readonly broker?: string;
   readonly letter: DeadLetter;
 }
 
@@ -88,28 +91,27 @@ const WHY_NOT: Readonly<Record<Exclude<ReplayedToOther, ReplayOutcome>, string>>
   pending: "the original is pending in that group, which will try it again by itself",
 };
 
-/** The dead-letter queues of one domain on one broker. */
+/** The dead-letter queues of one domain. */
 export class DeadLetterQueues {
-  readonly #broker: BaseBroker;
-  readonly #runners: readonly HandlerRunner[];
+  readonly #subscribed: Subscribed;
   /** Of a larger text than any dead letter of ours has, no more than the beginning is read. */
   readonly #largest: number;
 
-  /** `maxReceivedBytes`: of the domain's subscriptions. */
+  /** `maxReceivedBytes`: of the domain's subscriptions; `further`: what they do not all have from `broker`. */
   constructor(
     broker: BaseBroker,
     runners: readonly HandlerRunner[],
     maxReceivedBytes: number = MAX_MESSAGE_BYTES,
+    further: Partial<Subscribed> = {},
   ) {
-    this.#broker = broker;
-    this.#runners = runners;
+    this.#subscribed = { runners, brokerOf: () => broker, lanes: undefined, ...further };
     this.#largest = largestLetter(maxReceivedBytes);
   }
 
-  /** Those of a domain, on the broker that its subscriptions read from. */
+  /** Those of a domain, on the brokers that its subscriptions read from. */
   static of(runtime: DomainRuntime): DeadLetterQueues {
     const { max_received_bytes: most } = runtime.config.config.server;
-    return new DeadLetterQueues(subscriptionBroker(runtime), runtime.runners, most);
+    return new DeadLetterQueues(subscriptionBroker(runtime), runtime.runners, most, subscribed(runtime));
   }
 
   /**
@@ -120,8 +122,8 @@ export class DeadLetterQueues {
   async list(options: ListOptions = {}): Promise<LetterPage> {
     const { limit = LIST_LIMIT, cursor } = options;
     const entries: QueuedLetter[] = [];
-    const found = newestFirst(this.#broker.deadLetters, {
-      subscriptions: this.#subscriptions(options),
+    const found = newestFirst({
+      queues: this.#places(options),
       cursor,
       // The one beyond the limit tells whether there is another page.
       page: {
@@ -131,12 +133,12 @@ export class DeadLetterQueues {
       },
     });
     let lookedAt = 0;
-    let last: FoundEntry | undefined;
+    let last: FoundEntry<LetterPlace> | undefined;
     for await (const next of found) {
       if (last && (entries.length >= limit || lookedAt >= MOST_LOOKED_AT)) {
         return { entries, cursor: cursorOf(last) };
       }
-      const letter = summarized(next.subscription, next.entry);
+      const letter = summarized(next.queue, next.entry);
       if (this.#matches(letter, options)) entries.push(letter);
       last = next;
       lookedAt++;
@@ -150,9 +152,9 @@ export class DeadLetterQueues {
    */
   async find(id: string, filter: LetterFilter): Promise<QueuedLetter> {
     const found: QueuedLetter[] = [];
-    for (const subscription of this.#subscriptions(filter)) {
-      const entry = await this.#broker.deadLetters.get(deadLetterStream(subscription), id, this.#largest);
-      const letter = entry && queued(subscription, entry);
+    for (const place of this.#places(filter)) {
+      const entry = await place.deadLetters.get(place.stream, id, this.#largest);
+      const letter = entry && queued(place, entry);
       if (letter && this.#matches(letter, filter)) found.push(letter);
     }
     const [only, ...others] = found;
@@ -172,7 +174,9 @@ export class DeadLetterQueues {
    * original entry again, as long as the stream holds it. Throws `ProteanError` with the code
    * `DLQ_FOREIGN_GROUP` when neither can be, and `DLQ_TRUNCATED` where the message is not there whole.
    */
-  async replay({ id, queue, subscription, letter }: QueuedLetter): Promise<ReplayOutcome> {
+  async replay(
+    { id, queue, subscription, broker: name = MAIN_BROKER, letter }: QueuedLetter,
+  ): Promise<ReplayOutcome> {
     if (letter.truncatedBytes !== undefined) {
       throw new ProteanError(
         `DLQ message '${id}' cannot be replayed: it had ${letter.truncatedBytes} bytes, of which no more than the ` +
@@ -181,12 +185,17 @@ export class DeadLetterQueues {
       );
     }
     const group = letter.consumerGroup;
-    const ours = this.#runners.some((runner) =>
-      runner.group === group && runner.categories.includes(subscription)
+    const { runners, brokerOf } = this.#subscribed;
+    const place = placesOf(this.#subscribed, runners).find(({ stream, broker }) =>
+      stream === queue && broker.name === name
+    );
+    if (!place) return "gone";
+    const ours = runners.some((runner) =>
+      runner.group === group && runner.categories.includes(subscription) && brokerOf(runner) === place.broker
     );
     // What we do not handle in a shared group is for the other program, if it is there now.
     if (!ours || letter.errorType === UnhandledMessageError.name) {
-      const outcome = await this.#toOther(queue, id, subscription, letter);
+      const outcome = await toOther(place, id, letter);
       if (outcome === "replayed" || outcome === "gone") return outcome;
       if (!ours) {
         throw new ProteanError(
@@ -198,27 +207,15 @@ export class DeadLetterQueues {
       }
     }
     const lane = replayLane(subscription, group);
-    return await this.#broker.deadLetters.replay(queue, id, lane, group) ? "replayed" : "gone";
-  }
-
-  /** Never to a stream that the letter names: anybody may have written it. */
-  async #toOther(
-    queue: string,
-    id: string,
-    stream: string,
-    { originalStream, originalId, consumerGroup }: DeadLetter,
-  ): Promise<ReplayedToOther> {
-    const { deadLetters } = this.#broker;
-    if (!deadLetters.replayToOther || originalStream !== stream) return "nobody";
-    return await deadLetters.replayToOther(queue, id, { stream, id: originalId, group: consumerGroup });
+    return await place.deadLetters.replay(queue, id, lane, group) ? "replayed" : "gone";
   }
 
   /** How many letters a purge would remove. */
   async count(filter: LetterFilter): Promise<number> {
     let count = 0;
-    for (const subscription of this.#subscriptions(filter)) {
-      if (!filter.handler) count += await this.#broker.deadLetters.depth(deadLetterStream(subscription));
-      else for await (const letters of this.#pages(subscription, filter)) count += letters.length;
+    for (const place of this.#places(filter)) {
+      if (!filter.handler) count += await place.deadLetters.depth(place.stream);
+      else for await (const letters of this.#pages(place, filter)) count += letters.length;
     }
     return count;
   }
@@ -226,31 +223,34 @@ export class DeadLetterQueues {
   /** Removes the letters for good; returns how many. */
   async purge(filter: LetterFilter): Promise<number> {
     let purged = 0;
-    for (const subscription of this.#subscriptions(filter)) {
-      const queue = deadLetterStream(subscription);
+    for (const place of this.#places(filter)) {
+      const { deadLetters, stream } = place;
       if (!filter.handler) {
-        purged += await this.#broker.deadLetters.purge(queue);
+        purged += await deadLetters.purge(stream);
         continue;
       }
-      for await (const letters of this.#pages(subscription, filter)) {
-        purged += await this.#broker.deadLetters.remove(queue, letters.map(({ id }) => id));
+      for await (const letters of this.#pages(place, filter)) {
+        purged += await deadLetters.remove(stream, letters.map(({ id }) => id));
       }
     }
     return purged;
   }
 
   /** Throws `ProteanError` when no subscription reads that category or no handler has that name. */
-  #subscriptions({ subscription, handler }: LetterFilter): readonly string[] {
-    if (handler !== undefined && !this.#runners.some(({ name }) => name === handler)) {
-      const names = this.#runners.map(({ name }) => name);
+  #places({ subscription, handler }: LetterFilter): readonly LetterPlace[] {
+    const { runners: all } = this.#subscribed;
+    if (handler !== undefined && !all.some(({ name }) => name === handler)) {
+      const names = all.map(({ name }) => name);
       throw new ProteanError(`No handler is called '${handler}'.${didYouMean(handler, names)}`, {
         code: "DLQ_UNKNOWN_HANDLER",
       });
     }
-    const runners = this.#runners.filter(({ name }) => handler === undefined || name === handler);
-    const categories = [...new Set(runners.flatMap((runner) => runner.categories))].sort();
-    if (subscription === undefined) return categories;
-    if (categories.includes(subscription)) return [subscription];
+    const runners = all.filter(({ name }) => handler === undefined || name === handler);
+    const places = placesOf(this.#subscribed, runners);
+    if (subscription === undefined) return places;
+    const wanted = places.filter((place) => place.subscription === subscription);
+    if (wanted.length > 0) return wanted;
+    const categories = [...new Set(places.map((place) => place.subscription))];
     throw new ProteanError(
       `No subscription found for stream category '${subscription}'.${didYouMean(subscription, categories)}`,
       { code: "DLQ_UNKNOWN_SUBSCRIPTION" },
@@ -258,9 +258,8 @@ export class DeadLetterQueues {
   }
 
   /** The letters that a queue holds now, the oldest first; not those that come while they are read. */
-  async *#pages(subscription: string, filter: LetterFilter): AsyncGenerator<readonly QueuedLetter[]> {
-    const { deadLetters } = this.#broker;
-    const queue = deadLetterStream(subscription);
+  async *#pages(place: LetterPlace, filter: LetterFilter): AsyncGenerator<readonly QueuedLetter[]> {
+    const { deadLetters, stream: queue } = place;
     const [newest] = await deadLetters.list(queue, {
       ...{ direction: "backwards", limit: 1, maxEntryBytes: this.#largest },
     });
@@ -272,9 +271,7 @@ export class DeadLetterQueues {
         ...(after !== undefined && { after }),
       });
       const known = page.filter((entry) => !isNewer(entry, newest));
-      yield known.map((entry) => summarized(subscription, entry)).filter((letter) =>
-        this.#matches(letter, filter)
-      );
+      yield known.map((entry) => summarized(place, entry)).filter((letter) => this.#matches(letter, filter));
       after = page.at(-1)?.id;
       if (page.length === 0 || known.length < page.length) return;
     }
@@ -284,18 +281,37 @@ export class DeadLetterQueues {
   #matches({ letter }: QueuedLetter, { handler }: LetterFilter): boolean {
     if (handler === undefined) return true;
     if (letter.handler !== null) return letter.handler === handler;
-    return this.#runners.some(({ name, group }) => name === handler && group === letter.consumerGroup);
+    return this.#subscribed.runners.some(({ name, group }) =>
+      name === handler && group === letter.consumerGroup
+    );
   }
 }
 
-function queued(subscription: string, { id, data }: StreamEntry): QueuedLetter {
-  const queue = deadLetterStream(subscription);
-  return { id, queue, subscription, letter: parseDeadLetter(data, { stream: queue, id }) };
+/** Never to a stream that the letter names: anybody may have written it. */
+async function toOther(
+  { deadLetters, stream, origin }: LetterPlace,
+  id: string,
+  { originalStream, originalId, consumerGroup }: DeadLetter,
+): Promise<ReplayedToOther> {
+  if (!deadLetters.replayToOther || originalStream !== origin) return "nobody";
+  return await deadLetters.replayToOther(stream, id, {
+    stream: origin,
+    id: originalId,
+    group: consumerGroup,
+  });
 }
 
-function summarized(subscription: string, { id, data }: StreamEntry): QueuedLetter {
-  const queue = deadLetterStream(subscription);
-  return { id, queue, subscription, letter: summarizeDeadLetter(data, { stream: queue, id }) };
+function queued(place: LetterPlace, { id, data }: StreamEntry): QueuedLetter {
+  return { ...placed(place, id), letter: parseDeadLetter(data, { stream: place.stream, id }) };
+}
+
+function summarized(place: LetterPlace, { id, data }: StreamEntry): QueuedLetter {
+  return { ...placed(place, id), letter: summarizeDeadLetter(data, { stream: place.stream, id }) };
+}
+
+function placed({ stream, subscription, broker }: LetterPlace, id: string): Omit<QueuedLetter, "letter"> {
+  const { name } = broker;
+  return { id, queue: stream, subscription, ...(name !== MAIN_BROKER && { broker: name }) };
 }
 
 function isNewer(a: StreamEntry, b: StreamEntry): boolean {

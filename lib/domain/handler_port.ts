@@ -7,7 +7,7 @@ import type { Backend } from "./backends.ts";
 import type { Message, MessageMetadata, TraceContext } from "../message/types.ts";
 import type { DeadLetterEntry } from "./types.ts";
 
-export type HandlerKind = "command_handler" | "event_handler" | "projector";
+export type HandlerKind = "command_handler" | "event_handler" | "projector" | "subscriber";
 
 /** What is to be done with a message that could be read (delivery 5). */
 export type Verdict =
@@ -88,6 +88,17 @@ export interface HandlerRunner {
   readonly onDeadLetter?:
     | ((letter: DeadLetterEntry, message: Message | undefined, options: RunOptions) => Promise<void>)
     | undefined;
+  /** Name of the broker that it reads from. @default "default" */
+  readonly broker?: string;
+  /**
+   * Reads the text of an entry that was first read at `place`, where it is no message of Protean's. Throws
+   * `DeserializationError`. Absent: it is one.
+   */
+  decode?(
+    text: string | undefined,
+    maxBytes: number,
+    place: { readonly stream: string; readonly id: string },
+  ): Message;
   /** Synchronous; never throws. */
   judge(message: Message): Verdict;
   /**

@@ -9,8 +9,8 @@ import type { HandlerKind } from "./handler_port.ts";
 export interface KindOfHandler {
   /** With its article, for sentences: `an event handler`. */
   readonly label: string;
-  /** What its handlers are given. */
-  readonly messages: "command" | "event";
+  /** What its handlers are given; `raw`: whatever JSON object another system has sent. */
+  readonly messages: "command" | "event" | "raw";
   /** Without a word from handler or configuration (delivery 16). */
   readonly idempotent: boolean;
   /** Name of its row in reports (wire 8.7). */
@@ -38,6 +38,12 @@ export const KINDS: Readonly<Record<HandlerKind, KindOfHandler>> = {
     messages: "event",
     idempotent: false,
     rowName: (group, category) => `${group}-${category}`,
+  },
+  subscriber: {
+    label: "a subscriber",
+    messages: "raw",
+    idempotent: false,
+    rowName: (group) => group,
   },
 };
 

@@ -71,10 +71,20 @@ export type ProjectorOptions = HandlerOptions & {
   streamCategories?: readonly string[];
 };
 
-export interface SubscriberOptions {
-  /** @default "default" */
+/**
+ * A subscriber says of its subscription what every handler says; `idempotent` tells repetitions apart by the
+ * broker's id of the entry.
+ */
+export interface SubscriberOptions extends
+  Pick<
+    HandlerOptions,
+    "idempotent" | "concurrency" | "consumerGroup" | "subscriptionConfig" | "onDeadLetter"
+  > {
+  /** Name of one of `[brokers]`. @default "default" */
   broker?: string;
+  /** Name of the stream, as its owner calls it. */
   stream: string;
+  /** Called with the JSON object of an entry's field `data`, as it is: nothing of it has been validated. */
   handle: (payload: Row, ctx: Context) => unknown;
 }
 

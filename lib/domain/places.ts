@@ -7,6 +7,9 @@ import type { BaseBroker, BaseProvider } from "../adapters/ports.ts";
 import { ConfigurationError } from "../errors.ts";
 import type { DomainRuntime } from "./runtime.ts";
 
+/** Name of the broker that the domain's own messages travel on. */
+export const MAIN_BROKER = "default";
+
 /** What a configuration and its adapters say of the way of messages. */
 export type Places = Pick<DomainRuntime, "brokers" | "providers" | "config">;
 
@@ -23,11 +26,28 @@ export interface OutboxRoute {
  * is none.
  */
 export function subscriptionBroker({ brokers }: Pick<Places, "brokers">): BaseBroker {
-  const broker = brokers.get("default");
+  const broker = brokers.get(MAIN_BROKER);
   if (broker) return broker;
   throw new ConfigurationError(
     "No broker is called 'default': subscriptions read from it and it keeps their dead letters, so name one in [brokers.default].",
     { code: "CONFIG_NO_DEFAULT_BROKER" },
+  );
+}
+
+/**
+ * What a handler reads from: a subscriber says so itself, all others read the domain's own messages. Throws
+ * `ConfigurationError` where there is none.
+ */
+export function brokerOf(
+  places: Pick<Places, "brokers">,
+  { name, broker = MAIN_BROKER }: { readonly name: string; readonly broker?: string },
+): BaseBroker {
+  if (broker === MAIN_BROKER) return subscriptionBroker(places);
+  const found = places.brokers.get(broker);
+  if (found) return found;
+  throw new ConfigurationError(
+    `${name} reads from the broker '${broker}', which is not configured: add [brokers.${broker}].`,
+    { code: "CONFIG_MISSING_KEY" },
   );
 }
 

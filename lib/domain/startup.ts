@@ -19,6 +19,7 @@ import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
 import { partitionFields } from "./elements/partitioning.ts";
 import { ElementRunner } from "./handlers/runner.ts";
+import { SubscriberRunner } from "./handlers/subscriber_runner.ts";
 import { SyncEvents } from "./handlers/sync_events.ts";
 import { KINDS } from "./kinds.ts";
 import { harmless, type Observer, UNOBSERVED } from "./observer.ts";
@@ -80,8 +81,11 @@ export async function start(
     partitionFields: parts ? facts.partitionFields : NOT_PARTED,
     ...(sync && { handleEvents: sync.handle.bind(sync) }),
   };
-  const runners = model.handlers.map((handler) => new ElementRunner(work, model, handler));
-  sync?.attach(runners);
+  const runners = model.handlers.map((handler) => {
+    const isRaw = KINDS[handler.definition.kind].messages === "raw";
+    return new (isRaw ? SubscriberRunner : ElementRunner)(work, model, handler);
+  });
+  sync?.attach(runners.filter(({ kind }) => KINDS[kind].messages !== "raw"));
   const own = elements.messages.filter(({ aggregate }) => aggregate !== undefined);
   const runtime: DomainRuntime = {
     ...work,

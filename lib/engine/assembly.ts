@@ -7,7 +7,8 @@
 import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
-import { managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
+import { lanesOf } from "../domain/lanes.ts";
+import { managedProviders, outboxRoutes } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { Alerter } from "../dlq/alerter.ts";
@@ -36,8 +37,6 @@ const MOST_CLEANUP_TICKS = 10_000;
 export interface Assembly {
   /** Everything that runs in the background, in the order in which it is started. */
   readonly services: readonly EngineService[];
-  /** What the subscriptions read from. */
-  readonly broker: BaseBroker;
   readonly subscriptions: readonly PlannedSubscription[];
 }
 
@@ -56,7 +55,6 @@ interface Plan extends AssemblyOptions {
   readonly subscriptions: readonly PlannedSubscription[];
   /** Name of this process in groups, leases and logs. */
   readonly identity: string;
-  readonly broker: BaseBroker;
   /** What all subscriptions hold together. */
   readonly share: TextShare;
 }
@@ -68,7 +66,6 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     runtime,
     subscriptions: planSubscriptions(runtime),
     identity: processIdentity(),
-    broker: subscriptionBroker(runtime),
     share: new TextShare(),
   };
   const processors = outboxProcessors(plan);
@@ -83,17 +80,19 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...markCleaners(plan),
       ...dlqMaintenance(plan),
     ],
-    broker: plan.broker,
     subscriptions: plan.subscriptions,
   };
 }
 
 function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan): OutboxProcessor[] {
   const { outbox } = runtime.config.config;
-  return outboxRoutes(runtime).map(({ provider, broker }) =>
+  const lanes = lanesOf(runtime.config.config);
+  return outboxRoutes(runtime).map(({ provider, broker, external }) =>
     new OutboxProcessor({
       provider,
       broker,
+      // Other teams' brokers have no lanes of ours (S59).
+      lanes: external ? undefined : lanes,
       owner: `${identity}-${hex()}`,
       clock: runtime.clock,
       work: {
@@ -131,36 +130,40 @@ function lockWatches({ runtime, work }: Plan): LockWatch[] {
 }
 
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
-  const { runtime, broker, work, breaker = true } = plan;
+  const { runtime, work, breaker = true } = plan;
   // A message is handled here while its row is not recorded as published only where it was published to the
   // broker that it is read from. What another team's broker makes of it is nothing to wait for.
-  const publishing = processors.filter((processor) => processor.broker === broker);
-  const published = (messageId: string) => {
-    for (const processor of publishing) {
-      const settled = processor.settled(messageId);
-      if (settled) return settled;
-    }
-    return undefined;
+  const publishedTo = (broker: BaseBroker) => {
+    const publishing = processors.filter((processor) => processor.broker === broker);
+    return (messageId: string) => {
+      for (const processor of publishing) {
+        const settled = processor.settled(messageId);
+        if (settled) return settled;
+      }
+      return undefined;
+    };
   };
   const { partitioning } = runtime.config.config.server;
   const leases = new Map<HandlerRunner, PartitionLeases>();
   return plan.subscriptions.filter(({ settings }) => settings.subscriptionType === "stream").map(
     (planned) => {
+      const { broker, backfill, category } = planned;
       const common = subscribing(plan, planned);
       const leasesOf = leases.get(planned.runner) ?? new PartitionLeases(common.consumer);
       leases.set(planned.runner, leasesOf);
       return new StreamSubscription({
         ...common,
         broker,
+        backfill,
         leases: leasesOf,
-        parted: runtime.partitionFields.has(planned.category),
+        parted: runtime.partitionFields.has(category),
         partitioning: {
           leaseTtlMs: partitioning.lease_ttl_ms,
           heartbeatMs: (partitioning.heartbeat_interval_seconds ?? partitioning.lease_ttl_ms / 5000) * 1000,
           pollMs: partitioning.poll_interval_seconds * 1000,
           reapIdleMs: partitioning.reap_idle_ms,
         },
-        published,
+        published: publishedTo(broker),
         work: work.reporter("broker", broker.name),
         breaker,
       });
@@ -169,7 +172,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
 }
 
 function eventStoreSubscriptions(plan: Plan): EventStoreSubscription[] {
-  const { runtime: { eventStore: store, providers, config }, broker } = plan;
+  const { runtime: { eventStore: store, providers, config } } = plan;
   if (!store) return [];
   const { enable_recovery, recovery_interval_seconds, gap_timeout_seconds } =
     config.config.server.event_store_subscription;
@@ -181,7 +184,7 @@ function eventStoreSubscriptions(plan: Plan): EventStoreSubscription[] {
       ...subscribing(plan, planned),
       store,
       // Where the handlers' effects are, else whatever the replicas share.
-      locks: main ? [main, broker] : [broker],
+      locks: main ? [main, planned.broker] : [planned.broker],
       recoveryIntervalSeconds: enable_recovery ? recovery_interval_seconds : undefined,
       gapTimeoutSeconds: gap_timeout_seconds,
     })
@@ -231,32 +234,34 @@ function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
   );
 }
 
-function dlqMaintenance({ runtime, broker, subscriptions, random }: Plan): DlqMaintenance[] {
+function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenance[] {
   const { enabled, alert_threshold, alert_on, check_interval_seconds } = runtime.config.config.server.dlq;
-  const queues = watchedQueues(subscriptions);
-  if (!enabled || queues.length === 0) return [];
-  if (!keepsDeadLetters(broker)) return [];
-  return [
-    new DlqMaintenance({
+  if (!enabled) return [];
+  return [...Map.groupBy(subscriptions, ({ broker }) => broker)].flatMap(([broker, own]) => {
+    const queues = watchedQueues(own);
+    if (queues.length === 0 || !keepsDeadLetters(broker)) return [];
+    return new DlqMaintenance({
       ...{ broker, queues, clock: runtime.clock, observer: runtime.observer },
       alertThreshold: alert_threshold,
       alertOn: alert_on,
       intervalSeconds: check_interval_seconds,
       alerter: async () => new Alerter(await alertReceivers(runtime), runtime.clock),
       ...(random && { random }),
-    }),
-  ];
+    });
+  });
 }
 
-/** One of each stream whose subscriptions dead-letter, with the rules of all its handlers (DLQ-4). */
+/** One of each lane whose subscriptions dead-letter, with the rules of all its handlers (DLQ-4, S40). */
 function watchedQueues(subscriptions: readonly PlannedSubscription[]): readonly WatchedQueue[] {
   const byStream = new Map<string, HandlerRule[]>();
-  for (const { runner: { name, group }, category, settings } of subscriptions) {
+  for (const { runner: { name, group }, category, backfill, settings } of subscriptions) {
     if (!settings.enableDlq) continue;
-    const stream = deadLetterStream(category);
     const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold } = settings;
     const rule = { handler: name, group, retentionHours, alertThreshold };
-    byStream.set(stream, [...byStream.get(stream) ?? [], rule]);
+    for (const origin of backfill === undefined ? [category] : [category, backfill]) {
+      const stream = deadLetterStream(origin);
+      byStream.set(stream, [...byStream.get(stream) ?? [], rule]);
+    }
   }
   return [...byStream].map(([stream, rules]) => ({ stream, rules }));
 }

@@ -181,7 +181,7 @@ export class Engine {
     const { failure } = run;
     const required = this.#options.requireDependencies ?? false;
     const work = workHealthOf(runtime);
-    const { services, broker, subscriptions } = assemble(runtime, {
+    const { services, subscriptions } = assemble(runtime, {
       work,
       // A run that is to end waits for no better times: what fails goes to the dead letters.
       breaker: !this.#options.once,
@@ -214,9 +214,13 @@ export class Engine {
         check: () => monitor.check(stop),
         providers: managedProviders(runtime),
         tables: runtime.tables,
-        broker,
-        categories: subscriptions.filter(({ settings }) => settings.subscriptionType === "stream")
-          .map(({ category }) => category),
+        streams: subscriptions.filter(({ settings }) => settings.subscriptionType === "stream")
+          .flatMap(({ broker, category, backfill }) =>
+            [category, ...backfill === undefined ? [] : [backfill]].map((stream) => ({
+              broker,
+              category: stream,
+            }))
+          ),
         required,
         clock,
       });

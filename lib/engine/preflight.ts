@@ -28,9 +28,8 @@ export interface PreflightParts {
   readonly providers: readonly BaseProvider[];
   /** By provider. */
   readonly tables: ReadonlyMap<string, readonly TableSpec[]>;
-  readonly broker: BaseBroker;
-  /** Stream categories that are subscribed to. */
-  readonly categories: Iterable<string>;
+  /** What is subscribed to. */
+  readonly streams: Iterable<{ readonly broker: BaseBroker; readonly category: string }>;
   /** With `--require-dependencies` nothing is waited for. */
   readonly required: boolean;
   readonly clock: Clock;
@@ -48,7 +47,10 @@ export async function preflight(parts: PreflightParts): Promise<{ readonly ended
   const faults: Error[] = missing.flatMap(({ error }) => error ?? []);
   const looks = parts.providers.filter(({ name }) => !away("provider", name))
     .map((provider) => lookAtDatabase(provider, parts));
-  if (!away("broker", parts.broker.name)) looks.push(lookAtStreams(parts));
+  for (const [broker, streams] of Map.groupBy(parts.streams, ({ broker }) => broker)) {
+    if (away("broker", broker.name)) continue;
+    looks.push(lookAtStreams(broker, streams.map(({ category }) => category)));
+  }
   const all = Promise.all(looks).then((found) => found.flat());
   const found = await within(parts.clock, all);
   faults.push(...found ?? []);
@@ -99,7 +101,7 @@ function isTableDifferent(fault: Error): boolean {
   return fault instanceof ConfigurationError && fault.code === TABLE_DIFFERENT;
 }
 
-async function lookAtStreams({ broker, categories }: PreflightParts): Promise<Error[]> {
+async function lookAtStreams(broker: BaseBroker, categories: readonly string[]): Promise<Error[]> {
   const streams = [...new Set(categories)].flatMap((category) => [category, deadLetterStream(category)]);
   const faults = await failures(streams.map((stream) => () => broker.length(stream)));
   return faults;

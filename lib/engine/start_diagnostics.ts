@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KINDS } from "../domain/kinds.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { Diagnostic } from "../diagnostics.ts";
 import { shortMarks } from "../maintenance/mark_retention.ts";
@@ -16,7 +17,7 @@ import type { PlannedSubscription } from "./subscription_plan.ts";
 /** Warnings and notes about a domain and the subscriptions that are planned for it. */
 export function* startDiagnostics(
   runtime: DomainRuntime,
-  subscriptions: readonly PlannedSubscription[],
+  subscriptions: readonly Omit<PlannedSubscription, "broker">[],
 ): Generator<Diagnostic> {
   const { config, runners } = runtime;
   yield* unknownSubscriptionTables(config, runners);
@@ -24,7 +25,8 @@ export function* startDiagnostics(
   yield* typesWithoutEffect(config, runners);
   yield* streamsInstead(config, subscriptions);
   yield* settingsOfOtherType(config, subscriptions);
-  yield* unboundedStreams(subscriptions);
+  // The streams of others are theirs to trim.
+  yield* unboundedStreams(subscriptions.filter(({ runner }) => KINDS[runner.kind].messages !== "raw"));
   yield* shortMarks(config.config, subscriptions);
   yield* sharedCategories(runtime, subscriptions);
 }
@@ -35,7 +37,7 @@ export function* startDiagnostics(
  */
 function* sharedCategories(
   runtime: DomainRuntime,
-  subscriptions: readonly PlannedSubscription[],
+  subscriptions: readonly Omit<PlannedSubscription, "broker">[],
 ): Generator<Diagnostic> {
   const events = runtime.messageNames.flatMap((name) => runtime.messageType(name) ?? [])
     .filter(({ kind }) => kind === "event");

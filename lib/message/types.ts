@@ -43,7 +43,8 @@ export interface MessageEnvelope {
   readonly checksum: string | null;
 }
 
-export type MessageKind = "EVENT" | "COMMAND";
+/** `BROKER_MESSAGE`: what a subscriber reads; never on a message of ours. */
+export type MessageKind = "EVENT" | "COMMAND" | "BROKER_MESSAGE";
 
 export interface DomainMetadata {
   readonly fqn: string | null;

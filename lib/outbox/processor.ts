@@ -16,6 +16,7 @@ import {
 import { type Random, reconnectDelay } from "../async/backoff.ts";
 import { BatchSize } from "../async/batch_size.ts";
 import { type Clock, sleep } from "../async/clock.ts";
+import type { Lanes } from "../domain/lanes.ts";
 import { PUBLISH_EVENTS, type PublishEvent, type PublishObserver } from "../domain/observer.ts";
 import { asError, ProteanError, ProviderUnavailableError } from "../errors.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
@@ -40,6 +41,8 @@ const SHARE_MS = 200;
 export interface OutboxProcessorOptions {
   readonly provider: BaseProvider;
   readonly broker: BaseBroker;
+  /** Choose the streams of rows by their priority. @default everything goes to its category's */
+  readonly lanes?: Lanes | undefined;
   /** Name of this process in lease rows and logs. */
   readonly owner: string;
   readonly clock: Clock;
@@ -213,10 +216,11 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   }
 
   async #round(lease: OutboxLease, mayGoOn: () => boolean): Promise<boolean> {
-    const { broker, clock, settings } = this.#options;
+    const { broker, lanes, clock, settings } = this.#options;
     try {
       return await publishDue({
         ...{ lease, broker, clock, mayGoOn, cut: () => this.#cut.signal.aborted, inFlight: this.#inFlight },
+        lanes,
         retry: settings.retry,
         refusals: this.#refusals,
         batch: this.#batch,

@@ -20,6 +20,7 @@ import {
 import type { Random } from "../async/backoff.ts";
 import type { BatchSize } from "../async/batch_size.ts";
 import { type Clock, LONGEST_WAIT_MS } from "../async/clock.ts";
+import type { Lanes } from "../domain/lanes.ts";
 import { asError, RefusedError, UnavailableError } from "../errors.ts";
 import { encodeRaw } from "../message/envelope.ts";
 import { categoryOf } from "../message/names.ts";
@@ -131,6 +132,8 @@ export interface PublisherParts {
   /** Asked before each publish whether the rows are ours still. */
   readonly lease: Pick<OutboxLease, "assertHeld" | "claim" | "settle">;
   readonly broker: BaseBroker;
+  /** See `OutboxProcessorOptions`. */
+  readonly lanes?: Lanes | undefined;
   readonly retry: OutboxRetry;
   /** Told of streams that the broker refuses while it takes others. */
   readonly refusals: Pick<StreamRefusals, "refused" | "taken">;
@@ -174,7 +177,7 @@ export async function publishBatch(
       parts.lease.assertHeld();
       results = await parts.broker.publish(
         free.map((row) => ({
-          stream: categoryOf(row.streamName),
+          stream: streamFor(row, parts.lanes),
           data: encodeRaw(row.data, row.metadata),
           ...(row.partitionKey !== undefined && { partition: row.partitionKey }),
         })),
@@ -189,7 +192,7 @@ export async function publishBatch(
       const result = results[index];
       if (result && "id" in result) {
         published++;
-        parts.refusals.taken(categoryOf(row.streamName));
+        parts.refusals.taken(streamFor(row, parts.lanes));
         outcomes.push({ id: row.id, status: "published" });
         return;
       }
@@ -197,7 +200,7 @@ export async function publishBatch(
       // What is refused to everybody says nothing of the row (D10): it waits, uncounted, as while the broker
       // is away.
       if (error instanceof RefusedError && error.concerns === "key") {
-        parts.refusals.refused(categoryOf(row.streamName), error);
+        parts.refusals.refused(streamFor(row, parts.lanes), error);
         // Behind a row that waits already, it waits with it.
         if (held.has(placeOf(row))) return hold(row);
         held.add(placeOf(row));
@@ -217,6 +220,12 @@ export async function publishBatch(
     });
   }
   return { outcomes, published, unavailable };
+}
+
+/** Priority chooses the lane, never the order within a stream (delivery 9). */
+function streamFor({ streamName, priority }: OutboxRow, lanes: Lanes | undefined): string {
+  const category = categoryOf(streamName);
+  return lanes ? lanes.streamOf(category, priority) : category;
 }
 
 /**

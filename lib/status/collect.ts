@@ -9,7 +9,8 @@ import { Inquiry } from "./inquiry.ts";
 import { eventStoreRow } from "./event_store_row.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { KINDS } from "../domain/kinds.ts";
-import { type OutboxRoute, outboxRoutes, type Places, subscriptionBroker } from "../domain/places.ts";
+import { lanesOf } from "../domain/lanes.ts";
+import { brokerOf, type OutboxRoute, outboxRoutes, type Places } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
 import { agesInSeconds } from "./ages.ts";
@@ -47,19 +48,32 @@ export async function collectStatus(
   { ages = false }: StatusOptions = {},
 ): Promise<readonly StatusRow[]> {
   const inquiry = new Inquiry();
-  const broker = subscriptionBroker(runtime);
   const groups = new Map<string, Promise<readonly GroupInfo[] | null>>();
-  const groupsOf = (stream: string) => {
-    const asked = groups.get(stream) ?? inquiry.of(() => broker.groups(stream));
-    groups.set(stream, asked);
+  const groupsOf = (broker: BaseBroker, stream: string) => {
+    const key = `${broker.name} ${stream}`;
+    const asked = groups.get(key) ?? inquiry.of(() => broker.groups(stream));
+    groups.set(key, asked);
     return asked;
   };
+  const lanes = lanesOf(runtime.config.config);
   const rows = await Promise.all([
     ...readings(runtime).map((reading) => {
       const { eventStore, clock, readsEventStore } = runtime;
-      return eventStore && readsEventStore?.(reading.runner, reading.category)
-        ? eventStoreRow(reading, eventStore, clock, inquiry)
-        : streamRow(reading, broker, { groups: groupsOf(reading.category), ages, inquiry });
+      const { category, runner } = reading;
+      if (eventStore && readsEventStore?.(runner, category)) {
+        return eventStoreRow(reading, eventStore, clock, inquiry);
+      }
+      const broker = brokerOf(runtime, runner);
+      const backfill = lanes?.backfillOf(runner, category);
+      const row = streamRow(reading, broker, { groups: groupsOf(broker, category), ages, inquiry });
+      if (backfill === undefined) return row;
+      return withBackfill(
+        row,
+        { backfill, group: runner.group },
+        broker,
+        groupsOf(broker, backfill),
+        inquiry,
+      );
     }),
     ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
   ]);
@@ -100,7 +114,7 @@ async function streamRow(
   return {
     name: KINDS[runner.kind].rowName(runner.group, category),
     handler_name: runner.name,
-    subscription_type: "stream",
+    subscription_type: KINDS[runner.kind].messages === "raw" ? "broker" : "stream",
     stream_category: category,
     lag,
     pending,
@@ -121,6 +135,30 @@ async function streamRow(
       held_back: partitions.halted.waiting,
     }),
   };
+}
+
+/** Both lanes as one: what waits, is pending or dead on either is the subscription's. */
+async function withBackfill(
+  primary: Promise<StatusRow>,
+  { backfill, group }: { readonly backfill: string; readonly group: string },
+  broker: BaseBroker,
+  groups: Promise<readonly GroupInfo[] | null>,
+  inquiry: Inquiry,
+): Promise<StatusRow> {
+  const [row, found, depth] = await Promise.all([
+    primary,
+    groups,
+    inquiry.of(() => broker.deadLetters.depth(deadLetterStream(backfill))),
+  ]);
+  const info = found?.find((each) => each.group === group);
+  const lag = plus(row.lag, info?.lag ?? null);
+  const pending = plus(row.pending, info?.pending ?? null);
+  return { ...row, lag, pending, status: verdict(lag, pending), dlq_depth: plus(row.dlq_depth, depth) };
+}
+
+/** Null is unknown, never zero. */
+function plus(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : a + b;
 }
 
 async function outboxRow({ provider, broker, external }: OutboxRoute, inquiry: Inquiry): Promise<StatusRow> {

@@ -25,6 +25,8 @@ export class Inbox {
   readonly #gate = new OrderGate<Delivery>();
   readonly #retries: RetrySchedule<Delivery>;
   readonly #ready = new Fifo<Delivery>();
+  /** Read on the backfill lane: their turn comes when nothing else is there. */
+  readonly #later = new Fifo<Delivery>();
   readonly #holdings: Holdings;
   readonly #unwatch: () => void;
   /** Released by the order gate, due again, or handed back by a drain. */
@@ -69,11 +71,17 @@ export class Inbox {
     return this.#ready.length;
   }
 
+  /** The same, of what can wait. */
+  get later(): number {
+    return this.#later.length;
+  }
+
   /** Takes in what was read; returns its deliveries. */
   addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): readonly Delivery[] {
     const batch = this.#batchOf(lane, entries);
     this.#holdings.takeInAll(batch.deliveries);
-    for (const delivery of batch.deliveries) this.#ready.push(delivery);
+    const queue = lane.kind === "backfill" ? this.#later : this.#ready;
+    for (const delivery of batch.deliveries) queue.push(delivery);
     this.changed.notify();
     return batch.deliveries;
   }
@@ -136,7 +144,8 @@ export class Inbox {
 
   /** As `take`, one that was just read. */
   takeRead(): Delivery | undefined {
-    for (let delivery = this.#ready.shift(); delivery; delivery = this.#ready.shift()) {
+    const next = () => this.#ready.shift() ?? this.#later.shift();
+    for (let delivery = next(); delivery; delivery = next()) {
       if (delivery.ended !== "lost") return delivery;
       this.drop(delivery);
     }
@@ -145,7 +154,7 @@ export class Inbox {
 
   #next(): Delivery | undefined {
     if (!this.#suspect && this.#suspects.length > 0) return this.#suspect = this.#suspects.shift();
-    return this.#resumed.shift() ?? this.#ready.shift();
+    return this.#resumed.shift() ?? this.#ready.shift() ?? this.#later.shift();
   }
 
   /** True: the delivery may run. False: it waits behind an earlier message of its stream. */

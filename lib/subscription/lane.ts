@@ -10,11 +10,11 @@ import { Acknowledgements } from "./acknowledgements.ts";
 import type { Source } from "./source.ts";
 
 /**
- * `main`: the stream itself. `replay`: dead letters on their way back to the group that failed (delivery 19).
- * `failed`: messages of the event store that have failed, tried again (wire 4.6).
- * `partition`: the stream of one key of a parted category (wire 2.11).
+ * `main`: the stream itself. `backfill`: what can wait (PIPE-12). `replay`: dead letters on their way back to
+ * the group that failed (delivery 19). `failed`: messages of the event store that have failed, tried again
+ * (wire 4.6). `partition`: the stream of one key of a parted category (wire 2.11).
  */
-export type LaneKind = "main" | "replay" | "failed" | "partition";
+export type LaneKind = "main" | "backfill" | "replay" | "failed" | "partition";
 
 export class Lane<T extends { readonly id: string }> {
   readonly acks: Acknowledgements<T>;

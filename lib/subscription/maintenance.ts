@@ -140,9 +140,15 @@ export class Maintenance {
       }
     }
     if (pass % SWEEP_EVERY_PASSES === 0) {
-      for (const group of lasting) yield ["sweep", () => group.sweep(SWEEP_IDLE_MS)];
+      const own = pass === 0 ? ownPrefix(this.scope.consumer) : undefined;
+      for (const group of lasting) yield ["sweep", () => group.sweep(SWEEP_IDLE_MS, own)];
     }
   }
+}
+
+/** `H-host-1000-` of `H-host-1000-5f77f6`: what a process of that host and number, which is ours now, has left. */
+function ownPrefix(consumer: string): string | undefined {
+  return /^.+-\d+-(?=[0-9a-f]{6}$)/.exec(consumer)?.[0];
 }
 
 async function trim(group: StreamGroup, maxLength: number): Promise<void> {

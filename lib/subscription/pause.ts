@@ -129,7 +129,7 @@ export class Pause {
   /** How much may be read at a time, of `count`; while paused one message, where there is no other to try. */
   readable(count: number): number {
     if (!this.on) return count;
-    if (this.#circuit === "open" || this.#parts.inbox.ready > 0) return 0;
+    if (this.#circuit === "open" || this.#parts.inbox.ready + this.#parts.inbox.later > 0) return 0;
     return !this.#paused || this.#answers(this.#paused.backend) ? 1 : 0;
   }
 

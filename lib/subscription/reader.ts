@@ -21,6 +21,17 @@ const log = getLogger(["protean", "subscription"]);
 /** So often it is looked whether a pause lets something be read. */
 const LOOK_MS = 500;
 
+/** How often it is looked whether the other lane has nothing. */
+const LANE_LOOK_MS = 50;
+
+/** When a lane is read that comes behind another (PIPE-12). It never blocks: it asks, and asks again. */
+export interface Behind {
+  /** The other lane has something. */
+  readonly waits: () => boolean;
+  /** After a read that found nothing. */
+  readonly everyMs: number;
+}
+
 export class Reader {
   /** Monotonic time of the last completed turn of the loop (HLT-1). */
   lastTurn: number;
@@ -37,6 +48,8 @@ export class Reader {
     private readonly recovery: Recovery,
     /** Told how the reads go. */
     private readonly work?: WorkReporter,
+    /** Of a lane that is read while another has nothing. */
+    private readonly behind?: Behind,
   ) {
     this.lastTurn = scope.clock.monotonic();
     this.#batch = new BatchSize({
@@ -73,11 +86,14 @@ export class Reader {
     this.paused = true;
     const wait = () =>
       inbox.full || inbox.ready >= settings.messagesPerTick || this.recovery.behind ||
-      pause.readable(1) === 0;
-    while (wait() && !signal.aborted) {
-      // A flush that failed has left some.
-      this.lane.acks.linger();
-      await inbox.changed.wait({ signal, ...(pause.on && { clock, ms: LOOK_MS }) });
+      pause.readable(1) === 0 || this.behind && inbox.later > 0;
+    while (!signal.aborted) {
+      if (wait()) {
+        // A flush that failed has left some.
+        this.lane.acks.linger();
+        await inbox.changed.wait({ signal, ...(pause.on && { clock, ms: LOOK_MS }) });
+      } else if (this.behind?.waits()) await sleep(clock, LANE_LOOK_MS, signal);
+      else break;
     }
     this.paused = false;
     this.lastTurn = clock.monotonic();
@@ -100,23 +116,26 @@ export class Reader {
     const { acks } = this.lane;
     const { next: count } = this.#batch;
     const taken = acks.take();
+    let found = 0;
     try {
       await this.lane.read({
         count: Math.max(1, Math.min(count, pause.readable(settings.messagesPerTick))),
         maxBytes: MOST_SIZE,
         // After a failure the answer is wanted soon: until then readiness says that nothing is read.
-        blockMs: this.#failures > 0 ? 1 : Math.max(1, settings.blockingTimeoutMs),
+        ...!this.behind && { blockMs: this.#failures > 0 ? 1 : Math.max(1, settings.blockingTimeoutMs) },
         signal,
         ...(taken.length > 0 ? { ack: taken.map((delivery) => delivery.id) } : {}),
       }, (entries) => {
         acks.confirm(taken);
         this.#batch.came(entries.length, sizeOf(entries));
+        found = entries.length;
         if (entries.length > 0) inbox.addRead(this.lane, entries);
       });
     } catch (error) {
       acks.giveBack(taken);
       throw error;
     }
+    if (this.behind && found === 0) await sleep(clock, this.behind.everyMs, signal);
     if (settings.tickIntervalSeconds > 0) await sleep(clock, settings.tickIntervalSeconds * 1000, signal);
   }
 

@@ -32,6 +32,7 @@ export class StreamLane extends Lane<Delivery> {
   readonly #clock: Clock;
   /** When the read that is under way began. */
   #reading: Moment | undefined;
+  #wasEmpty = false;
 
   /** `origin`: the stream that the messages were first read from. */
   constructor(
@@ -54,10 +55,18 @@ export class StreamLane extends Lane<Delivery> {
   async read(options: ReadOptions, take: (entries: readonly StreamEntry[]) => void): Promise<void> {
     this.#reading = momentOf(this.#clock);
     try {
-      take(await this.group.read(options));
+      const entries = await this.group.read(options);
+      this.#wasEmpty = entries.length === 0;
+      take(entries);
     } finally {
       this.#reading = undefined;
     }
+  }
+
+  /** Whether the stream has nothing new: the last read found none, or one has waited so long for some. */
+  isEmpty(waitedMs: number): boolean {
+    if (this.#wasEmpty) return true;
+    return this.#reading !== undefined && elapsedMs(this.#clock, this.#reading) >= waitedMs;
   }
 
   /** Whether an entry that was delivered to us so long ago may be in the answer that is on its way. */

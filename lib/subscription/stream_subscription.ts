@@ -54,10 +54,16 @@ const PARTITIONING: PartitioningSettings = {
   pollMs: 250,
   reapIdleMs: 3_600_000,
 };
+/** So long a read that waits for messages shows that there are none, and the backfill lane has its turn. */
+const PRIMARY_EMPTY_MS = 50;
+/** The backfill lane is looked at this often at least, while both have nothing (wire 2.10). */
+const MOST_BETWEEN_MS = 1000;
 
 export interface StreamSubscriptionOptions {
   readonly runner: HandlerRunner;
   readonly category: string;
+  /** The stream beside it whose messages can wait (PIPE-12). @default there is none */
+  readonly backfill?: string | undefined;
   readonly broker: BaseBroker;
   readonly settings: SubscriptionSettings;
   /** `<Handler>-<host>-<pid>-<6 hex>` (wire 2.3). */
@@ -212,7 +218,10 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     };
     const main = this.#lane(scope, "main", category);
     const replays = this.#lane(scope, "replay", replayLane(category, runner.group));
-    const lanes = [main, replays];
+    const backfill = this.#options.backfill === undefined
+      ? undefined
+      : this.#lane(scope, "backfill", this.#options.backfill);
+    const lanes = [main, ...backfill ? [backfill] : [], replays];
     const ownership = new Ownership(scope, this.#reporter());
     const worker = new Worker(scope, ownership);
     const recovery = new Recovery(scope);
@@ -226,6 +235,10 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       ownership,
       recovery,
       reader: new Reader(scope, main, recovery, work),
+      behind: backfill && new Reader(scope, backfill, recovery, this.#reporter(), {
+        waits: () => !main.isEmpty(PRIMARY_EMPTY_MS) || inbox.ready > 0,
+        everyMs: Math.min(MOST_BETWEEN_MS, Math.max(1, settings.blockingTimeoutMs)),
+      }),
       maintenance: new Maintenance(scope, lanes, recovery, () => this.#reporter()),
       partitions: this.#intake(scope),
       ended: new AbortController(),
@@ -237,12 +250,19 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const lane = kind === "replay";
     const maxEntryBytes = lane ? largestLetter(scope.maxReceivedBytes) : scope.maxReceivedBytes;
     const group = broker.group({ stream, group: runner.group, consumer, lane, maxEntryBytes });
-    return new StreamLane(kind, group, category, clock, (delivery) => scope.inbox.settle(delivery), {
-      entries: broker.entries?.bind(broker),
-      remote: !broker.capabilities.embedded,
-      maxEntryBytes,
-      reporter: () => this.#reporter(),
-    });
+    return new StreamLane(
+      kind,
+      group,
+      lane ? category : stream,
+      clock,
+      (delivery) => scope.inbox.settle(delivery),
+      {
+        entries: broker.entries?.bind(broker),
+        remote: !broker.capabilities.embedded,
+        maxEntryBytes,
+        reporter: () => this.#reporter(),
+      },
+    );
   }
 
   #intake(scope: SubscriptionScope): PartitionIntake | undefined {
@@ -275,7 +295,8 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   }
 
   async #loops(parts: Parts, stop: AbortSignal): Promise<void> {
-    const { scope, worker, ownership, reader, replays, recovery, maintenance, partitions, ended } = parts;
+    const { scope, worker, ownership, reader, behind, replays, recovery, maintenance, partitions, ended } =
+      parts;
     // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
     await maintenance.pass(0);
     const defect = new AbortController();
@@ -287,7 +308,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const loops = [
       crew.sound,
       crew.home,
-      maintenance.untilClear(signal).then(() => reader.run(signal)),
+      maintenance.untilClear(signal).then(() => Promise.all([reader.run(signal), behind?.run(signal)])),
       ...partitions ? [partitions.run(signal, ended.signal)] : [],
       readReplays(scope, replays, signal),
       maintenance.run(signal),
@@ -342,6 +363,8 @@ interface Parts {
   readonly ownership: Ownership;
   readonly recovery: Recovery;
   readonly reader: Reader;
+  /** Of the backfill lane, where there is one. */
+  readonly behind: Reader | undefined;
   readonly maintenance: Maintenance;
   /** Undefined where the broker has no partitions. */
   readonly partitions: PartitionIntake | undefined;

@@ -56,7 +56,11 @@ export class Worker {
     this.#scope = scope;
     this.#ownership = ownership;
     this.#hook = new DeadLetterHook(scope);
-    this.#reader = (delivery) => decodeMessage(textOf(delivery), scope.maxReceivedBytes);
+    const { runner, maxReceivedBytes: most } = scope;
+    this.#reader = (delivery) => {
+      const text = textOf(delivery);
+      return runner.decode ? runner.decode(text, most, setSource(delivery)) : decodeMessage(text, most);
+    };
     const { clock, name, settings } = scope;
     const event = settings.enableDlq ? "subscription.dead_lettered" : "subscription.discarding";
     const rest = (more: number) => log.error(`${event}_more`, { subscription: name, more });
@@ -171,9 +175,11 @@ export class Worker {
       delivery.reader = this.#reader;
       const text = textOf(delivery);
       await turn();
-      const message = readMessage(text, this.#scope.maxReceivedBytes);
+      const { runner, maxReceivedBytes } = this.#scope;
+      const message = runner.decode ? this.#reader(delivery) : readMessage(text, maxReceivedBytes);
       await turn();
-      verified(text, message);
+      // What another system has sent carries nothing to be held against.
+      if (!runner.decode) verified(text, message);
       await turn();
       const verdict = this.#verdictOn(delivery, message);
       delivery.verdict = verdict;
@@ -187,12 +193,11 @@ export class Worker {
 
   #verdictOn(delivery: Delivery, message: Message): Verdict {
     const { id, stream } = message.metadata.headers;
-    if (delivery.key === "") delivery.key = stream || delivery.id;
-    if (id === "") {
-      const first = firstPlace(delivery);
-      delivery.source = `${first.stream}/${first.id}`;
-    }
-    const verdict = this.#scope.runner.judge(message);
+    const { runner } = this.#scope;
+    // Of another system's stream: its messages have an order where they say so themselves.
+    if (delivery.key === "") delivery.key = runner.decode ? keyOf(delivery) : stream || delivery.id;
+    if (id === "") setSource(delivery);
+    const verdict = runner.judge(message);
     if (verdict.kind === "run") delivery.message = message;
     return verdict;
   }
@@ -387,10 +392,11 @@ export class Worker {
     }
     delivery.verdict = { kind: "poison", error };
     const { firstFailedAt } = delivery;
+    const first = firstPlace(delivery);
     if (isLarge(delivery)) await turn();
     const text = renderDeadLetter(delivery.text, {
-      originalStream: lane.source.origin,
-      originalId: firstPlace(delivery).id,
+      originalStream: first.stream,
+      originalId: first.id,
       consumerGroup: lane.source.group,
       consumer,
       handler: runner.name,
@@ -556,11 +562,18 @@ function textOf({ text, batch }: Delivery): string | undefined {
   return text === undefined || batch.lane.kind !== "replay" ? text : originalText(text);
 }
 
+/** Notes, and returns, where it was read first: what it is told apart by. */
+function setSource(delivery: Delivery): ReturnType<typeof firstPlace> {
+  const first = firstPlace(delivery);
+  delivery.source = `${first.stream}/${first.id}`;
+  return first;
+}
+
 /** Where the message was read first. A replayed dead letter tells it, however often it was replayed. */
 function firstPlace({ id, text, batch }: Delivery): { readonly stream: string; readonly id: string } {
-  const stream = batch.lane.source.origin;
-  return {
-    stream,
-    id: batch.lane.kind === "replay" ? summarizeDeadLetter(text, { stream, id }).originalId : id,
-  };
+  const { kind, source: { origin: stream } } = batch.lane;
+  if (kind !== "replay") return { stream, id };
+  const { originalId, originalStream } = summarizeDeadLetter(text, { stream, id });
+  // Of one of its own lanes: anybody may have written the letter.
+  return { stream: originalStream.startsWith(`${stream}:`) ? originalStream : stream, id: originalId };
 }

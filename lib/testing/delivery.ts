@@ -7,6 +7,7 @@ import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
 import { canonicalJson } from "../message/canonical.ts";
 import { decodeMessage, encodeRaw } from "../message/envelope.ts";
+import { decodeForeign } from "../message/foreign.ts";
 import { parseExact } from "../message/exact_numbers.ts";
 import { categoryOf } from "../message/names.ts";
 import type { FailedDelivery, PublishedMessage } from "./outcome.ts";
@@ -40,18 +41,63 @@ export async function takeOutbox({ providers, config }: DomainRuntime): Promise<
 
 /** Delivers to every handler that subscribes to the message's category, once; returns the failures. */
 export async function deliver(runtime: DomainRuntime, message: PublishedMessage): Promise<FailedDelivery[]> {
+  const { broker, stream } = message;
+  // Over the wire format, as a broker would have it.
+  const text = encodeRaw(canonicalJson(message.data), JSON.stringify(message.metadata));
+  return await deliverText(
+    runtime,
+    { broker, stream: categoryOf(stream), id: crypto.randomUUID() },
+    text,
+    message,
+  );
+}
+
+/** An entry of a stream. */
+export interface Entry {
+  /** Name of the broker. */
+  readonly broker: string;
+  readonly stream: string;
+  readonly id: string;
+}
+
+/** Delivers an entry that somebody else has written, as `deliverText` does. */
+export async function receive(runtime: DomainRuntime, entry: Entry, text: string): Promise<FailedDelivery[]> {
+  const { broker, stream } = entry;
+  // Failures tell of it, also where it is no message.
+  const { data, metadata } = decodeForeign(isForeign(text) ? text : "{}", Infinity, entry);
+  const message = { broker, stream, type: metadata.headers.type, data, metadata };
+  return await deliverText(runtime, entry, text, message);
+}
+
+function isForeign(text: string): boolean {
+  try {
+    decodeForeign(text, Infinity, { stream: "", id: "" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Delivers a text to every handler that reads that stream, once; returns the failures, which are of `message`. */
+export async function deliverText(
+  runtime: DomainRuntime,
+  { broker, stream, id }: Entry,
+  text: string,
+  message: PublishedMessage,
+): Promise<FailedDelivery[]> {
   const failures: FailedDelivery[] = [];
-  if (message.broker !== runtime.config.config.outbox.broker) return failures;
-  const category = categoryOf(message.stream);
+  const { server: { max_received_bytes: most }, outbox } = runtime.config.config;
   const options = { signal: runtime.closing, mayCommit: () => true };
-  for (const runner of runtime.runners.filter(({ categories }) => categories.includes(category))) {
+  const readers = runtime.runners.filter((runner) =>
+    runner.categories.includes(stream) && (runner.broker ?? outbox.broker) === broker
+  );
+  for (const runner of readers) {
     try {
-      // Over the wire format, as a broker would have it.
-      const text = encodeRaw(canonicalJson(message.data), JSON.stringify(message.metadata));
-      const again = () => decodeMessage(text, runtime.config.config.server.max_received_bytes);
+      const again = () => runner.decode?.(text, most, { stream, id }) ?? decodeMessage(text, most);
       const read = again();
       const verdict = runner.judge(read);
-      if (verdict.kind === "run") await runner.run(read, verdict.plan, { ...options, again });
+      const source = runner.decode && `${stream}/${id}`;
+      if (verdict.kind === "run") await runner.run(read, verdict.plan, { ...options, source, again });
       if (verdict.kind === "poison") throw verdict.error;
     } catch (error) {
       failures.push({ handler: runner.name, message, error: asError(error) });

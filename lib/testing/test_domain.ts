@@ -5,11 +5,12 @@
  */
 import { FakeClock } from "./fake_clock.ts";
 import type { Domain } from "../domain/domain.ts";
+import { MAIN_BROKER } from "../domain/places.ts";
 import { runtimeOf } from "../domain/runtime.ts";
 import type { StartOptions } from "../domain/startup.ts";
 import type { AggregateType, In, MessageType, Out, ProjectionType, Row, Schema } from "../domain/types.ts";
 import { ProteanError } from "../errors.ts";
-import { deliver, takeOutbox } from "./delivery.ts";
+import { deliver, receive, takeOutbox } from "./delivery.ts";
 import { type FailedDelivery, Outcome, type PublishedMessage } from "./outcome.ts";
 
 export interface TestOptions {
@@ -72,6 +73,23 @@ export class TestDomain implements AsyncDisposable {
     if (message.kind === "event") await this.domain.publish(message, data);
     else await this.domain.process(message, data, { asynchronous: true });
     return await this.drain();
+  }
+
+  /**
+   * Has subscribers handle an entry of another system's stream, delivers what they send until all is quiet, and
+   * returns what came of it. A text is the entry as it is, which need be no message at all. The same `id` twice
+   * is the same entry delivered again.
+   */
+  async receive(
+    stream: string,
+    payload: Row | string,
+    { broker = MAIN_BROKER, id = crypto.randomUUID() }: { broker?: string; id?: string } = {},
+  ): Promise<Outcome> {
+    const failures = this.#failures.length;
+    const text = typeof payload === "string" ? payload : JSON.stringify(payload);
+    this.#failures.push(...await receive(runtimeOf(this.domain), { broker, stream, id }, text));
+    const { messages } = await this.drain();
+    return new Outcome(messages, this.#failures.slice(failures));
   }
 
   /** Delivers everything that is committed, and what is committed meanwhile, until all is quiet. */

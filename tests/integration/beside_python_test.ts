@@ -52,7 +52,7 @@ redisTest(
       const told = await logged(async () =>
         void await preflight({
           ...{ check: () => Promise.resolve([]), providers: [], tables: new Map(), required: false },
-          ...{ broker, categories: [CATEGORY], clock: systemClock },
+          ...{ streams: [{ broker, category: CATEGORY }], clock: systemClock },
         })
       );
       assertEquals(told, []);

@@ -8,7 +8,6 @@ import { Names } from "../../lib/adapters/postgres/connection/names.ts";
 import { postgresSettings } from "../../lib/adapters/postgres/settings.ts";
 import { component, type PostgresComponent } from "../../lib/adapters/postgres/tables/migrations.ts";
 import { migrate, schemasOf, type Target } from "../../lib/adapters/postgres/tables/setup.ts";
-import { MemoryBroker } from "../../lib/adapters/memory/broker.ts";
 import { systemClock } from "../../lib/async/clock.ts";
 import { preflight } from "../../lib/engine/preflight.ts";
 import { ConfigurationError, ProviderUnavailableError } from "../../lib/errors.ts";
@@ -276,19 +275,11 @@ postgresTest(
       `alter table ${ORDERS} rename column state to document`,
       `update protean_schema set version = 2, compatible = 2 where component = '${ORDERS}'`,
     );
-    const broker = new MemoryBroker({
-      name: "default",
-      domain: "shop",
-      settings: {},
-      folder: "/",
-      clock: systemClock,
-    });
     const looking = preflight({
       check: () => Promise.resolve([]),
       providers: [provider],
       tables: new Map([["default", [{ kind: "aggregate", name: ORDERS }]]]),
-      broker,
-      categories: [],
+      streams: [],
       required: false,
       clock: systemClock,
     });

@@ -103,9 +103,9 @@ export class SubscriptionRig {
 
   subscribe(
     runner: HandlerRunner,
-    { published, health, share, observer, ...change }:
+    { published, health, share, observer, backfill, ...change }:
       & Partial<SubscriptionSettings>
-      & Pick<StreamSubscriptionOptions, "published" | "health" | "share" | "observer"> = {},
+      & Pick<StreamSubscriptionOptions, "published" | "health" | "share" | "observer" | "backfill"> = {},
     onFailure: (error: Error) => void = () => {},
     random: () => number = () => 0.5,
   ): StreamSubscription {
@@ -119,6 +119,7 @@ export class SubscriptionRig {
       clock: this.clock,
       random,
       onFailure,
+      backfill,
       ...(published && { published }),
       ...(health && { health }),
       ...(share && { share }),

@@ -134,8 +134,9 @@ export class MemoryStreamGroup implements StreamGroup {
     return Promise.resolve(this.#state()?.retire(this.consumer) ?? true);
   }
 
-  sweep(idleMs: number): Promise<readonly string[]> {
-    return Promise.resolve(this.#state()?.sweep(this.consumer, idleMs, this.#clock.monotonic()) ?? []);
+  sweep(idleMs: number, ownPrefix?: string): Promise<readonly string[]> {
+    const options = { spare: this.consumer, idleMs, ownPrefix };
+    return Promise.resolve(this.#state()?.sweep(options, this.#clock.monotonic()) ?? []);
   }
 
   info(): Promise<GroupInfo | undefined> {

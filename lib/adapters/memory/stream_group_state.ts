@@ -137,11 +137,23 @@ export class GroupState {
     return !busy;
   }
 
-  /** Deletes those with nothing pending that were idle for `idleMs`, except `spare`; returns their names. */
-  sweep(spare: string, idleMs: number, now: number): readonly string[] {
+  /**
+   * Deletes those with nothing pending that were idle for `idleMs` or have names that begin with `ownPrefix`,
+   * except `spare`; returns their names.
+   */
+  sweep(
+    { spare, idleMs, ownPrefix }: {
+      readonly spare: string;
+      readonly idleMs: number;
+      readonly ownPrefix: string | undefined;
+    },
+    now: number,
+  ): readonly string[] {
     const busy = this.#busy();
+    const due = (name: string, seen: number) =>
+      now - seen >= idleMs || ownPrefix !== undefined && name.startsWith(ownPrefix);
     const gone = [...this.#consumers]
-      .filter(([name, seen]) => name !== spare && !busy.has(name) && now - seen >= idleMs)
+      .filter(([name, seen]) => name !== spare && !busy.has(name) && due(name, seen))
       .map(([name]) => name);
     for (const name of gone) this.#consumers.delete(name);
     return gone;

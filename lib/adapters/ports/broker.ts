@@ -155,8 +155,11 @@ export interface StreamGroup {
   trim(maxLength: number): Promise<number>;
   /** Deletes this consumer if it has nothing pending, atomically checked (PIPE-9). */
   retire(): Promise<boolean>;
-  /** Deletes other consumers that have nothing pending and were idle for `idleMs`. Returns their names. */
-  sweep(idleMs: number): Promise<readonly string[]>;
+  /**
+   * Deletes other consumers that have nothing pending and were idle for `idleMs`, or whose names begin with
+   * `ownPrefix`: earlier starts of this very process (S47). Returns their names.
+   */
+  sweep(idleMs: number, ownPrefix?: string): Promise<readonly string[]>;
   info(): Promise<GroupInfo | undefined>;
   /** Frees this consumer's connection; entries stay pending. Idempotent. */
   close(): Promise<void>;

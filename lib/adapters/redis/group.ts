@@ -293,8 +293,8 @@ export class RedisStreamGroup implements StreamGroup {
     return gone;
   }
 
-  async sweep(idleMs: number): Promise<readonly string[]> {
-    const gone = await this.#script(sweep, [idleMs]) as readonly string[];
+  async sweep(idleMs: number, ownPrefix = ""): Promise<readonly string[]> {
+    const gone = await this.#script(sweep, [idleMs, ownPrefix]) as readonly string[];
     await this.#presence.forget(gone);
     return gone;
   }

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { BaseBroker, GroupInfo } from "../../adapters/ports.ts";
 import { Command } from "commander";
 import { maskText } from "../../config/secrets.ts";
 import { printable } from "../../config/visible.ts";
-import { subscriptionBroker } from "../../domain/places.ts";
+import { brokerOf, subscriptionBroker } from "../../domain/places.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { ProteanError } from "../../errors.ts";
 import { replayLane } from "../../message/names.ts";
@@ -126,7 +127,7 @@ async function config(cli: Cli, runtime: DomainRuntime, { json }: Options): Prom
 }
 
 async function groups(cli: Cli, runtime: DomainRuntime, { json }: Options): Promise<void> {
-  const rows = await collectGroups(runtime);
+  const rows = await collectGroups(withStatus(runtime));
   if (json) return cli.io.out(envelope("pass", { groups: rows, count: rows.length }));
   if (rows.length === 0) return cli.io.out("No consumer groups found.\n");
   const titles = [
@@ -155,10 +156,8 @@ async function dropGroup(
   runtime: DomainRuntime,
   { stream, name, options }: { readonly stream: string; readonly name: string; readonly options: Options },
 ): Promise<void> {
-  const broker = subscriptionBroker(runtime);
-  const found = (await broker.groups(stream)).find(({ group }) => group === name);
-  if (!found) throw missing(stream, name);
-  const reader = readerOf(runtime.runners, stream, name);
+  const { broker, found } = await groupOf(runtime, stream, name);
+  const reader = readerOf(withStatus(runtime), stream, name);
   const returning = await broker.length(replayLane(stream, name));
   if (reader) {
     cli.io.err(
@@ -176,6 +175,24 @@ async function dropGroup(
   if (options.json) {
     cli.io.out(envelope("pass", { stream, group: name, lag: found.lag, pending: found.pending }));
   } else cli.io.out(`Dropped the group '${name}' of stream '${stream}'.\n`);
+}
+
+/** Where the group is: on the broker of the domain, or on one that a subscriber of it reads from. */
+async function groupOf(
+  runtime: DomainRuntime,
+  stream: string,
+  name: string,
+): Promise<{ readonly broker: BaseBroker; readonly found: GroupInfo }> {
+  for (const broker of new Set([subscriptionBroker(runtime), ...subscribedBrokers(runtime, stream)])) {
+    const found = (await broker.groups(stream)).find(({ group }) => group === name);
+    if (found) return { broker, found };
+  }
+  throw missing(stream, name);
+}
+
+function subscribedBrokers(runtime: DomainRuntime, stream: string): readonly BaseBroker[] {
+  return runtime.runners.filter(({ categories }) => categories.includes(stream))
+    .map((runner) => brokerOf(runtime, runner));
 }
 
 function missing(stream: string, group: string): ProteanError {

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { endingWithHint } from "../../config/nearest.ts";
+import { shown } from "../../config/secrets.ts";
 import { IncorrectUsageError, NotSupportedError } from "../../errors.ts";
 import {
   camelDomain,
@@ -11,6 +13,8 @@ import {
   parseTypeString,
   typeString,
 } from "../../message/names.ts";
+import { unstorable } from "../../message/storable.ts";
+import { MAIN_BROKER } from "../places.ts";
 import { AggregateDefinition, aggregateOf } from "./aggregate.ts";
 import type {
   AggregateOptions,
@@ -31,7 +35,17 @@ import type { HandlerKind } from "../handler_port.ts";
 import { assertName, type DomainIdentity } from "./identity.ts";
 import { EXTERNAL, MessageDefinition } from "./message_definition.ts";
 import { ProjectionDefinition, projectionOf } from "./projection.ts";
-import type { AggregateType, HandlerOptions, MessageType, ProjectionType, Schema } from "../types.ts";
+import { onAny } from "./on.ts";
+import type { AggregateType, HandlerOptions, MessageType, ProjectionType, Row, Schema } from "../types.ts";
+
+/** What a subscriber says beside where it reads and what it does. */
+const SUBSCRIBER_OPTIONS: readonly string[] = [
+  "idempotent",
+  "concurrency",
+  "consumerGroup",
+  "subscriptionConfig",
+  "onDeadLetter",
+] satisfies readonly (keyof SubscriberOptions)[];
 
 export class Declarations {
   protected readonly elements = new Elements();
@@ -189,13 +203,44 @@ export class Declarations {
     this.#handler("projector", name, options, options.streamCategories);
   }
 
-  /** A handler of another system's stream. Not in this version: throws `NotSupportedError`. */
-  subscriber(name: string, _options: SubscriberOptions): void {
-    throw notYet(
-      "subscriber",
-      name,
-      "read the stream with an event handler and streamCategory if it holds Protean messages",
-    );
+  /**
+   * Handles another system's stream: translates what is on it into commands, aggregates and views of this
+   * domain. Entries are handled at least once, retried and dead-lettered to `<stream>:dlq` as a handler's are;
+   * those of one `metadata.headers.stream` in their order, all others as each comes. What is not a JSON object
+   * is dead-lettered at once. Throws `IncorrectUsageError` for options that cannot be right.
+   *
+   * @example
+   * ```ts
+   * domain.subscriber("PaymentSubscriber", {
+   *   stream: "payments",
+   *   idempotent: true,
+   *   handle: (payload, ctx) => ctx.process(RecordPayment, paymentSchema.parse(payload)),
+   * });
+   * ```
+   */
+  subscriber(name: string, options: SubscriberOptions): void {
+    const { broker = MAIN_BROKER, stream, handle, ...subscription } = options;
+    for (const [key, value] of Object.entries({ stream, broker })) {
+      if (typeof value === "string" && value !== "" && unstorable(value) === undefined) continue;
+      throw new IncorrectUsageError(
+        `The subscriber ${name} needs the name of a ${key}: current value of '${key}' is ${
+          shown(key, value)
+        }.`,
+      );
+    }
+    if (typeof handle !== "function") {
+      throw new IncorrectUsageError(`The subscriber ${name} needs a function 'handle': (payload, ctx) => ….`);
+    }
+    for (const key of Object.keys(subscription)) {
+      if (SUBSCRIBER_OPTIONS.includes(key)) continue;
+      throw new IncorrectUsageError(
+        `The subscriber ${name} has an option '${key}' that subscribers do not have${
+          endingWithHint(key, ["broker", "stream", "handle", ...SUBSCRIBER_OPTIONS])
+        }`,
+      );
+    }
+    const handles = [onAny((payload, ctx) => handle(payload as Row, ctx))];
+    this.#handler("subscriber", name, { ...subscription, handles }, [stream], broker);
   }
 
   /** A process over several aggregates. Not in this version: throws `NotSupportedError`. */
@@ -264,12 +309,13 @@ export class Declarations {
     name: string,
     options: HandlerOptions,
     categories: readonly string[] | undefined,
+    broker?: string,
   ): void {
     const label = kind.replace("_", " ");
     this.elements.assertOpen(label, name);
     assertName(label, name);
     assertHandlerOptions(name, options);
-    this.elements.handlers.push({ kind, name, options, categories });
+    this.elements.handlers.push({ kind, name, options, categories, ...(broker !== undefined && { broker }) });
   }
 
   #own<S extends Schema, A extends string>(

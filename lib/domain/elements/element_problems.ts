@@ -7,6 +7,7 @@
 import type { ErrorCode } from "../../error_codes.ts";
 import type { ConfigurationProblem } from "../../errors.ts";
 import { KINDS } from "../kinds.ts";
+import { MAIN_BROKER } from "../places.ts";
 import type { Elements } from "./elements.ts";
 import { ANY } from "./on.ts";
 import type { HandlerModel, Model } from "./model.ts";
@@ -107,7 +108,7 @@ function* handlings({ definition, categories }: HandlerModel, model: Model): Gen
         `${name} handles '${type}', which is not registered on this domain: declare it, or use ` +
           "domain.externalEvent(…) for another domain's event.",
       );
-    } else if (kind.messages !== message.kind) {
+    } else if (kind.messages !== "raw" && kind.messages !== message.kind) {
       yield problem(
         "CONFIG_WRONG_KIND",
         `${name} is ${kind.label} and handles the ${message.label}: commands belong to a command handler, events to all others.`,
@@ -142,8 +143,10 @@ function* commandsHandledTwice(model: Model): Generator<ConfigurationProblem> {
 
 /** Two handlers in one group would each see a part of the messages only. */
 function* sharedGroups(model: Model): Generator<ConfigurationProblem> {
-  const groups = model.handlers.flatMap(({ group, categories }) =>
-    categories.map((category) => `'${group}' on '${category}'`)
+  const groups = model.handlers.flatMap(({ group, categories, definition: { broker = MAIN_BROKER } }) =>
+    categories.map((category) =>
+      `'${group}' on '${category}'${broker === MAIN_BROKER ? "" : ` of broker '${broker}'`}`
+    )
   );
   for (const group of repeated(groups)) {
     yield problem(

@@ -19,6 +19,8 @@ export interface HandlerDefinition {
   readonly options: HandlerOptions;
   /** Categories that the declaration names or implies; undefined: those of the messages it handles. */
   readonly categories: readonly string[] | undefined;
+  /** Name of the broker that it reads from; undefined: that of the domain. */
+  readonly broker?: string;
 }
 
 /** The registry. */

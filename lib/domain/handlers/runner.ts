@@ -36,10 +36,13 @@ type Found = Pick<RunOptions, "id" | "source">;
  * `headers.id`, which is unique to its message. A message without one is identified by where it was first
  * read, a command whose id is only the id part of its stream, as Python writes them, by the broker's id;
  * either by its position in the event store where no broker had it. The last resort of such a command is its
- * time. Undefined: nothing tells it from others, so it gets no mark.
+ * time. Another system's message is identified by where it was first read, whatever it says of itself.
+ * Undefined: nothing tells it from others, so it gets no mark.
  */
 export function markId({ metadata }: Message, found: Found = {}): string | undefined {
   const { id, stream, time } = metadata.headers;
+  // What others say of their own messages tells none apart.
+  if (metadata.domain.kind === "BROKER_MESSAGE") return found.source ?? found.id;
   const position = metadata.event_store?.global_position ?? undefined;
   if (id === "") return found.source ?? found.id ?? position?.toString();
   if (metadata.domain.kind !== "COMMAND" || stream.slice(stream.indexOf("-") + 1) !== id) return id;
@@ -66,9 +69,10 @@ export class ElementRunner implements HandlerRunner {
   readonly categories: readonly string[];
   readonly options: HandlerRunner["options"];
   readonly onDeadLetter: HandlerRunner["onDeadLetter"];
-  readonly #runtime: WorkRuntime;
-  readonly #model: Model;
-  readonly #handler: HandlerModel;
+  readonly broker?: string;
+  protected readonly runtime: WorkRuntime;
+  protected readonly model: Model;
+  protected readonly handler: HandlerModel;
   readonly #idempotent: boolean;
   readonly #transient: TransientPolicy | undefined;
   /** First part of the type strings of this domain. */
@@ -83,9 +87,10 @@ export class ElementRunner implements HandlerRunner {
     this.sharedGroup = options.consumerGroup !== undefined;
     this.categories = handler.categories;
     this.options = options;
-    this.#runtime = runtime;
-    this.#model = model;
-    this.#handler = handler;
+    if (handler.definition.broker !== undefined) this.broker = handler.definition.broker;
+    this.runtime = runtime;
+    this.model = model;
+    this.handler = handler;
     // Handled here, and then met by its subscription: the mark tells it that it is done.
     const isMetTwice = runtime.handleEvents !== undefined && KINDS[kind].messages === "event";
     this.#idempotent = isMetTwice
@@ -101,7 +106,7 @@ export class ElementRunner implements HandlerRunner {
       const origin = message ? { message, trace: guard.trace ?? null } : OUTSIDE;
       const spread = this.#spreading(guard);
       const options = { name: this.name, origin, guard, repeat: true, spread, turn: this };
-      await runUnitOfWork(this.#runtime, options, (unit) => {
+      await runUnitOfWork(this.runtime, options, (unit) => {
         return hook(letter, new WorkContext(unit, guard, this.name));
       });
     });
@@ -109,7 +114,7 @@ export class ElementRunner implements HandlerRunner {
 
   /** The same handler, as a subscription's settings have it. */
   bind(settings: { readonly idempotent: boolean }): ElementRunner {
-    return new ElementRunner(this.#runtime, this.#model, this.#handler, settings.idempotent);
+    return new ElementRunner(this.runtime, this.model, this.handler, settings.idempotent);
   }
 
   judge(message: Message): Verdict {
@@ -123,7 +128,7 @@ export class ElementRunner implements HandlerRunner {
 
   #judge(message: Message): Verdict {
     const { type, deadline } = message.metadata.headers;
-    const route = this.#handler.routes.get(type);
+    const route = this.handler.routes.get(type);
     if (!route) return this.#unrouted(message);
     if (deadline !== null && this.#isPast(deadline)) return EXPIRED;
     try {
@@ -198,7 +203,7 @@ export class ElementRunner implements HandlerRunner {
     prepare: (unit: UnitOfWork) => void,
     mark: Mark | undefined,
   ): Promise<unknown> {
-    const route = this.#handler.routes.get(message.metadata.headers.type);
+    const route = this.handler.routes.get(message.metadata.headers.type);
     const method = route?.methods[0];
     if (!method) {
       throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
@@ -219,7 +224,7 @@ export class ElementRunner implements HandlerRunner {
     trace: TraceContext | null,
     work: (origin: Origin & { readonly message: Message }) => Promise<T>,
   ): Promise<T> {
-    const span = this.#runtime.observer.handler?.(this.name, message);
+    const span = this.runtime.observer.handler?.(this.name, message);
     if (!span) return work({ message, trace });
     return whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
   }
@@ -241,7 +246,7 @@ export class ElementRunner implements HandlerRunner {
       spread,
       turn,
     };
-    return runUnitOfWork(this.#runtime, options, (unit) => {
+    return runUnitOfWork(this.runtime, options, (unit) => {
       prepare?.(unit);
       const { payload, message } = tries.next();
       return method.handle(payload, new WorkContext(unit, guard, this.name, message));
@@ -250,7 +255,7 @@ export class ElementRunner implements HandlerRunner {
 
   /** Its events are somebody else's to handle, or handled here; their failures are none of its message's. */
   #spreading(options: RunOptions): UnitOptions["spread"] {
-    const { handleEvents } = this.#runtime;
+    const { handleEvents } = this.runtime;
     if (!handleEvents) return undefined;
     if (options.spread) return (committed) => options.spread?.(committed);
     // Their subscriptions handle them again.
@@ -272,8 +277,8 @@ export class ElementRunner implements HandlerRunner {
   /** No method is declared for this type string (delivery 5). */
   #unrouted(message: Message): Verdict {
     const { type } = message.metadata.headers;
-    if (this.#model.readers.has(type)) return IGNORED;
-    const { catchAll } = this.#handler;
+    if (this.model.readers.has(type)) return IGNORED;
+    const { catchAll } = this.handler;
     if (catchAll.length > 0) {
       const plan: Plan = { payload: message.data, methods: catchAll };
       return { kind: "run", plan };
@@ -285,7 +290,7 @@ export class ElementRunner implements HandlerRunner {
 
   #isPast(deadline: string): boolean {
     const time = parseTime(deadline);
-    return time !== undefined && time <= this.#runtime.clock.now();
+    return time !== undefined && time <= this.runtime.clock.now();
   }
 }
 

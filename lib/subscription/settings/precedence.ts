@@ -62,13 +62,26 @@ export function precedence(
   specific: readonly Level[],
   type: SubscriptionType,
 ): Level[] {
+  const isRaw = KINDS[handler.kind].messages === "raw";
+  const place = isRaw ? "broker" : type;
+  const profiles = (level: Level) =>
+    profileOf(loaded, level).map((profile) => isRaw ? ofOthers(profile) : profile);
   return [
-    ...specific.flatMap((level) => [level, ...profileOf(loaded, level)]),
-    ...serverLevels(loaded, type, true),
-    ...profileOf(loaded, defaultProfile(loaded)),
+    ...specific.flatMap((level) => [level, ...profiles(level)]),
+    ...serverLevels(loaded, place, true),
+    // The default profile is about the domain's own messages.
+    ...isRaw ? [] : profiles(defaultProfile(loaded)),
     { source: "default", values: ownDefaults(handler) },
-    ...serverLevels(loaded, type, false),
+    ...serverLevels(loaded, place, false),
   ];
+}
+
+/** What a profile says where the stream is another system's. */
+function ofOthers(profile: Level): Level {
+  return {
+    ...profile,
+    values: { ...profile.values, subscription_type: undefined, retention_maxlen: undefined },
+  };
 }
 
 /** What the profile that a level names sets; it stands right below that level. */
@@ -78,8 +91,9 @@ function profileOf({ config }: LoadedConfig, { values: { profile } }: Level): Le
 }
 
 /** What `[server]` and its tables say: either the keys that the user set, or the defaults of the others. */
-function serverLevels(loaded: LoadedConfig, type: SubscriptionType, isSet: boolean): Level[] {
+function serverLevels(loaded: LoadedConfig, type: SubscriptionType | "broker", isSet: boolean): Level[] {
   return Object.keys({ ...settingShape, ...handlerOnlyShape })
+    .filter((key) => type !== "broker" || !ABOUT_OWN_STREAMS.includes(key))
     .map((key) => ({ key, path: serverPath(loaded, key, type) }))
     .filter(({ path }) => loaded.origins.has(dotted(path)) === isSet)
     .map(({ key, path }) => ({
@@ -90,13 +104,26 @@ function serverLevels(loaded: LoadedConfig, type: SubscriptionType, isSet: boole
 }
 
 /**
- * Where `[server]` holds a setting. Both types have a table of their own; what only one of them knows is
- * taken from there, whatever the type.
+ * What `[server]` and profiles say of the streams of the domain, and not of those of others: what a subscriber
+ * reads is never trimmed unless it says so itself.
  */
-export function serverPath({ config: { server } }: LoadedConfig, key: string, type: SubscriptionType): Path {
+const ABOUT_OWN_STREAMS: readonly string[] = ["subscription_type", "retention_maxlen"];
+
+/**
+ * Where `[server]` holds a setting. Both types have a table of their own; what only one of them knows is
+ * taken from there, whatever the type. What subscribers have a table for goes before (`broker`).
+ */
+export function serverPath(
+  { config: { server } }: LoadedConfig,
+  key: string,
+  type: SubscriptionType | "broker",
+): Path {
   if (key === "subscription_type") return ["server", "default_subscription_type"];
   if (Object.hasOwn(handlerOnlyShape, key)) return ["server", "dlq", key.replace(/^dlq_/, "")];
   if (Object.hasOwn(server, key)) return ["server", key];
+  if (type === "broker" && Object.hasOwn(server.broker_subscription, key)) {
+    return ["server", "broker_subscription", key];
+  }
   const inStream = Object.hasOwn(server.stream_subscription, key);
   const inEventStore = Object.hasOwn(server.event_store_subscription, key);
   const table = inEventStore && (type === "event_store" || !inStream)

@@ -9,6 +9,7 @@ import { endingWithHint } from "../../config/nearest.ts";
 import { configurationError } from "../../config/problems.ts";
 import type { SubscriptionTable } from "../../config/schema/subscription.ts";
 import { dotted } from "../../config/tree.ts";
+import { KINDS } from "../../domain/kinds.ts";
 import type { ConfigurationProblem } from "../../errors.ts";
 import { handlerValues, type SubscribingHandler } from "./handler_options.ts";
 import {
@@ -94,18 +95,22 @@ export function explainSettings({ config: loaded, handler, category }: ResolveOp
     { source: "handler", values: own.type },
     ...handlerTables(loaded, handler, category),
   ];
+  const isRaw = KINDS[handler.kind].messages === "raw";
   const levelsFor = (type: SubscriptionType) => precedence(loaded, handler, specific, type);
 
   // Which defaults apply depends on the type; the type itself does not.
   const asked = decide(levelsFor("stream"));
-  const insteadOf = standsIn(loaded, levelsFor("stream"), asked);
-  const type = insteadOf === undefined ? asked.values.subscription_type : "stream";
-  const named = [...specific, defaultProfile(loaded)].flatMap(({ values: { profile } }) => profile ?? []);
+  const insteadOf = isRaw ? undefined : standsIn(loaded, levelsFor("stream"), asked);
+  const type = isRaw || insteadOf !== undefined ? "stream" : asked.values.subscription_type;
+  const named = [...specific, ...isRaw ? [] : [defaultProfile(loaded)]].flatMap(({ values: { profile } }) =>
+    profile ?? []
+  );
   const problems = [
     ...own.problems,
     ...unknownProfiles(loaded, handler, named),
     ...(type === "event_store" ? notForEventStore(loaded, handler, specific) : []),
     ...(type === "event_store" ? noEventStore(loaded, handler, levelsFor("event_store")) : []),
+    ...(isRaw && asked.values.subscription_type === "event_store" ? [notForSubscribers(handler)] : []),
   ];
   if (problems.length > 0) throw configurationError(problems);
 
@@ -226,6 +231,17 @@ function unknownProfiles(
       }${endingWithHint(profile, names)}`;
     return { code: "CONFIG_UNKNOWN_PROFILE", key: "subscriptionProfile", message };
   });
+}
+
+/** There is no other system's stream in the event store. */
+function notForSubscribers({ name }: SubscribingHandler): ConfigurationProblem {
+  return {
+    code: "CONFIG_INVALID_VALUE",
+    key: "subscriptionType",
+    message:
+      `Handler '${name}': a subscriber reads a broker's stream, never the event store: leave its subscription ` +
+      "type out.",
+  };
 }
 
 /** S19: what somebody asked of this very handler must be possible; what it merely inherits is dropped. */

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import type { Config } from "../../config/schema.ts";
 import type { Diagnostic } from "../../diagnostics.ts";
 import type { ErrorCode } from "../../error_codes.ts";
 import type { SubscriptionSettings } from "./resolve.ts";
@@ -26,17 +25,6 @@ export function* unservedSettings(
         `${name} sets sequentialBy to '${sequentialBy}', and broker '${broker.name}' cannot part a stream by key: name ` +
         "one that can as 'default', or leave it out; messages of one aggregate are then handled in order within " +
         "each process.",
-    };
-  }
-}
-
-/** What `[server]` asks for and no subscription gets. */
-export function* unservedSections({ server }: Config): Generator<Diagnostic> {
-  if (server.priority_lanes.enabled) {
-    yield {
-      code: NOT_SUPPORTED,
-      key: "server.priority_lanes.enabled",
-      message: "[server.priority_lanes] is not read by this version: leave 'enabled' false.",
     };
   }
 }

@@ -48,6 +48,21 @@ export function consumerRules(rule: Rule): void {
     assertEquals((await self.pending({ limit: 9 })).map((entry) => entry.consumer), ["busy"]);
   });
 
+  rule(
+    "sweeps what earlier starts of the same process have left, however lately, unless it is pending (S47)",
+    async (rig) => {
+      const { publish, consumer } = rig;
+      await publish("1");
+      const names = ["H-host-1000-0000aa", "H-host-1000-0000ab", "H-host-100-0000ac", "H-other-1000-0000ad"];
+      for (const name of names) await (await consumer(name)).read({ count: 1 });
+      const self = await consumer("H-host-1000-0000ae");
+      await self.read({ count: 1 });
+      // The first of them has the entry.
+      assertEquals(await self.sweep(3_600_000, "H-host-1000-"), ["H-host-1000-0000ab"]);
+      assertEquals((await self.info())?.consumers, 4);
+    },
+  );
+
   rule("tells a group's figures", async ({ publish, consumer, broker, stream }) => {
     const ids = await publish(...numbered(5));
     const a = await consumer("a");

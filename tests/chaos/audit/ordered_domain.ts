@@ -5,7 +5,7 @@
  * @module
  */
 import "./clock_ahead.ts";
-import { Domain, on, SubscriptionProfile } from "@protean/server";
+import { Domain, on } from "@protean/server";
 import { leaveEffect } from "./effect.ts";
 import { declareSource } from "./source.ts";
 
@@ -15,7 +15,6 @@ export const audited = declareSource(domain);
 for (const [handler, idempotent] of [["EffectHandler", true], ["PlainHandler", false]] as const) {
   domain.eventHandler(handler, {
     partOf: audited.Source,
-    subscriptionProfile: SubscriptionProfile.PRODUCTION,
     idempotent,
     sequentialBy: "key",
     handles: [on(audited.Numbered, ({ key, n }, ctx) => leaveEffect(ctx, { handler, key, n }))],

@@ -6,6 +6,7 @@ import { withStatus } from "../../../lib/subscription/settings/status_runtime.ts
 import { ConfigurationError } from "../../../lib/errors.ts";
 import { Domain, Engine, on, SubscriptionProfile } from "../../../lib/mod.ts";
 import { collectStatus } from "../../../lib/status/collect.ts";
+import { collectGroups } from "../../../lib/status/groups.ts";
 import { until } from "../../support/until.ts";
 
 const memory = { provider: "memory" };
@@ -119,5 +120,17 @@ Deno.test("without an event store a handler that asks for one is told so", async
   await domain.init({ config: servers });
   const error = await assertRejects(() => new Engine(domain).run(), ConfigurationError);
   assertEquals(error.problems.map(({ code }) => code), ["CONFIG_NO_EVENT_STORE"]);
+  await domain.close();
+});
+
+Deno.test("a group that a handler has left on its stream, for it reads the event store, is nobody's", async () => {
+  const { domain, config } = shop();
+  await domain.init({ config });
+  const runtime = runtimeOf(domain);
+  const [stream, group] = ["shop::order", "shop.Shows"];
+  await runtime.brokers.get("default")?.group({ stream, group, consumer: "Shows-host-1-abcdef" }).ensure();
+  const [row] = await collectGroups(withStatus(runtime));
+  assertEquals([row?.group, row?.handler_name], [group, null]);
+  assertEquals((await collectGroups(runtime))[0]?.handler_name, "Shows");
   await domain.close();
 });

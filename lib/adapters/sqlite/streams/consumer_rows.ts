@@ -148,7 +148,12 @@ export function retireConsumer(db: DatabaseSync, group: GroupRow, consumer: numb
 export function sweepConsumers(
   db: DatabaseSync,
   group: GroupRow,
-  options: { readonly spare: string; readonly idleMs: number; readonly look: Look },
+  options: {
+    readonly spare: string;
+    readonly idleMs: number;
+    readonly ownPrefix?: string | undefined;
+    readonly look: Look;
+  },
 ): readonly string[] {
   const vitals = vitalsOf(db, group);
   const others = statement(db, OTHERS).all(group.id, options.spare) as unknown as readonly {
@@ -157,7 +162,13 @@ export function sweepConsumers(
     readonly seen_at: number;
   }[];
   return others
-    .filter(({ id, seen_at }) => options.look.isSilent(seen_at, options.idleMs, vitalityIn(vitals, id)))
+    .filter(({ id, name, seen_at }) =>
+      isOwn(name, options.ownPrefix) || options.look.isSilent(seen_at, options.idleMs, vitalityIn(vitals, id))
+    )
     .filter(({ id }) => retireConsumer(db, group, id))
     .map(({ name }) => name);
+}
+
+function isOwn(name: string, prefix: string | undefined): boolean {
+  return prefix !== undefined && name.startsWith(prefix);
 }

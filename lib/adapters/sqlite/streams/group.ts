@@ -224,10 +224,11 @@ export class SqliteStreamGroup implements StreamGroup {
     });
   }
 
-  async sweep(idleMs: number): Promise<readonly string[]> {
+  async sweep(idleMs: number, ownPrefix?: string): Promise<readonly string[]> {
     return await this.#database.write((db) => {
       const group = this.#find(db);
-      return group ? sweepConsumers(db, group, { spare: this.consumer, idleMs, look: this.#look() }) : [];
+      const options = { spare: this.consumer, idleMs, ownPrefix, look: this.#look() };
+      return group ? sweepConsumers(db, group, options) : [];
     });
   }
 

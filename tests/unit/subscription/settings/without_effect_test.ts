@@ -4,7 +4,7 @@ import { settingsWithoutEffect } from "../../../../lib/subscription/settings/wit
 import { streamsInstead, typesWithoutEffect } from "../../../../lib/subscription/settings/type_notes.ts";
 import { settingsOfOtherType } from "../../../../lib/subscription/settings/other_type.ts";
 import { unboundedStreams } from "../../../../lib/subscription/settings/unbounded.ts";
-import { unservedSections, unservedSettings } from "../../../../lib/subscription/settings/unserved.ts";
+import { unservedSettings } from "../../../../lib/subscription/settings/unserved.ts";
 import { load, loadObject } from "../../config/support.ts";
 
 const handler = (name: string, subscriptionConfig: Record<string, unknown>): SubscribingHandler => ({
@@ -81,7 +81,7 @@ Deno.test("streams that no subscription trims are named together", () => {
   assertEquals([...unboundedStreams([on("shop::order", 5)])], []);
 });
 
-Deno.test("what would break a promise of order or delivery is refused with one sentence each", async () => {
+Deno.test("what would break a promise of order or delivery is refused with one sentence each", () => {
   const able = { name: "default", partitions: {} };
   const unable = { name: "default", partitions: undefined };
   const ordered = { sequentialBy: "customerId" };
@@ -93,9 +93,6 @@ Deno.test("what would break a promise of order or delivery is refused with one s
     problem?.message ?? "",
     "Audit sets sequentialBy to 'customerId', and broker 'default' cannot",
   );
-
-  const { config } = await loadObject({ server: { priority_lanes: { enabled: true } } });
-  assertEquals([...unservedSections(config)].map(({ key }) => key), ["server.priority_lanes.enabled"]);
 });
 
 Deno.test("handlers that read a stream for want of an event store are told once, together", async () => {
