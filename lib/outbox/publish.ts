@@ -222,10 +222,13 @@ export async function publishBatch(
   return { outcomes, published, unavailable };
 }
 
-/** Priority chooses the lane, never the order within a stream (delivery 9). */
-function streamFor({ streamName, priority }: OutboxRow, lanes: Lanes | undefined): string {
+/**
+ * Priority chooses the lane, never the order within a stream (delivery 9): a key, which has an order of its
+ * own, has one lane.
+ */
+function streamFor({ streamName, priority, partitionKey }: OutboxRow, lanes: Lanes | undefined): string {
   const category = categoryOf(streamName);
-  return lanes ? lanes.streamOf(category, priority) : category;
+  return lanes && partitionKey === undefined ? lanes.streamOf(category, priority) : category;
 }
 
 /**

@@ -460,9 +460,14 @@ export class Worker {
       return this.#sourceFailed(delivery, asError(cause));
     }
     figures.happened("halted");
-    log.error("subscription.partition_halted", {
-      ...{ handler: runner.name, stream: lane.name, entry: id, attempts: count, error: logLine(error) },
-    });
+    const facts = {
+      handler: runner.name,
+      stream: lane.name,
+      entry: id,
+      attempts: count,
+      error: logLine(error),
+    };
+    if (this.#givenUp.allows()) log.error("subscription.partition_halted", facts);
     inbox.decide(delivery);
     inbox.settle(delivery);
   }

@@ -1,5 +1,6 @@
 /** What a subscription does on a parted category (S67, wire 2.11), with time that the test moves. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { DeadLetter, Discard, RetryAfter } from "../../../../lib/errors.ts";
 import type { SubscriptionSettings } from "../../../../lib/subscription/settings/resolve.ts";
 import {
   type Call,
@@ -166,6 +167,41 @@ Deno.test("what stands on the whole category is read beside its partitions", asy
   await rig.publish("b1");
   await rig.clock.advance(500);
   assertEquals(runner.log, "a1 b1");
+  await rig.close(subscription);
+});
+
+Deno.test("a handler that says so sends a key's message to the dead letters, and the key goes on", async () => {
+  const rig = new Parted();
+  const runner = new ScriptedRunner(({ n }: Call) => {
+    if (n === 0) throw new DeadLetter("nobody wants it");
+    if (n === 1) throw new Discard("nor that");
+    if (n === 2 && runner.calls.length < 4) throw new RetryAfter(5_000, "not yet");
+  });
+  const subscription = await rig.start(runner);
+  await rig.publish("a0 a1 a2 a3");
+  await rig.clock.advance(1000);
+  assertEquals(runner.log, "a0 a1 a2");
+  await rig.clock.advance(6000);
+  assertEquals(runner.log, "a0 a1 a2 a2 a3");
+  const [letter] = await rig.deadLetters();
+  assertStringIncludes(JSON.stringify(letter), `"original_stream":"${CATEGORY}:a"`);
+  assertEquals([await rig.halted(runner), (await rig.info(runner))?.pending], [[], 0]);
+  await rig.close(subscription);
+});
+
+Deno.test("what fails on a key does not open the circuit breaker for the others", async () => {
+  const rig = new Parted();
+  const runner = new ScriptedRunner(({ id }: Call) => {
+    if (id !== "z") throw new Error("poison");
+  });
+  const subscription = await rig.start(runner, { maxRetries: 3, circuitBreakerThreshold: 5 });
+  await rig.publish("a1 b1 c1 d1 e1 f1");
+  await rig.clock.advance(2000);
+  assertEquals(subscription.counters.failed, 18);
+  await rig.publish("z1");
+  await rig.clock.advance(500);
+  assertEquals(subscription.counters.handled, 1);
+  assertEquals(subscription.status().breaker, "closed");
   await rig.close(subscription);
 });
 
