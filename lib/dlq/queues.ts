@@ -20,6 +20,7 @@ import {
 import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import { replayLane } from "../message/names.ts";
 import { cursorOf, type FoundEntry, newestFirst } from "./newest_first.ts";
+import type { StatusRuntime } from "../status/collect.ts";
 import { type LetterPlace, placesOf, type Subscribed, subscribed } from "./places.ts";
 
 /** Entries of one queue that are read at once, and bytes of their texts. */
@@ -108,8 +109,11 @@ export class DeadLetterQueues {
     this.#largest = largestLetter(maxReceivedBytes);
   }
 
-  /** Those of a domain, on the brokers that its subscriptions read from. */
-  static of(runtime: DomainRuntime): DeadLetterQueues {
+  /**
+   * Those of a domain, on the brokers that its subscriptions read from. `withStatus` tells which of them read
+   * the event store, and take no replay.
+   */
+  static of(runtime: DomainRuntime & Pick<StatusRuntime, "readsEventStore">): DeadLetterQueues {
     const { max_received_bytes: most } = runtime.config.config.server;
     return new DeadLetterQueues(subscriptionBroker(runtime), runtime.runners, most, subscribed(runtime));
   }
@@ -172,7 +176,7 @@ export class DeadLetterQueues {
    * Moves a letter to the replay lane of the group that failed: in one atomic step of the broker, so that two
    * replays at once replay once. A group that only another program runs, as Python does, is given the
    * original entry again, as long as the stream holds it. Throws `ProteanError` with the code
-   * `DLQ_FOREIGN_GROUP` when neither can be, and `DLQ_TRUNCATED` where the message is not there whole.
+   * `DLQ_FOREIGN_GROUP` when neither can be, or the handler reads the event store by now, and `DLQ_TRUNCATED` where the message is not there whole.
    */
   async replay(
     { id, queue, subscription, broker: name = MAIN_BROKER, letter }: QueuedLetter,
@@ -185,18 +189,28 @@ export class DeadLetterQueues {
       );
     }
     const group = letter.consumerGroup;
-    const { runners, brokerOf } = this.#subscribed;
+    const { runners, brokerOf, readsEventStore } = this.#subscribed;
     const place = placesOf(this.#subscribed, runners).find(({ stream, broker }) =>
       stream === queue && broker.name === name
     );
     if (!place) return "gone";
-    const ours = runners.some((runner) =>
+    const reader = runners.find((runner) =>
       runner.group === group && runner.categories.includes(subscription) && brokerOf(runner) === place.broker
     );
+    // Its lane would take the letter, and nobody would read that.
+    const elsewhere = reader && readsEventStore?.(reader, subscription);
+    const ours = reader !== undefined && !elsewhere;
     // What we do not handle in a shared group is for the other program, if it is there now.
     if (!ours || letter.errorType === UnhandledMessageError.name) {
       const outcome = await toOther(place, id, letter);
       if (outcome === "replayed" || outcome === "gone") return outcome;
+      if (elsewhere) {
+        throw new ProteanError(
+          `DLQ message '${id}' cannot be replayed: ${reader.name} reads '${subscription}' from the event store by now ` +
+            "and no longer the stream that it failed on, so let it read the stream for the replay, or purge the message.",
+          { code: "DLQ_FOREIGN_GROUP" },
+        );
+      }
       if (!ours) {
         throw new ProteanError(
           `DLQ message '${id}' failed in the group '${group}', which this domain does not run on '${subscription}': ${

@@ -7,6 +7,7 @@
 import { Command } from "commander";
 import { DeadLetterQueues, type LetterFilter, type QueuedLetter } from "../../dlq/queues.ts";
 import { ProteanError } from "../../errors.ts";
+import { withStatus } from "../../subscription/settings/status_runtime.ts";
 import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
 import { letterDetails, letterJson, letterPayload } from "../dead_letter_view.ts";
@@ -101,7 +102,7 @@ async function withQueues(
   options: Options,
   work: (queues: DeadLetterQueues) => Promise<void>,
 ): Promise<void> {
-  await withDomain(cli, options, (runtime) => work(DeadLetterQueues.of(runtime)));
+  await withDomain(cli, options, (runtime) => work(DeadLetterQueues.of(withStatus(runtime))));
 }
 
 async function list(cli: Cli, queues: DeadLetterQueues, options: Options): Promise<void> {
