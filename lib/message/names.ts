@@ -96,6 +96,11 @@ export function commandCategory(category: string): string {
   return `${category}:command`;
 }
 
+/** Where letters of a queue lie that were discarded, until they are restored or too old. */
+export function discardedStream(deadLetters: string): string {
+  return `${deadLetters}:discarded`;
+}
+
 /** Dead letters of a stream, shared by its groups: `my_domain::order:dlq` (wire 2.8). */
 export function deadLetterStream(stream: string): string {
   return `${stream}:dlq`;

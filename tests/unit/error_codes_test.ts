@@ -29,6 +29,7 @@ const NO_CODES = new Set([
   "PROTEAN_DOMAIN",
   "PROTEAN_ENV",
   "PROTEAN_LOG_LEVEL",
+  "PROTEAN_USER",
 ]);
 
 /** `"LIKE_THIS"` anywhere, and any upper-case word where a code stands. */

@@ -292,6 +292,17 @@ export interface DeadLetters {
    * groups here.
    */
   replayToOther?(stream: string, id: string, original: OriginalEntry): Promise<ReplayedToOther>;
+  /**
+   * Moves entries, fields as they are, to the end of another dead-letter stream in the order given, each in one
+   * atomic step; returns how many were there. Absent: letters can be neither discarded nor restored here.
+   */
+  move?(stream: string, ids: readonly string[], to: string): Promise<number>;
+  /**
+   * Puts `data`, which the letter is about, at the end of the stream `to`, where every group reads it, and
+   * removes the letter, in one atomic step. False: it was not there (any more). Absent: letters can be replayed
+   * to the group that failed only.
+   */
+  release?(stream: string, id: string, to: string, data: string): Promise<boolean>;
   /** Returns how many of the ids went. */
   remove(stream: string, ids: readonly string[]): Promise<number>;
   /** Removes the whole stream; returns how many entries it had. */

@@ -288,6 +288,34 @@ return 1
 `);
 
 /**
+ * Moves entries, fields as they are, to the end of another dead-letter stream, each of them there before it is
+ * gone here. Keys: from, to. Arguments: ids. Returns how many were there.
+ */
+export const move = new Script(`${MUST_BE_ALLOWED}
+local moved = 0
+for i = 1, #ARGV do
+  local found = redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])
+  if #found > 0 then
+    must_be_allowed('XDEL', KEYS[1], ARGV[i])
+    redis.call('XADD', KEYS[2], '*', unpack(found[1][2]))
+    moved = moved + redis.call('XDEL', KEYS[1], ARGV[i])
+  end
+end
+return moved
+`);
+
+/**
+ * Puts what a letter is about on a stream that every group reads, and removes the letter. Keys: dead-letter
+ * stream, stream. Arguments: id, data. Returns 1, or 0 when the letter is not there (any more).
+ */
+export const releaseLetter = new Script(`${MUST_BE_ALLOWED}
+if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 0 end
+must_be_allowed('XDEL', KEYS[1], ARGV[1])
+redis.call('XADD', KEYS[2], '*', 'data', ARGV[2])
+return redis.call('XDEL', KEYS[1], ARGV[1])
+`);
+
+/**
  * Gives an entry back to a group that has read and acknowledged it, as pending on one consumer, and removes
  * the letter about it (delivery 19). Keys: dead-letter stream, stream. Arguments: id of the letter, group, id
  * of the entry, consumer. Returns what became of it.
