@@ -17,8 +17,6 @@ domain.projector("OrderSummaryProjector", {
   projection: OrderSummary,
   streamCategories: ["my_domain::order"],
   subscriptionProfile: SubscriptionProfile.PROJECTION,
-  // The projection profile reads the event store; until such subscriptions exist this one reads the stream.
-  subscriptionConfig: { subscriptionType: "stream" },
   idempotent: true,
   handles: [
     on(

@@ -21,6 +21,7 @@ export type CarriedBy =
   | "DuplicateMessageError"
   | "Error"
   | "ExpectedVersionError"
+  | "FencedError"
   | "GroupMissingError"
   | "IncorrectUsageError"
   | "MessageConflictError"
@@ -165,6 +166,11 @@ export const ERROR_CODES = {
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.
+  PARTITION_NOT_HALTED: [
+    "ProteanError",
+    "No group stands still at this key, or not at this message any more.",
+  ],
+  SUBSCRIPTION_UNKNOWN: ["ProteanError", "The domain has no subscription of this name."],
   GROUP_UNKNOWN: ["ProteanError", "The stream has no consumer group of this name."],
   DLQ_BAD_CURSOR: ["ProteanError", "The place to list from is none that a list has given."],
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],
@@ -179,6 +185,7 @@ export const ERROR_CODES = {
   UNKNOWN_MESSAGE: ["UsageError", "The domain has no message of this name."],
   BAD_LINE: ["ProteanError", "A line of the input is no payload."],
   ENGINE_ENDED: ["ProteanError", "The run ended before everything was worked off."],
+  FENCED: ["FencedError", "A partition is another owner's by now."],
   LOCK_LOST: ["ProteanError", "A lock is not ours any more."],
   HEALTHCHECK: ["ProteanError", "The probe did not answer, or not with 200."],
   OUTPUT: ["ProteanError", "Not all of the output could be written."],

@@ -182,6 +182,15 @@ export class GroupMissingError extends ProteanError {
 }
 
 /**
+ * A partition is another owner's by now (wire 2.11): nothing was read, acknowledged or written for this one.
+ */
+export class FencedError extends ProteanError {
+  constructor(message: string, options: ProteanErrorOptions = {}) {
+    super(message, options, "FENCED");
+  }
+}
+
+/**
  * The idempotency mark was taken by a concurrent delivery; the effect exists already, nothing is committed.
  */
 export class DuplicateMessageError extends ProteanError {

@@ -22,6 +22,8 @@ export interface LeaseParts {
   readonly clock: Clock;
   /** How long the backend keeps it after a renewal. */
   readonly ttlMs: number;
+  /** How often it is renewed, at most half of `ttlMs`. @default a quarter of it */
+  readonly renewMs?: number | undefined;
   /** When it was asked for. */
   readonly since: Moment;
   /** How the backend counts the time since a moment. @default elapsedMs */
@@ -50,7 +52,7 @@ export class LeaseLock implements Lock {
     this.#ended = ended;
     this.#renewedAt = parts.since;
     this.signal = looking(this.#lost.signal, () => this.#look());
-    this.#renewIn(parts.ttlMs / RENEWALS);
+    this.#renewIn(this.#renewMs);
     this.#expire();
   }
 
@@ -100,6 +102,11 @@ export class LeaseLock implements Lock {
     return ttlMs * COUNTED - elapsed(clock, this.#renewedAt);
   }
 
+  get #renewMs(): number {
+    const { ttlMs, renewMs = ttlMs / RENEWALS } = this.#parts;
+    return Math.min(renewMs, ttlMs / 2);
+  }
+
   #renewIn(ms: number): void {
     this.#cancelRenewal = this.#parts.clock.after(ms, () => void this.#renew());
   }
@@ -121,7 +128,7 @@ export class LeaseLock implements Lock {
     if (this.#ending) return;
     if (kept === false) return this.lose("somebody else has it");
     if (kept) this.#renewedAt = asked;
-    this.#renewIn(ttlMs / (kept ? RENEWALS : TRIES));
+    this.#renewIn(kept ? this.#renewMs : Math.min(this.#renewMs, ttlMs / TRIES));
   }
 }
 

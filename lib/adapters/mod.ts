@@ -38,7 +38,7 @@ export {
   type StreamId,
   ZERO_ID,
 } from "./stream_id.ts";
-export { groupMissing, RELEASED_IDLE_MS, TRIM_LIMIT } from "./stream_rules.ts";
+export { fenced, groupMissing, RELEASED_IDLE_MS, TRIM_LIMIT } from "./stream_rules.ts";
 
 // Caches.
 export { cacheTtl } from "./cache_ttl.ts";
@@ -55,6 +55,7 @@ export {
   type ConfigurationProblem,
   DuplicateMessageError,
   ExpectedVersionError,
+  FencedError,
   GroupMissingError,
   IncorrectUsageError,
   MessageConflictError,

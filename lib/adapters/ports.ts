@@ -13,6 +13,8 @@ export * from "./ports/lock.ts";
 export * from "./ports/schema.ts";
 export * from "./ports/provider.ts";
 export * from "./ports/outbox.ts";
+export * from "./ports/entry.ts";
 export * from "./ports/broker.ts";
+export * from "./ports/partitions.ts";
 export * from "./ports/cache.ts";
 export * from "./ports/event_store.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { GroupMissingError } from "../errors.ts";
+import { FencedError, GroupMissingError } from "../errors.ts";
 
 /** Released entries are this old at once, so that anyone may claim them (delivery 7). Milliseconds. */
 export const RELEASED_IDLE_MS = 86_400_000;
@@ -17,4 +17,9 @@ export function groupMissing(stream: string, group: string, cause?: unknown): Gr
     `Group '${group}' of stream '${stream}' does not exist: create it and read again.`,
     { cause },
   );
+}
+
+/** What a step rejects with that was to be taken for an owner who has lost the key (wire 2.11). */
+export function fenced(stream: string, fence: string): FencedError {
+  return new FencedError(`'${stream}' is not ${fence}'s any more: somebody else owns it, or nobody.`);
 }

@@ -22,13 +22,6 @@ export interface Ineffective {
   readonly granted?: unknown;
 }
 
-/** The same keys wherever the settings of subscriptions are. */
-function everywhere(...keys: readonly string[]): readonly string[] {
-  return ["stream_subscription", "subscriptions.*", "profiles.*"].flatMap((table) =>
-    keys.map((key) => `server.${table}.${key}`)
-  );
-}
-
 const INEFFECTIVE: readonly Ineffective[] = [
   {
     keys: ["alert_threshold", "alert_callback", "alert_webhook", "alert_on", "check_interval_seconds"].map((
@@ -38,17 +31,11 @@ const INEFFECTIVE: readonly Ineffective[] = [
     unless: { holds: ({ server }) => server.dlq.enabled, otherwise: "'server.dlq.enabled' is false" },
   },
   {
-    keys: ["server.event_store_subscription", ...everywhere("position_update_interval")],
-    instead: "every subscription reads a stream",
-    until: "event-store subscriptions",
-  },
-  {
     keys: ["snapshot_threshold"],
     instead: "aggregates store their state",
     until: "event-sourced aggregates",
   },
   { keys: ["enable_outbox"], instead: "messages always take the outbox", granted: true },
-  { keys: ["server.partitioning"], instead: "sequentialBy is refused", until: "sequentialBy" },
   {
     keys: ["server.transient_retry"],
     instead: "only version conflicts are repeated within one delivery",

@@ -35,6 +35,7 @@ export function brokenRules(tree: Table): Finding[] {
     ...sizeRules(tree),
     ...profileRules(tree),
     ...profileReferences(tree),
+    ...partitioningRules(tree),
   ];
 }
 
@@ -191,6 +192,21 @@ function* profileReferences(tree: Table): Generator<Finding> {
       }`,
     };
   }
+}
+
+/** A lease that is not renewed before it ends is lost again and again. */
+function* partitioningRules(tree: Table): Generator<Finding> {
+  const path: Path = ["server", "partitioning"];
+  const { lease_ttl_ms: ttl = 15_000, heartbeat_interval_seconds: heartbeat } = tableAt(tree, path);
+  if (typeof heartbeat !== "number" || typeof ttl !== "number" || heartbeat * 2000 <= ttl) return;
+  const key = [...path, "heartbeat_interval_seconds"];
+  yield invalid(
+    key,
+    `'${
+      dotted(key)
+    }' must be at most half of 'server.partitioning.lease_ttl_ms', which is ${ttl}, so that a ` +
+      `lease is renewed before it ends: ${currently(key, heartbeat)}`,
+  );
 }
 
 function isBuiltIn(name: string): boolean {

@@ -36,8 +36,14 @@ export const DELIVERY_EVENTS = [
   "retried",
   /** Moved to the dead-letter stream. */
   "deadLettered",
+  /** Kept, with its partition standing still at it (wire 2.11). */
+  "halted",
   /** Given up without a dead-letter stream (`enable_dlq = false`). */
   "discarded",
+  /** Recorded as failed in the event store, and passed over: a later pass tries it again. */
+  "setAside",
+  /** Recorded as given up in the event store. */
+  "exhausted",
   /** Acknowledged because its handler threw `Discard`; `DeliveryObserver.declined` has the reasons. */
   "declined",
   /** Its handler threw `RetryAfter`: it waits, and no attempt is counted. */

@@ -12,6 +12,7 @@ import type { HandlerRunner, SentMessage } from "./handler_port.ts";
 import type { Observer } from "./observer.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import type { MessageDefinition } from "./elements/message_definition.ts";
+import type { PartitionFields } from "./elements/partitioning.ts";
 
 /** What is known of a domain once its configuration is loaded. */
 export interface RuntimeFacts {
@@ -22,6 +23,8 @@ export interface RuntimeFacts {
   /** What the elements of this domain hold as theirs. */
   readonly identity: DomainIdentity;
   readonly config: LoadedConfig;
+  /** Categories whose messages are written to one stream a key (wire 2.11). */
+  readonly partitionFields: PartitionFields;
   readonly clock: Clock;
   /** Told of what the domain does. */
   readonly observer: Observer;

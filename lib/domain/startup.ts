@@ -17,6 +17,7 @@ import { startupProblems } from "./startup_rules.ts";
 import type { Elements } from "./elements/elements.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import { buildModel, type Model } from "./elements/model.ts";
+import { partitionFields } from "./elements/partitioning.ts";
 import { ElementRunner } from "./handlers/runner.ts";
 import { SubscriberRunner } from "./handlers/subscriber_runner.ts";
 import { SyncEvents } from "./handlers/sync_events.ts";
@@ -35,6 +36,9 @@ export interface StartOptions extends InitOptions {
   /** False: tables are left as they are, for the commands that look at them first. @default true */
   migrate?: boolean;
 }
+
+/** What is published to a broker without partitions is written to whole categories. */
+const NOT_PARTED: RuntimeFacts["partitionFields"] = new Map();
 
 /** A domain that was started, and the handlers of its commands. */
 export interface Started {
@@ -66,12 +70,15 @@ export async function start(
     ...{ name, normalizedName, identity, config, clock },
     observer: harmless(observer),
     dlqAlertListeners: elements.dlqAlertListeners,
+    partitionFields: partitionFields(model),
   };
   const tables = tablesOf(elements);
   const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
   const sync = config.config.event_processing === "sync" ? new SyncEvents(config) : undefined;
+  const parts = adapters.brokers.get(config.config.outbox.broker)?.partitions !== undefined;
   const work = {
     ...{ ...facts, ...adapters, appendsInside: appendsInside(adapters), closing },
+    partitionFields: parts ? facts.partitionFields : NOT_PARTED,
     ...(sync && { handleEvents: sync.handle.bind(sync) }),
   };
   const runners = model.handlers.map((handler) => {

@@ -251,8 +251,9 @@ export interface HandlerOptions {
    */
   consumerGroup?: string;
   /**
-   * Payload field whose equal values are handled one after the other, across processes. Not in this version:
-   * the engine refuses to start with it.
+   * Payload field whose equal values are handled one after the other, in the order in which they were
+   * published, across processes. Every message of the handler's categories must have it, and all handlers of a
+   * category name the same. What fails for good holds up its own value, and no other.
    */
   sequentialBy?: string;
   /** Single subscription settings, camel case. */

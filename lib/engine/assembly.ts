@@ -24,6 +24,9 @@ import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
 import type { WorkHealth } from "../status/work_health.ts";
+import { EventStoreSubscription } from "../subscription/event_store_subscription.ts";
+import type { HandlerRunner } from "../domain/handler_port.ts";
+import { PartitionLeases } from "../subscription/partitions/leases.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
 import { TextShare } from "../subscription/text_share.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
@@ -52,6 +55,8 @@ interface Plan extends AssemblyOptions {
   readonly subscriptions: readonly PlannedSubscription[];
   /** Name of this process in groups, leases and logs. */
   readonly identity: string;
+  /** What all subscriptions hold together. */
+  readonly share: TextShare;
 }
 
 /** Throws one `ConfigurationError` that lists every handler whose settings cannot work. */
@@ -61,6 +66,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     runtime,
     subscriptions: planSubscriptions(runtime),
     identity: processIdentity(),
+    share: new TextShare(),
   };
   const processors = outboxProcessors(plan);
   return {
@@ -69,6 +75,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...unpublishedWatches(plan),
       ...lockWatches(plan),
       ...streamSubscriptions(plan, processors),
+      ...eventStoreSubscriptions(plan),
       ...outboxCleaners(plan),
       ...markCleaners(plan),
       ...dlqMaintenance(plan),
@@ -123,7 +130,7 @@ function lockWatches({ runtime, work }: Plan): LockWatch[] {
 }
 
 function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[]): StreamSubscription[] {
-  const { runtime, identity, work, onFailure, random, breaker = true } = plan;
+  const { runtime, work, breaker = true } = plan;
   // A message is handled here while its row is not recorded as published only where it was published to the
   // broker that it is read from. What another team's broker makes of it is nothing to wait for.
   const publishedTo = (broker: BaseBroker) => {
@@ -136,27 +143,72 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       return undefined;
     };
   };
-  const share = new TextShare();
-  return plan.subscriptions.map(({ runner, category, backfill, broker, settings }) =>
-    new StreamSubscription({
-      runner: runtime.bind(runner, settings),
-      category,
-      backfill,
-      settings,
-      broker,
-      share,
-      maxReceivedBytes: runtime.config.config.server.max_received_bytes,
-      clock: runtime.clock,
-      consumer: `${runner.name}-${identity}-${hex()}`,
-      published: publishedTo(broker),
-      work: work.reporter("broker", broker.name),
-      health: work,
-      observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
-      onFailure,
-      breaker,
-      ...(random && { random }),
+  const { partitioning } = runtime.config.config.server;
+  const leases = new Map<HandlerRunner, PartitionLeases>();
+  return plan.subscriptions.filter(({ settings }) => settings.subscriptionType === "stream").map(
+    (planned) => {
+      const { broker, backfill, category } = planned;
+      const common = subscribing(plan, planned);
+      const leasesOf = leases.get(planned.runner) ?? new PartitionLeases(common.consumer);
+      leases.set(planned.runner, leasesOf);
+      return new StreamSubscription({
+        ...common,
+        broker,
+        backfill,
+        leases: leasesOf,
+        parted: runtime.partitionFields.has(category),
+        partitioning: {
+          leaseTtlMs: partitioning.lease_ttl_ms,
+          heartbeatMs: (partitioning.heartbeat_interval_seconds ?? partitioning.lease_ttl_ms / 5000) * 1000,
+          pollMs: partitioning.poll_interval_seconds * 1000,
+          reapIdleMs: partitioning.reap_idle_ms,
+        },
+        published: publishedTo(broker),
+        work: work.reporter("broker", broker.name),
+        breaker,
+      });
+    },
+  );
+}
+
+function eventStoreSubscriptions(plan: Plan): EventStoreSubscription[] {
+  const { runtime: { eventStore: store, providers, config } } = plan;
+  if (!store) return [];
+  const { enable_recovery, recovery_interval_seconds, gap_timeout_seconds } =
+    config.config.server.event_store_subscription;
+  const main = providers.get("default");
+  return plan.subscriptions.filter(({ settings }) => settings.subscriptionType === "event_store").map((
+    planned,
+  ) =>
+    new EventStoreSubscription({
+      ...subscribing(plan, planned),
+      store,
+      // Where the handlers' effects are, else whatever the replicas share.
+      locks: main ? [main, planned.broker] : [planned.broker],
+      recoveryIntervalSeconds: enable_recovery ? recovery_interval_seconds : undefined,
+      gapTimeoutSeconds: gap_timeout_seconds,
     })
   );
+}
+
+/** What every subscription is made from. */
+function subscribing(
+  { runtime, identity, share, work, onFailure, random }: Plan,
+  { runner, category, settings }: PlannedSubscription,
+) {
+  return {
+    runner: runtime.bind(runner, settings),
+    category,
+    settings,
+    share,
+    maxReceivedBytes: runtime.config.config.server.max_received_bytes,
+    clock: runtime.clock,
+    consumer: `${runner.name}-${identity}-${hex()}`,
+    health: work,
+    observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
+    onFailure,
+    ...(random && { random }),
+  };
 }
 
 function outboxCleaners({ runtime }: Plan): OutboxCleaner[] {

@@ -27,6 +27,7 @@ import { pythonOnlyKeys } from "../config/python_only.ts";
 import { drain } from "./drain.ts";
 import { Failure } from "./failure.ts";
 import { preflight } from "./preflight.ts";
+import { withStatus } from "../subscription/settings/status_runtime.ts";
 import { eventName, startDiagnostics } from "./start_diagnostics.ts";
 import { untilQuiet } from "./until_quiet.ts";
 
@@ -68,7 +69,7 @@ class Run {
   readonly failure = new Failure();
   readonly #ended = new AbortController();
   /** Set once the services are made. */
-  runtime: DomainRuntime | undefined;
+  runtime: ReturnType<typeof withStatus> | undefined;
 
   /** Aborts at the end. */
   get ended(): AbortSignal {
@@ -197,13 +198,14 @@ export class Engine {
     const pythons = pythonOnlyKeys(runtime.config);
     if (pythons.length > 0) log.info("config.python_only", { keys: pythons });
     this.#services = services;
-    run.runtime = runtime;
+    const status = withStatus(runtime);
+    run.runtime = status;
     const monitor = new HealthMonitor({
       components: componentsOf(runtime),
       clock,
       work,
       starting: true,
-      subscriptions: subscriptionSource(runtime, () => this.subscriptions),
+      subscriptions: subscriptionSource(status, () => this.subscriptions),
     });
     const listener = this.#listener(runtime, monitor, required);
     try {
@@ -212,12 +214,13 @@ export class Engine {
         check: () => monitor.check(stop),
         providers: managedProviders(runtime),
         tables: runtime.tables,
-        streams: subscriptions.flatMap(({ broker, category, backfill }) =>
-          [category, ...backfill === undefined ? [] : [backfill]].map((stream) => ({
-            broker,
-            category: stream,
-          }))
-        ),
+        streams: subscriptions.filter(({ settings }) => settings.subscriptionType === "stream")
+          .flatMap(({ broker, category, backfill }) =>
+            [category, ...backfill === undefined ? [] : [backfill]].map((stream) => ({
+              broker,
+              category: stream,
+            }))
+          ),
         required,
         clock,
       });
@@ -236,7 +239,7 @@ export class Engine {
       subscription_count: this.subscriptions.length,
       outbox_processors: services.filter(({ stage }) => stage === "publishing").length,
     });
-    await this.#untilStop(runtime, firstOf(stop, failure.signal));
+    await this.#untilStop(status, firstOf(stop, failure.signal));
     log.info("engine.shutting_down", { signal: typeof stop.reason === "string" ? stop.reason : undefined });
     const redelivered = await drain({
       services,
@@ -267,7 +270,7 @@ export class Engine {
     return listener;
   }
 
-  async #untilStop(runtime: DomainRuntime, over: AbortSignal): Promise<void> {
+  async #untilStop(runtime: ReturnType<typeof withStatus>, over: AbortSignal): Promise<void> {
     if (this.#options.once) {
       await untilQuiet({ services: this.#services, runtime, signal: over, look: () => {} });
       return;

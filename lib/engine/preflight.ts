@@ -10,7 +10,6 @@ import type { BaseBroker, BaseProvider, TableSpec } from "../adapters/ports.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { asError, ConfigurationError, UnavailableError } from "../errors.ts";
 import type { ComponentFault } from "../health/types.ts";
-import { partitioned } from "../status/row.ts";
 import { deadLetterStream } from "../message/names.ts";
 
 const log = getLogger(["protean", "engine"]);
@@ -103,15 +102,8 @@ function isTableDifferent(fault: Error): boolean {
 }
 
 async function lookAtStreams(broker: BaseBroker, categories: readonly string[]): Promise<Error[]> {
-  const each = new Set(categories);
-  const streams = [...each].flatMap((category) => [category, deadLetterStream(category)]);
+  const streams = [...new Set(categories)].flatMap((category) => [category, deadLetterStream(category)]);
   const faults = await failures(streams.map((stream) => () => broker.length(stream)));
-  // It is no fault of ours, and what is published to the whole stream arrives.
-  await failures([...each].map((category) => async () => {
-    const partitions = await broker.partitions(category);
-    if (partitions === 0) return;
-    log.error("engine.category_partitioned", { stream: category, error: partitioned(category, partitions) });
-  }));
   return faults;
 }
 

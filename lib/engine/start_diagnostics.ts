@@ -7,6 +7,7 @@ import { KINDS } from "../domain/kinds.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { Diagnostic } from "../diagnostics.ts";
 import { shortMarks } from "../maintenance/mark_retention.ts";
+import { settingsOfOtherType } from "../subscription/settings/other_type.ts";
 import { streamsInstead, typesWithoutEffect } from "../subscription/settings/type_notes.ts";
 import { unboundedStreams } from "../subscription/settings/unbounded.ts";
 import { unknownSubscriptionTables } from "../subscription/settings/unknown_tables.ts";
@@ -23,6 +24,7 @@ export function* startDiagnostics(
   yield* settingsWithoutEffect(config, runners);
   yield* typesWithoutEffect(config, runners);
   yield* streamsInstead(config, subscriptions);
+  yield* settingsOfOtherType(config, subscriptions);
   // The streams of others are theirs to trim.
   yield* unboundedStreams(subscriptions.filter(({ runner }) => KINDS[runner.kind].messages !== "raw"));
   yield* shortMarks(config.config, subscriptions);

@@ -32,7 +32,7 @@ export function planSubscriptions(runtime: DomainRuntime): readonly PlannedSubsc
     for (const category of runner.categories) {
       try {
         const settings = resolveSettings({ config: runtime.config, handler: runner, category });
-        problems.push(...unservedSettings(runner, settings));
+        problems.push(...unservedSettings(runner, settings, broker));
         planned.push({ runner, category, broker, settings, backfill: lanes?.backfillOf(runner, category) });
       } catch (error) {
         if (!(error instanceof ConfigurationError)) throw error;

@@ -45,7 +45,10 @@ async function isQuiet(services: readonly EngineService[], runtime: StatusRuntim
   }
 }
 
-/** Rows of the outbox that wait for another attempt are work, those given up are not. */
-function isWorkedOff({ lag, pending, returning }: StatusRow): boolean {
-  return [lag, pending, returning].every((figure) => figure === 0);
+/**
+ * Rows of the outbox that wait for another attempt are work, those given up are not, nor is what waits where a
+ * key stands still.
+ */
+function isWorkedOff({ lag, pending, returning, held_back: heldBack = 0 }: StatusRow): boolean {
+  return lag !== null && pending !== null && lag + pending === heldBack && returning === 0;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { collectStatus, statusCount, type StatusRuntime } from "../status/collect.ts";
-import { partitioned, type StatusRow } from "../status/row.ts";
+import type { StatusRow } from "../status/row.ts";
 import type { BreakerState } from "../domain/observer.ts";
 import type { SubscriptionSource } from "./subscription_collector.ts";
 import type { SubscriptionRow } from "./types.ts";
@@ -50,6 +50,5 @@ function probeRow(row: StatusRow, circuit: BreakerState | undefined): Subscripti
     dlq_depth: row.dlq_depth,
     lag_seconds: row.lag_seconds,
     ...(circuit && { circuit_state: circuit }),
-    ...(row.partitions !== undefined && { warning: partitioned(row.stream_category, row.partitions) }),
   };
 }

@@ -101,6 +101,21 @@ export function discardedStream(deadLetters: string): string {
   return `${deadLetters}:discarded`;
 }
 
+/** Where a reader of the event store keeps how far it has read a category (wire 1.6). */
+export function positionStream(group: string, category: string): string {
+  return `position-${group}-${category}`;
+}
+
+/** Where it keeps which messages have failed, and what has become of them (wire 4.6). */
+export function failedStream(group: string, category: string): string {
+  return `failed-${group}-${category}`;
+}
+
+/** Where it keeps how far it has read that stream, and what was open then (wire 4.6). */
+export function checkpointStream(group: string, category: string): string {
+  return `recovery-checkpoint-${group}-${category}`;
+}
+
 /** Dead letters of a stream, shared by its groups: `my_domain::order:dlq` (wire 2.8). */
 export function deadLetterStream(stream: string): string {
   return `${stream}:dlq`;

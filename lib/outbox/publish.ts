@@ -9,7 +9,14 @@
  *
  * @module
  */
-import type { BaseBroker, OutboxLease, OutboxOutcome, OutboxRow, PublishResult } from "../adapters/ports.ts";
+import {
+  type BaseBroker,
+  orderOf,
+  type OutboxLease,
+  type OutboxOutcome,
+  type OutboxRow,
+  type PublishResult,
+} from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { BatchSize } from "../async/batch_size.ts";
 import { type Clock, LONGEST_WAIT_MS } from "../async/clock.ts";
@@ -143,7 +150,7 @@ export interface PublishedBatch {
 }
 
 /**
- * Publishes in order. `held`: streams whose rows have to wait, because an earlier one did not get through or
+ * Publishes in order. `held`: streams (and partitions) whose rows have to wait, because an earlier one did not get through or
  * was not tried; it grows here, and its owner empties it once that is written down.
  */
 export async function publishBatch(
@@ -155,13 +162,13 @@ export async function publishBatch(
   let published = 0;
   let unavailable: Error | undefined;
   const hold = (row: OutboxRow) => {
-    held.add(row.streamName);
+    held.add(placeOf(row));
     outcomes.push({ id: row.id, status: "held" });
   };
   for (const wave of waves(rows, parts.broker)) {
     const { free = [], waiting = [] } = Object.groupBy(
       wave,
-      (row) => unavailable || held.has(row.streamName) ? "waiting" : "free",
+      (row) => unavailable || held.has(placeOf(row)) ? "waiting" : "free",
     );
     waiting.forEach(hold);
     if (free.length === 0) continue;
@@ -169,7 +176,11 @@ export async function publishBatch(
     try {
       parts.lease.assertHeld();
       results = await parts.broker.publish(
-        free.map((row) => ({ stream: streamFor(row, parts.lanes), data: encodeRaw(row.data, row.metadata) })),
+        free.map((row) => ({
+          stream: streamFor(row, parts.lanes),
+          data: encodeRaw(row.data, row.metadata),
+          ...(row.partitionKey !== undefined && { partition: row.partitionKey }),
+        })),
       );
     } catch (error) {
       unavailable = asError(error);
@@ -191,8 +202,8 @@ export async function publishBatch(
       if (error instanceof RefusedError && error.concerns === "key") {
         parts.refusals.refused(streamFor(row, parts.lanes), error);
         // Behind a row that waits already, it waits with it.
-        if (held.has(row.streamName)) return hold(row);
-        held.add(row.streamName);
+        if (held.has(placeOf(row))) return hold(row);
+        held.add(placeOf(row));
         const retryAt = parts.clock.now() + refusedDelay(parts.random);
         outcomes.push({ id: row.id, status: "failed", error: error.message, retryAt, uncounted: true });
         return;
@@ -200,21 +211,24 @@ export async function publishBatch(
       const outage = error instanceof UnavailableError || error instanceof RefusedError;
       if (outage) unavailable = error;
       // Behind a refused row it was refused for that one's sake, and has not had its own attempt.
-      if (outage || refused.has(row.streamName)) return hold(row);
-      refused.add(row.streamName);
+      if (outage || refused.has(placeOf(row))) return hold(row);
+      refused.add(placeOf(row));
       const outcome = failure(row, error, parts);
       // Given up, its stream goes on without it (wire 3.6).
-      if (outcome.status === "failed") held.add(row.streamName);
+      if (outcome.status === "failed") held.add(placeOf(row));
       outcomes.push(outcome);
     });
   }
   return { outcomes, published, unavailable };
 }
 
-/** Priority chooses the lane, never the order within a stream (delivery 9). */
-function streamFor({ streamName, priority }: OutboxRow, lanes: Lanes | undefined): string {
+/**
+ * Priority chooses the lane, never the order within a stream (delivery 9): a key, which has an order of its
+ * own, has one lane.
+ */
+function streamFor({ streamName, priority, partitionKey }: OutboxRow, lanes: Lanes | undefined): string {
   const category = categoryOf(streamName);
-  return lanes ? lanes.streamOf(category, priority) : category;
+  return lanes && partitionKey === undefined ? lanes.streamOf(category, priority) : category;
 }
 
 /**
@@ -226,11 +240,15 @@ function waves(rows: readonly OutboxRow[], broker: BaseBroker): readonly (readon
   const sent = new Map<string, number>();
   const found: OutboxRow[][] = [];
   for (const row of rows) {
-    const wave = sent.get(row.streamName) ?? 0;
-    sent.set(row.streamName, wave + 1);
+    const wave = sent.get(placeOf(row)) ?? 0;
+    sent.set(placeOf(row), wave + 1);
     (found[wave] ??= []).push(row);
   }
   return found;
+}
+
+function placeOf({ streamName, partitionKey }: OutboxRow): string {
+  return orderOf(streamName, partitionKey);
 }
 
 /** Milliseconds before a stream is tried again that alone is refused. */

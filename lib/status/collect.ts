@@ -5,18 +5,23 @@
  * @module
  */
 import type { BaseBroker, BaseProvider, GroupInfo } from "../adapters/ports.ts";
+import { Inquiry } from "./inquiry.ts";
+import { eventStoreRow } from "./event_store_row.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { KINDS } from "../domain/kinds.ts";
 import { lanesOf } from "../domain/lanes.ts";
 import { brokerOf, type OutboxRoute, outboxRoutes, type Places } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { asError } from "../errors.ts";
 import { deadLetterStream, replayLane } from "../message/names.ts";
 import { agesInSeconds } from "./ages.ts";
+import { partitionFigures, withPartitions } from "./partitions.ts";
 import { NO_EVENT_STORE, type StatusRow, verdict } from "./row.ts";
 
 /** The domain whose status is wanted; it must be initialised. */
-export type StatusRuntime = Places & Pick<DomainRuntime, "runners">;
+export type StatusRuntime = Places & Pick<DomainRuntime, "runners" | "eventStore" | "clock"> & {
+  /** Whether a handler reads a category from the event store. @default none does */
+  readonly readsEventStore?: (runner: HandlerRunner, category: string) => boolean;
+};
 
 /** One subscription each. */
 interface Reading {
@@ -53,8 +58,12 @@ export async function collectStatus(
   const lanes = lanesOf(runtime.config.config);
   const rows = await Promise.all([
     ...readings(runtime).map((reading) => {
-      const broker = brokerOf(runtime, reading.runner);
+      const { eventStore, clock, readsEventStore } = runtime;
       const { category, runner } = reading;
+      if (eventStore && readsEventStore?.(runner, category)) {
+        return eventStoreRow(reading, eventStore, clock, inquiry);
+      }
+      const broker = brokerOf(runtime, runner);
       const backfill = lanes?.backfillOf(runner, category);
       const row = streamRow(reading, broker, { groups: groupsOf(broker, category), ages, inquiry });
       if (backfill === undefined) return row;
@@ -87,14 +96,21 @@ async function streamRow(
 ): Promise<StatusRow> {
   const [found, partitions, dlqDepth, replays, age] = await Promise.all([
     groups,
-    // Not asked where streams have none, which is no sign of life.
-    broker.partitions(category).catch(() => 0),
+    broker.partitions && inquiry.of(() => partitionFigures(broker, category, runner.group)),
     inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
     ages ? inquiry.of(() => agesInSeconds(broker, category, runner.group)) : null,
   ]);
   const info = found?.find(({ group }) => group === runner.group);
-  const [lag, pending] = [info?.lag ?? null, info?.pending ?? null];
+  const whole = {
+    lag: info?.lag ?? null,
+    pending: info?.pending ?? null,
+    position: info?.lastDeliveredId ?? null,
+    head: info?.length ?? await inquiry.of(() => broker.length(category)),
+    consumers: info?.consumers ?? null,
+  };
+  const { lag, pending, position, head, consumers } = withPartitions(whole, partitions);
+  const parted = partitions !== undefined;
   return {
     name: KINDS[runner.kind].rowName(runner.group, category),
     handler_name: runner.name,
@@ -102,17 +118,22 @@ async function streamRow(
     stream_category: category,
     lag,
     pending,
-    current_position: info?.lastDeliveredId ?? null,
-    head_position: info?.length ?? await inquiry.of(() => broker.length(category)),
+    current_position: position,
+    head_position: head,
     status: verdict(lag, pending),
-    consumer_count: info?.consumers ?? null,
+    consumer_count: consumers,
     dlq_depth: dlqDepth,
     returning: replays,
-    lag_seconds: age?.undelivered ?? null,
-    oldest_pending_seconds: age?.pending ?? null,
+    // Of every key together nobody knows them.
+    lag_seconds: parted ? null : age?.undelivered ?? null,
+    oldest_pending_seconds: parted ? null : age?.pending ?? null,
     breaker: null,
     ...NO_EVENT_STORE,
-    ...(partitions > 0 && { partitions }),
+    ...(partitions && {
+      partitions: partitions.keys,
+      halted_partitions: partitions.halted.keys,
+      held_back: partitions.halted.waiting,
+    }),
   };
 }
 
@@ -169,26 +190,4 @@ const RECENT_MS = 2_500;
 
 async function oldestMs({ outbox }: BaseProvider, { name }: BaseBroker): Promise<number> {
   return (await outbox.oldestDue(name, RECENT_MS))?.waitedMs ?? 0;
-}
-
-/** Asks for figures one by one and notes whether anybody answers. */
-class Inquiry {
-  #answered = false;
-  #failure: Error | undefined;
-
-  /** Null where there is no answer. Never rejects. */
-  async of<T>(ask: () => Promise<T>): Promise<T | null> {
-    try {
-      const figure = await ask();
-      this.#answered = true;
-      return figure;
-    } catch (error) {
-      this.#failure ??= asError(error);
-      return null;
-    }
-  }
-
-  assertSome(): void {
-    if (this.#failure && !this.#answered) throw this.#failure;
-  }
 }

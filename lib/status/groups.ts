@@ -10,10 +10,12 @@ import { lanesOf } from "../domain/lanes.ts";
 import { brokerOf, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { agesInSeconds } from "./ages.ts";
+import type { StatusRuntime } from "./collect.ts";
 
 /** What is asked of a domain. */
 export type GroupsRuntime =
   & Pick<DomainRuntime, "brokers" | "runners" | "messageNames" | "messageType">
+  & Pick<StatusRuntime, "readsEventStore">
   & Partial<Pick<DomainRuntime, "config">>;
 
 /** One group of one stream, as plain JSON. Null is unknown, never zero. */
@@ -36,24 +38,27 @@ export interface GroupRow {
 export async function collectGroups(runtime: GroupsRuntime): Promise<readonly GroupRow[]> {
   const rows: GroupRow[] = [];
   for (const [broker, streams] of streamsOf(runtime)) {
-    const own = runtime.runners.filter((runner) => brokerOf(runtime, runner) === broker);
-    for (const { stream, category } of streams) rows.push(...await groupsOn(broker, own, stream, category));
+    const runners = runtime.runners.filter((runner) => brokerOf(runtime, runner) === broker);
+    for (const { stream, category } of streams) {
+      rows.push(...await groupsOn(broker, { ...runtime, runners }, stream, category));
+    }
   }
   return rows;
 }
 
-/** The handler that reads `stream` with `group`. */
+/** The handler that reads `stream` with `group`. One that reads the event store has left its group behind. */
 export function readerOf(
-  runners: readonly HandlerRunner[],
+  { runners, readsEventStore }: Pick<GroupsRuntime, "runners" | "readsEventStore">,
   stream: string,
   group: string,
 ): HandlerRunner | undefined {
-  return runners.find((runner) => runner.group === group && runner.categories.includes(stream));
+  const found = runners.find((runner) => runner.group === group && runner.categories.includes(stream));
+  return found && readsEventStore?.(found, stream) ? undefined : found;
 }
 
 async function groupsOn(
   broker: BaseBroker,
-  runners: readonly HandlerRunner[],
+  runtime: Pick<GroupsRuntime, "runners" | "readsEventStore">,
   stream: string,
   category: string,
 ): Promise<GroupRow[]> {
@@ -63,7 +68,7 @@ async function groupsOn(
     return {
       stream,
       group,
-      handler_name: readerOf(runners, category, group)?.name ?? null,
+      handler_name: readerOf(runtime, category, group)?.name ?? null,
       lag,
       lag_seconds: age.undelivered,
       pending,

@@ -12,9 +12,9 @@ export interface StatusRow {
   /** Entries not yet delivered, rows not yet published; null is unknown, never zero. */
   readonly lag: number | null;
   readonly pending: number | null;
-  /** Id of the last entry that the group was given. */
+  /** Id of the last entry that the group was given; of the event store, the global position that was kept. */
   readonly current_position: string | null;
-  /** Entries in the stream. */
+  /** Entries in the stream; the last global position of the category in the event store. */
   readonly head_position: number | null;
   /** `unknown` where there is no lag to judge by. */
   readonly status: "ok" | "lagging" | "unknown";
@@ -23,12 +23,13 @@ export interface StatusRow {
   readonly dlq_depth: number | null;
   /**
    * What comes back by itself: dead letters on their way to the handler (delivery 19), rows that wait for
-   * another attempt.
+   * another attempt, messages of the event store that have failed and are tried again.
    */
   readonly returning: number | null;
   /**
    * Of an outbox: for how long its first due row has waited. Of a stream, where ages were asked for: the age of
-   * the first entry not yet delivered. 0 where none waits.
+   * the first entry not yet delivered. Of the event store: the age of the position that was kept. 0 where none
+   * waits.
    */
   readonly lag_seconds: number | null;
   /** Age of the first entry that was delivered and is not acknowledged; 0 where there is none. */
@@ -41,8 +42,11 @@ export interface StatusRow {
   readonly position_stream: string | null;
   readonly recovery_checkpoint_stream: string | null;
   readonly failed_positions_stream: string | null;
-  /** Streams of one key each that Python's outbox publishes to instead; absent where there is none. */
+  /** Keys of a parted category, whose figures are in those above (wire 2.11); absent where there is none. */
   readonly partitions?: number;
+  /** Of these, keys that stand still at a message that fails, and all that waits there. */
+  readonly halted_partitions?: number;
+  readonly held_back?: number;
 }
 
 /** What only subscriptions of other types have. */
@@ -52,13 +56,6 @@ export const NO_EVENT_STORE = {
   recovery_checkpoint_stream: null,
   failed_positions_stream: null,
 } as const;
-
-/** What is told of a category that is parted, until subscriptions read its partitions (wire 2.11). */
-export function partitioned(category: string, partitions: number): string {
-  return `'${category}' is partitioned: Python publishes its messages to ${partitions} stream(s) of one key each, ` +
-    "which this version does not read, so they do not arrive here: take sequential_by off the Python handlers of " +
-    "this category, and remove its set of partitions once they are empty.";
-}
 
 /** What the figures say (wire 8.7). */
 export function verdict(lag: number | null, pending: number | null): StatusRow["status"] {

@@ -85,6 +85,8 @@ export class Delivery implements RunOptions {
   resting = false;
   /** It is settled: nothing of it is left to do. */
   over = false;
+  /** Called when it is. */
+  whenOver: (() => void) | undefined;
   /** Its text is no more than the beginning of one that is larger than what is received. */
   truncated: TooLarge | undefined;
   /**
@@ -139,7 +141,8 @@ export class Delivery implements RunOptions {
   }
 
   mayCommit(): boolean {
-    return this.#ended === undefined || this.#ended === "cut";
+    if (this.#ended !== undefined && this.#ended !== "cut") return false;
+    return this.batch.lane.source.mayCommit?.() ?? true;
   }
 
   /** Made when first asked for, which is once it was cut. */
@@ -167,6 +170,7 @@ export class Delivery implements RunOptions {
   /** Nothing of it is needed any more; its batch may live on for long, for the sake of one that backs off. */
   letGo(): void {
     this.over = true;
+    this.whenOver?.();
     this.text = undefined;
     this.message = undefined;
     this.verdict = undefined;

@@ -76,13 +76,14 @@ export class Inbox {
     return this.#later.length;
   }
 
-  /** Takes in what was read. */
-  addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): void {
+  /** Takes in what was read; returns its deliveries. */
+  addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): readonly Delivery[] {
     const batch = this.#batchOf(lane, entries);
     this.#holdings.takeInAll(batch.deliveries);
     const queue = lane.kind === "backfill" ? this.#later : this.#ready;
     for (const delivery of batch.deliveries) queue.push(delivery);
     this.changed.notify();
+    return batch.deliveries;
   }
 
   /**

@@ -10,9 +10,11 @@ import { Acknowledgements } from "./acknowledgements.ts";
 import type { Source } from "./source.ts";
 
 /**
- * `main`: the stream itself. `backfill`: what can wait (PIPE-12). `replay`: dead letters on their way back to the group that failed (delivery 19).
+ * `main`: the stream itself. `backfill`: what can wait (PIPE-12). `replay`: dead letters on their way back to
+ * the group that failed (delivery 19). `failed`: messages of the event store that have failed, tried again
+ * (wire 4.6). `partition`: the stream of one key of a parted category (wire 2.11).
  */
-export type LaneKind = "main" | "backfill" | "replay";
+export type LaneKind = "main" | "backfill" | "replay" | "failed" | "partition";
 
 export class Lane<T extends { readonly id: string }> {
   readonly acks: Acknowledgements<T>;
@@ -44,6 +46,6 @@ export class Lane<T extends { readonly id: string }> {
    */
   acknowledge(item: T, now: boolean): Promise<void> | void {
     this.acks.add(item);
-    if (now || this.kind === "replay") return this.acks.flush();
+    if (now || this.kind !== "main") return this.acks.flush();
   }
 }

@@ -22,6 +22,17 @@ export interface Source {
   /** Counts a start and returns the new count; undefined: the entry is no longer ours (delivery 2). */
   attempt(id: string): Promise<number | undefined>;
   /**
+   * Keeps, durably, that the message has failed, and takes it out of the way: `isFinal` for good, else until it
+   * is brought again. False: it was no longer ours. Absent: a failure is retried by whoever works on it, and
+   * ends in the dead letters.
+   */
+  setAside?(id: string, isFinal: boolean): Promise<boolean>;
+  /**
+   * False: what was read belongs to another process by now, and nothing of it may be committed. Absent: that
+   * is known of each entry alone.
+   */
+  mayCommit?(): boolean;
+  /**
    * Keeps beside the entry that its handler wants it later, and sets its count. False: it was no longer ours.
    * Absent: only we know.
    */
@@ -41,6 +52,11 @@ export interface Source {
    * Moves the entry to the dead letters of `origin`, as `text`, in one step. False: it was no longer ours.
    */
   reject(id: string, text: string): Promise<boolean>;
+  /**
+   * Stands still at the entry, which stays where it is, after so many attempts. False: it was no longer ours.
+   * Absent: what has failed for good is moved to the dead letters.
+   */
+  halt?(id: string, attempts: number, error: Error): Promise<boolean>;
   /** Hands the entry to another program's consumer of the same group, if one lives (delivery 5). */
   handOver(id: string): Promise<"handed" | "nobody" | "lost">;
   /** Hands entries back with these counts, so that anyone can take them at once (delivery 7). */

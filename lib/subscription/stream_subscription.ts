@@ -25,6 +25,8 @@ import { Inbox } from "./inbox.ts";
 import type { LaneKind } from "./lane.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Ownership } from "./ownership.ts";
+import { type PartitioningSettings, PartitionIntake } from "./partitions/intake.ts";
+import { PartitionLeases } from "./partitions/leases.ts";
 import { Pause } from "./pause.ts";
 import { Reader } from "./reader.ts";
 import { Reasons } from "./reasons.ts";
@@ -45,6 +47,13 @@ const log = getLogger(["protean", "subscription"]);
 /** Reading pauses when this many batches are unfinished, those in handlers not counted (delivery 4). */
 const UNFINISHED_BATCHES = 4;
 
+/** `[server.partitioning]` where nothing is said. */
+const PARTITIONING: PartitioningSettings = {
+  leaseTtlMs: 15_000,
+  heartbeatMs: 3_000,
+  pollMs: 250,
+  reapIdleMs: 3_600_000,
+};
 /** So long a read that waits for messages shows that there are none, and the backfill lane has its turn. */
 const PRIMARY_EMPTY_MS = 50;
 /** The backfill lane is looked at this often at least, while both have nothing (wire 2.10). */
@@ -67,6 +76,12 @@ export interface StreamSubscriptionOptions {
   readonly random?: Random;
   /** See `SubscriptionScope.published`. @default nothing is waited for */
   readonly published?: (messageId: string) => Promise<void> | undefined;
+  /** How a parted category is read. @default as `[server.partitioning]` by default */
+  readonly partitioning?: PartitioningSettings;
+  /** A handler of the domain parts the category. @default whether this one has `sequentialBy` */
+  readonly parted?: boolean;
+  /** Of the handler in this process, which may read several categories. @default this one's own */
+  readonly leases?: PartitionLeases;
   /** Told of what happens to deliveries. @default nobody is told */
   readonly observer?: DeliveryObserver | undefined;
   /** Told how reading from the broker goes. @default nobody is told */
@@ -225,6 +240,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
         everyMs: Math.min(MOST_BETWEEN_MS, Math.max(1, settings.blockingTimeoutMs)),
       }),
       maintenance: new Maintenance(scope, lanes, recovery, () => this.#reporter()),
+      partitions: this.#intake(scope),
       ended: new AbortController(),
     };
   }
@@ -249,6 +265,18 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     );
   }
 
+  #intake(scope: SubscriptionScope): PartitionIntake | undefined {
+    const { broker, category, consumer, settings, partitioning, parted, leases } = this.#options;
+    return broker.partitions && new PartitionIntake({
+      ...{ scope, category, partitions: broker.partitions, maxEntryBytes: scope.maxReceivedBytes },
+      settings: partitioning ?? PARTITIONING,
+      leases: leases ?? new PartitionLeases(consumer),
+      expected: parted ?? settings.sequentialBy !== undefined,
+      entries: broker.entries?.bind(broker),
+      reporter: () => this.#reporter(),
+    });
+  }
+
   /** A reporter for one kind of work with the broker. */
   #reporter(): WorkReporter {
     const { health, broker } = this.#options;
@@ -267,7 +295,8 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   }
 
   async #loops(parts: Parts, stop: AbortSignal): Promise<void> {
-    const { scope, worker, ownership, reader, behind, replays, recovery, maintenance, ended } = parts;
+    const { scope, worker, ownership, reader, behind, replays, recovery, maintenance, partitions, ended } =
+      parts;
     // What a dead process left comes before anything new, so that a restart keeps the order (PIPE-1).
     await maintenance.pass(0);
     const defect = new AbortController();
@@ -280,6 +309,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       crew.sound,
       crew.home,
       maintenance.untilClear(signal).then(() => Promise.all([reader.run(signal), behind?.run(signal)])),
+      ...partitions ? [partitions.run(signal, ended.signal)] : [],
       readReplays(scope, replays, signal),
       maintenance.run(signal),
       recovery.catchUp(signal),
@@ -305,7 +335,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     const cut = this.#running().length;
     if (cut > 0) this.#figures.happened("cut", cut);
     parts.worker.close();
-    await releaseAll(parts.scope, parts.lanes);
+    await releaseAll(parts.scope, [...parts.lanes, ...parts.partitions?.lanes ?? []]);
     parts.scope.inbox.letGo();
     this.#parts = undefined;
   }
@@ -336,6 +366,8 @@ interface Parts {
   /** Of the backfill lane, where there is one. */
   readonly behind: Reader | undefined;
   readonly maintenance: Maintenance;
+  /** Undefined where the broker has no partitions. */
+  readonly partitions: PartitionIntake | undefined;
   /** Aborts when nothing is owned any more. */
   readonly ended: AbortController;
 }

@@ -205,7 +205,8 @@ export class Worker {
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
     if (verdict.kind === "poison") return await this.#deadLetter(delivery, verdict.error);
     // In a group that another program shares, what is not for us may be for it (delivery 5).
-    if (verdict.kind !== "expired" && this.#scope.runner.sharedGroup) return await this.#handOver(delivery);
+    const isShared = this.#scope.runner.sharedGroup && !delivery.batch.lane.source.setAside;
+    if (verdict.kind !== "expired" && isShared) return await this.#handOver(delivery);
     this.#scope.figures.happened(verdict.kind);
     await this.#finish(delivery);
   }
@@ -320,7 +321,11 @@ export class Worker {
     const outage = outageOf(undecided(error));
     if (outage) {
       if (pause.failed(delivery, outage, facts)) return;
-    } else pause.faulted(delivery);
+    } else if (delivery.batch.lane.source.halt) pause.over(delivery);
+    else pause.faulted(delivery);
+    if (delivery.batch.lane.source.setAside && !isFinal(error)) {
+      return await this.#setAside(delivery, error, false);
+    }
     const isLast = isFinal(error) || attempts.count >= Math.max(1, settings.maxRetries);
     if (isLast) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
@@ -378,7 +383,9 @@ export class Worker {
       error: logLine(error),
     };
     log.debug("subscription.giving_up", { ...facts, error: errorLine(error) });
-    if (!settings.enableDlq) {
+    // Unless its handler has said that it belongs to the dead letters.
+    if (lane.source.halt && !decisionOf(error)) return await this.#halt(delivery, error);
+    if (!settings.enableDlq && !lane.source.setAside) {
       figures.happened("discarded");
       if (this.#givenUp.allows()) log.warn("subscription.discarding", facts);
       return await this.#finish(delivery);
@@ -404,6 +411,7 @@ export class Worker {
     if (!isTold && !await this.#hook.run(delivery, text)) {
       return delivery.ended === "lost" ? void this.#lost(delivery) : undefined;
     }
+    if (lane.source.setAside) return await this.#setAside(delivery, error, true);
     try {
       inbox.closing(delivery);
       if (!await lane.source.reject(delivery.id, text)) return void this.#lost(delivery);
@@ -413,6 +421,53 @@ export class Worker {
     }
     figures.happened("deadLettered");
     if (this.#givenUp.allows()) log.error("subscription.dead_lettered", facts);
+    inbox.decide(delivery);
+    inbox.settle(delivery);
+  }
+
+  /** The source keeps that it has failed (wire 4.6); what comes behind it goes on. */
+  async #setAside(delivery: Delivery, error: Error, isFinal: boolean): Promise<void> {
+    const { runner, figures, inbox } = this.#scope;
+    const { source } = delivery.batch.lane;
+    // Only that is tried again, where it fails.
+    delivery.verdict = { kind: "poison", error };
+    try {
+      inbox.closing(delivery);
+      if (await source.setAside?.(delivery.id, isFinal) === false) return void this.#lost(delivery);
+      await forgetPostponed(this.#scope, delivery);
+    } catch (cause) {
+      return this.#sourceFailed(delivery, asError(cause));
+    }
+    figures.happened(isFinal ? "exhausted" : "setAside");
+    const facts = { handler: runner.name, stream: source.name, entry: delivery.id, error: logLine(error) };
+    if (this.#givenUp.allows()) {
+      if (isFinal) log.error("subscription.exhausted", facts);
+      else log.warn("subscription.set_aside", facts);
+    }
+    inbox.decide(delivery);
+    inbox.settle(delivery);
+  }
+
+  /** A key stands still at what has failed for good: what follows it must not overtake it (wire 2.11). */
+  async #halt(delivery: Delivery, error: Error): Promise<void> {
+    const { runner, figures, inbox } = this.#scope;
+    const { id, attempts: { count }, batch: { lane } } = delivery;
+    delivery.verdict = { kind: "poison", error };
+    try {
+      inbox.closing(delivery);
+      if (!await lane.source.halt?.(id, count, error)) return void this.#lost(delivery);
+    } catch (cause) {
+      return this.#sourceFailed(delivery, asError(cause));
+    }
+    figures.happened("halted");
+    const facts = {
+      handler: runner.name,
+      stream: lane.name,
+      entry: id,
+      attempts: count,
+      error: logLine(error),
+    };
+    if (this.#givenUp.allows()) log.error("subscription.partition_halted", facts);
     inbox.decide(delivery);
     inbox.settle(delivery);
   }

@@ -15,7 +15,7 @@ import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 /** `{shop::order}:dlq`: all streams of one category have its tag, and so its slot. */
 class TaggedBroker extends RedisBroker {
   protected override keyOf(stream: string): StreamKey {
-    return plainKey(stream.replace(/^(.*?)((?::dlq|:replay:).*)?$/s, "{$1}$2"));
+    return plainKey(stream.replace(/^(.*?)((?::dlq|:replay:|:postponed:).*)?$/s, "{$1}$2"));
   }
 }
 
@@ -26,7 +26,22 @@ const KEYS: Readonly<Record<string, (args: readonly string[]) => readonly string
   xgroup: (args) => [args[2] ?? ""],
   xinfo: (args) => [args[2] ?? ""],
   ...Object.fromEntries(
-    ["xlen", "xadd", "xack", "xdel", "xrange", "xrevrange", "xpending", "xclaim", "xtrim", "del", "unlink"]
+    [
+      ...[
+        "xlen",
+        "xadd",
+        "xack",
+        "xdel",
+        "xrange",
+        "xrevrange",
+        "xpending",
+        "xclaim",
+        "xtrim",
+        "del",
+        "unlink",
+      ],
+      ...["type", "sadd", "srem", "scard", "smismember", "hset", "hget", "hdel", "hlen", "pexpire"],
+    ]
       .map((name) => [name, (args: readonly string[]) => [args[1] ?? ""]]),
   ),
 };

@@ -16,5 +16,5 @@ async function open() {
   return { broker: first, ...rest };
 }
 
-brokerConformance("sqlite", open);
+brokerConformance("sqlite", open, { partitions: true });
 brokerModel("sqlite", open, { exact: true });

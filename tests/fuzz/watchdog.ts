@@ -34,13 +34,19 @@ export class Shared {
   }
 }
 
-/** One check after the other; the process is killed when one takes a minute. */
+/** What the watching side is told. */
+export interface Watched {
+  readonly memory: SharedArrayBuffer;
+  readonly hangingMs: number;
+}
+
+/** One check after the other; the process is killed when one takes `hangingMs`. @default 60000 */
 export class Watchdog {
   readonly #shared = new Shared();
   readonly #worker = new Worker(new URL("./watchdog_worker.ts", import.meta.url), { type: "module" });
 
-  constructor() {
-    this.#worker.postMessage(this.#shared.memory);
+  constructor(hangingMs = 60_000) {
+    this.#worker.postMessage({ memory: this.#shared.memory, hangingMs } satisfies Watched);
   }
 
   begin(describe: () => string): void {

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { Shared } from "./watchdog.ts";
+import { Shared, type Watched } from "./watchdog.ts";
 
-const HANGING_MS = 60_000;
 const LOOK_MS = 1_000;
 
 self.addEventListener("message", (event) => {
-  const shared = new Shared((event as MessageEvent<SharedArrayBuffer>).data);
+  const { memory, hangingMs } = (event as MessageEvent<Watched>).data;
+  const shared = new Shared(memory);
   let seen = -1;
   let since = 0;
   setInterval(() => {
@@ -17,9 +17,9 @@ self.addEventListener("message", (event) => {
     if (turns !== seen || turns % 2 === 0) {
       seen = turns;
       since = performance.now();
-    } else if (performance.now() - since > HANGING_MS) {
+    } else if (performance.now() - since > hangingMs) {
       const seed = Deno.env.get("PROPERTY_SEED") ?? "the usual one";
-      const said = `No end after ${HANGING_MS / 1000} s (seed: ${seed}), killing the run. ${shared.text}\n`;
+      const said = `No end after ${hangingMs / 1000} s (seed: ${seed}), killing the run. ${shared.text}\n`;
       Deno.stderr.writeSync(new TextEncoder().encode(said));
       Deno.kill(Deno.pid, "SIGKILL");
     }

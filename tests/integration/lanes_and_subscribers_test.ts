@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import { z } from "zod";
 import { runtimeOf } from "../../lib/domain/runtime.ts";
 import { DeadLetterQueues } from "../../lib/dlq/queues.ts";
+import { collectGroups } from "../../lib/status/groups.ts";
 import { collectStatus } from "../../lib/status/collect.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
@@ -124,6 +125,13 @@ for (const { name, config } of BACKENDS) {
             [
               ["bank", "Payments", "DeserializationError"],
               ["bank", "Payments", "Error"],
+            ],
+          );
+          assertEquals(
+            (await collectGroups(runtime)).map(({ stream, handler_name }) => `${stream} ${handler_name}`),
+            [
+              ...["shop::order Notes", "shop::order:backfill Notes", "shop::order:command Orders"],
+              ...["shop::order:command:backfill Orders", "payments Payments"],
             ],
           );
           await until(

@@ -270,3 +270,23 @@ redisTest("a set of processes that is something else is told by its name", async
   const [told] = lines.filter(({ rawMessage }) => rawMessage === "redis.presence_refused");
   assert(String(told?.properties["error"]).includes("'protean:consumers'"), JSON.stringify(lines));
 });
+
+redisTest("a user who may not ask for the time finds the dead all the same", async () => {
+  await using rig = await RedisRig.open();
+  await rig.client().call("ACL", "SETUSER", "timeless", "on", ">pw", "~*", "&*", "+@all", "-time");
+  const uri = `redis://timeless:pw@127.0.0.1:${rig.server.port}`;
+  const [one, other] = [await rig.broker({ URI: uri }), await rig.broker({ URI: uri })];
+  const [left, mine] = [await consumerOf(one, dead), await consumerOf(other, living)];
+  await publish(one, "1");
+  await left.read({ count: 1 });
+  await one.close();
+  await until(
+    async () => (await mine.pending({ limit: 9, minIdleMs: FOREVER_MS })).length > 0,
+    "one is gone",
+  );
+  const claimed = await mine.claim(
+    [{ id: (await mine.pending({ limit: 1 }))[0]?.id ?? "", from: dead }],
+    FOREVER_MS,
+  );
+  assertEquals(textsOf(claimed), ["1"]);
+});

@@ -20,8 +20,9 @@ const EXITS_WITH_2: readonly CarriedBy[] = [
 
 const LIST = "error_codes.ts";
 
-/** Texts in the form of a code that are something else: names of environment variables. */
+/** Texts in the form of a code that are something else: names of environment variables, and of the wire. */
 const NO_CODES = new Set([
+  "BROKER_MESSAGE",
   "DOMAIN_ROOT_PATH",
   "KUBERNETES_SERVICE_HOST",
   "NO_COLOR",
@@ -30,6 +31,7 @@ const NO_CODES = new Set([
   "PROTEAN_ENV",
   "PROTEAN_LOG_LEVEL",
   "PROTEAN_USER",
+  "READ_POSITION",
 ]);
 
 /** `"LIKE_THIS"` anywhere, and any upper-case word where a code stands. */

@@ -12,12 +12,16 @@ import {
   type GroupInfo,
   type GroupOptions,
   type Lock,
+  type Partitions,
   type PublishResult,
   type StreamEntry,
+  type StreamEntryInsert,
   type StreamGroup,
 } from "../ports.ts";
 import { MemoryDeadLetters } from "./broker_dead_letters.ts";
+import { partitionStream } from "../../message/partitions.ts";
 import { MemoryLocks } from "./locks.ts";
+import { MemoryPartitions } from "./partitions.ts";
 import { MemoryStreamGroup } from "./stream_group.ts";
 import { entryOf } from "./stream_log.ts";
 import { StreamStore } from "./stream_store.ts";
@@ -32,10 +36,15 @@ export class MemoryBroker extends BaseBroker {
   readonly #deadLetters: DeadLetters;
   readonly #locks = new MemoryLocks();
   readonly #closing = new AbortController();
+  readonly #partitions: MemoryPartitions;
 
   constructor(options: AdapterOptions) {
     super(options);
     this.#deadLetters = new MemoryDeadLetters(this.#store, options.clock);
+    this.#partitions = new MemoryPartitions({
+      ...{ store: this.#store, clock: options.clock },
+      group: (place) => this.group(place),
+    });
   }
 
   ping(_signal: AbortSignal): Promise<void> {
@@ -43,12 +52,18 @@ export class MemoryBroker extends BaseBroker {
   }
 
   publish(
-    entries: readonly { readonly stream: string; readonly data: string }[],
+    entries: readonly StreamEntryInsert[],
   ): Promise<readonly PublishResult[]> {
     const now = this.options.clock.now();
-    return Promise.resolve(
-      entries.map(({ stream, data }) => ({ id: this.#store.append(stream, data, now) })),
-    );
+    return Promise.resolve(entries.map(({ stream, data, partition }) => {
+      if (partition === undefined) return { id: this.#store.append(stream, data, now) };
+      this.#partitions.add(stream, partition);
+      return { id: this.#store.append(partitionStream(stream, partition), data, now) };
+    }));
+  }
+
+  override get partitions(): Partitions {
+    return this.#partitions;
   }
 
   override group(options: GroupOptions): StreamGroup {
@@ -89,5 +104,6 @@ export class MemoryBroker extends BaseBroker {
   override async close(): Promise<void> {
     this.#closing.abort();
     await this.#locks.close();
+    await this.#partitions.close();
   }
 }

@@ -11,6 +11,7 @@ export class MemoryEventLog {
   readonly #all: StoredEvent[] = [];
   readonly #streams = new Map<string, StoredEvent[]>();
   readonly #categories = new Map<string, StoredEvent[]>();
+  readonly #listeners = new Set<{ readonly call: () => void }>();
 
   /** Positions that the events would get. Throws `ExpectedVersionError` when they cannot be appended now. */
   positions(events: readonly EventAppend[]): readonly number[] {
@@ -27,7 +28,15 @@ export class MemoryEventLog {
   append(events: readonly EventAppend[], now: number): readonly number[] {
     const positions = this.positions(events);
     events.forEach((event, index) => this.#add(event, positions[index] ?? 0, now));
+    if (events.length > 0) { for (const { call } of [...this.#listeners]) call(); }
     return positions;
+  }
+
+  /** Calls `listener` after every append; returns the way to stop. */
+  watch(listener: () => void): () => void {
+    const entry = { call: listener };
+    this.#listeners.add(entry);
+    return () => void this.#listeners.delete(entry);
   }
 
   /** Messages of a stream, a category or `$all`, in order. */

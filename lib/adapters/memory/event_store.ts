@@ -4,8 +4,14 @@
  *
  * @module
  */
-import { BaseEventStore, type BaseProvider, type EventAppend, type StoredEvent } from "../ports.ts";
-import { kindOfStream } from "../stored_event.ts";
+import {
+  BaseEventStore,
+  type BaseProvider,
+  type EventAppend,
+  type ReadEventsOptions,
+  type StoredEvent,
+} from "../ports.ts";
+import { kindOfStream, within } from "../stored_event.ts";
 import { MemoryEventLog } from "./event_log.ts";
 import { MemoryProvider } from "./provider.ts";
 
@@ -32,20 +38,29 @@ export class MemoryEventStore extends BaseEventStore {
     return this.#log.append(events, this.options.clock.now());
   }
 
-  async read(
-    stream: string,
-    options: { readonly from?: number; readonly limit: number },
-  ): Promise<readonly StoredEvent[]> {
+  async read(stream: string, options: ReadEventsOptions): Promise<readonly StoredEvent[]> {
     await Promise.resolve();
     const from = options.from ?? 0;
     const at = kindOfStream(stream) === "stream"
       ? ({ position }: StoredEvent) => position
       : ({ globalPosition }: StoredEvent) => globalPosition;
-    return this.#log.events(stream).filter((event) => at(event) >= from).slice(0, options.limit);
+    const events = this.#log.events(stream);
+    let low = 0;
+    for (let high = events.length; low < high;) {
+      const middle = (low + high) >> 1;
+      const event = events[middle];
+      if (event && at(event) < from) low = middle + 1;
+      else high = middle;
+    }
+    return within(events.slice(low, low + options.limit), options.maxSize);
   }
 
   async last(stream: string): Promise<StoredEvent | undefined> {
     await Promise.resolve();
     return this.#log.events(stream).at(-1);
+  }
+
+  override watch(listener: () => void): () => void {
+    return this.#log.watch(listener);
   }
 }

@@ -8,6 +8,7 @@ import type { Clock } from "../../async/clock.ts";
 import { allShards, fairShare } from "../outbox_share.ts";
 import type { RetentionClock } from "../retention_clock.ts";
 import {
+  orderOf,
   type OutboxBacklog,
   type OutboxInsert,
   type OutboxLease,
@@ -242,8 +243,9 @@ export class MemoryOutbox implements OutboxStore {
     const waiting = new Set<string>();
     return [...this.#active.values()].filter(({ insert, retryAt }) => {
       if (insert.targetBroker !== broker) return false;
-      if (retryAt !== undefined && retryAt > now) waiting.add(insert.streamName);
-      return !waiting.has(insert.streamName);
+      const order = orderOf(insert.streamName, insert.partitionKey);
+      if (retryAt !== undefined && retryAt > now) waiting.add(order);
+      return !waiting.has(order);
     });
   }
 
@@ -262,6 +264,7 @@ export class MemoryOutbox implements OutboxStore {
       data: row.insert.data,
       metadata: row.insert.metadata,
       priority: row.insert.priority,
+      ...(row.insert.partitionKey !== undefined && { partitionKey: row.insert.partitionKey }),
       retryCount: row.retryCount,
       createdAt: row.createdAt,
     }));

@@ -5,7 +5,9 @@
  */
 import { NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
+import type { ClaimedEntry, Postponed, StreamEntry } from "./entry.ts";
 import type { Lock, LockOptions } from "./lock.ts";
+import type { Partitions } from "./partitions.ts";
 
 export interface BrokerCapabilities {
   /** Runs inside this process with no server. */
@@ -16,26 +18,6 @@ export interface BrokerCapabilities {
    * @default false
    */
   readonly inOrder?: boolean;
-}
-
-/** One entry of a stream: Redis's single field `data`, as text (wire 2.1). */
-export interface StreamEntry {
-  /** `<ms>-<n>`, ascending within a stream. */
-  readonly id: string;
-  /** Text of the field `data`; undefined when the entry has no such field, or its text was left out. */
-  readonly data: string | undefined;
-  /** Set where `data` is no more than the beginning of a text that is larger than was asked for. */
-  readonly tooLarge?: TooLarge;
-  /** Bytes of a text that was left out for the sake of `maxBytes`: `entries` brings it. */
-  readonly omitted?: number;
-}
-
-/** What is known of a text that was not read. */
-export interface TooLarge {
-  /** Bytes of the whole. */
-  readonly bytes: number;
-  /** Of the whole, as 64 hexadecimal digits. */
-  readonly sha256: string;
 }
 
 /** How much text entries may bring. Adapters that hold the text in memory anyway may pass over both. */
@@ -63,25 +45,6 @@ export interface PendingEntry {
   readonly idleMs: number;
   /** Started attempts (delivery 2): 1 after its first delivery. */
   readonly count: number;
-}
-
-/**
- * An entry that this consumer now owns. `trimmed`: the stream no longer holds it, and it has left the pending
- * list (PIPE-7).
- */
-export interface ClaimedEntry extends StreamEntry {
-  readonly count: number;
-  readonly trimmed: boolean;
-  /** What `postpone` has kept of it, whoever asked for that. */
-  readonly postponed?: Postponed | undefined;
-}
-
-/** An entry that its handler wants to have again later. */
-export interface Postponed {
-  /** How often that was so. */
-  readonly times: number;
-  /** Milliseconds that are left to wait; 0 where the time has come. */
-  readonly ms: number;
 }
 
 export interface ReadOptions {
@@ -239,6 +202,14 @@ export interface GroupOptions {
   readonly maxEntryBytes?: number | undefined;
 }
 
+/** What is published. */
+export interface StreamEntryInsert {
+  readonly stream: string;
+  readonly data: string;
+  /** Its key, where `stream` is parted: it goes to the key's own stream, and the key to the set of keys. */
+  readonly partition?: string | undefined;
+}
+
 export type PublishResult = { readonly id: string } | { readonly error: Error };
 
 /** Which part of a dead-letter stream is read. */
@@ -318,7 +289,7 @@ export abstract class BaseBroker extends BaseAdapter {
    * `BrokerCapabilities.inOrder`.
    */
   abstract publish(
-    entries: readonly { readonly stream: string; readonly data: string }[],
+    entries: readonly StreamEntryInsert[],
     signal?: AbortSignal,
   ): Promise<readonly PublishResult[]>;
 
@@ -372,12 +343,9 @@ export abstract class BaseBroker extends BaseAdapter {
   /** Entries in the stream; 0 when it does not exist. */
   abstract length(stream: string): Promise<number>;
 
-  /**
-   * Into how many streams of one key each Python's outbox has parted this one (wire 2.11), whose entries go
-   * there alone and never here; 0 where it is whole.
-   */
-  partitions(_stream: string): Promise<number> {
-    return Promise.resolve(0);
+  /** Parted categories. Undefined: `sequentialBy` cannot be kept here, and `publish` is given no keys. */
+  get partitions(): Partitions | undefined {
+    return undefined;
   }
 
   /** Epoch ms on the clock that gives entries their ids: what ages are measured by (DLQ-8). */

@@ -19,6 +19,18 @@ export interface StoredEvent {
   readonly time: number;
 }
 
+export interface ReadEventsOptions {
+  /** @default 0 */
+  readonly from?: number;
+  /** Messages at most. */
+  readonly limit: number;
+  /**
+   * Size of data and metadata together, in UTF-16 units, beyond which no further message is brought; the
+   * first always is. @default no limit
+   */
+  readonly maxSize?: number;
+}
+
 export abstract class BaseEventStore extends BaseAdapter {
   /** True when appends can ride in that provider's own transaction, as `WriteSet.events` (delivery 15). */
   sharesTransactionWith(_provider: BaseProvider): boolean {
@@ -38,10 +50,15 @@ export abstract class BaseEventStore extends BaseAdapter {
    * One stream (`shop::order-1`) by position, or a category (`shop::order`) or `$all` by global position;
    * inclusive `from`.
    */
-  abstract read(
-    stream: string,
-    options: { readonly from?: number; readonly limit: number },
-  ): Promise<readonly StoredEvent[]>;
+  abstract read(stream: string, options: ReadEventsOptions): Promise<readonly StoredEvent[]>;
   /** The last message of a stream, category or `$all`. */
   abstract last(stream: string): Promise<StoredEvent | undefined>;
+
+  /**
+   * Calls `listener` soon after something may have been appended; a hint, which may come too often. Returns
+   * the way to stop. Undefined: nobody tells, and whoever reads has to look again and again.
+   */
+  watch(_listener: () => void): (() => void) | undefined {
+    return undefined;
+  }
 }

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { categoryOf } from "../../message/names.ts";
+import { partitionStream } from "../../message/partitions.ts";
+
 /** Shards of the outbox (delivery 9). */
 export const OUTBOX_SHARDS = 16;
 
@@ -23,6 +26,14 @@ export function shardOf(stream: string): number {
   return Math.imul(hash ^ (hash >>> 16), 0x85ebca6b) >>> 28;
 }
 
+/**
+ * What a row keeps its order in: its stream, or the stream of its key where the category is parted (wire
+ * 2.11). Its shard is that of this text.
+ */
+export function orderOf(stream: string, partitionKey: string | undefined): string {
+  return partitionKey === undefined ? stream : partitionStream(categoryOf(stream), partitionKey);
+}
+
 /** In the order in which they are listed. */
 export const OUTBOX_STATUSES = ["pending", "processing", "published", "failed", "abandoned"] as const;
 export type OutboxStatus = typeof OUTBOX_STATUSES[number];
@@ -37,6 +48,8 @@ export interface OutboxRow {
   /** JSON text of the metadata. */
   readonly metadata: string;
   readonly priority: number;
+  /** Key of the partition that it goes to; absent where its category is not parted (wire 2.11). */
+  readonly partitionKey?: string | undefined;
   readonly retryCount: number;
   /** Epoch ms of the commit's insert; for the latency histogram. */
   readonly createdAt: number;

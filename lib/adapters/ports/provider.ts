@@ -61,8 +61,20 @@ export interface OutboxInsert {
   readonly causationId: string | null;
   readonly targetBroker: string;
   readonly priority: number;
-  /** `shardOf(streamName)`, 0 to 15. */
+  /** See `OutboxRow`. */
+  readonly partitionKey?: string | undefined;
+  /** `shardOf` of what `orderOf` says of the row, 0 to 15. */
   readonly shard: number;
+}
+
+/** Metadata of a record by which a reader of the event store keeps where it is (wire 4.3). Stored as it is. */
+export interface RecordMetadata {
+  readonly headers: Pick<MessageMetadata["headers"], "id" | "type" | "time" | "stream">;
+  readonly domain: {
+    readonly kind: "READ_POSITION";
+    /** The category that is read. */
+    readonly origin_stream: string;
+  };
 }
 
 /** An append to the event store that belongs to the same commit (delivery 15). */
@@ -70,7 +82,7 @@ export interface EventAppend {
   readonly stream: string;
   readonly type: string;
   readonly data: string;
-  readonly metadata: MessageMetadata;
+  readonly metadata: MessageMetadata | RecordMetadata;
   /** Position the stream must end at (-1: must not exist); undefined appends wherever it ends. */
   readonly expectedVersion: number | undefined;
 }

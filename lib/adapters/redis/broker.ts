@@ -16,8 +16,10 @@ import {
   type GroupOptions,
   type Lock,
   type LockOptions,
+  type Partitions,
   type PublishResult,
   type StreamEntry,
+  type StreamEntryInsert,
   type StreamGroup,
   type TextLimits,
 } from "../ports.ts";
@@ -28,7 +30,9 @@ import { explain, isWrongServer } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
 import { plainKey, type StreamKey } from "./keys.ts";
 import { LOCK_MS, RedisLocks } from "./locks.ts";
-import { append } from "./scripts.ts";
+import { partitionIndex, partitionStream } from "../../message/partitions.ts";
+import { RedisPartitions } from "./partitions.ts";
+import { append, appendParted } from "./scripts.ts";
 import { readAuthorities, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
 import { dropGroup, groupAges } from "./operators.ts";
@@ -43,6 +47,7 @@ export class RedisBroker extends BaseBroker {
   protected readonly lockMs: number = LOCK_MS;
   readonly #groups = new Set<RedisStreamGroup>();
   #heldLocks: RedisLocks | undefined;
+  #heldPartitions: RedisPartitions | undefined;
   #endpoint: Endpoint | undefined;
   #presence: Presence | undefined;
 
@@ -59,21 +64,31 @@ export class RedisBroker extends BaseBroker {
   }
 
   override async publish(
-    entries: readonly { readonly stream: string; readonly data: string }[],
+    entries: readonly StreamEntryInsert[],
     signal?: AbortSignal,
   ): Promise<readonly PublishResult[]> {
     if (entries.length === 0) return [];
     const places = new Map<string, number>();
-    const args: (string | number)[] = [];
-    for (const { stream, data } of entries) {
+    const placeOf = (stream: string) => {
       let place = places.get(stream);
       if (place === undefined) places.set(stream, place = places.size + 1);
-      args.push(place, data);
-    }
+      return place;
+    };
+    const parted = entries.some(({ partition }) => partition !== undefined);
+    const args = entries.flatMap(({ stream, data, partition }) => {
+      if (!parted) return [placeOf(stream), data];
+      if (partition === undefined) return [placeOf(stream), 0, "", data];
+      const key = placeOf(partitionStream(stream, partition));
+      return [key, placeOf(partitionIndex(stream)), partition, data];
+    });
     const redis = this.#redis;
     const keys = [...places.keys()].map((stream) => this.keyOf(stream));
     const results = await redis.run(async (client) => {
-      const replies = await append.run(client, keys, args) as readonly (string | Error)[];
+      const replies = await (parted ? appendParted : append).run(
+        client,
+        keys,
+        args,
+      ) as readonly (string | Error)[];
       // It has taken none of them, and the connection with it is given up.
       if (isWrongServer(replies[0])) throw replies[0];
       return replies;
@@ -135,10 +150,10 @@ export class RedisBroker extends BaseBroker {
     });
   }
 
-  override async partitions(stream: string): Promise<number> {
-    return await this.#redis.run((client) => client.scard(this.keyOf(`${stream}:__partitions__`)), {
-      key: stream,
-      repeatable: true,
+  override get partitions(): Partitions {
+    const { clock } = this.options;
+    return this.#heldPartitions ??= new RedisPartitions({
+      ...{ redis: () => this.#redis, keyOf: (name) => this.keyOf(name), clock },
     });
   }
 
@@ -157,6 +172,7 @@ export class RedisBroker extends BaseBroker {
     await Promise.all([...this.#groups].map((group) => group.close()));
     await this.#presence?.close();
     await this.#heldLocks?.close();
+    await this.#heldPartitions?.close();
     await this.#endpoint?.close();
   }
 

@@ -13,6 +13,8 @@ const log = getLogger(["protean", "redis"]);
 
 /** Clocks are corrected by less every day, and answers are late by less. */
 const STEP_MS = 1_500;
+/** TIME is not allowed, or not there behind a proxy; whatever else is wrong concerns every command. */
+const REFUSED = /^NOPERM|^ERR (unknown|unsupported) command/i;
 /** So many steps are remembered. */
 const MOST_STEPS = 16;
 
@@ -60,7 +62,7 @@ export class ServerTime {
       const [seconds, micros] = await client.time();
       now = Number(seconds) * 1000 + Number(micros) / 1000;
     } catch (error) {
-      if (!(error instanceof Error) || error.name !== "ReplyError") throw error;
+      if (!(error instanceof Error) || !REFUSED.test(error.message)) throw error;
       this.#refused = true;
       this.#ahead = undefined;
       return;

@@ -15,8 +15,10 @@ import {
   type GroupOptions,
   type Lock,
   type LockOptions,
+  type Partitions,
   type PublishResult,
   type StreamEntry,
+  type StreamEntryInsert,
   type StreamGroup,
   type TextLimits,
 } from "../ports.ts";
@@ -24,7 +26,10 @@ import { BrokerUnavailableError } from "../../errors.ts";
 import { TextBudget } from "../entry_text.ts";
 import { parseStreamId } from "../stream_id.ts";
 import { DatabaseFile } from "./file/database_file.ts";
+import { partitionStream } from "../../message/partitions.ts";
 import { lockComponent, SqliteLocks } from "./locks.ts";
+import { SqlitePartitions } from "./partitions/partitions.ts";
+import { noteKey, partitionComponent } from "./partitions/rows.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
 import { SqliteStreamGroup } from "./streams/group.ts";
@@ -45,6 +50,7 @@ export class SqliteBroker extends BaseBroker {
   readonly #deadLetters: DeadLetters;
   readonly #locks: SqliteLocks;
   readonly #closing = new AbortController();
+  readonly #partitions: SqlitePartitions;
 
   /**
    * `settings.URI` names the file; without it, `<domain>-streams.db` in the folder. Throws
@@ -59,7 +65,7 @@ export class SqliteBroker extends BaseBroker {
       // must not be lost says so itself (D13).
       synchronous: "NORMAL",
       clock: options.clock,
-      components: [streamComponent, postponedComponent, lockComponent],
+      components: [streamComponent, postponedComponent, lockComponent, partitionComponent],
       migrate: options.migrate,
       unavailable: BrokerUnavailableError,
     });
@@ -69,6 +75,10 @@ export class SqliteBroker extends BaseBroker {
       () => this.#file.silence,
       options.clock,
     );
+    this.#partitions = new SqlitePartitions({
+      ...{ database: this.#file, clock: options.clock },
+      group: (place) => this.group(place),
+    });
   }
 
   override async open(_signal?: AbortSignal): Promise<void> {
@@ -93,15 +103,26 @@ export class SqliteBroker extends BaseBroker {
    * published, and a record that outlived its entry would be an event that nobody gets (D13, G1).
    */
   async publish(
-    entries: readonly { readonly stream: string; readonly data: string }[],
+    entries: readonly StreamEntryInsert[],
     signal?: AbortSignal,
   ): Promise<readonly PublishResult[]> {
     if (entries.length === 0) return [];
     const ids = await this.#file.write(
-      (db) => append(db, entries, this.options.clock.now()),
+      (db) => {
+        const placed = entries.map(({ stream, data, partition }) => {
+          if (partition === undefined) return { stream, data };
+          noteKey(db, stream, partition);
+          return { stream: partitionStream(stream, partition), data };
+        });
+        return append(db, placed, this.options.clock.now());
+      },
       { notify: true, durable: true, signal },
     );
     return ids.map((id) => ({ id }));
+  }
+
+  override get partitions(): Partitions {
+    return this.#partitions;
   }
 
   override group(options: GroupOptions): StreamGroup {
@@ -154,6 +175,7 @@ export class SqliteBroker extends BaseBroker {
   override async close(): Promise<void> {
     this.#closing.abort();
     await this.#locks.close();
+    await this.#partitions.close();
     await this.#file.close();
   }
 }

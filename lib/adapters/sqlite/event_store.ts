@@ -10,6 +10,7 @@ import {
   type BaseProvider,
   type ComponentSchema,
   type EventAppend,
+  type ReadEventsOptions,
   type StoredEvent,
 } from "../ports.ts";
 import { DatabaseFile } from "./file/database_file.ts";
@@ -71,11 +72,12 @@ export class SqliteEventStore extends BaseEventStore {
     return await this.#file.write((db) => appendEvents(db, events, now), { notify: true, signal });
   }
 
-  async read(
-    stream: string,
-    options: { readonly from?: number; readonly limit: number },
-  ): Promise<readonly StoredEvent[]> {
-    return await this.#file.read((db) => readEvents(db, stream, options.from ?? 0, options.limit));
+  async read(stream: string, options: ReadEventsOptions): Promise<readonly StoredEvent[]> {
+    return await this.#file.read((db) => readEvents(db, stream, options));
+  }
+
+  override watch(listener: () => void): () => void {
+    return this.#file.watch(listener);
   }
 
   async last(stream: string): Promise<StoredEvent | undefined> {

@@ -3,18 +3,14 @@
  *
  * @module
  */
-import http from "node:http";
-import https from "node:https";
 import { Command, InvalidArgumentError } from "commander";
 import { printableLines } from "../../config/visible.ts";
 import { asError, ProteanError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
+import { type Answer, getDirectly } from "../direct_get.ts";
 import { withExamples } from "../examples.ts";
 import { addDomainOption, type DomainOptions } from "../options.ts";
 import { UsageError } from "../usage_error.ts";
-
-/** Characters of an answer that are shown. */
-const MAX_BODY = 10_000;
 
 interface Options extends DomainOptions {
   readonly url?: string;
@@ -37,7 +33,7 @@ async function check(cli: Cli, options: Options): Promise<void> {
   const named = withoutUser(target);
   let answer: Answer;
   try {
-    answer = await ask(target, options.timeout * 1000);
+    answer = await getDirectly(target, options.timeout * 1000);
   } catch (cause) {
     throw new ProteanError(
       `No answer from ${named} within ${options.timeout} s: ${asError(cause).message.replace(/\.$/, "")}.`,
@@ -48,45 +44,6 @@ async function check(cli: Cli, options: Options): Promise<void> {
   if (answer.status < 200 || answer.status > 299) {
     throw new ProteanError(`${named} answered ${answer.status}.`, { code: "HEALTHCHECK" });
   }
-}
-
-interface Answer {
-  readonly status: number;
-  /** Its first 10,000 characters; the rest is not read. */
-  readonly body: string;
-}
-
-/** With NODE_USE_ENV_PROXY, node:http obeys those variables too, unless it is given others. */
-const DIRECT = { keepAlive: false, proxyEnv: {} };
-
-/**
- * Not by `fetch`, which goes by way of HTTP_PROXY: a server is asked directly, whatever stands there for the
- * outside world.
- */
-function ask(target: string, timeoutMs: number): Promise<Answer> {
-  const { get, Agent } = /^https:/i.test(target) ? https : http;
-  const options = {
-    agent: new Agent(DIRECT),
-    signal: AbortSignal.timeout(timeoutMs),
-    // Said here: left alone, NODE_TLS_REJECT_UNAUTHORIZED=0 would switch the checks off.
-    rejectUnauthorized: true,
-  };
-  return new Promise((resolve, reject) => {
-    const request = get(target, options, (response) => {
-      let body = "";
-      const told = () => resolve({ status: response.statusCode ?? 0, body });
-      response.setEncoding("utf8");
-      response.on("data", (text: string) => {
-        body = (body + text).slice(0, MAX_BODY);
-        if (body.length < MAX_BODY) return;
-        told();
-        response.destroy();
-      });
-      response.on("end", told);
-      response.on("error", reject);
-    });
-    request.on("error", reject);
-  });
 }
 
 /** The probe of the server that this configuration starts, seen from the same machine. */

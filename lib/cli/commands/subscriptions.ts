@@ -15,6 +15,7 @@ import { replayLane } from "../../message/names.ts";
 import { collectStatus } from "../../status/collect.ts";
 import { collectGroups, readerOf } from "../../status/groups.ts";
 import type { StatusRow } from "../../status/row.ts";
+import { withStatus } from "../../subscription/settings/status_runtime.ts";
 import { explainSubscriptions } from "../../subscription/settings/explained.ts";
 import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
@@ -23,6 +24,7 @@ import { withExamples } from "../examples.ts";
 import { addCommonOptions, type DomainOptions, filled, type LogOptions } from "../options.ts";
 import { table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
+import { partitionsCommand } from "./partitions.ts";
 
 interface Options extends DomainOptions, LogOptions {
   readonly json?: boolean;
@@ -59,7 +61,7 @@ export function subscriptionsCommand(cli: Cli): Command {
       ),
     );
   }
-  return group.addCommand(dropGroupCommand(cli));
+  return group.addCommand(dropGroupCommand(cli)).addCommand(partitionsCommand(cli));
 }
 
 function dropGroupCommand(cli: Cli): Command {
@@ -80,7 +82,7 @@ function dropGroupCommand(cli: Cli): Command {
 }
 
 async function status(cli: Cli, runtime: DomainRuntime, { json }: Options): Promise<void> {
-  const rows = await collectStatus(runtime, { ages: true });
+  const rows = await collectStatus(withStatus(runtime), { ages: true });
   if (json) return cli.io.out(envelope("pass", { subscriptions: rows }));
   const titles = [
     ...["Handler", "Type", "Stream", "Lag", "Lag (s)", "Pending", "Oldest (s)", "DLQ", "Breaker"],
@@ -125,7 +127,7 @@ async function config(cli: Cli, runtime: DomainRuntime, { json }: Options): Prom
 }
 
 async function groups(cli: Cli, runtime: DomainRuntime, { json }: Options): Promise<void> {
-  const rows = await collectGroups(runtime);
+  const rows = await collectGroups(withStatus(runtime));
   if (json) return cli.io.out(envelope("pass", { groups: rows, count: rows.length }));
   if (rows.length === 0) return cli.io.out("No consumer groups found.\n");
   const titles = [
@@ -155,7 +157,7 @@ async function dropGroup(
   { stream, name, options }: { readonly stream: string; readonly name: string; readonly options: Options },
 ): Promise<void> {
   const { broker, found } = await groupOf(runtime, stream, name);
-  const reader = readerOf(runtime.runners, stream, name);
+  const reader = readerOf(withStatus(runtime), stream, name);
   const returning = await broker.length(replayLane(stream, name));
   if (reader) {
     cli.io.err(

@@ -11,6 +11,7 @@ import { MAIN_BROKER } from "../places.ts";
 import type { Elements } from "./elements.ts";
 import { ANY } from "./on.ts";
 import type { HandlerModel, Model } from "./model.ts";
+import { partitionProblems } from "./partitioning.ts";
 import { probeSchema } from "./schema_probe.ts";
 
 /** PostgreSQL cuts longer names off, and two tables might become one. */
@@ -25,6 +26,7 @@ export function elementProblems(elements: Elements, model: Model): readonly Conf
     ...model.handlers.flatMap((handler) => [...handlings(handler, model)]),
     ...commandsHandledTwice(model),
     ...sharedGroups(model),
+    ...partitionProblems(model),
     ...schemas(elements),
   ];
 }

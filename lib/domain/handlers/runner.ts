@@ -104,7 +104,8 @@ export class ElementRunner implements HandlerRunner {
   #deadLetterHook(hook: HandlerOptions["onDeadLetter"]): HandlerRunner["onDeadLetter"] {
     return hook && (async (letter, message, guard) => {
       const origin = message ? { message, trace: guard.trace ?? null } : OUTSIDE;
-      const options = { name: this.name, origin, guard, repeat: true, spread: this.#spreading(guard) };
+      const spread = this.#spreading(guard);
+      const options = { name: this.name, origin, guard, repeat: true, spread, turn: this };
       await runUnitOfWork(this.runtime, options, (unit) => {
         return hook(letter, new WorkContext(unit, guard, this.name));
       });
@@ -154,13 +155,15 @@ export class ElementRunner implements HandlerRunner {
     const { payload, methods, reader } = plan as Plan;
     const { message } = origin;
     const tries = new Tries(message, payload, reader, options);
+    // Before a method can have changed anything.
+    const first = this.#idempotent ? this.#mark(message, options) : undefined;
     const failures: Error[] = [];
     let result: "handled" | "duplicate" = "duplicate";
     for (const method of methods) {
       try {
         // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
         if (!options.mayCommit()) throw refusal();
-        const mark = this.#idempotent ? this.#mark(method, message, options) : undefined;
+        const mark = first && { ...first, handler: method.key };
         const spread = this.#spreading(options);
         const outcome = await this.#handle(method, tries, {
           origin,
@@ -178,12 +181,12 @@ export class ElementRunner implements HandlerRunner {
         if (error instanceof CommitRefusedError || !options.mayCommit()) break;
       }
     }
-    const [first, second] = failures;
-    if (first && !second) throw first;
-    if (first) {
+    const [failure, another] = failures;
+    if (failure && !another) throw failure;
+    if (failure) {
       throw new AggregateError(
         failures,
-        `${failures.length} of ${methods.length} methods of ${this.name} failed: ${first.message}`,
+        `${failures.length} of ${methods.length} methods of ${this.name} failed: ${failure.message}`,
       );
     }
     return result;
@@ -259,12 +262,12 @@ export class ElementRunner implements HandlerRunner {
     return (committed) => handleEvents(committed, options).catch(() => {});
   }
 
-  #mark({ key }: HandlerMethod, message: Message, found: Found): Mark | undefined {
+  /** Of a message; each method has its own key. */
+  #mark(message: Message, found: Found): Omit<Mark, "handler"> | undefined {
     const messageId = markId(message, found);
     if (messageId === undefined) return undefined;
     const { headers, envelope } = message.metadata;
     return {
-      handler: key,
       type: boundedId(headers.type),
       messageId: boundedId(messageId),
       checksum: envelope.checksum ?? checksumOfValue(message.data),

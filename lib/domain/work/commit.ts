@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import {
   type EventAppend,
   isEmptyWriteSet,
+  orderOf,
   type OutboxInsert,
   type RowWrite,
   shardOf,
@@ -18,6 +19,8 @@ import type { Sessions } from "./sessions.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
 import { encodeRaw } from "../../message/envelope.ts";
 import { assertSize } from "../elements/message_definition.ts";
+import { partitionKey } from "../elements/partitioning.ts";
+import { categoryOf } from "../../message/names.ts";
 import type { MessageMetadata } from "../../message/types.ts";
 
 /** What `encodeRaw` adds. */
@@ -38,6 +41,7 @@ export function outboxRows(facts: RuntimeFacts, message: Outgoing): OutboxInsert
     ...{ messageId: id, streamName: stream, type, data, correlationId, causationId, priority },
     shard: shardOf(stream),
   };
+  const key = keyOf(facts, message);
   const text = JSON.stringify(metadata);
   const { max_message_bytes: most } = facts.config.config.server;
   // In UTF-8 each UTF-16 unit takes one to three bytes: counting them is seldom needed.
@@ -45,10 +49,22 @@ export function outboxRows(facts: RuntimeFacts, message: Outgoing): OutboxInsert
     const bytes = data.length + Buffer.byteLength(text) + ENVELOPE_BYTES;
     assertSize(`The message ${type} '${id}'`, bytes, most);
   }
-  const rows = [{ ...row, metadata: text, targetBroker: broker }];
+  const own = { ...row, metadata: text, targetBroker: broker };
+  const rows = [
+    key === undefined ? own : { ...own, partitionKey: key, shard: shardOf(orderOf(stream, key)) },
+  ];
   if (!message.published) return rows;
   const external = JSON.stringify(externalForm(metadata));
   return [...rows, ...external_brokers.map((name) => ({ ...row, metadata: external, targetBroker: name }))];
+}
+
+/** The partition of a message (wire 2.11); undefined where its category is not parted. */
+function keyOf({ partitionFields, config }: RuntimeFacts, { data, metadata }: Outgoing): string | undefined {
+  if (partitionFields.size === 0) return undefined;
+  const { stream, type } = metadata.headers;
+  const field = partitionFields.get(categoryOf(stream));
+  const { backfill_suffix: suffix } = config.config.server.priority_lanes;
+  return field === undefined ? undefined : partitionKey(field, type, data, suffix);
 }
 
 /** The copy for the event store. */

@@ -13,22 +13,28 @@ const NOT_SUPPORTED: ErrorCode = "CONFIG_NOT_SUPPORTED";
 /** What a handler asks for and does not get. */
 export function* unservedSettings(
   { name }: { readonly name: string },
-  { subscriptionType, sequentialBy }: Pick<SubscriptionSettings, "subscriptionType" | "sequentialBy">,
+  { sequentialBy, subscriptionType }: Pick<SubscriptionSettings, "sequentialBy" | "subscriptionType">,
+  /** The broker that messages are published to and read from. */
+  broker: { readonly name: string; readonly partitions: object | undefined },
 ): Generator<Diagnostic> {
-  if (subscriptionType !== "stream") {
-    yield {
-      code: NOT_SUPPORTED,
-      message:
-        `${name} resolves to an event_store subscription, which this version does not run: set subscriptionType "stream" on it.`,
-    };
-  }
-  if (sequentialBy !== undefined) {
+  if (sequentialBy === undefined) return;
+  if (subscriptionType === "event_store") {
     yield {
       code: NOT_SUPPORTED,
       key: "sequentialBy",
       message:
-        `${name} sets sequentialBy to '${sequentialBy}', an order across processes that this version does not keep: leave it ` +
-        "out; without it messages of one aggregate are handled in order within each process.",
+        `${name} sets sequentialBy to '${sequentialBy}' and reads the event store, where what fails is passed over and no ` +
+        'key waits for it: make the subscription type "stream", or leave sequentialBy out; one process reads then, ' +
+        "and with concurrency 1 one message after the other.",
+    };
+  } else if (!broker.partitions) {
+    yield {
+      code: NOT_SUPPORTED,
+      key: "sequentialBy",
+      message:
+        `${name} sets sequentialBy to '${sequentialBy}', and broker '${broker.name}' cannot part a stream by key: name ` +
+        "one that can as 'default', or leave it out; messages of one aggregate are then handled in order within " +
+        "each process.",
     };
   }
 }

@@ -10,6 +10,7 @@ import { type BrokerFixture, openBench, type Rule } from "./broker_suite_rig.ts"
 import { consumerRules } from "./broker_suite_consumers.ts";
 import { deadLetterRules } from "./broker_suite_dead_letters.ts";
 import { operatorRules } from "./broker_suite_operators.ts";
+import { partitionRules } from "./broker_suite_partitions.ts";
 import { pendingRules } from "./broker_suite_pending.ts";
 import { publishRules } from "./broker_suite_publish.ts";
 import { readRules } from "./broker_suite_read.ts";
@@ -18,8 +19,15 @@ import { sizeRules } from "./broker_suite_sizes.ts";
 
 export type { BrokerFixture } from "./broker_suite_rig.ts";
 
-/** Runs every rule against brokers that `open` opens, each rule with its own. */
-export function brokerConformance(name: string, open: () => Promise<BrokerFixture>): void {
+/**
+ * Runs every rule against brokers that `open` opens, each rule with its own. `partitions`: it is one that can
+ * part streams by key.
+ */
+export function brokerConformance(
+  name: string,
+  open: () => Promise<BrokerFixture>,
+  { partitions: hasPartitions = false } = {},
+): void {
   const rule: Rule = (sentence, prove) => {
     Deno.test(`${name} broker ${sentence}`, async () => {
       const fixture = await open();
@@ -40,4 +48,5 @@ export function brokerConformance(name: string, open: () => Promise<BrokerFixtur
   retentionRules(rule);
   deadLetterRules(rule);
   sizeRules(rule);
+  if (hasPartitions) partitionRules(rule);
 }

@@ -51,6 +51,35 @@ export function retentionRules(rule: Rule): void {
     assertEquals(textsOf(claimed), ["3"]);
   });
 
+  rule(
+    "trims nothing that one group has pending, however far all have read, and goes on once it is done",
+    async (rig) => {
+      const { publish, consumer, broker, stream } = rig;
+      const ids = await publish(...numbered(350));
+      const a = await consumer("a");
+      const b = await consumer("b", { group: "g2" });
+      await a.ack(idsOf(await a.read({ count: 350 })));
+      const read = idsOf(await b.read({ count: 350 }));
+      await b.ack(read.filter((id) => id !== at(ids, 120) && id !== at(ids, 300)));
+      const first = await a.trim(1);
+      assert(first <= 120, `${first} trimmed`);
+      // Somebody else of the group has it now: it is pending all the same.
+      const c = await consumer("c", { group: "g2" });
+      assertEquals(textsOf(await c.claim([{ id: at(ids, 120), from: "b" }], 0)), ["121"]);
+      assertEquals(await b.trim(1) + first <= 120, true);
+      await c.ack([at(ids, 120)]);
+      const second = await a.trim(1);
+      assert(second > 0 && second + first <= 300, `${second} trimmed`);
+      assertEquals((await b.pending({ limit: 9 })).map(({ id }) => id), [at(ids, 300)]);
+      // A group that is made now has everything before it, and nothing of that goes.
+      const late = await consumer("late", { group: "g3" });
+      const length = await broker.length(stream);
+      await b.ack([at(ids, 300)]);
+      assertEquals(await a.trim(1), 0);
+      assertEquals((await late.read({ count: 400 })).length, length);
+    },
+  );
+
   rule("trims nothing under the cap, without groups, or where there is no stream", async (rig) => {
     const { publish, consumer, broker, stream } = rig;
     const lone = await consumer("a", { ensure: false });

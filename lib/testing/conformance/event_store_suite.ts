@@ -8,7 +8,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { BaseEventStore, BaseProvider, EventAppend, StoredEvent } from "../../adapters/ports.ts";
 import type { Clock } from "../../async/clock.ts";
 import { ExpectedVersionError, ProteanError } from "../../errors.ts";
-import { inSession, metadataOf, outboxInsert, writeSet } from "./provider_suite_rig.ts";
+import { inSession, metadataOf, outboxInsert, soon, writeSet } from "./provider_suite_rig.ts";
 
 /** An opened, empty event store under test. */
 export interface EventStoreFixture {
@@ -136,6 +136,49 @@ export function eventStoreConformance(name: string, open: () => Promise<EventSto
     assertEquals(await last("shop::order-1"), ["shop::order-1", 1]);
     assertEquals(await last("shop::order"), ["shop::order-2", 0]);
     assertEquals(await last("$all"), ["shop::paid-1", 0]);
+  });
+
+  rule("brings no more than the size that is asked for, and always one message", async ({ store }) => {
+    const large = { ...event("shop::order-1"), data: `{"text":"${"x".repeat(10_000)}"}` };
+    await store.append([large, large, large, event("shop::order-1")]);
+    const count = async (maxSize: number) => (await store.read("shop::order", { limit: 9, maxSize })).length;
+    assertEquals([await count(1), await count(25_000), await count(1_000_000)], [1, 2, 4]);
+    const [, second] = await store.read("shop::order-1", { limit: 9, maxSize: 25_000 });
+    assertEquals(second?.position, 1);
+    // Nothing of a read that has stopped early is left open.
+    assertEquals(await store.append([event("shop::order-1")]), [4]);
+  });
+
+  rule("stores the metadata of records as they are (wire 4.3)", async ({ store }) => {
+    const stream = "position-shop.OrderHandler-shop::order";
+    const headers = { id: crypto.randomUUID(), type: "Read", time: "2026-01-02T03:04:05+00:00", stream };
+    const metadata = { headers, domain: { kind: "READ_POSITION", origin_stream: "shop::order" } } as const;
+    await store.append([{ stream, type: "Read", data: '{"position":7}', metadata, expectedVersion: -1 }]);
+    const record = await store.last(stream);
+    assertEquals(JSON.parse(record?.metadata ?? "null"), metadata);
+    assertEquals(record?.data, '{"position":7}');
+  });
+
+  rule("tells of what is appended, by itself and in units of work, if it tells at all", async (fixture) => {
+    const { store, provider } = fixture;
+    let told = Promise.withResolvers<void>();
+    const unwatch = store.watch(() => told.resolve());
+    if (!unwatch) return;
+    await store.append([event("shop::order-1")]);
+    await soon(told.promise, "the hint of an append");
+    if (store.sharesTransactionWith(provider)) {
+      told = Promise.withResolvers();
+      await provider.setup("all", []);
+      await provider.session().commit(writeSet({ events: [event("shop::order-1")] }));
+      await soon(told.promise, "the hint of a commit");
+    }
+    unwatch();
+    unwatch();
+    told.promise.catch(() => {});
+    told = Promise.withResolvers();
+    const late = told.promise.then(() => "told");
+    await store.append([event("shop::order-1")]);
+    assertEquals(await Promise.race([late, Promise.resolve("silent")]), "silent");
   });
 
   rule("refuses an event whose stream ends elsewhere, and all that came with it", async ({ store }) => {

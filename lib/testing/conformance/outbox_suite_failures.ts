@@ -8,6 +8,9 @@ import type { BaseProvider } from "../../adapters/ports.ts";
 import type { Rule } from "./provider_suite_rig.ts";
 import { claimAll, inserts, leaseOf, names, published, settleAll } from "./outbox_suite_rig.ts";
 
+/** Until a retry: longer than what comes before it takes, on a machine that does other things too. */
+const SOON_MS = 1_000;
+
 export function outboxFailureRules(rule: Rule): void {
   const fail = async (provider: BaseProvider, messageId: string, retryAt: number) => {
     const lease = await leaseOf(provider);
@@ -26,7 +29,7 @@ export function outboxFailureRules(rule: Rule): void {
     "holds a failed row's stream back until it is due, and no other",
     async ({ provider, commit, clock, elapse }) => {
       await commit({ outbox: [...inserts("1", "m1", "m2"), ...inserts("2", "n1")] });
-      const retryAt = clock.now() + 200;
+      const retryAt = clock.now() + SOON_MS;
       await fail(provider, "m1", retryAt);
       assertEquals((await provider.outbox.stats()).counts.failed, 1);
       await commit({ outbox: [...inserts("1", "m3"), ...inserts("2", "n2")] });
@@ -37,7 +40,7 @@ export function outboxFailureRules(rule: Rule): void {
       assertEquals(await lease.nextDue(), retryAt);
       assertEquals(await lease.claim(99), []);
       await lease.release();
-      await elapse(250);
+      await elapse(SOON_MS + 50);
       const due = await leaseOf(provider);
       const rows = await due.claim(99);
       assertEquals(rows.map((row) => `${row.messageId} ${row.retryCount}`), ["m1 1", "m2 0", "m3 0"]);
@@ -52,7 +55,7 @@ export function outboxFailureRules(rule: Rule): void {
     await commit({ outbox: [...inserts("1", "m1", "m2"), ...inserts("2", "n1")] });
     const lease = await leaseOf(provider);
     const [first] = await lease.claim(1);
-    const retryAt = clock.now() + 200;
+    const retryAt = clock.now() + SOON_MS;
     const refused = {
       id: first?.id ?? "",
       status: "failed",
@@ -65,7 +68,7 @@ export function outboxFailureRules(rule: Rule): void {
     await lease.settle(others.map(published));
     const [listed] = await provider.outbox.list({ status: "failed", limit: 9 });
     assertEquals([listed?.retryCount, listed?.lastError?.includes("not that stream")], [0, true]);
-    await elapse(250);
+    await elapse(SOON_MS + 50);
     assertEquals((await lease.claim(99)).map((row) => `${row.messageId} ${row.retryCount}`), [
       "m1 0",
       "m2 0",

@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { orderOf, shardOf } from "../../adapters/ports.ts";
 import { metadataOf, outboxInsert, type Rule, soon, writeSet } from "./provider_suite_rig.ts";
 import { claimAll, inserts, leaseOf, names, published, settleAll } from "./outbox_suite_rig.ts";
 
@@ -27,6 +28,31 @@ export function outboxRowRules(rule: Rule): void {
       createdAt: 0,
     });
     assertEquals(Math.abs((row?.createdAt ?? 0) - clock.now()) < 60_000, true);
+  });
+
+  rule("keeps the key of a row, and the order of a key's rows of several streams", async (rig) => {
+    const { provider, commit } = rig;
+    const keyed = ["1", "2", "1", "3"].map((id, index) => {
+      const stream = `shop::order-${id}`;
+      return outboxInsert(stream, {
+        messageId: `m${index}`,
+        partitionKey: "it's ann",
+        shard: shardOf(orderOf(stream, "it's ann")),
+      });
+    });
+    await commit({ outbox: [...keyed, ...inserts("9", "whole")] });
+    const lease = await leaseOf(provider);
+    const rows = await lease.claim(10);
+    assertEquals(
+      rows.filter(({ partitionKey }) => partitionKey !== undefined).map((
+        row,
+      ) => [row.messageId, row.partitionKey]),
+      [0, 1, 2, 3].map((index) => [`m${index}`, "it's ann"]),
+    );
+    assertEquals(rows.find(({ messageId }) => messageId === "whole")?.partitionKey, undefined);
+    lease.assertHeld();
+    await lease.settle(rows.map(published));
+    await lease.release();
   });
 
   rule("holds a row for every target broker, and the same one once (S53)", async ({ provider, commit }) => {

@@ -4,7 +4,7 @@
  * @module
  */
 import "./clock_ahead.ts";
-import { Domain, on, SubscriptionProfile } from "@protean/server";
+import { Domain, on } from "@protean/server";
 import { leaveEffect } from "./effect.ts";
 import { declareSource } from "./source.ts";
 
@@ -13,7 +13,6 @@ export const audited = declareSource(domain);
 
 domain.eventHandler("EffectHandler", {
   partOf: audited.Source,
-  subscriptionProfile: SubscriptionProfile.PRODUCTION,
   idempotent: true,
   handles: [
     on(audited.Numbered, ({ key, n }, ctx) => leaveEffect(ctx, { handler: "EffectHandler", key, n })),

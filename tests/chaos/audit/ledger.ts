@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Domain, on, SubscriptionProfile } from "@protean/server";
+import { Domain, on } from "@protean/server";
 import { z } from "zod";
 import { leaveEffect } from "./effect.ts";
 import { declareSource } from "./source.ts";
@@ -24,7 +24,6 @@ export const Booked = domain.event("Booked", {
 
 domain.eventHandler("LedgerHandler", {
   partOf: audited.Source,
-  subscriptionProfile: SubscriptionProfile.PRODUCTION,
   idempotent: true,
   handles: [
     on(audited.Numbered, async ({ key, n }, ctx) => {
@@ -40,7 +39,6 @@ domain.eventHandler("LedgerHandler", {
 
 domain.eventHandler("BookedHandler", {
   partOf: Ledger,
-  subscriptionProfile: SubscriptionProfile.PRODUCTION,
   idempotent: true,
   handles: [on(Booked, ({ key, n }, ctx) => leaveEffect(ctx, { handler: "BookedHandler", key, n }))],
 });

@@ -21,9 +21,11 @@ export async function unready(server: RunningServer, reason: RegExp): Promise<vo
 
 /** Resolves when it is ready again. */
 export async function readyAgain(server: RunningServer): Promise<void> {
-  const took = await server.until(
-    async () => (await server.probe("/readyz")).status === 200,
-    "/readyz to be 200 again",
-  );
-  assert(took < NOTICED_MS, `ready again after ${Math.round(took)} ms`);
+  let last = "";
+  const took = await server.until(async () => {
+    const { status, body } = await server.probe("/readyz");
+    if (status !== 200) last = JSON.stringify(body);
+    return status === 200;
+  }, "/readyz to be 200 again");
+  assert(took < NOTICED_MS, `ready again after ${Math.round(took)} ms; before that it said ${last}`);
 }

@@ -245,7 +245,11 @@ function configuration(
   ports: { readonly postgres: number; readonly redis: number },
 ): string {
   const uri = `redis://127.0.0.1:${ports.redis}/0`;
-  const table = Object.entries({ ...SETTINGS, ...settings }).map(([key, value]) => `${key} = ${value}`);
+  // The profile stands in the file as well: one that a handler has in code comes before what the file says.
+  const table = [
+    'profile = "production"',
+    ...Object.entries({ ...SETTINGS, ...settings }).map(([key, value]) => `${key} = ${value}`),
+  ];
   return [
     "[databases.default]",
     'provider = "postgresql"',

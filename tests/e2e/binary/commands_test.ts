@@ -190,3 +190,18 @@ Deno.test("demo runs a thousand orders, ends with exit 0, and leaves nothing beh
   assertStringIncludes(out, "exit code 0");
   assertEquals([alone.files(), alone.files(temporary)], [[], []]);
 });
+
+Deno.test("healthcheck asks directly, on IPv6 too, whatever the proxy variables say (healthcheck-proxy, probe-ipv6)", async () => {
+  await using installation = await Installation.create("");
+  await using server = Deno.serve({ hostname: "::", port: 0, onListen() {} }, () => new Response("alive"));
+  const env = Object.fromEntries(
+    ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map((name) => [name, "http://127.0.0.1:1"]),
+  );
+  for (const host of ["[::1]", "127.0.0.1"]) {
+    const url = `http://${host}:${server.addr.port}/livez`;
+    const { code, out, err } = await installation.run(["healthcheck", "--url", url], {
+      env: { ...env, NODE_USE_ENV_PROXY: "1" },
+    });
+    assertEquals([code, out], [0, "alive\n"], err);
+  }
+});

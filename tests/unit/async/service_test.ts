@@ -10,6 +10,8 @@ import { BackgroundService, type Service } from "../../../lib/async/service.ts";
 import { MarkCleaner } from "../../../lib/maintenance/mark_cleaner.ts";
 import { OutboxCleaner } from "../../../lib/outbox/cleaner.ts";
 import { OutboxProcessor } from "../../../lib/outbox/processor.ts";
+import { EventStoreSubscription } from "../../../lib/subscription/event_store_subscription.ts";
+import { MemoryEventStore } from "../../../lib/adapters/memory/event_store.ts";
 import { StreamSubscription } from "../../../lib/subscription/stream_subscription.ts";
 import { CATEGORY, ScriptedRunner, settings } from "../../support/subscription_rig.ts";
 
@@ -30,6 +32,18 @@ const services: Record<string, (clock: FakeClock) => Service> = {
       category: CATEGORY,
       broker: new MemoryBroker(options(clock)),
       settings,
+      consumer: "c",
+      clock,
+    }),
+  EventStoreSubscription: (clock) =>
+    new EventStoreSubscription({
+      runner: new ScriptedRunner(),
+      category: CATEGORY,
+      store: new MemoryEventStore(options(clock)),
+      locks: [new MemoryProvider(options(clock))],
+      settings,
+      recoveryIntervalSeconds: 30,
+      gapTimeoutSeconds: 5,
       consumer: "c",
       clock,
     }),

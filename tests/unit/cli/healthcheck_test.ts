@@ -163,3 +163,29 @@ Deno.test("nothing that is said repeats the user part of --url (L8g)", async () 
     }
   }
 });
+
+Deno.test("what does not talk HTTP, hangs or has a user that cannot be read is one sentence and exit 1", async () => {
+  for (
+    const [said, url, why] of [
+      ["hello\r\n\r\n", "", "it does not answer in HTTP"],
+      ["", "", "it does not answer in HTTP"],
+      [undefined, "", "it took too long"],
+      ["", "http://%zz@127.0.0.1:1/", "URI malformed"],
+    ] as const
+  ) {
+    using listener = Deno.listen({ hostname: "::1", port: 0 });
+    const served = (async () => {
+      using conn = await listener.accept();
+      await conn.read(new Uint8Array(1024));
+      if (said === undefined) return void await conn.read(new Uint8Array(1));
+      await conn.write(new TextEncoder().encode(said));
+    })().catch(() => {});
+    const io = recordingIo({});
+    const target = url || `http://[::1]:${listener.addr.port}/`;
+    const code = await main({ domains: {}, args: ["healthcheck", "--timeout", "0.5", "--url", target], io });
+    assertEquals([code, io.stderr.split("\n").length], [1, 2], io.stderr);
+    assertStringIncludes(io.stderr, why);
+    if (url !== "") listener.close();
+    await served;
+  }
+});

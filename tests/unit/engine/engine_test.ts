@@ -21,6 +21,7 @@ import {
   UnavailableError,
 } from "../../../lib/mod.ts";
 import { IncorrectUsageError } from "../../../lib/errors.ts";
+import { runtimeOf } from "../../../lib/domain/runtime.ts";
 import type { HealthSource } from "../../../lib/health/listener.ts";
 import { freePort } from "../../support/free_port.ts";
 import { logged } from "../../support/logged.ts";
@@ -253,7 +254,7 @@ Deno.test("an engine that runs refuses a second run", async () => {
   assertEquals(await running, 0);
 });
 
-Deno.test("a handler that asks for an order across processes does not start", async () => {
+Deno.test("a handler that asks for an order which its broker cannot keep does not start", async () => {
   const { domain, JobPlaced } = jobs(() => {});
   domain.eventHandler("Bills", {
     streamCategory: "jobs::job",
@@ -261,6 +262,9 @@ Deno.test("a handler that asks for an order across processes does not start", as
     handles: [on(JobPlaced, () => {})],
   });
   await domain.init(memory());
+  const broker = runtimeOf(domain).brokers.get("default");
+  assert(broker);
+  Object.defineProperty(broker, "partitions", { value: undefined });
   const error = await assertRejects(() => new Engine(domain, { once: true }).run(), ConfigurationError);
   assertEquals(error.problems.map(({ code, key }) => [code, key]), [[
     "CONFIG_NOT_SUPPORTED",

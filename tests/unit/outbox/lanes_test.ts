@@ -25,9 +25,13 @@ Deno.test("what is below the threshold takes the backfill lane, the threshold it
 });
 
 for (
-  const [name, given, expected] of [
-    ["with lanes", lanes(), [["shop::order", 2], ["shop::order:backfill", 1]]],
-    ["without, as other teams' brokers are", undefined, [["shop::order", 3], ["shop::order:backfill", 0]]],
+  const [name, given, expected, partitionKey] of [
+    ["with lanes", lanes(), [["shop::order", 2], ["shop::order:backfill", 1]], undefined],
+    [
+      ...["without, as other teams' brokers are", undefined] as const,
+      ...[[["shop::order", 3], ["shop::order:backfill", 0]], undefined] as const,
+    ],
+    ["a key has one lane alone", lanes(), [["shop::order:ann", 3], ["shop::order:backfill", 0]], "ann"],
   ] as const
 ) {
   Deno.test(`rows are published to their lanes, in one batch: ${name}`, async () => {
@@ -51,6 +55,7 @@ for (
           streamName: `shop::order-${index}`,
         },
         ...{ data: JSON.stringify(data), metadata: JSON.stringify(metadata), retryCount: 0, priority },
+        ...(partitionKey !== undefined && { partitionKey }),
       } as unknown as OutboxRow;
     });
     const lease = { assertHeld: () => {}, claim: () => Promise.resolve([]), settle: () => Promise.resolve() };

@@ -149,6 +149,7 @@ Deno.test("where nothing answers at all the reason is told", async () => {
   const down: Partial<BaseBroker> = { groups: gone, length: gone };
   Object.assign(broker(runtime), down);
   Object.defineProperty(broker(runtime), "deadLetters", { value: { depth: gone } });
+  Object.defineProperty(broker(runtime), "partitions", { value: { count: gone } });
   for (const provider of runtime.providers.values()) {
     const outbox: Partial<BaseProvider["outbox"]> = { backlog: gone };
     Object.assign(provider.outbox, outbox);

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
+import { PAUSE_SIZE } from "../../../lib/subscription/holdings.ts";
 import { Inbox } from "../../../lib/subscription/inbox.ts";
 import { StreamLane } from "../../../lib/subscription/stream_lane.ts";
 import { FlakyBroker } from "../../support/flaky_broker.ts";
@@ -30,4 +31,16 @@ Deno.test("an entry that was lost does not count as ours, so that it can be clai
   const { lane, inbox } = rig();
   inbox.lose(lane, new Set(["2-0"]));
   assertEquals([...inbox.openIds(lane)], ["1-0", "3-0"]);
+});
+
+Deno.test("what is held is enough by its size too, however few they are, until it is given up (M3)", () => {
+  const { lane, inbox } = rig();
+  assertEquals([inbox.full, inbox.overfull], [false, false]);
+  inbox.addRead(lane, [{ id: "4-0", data: "x".repeat(PAUSE_SIZE) }]);
+  assertEquals([inbox.full, inbox.overfull], [true, true]);
+  for (let delivery = inbox.take(); delivery; delivery = inbox.take()) {
+    inbox.decide(delivery);
+    inbox.settle(delivery);
+  }
+  assertEquals([inbox.full, inbox.overfull], [false, false]);
 });

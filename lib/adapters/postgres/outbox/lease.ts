@@ -349,6 +349,7 @@ function asOutboxRow(row: Row, ahead: number): OutboxRow {
     data: String(row["data"]),
     metadata: String(row["metadata_"]),
     priority: Number(row["priority"]),
+    ...(row["partition_key"] !== null && { partitionKey: String(row["partition_key"]) }),
     retryCount: Number(row["retry_count"]),
     createdAt: Math.floor(Number(row["created_at"]) - ahead),
   };

@@ -142,7 +142,7 @@ function claiming(names: Names, next: string): string {
   return `update ${names.outbox} set status = 'processing', locked_by = $2, last_processed_at = ${epoch("$3")}
     where target_broker = $1 and message_id = any(array(
       select message_id from (${next}) as next order by seq limit $4::bigint))
-    returning seq, shard, message_id, stream_name, type, data, metadata_, priority, retry_count,
+    returning seq, shard, message_id, stream_name, type, data, metadata_, priority, retry_count, partition_key,
       (extract(epoch from created_at) * 1000)::float8 as created_at`;
 }
 

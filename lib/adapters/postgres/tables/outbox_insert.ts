@@ -17,7 +17,7 @@ const COLUMNS = [
     "metadata_ text",
     "target_broker text",
   ],
-  ...["shard smallint", "priority int", "correlation_id text", "causation_id text"],
+  ...["shard smallint", "priority int", "correlation_id text", "causation_id text", "partition_key text"],
 ];
 const NAMES = COLUMNS.map((column) => column.split(" ")[0]).join(", ");
 /** The metadata are text until the server has them, so that nobody renders them twice. */
@@ -76,5 +76,6 @@ function asColumns(row: OutboxInsert): Record<string, unknown> {
     priority: row.priority,
     correlation_id: row.correlationId,
     causation_id: row.causationId,
+    partition_key: row.partitionKey ?? null,
   };
 }

@@ -37,6 +37,14 @@ export function openExisting(path: string): DatabaseSync {
   throw new Deno.errors.NotFound(path);
 }
 
+/** One row after the other: whoever stops early has read no more than that. */
+export function rowsOf(
+  statement: StatementSync,
+  ...values: readonly (string | number)[]
+): Iterable<Record<string, unknown>> {
+  return "iterate" in statement ? statement.iterate(...values) : (statement as StatementSync).all(...values);
+}
+
 /** Whether a transaction is open; false on a closed connection. */
 export function inTransaction(db: DatabaseSync): boolean {
   if (isYounger(db)) return db.isOpen && db.isTransaction;

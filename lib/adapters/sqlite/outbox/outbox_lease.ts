@@ -11,7 +11,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { getLogger } from "@logtape/logtape";
 import { awakeMs, type Clock } from "../../../async/clock.ts";
 import { asError, ProviderUnavailableError } from "../../../errors.ts";
-import { type OutboxLease, type OutboxOutcome, type OutboxRow, shardOf } from "../../ports.ts";
+import { orderOf, type OutboxLease, type OutboxOutcome, type OutboxRow, shardOf } from "../../ports.ts";
 import type { RetentionClock } from "../../retention_clock.ts";
 import { LeaseHeartbeat } from "../../lease_heartbeat.ts";
 import type { SqliteDatabase } from "../file/database.ts";
@@ -77,7 +77,9 @@ export class SqliteOutboxLease implements OutboxLease {
       const until = new Date(this.#refresh(db) + LEASE_MS).toISOString();
       return takeRows(db, { seqs, shards: this.#shards, holder, until, now: time });
     }, BOOKKEEPING);
-    for (const { id, streamName } of rows) this.#claimed.set(id, shardOf(streamName));
+    for (const { id, streamName, partitionKey } of rows) {
+      this.#claimed.set(id, shardOf(orderOf(streamName, partitionKey)));
+    }
     return rows;
   }
 

@@ -9,7 +9,7 @@ import type { OutboxInsert, OutboxOutcome, OutboxRow } from "../../ports.ts";
 import { statement } from "../file/statements.ts";
 
 const ACTIVE = "status IN ('pending', 'processing', 'failed')";
-const SHORT = "seq, message_id, stream_name, type, priority, retry_count, created_at";
+const SHORT = "seq, message_id, stream_name, type, priority, retry_count, created_at, partition_key";
 
 /**
  * A row may be claimed when it is due and no earlier row of its stream waits for its retry: a failed row
@@ -34,7 +34,7 @@ export function insertOutboxRow(db: DatabaseSync, row: OutboxInsert, now: string
   statement(
     db,
     `INSERT INTO protean_outbox (message_id, stream_name, type, shard, target_broker, priority, created_at,
-      correlation_id, causation_id, data, metadata_) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      correlation_id, causation_id, partition_key, data, metadata_) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (message_id, target_broker) DO NOTHING`,
   ).run(
     row.messageId,
@@ -46,6 +46,7 @@ export function insertOutboxRow(db: DatabaseSync, row: OutboxInsert, now: string
     now,
     row.correlationId,
     row.causationId,
+    row.partitionKey ?? null,
     row.data,
     row.metadata,
   );
@@ -195,6 +196,7 @@ function asRow(row: Record<string, unknown>): OutboxRow {
     data: String(row.data),
     metadata: String(row.metadata_),
     priority: Number(row.priority),
+    ...(row.partition_key !== null && { partitionKey: String(row.partition_key) }),
     retryCount: Number(row.retry_count),
     createdAt: Date.parse(String(row.created_at)),
   };

@@ -62,6 +62,7 @@ const KEEP = `UPDATE protean_stream_pending SET at = ? WHERE grp = ? AND consume
   RETURNING ms, n`;
 const ACKNOWLEDGE = "DELETE FROM protean_stream_pending WHERE grp = ? AND ms = ? AND n = ?";
 const NEWER = "SELECT 1 FROM protean_stream_entry WHERE stream = ? AND (ms, n) > (?, ?) LIMIT 1";
+const ANY_PENDING = "SELECT 1 FROM protean_stream_pending WHERE grp = ? LIMIT 1";
 const INFO = `SELECT g.name, s.length, s.added - g.passed AS lag, g.last_ms, g.last_n,
     (SELECT count(*) FROM protean_stream_pending WHERE grp = g.id) AS pending,
     (SELECT count(*) FROM protean_stream_consumer WHERE grp = g.id) AS consumers
@@ -158,6 +159,11 @@ export function deliver(
 /** True if the stream has entries that the group has not read. */
 export function hasNewer(db: DatabaseSync, group: GroupRow): boolean {
   return statement(db, NEWER).get(group.stream, group.last_ms, group.last_n) !== undefined;
+}
+
+/** True if something is pending in the group. */
+export function hasPending(db: DatabaseSync, group: GroupRow): boolean {
+  return statement(db, ANY_PENDING).get(group.id) !== undefined;
 }
 
 export function findPending(db: DatabaseSync, group: GroupRow, id: StreamId): PendingRow | undefined {

@@ -6,10 +6,11 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { categoryOf } from "../../../message/names.ts";
-import type { EventAppend, StoredEvent } from "../../ports.ts";
-import { checkStreamEnd, kindOfStream, storedMetadata } from "../../stored_event.ts";
+import type { EventAppend, ReadEventsOptions, StoredEvent } from "../../ports.ts";
+import { checkStreamEnd, kindOfStream, storedMetadata, within } from "../../stored_event.ts";
 import { component } from "../file/migrate.ts";
 import { creation } from "../../migrations.ts";
+import { rowsOf } from "../file/older_runtime.ts";
 import { statement } from "../file/statements.ts";
 
 const COLUMNS = "global_position, position, stream_name, type, data, metadata, time";
@@ -65,12 +66,11 @@ export function appendEvents(
 export function readEvents(
   db: DatabaseSync,
   name: string,
-  from: number,
-  limit: number,
+  { from = 0, limit, maxSize }: ReadEventsOptions,
 ): readonly StoredEvent[] {
   const { where, by, values } = selection(name);
-  return statement(db, `SELECT ${COLUMNS} FROM messages WHERE ${where} AND ${by} >= ? ORDER BY ${by} LIMIT ?`)
-    .all(...values, from, limit).map(asEvent);
+  const sql = `SELECT ${COLUMNS} FROM messages WHERE ${where} AND ${by} >= ? ORDER BY ${by} LIMIT ?`;
+  return within(eventsOf(rowsOf(statement(db, sql), ...values, from, limit)), maxSize);
 }
 
 /** The last message of a stream, a category or `$all`. */
@@ -96,6 +96,10 @@ function selection(name: string): { where: string; by: string; values: string[] 
     case "category":
       return { where: "category = ?", by: "global_position", values: [name] };
   }
+}
+
+function* eventsOf(rows: Iterable<Record<string, unknown>>): Generator<StoredEvent> {
+  for (const row of rows) yield asEvent(row);
 }
 
 function asEvent(row: Record<string, unknown>): StoredEvent {

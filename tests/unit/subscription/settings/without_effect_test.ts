@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { SubscribingHandler } from "../../../../lib/subscription/settings/handler_options.ts";
 import { settingsWithoutEffect } from "../../../../lib/subscription/settings/without_effect.ts";
 import { streamsInstead, typesWithoutEffect } from "../../../../lib/subscription/settings/type_notes.ts";
+import { settingsOfOtherType } from "../../../../lib/subscription/settings/other_type.ts";
 import { unboundedStreams } from "../../../../lib/subscription/settings/unbounded.ts";
 import { unservedSettings } from "../../../../lib/subscription/settings/unserved.ts";
 import { load, loadObject } from "../../config/support.ts";
@@ -36,8 +37,33 @@ Deno.test("what a handler sets in code is told with the handler, what its profil
     }),
     handler("Mailer", { maxRetries: 2 }),
   ])];
-  assertEquals(found.map(({ key }) => key), ["positionUpdateInterval"]);
-  assertStringIncludes(found[0]?.message ?? "", "Handler 'Audit': 'positionUpdateInterval' has no effect");
+  assertEquals(found.map(({ key }) => key), []);
+});
+
+Deno.test("what the way of reading does not know is told, where somebody has set it for the handler", async () => {
+  const loaded = await loadObject({
+    server: {
+      event_store_subscription: { recovery_interval_seconds: 5 },
+      subscriptions: { Mailer: { position_update_interval: 3 }, Shows: { claim_interval_ms: 7 } },
+    },
+  });
+  const on = (runner: ReturnType<typeof handler>, subscriptionType: "stream" | "event_store") => ({
+    ...{ runner, category: "shop::order" },
+    settings: { subscriptionType },
+  });
+  const audit = handler("Audit", { positionUpdateInterval: 3, maxRetries: 2 });
+  const streams = [on(audit, "stream"), on(handler("Mailer", {}), "stream")];
+  assertEquals([...settingsOfOtherType(loaded, streams)].map(({ key }) => key), [
+    "positionUpdateInterval",
+    "position_update_interval",
+    "server.event_store_subscription.recovery_interval_seconds",
+  ]);
+  const stored = [on(audit, "event_store"), on(handler("Shows", { blockingTimeoutMs: 9 }), "event_store")];
+  const messages = [...settingsOfOtherType(loaded, stored)].map(({ message }) => message);
+  assertEquals(messages, [
+    "Handler 'Shows': 'blockingTimeoutMs' has no effect, because Shows reads the event store.",
+    "[server.subscriptions.Shows]: 'claim_interval_ms' has no effect, because Shows reads the event store.",
+  ]);
 });
 
 Deno.test("streams that no subscription trims are named together", () => {
@@ -56,13 +82,22 @@ Deno.test("streams that no subscription trims are named together", () => {
 });
 
 Deno.test("what would break a promise of order or delivery is refused with one sentence each", () => {
-  const stream = { subscriptionType: "stream", sequentialBy: undefined } as const;
-  assertEquals([...unservedSettings({ name: "Audit" }, stream)], []);
-  const both = [
-    ...unservedSettings({ name: "Audit" }, { subscriptionType: "event_store", sequentialBy: "customerId" }),
-  ];
-  assertEquals(both.map(({ code }) => code), ["CONFIG_NOT_SUPPORTED", "CONFIG_NOT_SUPPORTED"]);
-  assertStringIncludes(both[1]?.message ?? "", "Audit sets sequentialBy to 'customerId'");
+  const able = { name: "default", partitions: {} };
+  const unable = { name: "default", partitions: undefined };
+  const ordered = { sequentialBy: "customerId", subscriptionType: "stream" } as const;
+  for (const subscriptionType of ["stream", "event_store"] as const) {
+    const plain = { sequentialBy: undefined, subscriptionType };
+    assertEquals([...unservedSettings({ name: "Audit" }, plain, unable)], []);
+  }
+  const stored = unservedSettings({ name: "Audit" }, { ...ordered, subscriptionType: "event_store" }, able);
+  assertEquals([...stored].map(({ code, key }) => [code, key]), [["CONFIG_NOT_SUPPORTED", "sequentialBy"]]);
+  assertEquals([...unservedSettings({ name: "Audit" }, ordered, able)], []);
+  const [problem, ...others] = unservedSettings({ name: "Audit" }, ordered, unable);
+  assertEquals([problem?.code, others.length], ["CONFIG_NOT_SUPPORTED", 0]);
+  assertStringIncludes(
+    problem?.message ?? "",
+    "Audit sets sequentialBy to 'customerId', and broker 'default' cannot",
+  );
 });
 
 Deno.test("handlers that read a stream for want of an event store are told once, together", async () => {
