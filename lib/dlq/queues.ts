@@ -22,7 +22,7 @@ import { replayLane } from "../message/names.ts";
 import { isSelective, matches, notBefore } from "./filter.ts";
 import { PAGE, PAGE_BYTES, timeOfId } from "./letters.ts";
 import { cursorOf, type FoundEntry, newestFirst } from "./newest_first.ts";
-import { type LetterPlace, placesOf, type Subscribed, subscribed } from "./places.ts";
+import { aside, type LetterPlace, placesOf, type Subscribed, subscribed } from "./places.ts";
 import { entriesOf, type Snapshot, snapshotOf } from "./snapshot.ts";
 
 /**
@@ -55,6 +55,8 @@ export interface ListOptions extends LetterFilter {
   readonly limit?: number;
   /** Goes on behind an earlier list: its `cursor`. */
   readonly cursor?: string | undefined;
+  /** Those that were discarded instead. @default false */
+  readonly discarded?: boolean;
 }
 
 /** One page of a list. */
@@ -85,10 +87,9 @@ export type ReplayOutcome =
 /** The end of a sentence that begins with the group. */
 const WHY_NOT: Readonly<Record<Exclude<ReplayedToOther, ReplayOutcome>, string>> = {
   nobody:
-    "no Python worker of that group is there to take it, so start one, or replay it with the domain that runs " +
-    "the group",
-  trimmed:
-    "the stream holds the original no longer, so only `protean dlq replay` brings it back, to every group",
+    "no Python worker of that group is there to take it, so start one, replay it with the domain that runs the " +
+    "group, or with --to-all-groups to every group",
+  trimmed: "the stream holds the original no longer, so only --to-all-groups brings it back, to every group",
   unread: "that group has not read the original yet, and will by itself",
   pending: "the original is pending in that group, which will try it again by itself",
 };
@@ -125,7 +126,7 @@ export class DeadLetterQueues {
     const { limit = LIST_LIMIT, cursor } = options;
     const entries: QueuedLetter[] = [];
     const found = newestFirst({
-      queues: this.places(options),
+      queues: options.discarded ? this.places(options).map(aside) : this.places(options),
       cursor,
       // The one beyond the limit tells whether there is another page.
       page: {
