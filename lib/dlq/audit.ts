@@ -29,7 +29,7 @@ export interface Change {
 export function audit({ what, by, filter, ...facts }: Change): void {
   const given = Object.entries(filter).map(([key, value]) => [
     key,
-    value instanceof Date ? value.toISOString() : value,
+    value instanceof Date && Number.isFinite(value.getTime()) ? value.toISOString() : String(value),
   ]);
   const said = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
   log.info("audit.change", { who: by, what, filter: Object.fromEntries(given), ...said });
