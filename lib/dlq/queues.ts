@@ -22,6 +22,7 @@ import { replayLane } from "../message/names.ts";
 import { isSelective, matches, notBefore } from "./filter.ts";
 import { PAGE, PAGE_BYTES, timeOfId } from "./letters.ts";
 import { cursorOf, type FoundEntry, newestFirst } from "./newest_first.ts";
+import { withStatus } from "../subscription/settings/status_runtime.ts";
 import { aside, type LetterPlace, placesOf, type Subscribed, subscribed } from "./places.ts";
 import { entriesOf, type Snapshot, snapshotOf } from "./snapshot.ts";
 
@@ -114,7 +115,12 @@ export class DeadLetterQueues {
   /** Those of a domain, on the brokers that its subscriptions read from. */
   static of(runtime: DomainRuntime): DeadLetterQueues {
     const { max_received_bytes: most } = runtime.config.config.server;
-    return new DeadLetterQueues(subscriptionBroker(runtime), runtime.runners, most, subscribed(runtime));
+    return new DeadLetterQueues(
+      subscriptionBroker(runtime),
+      runtime.runners,
+      most,
+      subscribed(withStatus(runtime)),
+    );
   }
 
   /**
@@ -177,7 +183,8 @@ export class DeadLetterQueues {
    * Moves a letter to the replay lane of the group that failed: in one atomic step of the broker, so that two
    * replays at once replay once. A group that only another program runs, as Python does, is given the
    * original entry again, as long as the stream holds it. Throws `ProteanError` with the code
-   * `DLQ_FOREIGN_GROUP` when neither can be, or when only groups of `ours` are to be replayed to, and `DLQ_TRUNCATED` where the message is not there whole.
+   * `DLQ_FOREIGN_GROUP` when neither can be, when the handler reads the event store by now, or when only groups
+   * of `ours` are to be replayed to, and `DLQ_TRUNCATED` where the message is not there whole.
    */
   async replay(
     { id, queue, subscription, broker: name = MAIN_BROKER, letter }: QueuedLetter,
@@ -185,13 +192,17 @@ export class DeadLetterQueues {
   ): Promise<ReplayOutcome> {
     if (letter.truncatedBytes !== undefined) throw truncated({ id, letter });
     const group = letter.consumerGroup;
-    const { runners, brokerOf } = this.#subscribed;
+    const { runners, brokerOf, readsEventStore } = this.#subscribed;
     const place = this.#placeOf(queue, name);
     if (!place) return "gone";
-    const ours = runners.some((runner) =>
+    const reader = runners.find((runner) =>
       runner.group === group && runner.categories.includes(subscription) && brokerOf(runner) === place.broker
     );
-    if (!ours && how.ours) {
+    // Its lane would take the letter, and nobody would read that.
+    const elsewhere = reader && readsEventStore?.(reader, subscription);
+    const ours = reader !== undefined && !elsewhere;
+    const watched = how.ours ?? false;
+    if (watched && !ours && !elsewhere) {
       throw new ProteanError(
         `DLQ message '${id}' failed in the group '${group}' of another program, whose work cannot be watched: ` +
           "replay it without a canary.",
@@ -199,9 +210,16 @@ export class DeadLetterQueues {
       );
     }
     // What we do not handle in a shared group is for the other program, if it is there now.
-    if (!ours || letter.errorType === UnhandledMessageError.name) {
-      const outcome = await toOther(place, id, letter);
+    if (!ours || letter.errorType === UnhandledMessageError.name && !watched) {
+      const outcome = watched ? "nobody" : await toOther(place, id, letter);
       if (outcome === "replayed" || outcome === "gone") return outcome;
+      if (elsewhere) {
+        throw new ProteanError(
+          `DLQ message '${id}' cannot be replayed: ${reader.name} reads '${subscription}' from the event store by now ` +
+            "and no longer the stream that it failed on, so let it read the stream for the replay, or purge the message.",
+          { code: "DLQ_FOREIGN_GROUP" },
+        );
+      }
       if (!ours) {
         throw new ProteanError(
           `DLQ message '${id}' failed in the group '${group}', which this domain does not run on '${subscription}': ${

@@ -156,13 +156,20 @@ export interface StreamGroup {
   /** Deletes this consumer if it has nothing pending, atomically checked (PIPE-9). */
   retire(): Promise<boolean>;
   /**
-   * Deletes other consumers that have nothing pending and were idle for `idleMs`, or whose names begin with
-   * `ownPrefix`: earlier starts of this very process (S47). Returns their names.
+   * Deletes other consumers that have nothing pending and were idle for `idleMs`; `own` says sooner for those
+   * whose names begin alike: earlier starts of this very process (S47), or living ones of another container
+   * that has the same host and number. Returns their names.
    */
-  sweep(idleMs: number, ownPrefix?: string): Promise<readonly string[]>;
+  sweep(idleMs: number, own?: OwnConsumers): Promise<readonly string[]>;
   info(): Promise<GroupInfo | undefined>;
   /** Frees this consumer's connection; entries stay pending. Idempotent. */
   close(): Promise<void>;
+}
+
+/** Consumers whose names begin with `prefix`, idle for `idleMs`. */
+export interface OwnConsumers {
+  readonly prefix: string;
+  readonly idleMs: number;
 }
 
 /** `nobody`: no such consumer lives. `lost`: the entry was not ours any more. */

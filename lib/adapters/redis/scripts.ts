@@ -245,8 +245,8 @@ return 1
 `);
 
 /**
- * Arguments: group, consumer to spare, least idle time in ms, what the names of those begin with that go
- * whatever their idle time (empty: there are none). Returns the names of the consumers removed.
+ * Arguments: group, consumer to spare, least idle time in ms, what the names of those begin with for which
+ * another one counts (empty: there are none), and that. Returns the names of the consumers removed.
  */
 export const sweep = new Script(`
 local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
@@ -259,7 +259,8 @@ for _, consumer in ipairs(consumers) do
   local facts = {}
   for f = 1, #consumer, 2 do facts[consumer[f]] = consumer[f + 1] end
   local own = ARGV[4] ~= '' and string.sub(facts.name, 1, #ARGV[4]) == ARGV[4]
-  if facts.name ~= ARGV[2] and facts.pending == 0 and (own or facts.idle >= tonumber(ARGV[3])) then
+  local least = tonumber(own and ARGV[5] or ARGV[3])
+  if facts.name ~= ARGV[2] and facts.pending == 0 and facts.idle >= least then
     redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], facts.name)
     gone[#gone + 1] = facts.name
   end

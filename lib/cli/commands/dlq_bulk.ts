@@ -117,9 +117,24 @@ function bulk(cli: Cli, command: Command, verb: Verb): Command {
     )
     .option("--reason <text>", "why, for the audit", filled)
     .option("--dry-run", "say what would be done").option("--yes", "do not ask");
-  return addFilter(command).action((options: Options) =>
-    withDomain(cli, options, (runtime, domain) => run(cli, runtime, domain, verb, options))
-  );
+  return addFilter(command).action((options: Options) => {
+    assertMeant(options);
+    return withDomain(cli, options, (runtime, domain) => run(cli, runtime, domain, verb, options));
+  });
+}
+
+/** Before a domain is looked for: what is meant can be told from the command line alone. */
+function assertMeant(options: Options): void {
+  const { subscription, handler, type, error, since, until } = options;
+  const isFiltered = [subscription, handler, type, error, since, until].some((value) => value !== undefined);
+  if (isFiltered === (options.all ?? false)) {
+    throw new UsageError("Say which dead letters: a filter such as --subscription or --handler, or --all.");
+  }
+  if (options.canary !== undefined && options.toAllGroups) {
+    throw new UsageError(
+      "--canary does not go with --to-all-groups: what becomes of a message that every group handles cannot be told.",
+    );
+  }
 }
 
 async function run(
@@ -131,14 +146,6 @@ async function run(
 ): Promise<void> {
   const began = runtime.clock.now();
   const filter = filterOf(options, began);
-  if (options.all ? Object.keys(filter).length > 0 : Object.keys(filter).length === 0) {
-    throw new UsageError("Say which dead letters: a filter such as --subscription or --handler, or --all.");
-  }
-  if (options.canary !== undefined && options.toAllGroups) {
-    throw new UsageError(
-      "--canary does not go with --to-all-groups: what becomes of a message that every group handles cannot be told.",
-    );
-  }
   const how = operationOptions(cli, options);
   const work = (more: OperationOptions) => domain.deadLetters[verb.kind](filter, { ...how, ...more });
   // What is named wrongly is told before anybody is asked.
