@@ -148,3 +148,17 @@ Deno.test("stats count the newest, group alike failures, and give what is withou
   const [named] = all.groups;
   assertEquals(few.groups.some(({ fingerprint }) => fingerprint === named?.fingerprint), false);
 });
+
+Deno.test("what is no message is not given to every group", async () => {
+  const { broker, replay, depth } = await rig(1);
+  for (const original of ["no json", undefined, "[1]"]) {
+    const data = renderDeadLetter(original, {
+      ...{ originalStream: ORDER, originalId: "9-0", consumerGroup: "my_domain.Mailer", consumer: "c" },
+      ...{ handler: "Mailer", retryCount: 1, failedAt: 0, error: new Error("no") },
+    });
+    await broker.publish([{ stream: QUEUE, data }]);
+  }
+  const { state, done, failed } = await replay({ toAllGroups: true });
+  assertEquals([state, done, failed.map(({ code }) => code)], ["done", 1, Array(3).fill("DLQ_NO_MESSAGE")]);
+  assertEquals([await depth(), await broker.length(ORDER)], [3, 1]);
+});
