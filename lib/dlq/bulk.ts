@@ -10,9 +10,9 @@ import type { DeadLetterFilter, FailedLetter, Operation, OperationOptions } from
 import { asError, IncorrectUsageError, NotSupportedError, ProteanError } from "../errors.ts";
 import { originalText } from "../message/dead_letter.ts";
 import { discardedStream } from "../message/names.ts";
-import { Canaries } from "./canaries.ts";
+import { Canaries, MOST_CANARIES } from "./canaries.ts";
 import { assertFilter, isSelective } from "./filter.ts";
-import type { LetterPlace } from "./places.ts";
+import { aside, type LetterPlace } from "./places.ts";
 import { type DeadLetterQueues, type FoundLetter, truncated } from "./queues.ts";
 import { savedLetter } from "./saved.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -223,11 +223,6 @@ function stopped(): Stop {
   return new Stop("cancelled", "It was stopped.");
 }
 
-/** Where discarded letters of a queue lie. */
-export function aside(place: LetterPlace): LetterPlace {
-  return { ...place, stream: discardedStream(place.stream) };
-}
-
 function otherSide(stream: string, kind: Kind): string {
   return kind === "discard" ? discardedStream(stream) : stream.slice(0, -discardedStream("").length);
 }
@@ -254,6 +249,9 @@ function assertOptions(kind: Kind, { canary, rate, limit, toAllGroups }: Operati
     throw new IncorrectUsageError(
       `'${name}' takes a whole number above 0: current value is ${String(value)}.`,
     );
+  }
+  if (canary !== undefined && canary > MOST_CANARIES) {
+    throw new IncorrectUsageError(`'canary' takes at most ${MOST_CANARIES}: current value is ${canary}.`);
   }
   if (rate !== undefined && !(rate > 0 && Number.isFinite(rate))) {
     throw new IncorrectUsageError(`'rate' takes a number above 0: current value is ${String(rate)}.`);

@@ -11,6 +11,8 @@ import type { LetterPlace } from "./places.ts";
 import type { QueuedLetter } from "./queues.ts";
 import type { Snapshot } from "./snapshot.ts";
 
+/** Canaries of one replay: each is asked for every so often. */
+export const MOST_CANARIES = 1_000;
 /** How long letters are waited for: retries of a handler may take their time. */
 export const CANARY_WAIT_MS = 15 * 60_000;
 const POLL_MS = 200;
@@ -58,7 +60,7 @@ export class Canaries {
 
   /** Waits until all are handled or back, no longer than 15 minutes, or until `signal` aborts. */
   async fates(signal: AbortSignal | undefined): Promise<Fates> {
-    for (const canary of this.#all) canary.lane = await entryInLane(canary);
+    for (const [lane, own] of Map.groupBy(this.#all, laneOf)) await findInLane(lane, own);
     const began = this.#clock.monotonic();
     let waiting = this.#all;
     while (true) {
@@ -78,15 +80,15 @@ export class Canaries {
   }
 
   async #lookAtQueues(): Promise<void> {
+    const keys = new Set(this.#all.map(({ letter }) => keyOf(letter.letter)));
     for (const queue of this.#queues) {
       const { deadLetters, stream } = queue.place;
       for await (const page of lettersAfter(deadLetters, stream, queue.after)) {
         for (const { letter } of page) {
           const key = keyOf(letter);
           // No more is remembered than what is waited for.
-          if (this.#all.some((canary) => keyOf(canary.letter.letter) === key)) {
-            this.#cameBack.set(key, Math.max(letter.replayCount, this.#cameBack.get(key) ?? 0));
-          }
+          if (!keys.has(key)) continue;
+          this.#cameBack.set(key, Math.max(letter.replayCount, this.#cameBack.get(key) ?? 0));
         }
         queue.after = page.at(-1)?.id ?? queue.after;
       }
@@ -98,25 +100,30 @@ export class Canaries {
   }
 }
 
-/** Undefined where it is there no longer. */
-async function entryInLane({ place, letter }: Canary): Promise<Canary["lane"]> {
-  const stream = replayLane(letter.subscription, letter.letter.consumerGroup);
-  const wanted = keyOf(letter.letter);
+function laneOf({ letter: { subscription, letter } }: Canary): string {
+  return replayLane(subscription, letter.consumerGroup);
+}
+
+/** Notes the entries of these canaries, which lie at the end of their lane; who is not there has left it. */
+async function findInLane(stream: string, canaries: readonly Canary[]): Promise<void> {
+  const missing = new Map(canaries.map((canary) => [keyOf(canary.letter.letter), canary]));
+  const deadLetters = canaries[0]?.place.deadLetters;
   let after: string | undefined;
-  for (let lookedAt = 0; lookedAt < MOST_LOOKED_AT;) {
-    const page = await place.deadLetters.list(stream, {
+  for (let lookedAt = 0; deadLetters && missing.size > 0 && lookedAt < MOST_LOOKED_AT;) {
+    const page = await deadLetters.list(stream, {
       ...{ direction: "backwards", limit: LOOKED_AT_ONCE, maxBytes: PAGE_BYTES },
       ...(after !== undefined && { after }),
     });
-    const found = page.find(({ id, data }) =>
-      keyOf(summarizeDeadLetter(data, { stream: letter.queue, id })) === wanted
-    );
-    if (found) return { stream, id: found.id };
-    if (page.length === 0) return undefined;
+    if (page.length === 0) return;
+    for (const { id, data } of page) {
+      const key = keyOf(summarizeDeadLetter(data, { stream, id }));
+      const canary = missing.get(key);
+      if (canary) canary.lane = { stream, id };
+      missing.delete(key);
+    }
     lookedAt += page.length;
     after = page.at(-1)?.id;
   }
-  return undefined;
 }
 
 async function stillInLane(canaries: readonly Canary[]): Promise<Canary[]> {

@@ -17,9 +17,10 @@ import type { DeadLetterEntry } from "../domain/types.ts";
 import { asError, IncorrectUsageError, ProteanError } from "../errors.ts";
 import { isJsonObject } from "../message/parse.ts";
 import { audit, whoIs } from "./audit.ts";
-import { aside, runOperation } from "./bulk.ts";
+import { runOperation } from "./bulk.ts";
 import { assertFilter } from "./filter.ts";
 import { DeadLetterQueues as Queues, type QueuedLetter } from "./queues.ts";
+import { aside } from "./places.ts";
 import { putBack, savedLetter } from "./saved.ts";
 import { MOST_COUNTED, statsOf } from "./stats.ts";
 

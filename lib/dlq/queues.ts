@@ -23,7 +23,7 @@ import { isSelective, matches, notBefore } from "./filter.ts";
 import { PAGE, PAGE_BYTES, timeOfId } from "./letters.ts";
 import { cursorOf, type FoundEntry, newestFirst } from "./newest_first.ts";
 import { withStatus } from "../subscription/settings/status_runtime.ts";
-import { type LetterPlace, placesOf, type Subscribed, subscribed } from "./places.ts";
+import { aside, type LetterPlace, placesOf, type Subscribed, subscribed } from "./places.ts";
 import { entriesOf, type Snapshot, snapshotOf } from "./snapshot.ts";
 
 /**
@@ -56,6 +56,8 @@ export interface ListOptions extends LetterFilter {
   readonly limit?: number;
   /** Goes on behind an earlier list: its `cursor`. */
   readonly cursor?: string | undefined;
+  /** Those that were discarded instead. @default false */
+  readonly discarded?: boolean;
 }
 
 /** One page of a list. */
@@ -86,10 +88,9 @@ export type ReplayOutcome =
 /** The end of a sentence that begins with the group. */
 const WHY_NOT: Readonly<Record<Exclude<ReplayedToOther, ReplayOutcome>, string>> = {
   nobody:
-    "no Python worker of that group is there to take it, so start one, or replay it with the domain that runs " +
-    "the group",
-  trimmed:
-    "the stream holds the original no longer, so only `protean dlq replay` brings it back, to every group",
+    "no Python worker of that group is there to take it, so start one, replay it with the domain that runs the " +
+    "group, or with --to-all-groups to every group",
+  trimmed: "the stream holds the original no longer, so only --to-all-groups brings it back, to every group",
   unread: "that group has not read the original yet, and will by itself",
   pending: "the original is pending in that group, which will try it again by itself",
 };
@@ -131,7 +132,7 @@ export class DeadLetterQueues {
     const { limit = LIST_LIMIT, cursor } = options;
     const entries: QueuedLetter[] = [];
     const found = newestFirst({
-      queues: this.places(options),
+      queues: options.discarded ? this.places(options).map(aside) : this.places(options),
       cursor,
       // The one beyond the limit tells whether there is another page.
       page: {
@@ -200,7 +201,8 @@ export class DeadLetterQueues {
     // Its lane would take the letter, and nobody would read that.
     const elsewhere = reader && readsEventStore?.(reader, subscription);
     const ours = reader !== undefined && !elsewhere;
-    if (!ours && how.ours) {
+    const watched = how.ours ?? false;
+    if (watched && !ours && !elsewhere) {
       throw new ProteanError(
         `DLQ message '${id}' failed in the group '${group}' of another program, whose work cannot be watched: ` +
           "replay it without a canary.",
@@ -208,8 +210,8 @@ export class DeadLetterQueues {
       );
     }
     // What we do not handle in a shared group is for the other program, if it is there now.
-    if (!ours || letter.errorType === UnhandledMessageError.name) {
-      const outcome = await toOther(place, id, letter);
+    if (!ours || letter.errorType === UnhandledMessageError.name && !watched) {
+      const outcome = watched ? "nobody" : await toOther(place, id, letter);
       if (outcome === "replayed" || outcome === "gone") return outcome;
       if (elsewhere) {
         throw new ProteanError(

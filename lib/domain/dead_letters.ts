@@ -70,7 +70,8 @@ export interface SavedDeadLetter {
 /** How an operation goes about its letters. */
 export interface OperationOptions {
   /**
-   * Replays so many first and waits for what becomes of them; goes on only if all were handled.
+   * Replays so many first, at most 1,000, and waits for what becomes of them, at most 15 minutes; goes on only
+   * if all were handled.
    * @default all at once
    */
   canary?: number;

@@ -24,8 +24,13 @@ function shop(books: Books) {
   const schema = z.object({ id: z.string() });
   const Order = domain.aggregate("Order", { schema });
   const Placed = domain.event("Placed", { partOf: Order, schema });
-  // The breaker would make a pause of what is to fail here.
-  const subscriptionConfig = { maxRetries: 1, retryDelaySeconds: 0, circuitBreakerThreshold: 1_000 };
+  // The breaker would make a pause of what is to fail here; replay lanes are read once a claim interval.
+  const subscriptionConfig = {
+    maxRetries: 1,
+    retryDelaySeconds: 0,
+    circuitBreakerThreshold: 1_000,
+    claimIntervalMs: 50,
+  };
   domain.eventHandler("Mailer", {
     partOf: Order,
     subscriptionConfig,

@@ -20,6 +20,7 @@ import { withExamples } from "../examples.ts";
 import { LetterFile } from "../letter_file.ts";
 import { filled, positive } from "../options.ts";
 import { clipped, table } from "../table.ts";
+import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 import { discardCommand, purgeCommand, replayAllCommand, restoreCommand } from "./dlq_bulk.ts";
 import { importCommand } from "./dlq_import.ts";
@@ -28,6 +29,7 @@ import { statsCommand } from "./dlq_stats.ts";
 interface Options extends FilterOptions {
   readonly limit?: number;
   readonly export?: string;
+  readonly discarded?: boolean;
   readonly toAllGroups?: boolean;
   readonly by?: string;
   readonly reason?: string;
@@ -77,6 +79,7 @@ function listCommand(cli: Cli): Command {
     ],
   ])
     .option("--limit <n>", "at most this many (default: 100; with --export all)", positive)
+    .option("--discarded", "those that `dlq discard` has put aside")
     .option(
       "--export <file>",
       "write them to this new file instead, as JSON Lines, the oldest first",
@@ -145,11 +148,11 @@ async function list(cli: Cli, runtime: DomainRuntime, options: Options): Promise
 async function newest(runtime: DomainRuntime, options: Options): Promise<readonly QueuedLetter[]> {
   const queues = DeadLetterQueues.of(runtime);
   const filter = filterOf(options, runtime.clock.now());
-  const { limit = LIST_LIMIT } = options;
+  const { limit = LIST_LIMIT, discarded = false } = options;
   const letters: QueuedLetter[] = [];
   let cursor: string | undefined;
   do {
-    const page = await queues.list({ ...filter, limit: limit - letters.length, cursor });
+    const page = await queues.list({ ...filter, limit: limit - letters.length, cursor, discarded });
     letters.push(...page.entries);
     cursor = page.cursor;
   } while (cursor !== undefined && letters.length < limit);
@@ -164,6 +167,7 @@ async function exportAll(
   options: Options,
 ): Promise<void> {
   const { limit = Infinity } = options;
+  if (options.discarded) throw new UsageError("--export does not go with --discarded: restore them before.");
   const found = domain.deadLetters.export(filterOf(options, runtime.clock.now()));
   let file: LetterFile | undefined;
   try {

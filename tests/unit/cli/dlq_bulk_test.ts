@@ -144,6 +144,7 @@ Deno.test("discard puts aside, restore brings back", async () => {
   const discarded = await shop.run(["dlq", "discard", "--error", "RangeError", "--yes"]);
   assertEquals([discarded.code, discarded.stdout], [0, "Discarded 3 message(s) from DLQ.\n"]);
   assertEquals(await ids(shop), []);
+  assertEquals((await ids(shop, "--discarded", "--handler", "OrderCommandHandler")).length, 3);
   const dry = await shop.run(["dlq", "restore", "--type", "PlaceOrder", "--dry-run"]);
   assertEquals(dry.stdout, "Would restore 3 message(s) to DLQ.\n");
   const restored = await shop.run(["dlq", "restore", "--type", "PlaceOrder", "--yes"]);
