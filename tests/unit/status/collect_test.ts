@@ -207,7 +207,9 @@ Deno.test("ages are those of what waits longest on either lane, unknown where on
     pendingSince: now - 7000,
   };
   streams.groupAges = (stream) =>
-    Promise.resolve(stream.endsWith(":backfill") ? backfill : { undeliveredSince: now - 2500 });
+    Promise.resolve(
+      stream.endsWith(":backfill") ? backfill : { undeliveredSince: now - 2500, pendingSince: undefined },
+    );
   const ask = async () => {
     const row = by(await collectStatus(runtime, { ages: true }), "shop.Notes");
     return [row?.lag_seconds, row?.oldest_pending_seconds];
