@@ -99,7 +99,8 @@ export class TestServer implements AsyncDisposable {
   }
 
   /**
-   * Lets `ms` pass: whatever is due runs, in order. Rejects with what a service failed on for good, which would
+   * Lets `ms` pass: whatever is due runs, in order. What a handler waits for outside of this process, or on the
+   * machine's own timers, is not waited for. Rejects with what a service failed on for good, which would
    * have ended a server.
    */
   async advance(ms: number): Promise<void> {

@@ -220,6 +220,27 @@ Deno.test("what has failed in a process before comes in a row after a restart, a
   await rig.close(second);
 });
 
+Deno.test("dead letters that are replayed and fail again hold nobody up", async () => {
+  const rig = new SubscriptionRig();
+  const runner = new ScriptedRunner(({ id }) => {
+    if (id < "x") throw new Error("refused");
+  });
+  const subscription = rig.subscribe(runner, THREE);
+  await subscription.start();
+  for (const id of ["a1", "x1", "b1", "x2", "c1", "x3", "d1", "x4"]) {
+    await rig.publish(id);
+    await rig.clock.advance(10);
+  }
+  assertEquals((await rig.deadLetters()).length, 4);
+  await rig.replayAll(runner);
+  await rig.clock.advance(30_000);
+  await rig.publish("y1");
+  await rig.clock.advance(10);
+  const { counters, breaker } = subscription.status();
+  assertEquals([counters.deadLettered, counters.handled, breaker], [8, 5, "closed"]);
+  await rig.close(subscription);
+});
+
 Deno.test("a subscription that stops with its breaker open hands everything back, and leaves no timer", async () => {
   const rig = new SubscriptionRig();
   const { runner, subscription } = broken(rig, () => {}, { maxRetries: 5 });

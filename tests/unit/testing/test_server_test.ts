@@ -12,7 +12,7 @@ import {
 import { testDomain, type TestOptions, type TestServer } from "@protean/server/testing";
 import { z } from "zod";
 import { IncorrectUsageError } from "../../../lib/errors.ts";
-import { type Shop, shop } from "../domain/fixture.ts";
+import { inSqlite, type Shop, shop } from "../domain/fixture.ts";
 
 type Served = Shop & {
   readonly server: TestServer;
@@ -265,4 +265,30 @@ Deno.test("a table of the configuration leaves the others in memory", async () =
   await assertRejects(async () => {
     await using _test = await testDomain(shop().domain, { config: { server: 5 } });
   }, ProteanError);
+});
+
+Deno.test("handlers that use ctx.sql are served on SQLite: what fails leaves nothing, what is repeated is done once", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { domain, Order, OrderPlaced, Counter } = shop();
+    let runs = 0;
+    domain.eventHandler("Sql", {
+      partOf: Order,
+      idempotent: true,
+      handles: [on(OrderPlaced, async ({ orderId }, ctx) => {
+        const table = ctx.sql("protean_my_domain_view_counter");
+        const [row] = await ctx.sql<{ n: number }>`select count(*) as n from ${table}`;
+        await ctx.view(Counter).put({ id: orderId, count: row?.n ?? -1 });
+        if (++runs === 1) throw new Error("once");
+      })],
+    });
+    await using test = await testDomain(domain, { config: inSqlite(folder) });
+    await using server = await test.serve();
+    await server.send(OrderPlaced, order("a"));
+    assertEquals(await test.rows(Counter), []);
+    await server.advance(2_000);
+    assertEquals([runs, await test.rows(Counter)], [2, [{ id: "a", count: 0 }]]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
