@@ -275,6 +275,9 @@ export class Engine {
   async #untilStop(runtime: ReturnType<typeof withStatus>, over: AbortSignal): Promise<void> {
     if (this.#options.once) {
       await untilQuiet({ services: this.#services, runtime, signal: over, look: () => {} });
+      for (const { handler, category, postponed } of this.subscriptions) {
+        if (postponed > 0) log.info("engine.left_postponed", { handler, category, messages: postponed });
+      }
       return;
     }
     if (over.aborted) return;

@@ -11,6 +11,11 @@ export interface SubscriptionStatus extends ServiceStatus {
   readonly kind: "subscription";
   readonly handler: string;
   readonly category: string;
+  /**
+   * Of the unfinished, those that wait for more than another minute because their handlers threw `RetryAfter`,
+   * and all that waits behind them. 0 where they are not told apart: on the event store.
+   */
+  readonly postponed: number;
   readonly counters: Readonly<Record<DeliveryEvent, number>>;
   /** Its circuit breaker, in this process. */
   readonly breaker: BreakerState;

@@ -123,6 +123,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
       handler: runner.name,
       category,
       unfinished: this.outstanding,
+      postponed: this.#parts?.scope.inbox.postponed ?? 0,
       counters: { ...this.counters },
       breaker: this.#parts?.breaker.state ?? "closed",
       declined: this.#reasons.counts,

@@ -189,7 +189,7 @@ class MemoryPartition implements Partition {
     for (const { id, consumer } of [...state.list({ ms: 0, n: 0 }, now)]) {
       state.claim(id, consumer, this.consumer, 0, now);
     }
-    state.sweep({ spare: this.consumer, idleMs: 0, ownPrefix: undefined }, now);
+    state.sweep({ spare: this.consumer, idleMs: 0 }, now);
     this.#place.notes().delete(this.#place.key);
     return await Promise.resolve(true);
   }

@@ -160,7 +160,7 @@ Deno.test("a group that a handler has left on its stream is told at the start, a
   const log = await logged(async () => {
     const running = engine.run({ signal: stop.signal });
     await engine.untilQuiet();
-    const queues = DeadLetterQueues.of(withStatus(runtime));
+    const queues = DeadLetterQueues.of(runtime);
     const { entries: [letter] } = await queues.list();
     assert(letter);
     const error = await assertRejects(() => queues.replay(letter), ProteanError);
