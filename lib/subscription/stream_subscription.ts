@@ -138,13 +138,13 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     return this.#parts?.scope.inbox.unfinished ?? 0;
   }
 
-  /** True when the read loop has not completed a turn within its bound: only a restart helps (HLT-1). */
+  /** True when a read loop, of either lane, has not completed a turn within its bound: only a restart helps (HLT-1). */
   get stuck(): boolean {
-    const reader = this.#parts?.reader;
-    if (!reader || reader.paused || !this.running) return false;
-    const { blockingTimeoutMs, tickIntervalSeconds } = this.#options.settings;
-    return this.#options.clock.monotonic() - reader.lastTurn >
-      blockingTimeoutMs + tickIntervalSeconds * 1000 + 30_000;
+    const { reader, behind } = this.#parts ?? {};
+    const { settings: { blockingTimeoutMs, tickIntervalSeconds }, clock } = this.#options;
+    const most = blockingTimeoutMs + tickIntervalSeconds * 1000 + 30_000;
+    return this.running &&
+      [reader, behind].some((each) => each && !each.paused && clock.monotonic() - each.lastTurn > most);
   }
 
   /** Dead letters on their way back to this group. */

@@ -197,3 +197,22 @@ Deno.test("the circuit breaker is one for both lanes: while it is open neither i
   assertEquals([(await rig.lettersOf(CATEGORY)).length, (await rig.lettersOf(BACKFILL)).length], [0, 3]);
   await rig.close(subscription);
 });
+
+for (const lane of [CATEGORY, BACKFILL]) {
+  Deno.test(`a read of ${lane} that never ends is seen by the liveness probe`, async () => {
+    const rig = new LaneRig();
+    const subscription = rig.subscribe(new ScriptedRunner(), { backfill: BACKFILL });
+    await subscription.start();
+    await rig.clock.advance(60_000);
+    assertEquals(subscription.stuck, false);
+    const gate = Promise.withResolvers<void>();
+    rig.broker.fault = (operation, { stream }) =>
+      operation === "read" && stream === lane ? { before: gate.promise } : undefined;
+    await rig.clock.advance(33_000);
+    assertEquals(subscription.stuck, true);
+    gate.resolve();
+    await rig.clock.advance(2_000);
+    assertEquals(subscription.stuck, false);
+    await rig.close(subscription);
+  });
+}
