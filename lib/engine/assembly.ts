@@ -235,7 +235,8 @@ function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
 }
 
 function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenance[] {
-  const { enabled, alert_threshold, alert_on, check_interval_seconds } = runtime.config.config.server.dlq;
+  const { dlq } = runtime.config.config.server;
+  const { enabled, alert_threshold, alert_on, check_interval_seconds } = dlq;
   if (!enabled) return [];
   return [...Map.groupBy(subscriptions, ({ broker }) => broker)].flatMap(([broker, own]) => {
     const queues = watchedQueues(own);
@@ -245,6 +246,7 @@ function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenanc
       alertThreshold: alert_threshold,
       alertOn: alert_on,
       intervalSeconds: check_interval_seconds,
+      discardKeepHours: dlq.discard_keep_hours,
       alerter: async () => new Alerter(await alertReceivers(runtime), runtime.clock),
       ...(random && { random }),
     });

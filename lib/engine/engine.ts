@@ -26,6 +26,7 @@ import { assemble } from "./assembly.ts";
 import { pythonOnlyKeys } from "../config/python_only.ts";
 import { drain } from "./drain.ts";
 import { Failure } from "./failure.ts";
+import { unreadGroups } from "./left_groups.ts";
 import { preflight } from "./preflight.ts";
 import { withStatus } from "../subscription/settings/status_runtime.ts";
 import { eventName, startDiagnostics } from "./start_diagnostics.ts";
@@ -221,6 +222,7 @@ export class Engine {
               category: stream,
             }))
           ),
+        unread: unreadGroups(subscriptions),
         required,
         clock,
       });

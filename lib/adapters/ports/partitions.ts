@@ -83,7 +83,10 @@ export interface Partition {
    * False: the entry was not ours.
    */
   halt(halt: Halt, count: number): Promise<boolean>;
-  /** Whether it is noted that the group stands still here. */
+  /**
+   * Whether it is noted that the group stands still here. A note is forgotten whose entry is pending no more:
+   * somebody has removed the entry, or the group, by other means.
+   */
   halted(): Promise<boolean>;
   /**
    * Removes key and stream if the last entry is older than `idleMs` and every group is done with all of them.

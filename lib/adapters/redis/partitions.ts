@@ -234,8 +234,10 @@ class RedisPartition implements Partition {
   }
 
   async halted(): Promise<boolean> {
-    const place = this.#keyOf(this.#haltedName);
-    return await this.#run((client) => client.hexists(place, this.#key), { repeatable: true }) === 1;
+    const keys = [this.#haltedName, this.stream].map((name) => this.#keyOf(name));
+    const args = [this.#key, this.group];
+    return await this.#run((client) => scripts.stillHalted.run(client, keys, args), { repeatable: true }) ===
+      1;
   }
 
   async reap(idleMs: number): Promise<boolean> {
