@@ -8,7 +8,7 @@ import type { Clock } from "../async/clock.ts";
 import { pacer } from "../async/pacer.ts";
 import type { DeadLetterFilter, FailedLetter, Operation, OperationOptions } from "../domain/dead_letters.ts";
 import { asError, IncorrectUsageError, NotSupportedError, ProteanError } from "../errors.ts";
-import { originalText } from "../message/dead_letter.ts";
+import { originalText, parseDeadLetter } from "../message/dead_letter.ts";
 import { discardedStream } from "../message/names.ts";
 import { Canaries, MOST_CANARIES } from "./canaries.ts";
 import { assertFilter, isSelective } from "./filter.ts";
@@ -235,6 +235,13 @@ function mover({ broker, deadLetters }: LetterPlace): NonNullable<typeof deadLet
 /** Back on the stream that it failed on, and never on one that the letter names: anybody may have written it. */
 async function release(place: LetterPlace, { entry: { id, data }, letter }: FoundLetter): Promise<boolean> {
   if (letter.letter.truncatedBytes !== undefined) throw truncated(letter);
+  if (!parseDeadLetter(data).message) {
+    throw new ProteanError(
+      `DLQ message '${id}' is no message, at which every group would fail: replay it to the group that failed, or ` +
+        "purge it.",
+      { code: "DLQ_NO_MESSAGE" },
+    );
+  }
   const { broker, deadLetters, origin, stream } = place;
   if (!deadLetters.release) {
     throw new NotSupportedError(`Broker '${broker.name}' replays to the group that failed only.`);
