@@ -143,7 +143,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       return undefined;
     };
   };
-  const { partitioning } = runtime.config.config.server;
+  const { partitioning, priority_lanes } = runtime.config.config.server;
   const leases = new Map<HandlerRunner, PartitionLeases>();
   return plan.subscriptions.filter(({ settings }) => settings.subscriptionType === "stream").map(
     (planned) => {
@@ -162,6 +162,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
           heartbeatMs: (partitioning.heartbeat_interval_seconds ?? partitioning.lease_ttl_ms / 5000) * 1000,
           pollMs: partitioning.poll_interval_seconds * 1000,
           reapIdleMs: partitioning.reap_idle_ms,
+          backfillSuffix: priority_lanes.backfill_suffix,
         },
         published: publishedTo(broker),
         work: work.reporter("broker", broker.name),

@@ -89,7 +89,8 @@ export interface Partition {
    */
   halted(): Promise<boolean>;
   /**
-   * Removes key and stream if the last entry is older than `idleMs` and every group is done with all of them.
+   * Removes key and stream if the last entry is older than `idleMs` and every group is done with all of them;
+   * of the key's backfill lane as well, which only Python writes.
    */
   reap(idleMs: number): Promise<boolean>;
   /** Forgets this consumer where nothing is pending on it. */
@@ -120,6 +121,8 @@ export interface Partitions {
       readonly group: string;
       readonly lease: PartitionLease;
       readonly maxEntryBytes?: number | undefined;
+      /** `[server.priority_lanes] backfill_suffix`: Python has a second stream for a key. @default none is looked for */
+      readonly backfillSuffix?: string | undefined;
     },
   ): Partition;
   /** Of these keys, those where the group may have something unread or pending, or is not there at all. */
