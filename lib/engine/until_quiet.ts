@@ -5,6 +5,8 @@
  */
 import { type Clock, sleep } from "../async/clock.ts";
 import type { EngineService, ServiceStatus } from "../async/service.ts";
+import { brokerOf } from "../domain/places.ts";
+import { partitionStream } from "../message/partitions.ts";
 import { isSubscriptionStatus, type SubscriptionStatus } from "../subscription/status.ts";
 import { collectStatus, type StatusRuntime } from "../status/collect.ts";
 import type { StatusRow } from "../status/row.ts";
@@ -41,7 +43,8 @@ async function isQuiet(services: readonly EngineService[], runtime: StatusRuntim
   if (all.some((status) => status.unfinished > postponedOf(status))) return false;
   const subscriptions = all.filter(isSubscriptionStatus);
   try {
-    return (await collectStatus(runtime)).every((row) => isWorkedOff(row, subscriptions));
+    const left = await leftLater(runtime, subscriptions);
+    return (await collectStatus(runtime)).every((row) => isWorkedOff(row, left));
   } catch {
     // A backend that does not answer has not been worked off.
     return false;
@@ -52,17 +55,36 @@ function postponedOf(status: ServiceStatus): number {
   return isSubscriptionStatus(status) ? status.postponed : 0;
 }
 
+/** How much of each subscription waits because a handler wants it much later. */
+async function leftLater(
+  runtime: StatusRuntime,
+  subscriptions: readonly SubscriptionStatus[],
+): Promise<ReadonlyMap<string, number>> {
+  const left = new Map<string, number>();
+  for (const { handler, category, postponed, postponedPartitions } of subscriptions) {
+    const runner = runtime.runners.find(({ name }) => name === handler);
+    if (postponed === 0 || !runner) continue;
+    const keys = postponedPartitions.map((stream) => stream.slice(partitionStream(category, "").length));
+    const behind = keys.length === 0
+      ? undefined
+      : await brokerOf(runtime, runner).partitions?.info(category, runner.group, keys.length, keys);
+    left.set(named(handler, category), postponed + (behind?.lag ?? 0));
+  }
+  return left;
+}
+
+function named(handler: string, category: string): string {
+  return JSON.stringify([handler, category]);
+}
+
 /**
  * Rows of the outbox that wait for another attempt are work, those given up are not, nor is what waits where a
  * key stands still or where a handler wants it much later.
  */
 function isWorkedOff(
   { lag, pending, returning, held_back: heldBack = 0, handler_name, stream_category }: StatusRow,
-  subscriptions: readonly SubscriptionStatus[],
+  left: ReadonlyMap<string, number>,
 ): boolean {
-  const own = subscriptions.find(({ handler, category }) =>
-    handler === handler_name && category === stream_category
-  );
-  const left = heldBack + (own?.postponed ?? 0);
-  return lag !== null && pending !== null && lag + pending === left && returning === 0;
+  const waiting = heldBack + (left.get(named(handler_name, stream_category)) ?? 0);
+  return lag !== null && pending !== null && lag + pending === waiting && returning === 0;
 }

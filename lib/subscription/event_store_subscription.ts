@@ -97,6 +97,7 @@ export class EventStoreSubscription extends BackgroundService implements EngineS
       category,
       unfinished: this.outstanding,
       postponed: 0,
+      postponedPartitions: [],
       counters: { ...this.counters },
       // There is none: what fails is passed over (wire 10.9).
       breaker: "closed",

@@ -56,16 +56,18 @@ export class Inbox {
 
   /**
    * Of the unfinished, those that wait for more than another minute because their handler wants it so, and all
-   * that is held behind them.
+   * that is held behind them; and the partitions whose own next message waits so.
    */
-  get postponed(): number {
+  get postponed(): { readonly count: number; readonly partitions: readonly string[] } {
     const late = this.#clock.monotonic() + LONG_MS;
     let count = 0;
-    for (const delivery of this.#postponements) {
-      if (delivery.notBefore <= late) continue;
-      count += 1 + this.#gate.waiting(delivery.key, this.#unfinished).length;
+    const partitions: string[] = [];
+    for (const { notBefore, key, batch: { lane } } of this.#postponements) {
+      if (notBefore <= late) continue;
+      count += 1 + this.#gate.waiting(key, this.#unfinished).length;
+      if (lane.kind === "partition") partitions.push(lane.name);
     }
-    return count;
+    return { count, partitions };
   }
 
   /**

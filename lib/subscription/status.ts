@@ -16,6 +16,8 @@ export interface SubscriptionStatus extends ServiceStatus {
    * and all that waits behind them. 0 where they are not told apart: on the event store.
    */
   readonly postponed: number;
+  /** Streams of the keys (`sequentialBy`) whose next message waits so; what is behind it is not read. */
+  readonly postponedPartitions: readonly string[];
   readonly counters: Readonly<Record<DeliveryEvent, number>>;
   /** Its circuit breaker, in this process. */
   readonly breaker: BreakerState;

@@ -27,5 +27,6 @@
  */
 export { TestDomain, testDomain, type TestOptions } from "./test_domain.ts";
 export { TestServer } from "./test_server.ts";
+export type { QueuedLetter } from "../dlq/queues.ts";
 export { type FailedDelivery, Outcome, type PublishedMessage } from "./outcome.ts";
 export { FakeClock } from "./fake_clock.ts";

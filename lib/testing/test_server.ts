@@ -8,7 +8,7 @@ import { DeadLetterQueues, type QueuedLetter } from "../dlq/queues.ts";
 import { MAIN_BROKER } from "../domain/places.ts";
 import type { Domain } from "../domain/domain.ts";
 import { runtimeOf } from "../domain/runtime.ts";
-import type { In, MessageType, Schema } from "../domain/types.ts";
+import type { In, MessageType, Row, Schema } from "../domain/types.ts";
 import { assemble } from "../engine/assembly.ts";
 import { drain } from "../engine/drain.ts";
 import type { EngineService } from "../async/service.ts";
@@ -88,13 +88,18 @@ export class TestServer implements AsyncDisposable {
     await this.advance(ARRIVES_MS);
   }
 
-  /** Puts an entry on another system's stream, as it would, and lets a tenth of a second pass. */
-  async receive(stream: string, text: string, { broker = MAIN_BROKER } = {}): Promise<void> {
+  /**
+   * Puts an entry on another system's stream, as it would, and lets a tenth of a second pass. A text is the
+   * entry as it is, which need be no message at all. Rejects where the broker has not taken it.
+   */
+  async receive(stream: string, payload: Row | string, { broker = MAIN_BROKER } = {}): Promise<void> {
     const found = runtimeOf(this.#domain).brokers.get(broker);
     if (!found) {
       throw new IncorrectUsageError(`There is no broker '${broker}': name one of the configuration.`);
     }
-    await found.publish([{ stream, data: text }]);
+    const data = typeof payload === "string" ? payload : JSON.stringify(payload);
+    const [result] = await found.publish([{ stream, data }]);
+    if (result && "error" in result) throw result.error;
     await this.advance(ARRIVES_MS);
   }
 

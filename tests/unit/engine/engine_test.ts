@@ -130,6 +130,26 @@ Deno.test("--once waits a short RetryAfter out, and leaves what is wanted much l
   ]);
 });
 
+Deno.test("--once leaves a key whose next message is wanted much later, with what waits unread behind it", async () => {
+  const domain = new Domain("jobs");
+  const schema = z.object({ id: z.string() });
+  const Job = domain.aggregate("Job", { schema });
+  const JobPlaced = domain.event("JobPlaced", { partOf: Job, schema });
+  const worked: string[] = [];
+  domain.eventHandler("Works", {
+    partOf: Job,
+    sequentialBy: "id",
+    handles: [on(JobPlaced, ({ id }) => {
+      worked.push(id);
+      if (id === "later") throw new RetryAfter(3_600_000, "busy");
+    })],
+  });
+  await domain.init(memory());
+  for (const id of ["later", "good", "later", "later"]) await domain.publish(JobPlaced, { id });
+  assertEquals(await new Engine(domain, { once: true }).run(), 0);
+  assertEquals(worked.toSorted(), ["good", "later"]);
+});
+
 Deno.test("--once with nothing to do ends with 0, and leaves the domain closed", async () => {
   const { domain, PlaceJob } = jobs(() => {});
   await domain.init(memory());

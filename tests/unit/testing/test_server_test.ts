@@ -165,7 +165,7 @@ Deno.test("another system's entries reach subscribers, and what is none of their
   domain.subscriber("Foreign", { stream: "payments", handle: (payload) => void seen.push(payload) });
   await using test = await testDomain(domain);
   await using server = await test.serve();
-  await server.receive("payments", '{"n":1}');
+  await server.receive("payments", { n: 1 });
   await server.receive("payments", "no JSON");
   assertEquals([seen, (await server.deadLetters("Foreign")).length], [[{ n: 1 }], 1]);
   await assertRejects(() => server.receive("payments", "{}", { broker: "none" }), IncorrectUsageError);
