@@ -55,6 +55,7 @@ export async function collectStatus(
     groups.set(key, asked);
     return asked;
   };
+  const once = askedOnce();
   const lanes = lanesOf(runtime.config.config);
   const rows = await Promise.all([
     ...readings(runtime).map((reading) => {
@@ -65,7 +66,7 @@ export async function collectStatus(
       }
       const broker = brokerOf(runtime, runner);
       const backfill = lanes?.backfillOf(runner, category);
-      const row = streamRow(reading, broker, { groups: groupsOf(broker, category), ages, inquiry });
+      const row = streamRow(reading, broker, { groups: groupsOf(broker, category), ages, inquiry, once });
       if (backfill === undefined) return row;
       return withBackfill(
         row,
@@ -81,6 +82,18 @@ export async function collectStatus(
   return rows;
 }
 
+type AskedOnce = (what: string, ask: () => Promise<number>) => Promise<number>;
+
+/** What is asked for many rows and the same for all of them is asked once. */
+function askedOnce(): AskedOnce {
+  const asked = new Map<string, Promise<number>>();
+  return (what, ask) => {
+    const answer = asked.get(what) ?? ask();
+    asked.set(what, answer);
+    return answer;
+  };
+}
+
 function readings({ runners }: StatusRuntime): readonly Reading[] {
   return runners.flatMap((runner) => runner.categories.map((category) => ({ runner, category })));
 }
@@ -88,16 +101,19 @@ function readings({ runners }: StatusRuntime): readonly Reading[] {
 async function streamRow(
   { runner, category }: Reading,
   broker: BaseBroker,
-  { groups, ages, inquiry }: {
+  { groups, ages, inquiry, once }: {
     readonly groups: Promise<readonly GroupInfo[] | null>;
     readonly ages: boolean;
     readonly inquiry: Inquiry;
+    readonly once: AskedOnce;
   },
 ): Promise<StatusRow> {
+  const key = `${broker.name} ${category}`;
+  const keyCount = () => once(`keys ${key}`, async () => await broker.partitions?.count(category) ?? 0);
   const [found, partitions, dlqDepth, replays, age] = await Promise.all([
     groups,
-    broker.partitions && inquiry.of(() => partitionFigures(broker, category, runner.group)),
-    inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
+    broker.partitions && inquiry.of(() => partitionFigures(broker, category, runner.group, keyCount())),
+    inquiry.of(() => once(`dead ${key}`, () => broker.deadLetters.depth(deadLetterStream(category)))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
     ages ? inquiry.of(() => agesInSeconds(broker, category, runner.group)) : null,
   ]);
