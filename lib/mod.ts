@@ -7,9 +7,22 @@
  *
  * @module
  */
+// How `domain.deadLetters` does its work.
+import "./dlq/dead_letters.ts";
+
 export { Domain } from "./domain/domain.ts";
 export { on, onAny } from "./domain/elements/on.ts";
 export { SubscriptionProfile } from "./subscription/settings/profiles.ts";
+export type {
+  DeadLetterFilter,
+  DeadLetterGroup,
+  DeadLetterQueues,
+  DeadLetterStats,
+  FailedLetter,
+  Operation,
+  OperationOptions,
+  SavedDeadLetter,
+} from "./domain/dead_letters.ts";
 export type { DlqAlert, DlqAlertListener } from "./domain/dlq_alert.ts";
 export { Engine, type EngineOptions, type EngineRunOptions } from "./engine/engine.ts";
 export type { SubscriptionStatus } from "./subscription/status.ts";

@@ -24,7 +24,14 @@ export interface Ineffective {
 
 const INEFFECTIVE: readonly Ineffective[] = [
   {
-    keys: ["alert_threshold", "alert_callback", "alert_webhook", "alert_on", "check_interval_seconds"].map((
+    keys: [
+      "alert_threshold",
+      "alert_callback",
+      "alert_webhook",
+      "alert_on",
+      "check_interval_seconds",
+      "discard_keep_hours",
+    ].map((
       key,
     ) => `server.dlq.${key}`),
     instead: "dead letters are neither trimmed nor watched",

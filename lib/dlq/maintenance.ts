@@ -18,7 +18,8 @@ import { logLine } from "../message/describe_error.ts";
 import type { Alerter } from "./alerter.ts";
 import { Census } from "./census.ts";
 import { summarizeDeadLetter } from "../message/dead_letter.ts";
-import { QueueTrimmer } from "./trimming.ts";
+import { discardedStream } from "../message/names.ts";
+import { HOUR_MS, QueueTrimmer, trimOlder } from "./trimming.ts";
 import { partiesOf, type Party, type WatchedQueue } from "./watched_queue.ts";
 
 const log = getLogger(["protean", "dlq"]);
@@ -27,6 +28,8 @@ const log = getLogger(["protean", "dlq"]);
 const FIRST_WITHIN_MS = 2_000;
 /** A share of the interval by which cycles differ. */
 const JITTER = 0.1;
+/** Hours for which discarded letters are kept, unless somebody says otherwise. */
+const DISCARD_KEEP_HOURS = 168;
 /** The newest letters that are looked at for what they failed of, and the kinds that are told. */
 const SAMPLE = 200;
 const SAMPLE_BYTES = 4 * 1024 * 1024;
@@ -42,6 +45,8 @@ export interface DlqMaintenanceOptions {
   readonly alertThreshold: number;
   readonly alertOn: "cycle" | "change";
   readonly intervalSeconds: number;
+  /** Hours for which discarded letters can be restored. @default 168 */
+  readonly discardKeepHours?: number;
   /** Called once, when the maintenance begins; it does not reject. */
   readonly alerter: () => Promise<Alerter>;
   readonly clock: Clock;
@@ -189,11 +194,20 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
       watched.happened("trimmed", trimmed);
       log.info("dlq_maintenance.trimmed", { dlq_stream: stream, trimmed });
     }
+    await this.#forgetDiscarded(stream, now, signal);
     if (signal.aborted) return;
     const [depth, oldest] = await Promise.all([deadLetters.depth(stream), deadLetters.oldest(stream)]);
     this.#figures.set(stream, { depth, oldest });
     const breaches = await this.#breaches(watched, depth, signal);
     if (!signal.aborted) await this.#judge(watched, breaches, { depth, oldest }, signal);
+  }
+
+  /** Their ids were given when they were discarded. */
+  async #forgetDiscarded(dlqStream: string, now: number, signal: AbortSignal): Promise<void> {
+    const { broker: { deadLetters }, discardKeepHours = DISCARD_KEEP_HOURS } = this.#options;
+    const stream = discardedStream(dlqStream);
+    const forgotten = await trimOlder(deadLetters, stream, now - discardKeepHours * HOUR_MS, signal);
+    if (forgotten > 0) log.info("dlq_maintenance.discarded_forgotten", { dlq_stream: stream, forgotten });
   }
 
   async #breaches({ parties, census }: Watched, depth: number, signal: AbortSignal): Promise<Breach[]> {

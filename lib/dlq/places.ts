@@ -9,7 +9,8 @@ import type { HandlerRunner } from "../domain/handler_port.ts";
 import { brokerOf, MAIN_BROKER } from "../domain/places.ts";
 import { type Lanes, lanesOf } from "../domain/lanes.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { deadLetterStream } from "../message/names.ts";
+import { deadLetterStream, discardedStream } from "../message/names.ts";
+import type { StatusRuntime } from "../status/collect.ts";
 import type { LetterQueue } from "./newest_first.ts";
 
 /** One dead-letter stream. */
@@ -24,11 +25,15 @@ export interface Subscribed {
   readonly runners: readonly HandlerRunner[];
   readonly brokerOf: (runner: HandlerRunner) => BaseBroker;
   readonly lanes: Lanes | undefined;
+  /** Whether a handler reads a category from the event store. @default none does */
+  readonly readsEventStore?: StatusRuntime["readsEventStore"];
 }
 
-export function subscribed(runtime: DomainRuntime): Subscribed {
+export function subscribed(runtime: DomainRuntime & Pick<StatusRuntime, "readsEventStore">): Subscribed {
+  const { runners, readsEventStore } = runtime;
   return {
-    runners: runtime.runners,
+    runners,
+    readsEventStore,
     brokerOf: (runner) => brokerOf(runtime, runner),
     lanes: lanesOf(runtime.config.config),
   };
@@ -49,4 +54,9 @@ export function placesOf({ brokerOf, lanes }: Subscribed, runners: readonly Hand
     }
   }
   return [...places.values()].sort((a, b) => a.key < b.key ? -1 : 1);
+}
+
+/** Where discarded letters of a queue lie. */
+export function aside(place: LetterPlace): LetterPlace {
+  return { ...place, stream: discardedStream(place.stream) };
 }

@@ -5,8 +5,8 @@
  * @module
  */
 import type { BaseBroker, ReplayedToOther, StreamEntry } from "../adapters/ports.ts";
-import { compareIdTexts } from "../adapters/stream_id.ts";
 import { didYouMean } from "../config/nearest.ts";
+import type { DeadLetterFilter } from "../domain/dead_letters.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { MAIN_BROKER, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
@@ -19,12 +19,13 @@ import {
 } from "../message/dead_letter.ts";
 import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import { replayLane } from "../message/names.ts";
+import { isSelective, matches, notBefore } from "./filter.ts";
+import { PAGE, PAGE_BYTES, timeOfId } from "./letters.ts";
 import { cursorOf, type FoundEntry, newestFirst } from "./newest_first.ts";
-import { type LetterPlace, placesOf, type Subscribed, subscribed } from "./places.ts";
+import { withStatus } from "../subscription/settings/status_runtime.ts";
+import { aside, type LetterPlace, placesOf, type Subscribed, subscribed } from "./places.ts";
+import { entriesOf, type Snapshot, snapshotOf } from "./snapshot.ts";
 
-/** Entries of one queue that are read at once, and bytes of their texts. */
-const PAGE = 200;
-const PAGE_BYTES = 16 * 1024 * 1024;
 /**
  * Entries that one list looks at, so that a filter which few letters match does not read queues of a million
  * to their ends.
@@ -47,12 +48,7 @@ export interface QueuedLetter {
 }
 
 /** Which dead letters are meant; all of the domain's when empty. */
-export interface LetterFilter {
-  /** A stream category. */
-  readonly subscription?: string;
-  /** A handler as declared. */
-  readonly handler?: string;
-}
+export type LetterFilter = Readonly<DeadLetterFilter>;
 
 /** Which letters to list. */
 export interface ListOptions extends LetterFilter {
@@ -60,6 +56,8 @@ export interface ListOptions extends LetterFilter {
   readonly limit?: number;
   /** Goes on behind an earlier list: its `cursor`. */
   readonly cursor?: string | undefined;
+  /** Those that were discarded instead. @default false */
+  readonly discarded?: boolean;
 }
 
 /** One page of a list. */
@@ -73,6 +71,13 @@ export interface LetterPage {
   readonly cursor: string | undefined;
 }
 
+/** An entry of a dead-letter stream, and what it says. */
+export interface FoundLetter {
+  readonly entry: StreamEntry;
+  /** Without its message. */
+  readonly letter: QueuedLetter;
+}
+
 /** What became of a replay. */
 export type ReplayOutcome =
   /** In the replay lane of the group that failed, and nowhere else. */
@@ -83,10 +88,9 @@ export type ReplayOutcome =
 /** The end of a sentence that begins with the group. */
 const WHY_NOT: Readonly<Record<Exclude<ReplayedToOther, ReplayOutcome>, string>> = {
   nobody:
-    "no Python worker of that group is there to take it, so start one, or replay it with the domain that runs " +
-    "the group",
-  trimmed:
-    "the stream holds the original no longer, so only `protean dlq replay` brings it back, to every group",
+    "no Python worker of that group is there to take it, so start one, replay it with the domain that runs the " +
+    "group, or with --to-all-groups to every group",
+  trimmed: "the stream holds the original no longer, so only --to-all-groups brings it back, to every group",
   unread: "that group has not read the original yet, and will by itself",
   pending: "the original is pending in that group, which will try it again by itself",
 };
@@ -94,8 +98,8 @@ const WHY_NOT: Readonly<Record<Exclude<ReplayedToOther, ReplayOutcome>, string>>
 /** The dead-letter queues of one domain. */
 export class DeadLetterQueues {
   readonly #subscribed: Subscribed;
-  /** Of a larger text than any dead letter of ours has, no more than the beginning is read. */
-  readonly #largest: number;
+  /** Bytes: of a larger text than any dead letter of ours has, no more than the beginning is read. */
+  readonly largest: number;
 
   /** `maxReceivedBytes`: of the domain's subscriptions; `further`: what they do not all have from `broker`. */
   constructor(
@@ -105,41 +109,48 @@ export class DeadLetterQueues {
     further: Partial<Subscribed> = {},
   ) {
     this.#subscribed = { runners, brokerOf: () => broker, lanes: undefined, ...further };
-    this.#largest = largestLetter(maxReceivedBytes);
+    this.largest = largestLetter(maxReceivedBytes);
   }
 
   /** Those of a domain, on the brokers that its subscriptions read from. */
   static of(runtime: DomainRuntime): DeadLetterQueues {
     const { max_received_bytes: most } = runtime.config.config.server;
-    return new DeadLetterQueues(subscriptionBroker(runtime), runtime.runners, most, subscribed(runtime));
+    return new DeadLetterQueues(
+      subscriptionBroker(runtime),
+      runtime.runners,
+      most,
+      subscribed(withStatus(runtime)),
+    );
   }
 
   /**
    * A page of letters over all queues, in the order in which they were dead-lettered, the newest first.
-   * However long the queues are, it reads little more than `limit` entries of each; with a handler, little
-   * more than 10,000 of all.
+   * However long the queues are, it reads little more than `limit` entries of each; with a filter that looks
+   * at letters, little more than 10,000 of all.
    */
   async list(options: ListOptions = {}): Promise<LetterPage> {
     const { limit = LIST_LIMIT, cursor } = options;
     const entries: QueuedLetter[] = [];
     const found = newestFirst({
-      queues: this.#places(options),
+      queues: options.discarded ? this.places(options).map(aside) : this.places(options),
       cursor,
       // The one beyond the limit tells whether there is another page.
       page: {
-        limit: options.handler === undefined ? Math.min(limit + 1, PAGE) : PAGE,
+        limit: isSelective(options) ? PAGE : Math.min(limit + 1, PAGE),
         maxBytes: PAGE_BYTES,
-        maxEntryBytes: this.#largest,
+        maxEntryBytes: this.largest,
       },
     });
     let lookedAt = 0;
     let last: FoundEntry<LetterPlace> | undefined;
+    const earliest = notBefore(options);
     for await (const next of found) {
+      if (timeOfId(next.entry.id) < earliest) break;
       if (last && (entries.length >= limit || lookedAt >= MOST_LOOKED_AT)) {
         return { entries, cursor: cursorOf(last) };
       }
       const letter = summarized(next.queue, next.entry);
-      if (this.#matches(letter, options)) entries.push(letter);
+      if (matches(letter, options, this.runners)) entries.push(letter);
       last = next;
       lookedAt++;
     }
@@ -152,10 +163,10 @@ export class DeadLetterQueues {
    */
   async find(id: string, filter: LetterFilter): Promise<QueuedLetter> {
     const found: QueuedLetter[] = [];
-    for (const place of this.#places(filter)) {
-      const entry = await place.deadLetters.get(place.stream, id, this.#largest);
+    for (const place of this.places(filter)) {
+      const entry = await place.deadLetters.get(place.stream, id, this.largest);
       const letter = entry && queued(place, entry);
-      if (letter && this.#matches(letter, filter)) found.push(letter);
+      if (letter && matches(letter, filter, this.runners)) found.push(letter);
     }
     const [only, ...others] = found;
     if (!only) throw new ProteanError(`DLQ message '${id}' not found.`, { code: "DLQ_NOT_FOUND" });
@@ -172,31 +183,43 @@ export class DeadLetterQueues {
    * Moves a letter to the replay lane of the group that failed: in one atomic step of the broker, so that two
    * replays at once replay once. A group that only another program runs, as Python does, is given the
    * original entry again, as long as the stream holds it. Throws `ProteanError` with the code
-   * `DLQ_FOREIGN_GROUP` when neither can be, and `DLQ_TRUNCATED` where the message is not there whole.
+   * `DLQ_FOREIGN_GROUP` when neither can be, when the handler reads the event store by now, or when only groups
+   * of `ours` are to be replayed to, and `DLQ_TRUNCATED` where the message is not there whole.
    */
   async replay(
     { id, queue, subscription, broker: name = MAIN_BROKER, letter }: QueuedLetter,
+    how: { readonly ours?: boolean } = {},
   ): Promise<ReplayOutcome> {
-    if (letter.truncatedBytes !== undefined) {
-      throw new ProteanError(
-        `DLQ message '${id}' cannot be replayed: it had ${letter.truncatedBytes} bytes, of which no more than the ` +
-          "beginning was kept: have it sent again.",
-        { code: "DLQ_TRUNCATED" },
-      );
-    }
+    if (letter.truncatedBytes !== undefined) throw truncated({ id, letter });
     const group = letter.consumerGroup;
-    const { runners, brokerOf } = this.#subscribed;
-    const place = placesOf(this.#subscribed, runners).find(({ stream, broker }) =>
-      stream === queue && broker.name === name
-    );
+    const { runners, brokerOf, readsEventStore } = this.#subscribed;
+    const place = this.#placeOf(queue, name);
     if (!place) return "gone";
-    const ours = runners.some((runner) =>
+    const reader = runners.find((runner) =>
       runner.group === group && runner.categories.includes(subscription) && brokerOf(runner) === place.broker
     );
+    // Its lane would take the letter, and nobody would read that.
+    const elsewhere = reader && readsEventStore?.(reader, subscription);
+    const ours = reader !== undefined && !elsewhere;
+    const watched = how.ours ?? false;
+    if (watched && !ours && !elsewhere) {
+      throw new ProteanError(
+        `DLQ message '${id}' failed in the group '${group}' of another program, whose work cannot be watched: ` +
+          "replay it without a canary.",
+        { code: "DLQ_FOREIGN_GROUP" },
+      );
+    }
     // What we do not handle in a shared group is for the other program, if it is there now.
-    if (!ours || letter.errorType === UnhandledMessageError.name) {
-      const outcome = await toOther(place, id, letter);
+    if (!ours || letter.errorType === UnhandledMessageError.name && !watched) {
+      const outcome = watched ? "nobody" : await toOther(place, id, letter);
       if (outcome === "replayed" || outcome === "gone") return outcome;
+      if (elsewhere) {
+        throw new ProteanError(
+          `DLQ message '${id}' cannot be replayed: ${reader.name} reads '${subscription}' from the event store by now ` +
+            "and no longer the stream that it failed on, so let it read the stream for the replay, or purge the message.",
+          { code: "DLQ_FOREIGN_GROUP" },
+        );
+      }
       if (!ours) {
         throw new ProteanError(
           `DLQ message '${id}' failed in the group '${group}', which this domain does not run on '${subscription}': ${
@@ -210,34 +233,72 @@ export class DeadLetterQueues {
     return await place.deadLetters.replay(queue, id, lane, group) ? "replayed" : "gone";
   }
 
-  /** How many letters a purge would remove. */
+  /** The letter with its message; undefined where it is there no longer. */
+  async whole({ id, queue, broker = MAIN_BROKER }: QueuedLetter): Promise<QueuedLetter | undefined> {
+    const place = this.#placeOf(queue, broker);
+    const entry = await place?.deadLetters.get(queue, id, this.largest);
+    return place && entry && queued(place, entry);
+  }
+
+  /** Where a list goes on behind a letter that one has returned. */
+  cursorOf({ id, queue, broker = MAIN_BROKER }: QueuedLetter): string | undefined {
+    const place = this.#placeOf(queue, broker);
+    return place && cursorOf({ queue: place, entry: { id, data: undefined } });
+  }
+
+  #placeOf(queue: string, name: string): LetterPlace | undefined {
+    return placesOf(this.#subscribed, this.runners).find(({ stream, broker }) =>
+      stream === queue && broker.name === name
+    );
+  }
+
+  /** How many letters there are of those that are meant. */
   async count(filter: LetterFilter): Promise<number> {
+    return await this.countIn(await this.snapshot(this.places(filter)), filter);
+  }
+
+  /** As `count`, of those that the queues held when the snapshot was taken. */
+  async countIn(
+    snapshots: readonly Snapshot[],
+    filter: LetterFilter,
+    signal?: AbortSignal,
+  ): Promise<number> {
     let count = 0;
-    for (const place of this.#places(filter)) {
-      if (!filter.handler) count += await place.deadLetters.depth(place.stream);
-      else for await (const letters of this.#pages(place, filter)) count += letters.length;
+    for (const snapshot of snapshots) {
+      if (!isSelective(filter)) count += await snapshot.place.deadLetters.depth(snapshot.place.stream);
+      else for await (const page of this.pages(snapshot, filter, signal)) count += page.length;
     }
     return count;
   }
 
-  /** Removes the letters for good; returns how many. */
-  async purge(filter: LetterFilter): Promise<number> {
-    let purged = 0;
-    for (const place of this.#places(filter)) {
-      const { deadLetters, stream } = place;
-      if (!filter.handler) {
-        purged += await deadLetters.purge(stream);
-        continue;
-      }
-      for await (const letters of this.#pages(place, filter)) {
-        purged += await deadLetters.remove(stream, letters.map(({ id }) => id));
-      }
-    }
-    return purged;
+  /** What these queues hold now. */
+  async snapshot(places: readonly LetterPlace[]): Promise<readonly Snapshot[]> {
+    return await snapshotOf(places, this.largest);
   }
 
-  /** Throws `ProteanError` when no subscription reads that category or no handler has that name. */
-  #places({ subscription, handler }: LetterFilter): readonly LetterPlace[] {
+  /** The letters of a snapshot that are meant, the oldest first, as entries with what they say. */
+  async *pages(
+    snapshot: Snapshot,
+    filter: LetterFilter,
+    signal?: AbortSignal,
+  ): AsyncGenerator<readonly FoundLetter[]> {
+    for await (const entries of entriesOf(snapshot, filter, this.largest, signal)) {
+      const found = entries.map((entry) => ({ entry, letter: summarized(snapshot.place, entry) }))
+        .filter(({ letter }) => matches(letter, filter, this.runners));
+      if (found.length > 0) yield found;
+    }
+  }
+
+  /** The handlers of the domain. */
+  get runners(): readonly HandlerRunner[] {
+    return this.#subscribed.runners;
+  }
+
+  /**
+   * The queues that may hold letters that are meant. Throws `ProteanError` when no subscription reads that
+   * category or no handler has that name.
+   */
+  places({ subscription, handler }: LetterFilter): readonly LetterPlace[] {
     const { runners: all } = this.#subscribed;
     if (handler !== undefined && !all.some(({ name }) => name === handler)) {
       const names = all.map(({ name }) => name);
@@ -256,35 +317,15 @@ export class DeadLetterQueues {
       { code: "DLQ_UNKNOWN_SUBSCRIPTION" },
     );
   }
+}
 
-  /** The letters that a queue holds now, the oldest first; not those that come while they are read. */
-  async *#pages(place: LetterPlace, filter: LetterFilter): AsyncGenerator<readonly QueuedLetter[]> {
-    const { deadLetters, stream: queue } = place;
-    const [newest] = await deadLetters.list(queue, {
-      ...{ direction: "backwards", limit: 1, maxEntryBytes: this.#largest },
-    });
-    if (!newest) return;
-    let after: string | undefined;
-    while (true) {
-      const page = await deadLetters.list(queue, {
-        ...{ limit: PAGE, maxBytes: PAGE_BYTES, maxEntryBytes: this.#largest },
-        ...(after !== undefined && { after }),
-      });
-      const known = page.filter((entry) => !isNewer(entry, newest));
-      yield known.map((entry) => summarized(place, entry)).filter((letter) => this.#matches(letter, filter));
-      after = page.at(-1)?.id;
-      if (page.length === 0 || known.length < page.length) return;
-    }
-  }
-
-  /** A letter belongs to the handler it names; one written by Python names only the group. */
-  #matches({ letter }: QueuedLetter, { handler }: LetterFilter): boolean {
-    if (handler === undefined) return true;
-    if (letter.handler !== null) return letter.handler === handler;
-    return this.#subscribed.runners.some(({ name, group }) =>
-      name === handler && group === letter.consumerGroup
-    );
-  }
+/** Of a message that was kept by its beginning. */
+export function truncated({ id, letter }: Pick<QueuedLetter, "id" | "letter">): ProteanError {
+  return new ProteanError(
+    `DLQ message '${id}' cannot be replayed: it had ${letter.truncatedBytes} bytes, of which no more than the ` +
+      "beginning was kept: have it sent again.",
+    { code: "DLQ_TRUNCATED" },
+  );
 }
 
 /** Never to a stream that the letter names: anybody may have written it. */
@@ -312,8 +353,4 @@ function summarized(place: LetterPlace, { id, data }: StreamEntry): QueuedLetter
 function placed({ stream, subscription, broker }: LetterPlace, id: string): Omit<QueuedLetter, "letter"> {
   const { name } = broker;
   return { id, queue: stream, subscription, ...(name !== MAIN_BROKER && { broker: name }) };
-}
-
-function isNewer(a: StreamEntry, b: StreamEntry): boolean {
-  return compareIdTexts(a.id, b.id) > 0;
 }

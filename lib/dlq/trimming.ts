@@ -17,7 +17,7 @@ import {
   type WatchedQueue,
 } from "./watched_queue.ts";
 
-const HOUR_MS = 3_600_000;
+export const HOUR_MS = 3_600_000;
 /** Entries that go at once, so that nobody waits for a broker that trims. */
 const STEP = 10_000;
 
@@ -37,18 +37,9 @@ export class QueueTrimmer {
   /** Removes what is past its retention at `now`, epoch ms on the broker's clock; returns how many went. */
   async trim(now: number, signal: AbortSignal): Promise<number> {
     const before = now - longestRetention(this.#queue) * HOUR_MS;
-    let trimmed = await this.#trimWhole(before, signal);
+    let trimmed = await trimOlder(this.#deadLetters, this.#queue.stream, before, signal);
     for (const rule of this.#shorter) {
       trimmed += await this.#trimRule(rule, now - rule.retentionHours * HOUR_MS, signal);
-    }
-    return trimmed;
-  }
-
-  async #trimWhole(before: number, signal: AbortSignal): Promise<number> {
-    let trimmed = 0;
-    for (let gone = STEP; gone >= STEP && before > 0 && !signal.aborted;) {
-      gone = await this.#deadLetters.trimBefore(this.#queue.stream, before, STEP);
-      trimmed += gone;
     }
     return trimmed;
   }
@@ -69,4 +60,19 @@ export class QueueTrimmer {
     }
     return trimmed;
   }
+}
+
+/** Removes every entry whose id was given before `before`, epoch ms on the broker's clock; returns how many. */
+export async function trimOlder(
+  deadLetters: DeadLetters,
+  stream: string,
+  before: number,
+  signal: AbortSignal,
+): Promise<number> {
+  let trimmed = 0;
+  for (let gone = STEP; gone >= STEP && before > 0 && !signal.aborted;) {
+    gone = await deadLetters.trimBefore(stream, before, STEP);
+    trimmed += gone;
+  }
+  return trimmed;
 }

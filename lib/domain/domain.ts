@@ -13,6 +13,7 @@ import { IncorrectUsageError } from "../errors.ts";
 import { assertAdapterClass } from "../loading/adapter_modules.ts";
 import { MAX_SENT_BYTES } from "../message/envelope.ts";
 import { closeAdapters } from "./adapters.ts";
+import { type DeadLetterQueues, deadLettersOf } from "./dead_letters.ts";
 import { WorkContext } from "./work/context.ts";
 import { Declarations, identityOf } from "./elements/declarations.ts";
 import { OUTSIDE } from "./work/outgoing.ts";
@@ -59,6 +60,19 @@ export class Domain extends Declarations implements AsyncDisposable {
   /** Prefix of categories, tables and consumer groups: `my_domain`. */
   get normalizedName(): string {
     return this.identity.normalizedName;
+  }
+
+  /**
+   * What could not be handled: found, replayed, put aside, removed. Works between the end of `init` and
+   * `close`.
+   *
+   * @example
+   * ```ts
+   * await domain.deadLetters.replay({ handler: "OrderEventHandler", error: "TimeoutError" }, { canary: 5 });
+   * ```
+   */
+  get deadLetters(): DeadLetterQueues {
+    return deadLettersOf(() => this.#started().runtime);
   }
 
   /**

@@ -143,7 +143,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
       return undefined;
     };
   };
-  const { partitioning } = runtime.config.config.server;
+  const { partitioning, priority_lanes } = runtime.config.config.server;
   const leases = new Map<HandlerRunner, PartitionLeases>();
   return plan.subscriptions.filter(({ settings }) => settings.subscriptionType === "stream").map(
     (planned) => {
@@ -162,6 +162,7 @@ function streamSubscriptions(plan: Plan, processors: readonly OutboxProcessor[])
           heartbeatMs: (partitioning.heartbeat_interval_seconds ?? partitioning.lease_ttl_ms / 5000) * 1000,
           pollMs: partitioning.poll_interval_seconds * 1000,
           reapIdleMs: partitioning.reap_idle_ms,
+          backfillSuffix: priority_lanes.backfill_suffix,
         },
         published: publishedTo(broker),
         work: work.reporter("broker", broker.name),
@@ -235,7 +236,8 @@ function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
 }
 
 function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenance[] {
-  const { enabled, alert_threshold, alert_on, check_interval_seconds } = runtime.config.config.server.dlq;
+  const { dlq } = runtime.config.config.server;
+  const { enabled, alert_threshold, alert_on, check_interval_seconds } = dlq;
   if (!enabled) return [];
   return [...Map.groupBy(subscriptions, ({ broker }) => broker)].flatMap(([broker, own]) => {
     const queues = watchedQueues(own);
@@ -245,6 +247,7 @@ function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenanc
       alertThreshold: alert_threshold,
       alertOn: alert_on,
       intervalSeconds: check_interval_seconds,
+      discardKeepHours: dlq.discard_keep_hours,
       alerter: async () => new Alerter(await alertReceivers(runtime), runtime.clock),
       ...(random && { random }),
     });

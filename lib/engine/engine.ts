@@ -26,6 +26,7 @@ import { assemble } from "./assembly.ts";
 import { pythonOnlyKeys } from "../config/python_only.ts";
 import { drain } from "./drain.ts";
 import { Failure } from "./failure.ts";
+import { unreadGroups } from "./left_groups.ts";
 import { preflight } from "./preflight.ts";
 import { withStatus } from "../subscription/settings/status_runtime.ts";
 import { eventName, startDiagnostics } from "./start_diagnostics.ts";
@@ -221,6 +222,7 @@ export class Engine {
               category: stream,
             }))
           ),
+        unread: unreadGroups(subscriptions),
         required,
         clock,
       });
@@ -273,6 +275,9 @@ export class Engine {
   async #untilStop(runtime: ReturnType<typeof withStatus>, over: AbortSignal): Promise<void> {
     if (this.#options.once) {
       await untilQuiet({ services: this.#services, runtime, signal: over, look: () => {} });
+      for (const { handler, category, postponed } of this.subscriptions) {
+        if (postponed > 0) log.info("engine.left_postponed", { handler, category, messages: postponed });
+      }
       return;
     }
     if (over.aborted) return;

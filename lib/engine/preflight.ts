@@ -11,6 +11,7 @@ import { type Clock, sleep } from "../async/clock.ts";
 import { asError, ConfigurationError, UnavailableError } from "../errors.ts";
 import type { ComponentFault } from "../health/types.ts";
 import { deadLetterStream } from "../message/names.ts";
+import { tellLeftGroups, type UnreadGroup } from "./left_groups.ts";
 
 const log = getLogger(["protean", "engine"]);
 
@@ -30,6 +31,8 @@ export interface PreflightParts {
   readonly tables: ReadonlyMap<string, readonly TableSpec[]>;
   /** What is subscribed to. */
   readonly streams: Iterable<{ readonly broker: BaseBroker; readonly category: string }>;
+  /** Groups that may be left on their streams. @default none */
+  readonly unread?: Iterable<UnreadGroup>;
   /** With `--require-dependencies` nothing is waited for. */
   readonly required: boolean;
   readonly clock: Clock;
@@ -50,6 +53,9 @@ export async function preflight(parts: PreflightParts): Promise<{ readonly ended
   for (const [broker, streams] of Map.groupBy(parts.streams, ({ broker }) => broker)) {
     if (away("broker", broker.name)) continue;
     looks.push(lookAtStreams(broker, streams.map(({ category }) => category)));
+  }
+  for (const [broker, groups] of Map.groupBy(parts.unread ?? [], ({ broker }) => broker)) {
+    if (!away("broker", broker.name)) looks.push(tellLeftGroups(broker, groups).then(() => []));
   }
   const all = Promise.all(looks).then((found) => found.flat());
   const found = await within(parts.clock, all);

@@ -4,7 +4,10 @@
  * @module
  */
 import { type Clock, sleep } from "../async/clock.ts";
-import type { EngineService } from "../async/service.ts";
+import type { EngineService, ServiceStatus } from "../async/service.ts";
+import { brokerOf } from "../domain/places.ts";
+import { partitionStream } from "../message/partitions.ts";
+import { isSubscriptionStatus, type SubscriptionStatus } from "../subscription/status.ts";
 import { collectStatus, type StatusRuntime } from "../status/collect.ts";
 import type { StatusRow } from "../status/row.ts";
 
@@ -19,8 +22,8 @@ export interface QuietOptions {
 }
 
 /**
- * True when the outboxes hold nothing to publish, every group has read everything and nothing is unfinished,
- * seen twice in a row (a handler that finished between the two looks may have committed new messages); false
+ * True when the outboxes hold nothing to publish, every group has read everything and nothing is unfinished but
+ * what handlers want much later (`RetryAfter`), seen twice in a row (a handler that finished between the two looks may have committed new messages); false
  * when `signal` aborts before.
  */
 export async function untilQuiet({ services, runtime, signal, look }: QuietOptions): Promise<boolean> {
@@ -35,20 +38,53 @@ export async function untilQuiet({ services, runtime, signal, look }: QuietOptio
 }
 
 async function isQuiet(services: readonly EngineService[], runtime: StatusRuntime): Promise<boolean> {
+  const all = services.flatMap((service) => service.status?.() ?? []);
   // First what costs nothing: while there is work the backends have better things to do.
-  if (services.some((service) => (service.status?.().unfinished ?? 0) > 0)) return false;
+  if (all.some((status) => status.unfinished > postponedOf(status))) return false;
+  const subscriptions = all.filter(isSubscriptionStatus);
   try {
-    return (await collectStatus(runtime)).every(isWorkedOff);
+    const left = await leftLater(runtime, subscriptions);
+    return (await collectStatus(runtime)).every((row) => isWorkedOff(row, left));
   } catch {
     // A backend that does not answer has not been worked off.
     return false;
   }
 }
 
+function postponedOf(status: ServiceStatus): number {
+  return isSubscriptionStatus(status) ? status.postponed : 0;
+}
+
+/** How much of each subscription waits because a handler wants it much later. */
+async function leftLater(
+  runtime: StatusRuntime,
+  subscriptions: readonly SubscriptionStatus[],
+): Promise<ReadonlyMap<string, number>> {
+  const left = new Map<string, number>();
+  for (const { handler, category, postponed, postponedPartitions } of subscriptions) {
+    const runner = runtime.runners.find(({ name }) => name === handler);
+    if (postponed === 0 || !runner) continue;
+    const keys = postponedPartitions.map((stream) => stream.slice(partitionStream(category, "").length));
+    const behind = keys.length === 0
+      ? undefined
+      : await brokerOf(runtime, runner).partitions?.info(category, runner.group, keys.length, keys);
+    left.set(named(handler, category), postponed + (behind?.lag ?? 0));
+  }
+  return left;
+}
+
+function named(handler: string, category: string): string {
+  return JSON.stringify([handler, category]);
+}
+
 /**
  * Rows of the outbox that wait for another attempt are work, those given up are not, nor is what waits where a
- * key stands still.
+ * key stands still or where a handler wants it much later.
  */
-function isWorkedOff({ lag, pending, returning, held_back: heldBack = 0 }: StatusRow): boolean {
-  return lag !== null && pending !== null && lag + pending === heldBack && returning === 0;
+function isWorkedOff(
+  { lag, pending, returning, held_back: heldBack = 0, handler_name, stream_category }: StatusRow,
+  left: ReadonlyMap<string, number>,
+): boolean {
+  const waiting = heldBack + (left.get(named(handler_name, stream_category)) ?? 0);
+  return lag !== null && pending !== null && lag + pending === waiting && returning === 0;
 }

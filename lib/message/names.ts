@@ -96,6 +96,11 @@ export function commandCategory(category: string): string {
   return `${category}:command`;
 }
 
+/** Where letters of a queue lie that were discarded, until they are restored or too old. */
+export function discardedStream(deadLetters: string): string {
+  return `${deadLetters}:discarded`;
+}
+
 /** Where a reader of the event store keeps how far it has read a category (wire 1.6). */
 export function positionStream(group: string, category: string): string {
   return `position-${group}-${category}`;

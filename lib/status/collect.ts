@@ -72,8 +72,7 @@ export async function collectStatus(
         row,
         { backfill, group: runner.group },
         broker,
-        groupsOf(broker, backfill),
-        inquiry,
+        { groups: groupsOf(broker, backfill), ages, inquiry, once },
       );
     }),
     ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
@@ -98,15 +97,18 @@ function readings({ runners }: StatusRuntime): readonly Reading[] {
   return runners.flatMap((runner) => runner.categories.map((category) => ({ runner, category })));
 }
 
+/** What the rows of one status are asked with. */
+interface Asking {
+  readonly groups: Promise<readonly GroupInfo[] | null>;
+  readonly ages: boolean;
+  readonly inquiry: Inquiry;
+  readonly once: AskedOnce;
+}
+
 async function streamRow(
   { runner, category }: Reading,
   broker: BaseBroker,
-  { groups, ages, inquiry, once }: {
-    readonly groups: Promise<readonly GroupInfo[] | null>;
-    readonly ages: boolean;
-    readonly inquiry: Inquiry;
-    readonly once: AskedOnce;
-  },
+  { groups, ages, inquiry, once }: Asking,
 ): Promise<StatusRow> {
   const key = `${broker.name} ${category}`;
   const keyCount = () => once(`keys ${key}`, async () => await broker.partitions?.count(category) ?? 0);
@@ -158,23 +160,34 @@ async function withBackfill(
   primary: Promise<StatusRow>,
   { backfill, group }: { readonly backfill: string; readonly group: string },
   broker: BaseBroker,
-  groups: Promise<readonly GroupInfo[] | null>,
-  inquiry: Inquiry,
+  { groups, ages, inquiry, once }: Asking,
 ): Promise<StatusRow> {
-  const [row, found, depth] = await Promise.all([
+  const dead = `dead ${broker.name} ${backfill}`;
+  const [row, found, depth, age] = await Promise.all([
     primary,
     groups,
-    inquiry.of(() => broker.deadLetters.depth(deadLetterStream(backfill))),
+    inquiry.of(() => once(dead, () => broker.deadLetters.depth(deadLetterStream(backfill)))),
+    ages ? inquiry.of(() => agesInSeconds(broker, backfill, group)) : null,
   ]);
   const info = found?.find((each) => each.group === group);
   const lag = plus(row.lag, info?.lag ?? null);
   const pending = plus(row.pending, info?.pending ?? null);
-  return { ...row, lag, pending, status: verdict(lag, pending), dlq_depth: plus(row.dlq_depth, depth) };
+  return {
+    ...row,
+    ...{ lag, pending, status: verdict(lag, pending), dlq_depth: plus(row.dlq_depth, depth) },
+    lag_seconds: older(row.lag_seconds, age?.undelivered ?? null),
+    oldest_pending_seconds: older(row.oldest_pending_seconds, age?.pending ?? null),
+  };
 }
 
 /** Null is unknown, never zero. */
 function plus(a: number | null, b: number | null): number | null {
   return a === null || b === null ? null : a + b;
+}
+
+/** Of the first that waits on either. */
+function older(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : Math.max(a, b);
 }
 
 async function outboxRow({ provider, broker, external }: OutboxRoute, inquiry: Inquiry): Promise<StatusRow> {

@@ -1,6 +1,6 @@
 /**
- * The circuit breaker of one subscription (wire 10.9): so many failures of its handler in a row, and nothing
- * is taken any more; after a while one message is tried at a time, and what becomes of it decides. In memory,
+ * The circuit breaker of one subscription (wire 10.9): so many messages in a row that its handler has failed
+ * on, each counted once, and nothing is taken any more; after a while one message is tried at a time, and what becomes of it decides. In memory,
  * each process its own. `Pause` is what keeps the workers and the reader waiting.
  *
  * @module
@@ -25,6 +25,7 @@ export class Breaker {
   readonly #parts: BreakerParts;
   #state: BreakerState = "closed";
   #failures = 0;
+  #since = -Infinity;
   #cancel: (() => void) | undefined;
 
   constructor(parts: BreakerParts) {
@@ -35,12 +36,20 @@ export class Breaker {
     return this.#state;
   }
 
+  /** When it came into this state (monotonic). */
+  get since(): number {
+    return this.#since;
+  }
+
   /** In a row, since the last success. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** A handler has failed by itself: not for a backend, a message that nobody can read, or a `RetryAfter`. */
+  /**
+   * A handler has failed by itself on one more message: not for a backend, a message that nobody can read, or a
+   * `RetryAfter`, nor once more on the same message, unless that was the one to be tried.
+   */
   failed(): void {
     this.#failures++;
     // What had begun before it opened is known to fail.
@@ -86,6 +95,7 @@ export class Breaker {
 
   #become(state: BreakerState, failures: number): void {
     this.#state = state;
+    this.#since = this.#parts.clock.monotonic();
     this.#parts.changed(state, failures);
   }
 }

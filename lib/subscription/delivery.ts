@@ -72,6 +72,12 @@ export class Delivery implements RunOptions {
   firstFailedAt: number | undefined;
   /** When its handler was started last, on the clock's monotonic scale. */
   startedAt = -Infinity;
+  /**
+   * The circuit breaker has counted its failure. Once is enough until it is decided: the retries of a few
+   * messages that cannot succeed are no sign of a broken handler. What a process before has begun, and dead
+   * letters that are replayed, count as counted: what has failed there comes in a row here.
+   */
+  blamed: boolean;
   /** What has committed a part of its work. */
   backends: readonly Backend[] = NONE;
   /** It was told that the broker refuses what its outcome needs. */
@@ -110,6 +116,7 @@ export class Delivery implements RunOptions {
     recovered: boolean,
   ) {
     this.attempts = new Attempts(count, recovered);
+    this.blamed = recovered && count > 0 || batch.lane.kind === "replay";
   }
 
   static {

@@ -96,6 +96,8 @@ export class EventStoreSubscription extends BackgroundService implements EngineS
       handler: runner.name,
       category,
       unfinished: this.outstanding,
+      postponed: 0,
+      postponedPartitions: [],
       counters: { ...this.counters },
       // There is none: what fails is passed over (wire 10.9).
       breaker: "closed",

@@ -17,6 +17,9 @@ import { OrderGate } from "./order_gate.ts";
 import { TextShare } from "./text_share.ts";
 import { RetrySchedule } from "./retry_schedule.ts";
 
+/** As long as the longest ordinary retry waits by default. */
+const LONG_MS = 60_000;
+
 export class Inbox {
   /** Notified when there may be something to take, or room to read. */
   readonly changed = new Wakeup();
@@ -31,6 +34,8 @@ export class Inbox {
   readonly #unwatch: () => void;
   /** Released by the order gate, due again, or handed back by a drain. */
   readonly #resumed = new Fifo<Delivery>();
+  /** They back off because their handlers want them later. */
+  readonly #postponements = new Set<Delivery>();
   /** They run one at a time. */
   readonly #suspects: Delivery[] = [];
   #suspect: Delivery | undefined;
@@ -47,6 +52,22 @@ export class Inbox {
   /** Deliveries whose outcome is open: queued, held, running, waiting. */
   get unfinished(): number {
     return this.#unfinished;
+  }
+
+  /**
+   * Of the unfinished, those that wait for more than another minute because their handler wants it so, and all
+   * that is held behind them; and the partitions whose own next message waits so.
+   */
+  get postponed(): { readonly count: number; readonly partitions: readonly string[] } {
+    const late = this.#clock.monotonic() + LONG_MS;
+    let count = 0;
+    const partitions: string[] = [];
+    for (const { notBefore, key, batch: { lane } } of this.#postponements) {
+      if (notBefore <= late) continue;
+      count += 1 + this.#gate.waiting(key, this.#unfinished).length;
+      if (lane.kind === "partition") partitions.push(lane.name);
+    }
+    return { count, partitions };
   }
 
   /**
@@ -205,6 +226,7 @@ export class Inbox {
   /** Tries again, as `defer`, a message that failed by itself: however many such wait, others are read. */
   backOff(delivery: Delivery, ms: number): void {
     this.rest(delivery);
+    if (delivery.notBefore > this.#clock.monotonic()) this.#postponements.add(delivery);
     this.#retries.add(delivery, ms);
   }
 
@@ -231,6 +253,7 @@ export class Inbox {
   /** A waiting delivery is to be worked on again. */
   resume(delivery: Delivery): void {
     if (delivery.stage === "done") return;
+    this.#postponements.delete(delivery);
     this.#holdings.wake(delivery);
     moveTo(delivery, "queued");
     if (delivery.suspect && !delivery.attempts.started) this.#suspects.unshift(delivery);
@@ -242,6 +265,7 @@ export class Inbox {
   decide(delivery: Delivery): void {
     if (delivery.stage === "done") return;
     moveTo(delivery, "done");
+    this.#postponements.delete(delivery);
     this.#unfinished--;
     this.#holdings.wake(delivery);
     this.#freeSuspect(delivery);

@@ -18,6 +18,11 @@ const log = getLogger(["protean", "subscription"]);
 
 /** Consumers without anything pending are removed after this long idle (PIPE-9). */
 const SWEEP_IDLE_MS = 3_600_000;
+/**
+ * A process that lives shows itself every second. Two may have one host and one number: containers on one
+ * host's network.
+ */
+const OWN_IDLE_MS = 10_000;
 const SWEEP_EVERY_PASSES = 60;
 /** One trim removes at most this many entries (delivery 8); a pass repeats it at most this often. */
 const TRIM_STEP = 10_000;
@@ -140,7 +145,8 @@ export class Maintenance {
       }
     }
     if (pass % SWEEP_EVERY_PASSES === 0) {
-      const own = pass === 0 ? ownPrefix(this.scope.consumer) : undefined;
+      const prefix = ownPrefix(this.scope.consumer);
+      const own = prefix === undefined ? undefined : { prefix, idleMs: OWN_IDLE_MS };
       for (const group of lasting) yield ["sweep", () => group.sweep(SWEEP_IDLE_MS, own)];
     }
   }

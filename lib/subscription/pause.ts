@@ -38,6 +38,8 @@ const KNOWN_TO_FAIL = 2;
 const SAME_OUTAGE_MS = 10_000;
 /** So often it is looked whether a backend that is away answers its pings again. */
 const LOOK_MS = 500;
+/** So long a half-open breaker leaves the reader to find something that was not tried yet. */
+const READ_FIRST_MS = 1000;
 /** Pings may be slower than the work: so often a message is tried whatever they say. */
 const ANYWAY_MS = 60_000;
 /**
@@ -144,9 +146,10 @@ export class Pause {
       else if (this.#paused && ![...this.#failing.keys()].some(({ stage }) => stage !== "done")) this.#end();
       else if (this.#trying) await inbox.changed.wait({ signal });
       else if (!this.#paused) {
-        this.#trying = this.#untried();
+        const ms = this.#untilRetry();
+        this.#trying = inbox.takeRead() ?? (ms <= 0 ? inbox.take() : undefined);
         if (this.#trying) return this.#trying;
-        await inbox.changed.wait({ signal });
+        await inbox.changed.wait({ signal, clock, ...(ms > 0 && { ms }) });
       } else {
         const ms = this.#untilTry(this.#paused);
         if (ms <= 0) {
@@ -188,8 +191,10 @@ export class Pause {
   /** Its handler has failed by itself. */
   faulted(delivery: Delivery): void {
     this.over(delivery);
+    const counts = !delivery.blamed;
+    delivery.blamed = true;
     // Half open, the one that is tried decides, and none that had begun before.
-    if (this.#circuit !== "half_open" || this.#trying === delivery) this.#parts.breaker?.failed();
+    if (this.#circuit === "half_open" ? this.#trying === delivery : counts) this.#parts.breaker?.failed();
   }
 
   /** It does not wait for a backend any more, whatever else became of it. */
@@ -322,11 +327,13 @@ export class Pause {
     return inbox.take();
   }
 
-  /** In turn one that was not tried yet and one that was: it may have opened the breaker by itself. */
-  #untried(): Delivery | undefined {
-    const { inbox } = this.#parts;
-    this.#tookFresh = !this.#tookFresh;
-    return this.#tookFresh ? inbox.takeRead() ?? inbox.take() : inbox.take();
+  /**
+   * Half open: milliseconds until one may be tried that was tried before, which may be what has opened the
+   * breaker. Those just read come first, and nothing was read while it was open.
+   */
+  #untilRetry(): number {
+    const { breaker, clock } = this.#parts;
+    return (breaker?.since ?? 0) + READ_FIRST_MS - clock.monotonic();
   }
 
   /**

@@ -11,6 +11,13 @@ export interface SubscriptionStatus extends ServiceStatus {
   readonly kind: "subscription";
   readonly handler: string;
   readonly category: string;
+  /**
+   * Of the unfinished, those that wait for more than another minute because their handlers threw `RetryAfter`,
+   * and all that waits behind them. 0 where they are not told apart: on the event store.
+   */
+  readonly postponed: number;
+  /** Streams of the keys (`sequentialBy`) whose next message waits so; what is behind it is not read. */
+  readonly postponedPartitions: readonly string[];
   readonly counters: Readonly<Record<DeliveryEvent, number>>;
   /** Its circuit breaker, in this process. */
   readonly breaker: BreakerState;

@@ -117,12 +117,15 @@ export class StreamSubscription extends BackgroundService implements EngineServi
 
   status(): SubscriptionStatus {
     const { runner, category } = this.#options;
+    const postponed = this.#parts?.scope.inbox.postponed;
     return {
       kind: "subscription",
       name: this.name,
       handler: runner.name,
       category,
       unfinished: this.outstanding,
+      postponed: postponed?.count ?? 0,
+      postponedPartitions: postponed?.partitions ?? [],
       counters: { ...this.counters },
       breaker: this.#parts?.breaker.state ?? "closed",
       declined: this.#reasons.counts,

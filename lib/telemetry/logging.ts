@@ -46,6 +46,13 @@ const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
   ["critical", "fatal"],
 ]);
 
+const AUDIT = {
+  category: ["audit"],
+  sinks: ["audit" as const],
+  parentSinks: "override" as const,
+  lowestLevel: "info" as const,
+};
+
 /** Names that are accepted as levels; some mean the same. */
 export const LOG_LEVEL_NAMES: readonly string[] = [...LEVELS.keys()];
 
@@ -89,12 +96,15 @@ export function startLogging(options: LoggingOptions): void {
     parentSinks: "override" as const,
     lowestLevel: wanted === "" ? level : logLevel(wanted, `[logging.per_logger] ${name}`),
   }));
+  const line = jsonFormatter(redact, stacks);
   configureSync({
     reset: true,
-    sinks: { log: (record) => write(format(record)) },
+    sinks: { log: (record) => write(format(record)), audit: (record) => write(line(record)) },
     loggers: [
       { category: [], sinks: ["log"], lowestLevel: level },
       { category: ["logtape", "meta"], sinks: ["log"], parentSinks: "override", lowestLevel: "warning" },
+      // What somebody has changed is a line for machines whatever the log is, unless `per_logger` says otherwise.
+      ...settings?.per_logger["audit"] === undefined ? [AUDIT] : [],
       ...own,
     ],
   });

@@ -9,27 +9,35 @@ import { MAIN_BROKER } from "../domain/places.ts";
 import { runtimeOf } from "../domain/runtime.ts";
 import type { StartOptions } from "../domain/startup.ts";
 import type { AggregateType, In, MessageType, Out, ProjectionType, Row, Schema } from "../domain/types.ts";
-import { ProteanError } from "../errors.ts";
+import { IncorrectUsageError, ProteanError } from "../errors.ts";
 import { deliver, receive, takeOutbox } from "./delivery.ts";
+import { TestServer } from "./test_server.ts";
 import { type FailedDelivery, Outcome, type PublishedMessage } from "./outcome.ts";
 
 export interface TestOptions {
   /** What the clock shows at first. @default 2026-01-01T00:00:00Z */
   readonly now?: Date | number;
   /**
-   * Configuration in place of the one in memory: SQLite in a temporary folder, where handlers use `ctx.sql`.
-   * Leave `[server.version_retry]` without delays, as time stands still.
+   * Tables of the configuration in place of those in memory: `databases` with SQLite in a temporary folder,
+   * where handlers use `ctx.sql`, `server.profiles`, `event_processing: "sync"`. Leave `[server.version_retry]`
+   * and `[server.transient_retry]` without delays, unless time is moved.
    */
   readonly config?: Row;
 }
+
+const AT_ONCE: Row = {
+  // Time stands still, so a conflict is repeated at once.
+  version_retry: { base_delay_seconds: 0 },
+  // A day of a server's time passes faster the less often it looks in vain; what comes ends a read at once.
+  stream_subscription: { blocking_timeout_ms: 10_000 },
+};
 
 const IN_MEMORY: Row = {
   databases: { default: { provider: "memory" } },
   brokers: { default: { provider: "memory" } },
   caches: { default: { provider: "memory" } },
   event_store: { provider: "memory" },
-  // Time stands still, so a conflict is repeated at once.
-  server: { version_retry: { base_delay_seconds: 0 } },
+  server: AT_ONCE,
 };
 
 /** A test that is not quiet by then never will be. */
@@ -40,18 +48,53 @@ const MAX_MESSAGES = 10_000;
  * times.
  */
 export async function testDomain(domain: Domain, options: TestOptions = {}): Promise<TestDomain> {
-  const { now, config = IN_MEMORY } = options;
+  const { now, config = {} } = options;
   const clock = new FakeClock(now === undefined ? undefined : Number(now));
-  const start: StartOptions = { config, env: "", clock };
+  const server = config["server"] === undefined ? IN_MEMORY["server"] : served(config["server"]);
+  const start: StartOptions = { config: { ...IN_MEMORY, ...config, server }, env: "", clock };
   await domain.init(start);
   return new TestDomain(domain, clock);
+}
+
+/** What is no table is left to be judged. */
+function served(server: unknown): unknown {
+  const isTable = typeof server === "object" && server !== null && !Array.isArray(server);
+  return isTable ? { ...AT_ONCE, ...server } : server;
 }
 
 export class TestDomain implements AsyncDisposable {
   readonly #messages: PublishedMessage[] = [];
   readonly #failures: FailedDelivery[] = [];
 
+  #server: TestServer | undefined;
+
   constructor(readonly domain: Domain, readonly clock: FakeClock) {}
+
+  /**
+   * Runs the domain as a server does, with retries, dead letters, breakers and whatever else its settings say,
+   * until `stop()` or the end of the scope; time passes by its `advance` alone. Meanwhile `given`, `when`,
+   * `receive` and `drain` of this domain are not there. Rejects with a `ConfigurationError` that lists every
+   * handler whose settings cannot work.
+   *
+   * @example
+   * ```ts
+   * await using server = await shop.serve();
+   * await server.send(OrderPlaced, { orderId: "1", amount: 5 });
+   * await server.advance(60_000);
+   * assertEquals(server.subscription("Shipping").counters.deadLettered, 1);
+   * ```
+   */
+  async serve(): Promise<TestServer> {
+    this.#alone();
+    return this.#server = await TestServer.start(this.domain, this.clock, () => this.#server = undefined);
+  }
+
+  #alone(): void {
+    if (!this.#server) return;
+    throw new IncorrectUsageError(
+      "The domain is served: use send() and advance() of its server, or stop() it.",
+    );
+  }
 
   /** Everything since the beginning. */
   get outcome(): Outcome {
@@ -70,6 +113,7 @@ export class TestDomain implements AsyncDisposable {
 
   /** Publishes an event or sends a command, delivers until all is quiet, and returns what came of it. */
   async when<S extends Schema>(message: MessageType<S>, data: In<S>): Promise<Outcome> {
+    this.#alone();
     if (message.kind === "event") await this.domain.publish(message, data);
     else await this.domain.process(message, data, { asynchronous: true });
     return await this.drain();
@@ -85,6 +129,7 @@ export class TestDomain implements AsyncDisposable {
     payload: Row | string,
     { broker = MAIN_BROKER, id = crypto.randomUUID() }: { broker?: string; id?: string } = {},
   ): Promise<Outcome> {
+    this.#alone();
     const failures = this.#failures.length;
     const text = typeof payload === "string" ? payload : JSON.stringify(payload);
     this.#failures.push(...await receive(runtimeOf(this.domain), { broker, stream, id }, text));
@@ -94,6 +139,7 @@ export class TestDomain implements AsyncDisposable {
 
   /** Delivers everything that is committed, and what is committed meanwhile, until all is quiet. */
   async drain(): Promise<Outcome> {
+    this.#alone();
     const runtime = runtimeOf(this.domain);
     const [messages, failures] = [this.#messages.length, this.#failures.length];
     for (let batch = await takeOutbox(runtime); batch.length > 0; batch = await takeOutbox(runtime)) {
@@ -124,6 +170,7 @@ export class TestDomain implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server?.stop();
     await this.domain.close();
   }
 }

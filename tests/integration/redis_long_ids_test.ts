@@ -1,5 +1,7 @@
 /** Streams whose ids are nanoseconds: no number holds them exactly (L8e). */
 import { assertEquals } from "@std/assert";
+import { systemClock } from "../../lib/async/clock.ts";
+import { runOperation } from "../../lib/dlq/bulk.ts";
 import { DeadLetterQueues } from "../../lib/dlq/queues.ts";
 import { redisTest } from "../support/redis_server.ts";
 import { ScriptedRunner } from "../support/subscription_rig.ts";
@@ -51,6 +53,9 @@ redisTest(
     assertEquals([...first.entries, ...rest.entries].map(({ id }) => id), ids(5).reverse());
     assertEquals((await queues.find(`${NS + 3n}-0`, {})).id, `${NS + 3n}-0`);
     assertEquals(await broker.deadLetters.oldest(`${STREAM}:dlq`), Number(NS));
-    assertEquals(await queues.purge({ handler: "OrderEventHandler" }), 0);
+    assertEquals(
+      (await runOperation(queues, "purge", { handler: "OrderEventHandler" }, {}, systemClock)).done,
+      0,
+    );
   },
 );

@@ -145,3 +145,31 @@ redisTest("keys: who cannot renew a lease stops before it ends, while Redis does
   subscription.cut();
   await stopping;
 });
+
+redisTest("keys: one is not removed while Python has something unread on its backfill lane", async () => {
+  await using rig = await RedisRig.open();
+  const runner = new ScriptedRunner();
+  const subscription = new StreamSubscription({
+    ...{ runner, broker: await rig.broker(), category: CATEGORY, clock: systemClock },
+    consumer: "Events-host-1-abcdef",
+    settings: { ...settings, sequentialBy: "id", blockingTimeoutMs: 100 },
+    partitioning: { leaseTtlMs: LEASE_MS, heartbeatMs: 20, pollMs: 10, reapIdleMs: 50 },
+  });
+  const [kept, cold] = ["a", "b"].map((key) =>
+    new PythonPartitionOwner(rig.client(), CATEGORY, runner.group, key)
+  );
+  const client = rig.client();
+  await client.xadd(`${CATEGORY}:a:backfill`, "*", "data", eventText("a", 9));
+  await kept?.publish(...events("a", 1, 1));
+  await subscription.start();
+  try {
+    await until(() => runner.log === "a1", "the key to be read");
+    await cold?.publish(...events("b", 1, 1));
+    await until(() => runner.log === "a1 b1", "the other key to be read");
+    await until(async () => await client.exists(`${CATEGORY}:b`) === 0, "the other key to be removed");
+    assertEquals(await client.smembers(`${CATEGORY}:__partitions__`), ["a"]);
+    assertEquals(await client.xlen(`${CATEGORY}:a:backfill`), 1);
+  } finally {
+    await subscription.stop();
+  }
+});

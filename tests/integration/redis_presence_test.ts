@@ -271,6 +271,29 @@ redisTest("a set of processes that is something else is told by its name", async
   assert(String(told?.properties["error"]).includes("'protean:consumers'"), JSON.stringify(lines));
 });
 
+redisTest(
+  "something else in place of one stream neither hides this process nor keeps it from finding the dead",
+  async () => {
+    await using rig = await RedisRig.open();
+    const [one, other] = [await rig.broker(), await rig.broker()];
+    const [left, mine] = [await consumerOf(one, dead), await consumerOf(other, living)];
+    const odd = other.group({ stream: "odd", group: "g", consumer: living });
+    await odd.ensure();
+    await rig.client().set("odd", "no stream");
+    await publish(one, "1");
+    await left.read({ count: 1 });
+    const lines = await logged(async () => {
+      await one.close();
+      await until(async () => {
+        await odd.pending({ limit: 9, minIdleMs: 1 }).catch(() => []);
+        return (await mine.pending({ limit: 9, minIdleMs: FOREVER_MS })).length === 1;
+      }, "the dead one is found");
+    });
+    assertEquals(lines.filter(({ rawMessage }) => rawMessage === "redis.presence_refused"), []);
+    await odd.close();
+  },
+);
+
 redisTest("a user who may not ask for the time finds the dead all the same", async () => {
   await using rig = await RedisRig.open();
   await rig.client().call("ACL", "SETUSER", "timeless", "on", ">pw", "~*", "&*", "+@all", "-time");

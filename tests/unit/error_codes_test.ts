@@ -30,6 +30,7 @@ const NO_CODES = new Set([
   "PROTEAN_DOMAIN",
   "PROTEAN_ENV",
   "PROTEAN_LOG_LEVEL",
+  "PROTEAN_USER",
   "READ_POSITION",
 ]);
 

@@ -58,6 +58,26 @@ export class MemoryDeadLetters implements DeadLetters {
     return Promise.resolve(true);
   }
 
+  move(stream: string, ids: readonly string[], to: string): Promise<number> {
+    const dead = this.#store.find(stream)?.log;
+    let moved = 0;
+    for (const id of ids) {
+      const entry = dead?.get(id);
+      if (!entry) continue;
+      this.#store.append(to, entry.data, this.#clock.now());
+      dead?.remove(id);
+      moved++;
+    }
+    return Promise.resolve(moved);
+  }
+
+  release(stream: string, id: string, to: string, data: string): Promise<boolean> {
+    const dead = this.#store.find(stream)?.log;
+    if (!dead?.get(id)) return Promise.resolve(false);
+    this.#store.append(to, data, this.#clock.now());
+    return Promise.resolve(dead.remove(id));
+  }
+
   remove(stream: string, ids: readonly string[]): Promise<number> {
     const dead = this.#store.find(stream)?.log;
     return Promise.resolve(dead ? ids.filter((id) => dead.remove(id)).length : 0);

@@ -189,7 +189,7 @@ class MemoryPartition implements Partition {
     for (const { id, consumer } of [...state.list({ ms: 0, n: 0 }, now)]) {
       state.claim(id, consumer, this.consumer, 0, now);
     }
-    state.sweep({ spare: this.consumer, idleMs: 0, ownPrefix: undefined }, now);
+    state.sweep({ spare: this.consumer, idleMs: 0 }, now);
     this.#place.notes().delete(this.#place.key);
     return await Promise.resolve(true);
   }
@@ -242,7 +242,13 @@ class MemoryPartition implements Partition {
   }
 
   halted(): Promise<boolean> {
-    return Promise.resolve(this.#place.notes().has(this.#place.key));
+    const { key, notes } = this.#place;
+    const note = notes().get(key);
+    const [halted] = note === undefined ? [] : haltedIn([[key, note]]);
+    const state = this.#store.find(this.stream)?.groups.get(this.group);
+    const still = halted !== undefined && state?.ownerOf(halted.halt.id) !== undefined;
+    if (!still) notes().delete(key);
+    return Promise.resolve(still);
   }
 
   reap(idleMs: number): Promise<boolean> {

@@ -9,6 +9,7 @@ import type {
   ClaimedEntry,
   GroupInfo,
   GroupOptions,
+  OwnConsumers,
   PendingEntry,
   Postponed,
   ReadOptions,
@@ -134,8 +135,8 @@ export class MemoryStreamGroup implements StreamGroup {
     return Promise.resolve(this.#state()?.retire(this.consumer) ?? true);
   }
 
-  sweep(idleMs: number, ownPrefix?: string): Promise<readonly string[]> {
-    const options = { spare: this.consumer, idleMs, ownPrefix };
+  sweep(idleMs: number, own?: OwnConsumers): Promise<readonly string[]> {
+    const options = { spare: this.consumer, idleMs, own };
     return Promise.resolve(this.#state()?.sweep(options, this.#clock.monotonic()) ?? []);
   }
 

@@ -4,7 +4,15 @@
  *
  * @module
  */
-import type { ClaimedEntry, GroupAges, GroupInfo, PendingEntry, Postponed, StreamEntry } from "../ports.ts";
+import type {
+  ClaimedEntry,
+  GroupAges,
+  GroupInfo,
+  OwnConsumers,
+  PendingEntry,
+  Postponed,
+  StreamEntry,
+} from "../ports.ts";
 import { compareStreamIds, formatStreamId, parseStreamId, type StreamId, ZERO_ID } from "../stream_id.ts";
 import { entryOf, type StreamLog } from "./stream_log.ts";
 
@@ -142,16 +150,16 @@ export class GroupState {
    * except `spare`; returns their names.
    */
   sweep(
-    { spare, idleMs, ownPrefix }: {
+    { spare, idleMs, own }: {
       readonly spare: string;
       readonly idleMs: number;
-      readonly ownPrefix: string | undefined;
+      readonly own?: OwnConsumers | undefined;
     },
     now: number,
   ): readonly string[] {
     const busy = this.#busy();
     const due = (name: string, seen: number) =>
-      now - seen >= idleMs || ownPrefix !== undefined && name.startsWith(ownPrefix);
+      now - seen >= (own && name.startsWith(own.prefix) ? own.idleMs : idleMs);
     const gone = [...this.#consumers]
       .filter(([name, seen]) => name !== spare && !busy.has(name) && due(name, seen))
       .map(([name]) => name);

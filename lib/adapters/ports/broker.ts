@@ -156,13 +156,20 @@ export interface StreamGroup {
   /** Deletes this consumer if it has nothing pending, atomically checked (PIPE-9). */
   retire(): Promise<boolean>;
   /**
-   * Deletes other consumers that have nothing pending and were idle for `idleMs`, or whose names begin with
-   * `ownPrefix`: earlier starts of this very process (S47). Returns their names.
+   * Deletes other consumers that have nothing pending and were idle for `idleMs`; `own` says sooner for those
+   * whose names begin alike: earlier starts of this very process (S47), or living ones of another container
+   * that has the same host and number. Returns their names.
    */
-  sweep(idleMs: number, ownPrefix?: string): Promise<readonly string[]>;
+  sweep(idleMs: number, own?: OwnConsumers): Promise<readonly string[]>;
   info(): Promise<GroupInfo | undefined>;
   /** Frees this consumer's connection; entries stay pending. Idempotent. */
   close(): Promise<void>;
+}
+
+/** Consumers whose names begin with `prefix`, idle for `idleMs`. */
+export interface OwnConsumers {
+  readonly prefix: string;
+  readonly idleMs: number;
 }
 
 /** `nobody`: no such consumer lives. `lost`: the entry was not ours any more. */
@@ -263,6 +270,17 @@ export interface DeadLetters {
    * groups here.
    */
   replayToOther?(stream: string, id: string, original: OriginalEntry): Promise<ReplayedToOther>;
+  /**
+   * Moves entries, fields as they are, to the end of another dead-letter stream in the order given, each in one
+   * atomic step; returns how many were there. Absent: letters can be neither discarded nor restored here.
+   */
+  move?(stream: string, ids: readonly string[], to: string): Promise<number>;
+  /**
+   * Puts `data`, which the letter is about, at the end of the stream `to`, where every group reads it, and
+   * removes the letter, in one atomic step. False: it was not there (any more). Absent: letters can be replayed
+   * to the group that failed only.
+   */
+  release?(stream: string, id: string, to: string, data: string): Promise<boolean>;
   /** Returns how many of the ids went. */
   remove(stream: string, ids: readonly string[]): Promise<number>;
   /** Removes the whole stream; returns how many entries it had. */

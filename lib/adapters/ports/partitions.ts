@@ -83,10 +83,14 @@ export interface Partition {
    * False: the entry was not ours.
    */
   halt(halt: Halt, count: number): Promise<boolean>;
-  /** Whether it is noted that the group stands still here. */
+  /**
+   * Whether it is noted that the group stands still here. A note is forgotten whose entry is pending no more:
+   * somebody has removed the entry, or the group, by other means.
+   */
   halted(): Promise<boolean>;
   /**
-   * Removes key and stream if the last entry is older than `idleMs` and every group is done with all of them.
+   * Removes key and stream if the last entry is older than `idleMs` and every group is done with all of them;
+   * of the key's backfill lane as well, which only Python writes.
    */
   reap(idleMs: number): Promise<boolean>;
   /** Forgets this consumer where nothing is pending on it. */
@@ -117,6 +121,8 @@ export interface Partitions {
       readonly group: string;
       readonly lease: PartitionLease;
       readonly maxEntryBytes?: number | undefined;
+      /** `[server.priority_lanes] backfill_suffix`: Python has a second stream for a key. @default none is looked for */
+      readonly backfillSuffix?: string | undefined;
     },
   ): Partition;
   /** Of these keys, those where the group may have something unread or pending, or is not there at all. */

@@ -13,12 +13,14 @@ import type { KeyOf, StreamKey } from "./keys.ts";
 import { isLiveOther } from "./others.ts";
 import { consumersOf, MEMBERS } from "./presence.ts";
 import { entriesRanged } from "./replies.ts";
-import { oldestId, purge, replay, replayToOther, trimBefore } from "./scripts.ts";
+import { move, oldestId, purge, releaseLetter, replay, replayToOther, trimBefore } from "./scripts.ts";
 
 /** Letters of a page that is bounded by bytes which are asked for at first. */
 const FIRST_STEP = 8;
 /** Ids in one XDEL. */
 const REMOVE_STEP = 1_000;
+/** Letters that one script moves: they may be large. */
+const MOVE_STEP = 50;
 /** Most entries that one script trims, so that nobody waits for it. */
 const TRIM_STEP = 1_000;
 
@@ -112,6 +114,28 @@ export class RedisDeadLetters implements DeadLetters {
       // The script says what is wrong before it looks for the consumer.
       return await replayToOther.run(client, keys, [id, group, entry, other?.name ?? ""]);
     }, { key: from }) as ReplayedToOther;
+  }
+
+  async move(stream: string, ids: readonly string[], to: string): Promise<number> {
+    const known = ids.filter((id) => isStreamId(id));
+    const keys = [this.#keyOf(stream), this.#keyOf(to)];
+    let moved = 0;
+    for (let at = 0; at < known.length; at += MOVE_STEP) {
+      const step = known.slice(at, at + MOVE_STEP);
+      moved += Number(
+        await this.#endpoint.run((client) => move.run(client, keys, step), { key: stream }),
+      );
+    }
+    return moved;
+  }
+
+  async release(stream: string, id: string, to: string, data: string): Promise<boolean> {
+    if (!isStreamId(id)) return false;
+    const keys = [this.#keyOf(stream), this.#keyOf(to)];
+    const released = await this.#endpoint.run((client) => releaseLetter.run(client, keys, [id, data]), {
+      key: to,
+    });
+    return released === 1;
   }
 
   async remove(stream: string, ids: readonly string[]): Promise<number> {

@@ -10,6 +10,7 @@ import type {
   GroupInfo,
   GroupOptions,
   HandedOver,
+  OwnConsumers,
   PendingEntry,
   Postponed,
   ReadOptions,
@@ -298,8 +299,9 @@ export class RedisStreamGroup implements StreamGroup {
     return gone;
   }
 
-  async sweep(idleMs: number, ownPrefix = ""): Promise<readonly string[]> {
-    const gone = await this.#script(sweep, [idleMs, ownPrefix]) as readonly string[];
+  async sweep(idleMs: number, own?: OwnConsumers): Promise<readonly string[]> {
+    const args = [idleMs, own?.prefix ?? "", own?.idleMs ?? 0];
+    const gone = await this.#script(sweep, args) as readonly string[];
     await this.#presence.forget(gone);
     return gone;
   }

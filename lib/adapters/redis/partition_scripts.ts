@@ -82,6 +82,24 @@ return 1
 `);
 
 /**
+ * Keys: halted, stream. Arguments: key, group. Returns 1 while the entry that is noted is there and pending;
+ * else 0, and forgets the note: somebody has removed the entry or the group by other means.
+ */
+export const stillHalted = new Script(`
+local note = redis.call('HGET', KEYS[1], ARGV[1])
+if not note then return 0 end
+local read, halt = pcall(cjson.decode, note)
+local id = read and type(halt) == 'table' and halt.id
+if type(id) == 'string' then
+  local pending = redis.pcall('XPENDING', KEYS[2], ARGV[2], id, id, 1)
+  if pending.err and string.sub(pending.err, 1, 7) ~= 'NOGROUP' then return pending end
+  if pending[1] and #redis.call('XRANGE', KEYS[2], id, id) > 0 then return 1 end
+end
+redis.call('HDEL', KEYS[1], ARGV[1])
+return 0
+`);
+
+/**
  * Keys: halted, stream, dead-letter stream where the entry is to go there. Arguments: key, group, what is
  * noted, id, data of the letter. Returns 1, or 0 when something else is noted by now.
  */

@@ -167,9 +167,11 @@ class RedisPartition implements Partition {
   readonly #key: string;
   readonly #lease: PartitionLease;
   readonly #maxEntryBytes: number | undefined;
+  /** Not read here: what Python has written there must be left, with the key by which Python finds it. */
+  readonly #backfill: string | undefined;
 
   constructor(options: RedisPartitionsOptions, place: Parameters<Partitions["open"]>[0]) {
-    const { stream, key, group, lease, maxEntryBytes } = place;
+    const { stream, key, group, lease, maxEntryBytes, backfillSuffix } = place;
     this.#options = options;
     this.#category = stream;
     this.#key = key;
@@ -178,6 +180,7 @@ class RedisPartition implements Partition {
     this.stream = partitionStream(stream, key);
     this.group = group;
     this.consumer = lease.fence;
+    this.#backfill = backfillSuffix === undefined ? undefined : `${this.stream}:${backfillSuffix}`;
   }
 
   async adopt(): Promise<boolean> {
@@ -234,12 +237,15 @@ class RedisPartition implements Partition {
   }
 
   async halted(): Promise<boolean> {
-    const place = this.#keyOf(this.#haltedName);
-    return await this.#run((client) => client.hexists(place, this.#key), { repeatable: true }) === 1;
+    const keys = [this.#haltedName, this.stream].map((name) => this.#keyOf(name));
+    const args = [this.#key, this.group];
+    return await this.#run((client) => scripts.stillHalted.run(client, keys, args), { repeatable: true }) ===
+      1;
   }
 
   async reap(idleMs: number): Promise<boolean> {
-    const keys = [partitionIndex(this.#category), this.stream].map((name) => this.#keyOf(name));
+    const streams = this.#backfill === undefined ? [this.stream] : [this.stream, this.#backfill];
+    const keys = [partitionIndex(this.#category), ...streams].map((name) => this.#keyOf(name));
     return await this.#run((client) => scripts.reap.run(client, keys, [this.#key, idleMs])) === 1;
   }
 

@@ -213,7 +213,7 @@ export class Presence {
   async #show(client: Redis, places: readonly (readonly [StreamPlace, string])[]): Promise<void> {
     const shown = places.map(([{ key, group, consumer }]) =>
       client.call("XREADGROUP", ["GROUP", group, consumer, "COUNT", 1, "STREAMS", key, BEHIND_THE_END])
-        .catch(nothingThere)
+        .catch(nobodyThere)
     );
     // At every look, for Redis may have lost the set. Refused while Redis is full: until it is not, the
     // others go by the claim threshold.
@@ -233,7 +233,7 @@ export class Presence {
     this.#heard = { ...this.#heard, since: this.#clock.monotonic() };
   }
 
-  /** Of another type is the set: the stream was asked before. */
+  /** Of another type is the set: with a stream that is, there is nobody to ask for. */
   #ofMembers(error: Error): Error {
     if (!error.message.startsWith("WRONGTYPE")) return error;
     return explain(error, this.#endpoint.server.settings, { key: this.#members });
@@ -282,7 +282,7 @@ export async function consumersOf(
   },
   members: StreamKey,
 ): Promise<readonly Peer[]> {
-  const found = await client.call("XINFO", ["CONSUMERS", key, group]).catch(nothingThere);
+  const found = await client.call("XINFO", ["CONSUMERS", key, group]).catch(nobodyThere);
   const consumers = (found as readonly unknown[]).map(pairs);
   if (consumers.every(({ name }) => name === consumer)) return [];
   const identities = consumers.map(({ name }) => identityOf(String(name)) ?? "");
@@ -293,6 +293,14 @@ export async function consumersOf(
     unseenMs: areMembers[at] === 1 ? Number(idle) : undefined,
     idleMs: Number(idle),
   }));
+}
+
+/**
+ * Who reads a stream that is something else tells it; the other groups of this process are none the worse for
+ * it.
+ */
+function nobodyThere(error: Error): [] {
+  return error.message.startsWith("WRONGTYPE") ? [] : nothingThere(error);
 }
 
 /** Whether more time went by between two looks than between one and the next. */

@@ -245,8 +245,8 @@ return 1
 `);
 
 /**
- * Arguments: group, consumer to spare, least idle time in ms, what the names of those begin with that go
- * whatever their idle time (empty: there are none). Returns the names of the consumers removed.
+ * Arguments: group, consumer to spare, least idle time in ms, what the names of those begin with for which
+ * another one counts (empty: there are none), and that. Returns the names of the consumers removed.
  */
 export const sweep = new Script(`
 local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
@@ -259,7 +259,8 @@ for _, consumer in ipairs(consumers) do
   local facts = {}
   for f = 1, #consumer, 2 do facts[consumer[f]] = consumer[f + 1] end
   local own = ARGV[4] ~= '' and string.sub(facts.name, 1, #ARGV[4]) == ARGV[4]
-  if facts.name ~= ARGV[2] and facts.pending == 0 and (own or facts.idle >= tonumber(ARGV[3])) then
+  local least = tonumber(own and ARGV[5] or ARGV[3])
+  if facts.name ~= ARGV[2] and facts.pending == 0 and facts.idle >= least then
     redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], facts.name)
     gone[#gone + 1] = facts.name
   end
@@ -319,6 +320,34 @@ if created.err and string.sub(created.err, 1, 9) ~= 'BUSYGROUP' then return {cre
 redis.call('XADD', KEYS[2], '*', unpack(found[1][2]))
 redis.call('XDEL', KEYS[1], ARGV[1])
 return 1
+`);
+
+/**
+ * Moves entries, fields as they are, to the end of another dead-letter stream, each of them there before it is
+ * gone here. Keys: from, to. Arguments: ids. Returns how many were there.
+ */
+export const move = new Script(`${MUST_BE_ALLOWED}
+local moved = 0
+for i = 1, #ARGV do
+  local found = redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])
+  if #found > 0 then
+    must_be_allowed('XDEL', KEYS[1], ARGV[i])
+    redis.call('XADD', KEYS[2], '*', unpack(found[1][2]))
+    moved = moved + redis.call('XDEL', KEYS[1], ARGV[i])
+  end
+end
+return moved
+`);
+
+/**
+ * Puts what a letter is about on a stream that every group reads, and removes the letter. Keys: dead-letter
+ * stream, stream. Arguments: id, data. Returns 1, or 0 when the letter is not there (any more).
+ */
+export const releaseLetter = new Script(`${MUST_BE_ALLOWED}
+if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 0 end
+must_be_allowed('XDEL', KEYS[1], ARGV[1])
+redis.call('XADD', KEYS[2], '*', 'data', ARGV[2])
+return redis.call('XDEL', KEYS[1], ARGV[1])
 `);
 
 /**

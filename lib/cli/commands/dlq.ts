@@ -5,36 +5,64 @@
  * @module
  */
 import { Command } from "commander";
-import { DeadLetterQueues, type LetterFilter, type QueuedLetter } from "../../dlq/queues.ts";
+import { printable } from "../../config/visible.ts";
+import { whoIs } from "../../dlq/audit.ts";
+import "../../dlq/dead_letters.ts";
+import { DeadLetterQueues, type QueuedLetter } from "../../dlq/queues.ts";
+import type { Domain } from "../../domain/domain.ts";
+import type { DomainRuntime } from "../../domain/runtime.ts";
 import { ProteanError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
-import { confirm } from "../confirm.ts";
 import { letterDetails, letterJson, letterPayload } from "../dead_letter_view.ts";
+import { addFilter, filterOf, type FilterOptions } from "../dlq_filter.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { addCommonOptions, type DomainOptions, filled, type LogOptions, positive } from "../options.ts";
+import { LetterFile } from "../letter_file.ts";
+import { filled, positive } from "../options.ts";
 import { clipped, table } from "../table.ts";
+import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
+import { discardCommand, purgeCommand, replayAllCommand, restoreCommand } from "./dlq_bulk.ts";
+import { importCommand } from "./dlq_import.ts";
+import { statsCommand } from "./dlq_stats.ts";
 
-interface Options extends DomainOptions, LogOptions, LetterFilter {
-  readonly limit: number;
-  readonly json?: boolean;
-  readonly yes?: boolean;
+interface Options extends FilterOptions {
+  readonly limit?: number;
+  readonly export?: string;
+  readonly discarded?: boolean;
+  readonly toAllGroups?: boolean;
+  readonly by?: string;
+  readonly reason?: string;
   readonly dryRun?: boolean;
 }
+
+/** Letters of a list, where nobody says how many. */
+const LIST_LIMIT = 100;
 
 export function dlqCommand(cli: Cli): Command {
   const group = withExamples(
     new Command("dlq").description("Look after messages that could not be handled."),
     [
+      ["dlq stats --domain=my_domain", "how many there are, and what they failed of"],
       ["dlq list --domain=my_domain", "what there is, the newest first"],
       ["dlq inspect --domain=my_domain 1795356754518-0", "why one failed, and its payload"],
       ["dlq replay --domain=my_domain 1795356754518-0", "hand it to the handler again"],
+      ["dlq replay-all --domain=my_domain --error TimeoutError --canary 5", "many, a few of them first"],
     ],
   );
-  for (const command of [listCommand(cli), inspectCommand(cli), replayCommand(cli), purgeCommand(cli)]) {
-    group.addCommand(command);
-  }
+  for (
+    const command of [
+      listCommand(cli),
+      statsCommand(cli),
+      inspectCommand(cli),
+      replayCommand(cli),
+      replayAllCommand(cli),
+      discardCommand(cli),
+      restoreCommand(cli),
+      purgeCommand(cli),
+      importCommand(cli),
+    ]
+  ) group.addCommand(command);
   return group;
 }
 
@@ -45,9 +73,27 @@ function listCommand(cli: Cli): Command {
       "the newest of one stream category",
     ],
     ["dlq list --domain=my_domain --handler OrderEventHandler --json", "of one handler, for a program"],
-  ]).option("--limit <n>", "at most this many", positive, 100);
+    [
+      "dlq list --domain=my_domain --error RangeError --since 24h --export letters.jsonl",
+      "since yesterday, whole, into a file",
+    ],
+  ])
+    .option("--limit <n>", "at most this many (default: 100; with --export all)", positive)
+    .option("--discarded", "those that `dlq discard` has put aside")
+    .option(
+      "--export <file>",
+      "write them to this new file instead, as JSON Lines, the oldest first",
+      filled,
+    );
   return addFilter(command).action((options: Options) =>
-    withQueues(cli, options, (queues) => list(cli, queues, options))
+    withDomain(
+      cli,
+      options,
+      (runtime, domain) =>
+        options.export === undefined
+          ? list(cli, runtime, options)
+          : exportAll(cli, runtime, domain, options.export, options),
+    )
   );
 }
 
@@ -59,7 +105,7 @@ function inspectCommand(cli: Cli): Command {
     ],
   ).argument("<id>", "as `dlq list` shows it", filled);
   return addFilter(command).action((id: string, options: Options) =>
-    withQueues(cli, options, (queues) => inspect(cli, queues, id, options))
+    withDomain(cli, options, (runtime) => inspect(cli, runtime, id, options))
   );
 }
 
@@ -69,43 +115,22 @@ function replayCommand(cli: Cli): Command {
       "Hand a message to the group that failed, once more; other groups do not see it.",
     ),
     [["dlq replay --domain=my_domain 1795356754518-0", "one dead letter"]],
-  ).argument("<id>", "as `dlq list` shows it", filled).option("--dry-run", "say what would be done");
+  ).argument("<id>", "as `dlq list` shows it", filled)
+    .option("--to-all-groups", "put the message back on its stream, for every group to handle again")
+    .option(
+      "--by <name>",
+      "who does it, for the audit (default: PROTEAN_USER, then the system's user)",
+      filled,
+    )
+    .option("--reason <text>", "why, for the audit", filled)
+    .option("--dry-run", "say what would be done");
   return addFilter(command).action((id: string, options: Options) =>
-    withQueues(cli, options, (queues) => replay(cli, queues, id, options))
+    withDomain(cli, options, (runtime, domain) => replay(cli, runtime, domain, id, options))
   );
 }
 
-function purgeCommand(cli: Cli): Command {
-  const command = withExamples(
-    new Command("purge").description("Throw dead letters away. They cannot be brought back."),
-    [
-      ["dlq purge --domain=my_domain --subscription my_domain::order --dry-run", "how many would go"],
-      ["dlq purge --domain=my_domain --subscription my_domain::order --yes", "without being asked"],
-    ],
-  ).option("--dry-run", "say what would be done").option("--yes", "do not ask");
-  return addFilter(command, true).action((options: Options) =>
-    withQueues(cli, options, (queues) => purge(cli, queues, options))
-  );
-}
-
-function addFilter(command: Command, subscriptionRequired = false): Command {
-  const [flags, meaning] = ["--subscription <category>", "of this stream category"] as const;
-  if (subscriptionRequired) command.requiredOption(flags, meaning, filled);
-  else command.option(flags, meaning, filled);
-  command.option("--handler <name>", "of this handler", filled);
-  return addCommonOptions(command);
-}
-
-async function withQueues(
-  cli: Cli,
-  options: Options,
-  work: (queues: DeadLetterQueues) => Promise<void>,
-): Promise<void> {
-  await withDomain(cli, options, (runtime) => work(DeadLetterQueues.of(runtime)));
-}
-
-async function list(cli: Cli, queues: DeadLetterQueues, options: Options): Promise<void> {
-  const letters = await newest(queues, options);
+async function list(cli: Cli, runtime: DomainRuntime, options: Options): Promise<void> {
+  const letters = await newest(runtime, options);
   if (options.json) {
     cli.io.out(envelope("pass", { messages: letters.map(letterJson), count: letters.length }));
     return;
@@ -120,16 +145,44 @@ async function list(cli: Cli, queues: DeadLetterQueues, options: Options): Promi
 }
 
 /** As many as were asked for, however far back a filter has to look for them. */
-async function newest(queues: DeadLetterQueues, options: Options): Promise<readonly QueuedLetter[]> {
+async function newest(runtime: DomainRuntime, options: Options): Promise<readonly QueuedLetter[]> {
+  const queues = DeadLetterQueues.of(runtime);
+  const filter = filterOf(options, runtime.clock.now());
+  const { limit = LIST_LIMIT, discarded = false } = options;
   const letters: QueuedLetter[] = [];
   let cursor: string | undefined;
   do {
-    const limit = options.limit - letters.length;
-    const page = await queues.list({ ...filterOf(options), limit, cursor });
+    const page = await queues.list({ ...filter, limit: limit - letters.length, cursor, discarded });
     letters.push(...page.entries);
     cursor = page.cursor;
-  } while (cursor !== undefined && letters.length < options.limit);
+  } while (cursor !== undefined && letters.length < limit);
   return letters;
+}
+
+async function exportAll(
+  cli: Cli,
+  runtime: DomainRuntime,
+  domain: Domain,
+  name: string,
+  options: Options,
+): Promise<void> {
+  const { limit = Infinity } = options;
+  if (options.discarded) throw new UsageError("--export does not go with --discarded: restore them before.");
+  const found = domain.deadLetters.export(filterOf(options, runtime.clock.now()));
+  let file: LetterFile | undefined;
+  try {
+    for await (const letters of found) {
+      // What is named wrongly leaves no file.
+      file ??= await LetterFile.create(cli.io, name);
+      await file.write(letters.slice(0, limit - file.written));
+      if (file.written >= limit) break;
+    }
+    file ??= await LetterFile.create(cli.io, name);
+    if (options.json) cli.io.out(envelope("pass", { exported: file.written, file: name }));
+    else cli.io.out(`Exported ${file.written} message(s) to '${printable(name)}'.\n`);
+  } finally {
+    file?.[Symbol.dispose]();
+  }
 }
 
 function row({ id, subscription, letter }: QueuedLetter): string[] {
@@ -144,47 +197,49 @@ function row({ id, subscription, letter }: QueuedLetter): string[] {
   ];
 }
 
-async function inspect(cli: Cli, queues: DeadLetterQueues, id: string, options: Options): Promise<void> {
-  const found = await queues.find(id, filterOf(options));
+async function inspect(cli: Cli, runtime: DomainRuntime, id: string, options: Options): Promise<void> {
+  const found = await DeadLetterQueues.of(runtime).find(id, filterOf(options, runtime.clock.now()));
   if (options.json) cli.io.out(envelope("pass", { ...letterJson(found), payload: letterPayload(found) }));
   else cli.io.out(letterDetails(cli, found));
 }
 
-async function replay(cli: Cli, queues: DeadLetterQueues, id: string, options: Options): Promise<void> {
-  const found = await queues.find(id, filterOf(options));
-  const outcome = options.dryRun ? "would be replayed" : await queues.replay(found);
-  if (outcome === "gone") {
-    throw new ProteanError(`Failed to replay message '${id}': somebody else replayed or purged it first.`, {
-      code: "DLQ_GONE",
-    });
+async function replay(
+  cli: Cli,
+  runtime: DomainRuntime,
+  domain: Domain,
+  id: string,
+  options: Options,
+): Promise<void> {
+  const found = await DeadLetterQueues.of(runtime).find(id, filterOf(options, runtime.clock.now()));
+  const { subscription, letter: { consumerGroup } } = found;
+  if (!options.dryRun) await replayOne(cli, domain, found, options);
+  if (options.json) {
+    const outcome = options.dryRun ? "would be replayed" : "replayed";
+    const facts = { dlq_id: id, stream: subscription, consumer_group: consumerGroup, outcome };
+    cli.io.out(envelope("pass", facts));
+  } else {
+    cli.io.out(
+      `${options.dryRun ? "Would replay" : "Replayed"} message '${id}' to stream '${subscription}'.\n`,
+    );
   }
-  const { subscription: stream, letter: { consumerGroup: group } } = found;
-  if (options.json) cli.io.out(envelope("pass", { dlq_id: id, stream, consumer_group: group, outcome }));
-  else cli.io.out(`${options.dryRun ? "Would replay" : "Replayed"} message '${id}' to stream '${stream}'.\n`);
 }
 
-async function purge(cli: Cli, queues: DeadLetterQueues, options: Options): Promise<void> {
-  const filter = filterOf(options);
-  const whose = options.handler === undefined ? "" : ` of ${options.handler}`;
-  if (options.dryRun) {
-    const count = await queues.count(filter);
-    if (options.json) cli.io.out(envelope("pass", { would_purge: count }));
-    else cli.io.out(`Would purge ${count} message(s) from DLQ.\n`);
-    return;
-  }
-  // What is named wrongly is told before anybody is asked.
-  if (!options.yes) await queues.count(filter);
-  const question =
-    `Purge all DLQ messages${whose} for subscription '${options.subscription}'? This cannot be undone.`;
-  if (!await confirm(cli, question, options.yes)) {
-    cli.io.err("Nothing was purged.\n");
-    return;
-  }
-  const purged = await queues.purge(filter);
-  if (options.json) cli.io.out(envelope("pass", { purged }));
-  else cli.io.out(`Purged ${purged} message(s) from DLQ.\n`);
-}
-
-function filterOf({ subscription, handler }: Options): LetterFilter {
-  return { ...(subscription !== undefined && { subscription }), ...(handler !== undefined && { handler }) };
+/** Throws `ProteanError` unless it is replayed. */
+async function replayOne(
+  cli: Cli,
+  domain: Domain,
+  { id, subscription }: QueuedLetter,
+  { toAllGroups, by, reason }: Options,
+): Promise<void> {
+  const { done, failed: [failed], why } = await domain.deadLetters.replay({ id, subscription }, {
+    ...(toAllGroups && { toAllGroups }),
+    ...(reason !== undefined && { reason }),
+    by: whoIs(by, (name) => cli.io.env(name)),
+  });
+  if (failed) throw new ProteanError(failed.why, failed.code === undefined ? {} : { code: failed.code });
+  if (why !== undefined) throw new ProteanError(why, { code: "DLQ_CUT_SHORT" });
+  if (done > 0) return;
+  throw new ProteanError(`Failed to replay message '${id}': somebody else replayed or purged it first.`, {
+    code: "DLQ_GONE",
+  });
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { Command } from "commander";
-import { type Clock, sleep } from "../../async/clock.ts";
+import type { Clock } from "../../async/clock.ts";
+import { pacer } from "../../async/pacer.ts";
 import { didYouMean } from "../../config/nearest.ts";
 import { maskText } from "../../config/secrets.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
@@ -165,18 +166,4 @@ function messageType(runtime: DomainRuntime, name: string, options: Options): Me
     );
   }
   return type;
-}
-
-/**
- * Waits until the next message may go: the n-th starts no sooner than (n - 1) / rate seconds after the first.
- */
-function pacer(clock: Clock, perSecond: number | undefined): () => Promise<void> {
-  let next = clock.monotonic();
-  return async () => {
-    if (perSecond === undefined) return;
-    const wait = next - clock.monotonic();
-    if (wait > 0) await sleep(clock, wait);
-    // A slow stretch is not made up for by a burst.
-    next = Math.max(next, clock.monotonic() - 1_000) + 1_000 / perSecond;
-  };
 }

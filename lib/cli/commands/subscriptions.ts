@@ -8,6 +8,7 @@ import type { BaseBroker, GroupInfo } from "../../adapters/ports.ts";
 import { Command } from "commander";
 import { maskText } from "../../config/secrets.ts";
 import { printable } from "../../config/visible.ts";
+import { lanesOf } from "../../domain/lanes.ts";
 import { brokerOf, subscriptionBroker } from "../../domain/places.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { ProteanError } from "../../errors.ts";
@@ -157,7 +158,7 @@ async function dropGroup(
   { stream, name, options }: { readonly stream: string; readonly name: string; readonly options: Options },
 ): Promise<void> {
   const { broker, found } = await groupOf(runtime, stream, name);
-  const reader = readerOf(withStatus(runtime), stream, name);
+  const reader = readerOf(withStatus(runtime), categoryRead(runtime, stream), name);
   const returning = await broker.length(replayLane(stream, name));
   if (reader) {
     cli.io.err(
@@ -175,6 +176,15 @@ async function dropGroup(
   if (options.json) {
     cli.io.out(envelope("pass", { stream, group: name, lag: found.lag, pending: found.pending }));
   } else cli.io.out(`Dropped the group '${name}' of stream '${stream}'.\n`);
+}
+
+/** The category that subscriptions name where they read this stream, which may be its backfill lane. */
+function categoryRead({ config, runners }: DomainRuntime, stream: string): string {
+  const lanes = lanesOf(config.config);
+  const categories = runners.flatMap((runner) =>
+    runner.categories.filter((category) => lanes?.backfillOf(runner, category) === stream)
+  );
+  return categories[0] ?? stream;
 }
 
 /** Where the group is: on the broker of the domain, or on one that a subscriber of it reads from. */

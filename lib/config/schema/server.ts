@@ -74,6 +74,7 @@ const dlq = z.strictObject({
     "cycle: an alert in every cycle above the threshold; change: one when it begins, one when it is over.",
   ),
   check_interval_seconds: above(0).default(60).describe("Seconds between two maintenance cycles."),
+  discard_keep_hours: above(0).default(168).describe("Hours a discarded dead letter can be restored."),
 }).prefault({}).describe("Dead-letter maintenance.");
 
 const health = z.strictObject({

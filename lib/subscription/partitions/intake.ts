@@ -39,6 +39,8 @@ export interface PartitioningSettings {
   readonly pollMs: number;
   /** A key that was idle for so long is removed with its stream. */
   readonly reapIdleMs: number;
+  /** `[server.priority_lanes] backfill_suffix`. @default backfill */
+  readonly backfillSuffix?: string;
 }
 
 export interface PartitionIntakeParts {
@@ -136,11 +138,11 @@ export class PartitionIntake {
   async #take(key: string, signal: AbortSignal, ended: AbortSignal): Promise<void> {
     const { scope, partitions, category, leases, settings, maxEntryBytes, entries, reporter } = this.#parts;
     const { runner: { group, name: handler }, clock, inbox } = scope;
-    const { leaseTtlMs: ttlMs, heartbeatMs: renewMs, reapIdleMs } = settings;
+    const { leaseTtlMs: ttlMs, heartbeatMs: renewMs, reapIdleMs, backfillSuffix = "backfill" } = settings;
     const lease = await leases.take(partitions, { group, key, ttlMs, renewMs });
     if (!lease) return;
     if (signal.aborted) return await lease[Symbol.asyncDispose]();
-    const partition = partitions.open({ stream: category, key, group, lease, maxEntryBytes });
+    const partition = partitions.open({ stream: category, key, group, lease, maxEntryBytes, backfillSuffix });
     const lane = new PartitionLane({
       ...{ category, partition, lease, clock, handler, entries, maxEntryBytes },
       maxRetries: scope.settings.maxRetries,

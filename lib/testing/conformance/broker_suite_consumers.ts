@@ -49,17 +49,24 @@ export function consumerRules(rule: Rule): void {
   });
 
   rule(
-    "sweeps what earlier starts of the same process have left, however lately, unless it is pending (S47)",
+    "sweeps what earlier starts of the same process have left, sooner than others, unless it is pending (S47)",
     async (rig) => {
-      const { publish, consumer } = rig;
+      const { publish, consumer, elapse } = rig;
       await publish("1");
       const names = ["H-host-1000-0000aa", "H-host-1000-0000ab", "H-host-100-0000ac", "H-other-1000-0000ad"];
-      for (const name of names) await (await consumer(name)).read({ count: 1 });
+      for (const name of names) {
+        const left = await consumer(name);
+        await left.read({ count: 1 });
+        await left.close();
+      }
       const self = await consumer("H-host-1000-0000ae");
-      await self.read({ count: 1 });
+      await elapse(1000);
+      const living = await consumer("H-host-1000-0000af");
+      for (const one of [self, living]) await one.read({ count: 1 });
       // The first of them has the entry.
-      assertEquals(await self.sweep(3_600_000, "H-host-1000-"), ["H-host-1000-0000ab"]);
-      assertEquals((await self.info())?.consumers, 4);
+      const own = { prefix: "H-host-1000-", idleMs: 900 };
+      assertEquals(await self.sweep(3_600_000, own), ["H-host-1000-0000ab"]);
+      assertEquals((await self.info())?.consumers, 5);
     },
   );
 

@@ -140,6 +140,54 @@ export function deadLetterRules(rule: Rule): void {
     assertEquals(await deadLetters.depth(dead), 0);
   });
 
+  rule("moves dead letters aside and back, each to one place", async (rig) => {
+    const [dead, aside] = [`${rig.stream}:dlq`, `${rig.stream}:dlq:discarded`];
+    const { deadLetters } = rig.broker;
+    const ids = await bury(rig, await rig.consumer("a"), ...numbered(90));
+    assertEquals(
+      await deadLetters.move?.(dead, [at(ids, 3), at(ids, 1), at(ids, 3), "1-1", "no id"], aside),
+      2,
+    );
+    assertEquals(textsOf(await deadLetters.list(aside, { limit: 9 })), ["4", "2"], "in the order given");
+    assertEquals(await deadLetters.depth(dead), 88);
+    assertEquals(await deadLetters.move?.(dead, ids, aside), 88);
+    assertEquals([await deadLetters.depth(dead), await deadLetters.depth(aside)], [0, 90]);
+    assertEquals(await deadLetters.move?.(dead, ids, aside), 0);
+    assertEquals(await deadLetters.move?.(aside, [], dead), 0);
+    const back = idsOf(await deadLetters.list(aside, { limit: 999 }));
+    assertEquals(await deadLetters.move?.(aside, back, dead), 90);
+    assertEquals(textsOf(await deadLetters.list(dead, { limit: 2 })), ["4", "2"]);
+    assertEquals(await deadLetters.depth(aside), 0);
+  });
+
+  rule("moves each dead letter once when two move at once", async (rig) => {
+    const [dead, aside] = [`${rig.stream}:dlq`, `${rig.stream}:dlq:discarded`];
+    const ids = await bury(rig, await rig.consumer("a"), ...numbered(60));
+    const moved = await Promise.all(
+      [rig.broker, rig.other].map(({ deadLetters }) => deadLetters.move?.(dead, ids, aside) ?? 0),
+    );
+    assertEquals(moved.reduce((sum, count) => sum + count), 60);
+    assertEquals([await rig.broker.length(dead), await rig.broker.length(aside)], [0, 60]);
+  });
+
+  rule("releases a dead letter to every group of the stream, once", async (rig) => {
+    const { consumer, broker, other, stream } = rig;
+    const dead = `${stream}:dlq`;
+    const [a, b] = [await consumer("a"), await consumer("a", { group: "g2" })];
+    const [id = ""] = await bury(rig, a, "1");
+    await b.read({ count: 9, ack: [] });
+    const released = await Promise.all(
+      [broker, other].map(({ deadLetters }) => deadLetters.release?.(dead, id, stream, "again")),
+    );
+    assertEquals(released.toSorted(), [false, true]);
+    assertEquals(textsOf(await a.read({ count: 9 })), ["again"]);
+    assertEquals(textsOf(await b.read({ count: 9 })), ["again"]);
+    assertEquals(await broker.length(dead), 0);
+    for (const none of ["1-1", "no id"]) {
+      assertEquals(await broker.deadLetters.release?.(dead, none, stream, "x"), false);
+    }
+  });
+
   rule("has no dead letters where there is no such stream or id", async ({ broker, stream, publish }) => {
     const { deadLetters } = broker;
     await publish("1");

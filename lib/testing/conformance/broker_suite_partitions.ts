@@ -184,6 +184,24 @@ export function partitionRules(rule: Rule): void {
     },
   );
 
+  rule("stands still no longer where the group or the entry was removed by other means", async (rig) => {
+    await publishTo(rig, "a", "1", "2");
+    const owner = await own(rig, "a");
+    const entry = await owner.partition.next();
+    assert(entry);
+    assertEquals(await owner.partition.halt(haltAt(entry.id), 2), true);
+    assertEquals(await rig.other.dropGroup(owner.partition.stream, GROUP), true);
+    assertEquals(await owner.partition.halted(), false);
+    assertEquals(await partitionsOf(rig.other).halted(rig.stream, GROUP), []);
+    await assertRejects(() => owner.partition.next(), GroupMissingError);
+    await owner.lease[Symbol.asyncDispose]();
+    await using next = await own(rig, "a", { owner: "two" });
+    const again = await next.partition.next();
+    assertEquals(await next.partition.halt(haltAt(again?.id ?? ""), 2), true);
+    await next.partition.ack([again?.id ?? ""]);
+    assertEquals([await next.partition.halted(), (await next.partition.next())?.data], [false, "2"]);
+  });
+
   rule(
     "lets an operator skip the entry at which a group stands still, or dead-letter it, once",
     async (rig) => {

@@ -21,7 +21,10 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _protean_server; printf '%s\\n' "\${C
 for (
   const [words, expected] of [
     [["se"], ["server", "send"]],
-    [["dlq", ""], ["list", "inspect", "replay", "purge", "--help"]],
+    [
+      ["dlq", ""],
+      ["list", "stats", "inspect", "replay", "replay-all", "discard", "restore", "purge", "import", "--help"],
+    ],
     [["--domain", "shop", "dlq", "pu"], ["purge"]],
     [["--domain=shop", "--wor"], ["--workers"]],
     [["dlq", "list", "--li"], ["--limit"]],

@@ -52,9 +52,15 @@ for (
     ["config print --config=", "it must not be empty"],
     ["healthcheck --config .", "it is a folder"],
     ["send PlaceOrder --file .", "Cannot read the file '.': it is a folder."],
-    ["dlq list --yes", "Unknown option '--yes' here: it belongs to 'dlq purge'"],
-    ["server --limit 3", "Unknown option '--limit' here: it belongs to 'dlq list', 'outbox list'."],
-    ["--limit=3", "Unknown option '--limit' here: it belongs to 'dlq list', 'outbox list'."],
+    ["dlq list --yes", "Unknown option '--yes' here: it belongs to 'dlq replay-all'"],
+    [
+      "server --limit 3",
+      "Unknown option '--limit' here: it belongs to 'dlq list', 'dlq stats', 'dlq replay-all' and others.",
+    ],
+    [
+      "--limit=3",
+      "Unknown option '--limit' here: it belongs to 'dlq list', 'dlq stats', 'dlq replay-all' and others.",
+    ],
     ["dlq list 1-0", "Too many arguments for 'list': expected 0 but got 1."],
   ] as const
 ) {

@@ -196,3 +196,13 @@ Deno.test("drop-group removes one group, asks first, and says what it does to a 
   ]);
   assertStringIncludes(ours.stderr, "OrderEventHandler reads with this group");
 });
+
+Deno.test("drop-group of a backfill lane says that a handler of ours reads with it", async () => {
+  await using shop = await ShopFolder.create("[server.priority_lanes]\nenabled = true\n");
+  await shop.run(["server", "--once"]);
+  const ours = await shop.run([
+    ...["subscriptions", "drop-group", `${EVENTS}:backfill`, "shop.OrderEventHandler", "--yes"],
+  ]);
+  assertEquals(ours.code, 0);
+  assertStringIncludes(ours.stderr, "OrderEventHandler reads with this group");
+});

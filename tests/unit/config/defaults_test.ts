@@ -250,7 +250,13 @@ Deno.test("defaults are those of the reference, except as the design changes the
     subscriptions: {},
     profiles: {},
     dlq: {
-      ...{ enabled: false, retention_hours: 168, alert_threshold: 100, check_interval_seconds: 60 },
+      ...{
+        enabled: false,
+        retention_hours: 168,
+        alert_threshold: 100,
+        check_interval_seconds: 60,
+        discard_keep_hours: 168,
+      },
       alert_on: "cycle",
     },
     health: {

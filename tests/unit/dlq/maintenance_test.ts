@@ -252,3 +252,21 @@ Deno.test("a machine whose clock is another than the broker's is told of, and no
   const told = records.filter(({ rawMessage }) => rawMessage === "dlq_maintenance.clock_differs");
   assertEquals(told.map(({ properties }) => properties["seconds"]), [30 * 24 * 3600 - 1]);
 });
+
+Deno.test("discarded letters go discard_keep_hours after they were discarded, however old they are", async () => {
+  const rig = maintenanceRig([rule("Mailer")], { discardKeepHours: 2 });
+  const aside = `${QUEUE}:discarded`;
+  const { deadLetters } = rig.broker;
+  const maintenance = rig.maintenance();
+  await rig.add(3, "Mailer");
+  await rig.clock.advance(24 * HOUR_MS);
+  const ids = (await deadLetters.list(QUEUE, { limit: 9 })).map(({ id }) => id);
+  await deadLetters.move?.(QUEUE, ids.slice(0, 2), aside);
+  await rig.clock.advance(2 * HOUR_MS - 1);
+  await deadLetters.move?.(QUEUE, ids.slice(2), aside);
+  await rig.cycle(maintenance);
+  assertEquals(await deadLetters.depth(aside), 3);
+  await rig.clock.advance(2);
+  await rig.cycle(maintenance);
+  assertEquals(await deadLetters.depth(aside), 1);
+});

@@ -1,4 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { systemClock } from "../../../lib/async/clock.ts";
+import { runOperation } from "../../../lib/dlq/bulk.ts";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { DeadLetterQueues, type LetterFilter } from "../../../lib/dlq/queues.ts";
@@ -163,9 +165,12 @@ Deno.test("an unknown id is told, one that several queues hold must be chosen", 
 Deno.test("purge removes a queue, or the letters of one handler", async () => {
   const { queues, shown } = await setUp([...THREE, ["Mailer", ORDER, 4]]);
   assertEquals(await queues.count({ subscription: ORDER, handler: "Mailer" }), 2);
-  assertEquals(await queues.purge({ subscription: ORDER, handler: "Mailer" }), 2);
+  assertEquals(
+    (await runOperation(queues, "purge", { subscription: ORDER, handler: "Mailer" }, {}, systemClock)).done,
+    2,
+  );
   assertEquals(await shown(), ["minute 3", "minute 2"]);
-  assertEquals(await queues.purge({ subscription: ORDER }), 1);
-  assertEquals(await queues.purge({ subscription: ORDER }), 0);
+  assertEquals((await runOperation(queues, "purge", { subscription: ORDER }, {}, systemClock)).done, 1);
+  assertEquals((await runOperation(queues, "purge", { subscription: ORDER }, {}, systemClock)).done, 0);
   assertEquals(await shown(), ["minute 3"]);
 });

@@ -18,6 +18,7 @@ import {
   type EngineRunOptions,
   on,
   ProteanError,
+  RetryAfter,
   UnavailableError,
 } from "../../../lib/mod.ts";
 import { IncorrectUsageError } from "../../../lib/errors.ts";
@@ -109,6 +110,44 @@ Deno.test("--once does not wait for a circuit breaker: whatever fails in a row i
   assertEquals(await engine.run(), 0);
   const works = engine.subscriptions.find(({ handler }) => handler === "Works");
   assertEquals([works?.counters.deadLettered, works?.breaker], [30, "closed"]);
+});
+
+Deno.test("--once waits a short RetryAfter out, and leaves what is wanted much later, with what waits behind it", async () => {
+  const times: Record<string, number> = {};
+  const { domain, PlaceJob, JobPlaced } = jobs((id) => {
+    times[id] = (times[id] ?? 0) + 1;
+    if (id === "soon" && times[id] === 1) throw new RetryAfter(50, "busy");
+    if (id === "later") throw new RetryAfter(3_600_000, "busy");
+  });
+  await domain.init(memory());
+  for (const id of ["later", "soon", "good"]) await domain.process(PlaceJob, { id });
+  await domain.publish(JobPlaced, { id: "later" });
+  const engine = new Engine(domain, { once: true });
+  const records = await logged(async () => assertEquals(await engine.run(), 0));
+  assertEquals(times, { later: 1, soon: 2, good: 1 });
+  assertEquals(named(records, "engine.left_postponed").map(({ handler, messages }) => [handler, messages]), [
+    ["Works", 2],
+  ]);
+});
+
+Deno.test("--once leaves a key whose next message is wanted much later, with what waits unread behind it", async () => {
+  const domain = new Domain("jobs");
+  const schema = z.object({ id: z.string() });
+  const Job = domain.aggregate("Job", { schema });
+  const JobPlaced = domain.event("JobPlaced", { partOf: Job, schema });
+  const worked: string[] = [];
+  domain.eventHandler("Works", {
+    partOf: Job,
+    sequentialBy: "id",
+    handles: [on(JobPlaced, ({ id }) => {
+      worked.push(id);
+      if (id === "later") throw new RetryAfter(3_600_000, "busy");
+    })],
+  });
+  await domain.init(memory());
+  for (const id of ["later", "good", "later", "later"]) await domain.publish(JobPlaced, { id });
+  assertEquals(await new Engine(domain, { once: true }).run(), 0);
+  assertEquals(worked.toSorted(), ["good", "later"]);
 });
 
 Deno.test("--once with nothing to do ends with 0, and leaves the domain closed", async () => {

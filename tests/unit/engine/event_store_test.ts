@@ -1,12 +1,15 @@
 /** Subscriptions of an engine that read the event store: settings, status, the end of `--once`. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { z } from "zod";
 import { runtimeOf } from "../../../lib/domain/runtime.ts";
 import { withStatus } from "../../../lib/subscription/settings/status_runtime.ts";
-import { ConfigurationError } from "../../../lib/errors.ts";
+import { DeadLetterQueues } from "../../../lib/dlq/queues.ts";
+import { ConfigurationError, ProteanError } from "../../../lib/errors.ts";
+import { renderDeadLetter } from "../../../lib/message/dead_letter.ts";
 import { Domain, Engine, on, SubscriptionProfile } from "../../../lib/mod.ts";
 import { collectStatus } from "../../../lib/status/collect.ts";
 import { collectGroups } from "../../../lib/status/groups.ts";
+import { logged } from "../../support/logged.ts";
 import { until } from "../../support/until.ts";
 
 const memory = { provider: "memory" };
@@ -133,4 +136,40 @@ Deno.test("a group that a handler has left on its stream, for it reads the event
   assertEquals([row?.group, row?.handler_name], [group, null]);
   assertEquals((await collectGroups(runtime))[0]?.handler_name, "Shows");
   await domain.close();
+});
+
+Deno.test("a group that a handler has left on its stream is told at the start, and takes no replay", async () => {
+  const { domain, config } = shop();
+  await domain.init({
+    config: { ...config, server: { ...config.server, priority_lanes: { enabled: true } } },
+  });
+  const runtime = runtimeOf(domain);
+  const broker = runtime.brokers.get("default");
+  assert(broker);
+  const [stream, group] = ["shop::order", "shop.Shows"];
+  for (const lane of [stream, `${stream}:backfill`]) {
+    await broker.group({ stream: lane, group, consumer: "Shows-host-1-abcdef" }).ensure();
+  }
+  const data = renderDeadLetter(`{"data":{},"metadata":{}}`, {
+    ...{ originalStream: stream, originalId: "1-0", consumerGroup: group, consumer: "c", handler: "Shows" },
+    ...{ retryCount: 3, failedAt: 0, error: new Error("bug") },
+  });
+  await broker.publish([{ stream: `${stream}:dlq`, data }]);
+  const engine = new Engine(domain);
+  const stop = new AbortController();
+  const log = await logged(async () => {
+    const running = engine.run({ signal: stop.signal });
+    await engine.untilQuiet();
+    const queues = DeadLetterQueues.of(runtime);
+    const { entries: [letter] } = await queues.list();
+    assert(letter);
+    const error = await assertRejects(() => queues.replay(letter), ProteanError);
+    assertEquals(error.code, "DLQ_FOREIGN_GROUP");
+    assertStringIncludes(error.message, "Shows reads 'shop::order' from the event store");
+    assertEquals(await queues.count({}), 1, "it stays where it is");
+    stop.abort();
+    await running;
+  });
+  const left = log.filter(({ rawMessage }) => rawMessage === "subscription.group_left");
+  assertEquals(left.map(({ properties }) => properties["stream"]).sort(), [stream, `${stream}:backfill`]);
 });

@@ -181,3 +181,56 @@ Deno.test("ages are asked for, and an id that is no time is unknown", async () =
   assertEquals([(await ask())?.lag_seconds, (await ask())?.lag], [null, 0]);
   await domain.close();
 });
+
+Deno.test("ages are those of what waits longest on either lane, unknown where one is", async () => {
+  const domain = new Domain("shop");
+  const schema = z.object({ id: z.string() });
+  const Order = domain.aggregate("Order", { schema });
+  const OrderPlaced = domain.event("OrderPlaced", { partOf: Order, schema });
+  domain.eventHandler("Notes", { partOf: Order, handles: [on(OrderPlaced, () => {})] });
+  const server = { health: { enabled: false }, priority_lanes: { enabled: true } };
+  await domain.init({
+    config: {
+      databases: { default: memory },
+      brokers: { default: memory },
+      caches: { default: memory },
+      event_store: memory,
+      server,
+    },
+  });
+  const runtime = runtimeOf(domain);
+  const streams = broker(runtime);
+  const now = await streams.time();
+  streams.time = () => Promise.resolve(now);
+  let backfill: Awaited<ReturnType<BaseBroker["groupAges"]>> = {
+    undeliveredSince: now - 9000,
+    pendingSince: now - 7000,
+  };
+  streams.groupAges = (stream) =>
+    Promise.resolve(
+      stream.endsWith(":backfill") ? backfill : { undeliveredSince: now - 2500, pendingSince: undefined },
+    );
+  const ask = async () => {
+    const row = by(await collectStatus(runtime, { ages: true }), "shop.Notes");
+    return [row?.lag_seconds, row?.oldest_pending_seconds];
+  };
+  assertEquals(await ask(), [9, 7]);
+  backfill = undefined;
+  assertEquals(await ask(), [null, null]);
+  await domain.close();
+});
+
+Deno.test("what all subscriptions of a category have in common is asked once", async () => {
+  const { domain, runtime } = await shop();
+  const asked: string[] = [];
+  const { deadLetters } = broker(runtime);
+  const depth = deadLetters.depth.bind(deadLetters);
+  deadLetters.depth = (stream) => {
+    asked.push(stream);
+    return depth(stream);
+  };
+  await collectStatus(runtime);
+  assertEquals(asked.length, new Set(asked).size);
+  assertEquals(asked.filter((stream) => stream === "shop::order:dlq").length, 1);
+  await domain.close();
+});

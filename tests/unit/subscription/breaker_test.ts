@@ -97,7 +97,43 @@ Deno.test("half open, no more than one message is at work, and one that says not
   await rig.close(subscription);
 });
 
-Deno.test("half open, messages that were not tried yet and those that fail again take turns", async () => {
+Deno.test("the retries of a few messages that cannot succeed open nothing: each counts once until it is decided", async () => {
+  const rig = new SubscriptionRig();
+  const runner = new ScriptedRunner(({ id }) => {
+    if (id < "d") throw new Error("refused");
+  });
+  const change = { maxRetries: 4, retryDelaySeconds: 1, circuitBreakerThreshold: 4, concurrency: 16 };
+  const subscription = rig.subscribe(runner, change);
+  await subscription.start();
+  await rig.publish("a1 b1 c1");
+  // Nine failures in a row, then three more.
+  await rig.clock.advance(3_900);
+  await rig.publish("d1");
+  await rig.clock.advance(100);
+  assertEquals([subscription.counters.handled, subscription.status().breaker], [1, "closed"]);
+  await rig.clock.advance(10_000);
+  assertEquals([runner.calls.length, (await rig.deadLetters()).length], [13, 3]);
+  assertEquals(subscription.status().breaker, "closed");
+  await rig.close(subscription);
+});
+
+Deno.test("different messages that fail in a row open it, whatever is tried again between them", async () => {
+  const rig = new SubscriptionRig();
+  const { told, subscription } = broken(rig, () => {}, { maxRetries: 4, retryDelaySeconds: 1 });
+  await subscription.start();
+  for (const id of ["a1", "b1"]) {
+    await rig.publish(id);
+    await rig.clock.advance(20_000);
+  }
+  // Eight attempts, two dead letters.
+  assertEquals([subscription.counters.deadLettered, subscription.status().breaker], [2, "closed"]);
+  await rig.publish("c1");
+  await rig.clock.advance(10);
+  assertEquals(told, ["open 3"]);
+  await rig.close(subscription);
+});
+
+Deno.test("half open, messages that were not tried yet come before those that fail again", async () => {
   const rig = new SubscriptionRig();
   const runner = new ScriptedRunner(({ id }) => {
     if (id < "d") throw new Error("bug");
@@ -106,11 +142,14 @@ Deno.test("half open, messages that were not tried yet and those that fail again
   const subscription = rig.subscribe(runner, change);
   await subscription.start();
   await rig.publish("a1 b1 c1");
-  await rig.clock.advance(10);
+  // Nothing else is there: one that has failed is tried, and opens it again.
+  await rig.clock.advance(62_000);
+  assertEquals([runner.calls.length, subscription.status().breaker], [4, "open"]);
   await rig.publish("d1");
-  await rig.clock.advance(61_000);
+  await rig.clock.advance(62_000);
   // The three could fail once a minute for hours.
   assertEquals([runner.log.includes("d1"), subscription.counters.handled], [true, 1]);
+  assertEquals(subscription.status().breaker, "closed");
   await rig.close(subscription);
 });
 
@@ -157,6 +196,48 @@ Deno.test("what a dead process left is taken over while it is half open, and tri
   await rig.clock.advance(100_000);
   assertEquals([subscription.counters.handled, subscription.status().breaker], [2, "closed"]);
   assertEquals(runner.log, "a1 b1 c1 x1 y1");
+  await rig.close(subscription);
+});
+
+Deno.test("what has failed in a process before comes in a row after a restart, and opens nothing", async () => {
+  const rig = new SubscriptionRig();
+  const runner = new ScriptedRunner(({ id }) => {
+    if (id < "x") throw new Error("refused");
+  });
+  const change = { maxRetries: 4, retryDelaySeconds: 5, circuitBreakerThreshold: 4, concurrency: 16 };
+  const first = rig.subscribe(runner, change);
+  await first.start();
+  await rig.publish("a1 b1 c1 x1");
+  await rig.clock.advance(10);
+  await first.stop();
+  const second = rig.subscribe(runner, { ...change, circuitBreakerThreshold: 3 });
+  await second.start();
+  await rig.publish("y1");
+  await rig.clock.advance(200_000);
+  assertEquals([second.counters.handled, (await rig.deadLetters()).length], [1, 3]);
+  assertEquals(second.status().breaker, "closed");
+  assertEquals(runner.calls.length, 14);
+  await rig.close(second);
+});
+
+Deno.test("dead letters that are replayed and fail again hold nobody up", async () => {
+  const rig = new SubscriptionRig();
+  const runner = new ScriptedRunner(({ id }) => {
+    if (id < "x") throw new Error("refused");
+  });
+  const subscription = rig.subscribe(runner, THREE);
+  await subscription.start();
+  for (const id of ["a1", "x1", "b1", "x2", "c1", "x3", "d1", "x4"]) {
+    await rig.publish(id);
+    await rig.clock.advance(10);
+  }
+  assertEquals((await rig.deadLetters()).length, 4);
+  await rig.replayAll(runner);
+  await rig.clock.advance(30_000);
+  await rig.publish("y1");
+  await rig.clock.advance(10);
+  const { counters, breaker } = subscription.status();
+  assertEquals([counters.deadLettered, counters.handled, breaker], [8, 5, "closed"]);
   await rig.close(subscription);
 });
 

@@ -37,12 +37,15 @@ export function openExisting(path: string): DatabaseSync {
   throw new Deno.errors.NotFound(path);
 }
 
-/** One row after the other: whoever stops early has read no more than that. */
+/**
+ * One row after the other: whoever stops early has read no more than that. The iterator of older drivers finds
+ * nothing at the second run of a statement, so there all rows are read.
+ */
 export function rowsOf(
   statement: StatementSync,
   ...values: readonly (string | number)[]
 ): Iterable<Record<string, unknown>> {
-  return "iterate" in statement ? statement.iterate(...values) : (statement as StatementSync).all(...values);
+  return "isTransaction" in DatabaseSync.prototype ? statement.iterate(...values) : statement.all(...values);
 }
 
 /** Whether a transaction is open; false on a closed connection. */

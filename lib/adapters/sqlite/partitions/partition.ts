@@ -8,6 +8,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Clock } from "../../../async/clock.ts";
 import { partitionStream } from "../../../message/partitions.ts";
 import { TextBudget } from "../../entry_text.ts";
+import { haltedIn } from "../../halted.ts";
 import type { Halt, Partition, PartitionEntry, StreamGroup } from "../../ports.ts";
 import { formatStreamId, parseStreamId } from "../../stream_id.ts";
 import { fenced, groupMissing } from "../../stream_rules.ts";
@@ -20,6 +21,7 @@ import {
   ensureGroup,
   enterConsumer,
   findGroup,
+  findPending,
   groupInfos,
   type GroupRow,
   touch,
@@ -138,7 +140,23 @@ export class SqlitePartition implements Partition {
   }
 
   async halted(): Promise<boolean> {
-    return await this.parts.database.read((db) => haltOf(db, this.parts.place) !== undefined);
+    const { database, place } = this.parts;
+    const [note, still] = await database.read((db) => this.#haltIn(db));
+    if (note === undefined || still) return note !== undefined;
+    return await database.write((db) => {
+      const [later, isStill] = this.#haltIn(db);
+      if (later !== undefined && !isStill) forgetHalt(db, place);
+      return isStill;
+    });
+  }
+
+  /** What is noted, and whether its entry is pending. */
+  #haltIn(db: DatabaseSync): readonly [note: string | undefined, still: boolean] {
+    const note = haltOf(db, this.parts.place);
+    const [halted] = note === undefined ? [] : haltedIn([[this.parts.place.key, note]]);
+    const id = halted && parseStreamId(halted.halt.id);
+    const group = findGroup(db, this.stream, this.group);
+    return [note, id !== undefined && group !== undefined && findPending(db, group, id) !== undefined];
   }
 
   async reap(idleMs: number): Promise<boolean> {

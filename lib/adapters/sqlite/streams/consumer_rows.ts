@@ -6,7 +6,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { TextBudget } from "../../entry_text.ts";
-import type { PendingEntry } from "../../ports.ts";
+import type { OwnConsumers, PendingEntry } from "../../ports.ts";
 import { parseStreamId, type StreamId } from "../../stream_id.ts";
 import { RELEASED_IDLE_MS } from "../../stream_rules.ts";
 import type { Look } from "../file/silence.ts";
@@ -151,7 +151,7 @@ export function sweepConsumers(
   options: {
     readonly spare: string;
     readonly idleMs: number;
-    readonly ownPrefix?: string | undefined;
+    readonly own?: OwnConsumers | undefined;
     readonly look: Look;
   },
 ): readonly string[] {
@@ -162,13 +162,11 @@ export function sweepConsumers(
     readonly seen_at: number;
   }[];
   return others
-    .filter(({ id, name, seen_at }) =>
-      isOwn(name, options.ownPrefix) || options.look.isSilent(seen_at, options.idleMs, vitalityIn(vitals, id))
-    )
+    .filter(({ id, name, seen_at }) => {
+      const { own, idleMs } = options;
+      const least = own && name.startsWith(own.prefix) ? own.idleMs : idleMs;
+      return options.look.isSilent(seen_at, least, vitalityIn(vitals, id));
+    })
     .filter(({ id }) => retireConsumer(db, group, id))
     .map(({ name }) => name);
-}
-
-function isOwn(name: string, prefix: string | undefined): boolean {
-  return prefix !== undefined && name.startsWith(prefix);
 }

@@ -14,6 +14,9 @@ import { ensureGroup } from "./group_rows.ts";
 import { append, entriesAfter, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
 import { entriesIn, entryIn, findWithin, pageOf } from "./texts.ts";
 
+/** Letters that one transaction moves: they may be large. */
+const MOVE_STEP = 50;
+
 export class SqliteDeadLetters implements DeadLetters {
   readonly #database: DatabaseFile;
   readonly #clock: Clock;
@@ -72,6 +75,35 @@ export class SqliteDeadLetters implements DeadLetters {
       if (!entry) return false;
       ensureGroup(db, lane, group);
       append(db, [{ stream: lane, data: entryOf(entry).data ?? "" }], this.#clock.now());
+      return removeEntry(db, row.id, key);
+    }, { notify: true, durable: true });
+  }
+
+  async move(stream: string, ids: readonly string[], to: string): Promise<number> {
+    let moved = 0;
+    for (let at = 0; at < ids.length; at += MOVE_STEP) {
+      const step = ids.slice(at, at + MOVE_STEP).map(parseStreamId);
+      moved += await this.#database.write((db) => {
+        let count = 0;
+        for (const key of step) {
+          const row = findStream(db, stream);
+          const entry = row && key && findEntry(db, row.id, key);
+          if (!entry) continue;
+          append(db, [{ stream: to, data: entryOf(entry).data ?? "" }], this.#clock.now());
+          if (removeEntry(db, row.id, key)) count++;
+        }
+        return count;
+      }, { durable: true });
+    }
+    return moved;
+  }
+
+  async release(stream: string, id: string, to: string, data: string): Promise<boolean> {
+    const key = parseStreamId(id);
+    return await this.#database.write((db) => {
+      const row = findStream(db, stream);
+      if (!row || !key || !findEntry(db, row.id, key)) return false;
+      append(db, [{ stream: to, data }], this.#clock.now());
       return removeEntry(db, row.id, key);
     }, { notify: true, durable: true });
   }

@@ -11,6 +11,7 @@ import type {
   ClaimedEntry,
   GroupInfo,
   GroupOptions,
+  OwnConsumers,
   PendingEntry,
   Postponed,
   ReadOptions,
@@ -224,10 +225,10 @@ export class SqliteStreamGroup implements StreamGroup {
     });
   }
 
-  async sweep(idleMs: number, ownPrefix?: string): Promise<readonly string[]> {
+  async sweep(idleMs: number, own?: OwnConsumers): Promise<readonly string[]> {
     return await this.#database.write((db) => {
       const group = this.#find(db);
-      const options = { spare: this.consumer, idleMs, ownPrefix, look: this.#look() };
+      const options = { spare: this.consumer, idleMs, own, look: this.#look() };
       return group ? sweepConsumers(db, group, options) : [];
     });
   }

@@ -525,6 +525,7 @@ Deno.test("impossible values are refused, edge values are taken (S21, wire 10.4)
   const cases: readonly (readonly [string, readonly unknown[], readonly unknown[]])[] = [
     ["circuitBreakerResetSeconds", [0.001, 60], [0, -1, Infinity, NaN, "60"]],
     ["circuitBreakerThreshold", [1, 10], [0, -1, 1.5, NaN]],
+    ["blockingTimeoutMs", [1, 5000], [0, -1, 1.5, NaN]],
     ["messagesPerTick", [1, 1000], [0, -1, 0.1, Infinity, "10", true]],
     ["tickInterval", [0, 0.5], [-0.1, NaN, Infinity]],
     ["maxRetries", [0, 3], [-1, 0.5]],

@@ -1,0 +1,59 @@
+/**
+ * What queues held at a moment, read page by page: whoever works on it leaves alone what comes later, and so
+ * never meets a letter again that has failed once more meanwhile (DLQ-5).
+ *
+ * @module
+ */
+import type { StreamEntry } from "../adapters/ports.ts";
+import { compareIdTexts } from "../adapters/stream_id.ts";
+import { notBefore } from "./filter.ts";
+import type { DeadLetterFilter } from "../domain/dead_letters.ts";
+import { PAGE, PAGE_BYTES } from "./letters.ts";
+import type { LetterPlace } from "./places.ts";
+
+/** A queue, and the last letter that it held. */
+export interface Snapshot {
+  readonly place: LetterPlace;
+  /** Undefined: it was empty. */
+  readonly upper: string | undefined;
+}
+
+/** Takes snapshots. Of a text larger than `largest` bytes no more than the beginning is read. */
+export async function snapshotOf(places: readonly LetterPlace[], largest: number): Promise<Snapshot[]> {
+  return await Promise.all(places.map(async (place) => {
+    const [newest] = await place.deadLetters.list(place.stream, {
+      ...{ direction: "backwards", limit: 1, maxEntryBytes: largest },
+    });
+    return { place, upper: newest?.id };
+  }));
+}
+
+/**
+ * Pages of the snapshot's entries, the oldest first, without those that `filter` cannot mean by their ids;
+ * ends early once `signal` aborts. A page is never empty.
+ */
+export async function* entriesOf(
+  { place: { deadLetters, stream }, upper }: Snapshot,
+  filter: Pick<DeadLetterFilter, "id" | "since">,
+  largest: number,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly StreamEntry[]> {
+  if (upper === undefined) return;
+  if (filter.id !== undefined) {
+    const entry = await deadLetters.get(stream, filter.id, largest);
+    if (entry) yield [entry];
+    return;
+  }
+  const earliest = notBefore(filter);
+  let after = earliest > 0 ? `${Math.floor(earliest)}-0` : undefined;
+  while (!signal?.aborted) {
+    const page = await deadLetters.list(stream, {
+      ...{ limit: PAGE, maxBytes: PAGE_BYTES, maxEntryBytes: largest },
+      ...(after !== undefined && { after }),
+    });
+    const known = page.filter(({ id }) => compareIdTexts(id, upper) <= 0);
+    if (known.length > 0) yield known;
+    if (page.length === 0 || known.length < page.length) return;
+    after = page.at(-1)?.id;
+  }
+}
