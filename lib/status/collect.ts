@@ -55,6 +55,7 @@ export async function collectStatus(
     groups.set(key, asked);
     return asked;
   };
+  const once = askedOnce();
   const lanes = lanesOf(runtime.config.config);
   const rows = await Promise.all([
     ...readings(runtime).map((reading) => {
@@ -65,19 +66,31 @@ export async function collectStatus(
       }
       const broker = brokerOf(runtime, runner);
       const backfill = lanes?.backfillOf(runner, category);
-      const row = streamRow(reading, broker, { groups: groupsOf(broker, category), ages, inquiry });
+      const row = streamRow(reading, broker, { groups: groupsOf(broker, category), ages, inquiry, once });
       if (backfill === undefined) return row;
       return withBackfill(
         row,
         { backfill, group: runner.group },
         broker,
-        { groups: groupsOf(broker, backfill), ages, inquiry },
+        { groups: groupsOf(broker, backfill), ages, inquiry, once },
       );
     }),
     ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
   ]);
   inquiry.assertSome();
   return rows;
+}
+
+type AskedOnce = (what: string, ask: () => Promise<number>) => Promise<number>;
+
+/** What is asked for many rows and the same for all of them is asked once. */
+function askedOnce(): AskedOnce {
+  const asked = new Map<string, Promise<number>>();
+  return (what, ask) => {
+    const answer = asked.get(what) ?? ask();
+    asked.set(what, answer);
+    return answer;
+  };
 }
 
 function readings({ runners }: StatusRuntime): readonly Reading[] {
@@ -89,17 +102,20 @@ interface Asking {
   readonly groups: Promise<readonly GroupInfo[] | null>;
   readonly ages: boolean;
   readonly inquiry: Inquiry;
+  readonly once: AskedOnce;
 }
 
 async function streamRow(
   { runner, category }: Reading,
   broker: BaseBroker,
-  { groups, ages, inquiry }: Asking,
+  { groups, ages, inquiry, once }: Asking,
 ): Promise<StatusRow> {
+  const key = `${broker.name} ${category}`;
+  const keyCount = () => once(`keys ${key}`, async () => await broker.partitions?.count(category) ?? 0);
   const [found, partitions, dlqDepth, replays, age] = await Promise.all([
     groups,
-    broker.partitions && inquiry.of(() => partitionFigures(broker, category, runner.group)),
-    inquiry.of(() => broker.deadLetters.depth(deadLetterStream(category))),
+    broker.partitions && inquiry.of(() => partitionFigures(broker, category, runner.group, keyCount())),
+    inquiry.of(() => once(`dead ${key}`, () => broker.deadLetters.depth(deadLetterStream(category)))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
     ages ? inquiry.of(() => agesInSeconds(broker, category, runner.group)) : null,
   ]);
@@ -144,12 +160,13 @@ async function withBackfill(
   primary: Promise<StatusRow>,
   { backfill, group }: { readonly backfill: string; readonly group: string },
   broker: BaseBroker,
-  { groups, ages, inquiry }: Asking,
+  { groups, ages, inquiry, once }: Asking,
 ): Promise<StatusRow> {
+  const dead = `dead ${broker.name} ${backfill}`;
   const [row, found, depth, age] = await Promise.all([
     primary,
     groups,
-    inquiry.of(() => broker.deadLetters.depth(deadLetterStream(backfill))),
+    inquiry.of(() => once(dead, () => broker.deadLetters.depth(deadLetterStream(backfill)))),
     ages ? inquiry.of(() => agesInSeconds(broker, backfill, group)) : null,
   ]);
   const info = found?.find((each) => each.group === group);

@@ -24,13 +24,17 @@ export interface PartitionFigures extends Omit<StreamFigures, "position"> {
   readonly halted: { readonly keys: number; readonly waiting: number };
 }
 
-/** Figures of a group in all partitions of a category; undefined where the category is whole. */
+/**
+ * Figures of a group in all partitions of a category; undefined where the category is whole. `count`: how
+ * many keys the category has.
+ */
 export async function partitionFigures(
   { partitions }: BaseBroker,
   category: string,
   group: string,
+  count: Promise<number>,
 ): Promise<PartitionFigures | undefined> {
-  const keys = await partitions?.count(category) ?? 0;
+  const keys = await count;
   if (keys === 0) return undefined;
   const info = await partitions?.info(category, group, MOST_KEYS);
   const halted = (await partitions?.halted(category, group) ?? []).map(({ key }) => key);

@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { IncorrectUsageError } from "../../lib/errors.ts";
+import { GroupMissingError, IncorrectUsageError } from "../../lib/errors.ts";
 import { redisTest } from "../support/redis_server.ts";
 import { RedisRig, textsOf, until } from "./redis_rig.ts";
 
@@ -62,10 +62,65 @@ redisTest("a loop of short reads beyond the cap polls no more often than one lon
   await group.ensure();
   for (let read = 0; read < 100; read++) await group.read({ count: 1, blockMs: 10 });
   const calls = /cmdstat_xreadgroup:calls=(\d+)/.exec(await rig.client().info("commandstats"))?.[1];
-  // 100 reads take a second: polls after 5, 10, 20, 40, 80, 160 ms, then every 200 ms.
+  // 100 reads take a second: one poll, another when its end is known, and none while it stays the same.
   assert(Number(calls) <= 20, `${calls} polls`);
   await broker.publish([{ stream: "s", data: "1" }]);
   assertEquals(textsOf(await group.read({ count: 1, blockMs: 5000 })), ["1"]);
+});
+
+/** How often Redis was asked so. */
+async function calls(rig: RedisRig, command: string): Promise<number> {
+  return Number(
+    new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(await rig.client().info("commandstats"))?.[1] ?? 0,
+  );
+}
+
+redisTest("idle readers beyond the cap are looked after by one, and poll where there is news", async () => {
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker({ max_connections: 1 });
+  const groups = await Promise.all(Array.from({ length: 100 }, async (_, index) => {
+    const group = broker.group({ stream: `s${index % 10}`, group: `g${index}`, consumer: "a" });
+    await group.ensure();
+    return group;
+  }));
+  for (let round = 0; round < 3; round++) {
+    await Promise.all(groups.map((group) => group.read({ count: 1, blockMs: 500 })));
+  }
+  const polls = await calls(rig, "xreadgroup");
+  assert(polls <= 3 * groups.length, `${polls} polls of ${groups.length} readers in 1.5 s`);
+  assert(await calls(rig, "xgroup\\|createconsumer") <= groups.length, "each is made known once");
+  const reading = groups.map((group) => group.read({ count: 1, blockMs: 30_000 }));
+  await broker.publish(Array.from({ length: 10 }, (_, n) => ({ stream: `s${n}`, data: "1" })));
+  assertEquals((await Promise.all(reading)).flat().length, groups.length);
+});
+
+redisTest("a waiting reader beyond the cap learns that its stream, or only its group, is gone", async () => {
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker({ max_connections: 1 });
+  const client = rig.client();
+  const group = broker.group({ stream: "s", group: "g", consumer: "a" });
+  for (const remove of [() => client.del("s"), () => client.xgroup("DESTROY", "s", "g")]) {
+    await group.ensure();
+    await group.read({ count: 1, blockMs: 50 });
+    const read = assertRejects(() => group.read({ count: 1, blockMs: 30_000 }), GroupMissingError);
+    await remove();
+    await read;
+  }
+});
+
+redisTest("a reader beyond the cap reads from a stream that was made anew with lesser ids", async () => {
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker({ max_connections: 1 });
+  const client = rig.client();
+  const group = broker.group({ stream: "s", group: "g", consumer: "a" });
+  await group.ensure();
+  await client.xadd("s", "9999999999999-1", "data", "1");
+  assertEquals((await group.read({ count: 1, blockMs: 5_000 })).length, 1);
+  await group.read({ count: 1, blockMs: 300 });
+  const read = group.read({ count: 1, blockMs: 30_000 });
+  await client.multi().del("s").xgroup("CREATE", "s", "g", "0", "MKSTREAM").xadd("s", "5-1", "data", "2")
+    .exec();
+  assertEquals((await read).map(({ id }) => id), ["5-1"]);
 });
 
 redisTest("close leaves no connection behind", async () => {

@@ -12,6 +12,7 @@ import { unavailable } from "./faults.ts";
 import { Outage, type RedisServer } from "./outage.ts";
 import { ReconnectingConnection } from "./reconnecting.ts";
 import type { RedisSettings } from "./settings.ts";
+import { StreamWatch } from "./stream_watch.ts";
 
 export interface CommandOptions {
   /** The key it is about, for error messages. */
@@ -24,6 +25,8 @@ export interface CommandOptions {
 
 export class Endpoint {
   readonly server: RedisServer;
+  /** For those that wait without a connection of their own. */
+  readonly watch: StreamWatch = new StreamWatch(this);
   readonly #commands: ReconnectingConnection;
   readonly #readers = new Set<ReconnectingConnection>();
 

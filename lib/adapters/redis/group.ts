@@ -63,6 +63,8 @@ export class RedisStreamGroup implements StreamGroup {
   #closed = false;
   /** On the clock's monotonic scale. */
   readonly #begun: number;
+  /** Nobody else was in the group: who comes meanwhile is not to be taken for gone so soon (monotonic). */
+  #aloneUntil = -Infinity;
 
   constructor(
     endpoint: Endpoint,
@@ -247,9 +249,12 @@ export class RedisStreamGroup implements StreamGroup {
   }
 
   async unclear(): Promise<boolean> {
-    if (!this.#presence.looks) return false;
-    const mineMs = this.#endpoint.server.clock.monotonic() - this.#begun;
-    return (await this.#peers()).some((peer) =>
+    const now = this.#endpoint.server.clock.monotonic();
+    if (!this.#presence.looks || now < this.#aloneUntil) return false;
+    const mineMs = now - this.#begun;
+    const peers = await this.#peers();
+    if (peers.length === 0 && this.#presence.looks) this.#aloneUntil = now + ALONE_MS;
+    return peers.some((peer) =>
       peer.pending > 0 && isShown(peer) && peer.unseenMs >= Math.min(mineMs, goneAfter(Infinity))
     );
   }
@@ -425,6 +430,12 @@ const HAND_OVER_TRIES = 3;
 
 /** As the script `claim` answers. */
 type Claim = readonly [id: string, count: number, held: 0 | 1, postponed: string];
+
+/**
+ * Who is alone looks so seldom for others: less than `goneAfter` tells of those that claim late, so that one
+ * who comes and dies between two looks is found as soon as it counts as gone.
+ */
+const ALONE_MS = 2_500;
 
 /** Longer than anything waits, so that what nobody comes back for goes by itself. */
 const POSTPONED_KEPT_MS = 8 * 86_400_000;

@@ -1,29 +1,26 @@
 /**
- * Waiting for entries without a connection to block: asks the shared one again and again, less often while
- * nothing comes. For readers beyond `max_connections` (design 8) and for replay lanes (delivery 19).
+ * Waiting for entries without a connection to block: asks the shared one whenever the stream has grown. For
+ * readers beyond `max_connections` (design 8) and for replay lanes (delivery 19).
  *
  * @module
  */
-import { sleep } from "../../async/clock.ts";
 import { GroupMissingError } from "../../errors.ts";
 import type { StreamEntry } from "../ports.ts";
 import type { ReadRequest } from "./blocking_reader.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { entriesIn, readBatch, type StreamPlace } from "./stream_place.ts";
 
-/**
- * The pause after a poll that found nothing, doubled with every further one: 450 idle readers make 2,250
- * polls a second.
- */
-const PAUSE_MS = { first: 5, last: 200 };
+/** A poll all the same, however still the stream is: its group may be gone, or have been set back. */
+const POLL_MS = 2_000;
 
 export class PollingReader {
   readonly #endpoint: Endpoint;
   readonly #place: StreamPlace;
-  /** Kept from read to read, so that a loop of short reads does not poll more often than one long read. */
-  #pauseMs = 0;
-  /** When to poll again (monotonic). */
-  #next = 0;
+  /**
+   * The last poll, where it found nothing: when (monotonic), and the stream's mark before it. Kept from read
+   * to read, so that a loop of short reads does not poll more often than one long read.
+   */
+  #empty: { readonly at: number; readonly mark: number | undefined } | undefined;
 
   constructor(endpoint: Endpoint, place: StreamPlace) {
     this.#endpoint = endpoint;
@@ -37,19 +34,30 @@ export class PollingReader {
   async read(request: ReadRequest): Promise<readonly StreamEntry[]> {
     const { blockMs, ack, signal } = request;
     const { clock } = this.#endpoint.server;
-    const now = clock.monotonic();
-    const end = now + blockMs;
+    const end = clock.monotonic() + blockMs;
     // Who does not wait, or brings acknowledgements, is answered now.
-    let next = ack.length > 0 || blockMs <= 0 ? now : Math.max(now, this.#next);
-    for (let rest = request;; rest = { ...request, ack: [] }) {
-      const wait = Math.min(next, end) - clock.monotonic();
-      if (wait > 0) await sleep(clock, wait, signal);
-      if (signal.aborted || next > end) return [];
+    const waits = ack.length === 0 && blockMs > 0;
+    if (waits && !await this.#isDue(end, signal)) return [];
+    for (let rest = request;; rest = { ...request, ack: [], announce: false }) {
+      const mark = this.#endpoint.watch.mark(this.#place.key);
+      this.#empty = undefined;
       const entries = await this.#poll(rest);
-      this.#pauseMs = entries.length > 0 ? 0 : Math.min(2 * this.#pauseMs || PAUSE_MS.first, PAUSE_MS.last);
-      next = this.#next = clock.monotonic() + this.#pauseMs;
-      if (entries.length > 0 || clock.monotonic() >= end) return entries;
+      if (entries.length > 0) return entries;
+      this.#empty = { at: clock.monotonic(), mark };
+      if (!await this.#isDue(end, signal)) return [];
     }
+  }
+
+  /** Waits until a poll may find something; false: the time is over before. */
+  async #isDue(end: number, signal: AbortSignal): Promise<boolean> {
+    const { watch, server: { clock } } = this.#endpoint;
+    if (!this.#empty) return !signal.aborted;
+    const { at, mark } = this.#empty;
+    const next = at + POLL_MS;
+    await watch.changed(this.#place.key, mark, Math.min(end, next) - clock.monotonic(), signal);
+    if (signal.aborted) return false;
+    const now = clock.monotonic();
+    return now < end && watch.mark(this.#place.key) !== mark || now >= next;
   }
 
   async #poll(request: ReadRequest): Promise<readonly StreamEntry[]> {

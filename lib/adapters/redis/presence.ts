@@ -271,15 +271,20 @@ export class Presence {
   }
 }
 
-/** The consumers of a group; `members` is the key of the set of those that show themselves. */
+/** The consumers of a group, none where only `consumer` is there; `members` is the key of the set of those that show themselves. */
 export async function consumersOf(
   client: Redis,
-  { key, group }: { readonly key: StreamKey; readonly group: string },
+  { key, group, consumer }: {
+    readonly key: StreamKey;
+    readonly group: string;
+    /** Who asks: alone there, it need not be looked up. */
+    readonly consumer?: string;
+  },
   members: StreamKey,
 ): Promise<readonly Peer[]> {
   const found = await client.call("XINFO", ["CONSUMERS", key, group]).catch(nobodyThere);
   const consumers = (found as readonly unknown[]).map(pairs);
-  if (consumers.length === 0) return [];
+  if (consumers.every(({ name }) => name === consumer)) return [];
   const identities = consumers.map(({ name }) => identityOf(String(name)) ?? "");
   const areMembers = await client.smismember(members, ...identities);
   return consumers.map(({ name, pending, idle }, at) => ({

@@ -501,3 +501,34 @@ export const dropLock = new Script(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 `);
+
+/** What `streamEnds` tells of a key that it may not read, or that is no stream. */
+export const UNREADABLE_END = "error";
+
+/**
+ * KEYS are streams; ARGV, for each, what was told of it before, or empty. Returns `{at, end, …}` of those of
+ * which there is news: the number in KEYS and the id of the last entry, `none` where there is none. A stream
+ * whose entries were all removed keeps its end.
+ */
+export const streamEnds = new Script(`
+local news = {}
+for at, key in ipairs(KEYS) do
+  local known = ARGV[at]
+  local seen = string.find(known, '-', 1, true) ~= nil
+  local newer = redis.pcall('XRANGE', key, seen and '(' .. known or '-', '+', 'COUNT', 1)
+  local last = known
+  if newer.err then
+    last = '${UNREADABLE_END}'
+  elseif #newer > 0 then
+    local entries = redis.pcall('XREVRANGE', key, '+', '-', 'COUNT', 1)
+    last = entries.err and '${UNREADABLE_END}' or entries[1][1]
+  elseif not seen or redis.call('EXISTS', key) == 0 then
+    last = 'none'
+  end
+  if last ~= known then
+    news[#news + 1] = at
+    news[#news + 1] = last
+  end
+end
+return news
+`);

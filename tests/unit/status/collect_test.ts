@@ -219,3 +219,18 @@ Deno.test("ages are those of what waits longest on either lane, unknown where on
   assertEquals(await ask(), [null, null]);
   await domain.close();
 });
+
+Deno.test("what all subscriptions of a category have in common is asked once", async () => {
+  const { domain, runtime } = await shop();
+  const asked: string[] = [];
+  const { deadLetters } = broker(runtime);
+  const depth = deadLetters.depth.bind(deadLetters);
+  deadLetters.depth = (stream) => {
+    asked.push(stream);
+    return depth(stream);
+  };
+  await collectStatus(runtime);
+  assertEquals(asked.length, new Set(asked).size);
+  assertEquals(asked.filter((stream) => stream === "shop::order:dlq").length, 1);
+  await domain.close();
+});
