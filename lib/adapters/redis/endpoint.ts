@@ -12,6 +12,7 @@ import { unavailable } from "./faults.ts";
 import { Outage, type RedisServer } from "./outage.ts";
 import { ReconnectingConnection } from "./reconnecting.ts";
 import type { RedisSettings } from "./settings.ts";
+import { streamEnds } from "./scripts.ts";
 import { StreamWatch } from "./stream_watch.ts";
 
 export interface CommandOptions {
@@ -26,13 +27,18 @@ export interface CommandOptions {
 export class Endpoint {
   readonly server: RedisServer;
   /** For those that wait without a connection of their own. */
-  readonly watch: StreamWatch = new StreamWatch(this);
+  readonly watch: StreamWatch;
   readonly #commands: ReconnectingConnection;
   readonly #readers = new Set<ReconnectingConnection>();
 
   constructor(settings: RedisSettings, clock: Clock) {
     this.server = { settings, clock, outage: new Outage(settings.section, clock) };
     this.#commands = new ReconnectingConnection(this.server);
+    this.watch = new StreamWatch(
+      clock,
+      (keys, known, signal) =>
+        this.run((client) => streamEnds.run(client, keys, known), { repeatable: true, signal }),
+    );
   }
 
   /**

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { sleep } from "../../async/clock.ts";
+import { type Clock, sleep } from "../../async/clock.ts";
 import { Wakeup } from "../../async/wakeup.ts";
-import type { Endpoint } from "./endpoint.ts";
 import type { StreamKey } from "./keys.ts";
-import { streamEnds, UNREADABLE_END } from "./scripts.ts";
+import { UNREADABLE_END } from "./scripts.ts";
 
 /** The pause after a look that found nothing new, doubled with every further one. */
 const PAUSE_MS = { first: 5, last: 100 };
@@ -23,16 +22,25 @@ interface Watched {
   readonly changed: Wakeup;
 }
 
+/** Asks the server with `streamEnds`. */
+export type AskEnds = (
+  keys: readonly StreamKey[],
+  known: readonly string[],
+  signal: AbortSignal,
+) => Promise<unknown>;
+
 export class StreamWatch {
-  readonly #endpoint: Endpoint;
+  readonly #clock: Clock;
+  readonly #ask: AskEnds;
   readonly #streams = new Map<StreamKey, Watched>();
   #waiting = 0;
   #marks = 0;
   #pauseMs = PAUSE_MS.first;
   #stop: AbortController | undefined;
 
-  constructor(endpoint: Endpoint) {
-    this.#endpoint = endpoint;
+  constructor(clock: Clock, ask: AskEnds) {
+    this.#clock = clock;
+    this.#ask = ask;
   }
 
   /**
@@ -53,7 +61,7 @@ export class StreamWatch {
     watched.waiting++;
     this.#waiting++;
     if (!this.#stop) void this.#run(this.#stop = new AbortController());
-    await watched.changed.wait({ signal, ms, clock: this.#endpoint.server.clock });
+    await watched.changed.wait({ signal, ms, clock: this.#clock });
     watched.waiting--;
     if (--this.#waiting === 0) this.#end();
   }
@@ -73,7 +81,7 @@ export class StreamWatch {
 
   async #run({ signal }: AbortController): Promise<void> {
     while (true) {
-      await sleep(this.#endpoint.server.clock, this.#pauseMs, signal);
+      await sleep(this.#clock, this.#pauseMs, signal);
       if (signal.aborted) return;
       const found = await this.#look(signal).catch(() => this.#blind());
       const longest = found === "blind" ? BLIND_PAUSE_MS : PAUSE_MS.last;
@@ -85,10 +93,7 @@ export class StreamWatch {
     for (const [key, { waiting }] of this.#streams) if (waiting === 0) this.#streams.delete(key);
     const looked = [...this.#streams];
     const ends = looked.map(([, { end }]) => end);
-    const changes = await this.#endpoint.run(
-      (client) => streamEnds.run(client, looked.map(([key]) => key), ends),
-      { repeatable: true, signal },
-    ) as readonly (string | number)[];
+    const changes = await this.#ask(looked.map(([key]) => key), ends, signal) as readonly (string | number)[];
     let found: "new" | "nothing" | "blind" = "nothing";
     for (let at = 0; at + 1 < changes.length; at += 2) {
       const watched = looked[Number(changes[at]) - 1]?.[1];
