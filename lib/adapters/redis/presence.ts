@@ -271,7 +271,10 @@ export class Presence {
   }
 }
 
-/** The consumers of a group, none where only `consumer` is there; `members` is the key of the set of those that show themselves. */
+/**
+ * The consumers of a group, none where only `consumer` is there; `members` is the key of the set of those that
+ * show themselves.
+ */
 export async function consumersOf(
   client: Redis,
   { key, group, consumer }: {
