@@ -54,10 +54,14 @@ export class PollingReader {
     if (!this.#empty) return !signal.aborted;
     const { at, mark } = this.#empty;
     const next = at + POLL_MS;
-    await watch.changed(this.#place.key, mark, Math.min(end, next) - clock.monotonic(), signal);
-    if (signal.aborted) return false;
-    const now = clock.monotonic();
-    return now < end && watch.mark(this.#place.key) !== mark || now >= next;
+    // A timer may be early by less than a millisecond, and the time is not over then.
+    for (let now = clock.monotonic();; now = clock.monotonic()) {
+      if (signal.aborted) return false;
+      if (now >= next) return true;
+      if (now >= end) return false;
+      if (watch.mark(this.#place.key) !== mark) return true;
+      await watch.changed(this.#place.key, mark, Math.min(end, next) - now, signal);
+    }
   }
 
   async #poll(request: ReadRequest): Promise<readonly StreamEntry[]> {
