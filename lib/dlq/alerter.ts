@@ -5,7 +5,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { onAbort } from "../async/abort.ts";
+import { abortable, timeLimit } from "../async/abort.ts";
 import type { Clock } from "../async/clock.ts";
 import type { DlqAlert } from "../domain/dlq_alert.ts";
 import { logLine } from "../message/describe_error.ts";
@@ -49,18 +49,14 @@ export class Alerter {
       return this.#failed(receiver, alert, "it has not come back from an earlier call");
     }
     this.#busy.add(receiver);
-    const late = Promise.withResolvers<string>();
-    const cancel = this.#clock.after(
-      PATIENCE_SECONDS * 1000,
-      () => late.resolve(`it did not come back within ${PATIENCE_SECONDS} seconds`),
-    );
-    using _ = onAbort(signal, () => late.resolve("it was stopped"));
-    const called = Promise.try(() => receiver.tell(alert, signal))
-      .then(() => undefined, logLine)
-      .finally(() => this.#busy.delete(receiver));
-    const failure = await Promise.race([called, late.promise]);
-    cancel();
-    if (failure !== undefined) this.#failed(receiver, alert, failure);
+    const called = Promise.try(() => receiver.tell(alert, signal)).finally(() => this.#busy.delete(receiver));
+    using limit = timeLimit(PATIENCE_SECONDS * 1000, this.#clock, signal);
+    await abortable(called, limit.signal).catch((error) => {
+      const late = signal.aborted
+        ? "it was stopped"
+        : `it did not come back within ${PATIENCE_SECONDS} seconds`;
+      this.#failed(receiver, alert, limit.signal.aborted ? late : logLine(error));
+    });
   }
 
   #failed({ name }: Receiver, { dlqStream }: DlqAlert, error: string): void {

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { timeLimit } from "../async/abort.ts";
+import { systemClock } from "../async/clock.ts";
 import type { DlqAlert } from "../domain/dlq_alert.ts";
 import { ProteanError } from "../errors.ts";
 
@@ -37,20 +39,12 @@ export async function postToSlack(webhook: string, alert: DlqAlert, signal: Abor
 }
 
 /** Returns what went wrong, undefined if nothing did. */
-async function post(webhook: string, body: string, signal: AbortSignal): Promise<string | undefined> {
-  const timeout = AbortSignal.timeout(TIMEOUT_SECONDS * 1000);
-  const either = new AbortController();
-  const abort = () => either.abort();
-  for (const one of [timeout, signal]) one.addEventListener("abort", abort, { once: true });
+async function post(webhook: string, body: string, stop: AbortSignal): Promise<string | undefined> {
+  using limit = timeLimit(TIMEOUT_SECONDS * 1000, systemClock, stop);
+  const { signal } = limit;
   try {
-    if (signal.aborted) return "it was stopped";
-    const response = await fetch(webhook, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body,
-      redirect: "manual",
-      signal: either.signal,
-    });
+    const headers = { "content-type": "application/json" };
+    const response = await fetch(webhook, { method: "POST", headers, body, redirect: "manual", signal });
     await response.body?.cancel();
     if (response.ok) return undefined;
     return response.status >= 300 && response.status < 400
@@ -58,9 +52,7 @@ async function post(webhook: string, body: string, signal: AbortSignal): Promise
       : `it answered ${response.status}`;
   } catch {
     // What the runtime says quotes the address.
-    if (timeout.aborted) return `it did not answer within ${TIMEOUT_SECONDS} seconds`;
-    return signal.aborted ? "it was stopped" : "it could not be reached";
-  } finally {
-    for (const one of [timeout, signal]) one.removeEventListener("abort", abort);
+    if (stop.aborted) return "it was stopped";
+    return signal.aborted ? `it did not answer within ${TIMEOUT_SECONDS} seconds` : "it could not be reached";
   }
 }
