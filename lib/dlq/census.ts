@@ -50,7 +50,7 @@ export class Census {
 
   async #readOn(signal: AbortSignal): Promise<void> {
     const { stream, rules } = this.#queue;
-    for await (const page of lettersAfter(this.#deadLetters, stream, this.#last, { signal })) {
+    for await (const page of lettersAfter(this.#deadLetters, stream, this.#last, signal)) {
       for (const { id, letter } of page) {
         const rule = ruleOf(letter, rules);
         this.#counts.set(rule, (this.#counts.get(rule) ?? 0) + 1);

@@ -13,6 +13,7 @@ import {
   type SavedDeadLetter,
 } from "../domain/dead_letters.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
+import { letterFacts } from "../domain/dead_letter_entry.ts";
 import type { DeadLetterEntry } from "../domain/types.ts";
 import { asError, IncorrectUsageError, ProteanError } from "../errors.ts";
 import { isJsonObject } from "../message/parse.ts";
@@ -164,23 +165,14 @@ export class DomainDeadLetters implements DeadLetterQueues {
 registerDeadLetters((runtime) => new DomainDeadLetters(runtime));
 
 function entryOf({ id, queue, subscription, letter }: QueuedLetter): DeadLetterEntry {
-  const { message, failedAt } = letter;
-  const time = failedAt === null ? NaN : Date.parse(failedAt);
+  const { message } = letter;
   return {
     id,
     dlqStream: queue,
     subscription,
     handler: letter.handler ?? undefined,
     consumerGroup: letter.consumerGroup,
-    originalId: letter.originalId,
-    messageId: letter.messageId ?? undefined,
-    type: letter.messageType ?? undefined,
-    failureReason: letter.failureReason,
-    errorType: letter.errorType ?? undefined,
-    errorMessage: letter.errorMessage ?? undefined,
-    failedAt: Number.isFinite(time) ? new Date(time) : undefined,
-    retryCount: letter.retryCount,
-    replayCount: letter.replayCount,
+    ...letterFacts(letter),
     payload: message && isJsonObject(message["metadata"]) && "data" in message
       ? message["data"]
       : message ?? letter.text,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DeadLetters } from "../adapters/ports.ts";
+import type { DeadLetters, StreamEntry } from "../adapters/ports.ts";
 import { type DeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 
 /** Entries of one queue that are read at once, and bytes of their texts. */
@@ -21,25 +21,35 @@ export interface Summary {
 
 /**
  * Yields pages of what stands behind `after`, until the end of the queue or until `signal` aborts. A page is
- * never empty.
+ * never empty. Of a text larger than `maxEntryBytes` no more than the beginning is read.
  */
-export async function* lettersAfter(
+export async function* entriesAfter(
   deadLetters: DeadLetters,
   stream: string,
   after: string | undefined,
-  { signal, maxEntryBytes = DEFAULT_LETTER_BYTES }: {
-    readonly signal?: AbortSignal;
-    readonly maxEntryBytes?: number;
-  } = {},
-): AsyncGenerator<readonly Summary[]> {
+  { maxEntryBytes, signal }: { readonly maxEntryBytes: number; readonly signal?: AbortSignal | undefined },
+): AsyncGenerator<readonly StreamEntry[]> {
   for (let cursor = after; !signal?.aborted;) {
     const page = await deadLetters.list(stream, {
       ...{ limit: PAGE, maxBytes: PAGE_BYTES, maxEntryBytes },
       ...(cursor !== undefined && { after: cursor }),
     });
     if (page.length === 0) return;
-    yield page.map(({ id, data }) => ({ id, letter: summarizeDeadLetter(data, { stream, id }) }));
+    yield page;
     cursor = page.at(-1)?.id;
+  }
+}
+
+/** The same as letters. */
+export async function* lettersAfter(
+  deadLetters: DeadLetters,
+  stream: string,
+  after: string | undefined,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly Summary[]> {
+  const limits = { maxEntryBytes: DEFAULT_LETTER_BYTES, signal };
+  for await (const page of entriesAfter(deadLetters, stream, after, limits)) {
+    yield page.map(({ id, data }) => ({ id, letter: summarizeDeadLetter(data, { stream, id }) }));
   }
 }
 

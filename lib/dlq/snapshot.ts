@@ -8,7 +8,7 @@ import type { StreamEntry } from "../adapters/ports.ts";
 import { compareIdTexts } from "../adapters/stream_id.ts";
 import { notBefore } from "./filter.ts";
 import type { DeadLetterFilter } from "../domain/dead_letters.ts";
-import { PAGE, PAGE_BYTES } from "./letters.ts";
+import { entriesAfter } from "./letters.ts";
 import type { LetterPlace } from "./places.ts";
 
 /** A queue, and the last letter that it held. */
@@ -45,15 +45,10 @@ export async function* entriesOf(
     return;
   }
   const earliest = notBefore(filter);
-  let after = earliest > 0 ? `${Math.floor(earliest)}-0` : undefined;
-  while (!signal?.aborted) {
-    const page = await deadLetters.list(stream, {
-      ...{ limit: PAGE, maxBytes: PAGE_BYTES, maxEntryBytes: largest },
-      ...(after !== undefined && { after }),
-    });
+  const after = earliest > 0 ? `${Math.floor(earliest)}-0` : undefined;
+  for await (const page of entriesAfter(deadLetters, stream, after, { maxEntryBytes: largest, signal })) {
     const known = page.filter(({ id }) => compareIdTexts(id, upper) <= 0);
     if (known.length > 0) yield known;
-    if (page.length === 0 || known.length < page.length) return;
-    after = page.at(-1)?.id;
+    if (known.length < page.length) return;
   }
 }

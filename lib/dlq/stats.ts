@@ -5,7 +5,7 @@
  */
 import type { DeadLetterFilter, DeadLetterGroup, DeadLetterStats } from "../domain/dead_letters.ts";
 import { failedAtOf, matches, notBefore, UNKNOWN } from "./filter.ts";
-import { timeOfId } from "./letters.ts";
+import { PAGE, PAGE_BYTES, timeOfId } from "./letters.ts";
 import { newestFirst } from "./newest_first.ts";
 import type { LetterPlace } from "./places.ts";
 import { summarizeDeadLetter } from "../message/dead_letter.ts";
@@ -15,8 +15,6 @@ import type { HandlerRunner } from "../domain/handler_port.ts";
 export const MOST_COUNTED = 10_000;
 /** Groups that are told apart; what is beyond them is `other`. */
 const MOST_GROUPS = 1_000;
-const PAGE = 200;
-const PAGE_BYTES = 16 * 1024 * 1024;
 const OTHER = "other";
 
 interface Tally {

@@ -48,7 +48,7 @@ export class QueueTrimmer {
     const { stream, rules } = this.#queue;
     let trimmed = 0;
     for await (
-      const page of lettersAfter(this.#deadLetters, stream, this.#lookedAt.get(rule), { signal })
+      const page of lettersAfter(this.#deadLetters, stream, this.#lookedAt.get(rule), signal)
     ) {
       const past = page.filter(({ id }) => timeOfId(id) < before);
       const ids = past.filter(({ letter }) => ruleOf(letter, rules) === rule).map(({ id }) => id);

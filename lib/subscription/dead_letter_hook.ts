@@ -4,6 +4,7 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
+import { letterFacts } from "../domain/dead_letter_entry.ts";
 import type { DeadLetterEntry } from "../domain/types.ts";
 import { asError } from "../errors.ts";
 import { summarizeDeadLetter } from "../message/dead_letter.ts";
@@ -50,7 +51,6 @@ export class DeadLetterHook {
   #entry(delivery: Delivery, text: string, message: Message | undefined): DeadLetterEntry {
     const { runner, name } = this.#scope;
     const { source } = delivery.batch.lane;
-    const letter = summarizeDeadLetter(text);
     return {
       // Nobody has given it one yet.
       id: "",
@@ -58,15 +58,7 @@ export class DeadLetterHook {
       subscription: name,
       handler: runner.name,
       consumerGroup: source.group,
-      originalId: letter.originalId,
-      messageId: letter.messageId ?? undefined,
-      type: letter.messageType ?? undefined,
-      failureReason: letter.failureReason,
-      errorType: letter.errorType ?? undefined,
-      errorMessage: letter.errorMessage ?? undefined,
-      failedAt: letter.failedAt === null ? undefined : new Date(letter.failedAt),
-      retryCount: letter.retryCount,
-      replayCount: letter.replayCount,
+      ...letterFacts(summarizeDeadLetter(text)),
       payload: message?.data ?? delivery.text,
     };
   }
