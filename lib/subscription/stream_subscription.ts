@@ -7,45 +7,28 @@
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
 import { firstOf } from "../async/abort.ts";
 import type { BaseBroker } from "../adapters/ports.ts";
-import type { Random } from "../async/backoff.ts";
-import type { Clock } from "../async/clock.ts";
-import type { HandlerRunner } from "../domain/handler_port.ts";
-import { DELIVERY_EVENTS, type DeliveryEvent, type DeliveryObserver } from "../domain/observer.ts";
-import { asError, ProteanError } from "../errors.ts";
-import { BackgroundService, type EngineService } from "../async/service.ts";
+import { ProteanError } from "../errors.ts";
 import { largestLetter } from "../message/dead_letter.ts";
-import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import { replayLane } from "../message/names.ts";
-import type { Delivery } from "./delivery.ts";
 import { Breaker } from "./breaker.ts";
-import { Inbox } from "./inbox.ts";
+import type { Inbox } from "./inbox.ts";
 import type { LaneKind } from "./lane.ts";
 import { Maintenance } from "./maintenance.ts";
 import { Ownership } from "./ownership.ts";
 import { type PartitioningSettings, PartitionIntake } from "./partitions/intake.ts";
 import { PartitionLeases } from "./partitions/leases.ts";
-import { Pause } from "./pause.ts";
 import { Reader } from "./reader.ts";
-import { Reasons } from "./reasons.ts";
 import { Recovery } from "./recovery.ts";
 import { releaseAll } from "./release.ts";
 import { readReplays } from "./replay.ts";
 import type { SubscriptionScope } from "./scope.ts";
-import type { SubscriptionSettings } from "./settings/resolve.ts";
-import { Figures } from "../status/figures.ts";
-import { unheard, type WorkHealth, type WorkReporter } from "../status/work_health.ts";
+import { unheard, type WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionStatus } from "./status.ts";
 import { StreamLane } from "./stream_lane.ts";
-import type { TextShare } from "./text_share.ts";
+import { Subscription, type SubscriptionOptions } from "./subscription.ts";
 import { Worker } from "./worker.ts";
-
-const log = getLogger(["protean", "subscription"]);
-
-/** Reading pauses when this many batches are unfinished, those in handlers not counted (delivery 4). */
-const UNFINISHED_BATCHES = 4;
 
 /** `[server.partitioning]` where nothing is said. */
 const PARTITIONING: PartitioningSettings = {
@@ -59,21 +42,10 @@ const PRIMARY_EMPTY_MS = 50;
 /** The backfill lane is looked at this often at least, while both have nothing (wire 2.10). */
 const MOST_BETWEEN_MS = 1000;
 
-export interface StreamSubscriptionOptions {
-  readonly runner: HandlerRunner;
-  readonly category: string;
+export interface StreamSubscriptionOptions extends SubscriptionOptions {
   /** The stream beside it whose messages can wait (PIPE-12). @default there is none */
   readonly backfill?: string | undefined;
   readonly broker: BaseBroker;
-  readonly settings: SubscriptionSettings;
-  /** `<Handler>-<host>-<pid>-<6 hex>` (wire 2.3). */
-  readonly consumer: string;
-  readonly clock: Clock;
-  /** `[server] max_received_bytes`. @default 8 MiB */
-  readonly maxReceivedBytes?: number;
-  /** What the subscriptions of a process hold together. @default this one's own */
-  readonly share?: TextShare;
-  readonly random?: Random;
   /** See `SubscriptionScope.published`. @default nothing is waited for */
   readonly published?: (messageId: string) => Promise<void> | undefined;
   /** How a parted category is read. @default as `[server.partitioning]` by default */
@@ -82,68 +54,32 @@ export interface StreamSubscriptionOptions {
   readonly parted?: boolean;
   /** Of the handler in this process, which may read several categories. @default this one's own */
   readonly leases?: PartitionLeases;
-  /** Told of what happens to deliveries. @default nobody is told */
-  readonly observer?: DeliveryObserver | undefined;
   /** Told how reading from the broker goes. @default nobody is told */
   readonly work?: WorkReporter;
-  /** Told how the work of its handlers goes, and asked what pings say. @default nobody is told or asked */
-  readonly health?: WorkHealth;
   /** Whether it has a circuit breaker. @default true */
   readonly breaker?: boolean;
-  /** Told when `run` ends although nobody stopped it (S72). */
-  readonly onFailure?: (error: Error) => void;
 }
 
-export class StreamSubscription extends BackgroundService implements EngineService {
-  readonly stage = "intake";
-  readonly name: string;
-  readonly #figures: Figures<DeliveryEvent>;
-  readonly #options: StreamSubscriptionOptions;
-  readonly #reasons = new Reasons();
+export class StreamSubscription extends Subscription<StreamSubscriptionOptions> {
   #parts: Parts | undefined;
-  #abandoned = Promise.withResolvers<void>();
 
-  constructor(options: StreamSubscriptionOptions) {
-    super();
-    this.#options = options;
-    this.name = `${options.runner.name} on ${options.category}`;
-    this.#figures = new Figures(DELIVERY_EVENTS, options.observer);
+  protected override get inbox(): Inbox | undefined {
+    return this.#parts?.scope.inbox;
   }
 
-  /** What it has done since it was made. */
-  get counters(): Readonly<Record<DeliveryEvent, number>> {
-    return this.#figures.counts;
-  }
-
-  status(): SubscriptionStatus {
-    const { runner, category } = this.#options;
-    const postponed = this.#parts?.scope.inbox.postponed;
+  override status(): SubscriptionStatus {
+    const postponed = this.inbox?.postponed;
     return {
-      kind: "subscription",
-      name: this.name,
-      handler: runner.name,
-      category,
-      unfinished: this.outstanding,
+      ...super.status(),
       postponed: postponed?.count ?? 0,
       postponedPartitions: postponed?.partitions ?? [],
-      counters: { ...this.counters },
       breaker: this.#parts?.breaker.state ?? "closed",
-      declined: this.#reasons.counts,
     };
   }
 
-  /**
-   * Deliveries read or claimed whose outcome is open. Those acknowledged with a read that still waits are not
-   * among them.
-   */
-  get outstanding(): number {
-    return this.#parts?.scope.inbox.unfinished ?? 0;
-  }
-
-  /** True when a read loop, of either lane, has not completed a turn within its bound: only a restart helps (HLT-1). */
-  get stuck(): boolean {
+  override get stuck(): boolean {
     const { reader, behind } = this.#parts ?? {};
-    const { settings: { blockingTimeoutMs, tickIntervalSeconds }, clock } = this.#options;
+    const { settings: { blockingTimeoutMs, tickIntervalSeconds }, clock } = this.options;
     const most = blockingTimeoutMs + tickIntervalSeconds * 1000 + 30_000;
     return this.running &&
       [reader, behind].some((each) => each && !each.paused && clock.monotonic() - each.lastTurn > most);
@@ -151,44 +87,14 @@ export class StreamSubscription extends BackgroundService implements EngineServi
 
   /** Dead letters on their way back to this group. */
   replaysWaiting(): Promise<number> {
-    const { broker, category, runner } = this.#options;
+    const { broker, category, runner } = this.options;
     return broker.length(replayLane(category, runner.group));
   }
 
-  /** The drain deadline has passed: running handlers' signals abort. */
-  cut(): void {
-    for (const delivery of this.#running()) {
-      delivery.end(
-        "cut",
-        new ProteanError(
-          `The drain deadline has passed: ${this.name} was cut and its message will be redelivered.`,
-        ),
-      );
-    }
-  }
-
-  /**
-   * A second after `cut`: what still runs may not commit any more, and is released for others. Returns how
-   * many that are.
-   */
-  abandon(): number {
-    const given = this.#running();
-    for (const delivery of given) {
-      delivery.end(
-        "abandoned",
-        new ProteanError(`The drain has given up ${this.name}: its message will be redelivered.`),
-      );
-    }
-    this.#abandoned.resolve();
-    return given.length;
-  }
-
   protected override begin(signal: AbortSignal): void {
-    const { runner, category, consumer, settings, clock, random, published, work, health } = this.#options;
-    this.#abandoned = Promise.withResolvers<void>();
-    const room = UNFINISHED_BATCHES * settings.messagesPerTick + Math.max(1, settings.concurrency);
-    const inbox = new Inbox(clock, room, this.#options.share);
-    const { observer } = this.#options;
+    super.begin(signal);
+    const { runner, category, settings, clock, published, work, observer } = this.options;
+    const inbox = this.newInbox();
     const breaker = new Breaker({
       ...{ name: this.name, clock, settings },
       changed: (state, failures) => {
@@ -196,34 +102,15 @@ export class StreamSubscription extends BackgroundService implements EngineServi
         inbox.changed.notify();
       },
     });
-    const scope: SubscriptionScope = {
-      name: this.name,
-      runner,
-      consumer,
-      settings,
-      inbox,
-      pause: new Pause({
-        ...{ name: this.name, inbox, clock, random: random ?? Math.random },
-        ...{ settings, health, breaker: this.#options.breaker === false ? undefined : breaker },
-      }),
-      reasons: {
-        count: (reason) => {
-          const kept = this.#reasons.count(reason);
-          observer?.declined?.(kept);
-        },
-      },
-      maxReceivedBytes: this.#maxReceivedBytes,
-      figures: this.#figures,
-      clock,
-      random: random ?? Math.random,
-      stopped: signal,
-      published: published ?? (() => undefined),
-    };
+    const scope = this.newScope(inbox, signal, {
+      breaker: this.options.breaker === false ? undefined : breaker,
+      published,
+    });
     const main = this.#lane(scope, "main", category);
     const replays = this.#lane(scope, "replay", replayLane(category, runner.group));
-    const backfill = this.#options.backfill === undefined
+    const backfill = this.options.backfill === undefined
       ? undefined
-      : this.#lane(scope, "backfill", this.#options.backfill);
+      : this.#lane(scope, "backfill", this.options.backfill);
     const lanes = [main, ...backfill ? [backfill] : [], replays];
     const ownership = new Ownership(scope, this.#reporter());
     const worker = new Worker(scope, ownership);
@@ -249,7 +136,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   }
 
   #lane(scope: SubscriptionScope, kind: LaneKind, stream: string): StreamLane {
-    const { broker, category, runner, consumer, clock } = this.#options;
+    const { broker, category, runner, consumer, clock } = this.options;
     const lane = kind === "replay";
     const maxEntryBytes = lane ? largestLetter(scope.maxReceivedBytes) : scope.maxReceivedBytes;
     const group = broker.group({ stream, group: runner.group, consumer, lane, maxEntryBytes });
@@ -269,7 +156,7 @@ export class StreamSubscription extends BackgroundService implements EngineServi
   }
 
   #intake(scope: SubscriptionScope): PartitionIntake | undefined {
-    const { broker, category, consumer, settings, partitioning, parted, leases } = this.#options;
+    const { broker, category, consumer, settings, partitioning, parted, leases } = this.options;
     return broker.partitions && new PartitionIntake({
       ...{ scope, category, partitions: broker.partitions, maxEntryBytes: scope.maxReceivedBytes },
       settings: partitioning ?? PARTITIONING,
@@ -282,19 +169,15 @@ export class StreamSubscription extends BackgroundService implements EngineServi
 
   /** A reporter for one kind of work with the broker. */
   #reporter(): WorkReporter {
-    const { health, broker } = this.#options;
+    const { health, broker } = this.options;
     return health?.reporter("broker", broker.name) ?? unheard;
-  }
-
-  get #maxReceivedBytes(): number {
-    return this.#options.maxReceivedBytes ?? MAX_MESSAGE_BYTES;
   }
 
   protected override run(signal: AbortSignal): Promise<void> {
     if (!this.#parts) throw new ProteanError(`${this.name} was run without being started.`);
     // A broker that does not answer may not keep the subscription from ending, once its handlers are given
     // up.
-    return Promise.race([this.#loops(this.#parts, signal), this.#abandoned.promise]);
+    return Promise.race([this.#loops(this.#parts, signal), this.abandoned]);
   }
 
   async #loops(parts: Parts, stop: AbortSignal): Promise<void> {
@@ -335,24 +218,12 @@ export class StreamSubscription extends BackgroundService implements EngineServi
     parts.scope.inbox.close();
     parts.scope.pause.close();
     parts.breaker.close();
-    const cut = this.#running().length;
-    if (cut > 0) this.#figures.happened("cut", cut);
+    const cut = this.inHandlers().length;
+    if (cut > 0) this.figures.happened("cut", cut);
     parts.worker.close();
     await releaseAll(parts.scope, [...parts.lanes, ...parts.partitions?.lanes ?? []]);
     parts.scope.inbox.letGo();
     this.#parts = undefined;
-  }
-
-  protected override failed(cause: unknown): void {
-    log.fatal("subscription.failed", {
-      subscription: this.name,
-      error: asError(cause).stack ?? String(cause),
-    });
-    this.#options.onFailure?.(asError(cause));
-  }
-
-  #running(): Delivery[] {
-    return this.#parts?.scope.inbox.running() ?? [];
   }
 }
 
