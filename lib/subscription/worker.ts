@@ -5,32 +5,27 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { setImmediate } from "node:timers";
 import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import { Sparing } from "../async/sparing.ts";
 import type { Verdict } from "../domain/handler_port.ts";
-import type { TooLarge } from "../adapters/ports.ts";
 import {
   asError,
   errorsOf,
   GroupMissingError,
   MessageConflictError,
-  MessageTooLarge,
   ProteanError,
   RefusedError,
   UnhandledMessageError,
 } from "../errors.ts";
-import { originalText, renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
+import { renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
 import { Crew } from "./crew.ts";
 import { DeadLetterHook } from "./dead_letter_hook.ts";
 import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
-import { decodeMessage, readMessage, verified } from "../message/envelope.ts";
-import { LARGE_TEXT } from "../message/large_data.ts";
-import type { Message } from "../message/types.ts";
 import { type Delivery, keyOf } from "./delivery.ts";
+import { firstPlace, isLarge, Judge, turn } from "./judge.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
 import { beginHook, forgetPostponed, hookBegun, mayPostpone, postpone } from "./postponing.ts";
@@ -50,17 +45,13 @@ export class Worker {
   readonly #ownership: Ownership;
   readonly #givenUp: Sparing;
   readonly #hook: DeadLetterHook;
-  readonly #reader: (delivery: Delivery) => Message;
+  readonly #judge: Judge;
 
   constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
     this.#ownership = ownership;
     this.#hook = new DeadLetterHook(scope);
-    const { runner, maxReceivedBytes: most } = scope;
-    this.#reader = (delivery) => {
-      const text = textOf(delivery);
-      return runner.decode ? runner.decode(text, most, setSource(delivery)) : decodeMessage(text, most);
-    };
+    this.#judge = new Judge(scope);
     const { clock, name, settings } = scope;
     const event = settings.enableDlq ? "subscription.dead_lettered" : "subscription.discarding";
     const rest = (more: number) => log.error(`${event}_more`, { subscription: name, more });
@@ -118,7 +109,7 @@ export class Worker {
       if (delivery.attempts.first && !verdict) {
         // A large one has its place in the order before it is read: others have their turn meanwhile.
         if (isLarge(delivery)) delivery.key ||= keyOf(delivery);
-        else verdict = this.judge(delivery);
+        else verdict = this.#judge.atOnce(delivery);
       }
       if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
       if (!inbox.enter(delivery)) return;
@@ -130,7 +121,7 @@ export class Worker {
       if (asking && !await this.#outlast(asking, delivery)) return;
       if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
       if (!verdict) {
-        verdict = isLarge(delivery) ? await this.#judgeInTurns(delivery) : this.judge(delivery);
+        verdict = isLarge(delivery) ? await this.#judge.inTurns(delivery) : this.#judge.atOnce(delivery);
         if (stopped.aborted) return;
         if (delivery.ended === "lost") return void this.#lost(delivery);
         if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
@@ -156,50 +147,6 @@ export class Worker {
     pause.succeeded(delivery);
     figures.happened(result === "handled" ? "handled" : "duplicates");
     await this.#finish(delivery);
-  }
-
-  /** Decodes and judges, once. Never throws. */
-  judge(delivery: Delivery): Verdict {
-    try {
-      if (delivery.truncated) throw tooLarge(delivery.truncated, this.#scope.maxReceivedBytes);
-      delivery.reader = this.#reader;
-      return delivery.verdict = this.#verdictOn(delivery, this.#reader(delivery));
-    } catch (error) {
-      return delivery.verdict = { kind: "poison", error: asError(error) };
-    }
-  }
-
-  /** The same for a large one, step by step, so that no step holds the event loop for long. Never rejects. */
-  async #judgeInTurns(delivery: Delivery): Promise<Verdict> {
-    try {
-      delivery.reader = this.#reader;
-      const text = textOf(delivery);
-      await turn();
-      const { runner, maxReceivedBytes } = this.#scope;
-      const message = runner.decode ? this.#reader(delivery) : readMessage(text, maxReceivedBytes);
-      await turn();
-      // What another system has sent carries nothing to be held against.
-      if (!runner.decode) verified(text, message);
-      await turn();
-      const verdict = this.#verdictOn(delivery, message);
-      delivery.verdict = verdict;
-    } catch (error) {
-      delivery.verdict = { kind: "poison", error: asError(error) };
-    }
-    const { verdict } = delivery;
-    await turn();
-    return verdict;
-  }
-
-  #verdictOn(delivery: Delivery, message: Message): Verdict {
-    const { id, stream } = message.metadata.headers;
-    const { runner } = this.#scope;
-    // Of another system's stream: its messages have an order where they say so themselves.
-    if (delivery.key === "") delivery.key = runner.decode ? keyOf(delivery) : stream || delivery.id;
-    if (id === "") setSource(delivery);
-    const verdict = runner.judge(message);
-    if (verdict.kind === "run") delivery.message = message;
-    return verdict;
   }
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
@@ -372,7 +319,7 @@ export class Worker {
    * again.
    */
   async #deadLetter(delivery: Delivery, error: Error, isTold = false): Promise<void> {
-    const { settings, runner, consumer, figures, inbox, clock } = this.#scope;
+    const { settings, runner, consumer, figures, clock } = this.#scope;
     const { lane } = delivery.batch;
     const { count } = delivery.attempts;
     const facts = {
@@ -412,53 +359,32 @@ export class Worker {
       return delivery.ended === "lost" ? void this.#lost(delivery) : undefined;
     }
     if (lane.source.setAside) return await this.#setAside(delivery, error, true);
-    try {
-      inbox.closing(delivery);
-      if (!await lane.source.reject(delivery.id, text)) return void this.#lost(delivery);
-      await forgetPostponed(this.#scope, delivery);
-    } catch (cause) {
-      return this.#sourceFailed(delivery, asError(cause));
-    }
+    if (!await this.#concluded(delivery, () => lane.source.reject(delivery.id, text))) return;
     figures.happened("deadLettered");
     if (this.#givenUp.allows()) log.error("subscription.dead_lettered", facts);
-    inbox.decide(delivery);
-    inbox.settle(delivery);
   }
 
   /** The source keeps that it has failed (wire 4.6); what comes behind it goes on. */
   async #setAside(delivery: Delivery, error: Error, isFinal: boolean): Promise<void> {
-    const { runner, figures, inbox } = this.#scope;
+    const { runner, figures } = this.#scope;
     const { source } = delivery.batch.lane;
     // Only that is tried again, where it fails.
     delivery.verdict = { kind: "poison", error };
-    try {
-      inbox.closing(delivery);
-      if (await source.setAside?.(delivery.id, isFinal) === false) return void this.#lost(delivery);
-      await forgetPostponed(this.#scope, delivery);
-    } catch (cause) {
-      return this.#sourceFailed(delivery, asError(cause));
-    }
+    if (!await this.#concluded(delivery, () => source.setAside?.(delivery.id, isFinal))) return;
     figures.happened(isFinal ? "exhausted" : "setAside");
     const facts = { handler: runner.name, stream: source.name, entry: delivery.id, error: logLine(error) };
     if (this.#givenUp.allows()) {
       if (isFinal) log.error("subscription.exhausted", facts);
       else log.warn("subscription.set_aside", facts);
     }
-    inbox.decide(delivery);
-    inbox.settle(delivery);
   }
 
   /** A key stands still at what has failed for good: what follows it must not overtake it (wire 2.11). */
   async #halt(delivery: Delivery, error: Error): Promise<void> {
-    const { runner, figures, inbox } = this.#scope;
+    const { runner, figures } = this.#scope;
     const { id, attempts: { count }, batch: { lane } } = delivery;
     delivery.verdict = { kind: "poison", error };
-    try {
-      inbox.closing(delivery);
-      if (!await lane.source.halt?.(id, count, error)) return void this.#lost(delivery);
-    } catch (cause) {
-      return this.#sourceFailed(delivery, asError(cause));
-    }
+    if (!await this.#concluded(delivery, () => lane.source.halt?.(id, count, error))) return;
     figures.happened("halted");
     const facts = {
       handler: runner.name,
@@ -468,8 +394,25 @@ export class Worker {
       error: logLine(error),
     };
     if (this.#givenUp.allows()) log.error("subscription.partition_halted", facts);
+  }
+
+  /**
+   * Has the source keep an outcome that is no success, which ends the delivery. False: somebody else has it by
+   * now, or the source did not do it, and it is tried again.
+   */
+  async #concluded(delivery: Delivery, keep: () => Promise<boolean> | undefined): Promise<boolean> {
+    const { inbox } = this.#scope;
+    try {
+      inbox.closing(delivery);
+      if (await keep() === false) return this.#lost(delivery);
+      await forgetPostponed(this.#scope, delivery);
+    } catch (cause) {
+      this.#sourceFailed(delivery, asError(cause));
+      return false;
+    }
     inbox.decide(delivery);
     inbox.settle(delivery);
+    return true;
   }
 
   /** Frees its place in the order, and acknowledges. */
@@ -527,16 +470,6 @@ export class Worker {
   }
 }
 
-/** Read and judged step by step. */
-function isLarge({ text, truncated }: Delivery): boolean {
-  return text !== undefined && text.length > LARGE_TEXT && !truncated;
-}
-
-/** Probes, sockets and timers have theirs. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 /** True when trying again changes nothing: of none of the handler's methods. */
 function isFinal(error: Error): boolean {
   if (!(error instanceof AggregateError)) return error instanceof MessageConflictError;
@@ -546,34 +479,6 @@ function isFinal(error: Error): boolean {
   return several.length > 0 && several.every(isOver);
 }
 
-function tooLarge({ bytes }: TooLarge, most: number): MessageTooLarge {
-  return new MessageTooLarge(
-    `The message has ${bytes} bytes, more than the ${most} of max_received_bytes in [server], and was not read: ` +
-      "raise the limit and have it sent again.",
-  );
-}
-
 function byteLength(text: string | undefined): number {
   return Buffer.byteLength(text ?? "");
-}
-
-/** What was delivered; a replayed dead letter is unwrapped, so that it is judged as it was the first time. */
-function textOf({ text, batch }: Delivery): string | undefined {
-  return text === undefined || batch.lane.kind !== "replay" ? text : originalText(text);
-}
-
-/** Notes, and returns, where it was read first: what it is told apart by. */
-function setSource(delivery: Delivery): ReturnType<typeof firstPlace> {
-  const first = firstPlace(delivery);
-  delivery.source = `${first.stream}/${first.id}`;
-  return first;
-}
-
-/** Where the message was read first. A replayed dead letter tells it, however often it was replayed. */
-function firstPlace({ id, text, batch }: Delivery): { readonly stream: string; readonly id: string } {
-  const { kind, source: { origin: stream } } = batch.lane;
-  if (kind !== "replay") return { stream, id };
-  const { originalId, originalStream } = summarizeDeadLetter(text, { stream, id });
-  // Of one of its own lanes: anybody may have written the letter.
-  return { stream: originalStream.startsWith(`${stream}:`) ? originalStream : stream, id: originalId };
 }
