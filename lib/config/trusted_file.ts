@@ -14,8 +14,8 @@ const ROOT = 0;
 /**
  * Why a file that was found by searching is not to be obeyed; undefined: it is, or there is none. `start` is
  * the folder that the search began in. In a parent of it, neither the file nor its folder may be writable by
- * everybody or by a group, and the owner must be root, oneself or the owner of `start`. In `start` itself, only somebody
- * else's file in a folder that everybody may write to is refused.
+ * everybody or by a group, and the owner must be root, oneself or the owner of `start`. In `start` itself,
+ * only somebody else's file in a folder that everybody may write to is refused.
  */
 export async function distrust(path: string, start: string): Promise<string | undefined> {
   const folder = dirname(path);

@@ -22,9 +22,9 @@ export interface QuietOptions {
 }
 
 /**
- * True when the outboxes hold nothing to publish, every group has read everything and nothing is unfinished but
- * what handlers want much later (`RetryAfter`), seen twice in a row (a handler that finished between the two looks may have committed new messages); false
- * when `signal` aborts before.
+ * True when the outboxes hold nothing to publish, every group has read everything and nothing is unfinished
+ * but what handlers want much later (`RetryAfter`), seen twice in a row (a handler that finished between
+ * the two looks may have committed new messages); false when `signal` aborts before.
  */
 export async function untilQuiet({ services, runtime, signal, look }: QuietOptions): Promise<boolean> {
   let quiet = 0;
@@ -78,8 +78,8 @@ function named(handler: string, category: string): string {
 }
 
 /**
- * Rows of the outbox that wait for another attempt are work, those given up are not, nor is what waits where a
- * key stands still or where a handler wants it much later.
+ * Rows of the outbox that wait for another attempt are work, those given up are not, nor is what waits
+ * where a key stands still or where a handler wants it much later.
  */
 function isWorkedOff(
   { lag, pending, returning, held_back: heldBack = 0, handler_name, stream_category }: StatusRow,

@@ -150,8 +150,8 @@ export interface PublishedBatch {
 }
 
 /**
- * Publishes in order. `held`: streams (and partitions) whose rows have to wait, because an earlier one did not get through or
- * was not tried; it grows here, and its owner empties it once that is written down.
+ * Publishes in order. `held`: streams (and partitions) whose rows have to wait, because an earlier one did
+ * not get through or was not tried; it grows here, and its owner empties it once that is written down.
  */
 export async function publishBatch(
   rows: readonly OutboxRow[],

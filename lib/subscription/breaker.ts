@@ -1,7 +1,8 @@
 /**
  * The circuit breaker of one subscription (wire 10.9): so many messages in a row that its handler has failed
- * on, each counted once, and nothing is taken any more; after a while one message is tried at a time, and what becomes of it decides. In memory,
- * each process its own. `Pause` is what keeps the workers and the reader waiting.
+ * on, each counted once, and nothing is taken any more; after a while one message is tried at a time, and
+ * what becomes of it decides. In memory, each process its own. `Pause` is what keeps the workers and the
+ * reader waiting.
  *
  * @module
  */
@@ -47,8 +48,8 @@ export class Breaker {
   }
 
   /**
-   * A handler has failed by itself on one more message: not for a backend, a message that nobody can read, or a
-   * `RetryAfter`, nor once more on the same message, unless that was the one to be tried.
+   * A handler has failed by itself on one more message: not for a backend, a message that nobody can read,
+   * or a `RetryAfter`, nor once more on the same message, unless that was the one to be tried.
    */
   failed(): void {
     this.#failures++;

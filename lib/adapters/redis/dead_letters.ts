@@ -13,7 +13,15 @@ import type { KeyOf, StreamKey } from "./keys.ts";
 import { isLiveOther } from "./others.ts";
 import { consumersOf, MEMBERS } from "./presence.ts";
 import { entriesRanged } from "./replies.ts";
-import { move, oldestId, purge, releaseLetter, replay, replayToOther, trimBefore } from "./scripts.ts";
+import {
+  move,
+  oldestId,
+  purge,
+  releaseLetter,
+  replay,
+  replayToOther,
+  trimBefore,
+} from "./dead_letter_scripts.ts";
 
 /** Letters of a page that is bounded by bytes which are asked for at first. */
 const FIRST_STEP = 8;

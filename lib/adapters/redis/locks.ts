@@ -9,7 +9,7 @@ import { HeldLocks } from "../lease_lock.ts";
 import type { Lock, LockOptions } from "../ports.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { KeyOf } from "./keys.ts";
-import { dropLock, renewLock, takeLock } from "./scripts.ts";
+import { dropLock, renewLock, takeLock } from "./lock_scripts.ts";
 
 /** Time to live of a lock that nobody renews: how long one stays that belongs to a dead process. */
 export const LOCK_MS = 15_000;

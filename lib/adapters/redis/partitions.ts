@@ -31,8 +31,8 @@ import type { CommandOptions, Endpoint } from "./endpoint.ts";
 import type { KeyOf, StreamKey } from "./keys.ts";
 import * as scripts from "./partition_scripts.ts";
 import { entriesRead } from "./replies.ts";
-import { attempt, dropLock, refresh, release, renewLock, retire, type Script, trim } from "./scripts.ts";
-import { deadLetter } from "./scripts.ts";
+import { dropLock, renewLock } from "./lock_scripts.ts";
+import { attempt, deadLetter, refresh, release, retire, type Script, trim } from "./scripts.ts";
 import { TRIM_LIMIT } from "../stream_rules.ts";
 
 /** Streams that one script looks at. */

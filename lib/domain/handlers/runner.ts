@@ -193,8 +193,8 @@ export class ElementRunner implements HandlerRunner {
   }
 
   /**
-   * Handles a command here and now; returns what its method returns. `again` reads the command anew, `prepare` adds to the unit of work,
-   * `mark` makes it happen once (then it returns undefined).
+   * Handles a command here and now; returns what its method returns. `again` reads the command anew,
+   * `prepare` adds to the unit of work, `mark` makes it happen once (then it returns undefined).
    */
   async handleNow(
     message: Message,
