@@ -1,6 +1,5 @@
 /** Event-store subscriptions whose owner is killed, or stands still while another one takes over. */
 import { assert, assertEquals } from "@std/assert";
-import type { RunningServer } from "../e2e/server.ts";
 import { pause } from "../support/until.ts";
 import { faultTest } from "./audit/fault.ts";
 import { runSize } from "./audit/seed.ts";
@@ -49,27 +48,24 @@ faultTest(
   },
 );
 
-/** The process that has the one delivery in flight. */
-async function ownerOf(stage: Stage, servers: readonly RunningServer[]): Promise<RunningServer> {
+/** Two servers, and both handlers held in the middle of the one event: by the owner, and by the other. */
+async function bothAtWork(stage: Stage) {
+  const [one, other] = [await stage.serve(), await stage.serve()];
+  await stage.hold();
+  stage.produce({ events: 1, keys: 1 });
+  await one.until(async () => (await stage.deliveries()).length === 2, "both handlers to be at work");
   const [delivery] = (await stage.deliveries()).filter(({ handler }) => handler === "PlainHandler");
+  const servers = [one, other];
   const owner = servers.find(({ child }) => child.pid === delivery?.process);
   assert(owner, "no server has begun");
-  return owner;
+  return { servers, owner, heir: owner === one ? other : one };
 }
 
 faultTest(
   "event-store subscriptions: another one takes over within five seconds of the owner's death",
   async (chance) => {
     await using stage = await Stage.open(stored(["PlainHandler"], { chance }));
-    const servers = [await stage.serve(), await stage.serve()];
-    const [any] = servers;
-    assert(any);
-    await stage.hold();
-    stage.produce({ events: 1, keys: 1 });
-    await any.until(async () => (await stage.deliveries()).length === 2, "both handlers to be at work");
-    const owner = await ownerOf(stage, servers);
-    const [heir] = servers.filter((server) => server !== owner);
-    assert(heir);
+    const { owner, heir } = await bothAtWork(stage);
     await owner.end("SIGKILL");
     await stage.release();
     const took = await heir.until(
@@ -90,15 +86,7 @@ faultTest(
   "event-store subscriptions: an owner that stood still writes nothing when it wakes",
   async (chance) => {
     await using stage = await Stage.open(stored(["PlainHandler"], { chance }));
-    const servers = [await stage.serve(), await stage.serve()];
-    const [any] = servers;
-    assert(any);
-    await stage.hold();
-    stage.produce({ events: 1, keys: 1 });
-    await any.until(async () => (await stage.deliveries()).length === 2, "both handlers to be at work");
-    const owner = await ownerOf(stage, servers);
-    const [heir] = servers.filter((server) => server !== owner);
-    assert(heir);
+    const { servers, owner, heir } = await bothAtWork(stage);
     owner.child.kill("SIGSTOP");
     await stage.release();
     await stage.effects(2, heir);
