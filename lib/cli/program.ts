@@ -5,6 +5,7 @@
  */
 import { Command } from "commander";
 import type { Cli } from "./cli.ts";
+import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { dbCommand } from "./commands/db.ts";
@@ -40,6 +41,7 @@ export function buildProgram(cli: Cli): Command {
   for (
     const command of [
       serverCommand(cli),
+      checkCommand(cli),
       sendCommand(cli),
       dlqCommand(cli),
       outboxCommand(cli),

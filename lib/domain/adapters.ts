@@ -71,6 +71,38 @@ export async function closeAdapters(
   return errors;
 }
 
+/**
+ * Constructs the adapter of one section; it is not open. Throws `ConfigurationError` for an adapter that
+ * nobody knows or whose module cannot be loaded, and what its constructor throws.
+ */
+export async function createAdapter<K extends AdapterKind>(
+  registry: AdapterRegistry,
+  { normalizedName: domain, clock, config, migrate }:
+    & Pick<RuntimeFacts, "normalizedName" | "clock" | "config">
+    & { readonly migrate: boolean },
+  kind: K,
+  name: string,
+  settings: Table,
+): Promise<Port<K>> {
+  const { folder, dataFolder } = config;
+  const { provider } = settings;
+  if (isModulePath(provider) && !registry.names(kind).includes(provider)) {
+    registry.register(kind, provider, await loadAdapterClass(kind, provider, folder));
+  }
+  return await registry.create(kind, provider, {
+    name,
+    domain,
+    // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
+    settings: {
+      ...withAbsoluteFile(settings, folder),
+      ...(kind === "provider" && { outbox_notify: config.config.outbox.notify }),
+    },
+    folder: dataFolder,
+    clock,
+    migrate,
+  });
+}
+
 /** Adapters on their way up. Goes on after a failure, so that all of them are known. */
 class Opening {
   readonly failures: Error[] = [];
@@ -96,26 +128,10 @@ class Opening {
   }
 
   one<K extends AdapterKind>(kind: K, name: string, settings: Table): Promise<Port<K> | undefined> {
-    const { registry, facts: { normalizedName: domain, clock, config }, options: { signal, migrate } } = this;
-    const { folder, dataFolder } = config;
-    const { provider } = settings;
+    const { registry, facts, options: { signal, migrate } } = this;
     return this.attempt(async () => {
       signal?.throwIfAborted();
-      if (isModulePath(provider) && !registry.names(kind).includes(provider)) {
-        registry.register(kind, provider, await loadAdapterClass(kind, provider, folder));
-      }
-      const created = await registry.create(kind, provider, {
-        name,
-        domain,
-        // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
-        settings: {
-          ...withAbsoluteFile(settings, folder),
-          ...(kind === "provider" && { outbox_notify: config.config.outbox.notify }),
-        },
-        folder: dataFolder,
-        clock,
-        migrate,
-      });
+      const created = await createAdapter(registry, { ...facts, migrate }, kind, name, settings);
       const adapter = this.#observed(kind, name, created);
       this.#opened.push(adapter);
       await adapter.open(signal);

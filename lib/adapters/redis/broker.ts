@@ -10,6 +10,7 @@ import { BrokerUnavailableError } from "../../errors.ts";
 import {
   BaseBroker,
   type BrokerCapabilities,
+  type ConnectionNeed,
   type DeadLetters,
   type GroupAges,
   type GroupInfo,
@@ -18,6 +19,7 @@ import {
   type LockOptions,
   type Partitions,
   type PublishResult,
+  type ServerFacts,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
@@ -33,6 +35,7 @@ import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
 import { RedisPartitions } from "./partitions.ts";
 import { append, appendParted } from "./scripts.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { readAuthorities, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
 import { dropGroup, groupAges } from "./operators.ts";
@@ -61,6 +64,14 @@ export class RedisBroker extends BaseBroker {
 
   override async ping(signal: AbortSignal): Promise<void> {
     await this.#redis.ping(signal);
+  }
+
+  override connectionNeed(): ConnectionNeed {
+    return connectionNeed(this.#redis);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts | undefined> {
+    return await serverFacts(this.#redis, signal);
   }
 
   override async publish(
