@@ -9,6 +9,7 @@
  */
 // How `domain.deadLetters` does its work.
 import "./dlq/dead_letters.ts";
+import "./telemetry/open.ts";
 
 export { Domain } from "./domain/domain.ts";
 export { on, onAny } from "./domain/elements/on.ts";

@@ -54,7 +54,20 @@ const INEFFECTIVE: readonly Ineffective[] = [
     until: "the watch over the event loop",
   },
   { keys: ["server.metrics"], instead: "there is no such page", until: "metrics" },
-  { keys: ["telemetry"], instead: "no traces and no metrics are exported", until: "telemetry" },
+  {
+    keys: [
+      "service_name",
+      "exporter",
+      "endpoint",
+      "protocol",
+      "semconv",
+      "trace_sample_ratio",
+      "flush_timeout_seconds",
+      "resource_attributes",
+    ].map((key) => `telemetry.${key}`),
+    instead: "no traces and no metrics are exported",
+    unless: { holds: ({ telemetry }) => telemetry.enabled, otherwise: "'telemetry.enabled' is false" },
+  },
   { keys: ["observatory"], instead: "there is no dashboard", until: "the dashboard" },
   {
     keys: [

@@ -235,7 +235,7 @@ export class Domain extends Declarations implements AsyncDisposable {
   async #close(runtime: DomainRuntime, closing: AbortController): Promise<readonly Error[]> {
     setRuntime(this, undefined);
     closing.abort(new IncorrectUsageError(`The domain '${this.name}' is closing.`));
-    const errors = await closeAdapters(runtime);
+    const [errors] = await Promise.all([closeAdapters(runtime), runtime.telemetry?.close()]);
     for (const error of errors) log.error("domain.close_failed", { error: error.message });
     this.#idle();
     return errors;

@@ -27,6 +27,7 @@ import type { Finding } from "../check/findings.ts";
 import { assemble } from "./assembly.ts";
 import { pythonOnlyKeys } from "../config/python_only.ts";
 import { drain } from "./drain.ts";
+import { engineGauges } from "./gauge_source.ts";
 import { Failure } from "./failure.ts";
 import { unreadGroups } from "./left_groups.ts";
 import { preflight } from "./preflight.ts";
@@ -203,6 +204,7 @@ export class Engine {
       starting: true,
       subscriptions: subscriptionSource(status, () => this.subscriptions),
     });
+    const withdrawGauges = engineGauges({ runtime, monitor, subscriptions: () => this.subscriptions });
     const listener = this.#listener(runtime, monitor, required);
     try {
       await listener?.start();
@@ -227,6 +229,7 @@ export class Engine {
       void ended.then(() => monitor.started());
     } catch (error) {
       // What has begun already ends without taking its time: there is no drain before a start.
+      withdrawGauges();
       for (const service of services) service.cut?.();
       await Promise.all([...services, monitor].map((service: Service) => service.stop()));
       await listener?.stop();
@@ -243,7 +246,11 @@ export class Engine {
       services,
       monitor,
       listener,
-      close: () => this.#domain.close(),
+      ...(runtime.telemetry && { closeTelemetry: runtime.telemetry.close.bind(runtime.telemetry) }),
+      close: () => {
+        withdrawGauges();
+        return this.#domain.close();
+      },
       onCut: () => failure.handlersCut(),
       clock,
       drainTimeoutSeconds: config.server.drain_timeout_seconds,

@@ -21,6 +21,7 @@ import {
 } from "../errors.ts";
 import { renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
+import { parseTime } from "../message/time.ts";
 import { Crew } from "./crew.ts";
 import { DeadLetterHook } from "./dead_letter_hook.ts";
 import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
@@ -101,7 +102,7 @@ export class Worker {
 
   /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
   async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, figures, pause, clock, stopped } = this.#scope;
+    const { runner, inbox, figures, observer, pause, clock, stopped } = this.#scope;
     let { verdict } = delivery;
     try {
       if (delivery.parked && !await this.#bring(delivery)) return;
@@ -139,6 +140,7 @@ export class Worker {
     try {
       result = await runner.run(message, verdict.plan, delivery);
     } catch (error) {
+      observer?.ran?.(clock.monotonic() - delivery.startedAt, asError(error));
       return await this.#failed(delivery, asError(error));
     }
     if (delivery.ended === "abandoned") return;
@@ -146,6 +148,11 @@ export class Worker {
     if (delivery.ended === "lost") return void this.#lost(delivery);
     pause.succeeded(delivery);
     figures.happened(result === "handled" ? "handled" : "duplicates");
+    observer?.ran?.(clock.monotonic() - delivery.startedAt, undefined);
+    if (observer?.settled && result === "handled") {
+      const time = parseTime(message.metadata.headers.time);
+      if (time !== undefined) observer.settled(clock.now() - time);
+    }
     await this.#finish(delivery);
   }
 
@@ -154,7 +161,11 @@ export class Worker {
     // In a group that another program shares, what is not for us may be for it (delivery 5).
     const isShared = this.#scope.runner.sharedGroup && !delivery.batch.lane.source.setAside;
     if (verdict.kind !== "expired" && isShared) return await this.#handOver(delivery);
-    this.#scope.figures.happened(verdict.kind);
+    const { figures, observer } = this.#scope;
+    figures.happened(verdict.kind);
+    if (verdict.kind === "expired" && observer?.expired) {
+      observer.expired(summarizeDeadLetter(delivery.text).messageType ?? "unknown");
+    }
     await this.#finish(delivery);
   }
 

@@ -290,6 +290,11 @@ export interface DeadLetters {
 export abstract class BaseBroker extends BaseAdapter {
   abstract readonly capabilities: BrokerCapabilities;
 
+  /** Connections that it has open, for the gauges. @default undefined, none that could be counted */
+  openConnections(): number | undefined {
+    return undefined;
+  }
+
   /**
    * Appends, in order, pipelined. One result per entry; an entry's own failure does not throw, a broker that
    * cannot be reached rejects with `BrokerUnavailableError` (then any of them may have been appended). See

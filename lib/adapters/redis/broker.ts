@@ -178,6 +178,10 @@ export class RedisBroker extends BaseBroker {
     return await this.#locks.lock(name, options);
   }
 
+  override openConnections(): number {
+    return this.#endpoint?.open ?? 0;
+  }
+
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */
   override async close(): Promise<void> {
     await Promise.all([...this.#groups].map((group) => group.close()));

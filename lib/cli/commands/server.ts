@@ -44,7 +44,7 @@ async function serve(cli: Cli, options: Options): Promise<void> {
     beginLog(cli, options, "info");
     cli.io.detach?.((lines, bytes) => log.warn("log.lines_dropped", { lines, bytes }));
     const { openDomain } = await import("../open_domain.ts");
-    const domain = await openDomain(cli, options, "info", signals.drain);
+    const domain = await openDomain(cli, options, "info", signals.drain, { telemetry: true });
     const { Engine } = await import("../../engine/engine.ts");
     const engine = new Engine(domain, {
       once: options.once ?? false,

@@ -224,7 +224,7 @@ export class ElementRunner implements HandlerRunner {
     trace: TraceContext | null,
     work: (origin: Origin & { readonly message: Message }) => Promise<T>,
   ): Promise<T> {
-    const span = this.runtime.observer.handler?.(this.name, message);
+    const span = this.runtime.observer.handler?.(this.name, message, this.kind);
     if (!span) return work({ message, trace });
     return whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
   }
