@@ -107,9 +107,9 @@ async function constructed(
       const adapter = await createAdapter(registry, facts, kind, name, table);
       const isBuiltIn = registry.isBuiltIn(kind, table.provider);
       const isOpen = isBuiltIn && REMOTE.includes(table.provider);
-      adapters.push({ kind, section, adapter, isOpen, isRemote: isOpen || !isBuiltIn });
       // It reads the files of certificates and connects to nothing; an embedded one would make its file.
       if (isOpen) await adapter.open();
+      adapters.push({ kind, section, adapter, isOpen, isRemote: isOpen || !isBuiltIn });
     } catch (thrown) {
       broken.push(...problemsOf(asError(thrown), section));
     }
