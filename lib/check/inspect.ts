@@ -7,7 +7,7 @@
 import type { AdapterKind, BaseAdapter } from "../adapters/ports.ts";
 import { systemClock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/loaded.ts";
-import type { Diagnostic } from "../diagnostics.ts";
+import { type Diagnostic, placeOf } from "../diagnostics.ts";
 import { createAdapter } from "../domain/adapters.ts";
 import type { Domain } from "../domain/domain.ts";
 import { elementProblems } from "../domain/elements/element_problems.ts";
@@ -111,7 +111,10 @@ async function constructed(
       if (isOpen) await adapter.open();
       adapters.push({ kind, section, adapter, isOpen, isRemote: isOpen || !isBuiltIn });
     } catch (thrown) {
-      broken.push(...problemsOf(asError(thrown), section));
+      const problems = problemsOf(asError(thrown), section);
+      broken.push(
+        ...problems.map((problem) => ({ ...placeOf(loaded.origins.get(problem.key ?? "")), ...problem })),
+      );
     }
   }
   return { adapters, broken: onceEach(broken) };
