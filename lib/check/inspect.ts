@@ -72,6 +72,12 @@ export async function inspect(domain: Domain, loaded: LoadedConfig, scale: Scale
   };
 }
 
+/** What is wrong with the elements alone, for when there is no configuration to hold them against. */
+export function declaredProblems(domain: Domain): readonly Diagnostic[] {
+  const { identity, elements } = declaredOf(domain);
+  return elementProblems(elements, buildModel(identity, elements));
+}
+
 function handlersOf({ handlers }: Model): readonly SubjectHandler[] {
   return handlers.map(({ definition: { name, kind, options, broker }, group, categories }) => ({
     ...{ name, kind, options, group, categories },

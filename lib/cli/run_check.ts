@@ -4,6 +4,7 @@
  * @module
  */
 import { check, type Checked } from "../check/check.ts";
+import { declaredProblems } from "../check/inspect.ts";
 import { atLeast, countsOf, type Finding, isGated, problemFinding, statusOf } from "../check/findings.ts";
 import { githubAnnotations } from "../check/formats/github.ts";
 import { connectionJson, findingJson } from "../check/formats/json.ts";
@@ -13,7 +14,9 @@ import { readWorkloads } from "../check/manifest/read.ts";
 import { scaleOf } from "../check/manifest/scale.ts";
 import type { Workload } from "../check/manifest/workload.ts";
 import { loadConfig, type LoadedConfig } from "../config/load.ts";
+import { configurationError } from "../config/problems.ts";
 import { maskText } from "../config/secrets.ts";
+import { asError, ConfigurationError, type ConfigurationProblem } from "../errors.ts";
 import { VERSION } from "../executable/version.ts";
 import { beginLog } from "./begin_log.ts";
 import type { CheckFlags } from "./check_flags.ts";
@@ -34,11 +37,15 @@ export async function runCheck(cli: Cli, flags: CheckFlags): Promise<void> {
   let loaded: LoadedConfig;
   try {
     const { domain, folder } = await loadDomain(cli, flags);
-    // The manifest's faults and the configuration's are told one after the other: both are read first.
-    const workloads = await workloadsOf(cli, flags);
-    loaded = await loadConfig({ domain: domain.name, ...await configSearch(cli, folder, flags) });
-    const scale = scaleOf(workloads, flags);
-    checked = await check(domain, loaded, { scale, workloads, connect: flags.connect ?? false });
+    const search = { domain: domain.name, ...await configSearch(cli, folder, flags) };
+    const [workloads, config] = await Promise.allSettled([workloadsOf(cli, flags), loadConfig(search)]);
+    if (workloads.status === "rejected" || config.status === "rejected") {
+      throw together([workloads, config], declaredProblems(domain));
+    }
+    loaded = config.value;
+    const scale = scaleOf(workloads.value, flags);
+    const connect = flags.connect ?? false;
+    checked = await check(domain, loaded, { scale, connect, workloads: workloads.value });
   } catch (error) {
     cli.exitCode = unloadable(cli, format, error);
     return;
@@ -53,6 +60,18 @@ export async function runCheck(cli: Cli, flags: CheckFlags): Promise<void> {
   cli.exitCode = checked.isBroken ? EXIT_USAGE : gated ? EXIT_FAILURE : EXIT_OK;
   if (flags.quiet && (format === "human" || format === "rich")) return cli.io.out(checkLine(view));
   cli.io.out(printed(cli, format, view, checked.isBroken));
+}
+
+/** All that could not be read, and what is known to be wrong all the same. */
+function together(
+  results: readonly PromiseSettledResult<unknown>[],
+  further: readonly ConfigurationProblem[],
+): Error {
+  const errors = results.flatMap((result) => result.status === "rejected" ? asError(result.reason) : []);
+  const other = errors.find((error) => !(error instanceof ConfigurationError));
+  if (other) return other;
+  const found = errors.flatMap((error) => error instanceof ConfigurationError ? error.problems : []);
+  return configurationError([...found, ...further]);
 }
 
 async function workloadsOf(cli: Cli, { manifest }: CheckFlags): Promise<readonly Workload[]> {

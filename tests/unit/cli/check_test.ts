@@ -27,7 +27,7 @@ async function checked(args: readonly string[], toml = SERVERS, env: Record<stri
 Deno.test("check of what is right is exit 0 and says so (wire 8.4)", async () => {
   const { code, stdout, stderr } = await checked([]);
   assertEquals([code, stderr], [0, ""]);
-  assertMatch(stdout, /^\n  Domain: shop  PASS\n/);
+  assert(stdout.startsWith("\n  Domain: shop  PASS\n"), stdout);
   assertStringIncludes(stdout, "  All checks passed.\n");
   assertStringIncludes(stdout, "1 × (5 + 10) = 15 connections");
 });
@@ -109,7 +109,7 @@ Deno.test("a configuration that cannot be loaded is exit 2, everything at once, 
   assertEquals(
     diagnostics.map((one: Record<string, unknown>) => [one["code"], one["level"], one["line"]]),
     [["CONFIG_UNKNOWN_KEY", "error", 2], ["CONFIG_INVALID_VALUE", "error", 3], [
-      "CONFIG_WRONG_TYPE",
+      "CONFIG_INVALID_VALUE",
       "error",
       5,
     ]],
