@@ -36,11 +36,11 @@ type Founds = Iterable<Found>;
 /**
  * When a rule is asked. `loading`: where the configuration is read and the elements are judged, which ends a
  * start; the rooms that read them find it. `start`: by `check` and at every start of the server, whose log
- * tells it. `domain`: by `check`. `server`: with `--connect`, and at the start once the server has answered.
+ * tells it. `asking`: by whoever asks the servers, with `--connect`. `domain`: by `check`. `server`: with `--connect`, and at the start once the server has answered.
  * `manifest`: with `--manifest`.
  */
 export type Rule =
-  | RuleText & { readonly stage: "loading" }
+  | RuleText & { readonly stage: "loading" | "asking" }
   | RuleText & { readonly stage: "start"; readonly find: (subject: Subject) => Founds }
   | RuleText & {
     readonly stage: "domain";

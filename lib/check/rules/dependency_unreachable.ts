@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { RuleOf } from "../rule.ts";
+import type { RuleText } from "../rule.ts";
 
-export const dependencyUnreachable: RuleOf<"loading"> = {
+export const dependencyUnreachable: RuleText & { readonly stage: "asking" } = {
   code: "DEPENDENCY_UNREACHABLE",
   level: "error",
   category: "servers",
-  stage: "loading",
-  fires: "with `--connect`, a database, broker, cache or event store does not answer within five seconds.",
+  stage: "asking",
+  fires: "a database, broker, cache or event store does not answer within five seconds.",
   rationale: "The server would start, answer 503 on `/readyz`, and wait.",
   remedy: "Start it, mend its address in domain.toml, or let this machine through to it.",
   mend: "protean-server check --connect",

@@ -9,8 +9,8 @@ export const redisExceedsMaxclients: RuleOf<"domain"> = {
   category: "pools",
   stage: "domain",
   fires:
-    "with `--connect`, replicas × workers × `max_connections` of brokers and caches come to more than the " +
-    "server's `maxclients`.",
+    "replicas × workers × `max_connections` of brokers and caches come to more than the server's `maxclients`, " +
+    "which `--connect` asks for.",
   rationale:
     "Redis refuses whoever comes when it is full, which may be the one that would acknowledge messages.",
   remedy: "Lower 'max_connections', run fewer workers or replicas, or raise 'maxclients' of the server.",
