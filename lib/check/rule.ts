@@ -40,7 +40,8 @@ type Founds = Iterable<Found>;
  * `manifest`: with `--manifest`.
  */
 export type Rule =
-  | RuleText & { readonly stage: "loading" | "asking" }
+  | RuleText & { readonly stage: "loading" }
+  | RuleText & { readonly stage: "asking" }
   | RuleText & { readonly stage: "start"; readonly find: (subject: Subject) => Founds }
   | RuleText & {
     readonly stage: "domain";

@@ -9,7 +9,7 @@ import { ruleOf } from "../catalogue.ts";
 import type { Finding } from "../findings.ts";
 import { fileOf, inWorkspace, type Workspace } from "./place.ts";
 
-const SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json";
+const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 const LEVELS: Readonly<Record<DiagnosticLevel, string>> = {
   error: "error",

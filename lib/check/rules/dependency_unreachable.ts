@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { RuleText } from "../rule.ts";
+import type { RuleOf } from "../rule.ts";
 
-export const dependencyUnreachable: RuleText & { readonly stage: "asking" } = {
+export const dependencyUnreachable: RuleOf<"asking"> = {
   code: "DEPENDENCY_UNREACHABLE",
   level: "error",
   category: "servers",
