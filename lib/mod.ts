@@ -11,7 +11,7 @@
 import "./dlq/dead_letters.ts";
 
 export { Domain } from "./domain/domain.ts";
-export { on, onAny } from "./domain/elements/on.ts";
+export { on, onAny, onBatch } from "./domain/elements/on.ts";
 export { SubscriptionProfile } from "./subscription/settings/profiles.ts";
 export type {
   DeadLetterFilter,
@@ -37,6 +37,8 @@ export { createHealthRouter, type HealthRouter, type HealthRouterOptions } from 
 
 export type {
   AggregateType,
+  BatchContext,
+  BatchHandling,
   Context,
   ContextCache,
   DeadLetterEntry,
