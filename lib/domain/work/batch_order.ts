@@ -16,6 +16,14 @@ export class WorkedOnAgain extends Error {
   }
 }
 
+/** By place. */
+interface Row {
+  /** They want it, and have it or wait for it. */
+  readonly asking: Set<number>;
+  /** They have read or written it. */
+  readonly touching: Set<number>;
+}
+
 interface Place {
   readonly ended: PromiseWithResolvers<void>;
   over: boolean;
@@ -28,8 +36,7 @@ interface Place {
 
 export class BatchOrder {
   readonly #places: readonly Place[];
-  /** Who has touched a row. */
-  readonly #rows = new Map<string, Set<number>>();
+  readonly #rows = new Map<string, Row>();
   #overtaken = false;
 
   constructor(count: number) {
@@ -49,18 +56,28 @@ export class BatchOrder {
    * show what is undone.
    */
   async row(place: number, row: string): Promise<void> {
-    const touching = this.#rows.get(row) ?? new Set();
-    this.#rows.set(row, touching);
-    const concerns = (other: number) => touching.has(other) || this.#places[other]?.everything === true;
-    await this.#turn(place, concerns, concerns);
-    touching.add(place);
+    const { asking, touching } = this.#row(row);
+    asking.add(place);
+    const all = (other: number) => this.#places[other]?.everything === true;
+    await this.#turn(
+      place,
+      (other) => asking.has(other) || all(other),
+      (other) => touching.has(other) || all(other),
+      () => void touching.add(place),
+    );
+  }
+
+  #row(name: string): Row {
+    let row = this.#rows.get(name);
+    if (!row) this.#rows.set(name, row = { asking: new Set(), touching: new Set() });
+    return row;
   }
 
   /** As `row`, whatever it is that is read or written. */
   async everything(place: number): Promise<void> {
-    await this.#turn(place, () => true, (other) => this.#places[other]?.touched === true);
-    const own = this.#places[place];
-    if (own) own.everything = true;
+    await this.#turn(place, () => true, (other) => this.#places[other]?.touched === true, (own) => {
+      own.everything = true;
+    });
   }
 
   /** Resolves when all who come before have ended; undefined: they have. */
@@ -83,6 +100,7 @@ export class BatchOrder {
     place: number,
     waitsFor: (other: number) => boolean,
     collides: (other: number) => boolean,
+    take: (own: Place) => void,
   ): Promise<void> {
     for (;;) {
       if (this.#overtaken) throw new WorkedOnAgain();
@@ -96,6 +114,9 @@ export class BatchOrder {
       if (this.#overtaken || other < place && failed && collides(other)) throw new WorkedOnAgain();
     });
     const own = this.#places[place];
-    if (own) own.touched = true;
+    if (!own) return;
+    own.touched = true;
+    // In the same turn: nobody else may come in between.
+    take(own);
   }
 }
