@@ -125,6 +125,7 @@ export const ERROR_CODES = {
   CONFIG_WRONG_KIND: ["ConfigurationError", "An event in a command handler, or a command elsewhere."],
   CONFIG_NO_CATEGORY: ["ConfigurationError", "A handler that reads no stream."],
   CONFIG_COMMAND_HANDLED_TWICE: ["ConfigurationError", "A command that several methods handle."],
+  CONFIG_BATCH: ["ConfigurationError", "A batch handler that cannot be."],
   CONFIG_SHARED_GROUP: ["ConfigurationError", "Two handlers with one consumer group on one category."],
   CONFIG_ASYNC_SCHEMA: ["ConfigurationError", "A schema that validates asynchronously."],
   CONFIG_SCHEMA_NOT_REPEATABLE: ["ConfigurationError", "A schema that refuses what it has made itself."],

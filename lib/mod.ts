@@ -12,7 +12,7 @@ import "./dlq/dead_letters.ts";
 import "./telemetry/open.ts";
 
 export { Domain } from "./domain/domain.ts";
-export { on, onAny } from "./domain/elements/on.ts";
+export { on, onAny, onBatch } from "./domain/elements/on.ts";
 export { SubscriptionProfile } from "./subscription/settings/profiles.ts";
 export type {
   DeadLetterFilter,
@@ -38,6 +38,8 @@ export { createHealthRouter, type HealthRouter, type HealthRouterOptions } from 
 
 export type {
   AggregateType,
+  BatchContext,
+  BatchHandling,
   Context,
   ContextCache,
   DeadLetterEntry,

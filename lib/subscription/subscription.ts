@@ -155,8 +155,11 @@ export abstract class Subscription<O extends SubscriptionOptions = SubscriptionO
 
   /** An inbox for what this subscription may hold at once. */
   protected newInbox(): Inbox {
-    const { settings: { messagesPerTick, concurrency }, clock, share } = this.options;
-    return new Inbox(clock, UNFINISHED_BATCHES * messagesPerTick + Math.max(1, concurrency), share);
+    const { settings: { messagesPerTick, concurrency }, runner: { mostTogether = 1 }, clock, share } =
+      this.options;
+    // While one batch is handled the next one is read.
+    const room = Math.max(UNFINISHED_BATCHES * messagesPerTick, mostTogether > 1 ? 2 * mostTogether : 0);
+    return new Inbox(clock, room + Math.max(1, concurrency), share);
   }
 
   /** What its parts share, around `inbox`, until `stopped` aborts. */

@@ -34,6 +34,12 @@ export class RedisCache extends BaseCache {
     return await this.#redis.run((client) => client.get(key), { key, repeatable: true }) ?? undefined;
   }
 
+  override async getMany(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    if (keys.length === 0) return [];
+    const values = await this.#redis.run((client) => client.mget([...keys]), { repeatable: true });
+    return values.map((value) => value ?? undefined);
+  }
+
   override async set(key: string, value: string, ttlMs?: number): Promise<void> {
     const redis = this.#redis;
     const ms = ttlMs ?? this.#ttlMs;
