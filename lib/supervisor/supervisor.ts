@@ -105,7 +105,10 @@ export class Supervisor {
       log.info("supervisor.stopped", { exit_code: code });
       return code;
     } finally {
-      for (const worker of this.#processes) worker.kill();
+      // None, unless the run could not begin.
+      const left = [...this.#processes];
+      for (const worker of left) worker.kill();
+      await Promise.all(left.map(({ ended }) => ended));
       this.#done.abort();
     }
   }

@@ -42,7 +42,9 @@ function assertListens(pid: number): void {
   }
   const caught = /^SigCgt:\s*([0-9a-f]+)/m.exec(status)?.[1];
   if (caught === undefined || (BigInt(`0x${caught}`) >> BigInt(SIGUSR2 - 1)) & 1n) return;
-  throw failure(`Process ${pid} does not listen to SIGUSR2: it is no server of ours. Name a server's process.`);
+  throw failure(
+    `Process ${pid} does not listen to SIGUSR2: it is no server of ours. Name a server's process.`,
+  );
 }
 
 function failure(message: string, cause?: unknown): ProteanError {
