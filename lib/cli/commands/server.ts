@@ -56,7 +56,13 @@ async function start(cli: Cli, command: Command, options: Options): Promise<void
   try {
     if (options.workers > 1) return await superviseAll(cli, command, options, signals);
     using _reload = onReloadSignal(() => log.warn("engine.reload_refused", { reason: "no supervisor" }));
-    await serve(cli, options, signals);
+    const { healthThread } = await import("../../health/thread.ts");
+    using thread = healthThread();
+    await serve(cli, options, {
+      drain: signals.drain,
+      cut: signals.cut,
+      engine: { listener: thread.listener },
+    });
   } finally {
     signals.dispose();
   }
