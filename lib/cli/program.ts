@@ -12,6 +12,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
 import { outboxCommand } from "./commands/outbox.ts";
+import { reloadCommand } from "./commands/reload.ts";
 import { sendCommand } from "./commands/send.ts";
 import { serverCommand } from "./commands/server.ts";
 import { subscriptionsCommand } from "./commands/subscriptions.ts";
@@ -47,6 +48,7 @@ export function buildProgram(cli: Cli): Command {
       dbCommand(cli),
       configCommand(cli),
       healthcheckCommand(cli),
+      reloadCommand(cli),
       ...cli.compiledIn.demo ? [demoCommand(cli, cli.compiledIn.demo)] : [],
       completionCommand(cli, program, DEFAULT_VERB),
       versionCommand(cli),

@@ -48,11 +48,6 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "only version conflicts are repeated within one delivery",
     until: "transient retries",
   },
-  {
-    keys: ["server.health.blocked_after_seconds"],
-    instead: "a blocked event loop is not reported",
-    until: "the watch over the event loop",
-  },
   { keys: ["server.metrics"], instead: "there is no such page", until: "metrics" },
   {
     keys: [

@@ -6,9 +6,11 @@
 import { resolve } from "node:path";
 import { observed } from "../adapters/observed.ts";
 import type { AdapterKind, BaseAdapter, TableSpec } from "../adapters/ports.ts";
+import type { Clock } from "../async/clock.ts";
 import type { AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
 import { describeProblem } from "../config/problems.ts";
 import { asError, ConfigurationError, ProteanError } from "../errors.ts";
+import { closeInOrder } from "./closing.ts";
 import { isModulePath, loadAdapterClass } from "../loading/adapter_modules.ts";
 import type { Adapters, RuntimeFacts } from "./runtime.ts";
 
@@ -48,27 +50,27 @@ export async function openAdapters(
 }
 
 /**
- * Closes event store, brokers, caches and providers in that order, all of them; returns what failed (S73).
+ * Closes event store, brokers, caches and providers in that order, all of them, within 2 s; returns what
+ * failed (S73).
  */
 export async function closeAdapters(
   { eventStore, brokers, caches, providers }: Adapters,
+  clock: Clock,
 ): Promise<readonly Error[]> {
-  const steps: readonly [string, Iterable<BaseAdapter>][] = [
+  const kinds: readonly [string, Iterable<BaseAdapter>][] = [
     ["event store", eventStore ? [eventStore] : []],
     ["broker", brokers.values()],
     ["cache", caches.values()],
     ["database", providers.values()],
   ];
-  const errors: Error[] = [];
-  for (const [kind, adapters] of steps) {
-    for (const adapter of adapters) {
-      const cause = await closeOne(adapter);
-      if (!cause) continue;
-      const message = `The ${kind} '${adapter.name}' did not close cleanly: ${cause.message}`;
-      errors.push(new ProteanError(message, { code: "CLOSE_FAILED", cause }));
-    }
-  }
-  return errors;
+  const kindOf = new Map(
+    kinds.flatMap(([kind, adapters]) => [...adapters].map((adapter) => [adapter, kind])),
+  );
+  return [...await closeInOrder(kindOf.keys(), clock)].map(([adapter, cause]) =>
+    new ProteanError(`The ${kindOf.get(adapter)} '${adapter.name}' did not close cleanly: ${cause.message}`, {
+      ...{ code: "CLOSE_FAILED", cause },
+    })
+  );
 }
 
 /** Adapters on their way up. Goes on after a failure, so that all of them are known. */
@@ -143,7 +145,7 @@ class Opening {
   /** Throws what failed, after closing what did not. */
   async finish(): Promise<void> {
     if (this.failures.length === 0) return;
-    for (const adapter of this.#opened.toReversed()) await closeOne(adapter);
+    await closeInOrder(this.#opened.toReversed(), this.facts.clock);
     throw summary(this.failures);
   }
 }
@@ -154,15 +156,6 @@ function withAbsoluteFile(settings: Table, folder: string): Table {
   return typeof file === "string" && file !== ""
     ? { ...settings, tls_ca_file: resolve(folder, file) }
     : settings;
-}
-
-async function closeOne(adapter: BaseAdapter): Promise<Error | undefined> {
-  try {
-    await adapter.close();
-    return undefined;
-  } catch (error) {
-    return asError(error);
-  }
 }
 
 function summary(failures: readonly Error[]): Error {

@@ -197,7 +197,7 @@ export class Domain extends Declarations implements AsyncDisposable {
 
   /**
    * Closes event store, brokers, caches and providers, in that order, whatever fails on the way; returns what
-   * failed. Never throws; a second call waits for the first.
+   * failed. An adapter that hangs is waited for 1.8 s at most. Never throws; a second call waits for the first.
    *
    * @example
    * ```ts
@@ -233,7 +233,7 @@ export class Domain extends Declarations implements AsyncDisposable {
   async #close(runtime: DomainRuntime, closing: AbortController): Promise<readonly Error[]> {
     setRuntime(this, undefined);
     closing.abort(new IncorrectUsageError(`The domain '${this.name}' is closing.`));
-    const [errors] = await Promise.all([closeAdapters(runtime), runtime.telemetry?.close()]);
+    const [errors] = await Promise.all([closeAdapters(runtime, runtime.clock), runtime.telemetry?.close()]);
     for (const error of errors) log.error("domain.close_failed", { error: error.message });
     this.#idle();
     return errors;
