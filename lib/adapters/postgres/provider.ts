@@ -70,7 +70,7 @@ const SERVER_KEEPALIVE =
 /** So many texts of user statements are prepared; each takes memory on every connection of the server. */
 const PREPARED_TEXTS = 256;
 /** Connections of outbox leases: one is kept, others come and go with the processors for further brokers. */
-const LEASES = { poolSize: 1, maxOverflow: -1 };
+const LEASES = { poolSize: 1, maxOverflow: -1, overflowIdle: 0 };
 
 export class PostgresProvider extends BaseProvider {
   readonly capabilities: ProviderCapabilities = { sql: true, embedded: false };
@@ -256,13 +256,17 @@ export class PostgresProvider extends BaseProvider {
   }
 
   #pool(
-    { poolSize, maxOverflow }: { poolSize: number; maxOverflow: number },
+    { poolSize, maxOverflow, overflowIdle }: Pick<
+      PostgresSettings,
+      "poolSize" | "maxOverflow" | "overflowIdle"
+    >,
     session: string,
   ): Pool<Connection> {
     const { poolRecycle, poolTimeout, poolPrePing } = this.#settings;
     const { name, clock } = this.options;
     return new Pool<Connection>({
       ...{ name, clock, size: poolSize, maxOverflow, prePing: poolPrePing },
+      overflowIdleSeconds: overflowIdle,
       recycleSeconds: poolRecycle,
       timeoutSeconds: poolTimeout,
       open: (signal) => this.#open(session, signal),

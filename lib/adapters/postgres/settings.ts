@@ -14,6 +14,8 @@ export interface PostgresSettings {
   readonly poolSize: number;
   /** Connections opened beyond `poolSize` under load; -1 is without limit. @default 10 */
   readonly maxOverflow: number;
+  /** Seconds that a connection beyond `poolSize` waits to be wanted again before it is closed. @default 2 */
+  readonly overflowIdle: number;
   /** Seconds after which a connection is replaced; -1 never. @default 1800 */
   readonly poolRecycle: number;
   /** Seconds to wait for a connection. @default 30 */
@@ -66,6 +68,7 @@ export function postgresSettings(
     schema,
     poolSize: number("pool_size", 5),
     maxOverflow: number("max_overflow", 10),
+    overflowIdle: number("overflow_idle_seconds", 2),
     poolRecycle: number("pool_recycle", 1800),
     poolTimeout: number("pool_timeout", 30),
     poolPrePing: table["pool_pre_ping"] !== false,

@@ -30,6 +30,8 @@ export const databaseSchema = z.looseObject({
   managed: flag().default(true).describe("False: tables are somebody else's, and there is no outbox."),
   pool_size: whole(1).default(5).describe("Connections kept open."),
   max_overflow: whole(0).default(10).describe("Connections opened beyond pool_size under load."),
+  overflow_idle_seconds: atLeast(0).default(2)
+    .describe("Seconds that a connection beyond pool_size waits to be wanted again; 0: closed at once."),
   pool_recycle: whole(-1).default(1800).describe("Seconds after which a connection is replaced; -1: never."),
   pool_timeout: atLeast(0).default(30).describe("Seconds to wait for a connection before giving up."),
   pool_pre_ping: flag().default(true).describe("Test an idle connection before it is handed out."),
