@@ -22,12 +22,12 @@ import {
   type SessionOptions,
   type TableSpec,
 } from "../ports.ts";
-import { ProviderUnavailableError, RefusedError } from "../../errors.ts";
+import { RefusedError } from "../../errors.ts";
 import { Database } from "./connection/database.ts";
 import { Connection, type ConnectionOptions } from "./connection/connection.ts";
 import { outboxTable, processedTable } from "./tables/ddl.ts";
 import { ownComponents, type PostgresComponent, rowComponent } from "./tables/migrations.ts";
-import { isServerError, SQLSTATE, type Where } from "./connection/errors.ts";
+import { isTooMany, type Where } from "./connection/errors.ts";
 import { Hints } from "./outbox/notify.ts";
 import { LEASE_SESSION } from "./outbox/lease_sql.ts";
 import { PostgresLocks } from "./locks.ts";
@@ -38,6 +38,7 @@ import { isTransactionPooled } from "./connection/pooler.ts";
 import { PostgresSession, type SessionParts } from "./tables/session.ts";
 import { SessionBeats } from "./tables/session_beat.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
+import { applicationName as ownName, SERVER_NAME } from "../client_name.ts";
 import { requireCompatible, requireUpgraded } from "../migrations.ts";
 import {
   dropComponents,
@@ -271,7 +272,7 @@ export class PostgresProvider extends BaseProvider {
       timeoutSeconds: poolTimeout,
       open: (signal) => this.#open(session, signal),
       ping: (connection) => this.#alive(connection),
-      isPassing: (error) => isTooMany(error),
+      isPassing: isTooMany,
     });
   }
 
@@ -321,8 +322,11 @@ export class PostgresProvider extends BaseProvider {
     signal: AbortSignal | undefined,
   ): Promise<Connection> {
     const { uri } = this.#settings;
+    const applicationName = uri.applicationName === SERVER_NAME
+      ? ownName(this.options.domain)
+      : uri.applicationName;
     return Connection.open(
-      { ...this.#where, uri: { ...uri, places }, clock: this.options.clock, ...options },
+      { ...this.#where, uri: { ...uri, applicationName, places }, clock: this.options.clock, ...options },
       signal,
     );
   }
@@ -366,13 +370,4 @@ export class PostgresProvider extends BaseProvider {
     this.#afterwards.add(work);
     void work.finally(() => this.#afterwards.delete(work));
   }
-}
-
-/**
- * "Too many connections": others are starting too, or leaving; a moment later there may be room (POOL-2,
- * F17).
- */
-function isTooMany(error: unknown): boolean {
-  return error instanceof ProviderUnavailableError && isServerError(error.cause) &&
-    error.cause.code === SQLSTATE.tooManyConnections;
 }

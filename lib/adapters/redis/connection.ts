@@ -6,6 +6,8 @@
  * @module
  */
 import { Redis } from "ioredis";
+import { VERSION } from "../../executable/version.ts";
+import { SERVER_NAME } from "../client_name.ts";
 import { asError, ConfigurationError, ProteanError } from "../../errors.ts";
 import { explain, isWrongServer, unavailable } from "./faults.ts";
 import type { RedisServer } from "./outage.ts";
@@ -175,7 +177,7 @@ export class Connection {
     const client = this.#client;
     const { address, clientName } = this.#server.settings;
     const may = <T>(answer: Promise<T>) => answer.catch((error: Error) => forgiven(error));
-    const [, , , id, info] = await Promise.all([
+    const [, , , , , id, info] = await Promise.all([
       address.password === undefined
         ? undefined
         : address.username === undefined
@@ -183,6 +185,9 @@ export class Connection {
         : client.auth(address.username, address.password),
       address.db === 0 ? undefined : client.select(address.db),
       may(client.client("SETNAME", clientName)),
+      // From Redis 7.2 on.
+      may(client.call("CLIENT", "SETINFO", "LIB-NAME", SERVER_NAME)),
+      may(client.call("CLIENT", "SETINFO", "LIB-VER", VERSION)),
       may(client.client("ID")),
       may(client.info()),
     ]);

@@ -5,6 +5,7 @@
  */
 import { readCertificates } from "../../config/pem_file.ts";
 import { ConfigurationError, type ProteanErrorOptions, type UnavailableError } from "../../errors.ts";
+import { processName } from "../client_name.ts";
 import type { AdapterOptions } from "../ports.ts";
 import { parseRedisUri, type RedisAddress } from "./uri.ts";
 
@@ -14,7 +15,7 @@ export interface RedisSettings {
   readonly address: RedisAddress;
   /** `tls_ca_file`, absolute: the authorities that are trusted instead of the runtime's own. */
   readonly tlsCaFile: string | undefined;
-  /** Shown in `CLIENT LIST`. */
+  /** Shown in `CLIENT LIST`: domain, adapter and process. */
   readonly clientName: string;
   /** Command and blocking connections together. @default 50 */
   readonly maxConnections: number;
@@ -45,7 +46,7 @@ export function readSettings(
     section,
     address,
     tlsCaFile: authorityFile(options, section, address),
-    clientName: `protean:${options.domain}:${options.name}`.replace(/[^!-~]/g, "_"),
+    clientName: `protean:${options.domain}:${options.name}:${processName()}`.replace(/[^!-~]/g, "_"),
     maxConnections: Math.max(1, Math.floor(positive(options, section, "max_connections", 50))),
     answerMs: seconds("socket_timeout"),
     connectMs: seconds("socket_connect_timeout"),

@@ -109,6 +109,18 @@ export function connectError(where: Where, thrown: unknown): Error {
   );
 }
 
+/** PgBouncer at its `max_client_conn`, which has no SQLSTATE of its own for it. */
+const POOLER_IS_FULL = /no more connections allowed/;
+
+/**
+ * "Too many connections", as `connectError` tells it: others are starting too, or leaving; a moment later
+ * there may be room (POOL-2, F17).
+ */
+export function isTooMany(error: unknown): boolean {
+  return error instanceof ProviderUnavailableError && isServerError(error.cause) &&
+    (error.cause.code === SQLSTATE.tooManyConnections || POOLER_IS_FULL.test(error.cause.message));
+}
+
 /** A failed statement of ours as one of our errors; `doing` ends the sentence "… failed while …". */
 export function ownStatementError(where: Where, doing: string, thrown: unknown): Error {
   const known = commonError(where, doing, thrown);
