@@ -12,7 +12,7 @@ import { type Clock, systemClock } from "../async/clock.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import { assertAdapterClass } from "../loading/adapter_modules.ts";
 import { MAX_SENT_BYTES } from "../message/envelope.ts";
-import { closeAdapters } from "./adapters.ts";
+import { closeAdapters } from "./closing.ts";
 import { type DeadLetterQueues, deadLettersOf } from "./dead_letters.ts";
 import { WorkContext } from "./work/context.ts";
 import { Declarations, identityOf } from "./elements/declarations.ts";
@@ -233,7 +233,7 @@ export class Domain extends Declarations implements AsyncDisposable {
   async #close(runtime: DomainRuntime, closing: AbortController): Promise<readonly Error[]> {
     setRuntime(this, undefined);
     closing.abort(new IncorrectUsageError(`The domain '${this.name}' is closing.`));
-    const errors = await closeAdapters(runtime);
+    const errors = await closeAdapters(runtime, runtime.clock);
     for (const error of errors) log.error("domain.close_failed", { error: error.message });
     this.#idle();
     return errors;
