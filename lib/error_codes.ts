@@ -130,6 +130,10 @@ export const ERROR_CODES = {
   CONFIG_SCHEMA_NOT_REPEATABLE: ["ConfigurationError", "A schema that refuses what it has made itself."],
   CONFIG_FOREIGN_EVENT: ["ConfigurationError", "An aggregate raised an event of another one."],
 
+  // Passwords that change.
+  PASSWORD_FILE: ["RefusedError", "The file with a password cannot be used."],
+  PASSWORD_COMMAND: ["RefusedError", "The command that tells a password cannot be run."],
+
   // Databases.
   DATABASE_TABLE_MISSING: ["RefusedError", "A table does not exist; `db setup` creates it."],
   DATABASE_TABLE_DIFFERS: ["RefusedError", "A table of that name is not this server's."],

@@ -87,7 +87,7 @@ class Opening {
         domain,
         // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
         settings: {
-          ...withAbsoluteFile(settings, folder),
+          ...withAbsoluteFiles(settings, folder),
           ...(kind === "provider" && { outbox_notify: config.config.outbox.notify }),
         },
         folder: dataFolder,
@@ -149,12 +149,21 @@ class Opening {
   }
 }
 
-/** `tls_ca_file` is relative to the configuration, not to the folder of the databases. */
-function withAbsoluteFile(settings: Table, folder: string): Table {
-  const { tls_ca_file: file } = settings;
-  return typeof file === "string" && file !== ""
-    ? { ...settings, tls_ca_file: resolve(folder, file) }
-    : settings;
+/** Files and programs are relative to the configuration, not to the folder of the databases. */
+function withAbsoluteFiles(settings: Table, folder: string): Table {
+  const files = ["tls_ca_file", "password_file"].flatMap((key) => {
+    const file = settings[key];
+    return typeof file === "string" && file !== "" ? [[key, resolve(folder, file)]] : [];
+  });
+  const { password_command: command } = settings;
+  const [program, ...args] = Array.isArray(command) ? command : [];
+  // A bare name is looked for on the PATH.
+  const isPath = typeof program === "string" && program.includes("/");
+  return {
+    ...settings,
+    ...Object.fromEntries(files),
+    ...(isPath && { password_command: [resolve(folder, program), ...args] }),
+  };
 }
 
 function summary(failures: readonly Error[]): Error {

@@ -97,10 +97,14 @@ export class PostgresProvider extends BaseProvider {
   /** Throws `ConfigurationError` for a URI that cannot work; nothing is opened before it is needed. */
   constructor(options: AdapterOptions) {
     super(options);
-    this.#settings = postgresSettings(options.name, options.settings);
+    this.#settings = postgresSettings(options.name, options.settings, options.clock);
     const { clock } = options;
     const names = new Names(this.#settings.schema);
-    const where = this.#where = { name: options.name, label: this.#settings.uri.label };
+    const { uri, password } = this.#settings;
+    const where: Where = this.#where = {
+      ...{ name: options.name, label: uri.label },
+      ...(password && { passwordFrom: password.setting }),
+    };
     // Read-only outside of transactions, which all say READ WRITE: a statement that strays out of its own
     // cannot write.
     const pool = this.#pool(this.#settings, "set default_transaction_read_only = on");
@@ -135,9 +139,13 @@ export class PostgresProvider extends BaseProvider {
     };
   }
 
-  /** Throws `RefusedError` for a file of certificates that cannot be used; nothing is connected. */
+  /**
+   * Throws `RefusedError` for a file of certificates or of a password that cannot be used; nothing is
+   * connected.
+   */
   override async open(): Promise<void> {
     await tlsFiles({ name: this.options.name, uri: this.#settings.uri });
+    await this.#settings.password?.check();
   }
 
   /** Asks on the connection beside the pool, for a pool in full use is no reason to be unready. */
@@ -321,12 +329,16 @@ export class PostgresProvider extends BaseProvider {
     options: Pick<ConnectionOptions, "session" | "onPooled" | "onRun" | "onNotify">,
     signal: AbortSignal | undefined,
   ): Promise<Connection> {
-    const { uri } = this.#settings;
+    const { uri, password } = this.#settings;
     const applicationName = uri.applicationName === SERVER_NAME
       ? ownName(this.options.domain)
       : uri.applicationName;
     return Connection.open(
-      { ...this.#where, uri: { ...uri, applicationName, places }, clock: this.options.clock, ...options },
+      {
+        ...{ ...this.#where, uri: { ...uri, applicationName, places }, clock: this.options.clock },
+        ...(password && { password: (cut) => password.read(cut) }),
+        ...options,
+      },
       signal,
     );
   }

@@ -3,11 +3,15 @@
  *
  * @module
  */
+import { type Clock, systemClock } from "../../async/clock.ts";
 import { ConfigurationError } from "../../errors.ts";
+import { type PasswordSource, passwordSource } from "../password.ts";
 import { parsePostgresUri, type PostgresUri } from "./connection/uri.ts";
 
 export interface PostgresSettings {
   readonly uri: PostgresUri;
+  /** Where the password comes from that the URI does not have. */
+  readonly password: PasswordSource | undefined;
   /** @default "public" */
   readonly schema: string;
   /** Connections kept open when idle. @default 5 */
@@ -38,6 +42,7 @@ function isName(text: string): boolean {
 export function postgresSettings(
   name: string,
   table: Readonly<Record<string, unknown>>,
+  clock: Clock = systemClock,
 ): PostgresSettings {
   const uri = table["database_uri"];
   if (typeof uri !== "string") {
@@ -63,8 +68,11 @@ export function postgresSettings(
   if (!isName(schema)) {
     throw refuse("schema", `be a name of at most ${MAX_NAME_BYTES} bytes without control characters`);
   }
+  // PGPASSWORD is there for everybody, and gives way to what is said about this database.
+  const inUri = parsePostgresUri(name, uri, (key) => key === "PGPASSWORD" ? undefined : Deno.env.get(key));
   return {
     uri: withAuthority(name, parsePostgresUri(name, uri), table["tls_ca_file"]),
+    password: passwordSource(`databases.${name}`, table, { clock, inUri: inUri.password !== "" }),
     schema,
     poolSize: number("pool_size", 5),
     maxOverflow: number("max_overflow", 10),

@@ -102,8 +102,9 @@ export class Connection {
   ): Promise<Connection> {
     const { signal, former } = options;
     const { settings, clock } = server;
-    // Looked up anew each time: authorities are renewed while a server runs.
-    const connection = new Connection(server, await readAuthorities(settings));
+    // Looked up anew each time: authorities and passwords are renewed while a server runs.
+    const authorities = await readAuthorities(settings);
+    const connection = new Connection(await withPassword(server, signal), authorities);
     const stop = () => connection.destroy("closed by us");
     const end = clock.monotonic() + settings.connectMs;
     // A server that talks no TLS waits for the end of a line.
@@ -258,6 +259,19 @@ export class Connection {
 
   #explain(error: unknown, key?: string): Error {
     return explain(error, this.#server.settings, { reason: this.#reason, key });
+  }
+}
+
+/** With the password of this moment, which messages are kept clean of too. */
+async function withPassword(server: RedisServer, signal: AbortSignal): Promise<RedisServer> {
+  const { settings } = server;
+  if (!settings.password) return server;
+  try {
+    const password = await settings.password.read(signal);
+    return { ...server, settings: { ...settings, address: { ...settings.address, password } } };
+  } catch (error) {
+    if (error instanceof ProteanError) throw error;
+    throw unavailable(settings, asError(error).message);
   }
 }
 

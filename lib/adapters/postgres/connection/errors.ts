@@ -20,6 +20,8 @@ export interface Where {
   readonly name: string;
   /** `user@host:port/database`. */
   readonly label: string;
+  /** The setting that tells the password, where that is not the URI. */
+  readonly passwordFrom?: string;
 }
 
 /**
@@ -99,6 +101,8 @@ export function connectError(where: Where, thrown: unknown): Error {
   }
   const [meaning, advice] = REFUSED_PARAMETER.test(thrown.message)
     ? ["configuration", "remove it from the database_uri, or have the pooler ignore it"]
+    : where.passwordFrom !== undefined && thrown.code.startsWith("28")
+    ? ["configuration", `see that ${where.passwordFrom} tells the password that is valid now`]
     : meaningOf(thrown.code) ?? ["configuration", "correct the database_uri"];
   if (meaning === "unavailable") {
     return unreached(where, `refuses connections: ${thrown.message} (${advice})`, thrown);
