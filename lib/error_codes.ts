@@ -131,6 +131,10 @@ export const ERROR_CODES = {
   CONFIG_SCHEMA_NOT_REPEATABLE: ["ConfigurationError", "A schema that refuses what it has made itself."],
   CONFIG_FOREIGN_EVENT: ["ConfigurationError", "An aggregate raised an event of another one."],
 
+  // Passwords that change.
+  PASSWORD_FILE: ["RefusedError", "The file with a password cannot be used."],
+  PASSWORD_COMMAND: ["RefusedError", "The command that tells a password cannot be run."],
+
   // Databases.
   DATABASE_TABLE_MISSING: ["RefusedError", "A table does not exist; `db setup` creates it."],
   DATABASE_TABLE_DIFFERS: ["RefusedError", "A table of that name is not this server's."],
@@ -149,6 +153,8 @@ export const ERROR_CODES = {
   SQLITE_FILE: ["ConfigurationError", "The database file cannot be used."],
   TRANSACTION_ABORTED: ["ProteanError", "A statement before failed, so the unit of work was rolled back."],
   SQL: ["ProteanError", "A statement is wrong, or a constraint refused it."],
+  ADAPTER_FAILED: ["ConfigurationError", "The constructor of an adapter has thrown."],
+  ADAPTER_INCOMPLETE: ["ConfigurationError", "An adapter lacks a method or property that is needed."],
   CLOSE_FAILED: ["ProteanError", "An adapter did not close cleanly."],
 
   // Redis.

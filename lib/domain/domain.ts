@@ -12,7 +12,7 @@ import { type Clock, systemClock } from "../async/clock.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import { assertAdapterClass } from "../loading/adapter_modules.ts";
 import { MAX_SENT_BYTES } from "../message/envelope.ts";
-import { closeAdapters } from "./adapters.ts";
+import { closeAdapters } from "./closing.ts";
 import { type DeadLetterQueues, deadLettersOf } from "./dead_letters.ts";
 import { WorkContext } from "./work/context.ts";
 import { Declarations, identityOf } from "./elements/declarations.ts";

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { processName } from "../adapters/client_name.ts";
 import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
@@ -65,7 +66,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     ...options,
     runtime,
     subscriptions: planSubscriptions(runtime),
-    identity: processIdentity(),
+    identity: processName(),
     share: new TextShare(),
   };
   const processors = outboxProcessors(plan);
@@ -284,11 +285,6 @@ function cleaning(
 ): CleanerOptions {
   const ticks = Math.min(outbox.cleanup.cleanup_interval_ticks, MOST_CLEANUP_TICKS);
   return { clock, batchSize, intervalSeconds: Math.max(1, ticks * outbox.tick_interval) };
-}
-
-/** `<host>-<pid>`; the host keeps no character that would break the consumer's name apart (wire 2.3). */
-function processIdentity(): string {
-  return `${Deno.hostname().replace(/[^A-Za-z0-9.-]/g, "_") || "localhost"}-${Deno.pid}`;
 }
 
 function hex(): string {

@@ -166,7 +166,7 @@ export class ElementRunner implements HandlerRunner {
 
   async runTogether(members: readonly BatchMember[], guard: RunOptions): Promise<readonly BatchResult[]> {
     const { observer } = this.runtime;
-    const spans = members.map(({ message }) => observer.handler?.(this.name, message));
+    const spans = members.map(({ message }) => observer.handler?.(this.name, message, this.kind));
     const ended = (error: (index: number) => Error | undefined) =>
       spans.forEach((span, index) => span?.ended(error(index)));
     const entries = members.map(({ message, plan, key, options }, index): BatchEntry => {
