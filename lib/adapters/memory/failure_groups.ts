@@ -1,0 +1,81 @@
+/**
+ * What the letters of queues in memory failed of.
+ *
+ * @module
+ */
+import { type FailureBook, MOST_NOTES, raise } from "../failure_book.ts";
+import type { FailureCount, FailureFigures, FailureGroups } from "../ports.ts";
+import { type StreamId, ZERO_ID } from "../stream_id.ts";
+import type { StreamStore } from "./stream_store.ts";
+
+/** The counts of one queue. */
+export class MemoryFailureBook implements FailureBook {
+  readonly groups = new Map<string, FailureCount>();
+  upto: { readonly id: StreamId; readonly total: number } = { id: ZERO_ID, total: 0 };
+
+  get size(): number {
+    return this.groups.size;
+  }
+
+  find(fingerprint: string): FailureCount | undefined {
+    return this.groups.get(fingerprint);
+  }
+
+  put(group: FailureCount): void {
+    this.groups.set(group.fingerprint, group);
+  }
+
+  drop(fingerprint: string): void {
+    this.groups.delete(fingerprint);
+  }
+}
+
+export class MemoryFailureGroups implements FailureGroups {
+  readonly #store: StreamStore;
+  readonly #notes = new Map<string, Map<string, string>>();
+
+  constructor(store: StreamStore) {
+    this.#store = store;
+  }
+
+  figures(stream: string): Promise<FailureFigures> {
+    const log = this.#store.find(stream)?.log;
+    const book = this.#store.bookOf(stream);
+    return Promise.resolve({
+      depth: log?.length ?? 0,
+      oldest: log?.after(ZERO_ID, 1)[0]?.key.ms,
+      newest: log?.newest?.key.ms,
+      counted: book.upto.total,
+      groups: [...book.groups.values()],
+      notes: new Map(this.#notes.get(stream)),
+    });
+  }
+
+  countOn(stream: string, limit: number): Promise<number> {
+    const log = this.#store.find(stream)?.log;
+    let counted = this.#count(stream, limit);
+    if (counted === 0 && this.#store.bookOf(stream).upto.total !== (log?.length ?? 0)) {
+      this.#store.forgetBook(stream);
+      counted = this.#count(stream, limit);
+    }
+    return Promise.resolve(counted);
+  }
+
+  note(stream: string, fingerprint: string, text: string): ReturnType<FailureGroups["note"]> {
+    const notes = this.#notes.get(stream) ?? new Map<string, string>();
+    const known = notes.has(fingerprint);
+    if (!known && !this.#store.bookOf(stream).find(fingerprint)) return Promise.resolve("unknown");
+    if (!known && text !== "" && notes.size >= MOST_NOTES) return Promise.resolve("full");
+    if (text === "") notes.delete(fingerprint);
+    else notes.set(fingerprint, text);
+    this.#notes.set(stream, notes);
+    return Promise.resolve("kept");
+  }
+
+  #count(stream: string, limit: number): number {
+    const book = this.#store.bookOf(stream);
+    const found = this.#store.find(stream)?.log.after(book.upto.id, limit) ?? [];
+    for (const { key, data } of found) raise(book, key, data);
+    return found.length;
+  }
+}
