@@ -101,6 +101,11 @@ export function failureGroups(deadLetters: string): string {
   return `${deadLetters}:groups`;
 }
 
+/** Whether the letters of a stream are counted: those of queues, and those that were discarded. */
+export function isCounted(stream: string): boolean {
+  return stream.endsWith(deadLetterStream("")) || stream.endsWith(discardedStream(deadLetterStream("")));
+}
+
 /** What people have noted of them. */
 export function failureNotes(deadLetters: string): string {
   return `${deadLetters}:notes`;

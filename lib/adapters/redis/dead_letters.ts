@@ -24,7 +24,7 @@ import {
   trimBefore,
 } from "./dead_letter_scripts.ts";
 import { RedisFailureGroups } from "./failure_groups.ts";
-import { failureGroups } from "../../message/names.ts";
+import { failureGroups, isCounted } from "../../message/names.ts";
 import type { Script } from "./scripts.ts";
 
 /** Letters of a page that is bounded by bytes which are asked for at first. */
@@ -129,7 +129,8 @@ export class RedisDeadLetters implements DeadLetters {
   }
 
   async move(stream: string, ids: readonly string[], to: string): Promise<number> {
-    const keys = [...this.#counted(stream, to), this.#keyOf(failureGroups(to))];
+    const keys = this.#counted(stream, to);
+    if (isCounted(stream) && isCounted(to)) keys.push(this.#keyOf(failureGroups(to)));
     return await this.#inSteps(move, keys, ids, { stream, most: MOVE_STEP });
   }
 
@@ -151,9 +152,10 @@ export class RedisDeadLetters implements DeadLetters {
     return Number(await this.#endpoint.run((client) => purge.run(client, keys, []), { key: stream }));
   }
 
-  /** The keys of a queue, of another stream, and of what counts the letters of the queue. */
+  /** The keys of a queue, of other streams, and of what counts the letters of the queue, if it is one. */
   #counted(stream: string, ...others: readonly string[]): StreamKey[] {
-    return [stream, ...others, failureGroups(stream)].map((name) => this.#keyOf(name));
+    const groups = isCounted(stream) ? [failureGroups(stream)] : [];
+    return [stream, ...others, ...groups].map((name) => this.#keyOf(name));
   }
 
   /** Runs a script until it has looked for all ids; it stops before, where texts are large. */

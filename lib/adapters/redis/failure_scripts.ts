@@ -113,7 +113,8 @@ end
 local function number(value) return string.format('%.0f', value) end
 
 local function open_book(dlq, groups)
-  local kept = redis.pcall('HGET', groups, 'counted')
+  -- Without a key for them: it is no queue, and nothing is counted.
+  local kept = groups and redis.pcall('HGET', groups, 'counted') or not groups and {}
   if type(kept) == 'table' then return {dlq = dlq, key = groups, refused = true, upto = '0-0', total = 0} end
   local id, total = string.match(kept or '', '^(%d+%-%d+) (%d+)$')
   return {dlq = dlq, key = groups, upto = id or '0-0', total = tonumber(total or 0), seen = {}, names = 0}
