@@ -3,32 +3,10 @@
  *
  * @module
  */
-import { type FailureBook, MOST_NOTES, raise } from "../failure_book.ts";
-import type { FailureCount, FailureFigures, FailureGroups } from "../ports.ts";
-import { type StreamId, ZERO_ID } from "../stream_id.ts";
+import { MOST_NOTES, raise } from "../failure_book.ts";
+import type { FailureFigures, FailureGroups } from "../ports.ts";
+import { ZERO_ID } from "../stream_id.ts";
 import type { StreamStore } from "./stream_store.ts";
-
-/** The counts of one queue. */
-export class MemoryFailureBook implements FailureBook {
-  readonly groups = new Map<string, FailureCount>();
-  upto: { readonly id: StreamId; readonly total: number } = { id: ZERO_ID, total: 0 };
-
-  get size(): number {
-    return this.groups.size;
-  }
-
-  find(fingerprint: string): FailureCount | undefined {
-    return this.groups.get(fingerprint);
-  }
-
-  put(group: FailureCount): void {
-    this.groups.set(group.fingerprint, group);
-  }
-
-  drop(fingerprint: string): void {
-    this.groups.delete(fingerprint);
-  }
-}
 
 export class MemoryFailureGroups implements FailureGroups {
   readonly #store: StreamStore;

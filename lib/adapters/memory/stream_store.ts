@@ -4,7 +4,7 @@
  * @module
  */
 import { lower, raise } from "../failure_book.ts";
-import { MemoryFailureBook } from "./failure_groups.ts";
+import { MemoryFailureBook } from "./failure_book.ts";
 import { GroupState } from "./stream_group_state.ts";
 import { StreamLog } from "./stream_log.ts";
 
