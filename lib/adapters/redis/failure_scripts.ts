@@ -161,6 +161,7 @@ end
 
 local function lower(book, id, text)
   if book.refused or is_behind(id, book.upto) then return end
+  book.lowered = true
   local group = group_in(book, (failure_of(text)))
   if group.count == 0 then group = group_in(book, '${OTHER}') end
   group.count = math.max(0, group.count - 1)
@@ -189,8 +190,9 @@ end
 local function in_book(book, work)
   if book.refused then return end
   if not pcall(work) then
+    -- What is added and not counted is behind those that are; what is gone and was counted cannot be told any more.
+    if book.lowered then redis.pcall('DEL', book.key) end
     book.refused, book.total = true, 0
-    redis.pcall('DEL', book.key)
   end
 end
 `;
