@@ -189,6 +189,8 @@ export const ERROR_CODES = {
   DLQ_UNKNOWN_HANDLER: ["ProteanError", "No handler has this name."],
   DLQ_UNKNOWN_SUBSCRIPTION: ["ProteanError", "No subscription reads this category."],
   DLQ_WEBHOOK_FAILED: ["ProteanError", "An alert could not be posted to the webhook."],
+  DLQ_UNKNOWN_GROUP: ["ProteanError", "No dead letters have failed in this way."],
+  DLQ_NOTES_FULL: ["ProteanError", "The queue has as many notes on groups as it keeps."],
   DLQ_NO_MESSAGE: ["ProteanError", "The dead letter is no message, so it is not given to every group."],
   DLQ_CUT_SHORT: ["ProteanError", "The replay ended before it was done; the message says why."],
   DLQ_GONE: ["ProteanError", "Somebody else replayed or purged the dead letter first."],

@@ -22,6 +22,8 @@ export interface Change {
   readonly failures: number;
   readonly outcome: string;
   readonly operation?: string;
+  /** Fingerprint of the group that was noted. */
+  readonly group?: string;
   /** Why it was refused or cut short. */
   readonly why?: string | undefined;
 }

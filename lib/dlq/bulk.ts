@@ -85,7 +85,9 @@ class Run {
       if (signal?.aborted) throw stopped();
       if (dryRun) return operation;
       operation.state = "running";
-      if (this.#options.canary !== undefined) this.#canaries = new Canaries(snapshots, this.#clock);
+      if (this.#options.canary !== undefined) {
+        this.#canaries = new Canaries(snapshots, this.#queues.largest, this.#clock);
+      }
       for (const snapshot of snapshots) await this.#queue(snapshot);
       // Fewer letters than canaries: they are all there are.
       if (this.#canaries) await this.#awaitCanaries();

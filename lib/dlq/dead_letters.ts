@@ -23,7 +23,8 @@ import { assertFilter } from "./filter.ts";
 import { DeadLetterQueues as Queues, type QueuedLetter } from "./queues.ts";
 import { aside } from "./places.ts";
 import { putBack, savedLetter } from "./saved.ts";
-import { MOST_COUNTED, statsOf } from "./stats.ts";
+import { noteGroup } from "./notes.ts";
+import { statsOf } from "./stats.ts";
 
 /** Letters whose texts a page of a list keeps at most, in characters. */
 const PAGE_CHARS = 16 * 1024 * 1024;
@@ -75,10 +76,10 @@ export class DomainDeadLetters implements DeadLetterQueues {
   }
 
   async stats(
-    { limit = MOST_COUNTED, ...filter }: DeadLetterFilter & { limit?: number } = {},
+    { limit, ...filter }: DeadLetterFilter & { limit?: number } = {},
   ): Promise<readonly DeadLetterStats[]> {
     assertFilter(filter, ["limit"]);
-    assertCount("limit", limit);
+    if (limit !== undefined) assertCount("limit", limit);
     const queues = this.#queues();
     const { runners, largest: maxEntryBytes } = queues;
     const options = { filter, runners, most: limit, maxEntryBytes };
@@ -86,6 +87,24 @@ export class DomainDeadLetters implements DeadLetterQueues {
     // One after the other: each may hold a page of large letters in memory.
     for (const place of queues.places(filter)) found.push(await statsOf(place, options));
     return found;
+  }
+
+  async note(
+    fingerprint: string,
+    text: string,
+    { by, reason }: Pick<OperationOptions, "by" | "reason"> = {},
+  ): Promise<void> {
+    const facts = {
+      ...{ what: "dlq.note", domain: this.#runtime().name, by: whoIs(by), filter: {}, reason },
+      ...{ skipped: 0, failures: 0 },
+    };
+    try {
+      await noteGroup(this.#queues().places({}), fingerprint, text);
+    } catch (error) {
+      audit({ ...facts, count: 0, outcome: "refused", why: asError(error).message });
+      throw error;
+    }
+    audit({ ...facts, count: 1, outcome: "done", group: fingerprint });
   }
 
   async replay(filter: DeadLetterFilter, options: OperationOptions = {}): Promise<Operation> {

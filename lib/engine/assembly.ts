@@ -237,14 +237,14 @@ function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
 }
 
 function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenance[] {
-  const { dlq } = runtime.config.config.server;
+  const { dlq, max_received_bytes: maxReceivedBytes } = runtime.config.config.server;
   const { enabled, alert_threshold, alert_on, check_interval_seconds } = dlq;
   if (!enabled) return [];
   return [...Map.groupBy(subscriptions, ({ broker }) => broker)].flatMap(([broker, own]) => {
     const queues = watchedQueues(own);
     if (queues.length === 0 || !keepsDeadLetters(broker)) return [];
     return new DlqMaintenance({
-      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer },
+      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer, maxReceivedBytes },
       alertThreshold: alert_threshold,
       alertOn: alert_on,
       intervalSeconds: check_interval_seconds,

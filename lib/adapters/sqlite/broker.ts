@@ -32,6 +32,7 @@ import { SqlitePartitions } from "./partitions/partitions.ts";
 import { noteKey, partitionComponent } from "./partitions/rows.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
+import { failureComponent } from "./streams/failure_groups.ts";
 import { SqliteStreamGroup } from "./streams/group.ts";
 import { groupInfos } from "./streams/group_rows.ts";
 import { dropGroup, groupAges } from "./streams/operators.ts";
@@ -65,7 +66,7 @@ export class SqliteBroker extends BaseBroker {
       // must not be lost says so itself (D13).
       synchronous: "NORMAL",
       clock: options.clock,
-      components: [streamComponent, postponedComponent, lockComponent, partitionComponent],
+      components: [streamComponent, postponedComponent, lockComponent, partitionComponent, failureComponent],
       migrate: options.migrate,
       unavailable: BrokerUnavailableError,
     });

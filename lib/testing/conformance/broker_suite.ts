@@ -9,6 +9,7 @@ import type { StreamGroup } from "../../adapters/ports.ts";
 import { type BrokerFixture, openBench, type Rule } from "./broker_suite_rig.ts";
 import { consumerRules } from "./broker_suite_consumers.ts";
 import { deadLetterRules } from "./broker_suite_dead_letters.ts";
+import { failureRules } from "./broker_suite_failures.ts";
 import { operatorRules } from "./broker_suite_operators.ts";
 import { partitionRules } from "./broker_suite_partitions.ts";
 import { pendingRules } from "./broker_suite_pending.ts";
@@ -47,6 +48,7 @@ export function brokerConformance(
   operatorRules(rule);
   retentionRules(rule);
   deadLetterRules(rule);
+  failureRules(rule);
   sizeRules(rule);
   if (hasPartitions) partitionRules(rule);
 }
