@@ -6,7 +6,7 @@
  */
 import { Command } from "commander";
 import { printable } from "../../config/visible.ts";
-import { whoIs } from "../../dlq/audit.ts";
+import { whoIs } from "../../operations/audit.ts";
 import "../../dlq/dead_letters.ts";
 import { DeadLetterQueues, type QueuedLetter } from "../../dlq/queues.ts";
 import type { Domain } from "../../domain/domain.ts";

@@ -4,8 +4,10 @@
  * @module
  */
 import { Command } from "commander";
-import { whoIs } from "../../dlq/audit.ts";
-import type { DeadLetterFilter, Operation, OperationOptions } from "../../domain/dead_letters.ts";
+import { whoIs } from "../../operations/audit.ts";
+import type { LetterKind } from "../../dlq/bulk.ts";
+import type { DeadLetterFilter, OperationOptions } from "../../domain/dead_letters.ts";
+import type { Operation } from "../../domain/operations.ts";
 import type { Domain } from "../../domain/domain.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { listenForStopSignals } from "../../engine/signals.ts";
@@ -37,7 +39,7 @@ interface Options extends FilterOptions {
 
 /** How the command speaks of what it does. */
 interface Verb {
-  readonly kind: Operation["kind"];
+  readonly kind: LetterKind;
   readonly does: string;
   readonly done: string;
   readonly warning: string;

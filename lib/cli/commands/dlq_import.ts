@@ -4,7 +4,7 @@
  * @module
  */
 import { Command } from "commander";
-import { whoIs } from "../../dlq/audit.ts";
+import { whoIs } from "../../operations/audit.ts";
 import type { SavedDeadLetter } from "../../domain/dead_letters.ts";
 import type { Domain } from "../../domain/domain.ts";
 import type { Cli } from "../cli.ts";
