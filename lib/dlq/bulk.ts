@@ -73,7 +73,7 @@ export async function runOperation(
       ...{ id: crypto.randomUUID(), created: clock.now(), total, plan },
     });
     return operationOf(
-      signal?.aborted ? { ...record, state: options.onAbort ?? "cancelled", why: "It was stopped." } : record,
+      signal?.aborted ? { ...record, state: "cancelled", why: "It was stopped." } : record,
     );
   }
   const record = await desk.make(asked, { total, plan });

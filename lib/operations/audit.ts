@@ -61,7 +61,10 @@ export async function audit(runtime: AuditRuntime, { what, by, filter, ...facts 
   try {
     await keep(broker, JSON.stringify({ at: new Date(await broker.time()).toISOString(), ...entry }));
   } catch (error) {
-    log.warn("audit.not_kept", { error: logLine(error) });
+    const facts = { error: logLine(error) };
+    // Before its tables are made it cannot keep anything, which is no news.
+    if (await isBare(broker)) log.debug("audit.not_kept", facts);
+    else log.warn("audit.not_kept", facts);
   }
 }
 
@@ -83,6 +86,14 @@ export async function audited<T>(
   return result;
 }
 
+async function isBare(broker: BaseBroker): Promise<boolean> {
+  try {
+    return (await broker.schema([])).some(({ state }) => state === "missing");
+  } catch {
+    return false;
+  }
+}
+
 async function keep(broker: BaseBroker, data: string): Promise<void> {
   const [result] = await broker.publish([{ stream: AUDIT_STREAM, data }]);
   if (result && "error" in result) throw result.error;
@@ -99,7 +110,8 @@ export async function auditEntries(
   { limit, domain }: { readonly limit: number; readonly domain?: string },
 ): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const found: Readonly<Record<string, unknown>>[] = [];
-  for (let after: string | undefined; found.length < limit;) {
+  let after: string | undefined;
+  while (found.length < limit) {
     const page = await broker.deadLetters.list(AUDIT_STREAM, {
       ...{ direction: "backwards", limit: PAGE, maxEntryBytes: 64 * 1024 },
       ...(after !== undefined && { after }),
