@@ -14,6 +14,7 @@ import { assertAdapterClass } from "../loading/adapter_modules.ts";
 import { MAX_SENT_BYTES } from "../message/envelope.ts";
 import { closeAdapters } from "./closing.ts";
 import { type DeadLetterQueues, deadLettersOf } from "./dead_letters.ts";
+import { type Operations, operationsOf } from "./operations.ts";
 import { WorkContext } from "./work/context.ts";
 import { Declarations, identityOf } from "./elements/declarations.ts";
 import { OUTSIDE } from "./work/outgoing.ts";
@@ -73,6 +74,19 @@ export class Domain extends Declarations implements AsyncDisposable {
    */
   get deadLetters(): DeadLetterQueues {
     return deadLettersOf(() => this.#started().runtime);
+  }
+
+  /**
+   * Work on many letters or messages that was begun by `deadLetters` or a command, in whatever process. Works
+   * between the end of `init` and `close`.
+   *
+   * @example
+   * ```ts
+   * for (const { id, state, done, total } of await domain.operations.list()) console.log(id, state, done, total);
+   * ```
+   */
+  get operations(): Operations {
+    return operationsOf(() => this.#started().runtime);
   }
 
   /**

@@ -16,6 +16,7 @@ import {
   type GroupOptions,
   type Lock,
   type LockOptions,
+  type OperationRecords,
   type Partitions,
   type PublishResult,
   type StreamEntry,
@@ -31,6 +32,7 @@ import { RedisStreamGroup } from "./group.ts";
 import { plainKey, type StreamKey } from "./keys.ts";
 import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
+import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
 import { append, appendParted } from "./scripts.ts";
 import { checkFiles, readSettings } from "./settings.ts";
@@ -123,6 +125,10 @@ export class RedisBroker extends BaseBroker {
 
   override get deadLetters(): DeadLetters {
     return new RedisDeadLetters(this.#redis, (stream) => this.keyOf(stream));
+  }
+
+  override get operations(): OperationRecords {
+    return new RedisOperations(this.#redis, (name) => this.keyOf(name));
   }
 
   override async groups(stream: string): Promise<readonly GroupInfo[]> {

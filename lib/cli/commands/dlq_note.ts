@@ -4,7 +4,7 @@
  * @module
  */
 import { Command } from "commander";
-import { whoIs } from "../../dlq/audit.ts";
+import { whoIs } from "../../operations/audit.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
