@@ -118,8 +118,7 @@ function levelsOf(loaded: LoadedConfig, type: SubscriptionType | "broker"): Serv
       const values = { [key]: valueAt(loaded.config, path) };
       return { isSet, level: { source, values, path: path.slice(0, -1) } };
     });
-  const those = (wanted: boolean) =>
-    levels.filter(({ isSet }) => isSet === wanted).map(({ level }) => level);
+  const those = (wanted: boolean) => levels.filter(({ isSet }) => isSet === wanted).map(({ level }) => level);
   return { set: those(true), unset: those(false) };
 }
 
