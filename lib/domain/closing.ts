@@ -33,7 +33,9 @@ export async function closeAdapters(
   const end = clock.monotonic() + LONGEST_MS;
   for (const [kind, adapters] of steps) {
     const closed = Promise.all([...adapters].map((adapter) => {
-      const one = closeOne(adapter, clock, end - clock.monotonic()).then((cause) => cause && failure(kind, adapter.name, cause));
+      const one = closeOne(adapter, clock, end - clock.monotonic()).then((cause) =>
+        cause && failure(kind, adapter.name, cause)
+      );
       closing.push(one);
       return one;
     }));

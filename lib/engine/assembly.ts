@@ -205,6 +205,7 @@ function subscribing(
     category,
     settings,
     share,
+    crowd: runtime.crowd,
     maxReceivedBytes: runtime.config.config.server.max_received_bytes,
     clock: runtime.clock,
     consumer: `${runner.name}-${identity}-${hex()}`,

@@ -80,6 +80,8 @@ export class Delivery implements RunOptions {
   blamed: boolean;
   /** What has committed a part of its work. */
   backends: readonly Backend[] = NONE;
+  /** Its worker has taken it and not begun its handler: counted by the `Crowd`. */
+  coming = false;
   /** It was told that the broker refuses what its outcome needs. */
   refused = false;
   /** What its outcome needs failed, and not for want of a broker. */

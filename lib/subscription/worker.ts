@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
+import type { Crowd } from "../async/crowd.ts";
 import { Sparing } from "../async/sparing.ts";
 import type { Batching, Verdict } from "../domain/handler_port.ts";
 import {
@@ -86,11 +87,12 @@ export class Worker {
 
   /** One delivery after the other. */
   async #run(crew: Crew, signal: AbortSignal): Promise<void> {
-    const { inbox, clock, pause } = this.#scope;
+    const { inbox, clock, crowd, pause } = this.#scope;
     let since = clock.monotonic();
     while (!signal.aborted) {
       if (pause.on) crew.relieve();
       const tried = pause.on ? await pause.turn(signal) : undefined;
+      if (!tried && crowd.full) await crowd.room(clock, signal);
       if (signal.aborted) return;
       const delivery = tried ?? inbox.take();
       if (!delivery) {
@@ -98,10 +100,13 @@ export class Worker {
         since = clock.monotonic();
         continue;
       }
+      crowd.come();
+      delivery.coming = true;
       const delivering = this.deliver(delivery, tried !== undefined);
       // Not before: it has its place in the order before the next one is taken.
       crew.relieve();
       await delivering;
+      if (delivery.coming) this.#noLonger(delivery).turnBack();
       if (tried) pause.tried(tried);
       // One that the drain has given up may end much later: nothing of it is wanted then.
       if (delivery.ended === "abandoned") return;
@@ -110,6 +115,11 @@ export class Worker {
         since = clock.monotonic();
       }
     }
+  }
+
+  #noLonger(delivery: Delivery): Crowd {
+    delivery.coming = false;
+    return this.#scope.crowd;
   }
 
   /**
@@ -136,7 +146,10 @@ export class Worker {
     } catch (error) {
       return this.#sourceFailed(delivery, asError(error));
     }
-    if (batching) return await this.#batches.deliver(delivery, batching);
+    if (batching) {
+      if (delivery.coming) this.#noLonger(delivery).begin();
+      return await this.#batches.deliver(delivery, batching);
+    }
     if (await this.#mayHandle(delivery)) await this.#handle(delivery);
   }
 
@@ -171,6 +184,7 @@ export class Worker {
     if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
     if (!message || !verdict) return;
     inbox.start(delivery);
+    if (delivery.coming) this.#noLonger(delivery).begin();
     delivery.startedAt = clock.monotonic();
     let result: "handled" | "duplicate";
     try {
