@@ -15,7 +15,7 @@ import { buildModel, type Model } from "../domain/elements/model.ts";
 import { type Declared, declaredOf } from "../domain/inspection.ts";
 import { MAIN_BROKER } from "../domain/places.ts";
 import { startupProblems } from "../domain/startup_rules.ts";
-import { asError, ConfigurationError } from "../errors.ts";
+import { asError, ConfigurationError, ProteanError } from "../errors.ts";
 import { onceEach, planSettings } from "./plan.ts";
 import type { DomainSubject, Scale, SubjectAdapter, SubjectHandler } from "./subject.ts";
 
@@ -117,9 +117,12 @@ async function constructed(
       if (isOpen) await adapter.open();
       adapters.push({ kind, section, adapter, isOpen, isRemote: isOpen || !isBuiltIn });
     } catch (thrown) {
-      const problems = problemsOf(asError(thrown), section);
       broken.push(
-        ...problems.map((problem) => ({ ...placeOf(loaded.origins.get(problem.key ?? "")), ...problem })),
+        ...problemsOf(asError(thrown)).map((problem) => ({
+          key: section,
+          ...placeOf(loaded.origins.get(problem.key ?? "")),
+          ...problem,
+        })),
       );
     }
   }
@@ -128,13 +131,7 @@ async function constructed(
 
 const REMOTE: readonly string[] = ["postgresql", "redis"];
 
-function problemsOf(error: Error, section: string): readonly Diagnostic[] {
-  if (error instanceof ConfigurationError) {
-    return error.problems.map((problem) => ({ key: section, ...problem }));
-  }
-  return [{
-    code: "CONFIG_ADAPTER_FAILED",
-    key: section,
-    message: `The adapter of '${section}' cannot be constructed: ${error.message.replace(/\.$/, "")}.`,
-  }];
+function problemsOf(error: Error): readonly Diagnostic[] {
+  if (error instanceof ConfigurationError) return error.problems;
+  return [{ code: error instanceof ProteanError ? error.code : "UNEXPECTED", message: error.message }];
 }

@@ -77,9 +77,14 @@ const CONFIGURATION: Partial<Record<ErrorCode, Text>> = {
     "Write one of the names that the finding lists, or the path of a module.",
     'provider = "./kafka.js#KafkaBroker"',
   ],
-  CONFIG_ADAPTER_FAILED: [
+  ADAPTER_FAILED: [
     "An adapter that cannot be constructed can do nothing.",
-    "Mend the adapter; its conformance suite says what is expected of it.",
+    "Mend its constructor; its conformance suite says what is expected of it.",
+    "deno test examples/custom-adapter",
+  ],
+  ADAPTER_INCOMPLETE: [
+    "What the server relies on would fail when it is needed.",
+    "Write what is missing; its conformance suite says what is expected of it.",
     "deno test examples/custom-adapter",
   ],
   CONFIG_NO_DEFAULT_BROKER: [
@@ -162,6 +167,11 @@ const DOMAIN: Partial<Record<ErrorCode, Text>> = {
     "Nobody can tell whose answer counts.",
     "Leave one method that handles the command.",
     "handles: [on(PlaceOrder, …)]",
+  ],
+  CONFIG_BATCH: [
+    "A batch is one message type with one method, in a handler that can wait for it.",
+    "Do what the finding says of the batch.",
+    "handles: [onBatch(OrderPlaced, { size: 100, maxWaitMs: 50 }, …)]",
   ],
   CONFIG_SHARED_GROUP: [
     "Each of the two would miss what the other reads.",

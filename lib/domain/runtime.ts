@@ -5,6 +5,7 @@
  */
 import type { BaseBroker, BaseCache, BaseEventStore, BaseProvider, TableSpec } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
+import type { Crowd } from "../async/crowd.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import type { DlqAlertListener } from "./dlq_alert.ts";
@@ -51,6 +52,8 @@ export interface WorkRuntime extends RuntimeFacts, Adapters {
    * 15).
    */
   readonly appendsInside: boolean;
+  /** Those that wait for a database, all handlers of the process together. */
+  readonly crowd: Crowd;
   /** Aborted when `domain.close()` begins. */
   readonly closing: AbortSignal;
   /**

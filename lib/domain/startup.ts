@@ -20,6 +20,7 @@ import { buildModel, type Model } from "./elements/model.ts";
 import { partitionFields } from "./elements/partitioning.ts";
 import { ElementRunner } from "./handlers/runner.ts";
 import { SubscriberRunner } from "./handlers/subscriber_runner.ts";
+import { Crowd } from "../async/crowd.ts";
 import { SyncEvents } from "./handlers/sync_events.ts";
 import { KINDS } from "./kinds.ts";
 import { openTelemetry } from "./telemetry.ts";
@@ -90,6 +91,7 @@ export async function start(
   const parts = adapters.brokers.get(config.config.outbox.broker)?.partitions !== undefined;
   const work = {
     ...{ ...facts, ...adapters, appendsInside: appendsInside(adapters), closing },
+    crowd: new Crowd(),
     partitionFields: parts ? facts.partitionFields : NOT_PARTED,
     ...(sync && { handleEvents: sync.handle.bind(sync) }),
   };

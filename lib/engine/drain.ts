@@ -35,7 +35,7 @@ const CLOSE_MS = 2000;
 export interface DrainParts {
   readonly services: readonly EngineService[];
   readonly monitor: Service & { beginShutdown(): void };
-  readonly listener: Service | undefined;
+  readonly listener: Service & { changed?(): void } | undefined;
   readonly close: () => Promise<readonly Error[]>;
   /** Exports the last values (TEL-2); absent where there is no telemetry. */
   readonly closeTelemetry?: () => Promise<void>;
@@ -54,6 +54,7 @@ export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<num
   const of = (stage: ServiceStage) => parts.services.filter((service) => service.stage === stage);
   const began = clock.monotonic();
   monitor.beginShutdown();
+  listener?.changed?.();
   const intake = of("intake");
   const before = LEFT.map((figure) => total(intake, figure));
   const drained = all(intake, stop);

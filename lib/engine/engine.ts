@@ -225,8 +225,14 @@ export class Engine {
         clock,
       });
       await monitor.start();
-      await Promise.all(services.map((service) => service.start()));
-      void ended.then(() => monitor.started());
+      const wanted = monitor.snapshot().draining
+        ? services.filter(({ stage }) => stage !== "intake")
+        : services;
+      await Promise.all(wanted.map((service) => service.start()));
+      void ended.then(() => {
+        monitor.started();
+        listener?.changed?.();
+      });
     } catch (error) {
       // What has begun already ends without taking its time: there is no drain before a start.
       withdrawGauges();
@@ -266,6 +272,10 @@ export class Engine {
       source: {
         alive: () => !services.some((service) => service.stuck),
         snapshot: () => monitor.snapshot(),
+        drain: () => {
+          this.#takeNothingNew(monitor);
+          listener?.changed?.();
+        },
       },
       settings: runtime.config.config.server.health,
       required,
@@ -273,6 +283,14 @@ export class Engine {
     });
     void listener?.bound?.then((address) => this.#listening.resolve(address));
     return listener;
+  }
+
+  /** Messages are read no more; handlers that run go on, and so does the outbox (S27). */
+  #takeNothingNew(monitor: HealthMonitor): void {
+    if (monitor.snapshot().draining) return;
+    log.info("engine.drain_requested", { pid: Deno.pid });
+    monitor.beginDraining();
+    for (const service of this.#services) if (service.stage === "intake") void service.stop();
   }
 
   async #untilStop(runtime: ReturnType<typeof withStatus>, over: AbortSignal): Promise<void> {

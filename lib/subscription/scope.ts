@@ -5,6 +5,7 @@
  */
 import type { Random } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
+import type { Crowd } from "../async/crowd.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import type { DeliveryEvent, DeliveryObserver } from "../domain/observer.ts";
 import type { Figures } from "../status/figures.ts";
@@ -30,6 +31,8 @@ export interface SubscriptionScope {
   readonly reasons: { count(reason: string): void };
   /** `[server] max_received_bytes`. */
   readonly maxReceivedBytes: number;
+  /** Of all that wait for a database; while it is full nothing more is begun. */
+  readonly crowd: Crowd;
   readonly clock: Clock;
   readonly random: Random;
   /** Aborts when nothing may be started any more (DRN-2). */

@@ -7,6 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Random } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
+import { Crowd } from "../async/crowd.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { DELIVERY_EVENTS, type DeliveryEvent, type DeliveryObserver } from "../domain/observer.ts";
@@ -40,6 +41,8 @@ export interface SubscriptionOptions {
   readonly maxReceivedBytes?: number;
   /** What the subscriptions of a process hold together. @default this one's own */
   readonly share?: TextShare;
+  /** Of the process's handlers that wait for a database. @default this one's own, in which nobody waits */
+  readonly crowd?: Crowd;
   readonly random?: Random;
   /** Told of what happens to deliveries. @default nobody is told */
   readonly observer?: DeliveryObserver | undefined;
@@ -155,8 +158,11 @@ export abstract class Subscription<O extends SubscriptionOptions = SubscriptionO
 
   /** An inbox for what this subscription may hold at once. */
   protected newInbox(): Inbox {
-    const { settings: { messagesPerTick, concurrency }, clock, share } = this.options;
-    return new Inbox(clock, UNFINISHED_BATCHES * messagesPerTick + Math.max(1, concurrency), share);
+    const { settings: { messagesPerTick, concurrency }, runner: { mostTogether = 1 }, clock, share } =
+      this.options;
+    // While one batch is handled the next one is read.
+    const room = Math.max(UNFINISHED_BATCHES * messagesPerTick, mostTogether > 1 ? 2 * mostTogether : 0);
+    return new Inbox(clock, room + Math.max(1, concurrency), share);
   }
 
   /** What its parts share, around `inbox`, until `stopped` aborts. */
@@ -172,6 +178,7 @@ export abstract class Subscription<O extends SubscriptionOptions = SubscriptionO
     return {
       ...{ name: this.name, runner, consumer, settings, inbox, clock, random, stopped, published },
       pause: this.#pause = new Pause({ name: this.name, inbox, clock, random, settings, health, breaker }),
+      crowd: this.options.crowd ?? new Crowd(Infinity),
       maxReceivedBytes: this.options.maxReceivedBytes ?? MAX_MESSAGE_BYTES,
       ...{ figures: this.figures, observer },
       reasons: {

@@ -17,6 +17,7 @@ import {
   type GroupOptions,
   type Lock,
   type LockOptions,
+  type OperationRecords,
   type Partitions,
   type PublishResult,
   type ServerFacts,
@@ -33,10 +34,11 @@ import { RedisStreamGroup } from "./group.ts";
 import { plainKey, type StreamKey } from "./keys.ts";
 import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
+import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
 import { append, appendParted } from "./scripts.ts";
 import { connectionNeed, serverFacts } from "./server_facts.ts";
-import { readAuthorities, readSettings } from "./settings.ts";
+import { checkFiles, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
 import { dropGroup, groupAges } from "./operators.ts";
 import { groupsOf } from "./replies.ts";
@@ -59,7 +61,7 @@ export class RedisBroker extends BaseBroker {
    * right.
    */
   override async open(): Promise<void> {
-    await readAuthorities(this.#redis.server.settings);
+    await checkFiles(this.#redis.server.settings);
   }
 
   override async ping(signal: AbortSignal): Promise<void> {
@@ -134,6 +136,10 @@ export class RedisBroker extends BaseBroker {
 
   override get deadLetters(): DeadLetters {
     return new RedisDeadLetters(this.#redis, (stream) => this.keyOf(stream));
+  }
+
+  override get operations(): OperationRecords {
+    return new RedisOperations(this.#redis, (name) => this.keyOf(name));
   }
 
   override async groups(stream: string): Promise<readonly GroupInfo[]> {

@@ -142,7 +142,7 @@ Deno.test("an adapter that throws in its constructor is told and breaks the conf
     const { findings, isBroken } = await checked('[caches.default]\nprovider = "shelf"\n', { domain });
     const told = findings.filter(({ level }) => level === "error");
     assertEquals([told.map(({ code, key }) => [code, key]), isBroken], [[[
-      "CONFIG_ADAPTER_FAILED",
+      "ADAPTER_FAILED",
       "caches.default",
     ]], true]);
     assertStringIncludes(told[0]?.message ?? "", "no shelf");

@@ -284,6 +284,7 @@ Deno.test("pool settings default to SQLAlchemy's, as upstream configures it (wir
     managed: true,
     pool_size: 5,
     max_overflow: 10,
+    overflow_idle_seconds: 2,
     pool_recycle: 1800,
     pool_timeout: 30,
     pool_pre_ping: true,
