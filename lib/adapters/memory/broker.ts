@@ -13,6 +13,7 @@ import {
   type GroupOptions,
   type Lock,
   type Partitions,
+  type Peers,
   type PublishResult,
   type StreamEntry,
   type StreamEntryInsert,
@@ -22,6 +23,7 @@ import { MemoryDeadLetters } from "./broker_dead_letters.ts";
 import { partitionStream } from "../../message/partitions.ts";
 import { MemoryLocks } from "./locks.ts";
 import { MemoryPartitions } from "./partitions.ts";
+import { MemoryPeers } from "./peers.ts";
 import { MemoryStreamGroup } from "./stream_group.ts";
 import { entryOf } from "./stream_log.ts";
 import { StreamStore } from "./stream_store.ts";
@@ -37,9 +39,11 @@ export class MemoryBroker extends BaseBroker {
   readonly #locks = new MemoryLocks();
   readonly #closing = new AbortController();
   readonly #partitions: MemoryPartitions;
+  readonly #peers: Peers;
 
   constructor(options: AdapterOptions) {
     super(options);
+    this.#peers = new MemoryPeers(options.clock);
     this.#deadLetters = new MemoryDeadLetters(this.#store, options.clock);
     this.#partitions = new MemoryPartitions({
       ...{ store: this.#store, clock: options.clock },
@@ -60,6 +64,10 @@ export class MemoryBroker extends BaseBroker {
       this.#partitions.add(stream, partition);
       return { id: this.#store.append(partitionStream(stream, partition), data, now) };
     }));
+  }
+
+  override get peers(): Peers {
+    return this.#peers;
   }
 
   override get partitions(): Partitions {

@@ -8,6 +8,7 @@ import { BaseAdapter } from "./adapter.ts";
 import type { ClaimedEntry, Postponed, StreamEntry } from "./entry.ts";
 import type { Lock, LockOptions } from "./lock.ts";
 import type { Partitions } from "./partitions.ts";
+import type { Peers } from "./peers.ts";
 
 export interface BrokerCapabilities {
   /** Runs inside this process with no server. */
@@ -323,6 +324,11 @@ export abstract class BaseBroker extends BaseAdapter {
    */
   lock(_name: string, _options?: LockOptions): Promise<Lock | undefined> {
     return Promise.reject(new NotSupportedError(`Broker '${this.name}' has no locks: use one that does.`));
+  }
+
+  /** The workers on this broker. Undefined: they know nothing of each other. */
+  get peers(): Peers | undefined {
+    return undefined;
   }
 
   /** Every group of a stream; empty when there is none. */

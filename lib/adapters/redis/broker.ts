@@ -17,6 +17,7 @@ import {
   type Lock,
   type LockOptions,
   type Partitions,
+  type Peers,
   type PublishResult,
   type StreamEntry,
   type StreamEntryInsert,
@@ -32,6 +33,7 @@ import { plainKey, type StreamKey } from "./keys.ts";
 import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
 import { RedisPartitions } from "./partitions.ts";
+import { RedisPeers } from "./peers.ts";
 import { append, appendParted } from "./scripts.ts";
 import { readAuthorities, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
@@ -148,6 +150,10 @@ export class RedisBroker extends BaseBroker {
       key: stream,
       repeatable: true,
     });
+  }
+
+  override get peers(): Peers {
+    return new RedisPeers({ redis: () => this.#redis, keyOf: (name) => this.keyOf(name) });
   }
 
   override get partitions(): Partitions {

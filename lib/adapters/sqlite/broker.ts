@@ -16,6 +16,7 @@ import {
   type Lock,
   type LockOptions,
   type Partitions,
+  type Peers,
   type PublishResult,
   type StreamEntry,
   type StreamEntryInsert,
@@ -30,6 +31,7 @@ import { partitionStream } from "../../message/partitions.ts";
 import { lockComponent, SqliteLocks } from "./locks.ts";
 import { SqlitePartitions } from "./partitions/partitions.ts";
 import { noteKey, partitionComponent } from "./partitions/rows.ts";
+import { peerComponent, SqlitePeers } from "./peers.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
 import { SqliteStreamGroup } from "./streams/group.ts";
@@ -65,7 +67,7 @@ export class SqliteBroker extends BaseBroker {
       // must not be lost says so itself (D13).
       synchronous: "NORMAL",
       clock: options.clock,
-      components: [streamComponent, postponedComponent, lockComponent, partitionComponent],
+      components: [streamComponent, postponedComponent, lockComponent, partitionComponent, peerComponent],
       migrate: options.migrate,
       unavailable: BrokerUnavailableError,
     });
@@ -119,6 +121,10 @@ export class SqliteBroker extends BaseBroker {
       { notify: true, durable: true, signal },
     );
     return ids.map((id) => ({ id }));
+  }
+
+  override get peers(): Peers {
+    return new SqlitePeers(this.#file, this.options.clock);
   }
 
   override get partitions(): Partitions {
