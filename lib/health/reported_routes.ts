@@ -19,7 +19,7 @@ export function reportedRoutes(health: ReportedHealth, drain: () => void): Route
     const snapshot = health.snapshot ?? NOTHING_KNOWN;
     return engineReadiness(asked ? { ...snapshot, draining: true } : snapshot);
   };
-  return processRoutes(alive, ready, () => {
+  return processRoutes(alive, ready, () => health.snapshot ?? NOTHING_KNOWN, () => {
     asked = true;
     drain();
   });

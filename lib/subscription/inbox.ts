@@ -97,6 +97,11 @@ export class Inbox {
     return this.#later.length;
   }
 
+  /** Of the unfinished, those that wait for the time of their next attempt. */
+  get retrying(): number {
+    return this.#retries.size;
+  }
+
   /** Takes in what was read; returns its deliveries. */
   addRead(lane: Lane<Delivery>, entries: readonly StreamEntry[]): readonly Delivery[] {
     const batch = this.#batchOf(lane, entries);

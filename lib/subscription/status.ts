@@ -18,6 +18,10 @@ export interface SubscriptionStatus extends ServiceStatus {
   readonly postponed: number;
   /** Streams of the keys (`sequentialBy`) whose next message waits so; what is behind it is not read. */
   readonly postponedPartitions: readonly string[];
+  /** Of the unfinished, those that wait for the time of their next attempt. */
+  readonly retrying: number;
+  /** Since the last turn of the read loop; null where it has none, or does not run. */
+  readonly lastPollAgeMs: number | null;
   readonly counters: Readonly<Record<DeliveryEvent, number>>;
   /** Its circuit breaker, in this process. */
   readonly breaker: BreakerState;

@@ -73,8 +73,14 @@ export class StreamSubscription extends Subscription<StreamSubscriptionOptions> 
       ...super.status(),
       postponed: postponed?.count ?? 0,
       postponedPartitions: postponed?.partitions ?? [],
+      lastPollAgeMs: this.#lastPollAgeMs(),
       breaker: this.#parts?.breaker.state ?? "closed",
     };
+  }
+
+  #lastPollAgeMs(): number | null {
+    const { reader } = this.#parts ?? {};
+    return reader && this.running ? Math.round(this.options.clock.monotonic() - reader.lastTurn) : null;
   }
 
   override get stuck(): boolean {

@@ -87,6 +87,8 @@ export abstract class Subscription<O extends SubscriptionOptions = SubscriptionO
       category,
       unfinished: this.outstanding,
       postponed: 0,
+      retrying: this.inbox?.retrying ?? 0,
+      lastPollAgeMs: null,
       postponedPartitions: [],
       counters: { ...this.counters },
       breaker: "closed",

@@ -326,6 +326,12 @@ export abstract class BaseBroker extends BaseAdapter {
     return Promise.reject(new NotSupportedError(`Broker '${this.name}' has no locks: use one that does.`));
   }
 
+  /**
+   * Entries of a stream behind an id, `most` at most: for groups of whose lag the broker has lost count. Absent:
+   * it never does.
+   */
+  countAfter?(stream: string, id: string, most: number): Promise<number>;
+
   /** The workers on this broker. Undefined: they know nothing of each other. */
   get peers(): Peers | undefined {
     return undefined;

@@ -37,7 +37,7 @@ import { RedisPeers } from "./peers.ts";
 import { append, appendParted } from "./scripts.ts";
 import { readAuthorities, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
-import { dropGroup, groupAges } from "./operators.ts";
+import { countAfter, dropGroup, groupAges } from "./operators.ts";
 import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
@@ -138,6 +138,12 @@ export class RedisBroker extends BaseBroker {
     return await this.#redis.run((client) => groupAges(client, this.keyOf(stream), group), {
       key: stream,
       repeatable: true,
+    });
+  }
+
+  override async countAfter(stream: string, id: string, most: number): Promise<number> {
+    return await this.#redis.run((client) => countAfter(client, this.keyOf(stream), id, most), {
+      ...{ key: stream, repeatable: true },
     });
   }
 
