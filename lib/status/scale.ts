@@ -59,7 +59,8 @@ export async function scaleOf(runtime: StatusRuntime, rows: readonly StatusRow[]
     }
     const pending = row.pending;
     const waiting = Math.min(retrying.get(keyOf(row.handler_name, row.stream_category)) ?? 0, pending ?? 0);
-    subscriptions[row.name] = { lag, pending, retrying: waiting };
+    // A handler of several categories is one subscription each, under one name.
+    subscriptions[row.name] = together(subscriptions[row.name], { lag, pending, retrying: waiting });
     totals.lag += lag ?? 0;
     totals.pending += pending ?? 0;
     totals.retrying += waiting;
@@ -69,6 +70,16 @@ export async function scaleOf(runtime: StatusRuntime, rows: readonly StatusRow[]
   return {
     ...{ work: lag + pending - totals.retrying + outbox, lag, pending, retrying: totals.retrying },
     ...{ held: 0, parked: 0, outbox, oldest_age_seconds: oldest, unknown, subscriptions },
+  };
+}
+
+function together(one: ScaleOfSubscription | undefined, other: ScaleOfSubscription): ScaleOfSubscription {
+  if (!one) return other;
+  const plus = (a: number | null, b: number | null) => a === null || b === null ? null : a + b;
+  return {
+    lag: plus(one.lag, other.lag),
+    pending: plus(one.pending, other.pending),
+    retrying: one.retrying + other.retrying,
   };
 }
 
@@ -106,6 +117,13 @@ function toldOf(text: string | undefined): readonly Told[] {
 /** Entries behind the group's place in its stream, where the broker has lost count of them. */
 async function counted(runtime: StatusRuntime, row: StatusRow): Promise<number | null> {
   const broker = streamOf(runtime, row);
+  // A group that is not there yet reads from the beginning.
+  if (broker && row.current_position === null) {
+    return await broker.length(row.stream_category).then(
+      (length) => Math.min(length, MOST_COUNTED),
+      () => null,
+    );
+  }
   if (!broker?.countAfter || row.current_position === null) return null;
   return await broker.countAfter(row.stream_category, row.current_position, MOST_COUNTED).catch(() => null);
 }
