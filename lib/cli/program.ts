@@ -5,6 +5,7 @@
  */
 import { Command } from "commander";
 import type { Cli } from "./cli.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { dbCommand } from "./commands/db.ts";
@@ -12,6 +13,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
+import { operationsCommand } from "./commands/operations.ts";
 import { outboxCommand } from "./commands/outbox.ts";
 import { reloadCommand } from "./commands/reload.ts";
 import { sendCommand } from "./commands/send.ts";
@@ -44,6 +46,8 @@ export function buildProgram(cli: Cli): Command {
       serverCommand(cli),
       sendCommand(cli),
       dlqCommand(cli),
+      operationsCommand(cli),
+      auditCommand(cli),
       outboxCommand(cli),
       subscriptionsCommand(cli),
       dbCommand(cli),

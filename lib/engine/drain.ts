@@ -37,6 +37,8 @@ export interface DrainParts {
   readonly monitor: Service & { beginShutdown(): void };
   readonly listener: Service & { changed?(): void } | undefined;
   readonly close: () => Promise<readonly Error[]>;
+  /** Exports the last values (TEL-2); absent where there is no telemetry. */
+  readonly closeTelemetry?: () => Promise<void>;
   /** Told right before the handlers' signals abort. */
   readonly onCut?: () => void;
   readonly clock: Clock;
@@ -69,11 +71,14 @@ export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<num
     log.warn("engine.drain_step_left", { step: "outbox_flushed" });
     await within(clock, LAST_BATCH_MS, flushed);
   });
-  const bounded = (name: string, work: () => Promise<unknown>) =>
+  const bounded = (name: string, work: () => Promise<unknown>, ms = CLOSE_MS) =>
     timed(clock, name, async () => {
-      if (await within(clock, CLOSE_MS, forgiving(name, work()), further(cutNow))) return;
+      if (await within(clock, ms, forgiving(name, work()), further(cutNow))) return;
       log.warn("engine.drain_step_left", { step: name });
     });
+  const { closeTelemetry } = parts;
+  const lastExport = cut > 0 || cutNow.aborted ? FLUSH_AFTER_CUT_MS : FLUSH_MS;
+  if (closeTelemetry) await bounded("telemetry_flushed", closeTelemetry, lastExport);
   await bounded("adapters_closed", () => Promise.all([all([monitor], stop), parts.close()]));
   await bounded("health_listener_closed", () => listener?.stop() ?? Promise.resolve());
   const [unacknowledged = 0, unreleased = 0] = LEFT.map((figure, at) =>

@@ -25,6 +25,7 @@ import { isSubscriptionStatus, type SubscriptionStatus } from "../subscription/s
 import { assemble } from "./assembly.ts";
 import { pythonOnlyKeys } from "../config/python_only.ts";
 import { drain } from "./drain.ts";
+import { engineGauges } from "./gauge_source.ts";
 import { Failure } from "./failure.ts";
 import { unreadGroups } from "./left_groups.ts";
 import { preflight } from "./preflight.ts";
@@ -209,6 +210,7 @@ export class Engine {
       starting: true,
       subscriptions: subscriptionSource(status, () => this.subscriptions),
     });
+    const withdrawGauges = engineGauges({ runtime, monitor, subscriptions: () => this.subscriptions });
     const listener = this.#listener(runtime, monitor, required);
     try {
       await listener?.start();
@@ -238,6 +240,7 @@ export class Engine {
       });
     } catch (error) {
       // What has begun already ends without taking its time: there is no drain before a start.
+      withdrawGauges();
       for (const service of services) service.cut?.();
       await Promise.all([...services, monitor].map((service: Service) => service.stop()));
       await listener?.stop();
@@ -254,7 +257,11 @@ export class Engine {
       services,
       monitor,
       listener,
-      close: () => this.#domain.close(),
+      ...(runtime.telemetry && { closeTelemetry: runtime.telemetry.close.bind(runtime.telemetry) }),
+      close: () => {
+        withdrawGauges();
+        return this.#domain.close();
+      },
       onCut: () => failure.handlersCut(),
       clock,
       drainTimeoutSeconds: config.server.drain_timeout_seconds,

@@ -95,8 +95,8 @@ export function announced(
     subscriptions: JSON.stringify(Object.fromEntries(subscriptions.map((status) => [status.name, {
       handler: status.handler,
       category: status.category,
-      state: status.breaker === "open" ? "paused" : "running",
-      in_flight: status.unfinished - status.retrying,
+      state: status.paused ? "paused" : "running",
+      in_flight: status.inFlight,
       retrying: status.retrying,
       last_poll_age_ms: status.lastPollAgeMs,
       breaker: status.breaker,

@@ -20,11 +20,6 @@ export class RetrySchedule<T> {
   /** `due` gets each item when its time has come. */
   constructor(private readonly clock: Clock, private readonly due: (item: T) => void) {}
 
-  /** How many wait. */
-  get size(): number {
-    return this.#queue.length;
-  }
-
   /** Hands `item` to `due` after `ms`. */
   add(item: T, ms: number): void {
     if (this.#closed) return;

@@ -18,9 +18,13 @@ export interface SubscriptionStatus extends ServiceStatus {
   readonly postponed: number;
   /** Streams of the keys (`sequentialBy`) whose next message waits so; what is behind it is not read. */
   readonly postponedPartitions: readonly string[];
-  /** Of the unfinished, those that wait for the time of their next attempt. */
+  /** Deliveries whose handlers run. */
+  readonly inFlight: number;
+  /** Deliveries that wait for an attempt: after a failure, or because their handlers want it so. */
   readonly retrying: number;
-  /** Since the last turn of the read loop; null where it has none, or does not run. */
+  /** Whether it starts nothing new: its breaker is open, or a backend that it needs is away. */
+  readonly paused: boolean;
+  /** Milliseconds since its reader last came round; null while it does not read. */
   readonly lastPollAgeMs: number | null;
   readonly counters: Readonly<Record<DeliveryEvent, number>>;
   /** Its circuit breaker, in this process. */

@@ -27,7 +27,7 @@ import type { SubscriptionScope } from "./scope.ts";
 import { unheard, type WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionStatus } from "./status.ts";
 import { StreamLane } from "./stream_lane.ts";
-import { Subscription, type SubscriptionOptions } from "./subscription.ts";
+import { Subscription, type SubscriptionOptions, type Turning } from "./subscription.ts";
 import { Worker } from "./worker.ts";
 
 /** `[server.partitioning]` where nothing is said. */
@@ -73,22 +73,20 @@ export class StreamSubscription extends Subscription<StreamSubscriptionOptions> 
       ...super.status(),
       postponed: postponed?.count ?? 0,
       postponedPartitions: postponed?.partitions ?? [],
-      lastPollAgeMs: this.#lastPollAgeMs(),
       breaker: this.#parts?.breaker.state ?? "closed",
     };
   }
 
-  #lastPollAgeMs(): number | null {
-    const { reader } = this.#parts ?? {};
-    return reader && this.running ? Math.round(this.options.clock.monotonic() - reader.lastTurn) : null;
+  protected override get readers(): readonly Turning[] {
+    const { reader, behind } = this.#parts ?? {};
+    return [reader, behind].filter((each) => each !== undefined);
   }
 
   override get stuck(): boolean {
-    const { reader, behind } = this.#parts ?? {};
     const { settings: { blockingTimeoutMs, tickIntervalSeconds }, clock } = this.options;
     const most = blockingTimeoutMs + tickIntervalSeconds * 1000 + 30_000;
     return this.running &&
-      [reader, behind].some((each) => each && !each.paused && clock.monotonic() - each.lastTurn > most);
+      this.readers.some(({ paused, lastTurn }) => !paused && clock.monotonic() - lastTurn > most);
   }
 
   /** Dead letters on their way back to this group. */

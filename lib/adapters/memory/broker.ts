@@ -12,6 +12,7 @@ import {
   type GroupInfo,
   type GroupOptions,
   type Lock,
+  type OperationRecords,
   type Partitions,
   type Peers,
   type PublishResult,
@@ -22,6 +23,7 @@ import {
 import { MemoryDeadLetters } from "./broker_dead_letters.ts";
 import { partitionStream } from "../../message/partitions.ts";
 import { MemoryLocks } from "./locks.ts";
+import { OperationBook } from "../operation_book.ts";
 import { MemoryPartitions } from "./partitions.ts";
 import { MemoryPeers } from "./peers.ts";
 import { MemoryStreamGroup } from "./stream_group.ts";
@@ -37,6 +39,7 @@ export class MemoryBroker extends BaseBroker {
   readonly #store = new StreamStore();
   readonly #deadLetters: DeadLetters;
   readonly #locks = new MemoryLocks();
+  readonly #operations = new OperationBook();
   readonly #closing = new AbortController();
   readonly #partitions: MemoryPartitions;
   readonly #peers: Peers;
@@ -68,6 +71,10 @@ export class MemoryBroker extends BaseBroker {
 
   override get peers(): Peers {
     return this.#peers;
+  }
+
+  override get operations(): OperationRecords {
+    return this.#operations;
   }
 
   override get partitions(): Partitions {

@@ -102,7 +102,7 @@ async function serve(cli: Cli, options: Options, { drain, cut, engine: more }: S
     beginLog(cli, options, "info");
     detachLog(cli, cli.worker !== undefined);
     const { openDomain } = await import("../open_domain.ts");
-    const domain = await openDomain(cli, options, "info", drain);
+    const domain = await openDomain(cli, options, "info", drain, { telemetry: true });
     const { Engine } = await import("../../engine/engine.ts");
     const engine = new Engine(domain, {
       once: options.once ?? false,
