@@ -25,6 +25,7 @@ import { withExamples } from "../examples.ts";
 import { addCommonOptions, type DomainOptions, filled, type LogOptions } from "../options.ts";
 import { table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
+import { failedCommand } from "./failed.ts";
 import { partitionsCommand } from "./partitions.ts";
 
 interface Options extends DomainOptions, LogOptions {
@@ -62,7 +63,9 @@ export function subscriptionsCommand(cli: Cli): Command {
       ),
     );
   }
-  return group.addCommand(dropGroupCommand(cli)).addCommand(partitionsCommand(cli));
+  return group.addCommand(dropGroupCommand(cli)).addCommand(partitionsCommand(cli)).addCommand(
+    failedCommand(cli),
+  );
 }
 
 function dropGroupCommand(cli: Cli): Command {
