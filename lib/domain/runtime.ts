@@ -11,6 +11,7 @@ import { IncorrectUsageError } from "../errors.ts";
 import type { DlqAlertListener } from "./dlq_alert.ts";
 import type { HandlerRunner, SentMessage } from "./handler_port.ts";
 import type { Observer } from "./observer.ts";
+import type { Telemetry } from "./telemetry.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import type { MessageDefinition } from "./elements/message_definition.ts";
 import type { PartitionFields } from "./elements/partitioning.ts";
@@ -29,6 +30,8 @@ export interface RuntimeFacts {
   readonly clock: Clock;
   /** Told of what the domain does. */
   readonly observer: Observer;
+  /** What keeps what the observer is told; undefined where telemetry is off. */
+  readonly telemetry: Telemetry | undefined;
   /** Told when dead letters pile up. */
   readonly dlqAlertListeners: readonly DlqAlertListener[];
 }

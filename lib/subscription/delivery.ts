@@ -95,6 +95,8 @@ export class Delivery implements RunOptions {
   over = false;
   /** Called when it is. */
   whenOver: (() => void) | undefined;
+  /** Called when it must not be brought to its end here, or may not be. */
+  whenEnded: ((reason: Error | undefined) => void) | undefined;
   /** Its text is no more than the beginning of one that is larger than what is received. */
   truncated: TooLarge | undefined;
   /**
@@ -169,6 +171,7 @@ export class Delivery implements RunOptions {
     this.#abort ??= new AbortController();
     this.#abort.abort(reason);
     if (!this.mayCommit()) this.#givenUp?.abort();
+    this.whenEnded?.(reason);
   }
 
   /** Of its text, as far as that is here, in UTF-16 units. */

@@ -7,7 +7,7 @@ import type { Random } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
 import type { Crowd } from "../async/crowd.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
-import type { DeliveryEvent } from "../domain/observer.ts";
+import type { DeliveryEvent, DeliveryObserver } from "../domain/observer.ts";
 import type { Figures } from "../status/figures.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Pause } from "./pause.ts";
@@ -25,6 +25,8 @@ export interface SubscriptionScope {
   readonly pause: Pause;
   /** What the subscription has done, for health, `--once`, the demo and the domain's observer. */
   readonly figures: Figures<DeliveryEvent>;
+  /** Told of runs, as far as anybody wants to hear of them. */
+  readonly observer: DeliveryObserver | undefined;
   /** Why handlers have thrown `Discard`. */
   readonly reasons: { count(reason: string): void };
   /** `[server] max_received_bytes`. */
