@@ -6,6 +6,7 @@
 import { Command } from "commander";
 import type { Cli } from "./cli.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { dbCommand } from "./commands/db.ts";
@@ -43,6 +44,7 @@ export function buildProgram(cli: Cli): Command {
   for (
     const command of [
       serverCommand(cli),
+      checkCommand(cli),
       sendCommand(cli),
       dlqCommand(cli),
       operationsCommand(cli),

@@ -70,9 +70,23 @@ export function applicationReadiness(snapshot: HealthSnapshot): Answer {
 }
 
 function readiness(snapshot: HealthSnapshot, checks: unknown): Answer {
-  if (isReady(snapshot)) return { status: 200, body: { status: "ok", checks } };
+  const soon = warnings(snapshot.components);
+  const ahead = soon.length > 0 && { warnings: soon };
+  if (isReady(snapshot)) return { status: 200, body: { status: "ok", checks, ...ahead } };
   const known = reasons(snapshot.components);
-  return { status: 503, body: { status: "degraded", checks, ...(known.length > 0 && { reasons: known }) } };
+  return {
+    status: 503,
+    body: { status: "degraded", checks, ...(known.length > 0 && { reasons: known }), ...ahead },
+  };
+}
+
+/** What will make a component unavailable, one entry each. Not in the reference. */
+function warnings(
+  components: readonly ComponentState[],
+): readonly { readonly component: string; readonly name: string; readonly warning: string }[] {
+  return components.flatMap(({ kind, name, warning }) =>
+    warning === undefined ? [] : [{ component: kind, name, warning }]
+  );
 }
 
 /** Why a component is unavailable, where that is known: one entry each. Not in the reference. */

@@ -14,6 +14,11 @@ export interface Component {
   readonly name: string;
   /** One real operation. Must settle soon after `signal` aborts. */
   ping(signal: AbortSignal): Promise<void>;
+  /**
+   * A sentence about what will make it unavailable, where nothing does yet. Undefined: nothing will. Rejects
+   * where it does not answer. @default nobody asks
+   */
+  warning?(signal: AbortSignal): Promise<string | undefined>;
 }
 
 export type ComponentStatus = "ok" | "unavailable";
@@ -56,6 +61,8 @@ export interface ComponentState {
   readonly status: ComponentStatus;
   /** Why it is unavailable, as a sentence. */
   readonly error?: string;
+  /** What will make it unavailable, as a sentence; it does not affect the verdict. */
+  readonly warning?: string;
 }
 
 /** A component that did not answer its ping, for logs and `--require-dependencies`. */

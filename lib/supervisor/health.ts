@@ -68,12 +68,14 @@ function byNumber<T>(slots: readonly Slot[], what: (slot: Slot) => T): Record<st
   return Object.fromEntries(slots.map((slot) => [`${slot.number}`, what(slot)]));
 }
 
-/** Each once, unavailable where it is for any of them. */
+/** Each once, unavailable or warned of where it is for any of them. */
 function components(snapshots: readonly HealthSnapshot[]): readonly ComponentState[] {
   const found = new Map<string, ComponentState>();
   for (const state of snapshots.flatMap((snapshot) => snapshot.components)) {
     const key = JSON.stringify([state.kind, state.name]);
-    if (!found.has(key) || state.status === "unavailable") found.set(key, state);
+    const before = found.get(key);
+    const isWarned = before?.status === "ok" && state.warning !== undefined;
+    if (!before || state.status === "unavailable" || isWarned) found.set(key, state);
   }
   return [...found.values()];
 }

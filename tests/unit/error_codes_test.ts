@@ -24,6 +24,7 @@ const LIST = "error_codes.ts";
 const NO_CODES = new Set([
   "BROKER_MESSAGE",
   "DOMAIN_ROOT_PATH",
+  "GITHUB_WORKSPACE",
   "KUBERNETES_SERVICE_HOST",
   "NO_COLOR",
   "PROTEAN_DATA_DIR",

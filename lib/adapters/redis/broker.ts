@@ -10,6 +10,7 @@ import { BrokerUnavailableError } from "../../errors.ts";
 import {
   BaseBroker,
   type BrokerCapabilities,
+  type ConnectionNeed,
   type DeadLetters,
   type GroupAges,
   type GroupInfo,
@@ -19,6 +20,7 @@ import {
   type OperationRecords,
   type Partitions,
   type PublishResult,
+  type ServerFacts,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
@@ -35,6 +37,7 @@ import { partitionIndex, partitionStream } from "../../message/partitions.ts";
 import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
 import { append, appendParted } from "./scripts.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { checkFiles, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
 import { dropGroup, groupAges } from "./operators.ts";
@@ -63,6 +66,14 @@ export class RedisBroker extends BaseBroker {
 
   override async ping(signal: AbortSignal): Promise<void> {
     await this.#redis.ping(signal);
+  }
+
+  override connectionNeed(): ConnectionNeed {
+    return connectionNeed(this.#redis);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts | undefined> {
+    return await serverFacts(this.#redis, signal);
   }
 
   override async publish(
