@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { INSTRUMENTS } from "../../../lib/telemetry/metrics/catalogue.ts";
+import { prometheusTest } from "../../support/prometheus.ts";
 import { prometheusName } from "../../../lib/telemetry/metrics/prometheus.ts";
 
 const root = join(import.meta.dirname ?? "", "../../..");
@@ -11,7 +12,10 @@ const root = join(import.meta.dirname ?? "", "../../..");
 const known = new Map(INSTRUMENTS.map(({ name, unit, kind, attributes }) =>
   [
     prometheusName({ name, unit, kind: kind === "counter" ? "counter" : "other" }),
-    { kind, labels: new Set([...attributes.map((label) => label.replaceAll(".", "_")), "instance", "worker", "le"]) },
+    {
+      kind,
+      labels: new Set([...attributes.map((label) => label.replaceAll(".", "_")), "instance", "worker", "le"]),
+    },
   ] as const
 ));
 
@@ -59,14 +63,16 @@ Deno.test("every alert asks for metrics that exist, and has a runbook that says 
     pages.add(runbook);
     const page = await Deno.readTextFile(join(root, runbook));
     assert(page.includes(`Alert \`${alert}\``), runbook);
-    for (const part of ["## Symptom", "## Look", "## Do", "## Over"]) assert(page.includes(part), `${runbook} ${part}`);
+    for (const part of ["## Symptom", "## Look", "## Do", "## Over"]) {
+      assert(page.includes(part), `${runbook} ${part}`);
+    }
   }
   const files = [...Deno.readDirSync(join(root, "docs/runbooks"))].map(({ name }) => `docs/runbooks/${name}`);
   assertEquals(files.filter((file) => !pages.has(file)), ["docs/runbooks/README.md"]);
 });
 
 for (const args of [["check", "rules", "alerts.yaml"], ["test", "rules", "alerts_test.yaml"]]) {
-  Deno.test(`promtool ${args.join(" ")}`, async () => {
+  prometheusTest(`promtool ${args.join(" ")}`, async () => {
     const { success, stdout, stderr } = await new Deno.Command("promtool", {
       args,
       cwd: join(root, "deploy/prometheus"),
