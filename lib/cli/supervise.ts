@@ -11,7 +11,8 @@ import { asError, ConfigurationError } from "../errors.ts";
 import { selfCommand } from "../executable/standalone.ts";
 import { reportEveryMs } from "../health/report.ts";
 import { HealthServer } from "../health/server.ts";
-import { supervisorRoutes } from "../supervisor/health.ts";
+import { metricsPlace } from "../health/page.ts";
+import { poolPage, supervisorRoutes } from "../supervisor/health.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import type { Child } from "../supervisor/worker_process.ts";
 import type { Cli } from "./cli.ts";
@@ -49,6 +50,9 @@ export async function supervise(
       required: flags.requireDependencies ?? false,
       clock: systemClock,
       routes: supervisorRoutes(supervisor),
+      ...(server.metrics.enabled && {
+        page: { ...metricsPlace(server.metrics.path), text: () => poolPage(supervisor) },
+      }),
     })
     : undefined;
   using _reload = onReloadSignal(() => void supervisor.roll());

@@ -108,6 +108,7 @@ async function serve(cli: Cli, options: Options, { drain, cut, engine: more }: S
       once: options.once ?? false,
       requireDependencies: options.requireDependencies ?? false,
       ...more,
+      ...(cli.worker !== undefined && { worker: cli.worker }),
     });
     using _strays = catchStrayErrors((error) => engine.fail(error));
     cli.exitCode = await engine.run({ signal: drain, cut });
