@@ -12,10 +12,11 @@ import { selfCommand } from "../executable/standalone.ts";
 import { reportEveryMs } from "../health/report.ts";
 import { HealthServer } from "../health/server.ts";
 import { metricsPlace } from "../health/page.ts";
-import { poolPage, supervisorRoutes } from "../supervisor/health.ts";
+import { poolAlive, poolPage, poolSnapshot, supervisorRoutes } from "../supervisor/health.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import type { Child } from "../supervisor/worker_process.ts";
 import type { Cli } from "./cli.ts";
+import { systemd } from "./sd_notify.ts";
 import type { SupervisorFlags } from "./worker_options.ts";
 
 /**
@@ -57,10 +58,16 @@ export async function supervise(
     : undefined;
   using _reload = onReloadSignal(() => void supervisor.roll());
   await probes?.start();
+  const told = systemd({
+    ...{ env: (name) => cli.io.env(name), clock: systemClock, drain: signals.drain },
+    source: { alive: () => poolAlive(supervisor.slots), snapshot: () => poolSnapshot(supervisor) },
+  });
+  await told?.start();
   try {
     return await supervisor.run({ signal: signals.drain, cut: signals.cut });
   } finally {
     await probes?.stop();
+    await told?.stop();
   }
 }
 

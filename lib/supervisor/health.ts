@@ -56,14 +56,19 @@ export function poolSnapshot({ slots, stopping, quiesced }: Omit<Supervised, "qu
   });
   const scale = known.find((snapshot) => snapshot.scale)?.scale;
   const subscriptions = merged(known.flatMap(({ subscriptions }) => subscriptions ?? []));
+  const states = byNumber(slots, workerHealth);
+  const isStarting = known.length < slots.length &&
+    Object.values(states).some(({ status }) => status === "starting");
   return {
     shuttingDown: stopping,
+    // Nobody has failed: not all have begun.
+    ...(isStarting && { starting: true as const }),
     ...(quiesced && { draining: true }),
     components: components(known),
     ...(subscriptions && { subscriptions }),
     // The same for every worker.
     ...(scale && { scale }),
-    workers: byNumber(slots, workerHealth),
+    workers: states,
   };
 }
 

@@ -56,13 +56,14 @@ async function start(cli: Cli, command: Command, options: Options): Promise<void
   try {
     if (options.workers > 1) return await superviseAll(cli, command, options, signals);
     using _reload = onReloadSignal(() => log.warn("engine.reload_refused", { reason: "no supervisor" }));
-    const { healthThread } = await import("../../health/thread.ts");
+    const [{ healthThread }, { tellingSystemd }] = await Promise.all([
+      import("../../health/thread.ts"),
+      import("../sd_notify.ts"),
+    ]);
     using thread = healthThread();
-    await serve(cli, options, {
-      drain: signals.drain,
-      cut: signals.cut,
-      engine: { listener: thread.listener },
-    });
+    const { drain, cut } = signals;
+    const listener = tellingSystemd(thread.listener, { env: (name) => cli.io.env(name), drain });
+    await serve(cli, options, { drain, cut, engine: { listener } });
   } finally {
     signals.dispose();
   }
