@@ -53,6 +53,7 @@ export async function openAdapters(
 class Opening {
   readonly failures: Error[] = [];
   readonly #opened: BaseAdapter[] = [];
+  readonly #shared = new Map<string, unknown>();
 
   constructor(
     private readonly registry: AdapterRegistry,
@@ -92,6 +93,7 @@ class Opening {
         },
         folder: dataFolder,
         clock,
+        shared: this.#shared,
         migrate,
       });
       const adapter = this.#observed(kind, name, created);

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { accountOf } from "./account.ts";
 import { BrokerUnavailableError } from "../../errors.ts";
 import {
   BaseBroker,
@@ -190,9 +191,9 @@ export class RedisBroker extends BaseBroker {
   }
 
   get #redis(): Endpoint {
-    return this.#endpoint ??= new Endpoint(
-      readSettings(this.options, "brokers", BrokerUnavailableError),
-      this.options.clock,
-    );
+    if (this.#endpoint) return this.#endpoint;
+    const { clock, shared } = this.options;
+    const settings = readSettings(this.options, "brokers", BrokerUnavailableError);
+    return this.#endpoint = new Endpoint(settings, clock, accountOf(shared, settings.address));
   }
 }

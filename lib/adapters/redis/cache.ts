@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { accountOf } from "./account.ts";
 import { LONGEST_WAIT_MS } from "../../async/clock.ts";
 import { UnavailableError } from "../../errors.ts";
 import { cacheTtl } from "../cache_ttl.ts";
@@ -88,6 +89,7 @@ export class RedisCache extends BaseCache {
     if (this.#endpoint) return this.#endpoint;
     const settings = readSettings(this.options, "caches", UnavailableError);
     this.#ttlMs = cacheTtl(this.options);
-    return this.#endpoint = new Endpoint(settings, this.options.clock);
+    const { clock, shared } = this.options;
+    return this.#endpoint = new Endpoint(settings, clock, accountOf(shared, settings.address));
   }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Account } from "./account.ts";
 import { abortable } from "../../async/abort.ts";
 import type { Redis } from "ioredis";
 import type { Clock } from "../../async/clock.ts";
@@ -29,9 +30,13 @@ export class Endpoint {
   /** For those that wait without a connection of their own. */
   readonly watch: StreamWatch;
   readonly #commands: ReconnectingConnection;
-  readonly #readers = new Set<ReconnectingConnection>();
+  readonly #account: Account;
+  readonly #readers = new Map<ReconnectingConnection, () => void>();
+  readonly #leave: () => void;
 
-  constructor(settings: RedisSettings, clock: Clock) {
+  constructor(settings: RedisSettings, clock: Clock, account: Account) {
+    this.#account = account;
+    this.#leave = account.take();
     this.server = { settings, clock, outage: new Outage(settings.section, clock) };
     this.#commands = new ReconnectingConnection(this.server);
     this.watch = new StreamWatch(
@@ -70,25 +75,28 @@ export class Endpoint {
   }
 
   /**
-   * A connection for blocking reads, if `max_connections` allows another beside the command connection; the
-   * caller gives it back. Undefined: share the command connection.
+   * A connection for blocking reads, if `max_connections` allows another beside those that this domain's
+   * brokers and caches have to the server; the caller gives it back. Undefined: share the command connection.
    */
   reserve(): ReconnectingConnection | undefined {
-    if (this.#readers.size + 1 >= this.server.settings.maxConnections) return undefined;
+    if (this.#account.connections >= this.server.settings.maxConnections) return undefined;
     const reader = new ReconnectingConnection(this.server);
-    this.#readers.add(reader);
+    this.#readers.set(reader, this.#account.take());
     return reader;
   }
 
   /** Closes a reserved connection; its place is free once the socket is gone. */
   async giveBack(reader: ReconnectingConnection): Promise<void> {
     await reader.close();
+    this.#readers.get(reader)?.();
     this.#readers.delete(reader);
   }
 
   /** Ends every connection; what is still under way rejects. Idempotent. */
   async close(): Promise<void> {
-    await Promise.all([this.#commands.close(), ...[...this.#readers].map((reader) => this.giveBack(reader))]);
+    const readers = [...this.#readers.keys()];
+    await Promise.all([this.#commands.close(), ...readers.map((reader) => this.giveBack(reader))]);
+    this.#leave();
   }
 }
 
