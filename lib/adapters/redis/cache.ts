@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { accountOf } from "./account.ts";
 import { LONGEST_WAIT_MS } from "../../async/clock.ts";
 import { UnavailableError } from "../../errors.ts";
 import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
 import { BaseCache } from "../ports.ts";
-import { Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { openEndpoint } from "./cluster.ts";
 import { checkFiles, readSettings } from "./settings.ts";
 
 /** Keys that one SCAN step looks at: few enough that nobody waits for it. */
@@ -67,17 +67,19 @@ export class RedisCache extends BaseCache {
     const { after, limit } = options;
     const match = `${prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
     const found = new Set<string>();
-    let cursor = "0";
-    do {
-      const [next, keys] = await this.#redis.run(
-        (client) => client.scan(cursor, "MATCH", match, "COUNT", SCAN_COUNT, "TYPE", "string"),
-        { repeatable: true },
-      );
-      for (const key of keys) {
-        if (after === undefined || compareCodePoints(key, after) > 0) found.add(key);
-      }
-      cursor = next;
-    } while (cursor !== "0");
+    for (const server of await this.#redis.parts()) {
+      let cursor = "0";
+      do {
+        const [next, keys] = await server.run(
+          (client) => client.scan(cursor, "MATCH", match, "COUNT", SCAN_COUNT, "TYPE", "string"),
+          { repeatable: true },
+        );
+        for (const key of keys) {
+          if (after === undefined || compareCodePoints(key, after) > 0) found.add(key);
+        }
+        cursor = next;
+      } while (cursor !== "0");
+    }
     return [...found].sort(compareCodePoints).slice(0, limit);
   }
 
@@ -90,6 +92,6 @@ export class RedisCache extends BaseCache {
     const settings = readSettings(this.options, "caches", UnavailableError);
     this.#ttlMs = cacheTtl(this.options);
     const { clock, shared } = this.options;
-    return this.#endpoint = new Endpoint(settings, clock, accountOf(shared, settings.address));
+    return this.#endpoint = openEndpoint(settings, clock, shared);
   }
 }

@@ -9,10 +9,11 @@ import { Redis } from "ioredis";
 import { VERSION } from "../../executable/version.ts";
 import { SERVER_NAME } from "../client_name.ts";
 import { asError, ConfigurationError, ProteanError } from "../../errors.ts";
-import { explain, isWrongServer, unavailable } from "./faults.ts";
+import { explain, isRedirection, isWrongServer, unavailable } from "./faults.ts";
 import type { RedisServer } from "./outage.ts";
 import { mastersOf } from "./sentinel.ts";
 import { readAuthorities, type RedisSettings } from "./settings.ts";
+import type { RedisAddress } from "./uri.ts";
 import { greetingError, replyError, unexpectedReply } from "./unasked.ts";
 
 // What a Redis server tells of itself when it is greeted.
@@ -155,6 +156,11 @@ export class Connection {
     }
   }
 
+  /** Where it leads to. */
+  get address(): RedisAddress {
+    return this.#server.settings.address;
+  }
+
   /**
    * False as soon as the server has hung up, which can be many turns of the event loop before the socket is
    * gone.
@@ -179,6 +185,7 @@ export class Connection {
       return await this.#write(send);
     } catch (error) {
       if (isWrongServer(error)) this.destroy(asError(error).message);
+      if (isRedirection(error)) this.#server.moved?.(asError(error).message);
       throw this.#explain(error, options.key);
     } finally {
       unwatch();
