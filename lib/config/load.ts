@@ -101,6 +101,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     dataFolder: dataDir ? resolve(cwd, dataDir) : found.path === undefined ? cwd : folder,
     origins: source.origins((path) => variablesIn(used, dotted(path))),
     warnings: [...found.warnings, ...environmentWarning(source)],
+    env,
+    written: source.merged,
   };
 }
 

@@ -9,7 +9,7 @@ import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
 import { lanesOf } from "../domain/lanes.ts";
-import { managedProviders, outboxRoutes } from "../domain/places.ts";
+import { MAIN_BROKER, managedProviders, outboxRoutes } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { Alerter } from "../dlq/alerter.ts";
@@ -21,6 +21,7 @@ import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { deadLetterStream } from "../message/names.ts";
 import { markRetentionHours } from "../maintenance/mark_retention.ts";
+import { OperationService } from "../operations/service.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
@@ -80,6 +81,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...outboxCleaners(plan),
       ...markCleaners(plan),
       ...dlqMaintenance(plan),
+      ...operations(plan),
     ],
     subscriptions: plan.subscriptions,
   };
@@ -203,6 +205,7 @@ function subscribing(
     category,
     settings,
     share,
+    crowd: runtime.crowd,
     maxReceivedBytes: runtime.config.config.server.max_received_bytes,
     clock: runtime.clock,
     consumer: `${runner.name}-${identity}-${hex()}`,
@@ -237,14 +240,14 @@ function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
 }
 
 function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenance[] {
-  const { dlq } = runtime.config.config.server;
+  const { dlq, max_received_bytes: maxReceivedBytes } = runtime.config.config.server;
   const { enabled, alert_threshold, alert_on, check_interval_seconds } = dlq;
   if (!enabled) return [];
   return [...Map.groupBy(subscriptions, ({ broker }) => broker)].flatMap(([broker, own]) => {
     const queues = watchedQueues(own);
     if (queues.length === 0 || !keepsDeadLetters(broker)) return [];
     return new DlqMaintenance({
-      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer },
+      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer, maxReceivedBytes },
       alertThreshold: alert_threshold,
       alertOn: alert_on,
       intervalSeconds: check_interval_seconds,
@@ -253,6 +256,11 @@ function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenanc
       ...(random && { random }),
     });
   });
+}
+
+/** Where the broker keeps operations: without, there are none but those of this process's own code. */
+function operations({ runtime }: Plan): OperationService[] {
+  return runtime.brokers.get(MAIN_BROKER)?.operations ? [new OperationService(runtime)] : [];
 }
 
 /** One of each lane whose subscriptions dead-letter, with the rules of all its handlers (DLQ-4, S40). */

@@ -40,7 +40,20 @@ const KEYS: Readonly<Record<string, (args: readonly string[]) => readonly string
         "del",
         "unlink",
       ],
-      ...["type", "sadd", "srem", "scard", "smismember", "hset", "hget", "hdel", "hlen", "pexpire"],
+      ...[
+        "type",
+        "sadd",
+        "srem",
+        "scard",
+        "smismember",
+        "hset",
+        "hget",
+        "hgetall",
+        "hdel",
+        "hlen",
+        "pexpire",
+      ],
+      ...["hmget", "hvals", "hincrby", "zadd", "zrevrange", "zremrangebyscore"],
     ]
       .map((name) => [name, (args: readonly string[]) => [args[1] ?? ""]]),
   ),
@@ -136,5 +149,5 @@ async function open() {
 }
 
 if (redisAvailable) {
-  brokerConformance("redis (tagged keys)", open);
+  brokerConformance("redis (tagged keys)", open, { operations: true });
 }

@@ -10,14 +10,17 @@ import { asError, BrokerUnavailableError } from "../../errors.ts";
 import {
   BaseBroker,
   type BrokerCapabilities,
+  type ConnectionNeed,
   type DeadLetters,
   type GroupAges,
   type GroupInfo,
   type GroupOptions,
   type Lock,
   type LockOptions,
+  type OperationRecords,
   type Partitions,
   type PublishResult,
+  type ServerFacts,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
@@ -32,8 +35,10 @@ import { RedisStreamGroup } from "./group.ts";
 import { plainKey, type StreamKey, taggedKey } from "./keys.ts";
 import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
+import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
 import { append, appendParted } from "./scripts.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { checkFiles, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
 import { dropGroup, groupAges } from "./operators.ts";
@@ -62,6 +67,14 @@ export class RedisBroker extends BaseBroker {
 
   override async ping(signal: AbortSignal): Promise<void> {
     await this.#redis.ping(signal);
+  }
+
+  override connectionNeed(): ConnectionNeed {
+    return connectionNeed(this.#redis);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts | undefined> {
+    return await serverFacts(this.#redis, signal);
   }
 
   override async publish(
@@ -148,6 +161,10 @@ export class RedisBroker extends BaseBroker {
     return new RedisDeadLetters(this.#redis, (stream) => this.keyOf(stream));
   }
 
+  override get operations(): OperationRecords {
+    return new RedisOperations(this.#redis, (name) => this.keyOf(name));
+  }
+
   override async groups(stream: string): Promise<readonly GroupInfo[]> {
     return await this.#redis.run((client) => groupsOf(client, this.keyOf(stream)), {
       key: stream,
@@ -190,6 +207,10 @@ export class RedisBroker extends BaseBroker {
 
   override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
     return await this.#locks.lock(name, options);
+  }
+
+  override openConnections(): number {
+    return this.#endpoint?.open ?? 0;
   }
 
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */

@@ -7,9 +7,11 @@ import { LONGEST_WAIT_MS } from "../../async/clock.ts";
 import { UnavailableError } from "../../errors.ts";
 import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
-import { BaseCache } from "../ports.ts";
+import { BaseCache, type ConnectionNeed, type ServerFacts } from "../ports.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { openEndpoint } from "./cluster.ts";
+import { plainKey } from "./keys.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { checkFiles, readSettings } from "./settings.ts";
 
 /** Keys that one SCAN step looks at: few enough that nobody waits for it. */
@@ -31,8 +33,29 @@ export class RedisCache extends BaseCache {
     await this.#redis.ping(signal);
   }
 
+  override connectionNeed(): ConnectionNeed {
+    return connectionNeed(this.#redis);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts | undefined> {
+    return await serverFacts(this.#redis, signal);
+  }
+
   override async get(key: string): Promise<string | undefined> {
     return await this.#redis.run((client) => client.get(key), { key, repeatable: true }) ?? undefined;
+  }
+
+  override async getMany(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    if (keys.length === 0) return [];
+    const values: (string | undefined)[] = [];
+    await Promise.all(
+      this.#redis.together(keys.map(plainKey)).map(async (places) => {
+        const some = places.map((at) => keys[at] ?? "");
+        const found = await this.#redis.run((client) => client.mget(some), { repeatable: true });
+        for (const [nth, at] of places.entries()) values[at] = found[nth] ?? undefined;
+      }),
+    );
+    return values;
   }
 
   override async set(key: string, value: string, ttlMs?: number): Promise<void> {

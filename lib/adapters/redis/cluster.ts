@@ -114,6 +114,10 @@ class ClusterEndpoint implements Endpoint {
     return [...slots.values()];
   }
 
+  get open(): number {
+    return this.#nodes.count + this.#readers.size;
+  }
+
   async parts(): Promise<readonly Runner[]> {
     return await this.#nodes.all();
   }

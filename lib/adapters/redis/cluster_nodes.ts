@@ -46,6 +46,11 @@ export class ClusterNodes {
     return this.at(name);
   }
 
+  /** Nodes that there are connections to, or may be at any time. */
+  get count(): number {
+    return this.#endpoints.size;
+  }
+
   /** Every master. */
   async all(): Promise<readonly ServerEndpoint[]> {
     if (this.#slots.length === 0) await this.look();

@@ -59,6 +59,8 @@ export interface Endpoint extends Runner {
   together(keys: readonly StreamKey[]): readonly (readonly number[])[];
   /** Everything that has keys of its own. */
   parts(): Promise<readonly Runner[]>;
+  /** Connections for commands and for blocking reads. */
+  readonly open: number;
   /** Ends every connection; what is still under way rejects. Idempotent. */
   close(): Promise<void>;
 }
@@ -151,6 +153,10 @@ export class ServerEndpoint implements Endpoint {
 
   parts(): Promise<readonly Runner[]> {
     return Promise.resolve([this]);
+  }
+
+  get open(): number {
+    return 1 + this.#readers.size;
   }
 
   async close(): Promise<void> {
