@@ -204,7 +204,8 @@ export const ERROR_CODES = {
   REDIS_STREAM_EXHAUSTED: ["RefusedError", "A stream of Redis has used up its ids."],
   REDIS_COMMAND_MISSING: ["RefusedError", "Redis, or what stands before it, does not offer a command."],
   REDIS_TLS: ["RefusedError", "The certificate of a Redis server fails the checks of TLS."],
-  REDIS_CLUSTER: ["RefusedError", "The server is a Redis Cluster."],
+  REDIS_CLUSTER: ["RefusedError", "The server is a Redis Cluster, or no Cluster where one was named."],
+  REDIS_SENTINEL: ["RefusedError", "No sentinel watches a master of that name."],
 
   // Running.
   DELIVERIES_EXCEEDED: ["ProteanError", "A message was delivered more often than max_deliveries allows."],
