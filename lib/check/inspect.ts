@@ -9,6 +9,7 @@ import { systemClock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/loaded.ts";
 import { type Diagnostic, placeOf } from "../diagnostics.ts";
 import { createAdapter } from "../domain/adapters.ts";
+import { closeOne } from "../domain/closing.ts";
 import type { Domain } from "../domain/domain.ts";
 import { elementProblems } from "../domain/elements/element_problems.ts";
 import { buildModel, type Model } from "../domain/elements/model.ts";
@@ -65,10 +66,8 @@ export async function inspect(domain: Domain, loaded: LoadedConfig, scale: Scale
       ...problems,
     ]),
     broken,
-    close: async () => {
-      // One that does not close is told when it matters.
-      for (const { adapter } of adapters) await adapter.close().catch(() => {});
-    },
+    // One that does not close is told when it matters.
+    close: async () => void await Promise.all(adapters.map(({ adapter }) => closeOne(adapter, systemClock))),
   };
 }
 
