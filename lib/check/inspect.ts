@@ -7,7 +7,7 @@
 import type { AdapterKind, BaseAdapter } from "../adapters/ports.ts";
 import { systemClock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/loaded.ts";
-import { type Diagnostic, placeOf } from "../diagnostics.ts";
+import type { Diagnostic } from "../diagnostics.ts";
 import { createAdapter } from "../domain/adapters.ts";
 import { closeOne } from "../domain/closing.ts";
 import type { Domain } from "../domain/domain.ts";
@@ -18,6 +18,7 @@ import { MAIN_BROKER } from "../domain/places.ts";
 import { startupProblems } from "../domain/startup_rules.ts";
 import { asError, ConfigurationError, ProteanError } from "../errors.ts";
 import { onceEach, planSettings } from "./plan.ts";
+import { placeInSection } from "./section_place.ts";
 import type { DomainSubject, Scale, SubjectAdapter, SubjectHandler } from "./subject.ts";
 
 export interface Inspection {
@@ -119,7 +120,7 @@ async function constructed(
       broken.push(
         ...problemsOf(asError(thrown)).map((problem) => ({
           key: section,
-          ...placeOf(loaded.origins.get(problem.key ?? "")),
+          ...placeInSection(loaded, section, problem.key),
           ...problem,
         })),
       );

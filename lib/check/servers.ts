@@ -7,6 +7,7 @@ import { deadline } from "../async/abort.ts";
 import { systemClock } from "../async/clock.ts";
 import { asError, ConfigurationError } from "../errors.ts";
 import { type Finding, problemFinding } from "./findings.ts";
+import { placeInSection } from "./section_place.ts";
 import type { DomainSubject, SeenServer, SubjectAdapter } from "./subject.ts";
 
 /** So long one server may take to answer everything that it is asked. */
@@ -51,20 +52,14 @@ async function ask(
     const error = asError(thrown);
     // What answers and refuses says why, under a code of its own.
     if (error instanceof ConfigurationError) {
-      return { unreachable: error.problems.map((problem) => problemFinding({ key: section, ...problem })) };
+      const told = error.problems.map((problem) =>
+        problemFinding({ key: section, ...placeInSection(loaded, section, problem.key), ...problem })
+      );
+      return { unreachable: told };
     }
-    const why = error.message.replace(/\.$/, "");
     const key = kind === "provider" || kind === "event_store" ? `${section}.database_uri` : `${section}.URI`;
-    const { file, line } = loaded.origins.get(key) ?? {};
-    return {
-      unreachable: [{
-        code: "DEPENDENCY_UNREACHABLE",
-        level: "error",
-        key,
-        message: `'${section}' cannot be reached: ${why}.`,
-        ...(file !== undefined && { file }),
-        ...(line !== undefined && { line }),
-      }],
-    };
+    const message = `'${section}' cannot be reached: ${error.message.replace(/\.$/, "")}.`;
+    const place = placeInSection(loaded, section, key);
+    return { unreachable: [{ code: "DEPENDENCY_UNREACHABLE", level: "error", key, message, ...place }] };
   }
 }

@@ -73,7 +73,7 @@ postgresTest("what refuses says why, what is not there is unreachable, each unde
     { code, key, line },
   ) => [code, key, line]);
   assertEquals(told, [
-    ["DATABASE_REFUSED", "databases.default", undefined],
+    ["DATABASE_REFUSED", "databases.default", 3],
     ["DEPENDENCY_UNREACHABLE", "brokers.default.URI", 6],
     ["DEPENDENCY_UNREACHABLE", "caches.default.URI", undefined],
   ]);

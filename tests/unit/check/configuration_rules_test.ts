@@ -136,6 +136,7 @@ for (const [toml, code] of wrong) {
     const { findings, isBroken } = await checked(toml);
     const told = findings.filter(({ level }) => level === "error");
     assertEquals([isBroken, told.length > 0], [true, true]);
+    assertEquals(told[0]?.line, toml.includes("URI") || toml.includes("uri") ? 3 : 2);
     assertEquals(
       told.every((one) => one.code === code || one.code === "CONFIG_UNLOADABLE_FUNCTION"),
       true,
