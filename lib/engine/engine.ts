@@ -188,6 +188,7 @@ export class Engine {
       work,
       // A run that is to end waits for no better times: what fails goes to the dead letters.
       breaker: !this.#options.once,
+      statuses: () => this.subscriptions,
       onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });

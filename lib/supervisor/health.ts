@@ -22,6 +22,7 @@ export function supervisorRoutes(supervisor: Supervised): Routes {
   return processRoutes(
     () => liveness(supervisor.slots),
     () => engineReadiness(poolSnapshot(supervisor)),
+    () => poolSnapshot(supervisor),
     () => supervisor.quiesce(),
   );
 }
@@ -46,12 +47,15 @@ export function poolSnapshot({ slots, stopping, quiesced }: Omit<Supervised, "qu
     const snapshot = current?.health.blocked ? undefined : current?.health.snapshot;
     return snapshot ? [snapshot] : [];
   });
+  const scale = known.find((snapshot) => snapshot.scale)?.scale;
   const subscriptions = merged(known.flatMap(({ subscriptions }) => subscriptions ?? []));
   return {
     shuttingDown: stopping,
     ...(quiesced && { draining: true }),
     components: components(known),
     ...(subscriptions && { subscriptions }),
+    // The same for every worker.
+    ...(scale && { scale }),
     workers: byNumber(slots, workerHealth),
   };
 }
