@@ -81,7 +81,7 @@ postgresTest("what refuses says why, what is not there is unreachable, each unde
 
 redisTest("an evicting Redis, few clients and much memory are told", async () => {
   await using server = await RedisServer.start({
-    args: ["--maxmemory-policy", "allkeys-lru", "--maxclients", "90"],
+    args: ["--maxmemory-policy", "allkeys-lru", "--maxclients", "45"],
   });
   const codes = async (scale = ONE) =>
     (await connected(onRedis(server.uri), { scale })).findings
@@ -93,7 +93,7 @@ redisTest("an evicting Redis, few clients and much memory are told", async () =>
   const client = new Redis(server.port);
   try {
     await client.config("SET", "maxmemory-policy", "noeviction");
-    await client.config("SET", "maxclients", 100);
+    await client.config("SET", "maxclients", 50);
     assertEquals(await codes(), []);
     assertEquals((await codes({ workers: 2, replicas: 1 })).length, 1);
     await fill(client);
