@@ -59,7 +59,9 @@ export async function inspect(domain: Domain, loaded: LoadedConfig, scale: Scale
         adapters,
         scale,
       },
-      messages: elements.messages.filter(({ aggregate }) => aggregate !== undefined),
+      messages: elements.messages.filter(({ aggregate }) => aggregate !== undefined)
+        // As the runtime has them.
+        .sort((a, b) => a.name < b.name ? -1 : 1),
     },
     problems: onceEach([
       ...elementProblems(elements, model),
