@@ -218,6 +218,11 @@ export const ERROR_CODES = {
     "No group stands still at this key, or not at this message any more.",
   ],
   SUBSCRIPTION_UNKNOWN: ["ProteanError", "The domain has no subscription of this name."],
+  MESSAGE_NOT_FAILED: [
+    "ProteanError",
+    "No failed message of the event store stands at this position, or its records have changed meanwhile.",
+  ],
+  MESSAGE_NOT_RETRIED: ["ProteanError", "The handler's settings let nothing be tried again."],
   GROUP_UNKNOWN: ["ProteanError", "The stream has no consumer group of this name."],
   DLQ_BAD_CURSOR: ["ProteanError", "The place to list from is none that a list has given."],
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],

@@ -277,13 +277,21 @@ function operations({ runtime }: Plan): OperationService[] {
   return runtime.brokers.get(MAIN_BROKER)?.operations ? [new OperationService(runtime)] : [];
 }
 
-/** One of each lane whose subscriptions dead-letter, with the rules of all its handlers (DLQ-4, S40). */
+/**
+ * One of each lane, with the rules of all its handlers (DLQ-4, S40): of those too that dead-letter no more,
+ * whose letters may still lie there.
+ */
 function watchedQueues(subscriptions: readonly PlannedSubscription[]): readonly WatchedQueue[] {
   const byStream = new Map<string, HandlerRule[]>();
   for (const { runner: { name, group }, category, backfill, settings } of subscriptions) {
-    if (!settings.enableDlq) continue;
-    const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold } = settings;
-    const rule = { handler: name, group, retentionHours, alertThreshold };
+    const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold, enableDlq } = settings;
+    const rule = {
+      handler: name,
+      group,
+      retentionHours,
+      alertThreshold,
+      ...(!enableDlq && { isFormer: true }),
+    };
     for (const origin of backfill === undefined ? [category] : [category, backfill]) {
       const stream = deadLetterStream(origin);
       byStream.set(stream, [...byStream.get(stream) ?? [], rule]);
