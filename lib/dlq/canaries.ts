@@ -21,9 +21,22 @@ const MOST_LOOKED_AT = 10_000;
 const LOOKED_AT_ONCE = 200;
 const PAGE_BYTES = 16 * 1024 * 1024;
 
+/** What is known of a letter that was sent. */
+export interface SentLetter extends Pick<QueuedLetter, "id" | "subscription"> {
+  readonly letter: Pick<
+    QueuedLetter["letter"],
+    "originalStream" | "originalId" | "consumerGroup" | "replayCount"
+  >;
+}
+
+export function sentLetter({ id, subscription, letter }: SentLetter): SentLetter {
+  const { originalStream, originalId, consumerGroup, replayCount } = letter;
+  return { id, subscription, letter: { originalStream, originalId, consumerGroup, replayCount } };
+}
+
 /** A letter that was replayed as one of the first. */
 interface Canary {
-  readonly letter: QueuedLetter;
+  readonly letter: SentLetter;
   readonly place: LetterPlace;
   /** Its entry in the replay lane; undefined: it has left it. */
   lane?: { readonly stream: string; readonly id: string } | undefined;
@@ -57,7 +70,7 @@ export class Canaries {
   }
 
   /** Has been put into the replay lane of its group. */
-  add(place: LetterPlace, letter: QueuedLetter): void {
+  add(place: LetterPlace, letter: SentLetter): void {
     this.#all.push({ place, letter });
   }
 
@@ -141,7 +154,7 @@ async function stillInLane(canaries: readonly Canary[]): Promise<Canary[]> {
 
 /** What a letter keeps when it fails again. */
 function keyOf(
-  { originalStream, originalId, consumerGroup }: QueuedLetter["letter"],
+  { originalStream, originalId, consumerGroup }: SentLetter["letter"],
 ): string {
   return JSON.stringify([originalStream, originalId, consumerGroup]);
 }

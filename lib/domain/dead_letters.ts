@@ -5,6 +5,7 @@
  * @module
  */
 import { NotSupportedError } from "../errors.ts";
+import type { Operation } from "./operations.ts";
 import type { DomainRuntime } from "./runtime.ts";
 import type { DeadLetterEntry } from "./types.ts";
 
@@ -101,36 +102,17 @@ export interface OperationOptions {
   by?: string;
   /** Stops between two letters. */
   signal?: AbortSignal;
+  /** What the operation is when `signal` has stopped it: over, or to be resumed. @default "cancelled" */
+  onAbort?: "cancelled" | "paused";
+  /**
+   * Leaves the work to a running server of the domain, which begins within seconds: resolves with the planned
+   * operation. Not with `save`.
+   */
+  detach?: boolean;
   /** Given the letters, some at a time, before they are changed. What it throws ends the operation. */
   save?: (letters: readonly SavedDeadLetter[]) => Promise<void>;
   /** Told after each step. */
   progress?: (operation: Operation) => void;
-}
-
-/** A letter that could not be changed, and why; `code` where an error of ours says it. */
-export interface FailedLetter {
-  readonly id: string;
-  readonly why: string;
-  readonly code?: string;
-}
-
-/** What became of letters that were meant together. */
-export interface Operation {
-  readonly id: string;
-  readonly kind: "replay" | "discard" | "restore" | "purge";
-  /** `planned`: a dry run. `cancelled`: `signal` stopped it. `failed`: the canary, or what `why` says. */
-  readonly state: "planned" | "running" | "done" | "cancelled" | "failed";
-  /** Letters that were meant when it began; later ones are left alone. */
-  readonly total: number;
-  readonly done: number;
-  /** Somebody else had them first. */
-  readonly skipped: number;
-  /** Those that stay where they are, and why; the first hundred. */
-  readonly failed: readonly FailedLetter[];
-  /** How many stay. */
-  readonly failures: number;
-  /** Why it ended before its end. */
-  readonly why?: string;
 }
 
 /** Dead letters of a domain. */
@@ -186,7 +168,8 @@ export interface DeadLetterQueues {
   ): Promise<void>;
   /**
    * Hands letters to the groups that failed, once more, the oldest first; resolves at the end. What comes
-   * into the queues meanwhile is left alone. Two at once replay each letter once.
+   * into the queues meanwhile is left alone. Two at once replay each letter once. Throws `ProteanError` with the
+   * code `OPERATION_ALIKE`, as all that change letters do, while an operation with this filter is not over.
    *
    * @example
    * ```ts

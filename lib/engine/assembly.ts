@@ -4,11 +4,12 @@
  *
  * @module
  */
+import { processName } from "../adapters/client_name.ts";
 import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
 import { lanesOf } from "../domain/lanes.ts";
-import { managedProviders, outboxRoutes } from "../domain/places.ts";
+import { MAIN_BROKER, managedProviders, outboxRoutes } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { Alerter } from "../dlq/alerter.ts";
@@ -20,6 +21,7 @@ import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { deadLetterStream } from "../message/names.ts";
 import { markRetentionHours } from "../maintenance/mark_retention.ts";
+import { OperationService } from "../operations/service.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
@@ -65,7 +67,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     ...options,
     runtime,
     subscriptions: planSubscriptions(runtime),
-    identity: processIdentity(),
+    identity: processName(),
     share: new TextShare(),
   };
   const processors = outboxProcessors(plan);
@@ -79,6 +81,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...outboxCleaners(plan),
       ...markCleaners(plan),
       ...dlqMaintenance(plan),
+      ...operations(plan),
     ],
     subscriptions: plan.subscriptions,
   };
@@ -202,6 +205,7 @@ function subscribing(
     category,
     settings,
     share,
+    crowd: runtime.crowd,
     maxReceivedBytes: runtime.config.config.server.max_received_bytes,
     clock: runtime.clock,
     consumer: `${runner.name}-${identity}-${hex()}`,
@@ -254,6 +258,11 @@ function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenanc
   });
 }
 
+/** Where the broker keeps operations: without, there are none but those of this process's own code. */
+function operations({ runtime }: Plan): OperationService[] {
+  return runtime.brokers.get(MAIN_BROKER)?.operations ? [new OperationService(runtime)] : [];
+}
+
 /** One of each lane whose subscriptions dead-letter, with the rules of all its handlers (DLQ-4, S40). */
 function watchedQueues(subscriptions: readonly PlannedSubscription[]): readonly WatchedQueue[] {
   const byStream = new Map<string, HandlerRule[]>();
@@ -275,11 +284,6 @@ function cleaning(
 ): CleanerOptions {
   const ticks = Math.min(outbox.cleanup.cleanup_interval_ticks, MOST_CLEANUP_TICKS);
   return { clock, batchSize, intervalSeconds: Math.max(1, ticks * outbox.tick_interval) };
-}
-
-/** `<host>-<pid>`; the host keeps no character that would break the consumer's name apart (wire 2.3). */
-function processIdentity(): string {
-  return `${Deno.hostname().replace(/[^A-Za-z0-9.-]/g, "_") || "localhost"}-${Deno.pid}`;
 }
 
 function hex(): string {

@@ -12,6 +12,7 @@ import {
   type GroupInfo,
   type GroupOptions,
   type Lock,
+  type OperationRecords,
   type Partitions,
   type PublishResult,
   type StreamEntry,
@@ -21,6 +22,7 @@ import {
 import { MemoryDeadLetters } from "./broker_dead_letters.ts";
 import { partitionStream } from "../../message/partitions.ts";
 import { MemoryLocks } from "./locks.ts";
+import { OperationBook } from "../operation_book.ts";
 import { MemoryPartitions } from "./partitions.ts";
 import { MemoryStreamGroup } from "./stream_group.ts";
 import { entryOf } from "./stream_log.ts";
@@ -35,6 +37,7 @@ export class MemoryBroker extends BaseBroker {
   readonly #store = new StreamStore();
   readonly #deadLetters: DeadLetters;
   readonly #locks = new MemoryLocks();
+  readonly #operations = new OperationBook();
   readonly #closing = new AbortController();
   readonly #partitions: MemoryPartitions;
 
@@ -60,6 +63,10 @@ export class MemoryBroker extends BaseBroker {
       this.#partitions.add(stream, partition);
       return { id: this.#store.append(partitionStream(stream, partition), data, now) };
     }));
+  }
+
+  override get operations(): OperationRecords {
+    return this.#operations;
   }
 
   override get partitions(): Partitions {

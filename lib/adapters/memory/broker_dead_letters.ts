@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../../async/clock.ts";
-import type { DeadLetterRange, DeadLetters, StreamEntry } from "../ports.ts";
+import type { DeadLetterRange, DeadLetters, FeedMark, StreamEntry } from "../ports.ts";
 import { END_ID, parseCursor, ZERO_ID } from "../stream_id.ts";
 import { lower } from "../failure_book.ts";
 import { MemoryFailureGroups } from "./failure_groups.ts";
@@ -15,6 +15,8 @@ export class MemoryDeadLetters implements DeadLetters {
   readonly failures: MemoryFailureGroups;
   readonly #store: StreamStore;
   readonly #clock: Clock;
+  /** By lane, then by id. */
+  readonly #fed = new Map<string, Map<string, string>>();
 
   constructor(store: StreamStore, clock: Clock) {
     this.#store = store;
@@ -78,6 +80,16 @@ export class MemoryDeadLetters implements DeadLetters {
     if (!this.#store.find(stream)?.log.get(id)) return Promise.resolve(false);
     this.#store.append(to, data, this.#clock.now());
     return Promise.resolve(this.#store.unbury(stream, id));
+  }
+
+  feed(lane: string, group: string, texts: readonly string[], { id, from, to }: FeedMark): Promise<string> {
+    const marks = this.#fed.get(lane) ?? new Map<string, string>();
+    const at = marks.get(id) ?? "";
+    if (at !== from) return Promise.resolve(at);
+    if (texts.length > 0) this.#store.ensureGroup(lane, group);
+    for (const text of texts) this.#store.append(lane, text, this.#clock.now());
+    this.#fed.set(lane, marks.set(id, to));
+    return Promise.resolve(to);
   }
 
   remove(stream: string, ids: readonly string[]): Promise<number> {

@@ -7,6 +7,7 @@ import { NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
 import type { ClaimedEntry, Postponed, StreamEntry } from "./entry.ts";
 import type { Lock, LockOptions } from "./lock.ts";
+import type { OperationRecords } from "./operations.ts";
 import type { Partitions } from "./partitions.ts";
 
 export interface BrokerCapabilities {
@@ -293,6 +294,13 @@ export interface FailureGroups {
   note(stream: string, fingerprint: string, text: string): Promise<"kept" | "unknown" | "full">;
 }
 
+/** Says how far a lane was fed. One that is not kept stands at the empty text. */
+export interface FeedMark {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+}
+
 /** Dead-letter streams (`<stream>:dlq`): plain streams without groups. */
 export interface DeadLetters {
   depth(stream: string): Promise<number>;
@@ -334,6 +342,18 @@ export interface DeadLetters {
   release?(stream: string, id: string, to: string, data: string): Promise<boolean>;
   /** Returns how many of the ids went. */
   remove(stream: string, ids: readonly string[]): Promise<number>;
+  /**
+   * Appends texts to the end of `lane`, whose `group` is created at 0 if missing, and moves the mark `mark.id`,
+   * kept beside the lane for 30 days, from `mark.from` to `mark.to`, in one atomic step. Texts that were
+   * appended already are so not appended again. Returns where the mark stands; other than `mark.to`: nothing
+   * was appended. Absent: a lane takes dead letters only.
+   */
+  feed?(
+    lane: string,
+    group: string,
+    texts: readonly string[],
+    mark: FeedMark,
+  ): Promise<string>;
   /** Removes the whole stream; returns how many entries it had. Notes stay. */
   purge(stream: string): Promise<number>;
   /** Absent: nobody counts here, and whoever asks reads the letters. */
@@ -342,6 +362,11 @@ export interface DeadLetters {
 
 export abstract class BaseBroker extends BaseAdapter {
   abstract readonly capabilities: BrokerCapabilities;
+
+  /** Connections that it has open, for the gauges. @default undefined, none that could be counted */
+  openConnections(): number | undefined {
+    return undefined;
+  }
 
   /**
    * Appends, in order, pipelined. One result per entry; an entry's own failure does not throw, a broker that
@@ -405,6 +430,11 @@ export abstract class BaseBroker extends BaseAdapter {
 
   /** Parted categories. Undefined: `sequentialBy` cannot be kept here, and `publish` is given no keys. */
   get partitions(): Partitions | undefined {
+    return undefined;
+  }
+
+  /** Operations of all processes. Undefined: each process knows its own, as long as it lives. */
+  get operations(): OperationRecords | undefined {
     return undefined;
   }
 

@@ -16,6 +16,7 @@ import {
   type GroupOptions,
   type Lock,
   type LockOptions,
+  type OperationRecords,
   type Partitions,
   type PublishResult,
   type StreamEntry,
@@ -31,9 +32,10 @@ import { RedisStreamGroup } from "./group.ts";
 import { plainKey, type StreamKey } from "./keys.ts";
 import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
+import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
 import { append, appendParted } from "./scripts.ts";
-import { readAuthorities, readSettings } from "./settings.ts";
+import { checkFiles, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
 import { dropGroup, groupAges } from "./operators.ts";
 import { groupsOf } from "./replies.ts";
@@ -56,7 +58,7 @@ export class RedisBroker extends BaseBroker {
    * right.
    */
   override async open(): Promise<void> {
-    await readAuthorities(this.#redis.server.settings);
+    await checkFiles(this.#redis.server.settings);
   }
 
   override async ping(signal: AbortSignal): Promise<void> {
@@ -125,6 +127,10 @@ export class RedisBroker extends BaseBroker {
     return new RedisDeadLetters(this.#redis, (stream) => this.keyOf(stream));
   }
 
+  override get operations(): OperationRecords {
+    return new RedisOperations(this.#redis, (name) => this.keyOf(name));
+  }
+
   override async groups(stream: string): Promise<readonly GroupInfo[]> {
     return await this.#redis.run((client) => groupsOf(client, this.keyOf(stream)), {
       key: stream,
@@ -165,6 +171,10 @@ export class RedisBroker extends BaseBroker {
 
   override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
     return await this.#locks.lock(name, options);
+  }
+
+  override openConnections(): number {
+    return this.#endpoint?.open ?? 0;
   }
 
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import type { DeadLetterRange, DeadLetters, OriginalEntry, ReplayedToOther, StreamEntry } from "../ports.ts";
+import type {
+  DeadLetterRange,
+  DeadLetters,
+  FeedMark,
+  OriginalEntry,
+  ReplayedToOther,
+  StreamEntry,
+} from "../ports.ts";
 import { TextBudget } from "../entry_text.ts";
 import { compareIdTexts, cursorText, isStreamId } from "../stream_id.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -13,6 +20,7 @@ import type { KeyOf, StreamKey } from "./keys.ts";
 import { isLiveOther } from "./others.ts";
 import { consumersOf, MEMBERS } from "./presence.ts";
 import { entriesRanged } from "./replies.ts";
+import { feed } from "./feed_script.ts";
 import {
   move,
   oldestId,
@@ -141,6 +149,22 @@ export class RedisDeadLetters implements DeadLetters {
       key: to,
     });
     return released === 1;
+  }
+
+  async feed(
+    lane: string,
+    group: string,
+    texts: readonly string[],
+    { id, from, to }: FeedMark,
+  ): Promise<string> {
+    const keys = [this.#keyOf(lane), this.#keyOf(`${lane}:fed`)];
+    const { settings } = this.#endpoint.server;
+    const at = await this.#endpoint.run(
+      async (client) =>
+        unlessRefused(await feed.run(client, keys, [group, id, from, to, ...texts]), settings, lane),
+      { key: lane },
+    );
+    return String(at);
   }
 
   async remove(stream: string, ids: readonly string[]): Promise<number> {

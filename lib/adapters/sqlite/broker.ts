@@ -15,6 +15,7 @@ import {
   type GroupOptions,
   type Lock,
   type LockOptions,
+  type OperationRecords,
   type Partitions,
   type PublishResult,
   type StreamEntry,
@@ -28,11 +29,13 @@ import { parseStreamId } from "../stream_id.ts";
 import { DatabaseFile } from "./file/database_file.ts";
 import { partitionStream } from "../../message/partitions.ts";
 import { lockComponent, SqliteLocks } from "./locks.ts";
+import { operationComponent, SqliteOperations } from "./operations.ts";
 import { SqlitePartitions } from "./partitions/partitions.ts";
 import { noteKey, partitionComponent } from "./partitions/rows.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
 import { failureComponent } from "./streams/failure_groups.ts";
+import { fedComponent } from "./streams/fed.ts";
 import { SqliteStreamGroup } from "./streams/group.ts";
 import { groupInfos } from "./streams/group_rows.ts";
 import { dropGroup, groupAges } from "./streams/operators.ts";
@@ -66,7 +69,15 @@ export class SqliteBroker extends BaseBroker {
       // must not be lost says so itself (D13).
       synchronous: "NORMAL",
       clock: options.clock,
-      components: [streamComponent, postponedComponent, lockComponent, partitionComponent, failureComponent],
+      components: [
+        streamComponent,
+        postponedComponent,
+        lockComponent,
+        partitionComponent,
+        operationComponent,
+        fedComponent,
+        failureComponent,
+      ],
       migrate: options.migrate,
       unavailable: BrokerUnavailableError,
     });
@@ -150,6 +161,10 @@ export class SqliteBroker extends BaseBroker {
 
   override get deadLetters(): DeadLetters {
     return this.#deadLetters;
+  }
+
+  override get operations(): OperationRecords {
+    return new SqliteOperations(this.#file);
   }
 
   override async groups(stream: string): Promise<readonly GroupInfo[]> {

@@ -4,8 +4,8 @@
  * @module
  */
 import { Command, InvalidArgumentError } from "commander";
-import { whoIs } from "../../dlq/audit.ts";
 import { isFingerprint, LONGEST_NOTE } from "../../dlq/notes.ts";
+import { whoIs } from "../../operations/audit.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Clock } from "../../../async/clock.ts";
-import type { DeadLetterRange, DeadLetters, StreamEntry } from "../../ports.ts";
+import type { DeadLetterRange, DeadLetters, FeedMark, StreamEntry } from "../../ports.ts";
 import { END_ID, parseCursor, parseStreamId, ZERO_ID } from "../../stream_id.ts";
 import { TextBudget } from "../../entry_text.ts";
 import type { DatabaseFile } from "../file/database_file.ts";
@@ -19,6 +19,7 @@ import {
   SqliteFailureGroups,
   unbury,
 } from "./failure_groups.ts";
+import { fedTo, feedTo } from "./fed.ts";
 import { ensureGroup } from "./group_rows.ts";
 import { append, entryOf, findEntry, findStream } from "./rows.ts";
 import { entriesIn, entryIn, findWithin, pageOf } from "./texts.ts";
@@ -134,6 +135,22 @@ export class SqliteDeadLetters implements DeadLetters {
       if (!row || !key || !findEntry(db, row.id, key)) return false;
       append(db, [{ stream: to, data }], this.#clock.now());
       return unbury(db, stream, row, key);
+    }, { notify: true, durable: true });
+  }
+
+  async feed(
+    lane: string,
+    group: string,
+    texts: readonly string[],
+    { id, from, to }: FeedMark,
+  ): Promise<string> {
+    return await this.#database.write((db) => {
+      const at = fedTo(db, lane, id);
+      if (at !== from) return at;
+      if (texts.length > 0) ensureGroup(db, lane, group);
+      append(db, texts.map((data) => ({ stream: lane, data })), this.#clock.now());
+      feedTo(db, { lane, id, at: to }, this.#clock.now());
+      return to;
     }, { notify: true, durable: true });
   }
 
