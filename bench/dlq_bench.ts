@@ -217,7 +217,7 @@ async function onSqlite(letters: number): Promise<void> {
     for (let n = 0; n < letters; n += 500) {
       if (n >= letters / 2) offset = 0;
       const step = Array.from(
-        { length: 5_000 },
+        { length: 500 },
         (_, at) => ({ stream: QUEUE, data: texts[at % KINDS] ?? "" }),
       );
       await broker.publish(step);

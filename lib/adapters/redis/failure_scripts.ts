@@ -2,9 +2,10 @@
  * Lua: what dead letters failed of, counted beside their queue in `<dlq>:groups` (operations 6), and the
  * scripts that read it.
  *
- * A letter is counted if its id is not above that of the field `counted` (`<id> <letters> <groups>`): whoever writes
- * or removes a letter decides by that, so it does not matter whose it is. Where somebody else has written
- * behind `counted` (Python, an older server, `dlq import`), nobody counts until `countOn` has come to the end.
+ * A letter is counted if its id is not above that of the field `counted` (`<id> <letters> <groups>`): whoever
+ * writes or removes a letter decides by that, so it does not matter whose it is. Where somebody else has
+ * written behind `counted` (Python, an older server, `dlq import`), nobody counts until `countOn` has come to
+ * the end.
  * Counting never keeps a letter from being written or removed: what cannot be counted, because memory is full
  * or rights are missing, is counted again later, from the beginning.
  *
