@@ -255,7 +255,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
       await this.#alert({ queue, depth, threshold, handlers, state: "firing" }, figures, signal);
     } else if (onChange && wasFiring) {
       const threshold = Math.min(...parties.map((party) => party.threshold));
-      const handlers = queue.rules.map(({ handler }) => handler);
+      const handlers = parties.flatMap(({ rules }) => rules.map(({ handler }) => handler));
       log.info("dlq_maintenance.resolved", { dlq_stream: queue.stream, depth: figures.depth, threshold });
       await this.#alert(
         { queue, depth: figures.depth, threshold, handlers, state: "resolved" },

@@ -33,6 +33,7 @@ import {
 } from "../options.ts";
 import { table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
+import { failedCommand } from "./failed.ts";
 import { partitionsCommand } from "./partitions.ts";
 
 interface Options extends DomainOptions, LogOptions, ActorOptions {
@@ -70,7 +71,9 @@ export function subscriptionsCommand(cli: Cli): Command {
       ),
     );
   }
-  return group.addCommand(dropGroupCommand(cli)).addCommand(partitionsCommand(cli));
+  return group.addCommand(dropGroupCommand(cli)).addCommand(partitionsCommand(cli)).addCommand(
+    failedCommand(cli),
+  );
 }
 
 function dropGroupCommand(cli: Cli): Command {
