@@ -216,7 +216,10 @@ export class Engine {
       starting: true,
       subscriptions: subscriptionSource(status, () => this.subscriptions),
     });
-    const withdrawGauges = engineGauges({ runtime, monitor, subscriptions: () => this.subscriptions });
+    const withdrawGauges = engineGauges({
+      ...{ runtime, monitor, services },
+      subscriptions: () => this.subscriptions,
+    });
     const listener = this.#listener(runtime, monitor, required);
     try {
       await listener?.start();

@@ -168,6 +168,13 @@ const CASES: readonly (readonly [string, string, string, number, string])[] = [
     2,
     "Infinity",
   ],
+  [
+    "[server.dlq]\nretention_hours = -0.5",
+    "CONFIG_INVALID_VALUE",
+    "server.dlq.retention_hours",
+    2,
+    "above 0",
+  ],
   ["[server.dlq]\nretention_hours = nan", "CONFIG_INVALID_VALUE", "server.dlq.retention_hours", 2, "NaN"],
   ["server = 5", "CONFIG_WRONG_TYPE", "server", 1, "'server' must be a table: current value is 5."],
   ["[server]\ndlq = []", "CONFIG_WRONG_TYPE", "server.dlq", 2, "must be a table: current value is []."],
