@@ -211,12 +211,13 @@ export class OperationDesk {
         );
       } catch (error) {
         const left = record.detached ? "planned" : record.saves ? "failed" : "paused";
-        if (halt.signal.aborted) to = left;
+        const told: unknown = halt.signal.reason;
+        if (halt.signal.aborted) to = told === "paused" || told === "cancelled" ? told : left;
         else if (held?.aborted || error instanceof UnavailableError) {
           [to, record.why] = [left, asError(error).message];
         } else if (signal?.aborted) to = record.saves ? "cancelled" : onAbort;
         else [to, record.why] = [error instanceof Stop ? error.state : "failed", asError(error).message];
-        if (to === "cancelled") record.why = "It was stopped.";
+        if (to === "cancelled") record.why = halt.signal.aborted ? "It was cancelled." : "It was stopped.";
       } finally {
         over.abort();
         await watching;
@@ -235,7 +236,6 @@ export class OperationDesk {
       // Somebody has taken it over, or it is forgotten.
       if (state === undefined) return await this.get(record.id) ?? record;
       record.state = state;
-      if (state !== to && state === "cancelled") record.why = "It was cancelled.";
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       record.why ??= error.message;
