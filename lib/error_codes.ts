@@ -125,10 +125,15 @@ export const ERROR_CODES = {
   CONFIG_WRONG_KIND: ["ConfigurationError", "An event in a command handler, or a command elsewhere."],
   CONFIG_NO_CATEGORY: ["ConfigurationError", "A handler that reads no stream."],
   CONFIG_COMMAND_HANDLED_TWICE: ["ConfigurationError", "A command that several methods handle."],
+  CONFIG_BATCH: ["ConfigurationError", "A batch handler that cannot be."],
   CONFIG_SHARED_GROUP: ["ConfigurationError", "Two handlers with one consumer group on one category."],
   CONFIG_ASYNC_SCHEMA: ["ConfigurationError", "A schema that validates asynchronously."],
   CONFIG_SCHEMA_NOT_REPEATABLE: ["ConfigurationError", "A schema that refuses what it has made itself."],
   CONFIG_FOREIGN_EVENT: ["ConfigurationError", "An aggregate raised an event of another one."],
+
+  // Passwords that change.
+  PASSWORD_FILE: ["RefusedError", "The file with a password cannot be used."],
+  PASSWORD_COMMAND: ["RefusedError", "The command that tells a password cannot be run."],
 
   // Databases.
   DATABASE_TABLE_MISSING: ["RefusedError", "A table does not exist; `db setup` creates it."],
@@ -148,6 +153,8 @@ export const ERROR_CODES = {
   SQLITE_FILE: ["ConfigurationError", "The database file cannot be used."],
   TRANSACTION_ABORTED: ["ProteanError", "A statement before failed, so the unit of work was rolled back."],
   SQL: ["ProteanError", "A statement is wrong, or a constraint refused it."],
+  ADAPTER_FAILED: ["ConfigurationError", "The constructor of an adapter has thrown."],
+  ADAPTER_INCOMPLETE: ["ConfigurationError", "An adapter lacks a method or property that is needed."],
   CLOSE_FAILED: ["ProteanError", "An adapter did not close cleanly."],
 
   // Redis.
@@ -163,6 +170,8 @@ export const ERROR_CODES = {
 
   // Running.
   DELIVERIES_EXCEEDED: ["ProteanError", "A message was delivered more often than max_deliveries allows."],
+  RELOAD: ["ProteanError", "A server could not be asked to replace its workers."],
+  WORKER_START: ["ConfigurationError", "The supervisor cannot start its workers."],
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.
@@ -180,6 +189,8 @@ export const ERROR_CODES = {
   DLQ_UNKNOWN_HANDLER: ["ProteanError", "No handler has this name."],
   DLQ_UNKNOWN_SUBSCRIPTION: ["ProteanError", "No subscription reads this category."],
   DLQ_WEBHOOK_FAILED: ["ProteanError", "An alert could not be posted to the webhook."],
+  DLQ_UNKNOWN_GROUP: ["ProteanError", "No dead letters have failed in this way."],
+  DLQ_NOTES_FULL: ["ProteanError", "The queue has as many notes on groups as it keeps."],
   DLQ_NO_MESSAGE: ["ProteanError", "The dead letter is no message, so it is not given to every group."],
   DLQ_CUT_SHORT: ["ProteanError", "The replay ended before it was done; the message says why."],
   OPERATION_ALIKE: ["ProteanError", "An operation of that kind and filter is not over yet."],

@@ -9,10 +9,11 @@
  */
 // How `domain.deadLetters` and `domain.operations` do their work.
 import "./dlq/dead_letters.ts";
+import "./telemetry/open.ts";
 import "./operations/domain_operations.ts";
 
 export { Domain } from "./domain/domain.ts";
-export { on, onAny } from "./domain/elements/on.ts";
+export { on, onAny, onBatch } from "./domain/elements/on.ts";
 export { SubscriptionProfile } from "./subscription/settings/profiles.ts";
 export type {
   DeadLetterFilter,
@@ -37,6 +38,8 @@ export { createHealthRouter, type HealthRouter, type HealthRouterOptions } from 
 
 export type {
   AggregateType,
+  BatchContext,
+  BatchHandling,
   Context,
   ContextCache,
   DeadLetterEntry,

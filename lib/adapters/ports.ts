@@ -12,6 +12,7 @@ export * from "./ports/adapter.ts";
 export * from "./ports/lock.ts";
 export * from "./ports/schema.ts";
 export * from "./ports/provider.ts";
+export * from "./ports/many.ts";
 export * from "./ports/outbox.ts";
 export * from "./ports/entry.ts";
 export * from "./ports/broker.ts";

@@ -14,6 +14,7 @@ import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
 import { operationsCommand } from "./commands/operations.ts";
 import { outboxCommand } from "./commands/outbox.ts";
+import { reloadCommand } from "./commands/reload.ts";
 import { sendCommand } from "./commands/send.ts";
 import { serverCommand } from "./commands/server.ts";
 import { subscriptionsCommand } from "./commands/subscriptions.ts";
@@ -51,6 +52,7 @@ export function buildProgram(cli: Cli): Command {
       dbCommand(cli),
       configCommand(cli),
       healthcheckCommand(cli),
+      reloadCommand(cli),
       ...cli.compiledIn.demo ? [demoCommand(cli, cli.compiledIn.demo)] : [],
       completionCommand(cli, program, DEFAULT_VERB),
       versionCommand(cli),

@@ -123,7 +123,7 @@ class Run {
     this.#snapshots = snapshotsOf(queues, this.#plan);
     this.#pace = pacer(clock, record.rate, signal);
     if (record.canary !== undefined && !this.#plan.canariesOver) {
-      this.#canaries = new Canaries(this.#snapshots, clock);
+      this.#canaries = new Canaries(this.#snapshots, queues.largest, clock);
     }
   }
 

@@ -54,10 +54,13 @@ export class Canaries {
   readonly #all: Canary[] = [];
   readonly #queues: readonly { readonly place: LetterPlace; after: string }[];
   readonly #clock: Clock;
+  readonly #maxEntryBytes: number;
   /** Of letters that have come into the queues since the snapshot. */
   readonly #cameBack = new Map<string, number>();
 
-  constructor(snapshots: readonly Snapshot[], clock: Clock) {
+  /** `maxEntryBytes`: see `Reading`. */
+  constructor(snapshots: readonly Snapshot[], maxEntryBytes: number, clock: Clock) {
+    this.#maxEntryBytes = maxEntryBytes;
     this.#queues = snapshots.map(({ place, upper }) => ({ place, after: upper ?? "0-0" }));
     this.#clock = clock;
   }
@@ -96,7 +99,8 @@ export class Canaries {
     const keys = new Set(this.#all.map(({ letter }) => keyOf(letter.letter)));
     for (const queue of this.#queues) {
       const { deadLetters, stream } = queue.place;
-      for await (const page of lettersAfter(deadLetters, stream, queue.after)) {
+      const reading = { maxEntryBytes: this.#maxEntryBytes };
+      for await (const page of lettersAfter(deadLetters, stream, queue.after, reading)) {
         for (const { letter } of page) {
           const key = keyOf(letter);
           // No more is remembered than what is waited for.

@@ -17,14 +17,15 @@ import { letterFacts } from "../domain/dead_letter_entry.ts";
 import type { DeadLetterEntry } from "../domain/types.ts";
 import { asError, IncorrectUsageError, ProteanError } from "../errors.ts";
 import { isJsonObject } from "../message/parse.ts";
-import { audit, whoIs } from "../operations/audit.ts";
+import { audit, audited, whoIs } from "../operations/audit.ts";
 import { OperationDesk } from "../operations/desk.ts";
 import { type LetterKind, runOperation } from "./bulk.ts";
 import { assertFilter } from "./filter.ts";
 import { DeadLetterQueues as Queues, type QueuedLetter } from "./queues.ts";
 import { aside } from "./places.ts";
 import { putBack, savedLetter } from "./saved.ts";
-import { MOST_COUNTED, statsOf } from "./stats.ts";
+import { noteGroup } from "./notes.ts";
+import { statsOf } from "./stats.ts";
 
 /** Letters whose texts a page of a list keeps at most, in characters. */
 const PAGE_CHARS = 16 * 1024 * 1024;
@@ -74,10 +75,10 @@ export class DomainDeadLetters implements DeadLetterQueues {
   }
 
   async stats(
-    { limit = MOST_COUNTED, ...filter }: DeadLetterFilter & { limit?: number } = {},
+    { limit, ...filter }: DeadLetterFilter & { limit?: number } = {},
   ): Promise<readonly DeadLetterStats[]> {
     assertFilter(filter, ["limit"]);
-    assertCount("limit", limit);
+    if (limit !== undefined) assertCount("limit", limit);
     const queues = this.#queues();
     const { runners, largest: maxEntryBytes } = queues;
     const options = { filter, runners, most: limit, maxEntryBytes };
@@ -85,6 +86,20 @@ export class DomainDeadLetters implements DeadLetterQueues {
     // One after the other: each may hold a page of large letters in memory.
     for (const place of queues.places(filter)) found.push(await statsOf(place, options));
     return found;
+  }
+
+  async note(
+    fingerprint: string,
+    text: string,
+    { by, reason }: Pick<OperationOptions, "by" | "reason"> = {},
+  ): Promise<void> {
+    const change = { what: "dlq.note", by: whoIs(by), reason, group: fingerprint };
+    await audited(
+      this.#runtime(),
+      change,
+      () => noteGroup(this.#queues().places({}), fingerprint, text),
+      () => ({ count: 1 }),
+    );
   }
 
   async replay(filter: DeadLetterFilter, options: OperationOptions = {}): Promise<Operation> {

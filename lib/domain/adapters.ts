@@ -1,15 +1,17 @@
 /**
- * The adapters of a domain: created from its configuration, opened and closed in their order.
+ * The adapters of a domain: created from its configuration and opened in their order.
  *
  * @module
  */
 import { resolve } from "node:path";
 import { observed } from "../adapters/observed.ts";
-import type { AdapterKind, BaseAdapter, TableSpec } from "../adapters/ports.ts";
+import type { AdapterKind, AdapterOptions, BaseAdapter, TableSpec } from "../adapters/ports.ts";
 import type { AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
 import { describeProblem } from "../config/problems.ts";
 import { asError, ConfigurationError, ProteanError } from "../errors.ts";
 import { isModulePath, loadAdapterClass } from "../loading/adapter_modules.ts";
+import { missingMembers } from "../loading/adapter_members.ts";
+import { closeOne } from "./closing.ts";
 import type { Adapters, RuntimeFacts } from "./runtime.ts";
 
 type Port<K extends AdapterKind> = InstanceType<AdapterClass<K>>;
@@ -47,30 +49,6 @@ export async function openAdapters(
   return { providers, brokers, caches, eventStore };
 }
 
-/**
- * Closes event store, brokers, caches and providers in that order, all of them; returns what failed (S73).
- */
-export async function closeAdapters(
-  { eventStore, brokers, caches, providers }: Adapters,
-): Promise<readonly Error[]> {
-  const steps: readonly [string, Iterable<BaseAdapter>][] = [
-    ["event store", eventStore ? [eventStore] : []],
-    ["broker", brokers.values()],
-    ["cache", caches.values()],
-    ["database", providers.values()],
-  ];
-  const errors: Error[] = [];
-  for (const [kind, adapters] of steps) {
-    for (const adapter of adapters) {
-      const cause = await closeOne(adapter);
-      if (!cause) continue;
-      const message = `The ${kind} '${adapter.name}' did not close cleanly: ${cause.message}`;
-      errors.push(new ProteanError(message, { code: "CLOSE_FAILED", cause }));
-    }
-  }
-  return errors;
-}
-
 /** Adapters on their way up. Goes on after a failure, so that all of them are known. */
 class Opening {
   readonly failures: Error[] = [];
@@ -104,12 +82,12 @@ class Opening {
       if (isModulePath(provider) && !registry.names(kind).includes(provider)) {
         registry.register(kind, provider, await loadAdapterClass(kind, provider, folder));
       }
-      const created = await registry.create(kind, provider, {
+      const created = await this.#create(kind, provider, {
         name,
         domain,
         // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
         settings: {
-          ...withAbsoluteFile(settings, folder),
+          ...withAbsoluteFiles(settings, folder),
           ...(kind === "provider" && { outbox_notify: config.config.outbox.notify }),
         },
         folder: dataFolder,
@@ -120,6 +98,29 @@ class Opening {
       this.#opened.push(adapter);
       await adapter.open(signal);
       return adapter;
+    });
+  }
+
+  /**
+   * Throws `ConfigurationError` for an adapter of somebody's own whose constructor throws, or that lacks what
+   * the server relies on.
+   */
+  async #create<K extends AdapterKind>(kind: K, provider: string, options: AdapterOptions): Promise<Port<K>> {
+    const place = `The ${kind.replace("_", " ")} adapter '${provider}' ('${options.name}')`;
+    let created: Port<K>;
+    try {
+      created = await this.registry.create(kind, provider, options);
+    } catch (cause) {
+      if (cause instanceof ProteanError) throw cause;
+      throw new ConfigurationError(`${place} cannot be made: ${asError(cause).message}.`, {
+        code: "ADAPTER_FAILED",
+        cause,
+      });
+    }
+    const missing = missingMembers(kind, created);
+    if (missing.length === 0) return created;
+    throw new ConfigurationError(`${place} lacks ${missing.join(", ")}: write what is missing.`, {
+      code: "ADAPTER_INCOMPLETE",
     });
   }
 
@@ -143,26 +144,26 @@ class Opening {
   /** Throws what failed, after closing what did not. */
   async finish(): Promise<void> {
     if (this.failures.length === 0) return;
-    for (const adapter of this.#opened.toReversed()) await closeOne(adapter);
+    for (const adapter of this.#opened.toReversed()) await closeOne(adapter, this.facts.clock);
     throw summary(this.failures);
   }
 }
 
-/** `tls_ca_file` is relative to the configuration, not to the folder of the databases. */
-function withAbsoluteFile(settings: Table, folder: string): Table {
-  const { tls_ca_file: file } = settings;
-  return typeof file === "string" && file !== ""
-    ? { ...settings, tls_ca_file: resolve(folder, file) }
-    : settings;
-}
-
-async function closeOne(adapter: BaseAdapter): Promise<Error | undefined> {
-  try {
-    await adapter.close();
-    return undefined;
-  } catch (error) {
-    return asError(error);
-  }
+/** Files and programs are relative to the configuration, not to the folder of the databases. */
+function withAbsoluteFiles(settings: Table, folder: string): Table {
+  const files = ["tls_ca_file", "password_file"].flatMap((key) => {
+    const file = settings[key];
+    return typeof file === "string" && file !== "" ? [[key, resolve(folder, file)]] : [];
+  });
+  const { password_command: command } = settings;
+  const [program, ...args] = Array.isArray(command) ? command : [];
+  // A bare name is looked for on the PATH.
+  const isPath = typeof program === "string" && program.includes("/");
+  return {
+    ...settings,
+    ...Object.fromEntries(files),
+    ...(isPath && { password_command: [resolve(folder, program), ...args] }),
+  };
 }
 
 function summary(failures: readonly Error[]): Error {

@@ -12,7 +12,7 @@ import { type Clock, systemClock } from "../async/clock.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import { assertAdapterClass } from "../loading/adapter_modules.ts";
 import { MAX_SENT_BYTES } from "../message/envelope.ts";
-import { closeAdapters } from "./adapters.ts";
+import { closeAdapters } from "./closing.ts";
 import { type DeadLetterQueues, deadLettersOf } from "./dead_letters.ts";
 import { type Operations, operationsOf } from "./operations.ts";
 import { WorkContext } from "./work/context.ts";
@@ -211,7 +211,7 @@ export class Domain extends Declarations implements AsyncDisposable {
 
   /**
    * Closes event store, brokers, caches and providers, in that order, whatever fails on the way; returns what
-   * failed. Never throws; a second call waits for the first.
+   * failed. An adapter that hangs is waited for 1.8 s at most. Never throws; a second call waits for the first.
    *
    * @example
    * ```ts
@@ -247,7 +247,7 @@ export class Domain extends Declarations implements AsyncDisposable {
   async #close(runtime: DomainRuntime, closing: AbortController): Promise<readonly Error[]> {
     setRuntime(this, undefined);
     closing.abort(new IncorrectUsageError(`The domain '${this.name}' is closing.`));
-    const errors = await closeAdapters(runtime);
+    const [errors] = await Promise.all([closeAdapters(runtime, runtime.clock), runtime.telemetry?.close()]);
     for (const error of errors) log.error("domain.close_failed", { error: error.message });
     this.#idle();
     return errors;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { processName } from "../adapters/client_name.ts";
 import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
@@ -66,7 +67,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     ...options,
     runtime,
     subscriptions: planSubscriptions(runtime),
-    identity: processIdentity(),
+    identity: processName(),
     share: new TextShare(),
   };
   const processors = outboxProcessors(plan);
@@ -204,6 +205,7 @@ function subscribing(
     category,
     settings,
     share,
+    crowd: runtime.crowd,
     maxReceivedBytes: runtime.config.config.server.max_received_bytes,
     clock: runtime.clock,
     consumer: `${runner.name}-${identity}-${hex()}`,
@@ -238,14 +240,14 @@ function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
 }
 
 function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenance[] {
-  const { dlq } = runtime.config.config.server;
+  const { dlq, max_received_bytes: maxReceivedBytes } = runtime.config.config.server;
   const { enabled, alert_threshold, alert_on, check_interval_seconds } = dlq;
   if (!enabled) return [];
   return [...Map.groupBy(subscriptions, ({ broker }) => broker)].flatMap(([broker, own]) => {
     const queues = watchedQueues(own);
     if (queues.length === 0 || !keepsDeadLetters(broker)) return [];
     return new DlqMaintenance({
-      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer },
+      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer, maxReceivedBytes },
       alertThreshold: alert_threshold,
       alertOn: alert_on,
       intervalSeconds: check_interval_seconds,
@@ -291,11 +293,6 @@ function cleaning(
 ): CleanerOptions {
   const ticks = Math.min(outbox.cleanup.cleanup_interval_ticks, MOST_CLEANUP_TICKS);
   return { clock, batchSize, intervalSeconds: Math.max(1, ticks * outbox.tick_interval) };
-}
-
-/** `<host>-<pid>`; the host keeps no character that would break the consumer's name apart (wire 2.3). */
-function processIdentity(): string {
-  return `${Deno.hostname().replace(/[^A-Za-z0-9.-]/g, "_") || "localhost"}-${Deno.pid}`;
 }
 
 function hex(): string {

@@ -25,6 +25,7 @@ import { isSubscriptionStatus, type SubscriptionStatus } from "../subscription/s
 import { assemble } from "./assembly.ts";
 import { pythonOnlyKeys } from "../config/python_only.ts";
 import { drain } from "./drain.ts";
+import { engineGauges } from "./gauge_source.ts";
 import { Failure } from "./failure.ts";
 import { unreadGroups } from "./left_groups.ts";
 import { preflight } from "./preflight.ts";
@@ -208,6 +209,7 @@ export class Engine {
       starting: true,
       subscriptions: subscriptionSource(status, () => this.subscriptions),
     });
+    const withdrawGauges = engineGauges({ runtime, monitor, subscriptions: () => this.subscriptions });
     const listener = this.#listener(runtime, monitor, required);
     try {
       await listener?.start();
@@ -227,10 +229,17 @@ export class Engine {
         clock,
       });
       await monitor.start();
-      await Promise.all(services.map((service) => service.start()));
-      void ended.then(() => monitor.started());
+      const wanted = monitor.snapshot().draining
+        ? services.filter(({ stage }) => stage !== "intake")
+        : services;
+      await Promise.all(wanted.map((service) => service.start()));
+      void ended.then(() => {
+        monitor.started();
+        listener?.changed?.();
+      });
     } catch (error) {
       // What has begun already ends without taking its time: there is no drain before a start.
+      withdrawGauges();
       for (const service of services) service.cut?.();
       await Promise.all([...services, monitor].map((service: Service) => service.stop()));
       await listener?.stop();
@@ -247,7 +256,11 @@ export class Engine {
       services,
       monitor,
       listener,
-      close: () => this.#domain.close(),
+      ...(runtime.telemetry && { closeTelemetry: runtime.telemetry.close.bind(runtime.telemetry) }),
+      close: () => {
+        withdrawGauges();
+        return this.#domain.close();
+      },
       onCut: () => failure.handlersCut(),
       clock,
       drainTimeoutSeconds: config.server.drain_timeout_seconds,
@@ -263,6 +276,10 @@ export class Engine {
       source: {
         alive: () => !services.some((service) => service.stuck),
         snapshot: () => monitor.snapshot(),
+        drain: () => {
+          this.#takeNothingNew(monitor);
+          listener?.changed?.();
+        },
       },
       settings: runtime.config.config.server.health,
       required,
@@ -270,6 +287,14 @@ export class Engine {
     });
     void listener?.bound?.then((address) => this.#listening.resolve(address));
     return listener;
+  }
+
+  /** Messages are read no more; handlers that run go on, and so does the outbox (S27). */
+  #takeNothingNew(monitor: HealthMonitor): void {
+    if (monitor.snapshot().draining) return;
+    log.info("engine.drain_requested", { pid: Deno.pid });
+    monitor.beginDraining();
+    for (const service of this.#services) if (service.stage === "intake") void service.stop();
   }
 
   async #untilStop(runtime: ReturnType<typeof withStatus>, over: AbortSignal): Promise<void> {

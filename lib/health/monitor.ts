@@ -47,6 +47,7 @@ export class HealthMonitor extends BackgroundService {
   readonly #logged = new Map<string, ComponentState["status"]>();
   #starting: boolean;
   #shuttingDown = false;
+  #draining = false;
 
   constructor(options: HealthMonitorOptions) {
     super();
@@ -67,6 +68,7 @@ export class HealthMonitor extends BackgroundService {
     if (this.#logged.size > 0) this.#logTransitions(components);
     return {
       shuttingDown: this.#shuttingDown,
+      ...(this.#draining && { draining: true }),
       ...(this.#starting && { starting: true }),
       components,
       ...(this.#collector && { subscriptions: this.#collector.block }),
@@ -76,6 +78,11 @@ export class HealthMonitor extends BackgroundService {
   /** The checks of the start have ended: from now on readiness is about the components. */
   started(): void {
     this.#starting = false;
+  }
+
+  /** From now on readiness says `draining` (`POST /drainz`). */
+  beginDraining(): void {
+    this.#draining = true;
   }
 
   /** From now on readiness says `shutting_down` (design 7, step 1 of the drain). */

@@ -72,9 +72,23 @@ export interface ComponentFault {
  */
 export interface HealthSnapshot {
   readonly shuttingDown: boolean;
+  /** Told by `POST /drainz` to read nothing more; there is no way back. */
+  readonly draining?: true;
   /** The checks of the start have not ended: not ready, whatever the components say. */
   readonly starting?: true;
   readonly components: readonly ComponentState[];
   /** Absent where nothing subscribes: a program that only produces. */
   readonly subscriptions?: SubscriptionsBlock;
+  /** By number; absent where there is no supervisor. */
+  readonly workers?: Readonly<Record<string, WorkerHealth>>;
+}
+
+/** A worker process as its supervisor knows it. */
+export interface WorkerHealth {
+  /** `down`: it has ended and, unless `--no-restart` says otherwise, is started again. */
+  readonly status: "ok" | "degraded" | "starting" | "blocked" | "down";
+  /** Absent while there is no process. */
+  readonly pid?: number;
+  /** How often it was started again after a crash. */
+  readonly restarts: number;
 }

@@ -36,6 +36,8 @@ export interface Change {
   /** `done`, `refused`, or the state of an operation. */
   readonly outcome: string;
   readonly operation?: string;
+  /** Fingerprint of the group that was noted. */
+  readonly group?: string;
   /** Why it was refused or cut short. */
   readonly why?: string | undefined;
 }

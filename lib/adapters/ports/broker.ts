@@ -243,6 +243,57 @@ export interface OriginalEntry {
  */
 export type ReplayedToOther = "replayed" | "gone" | "trimmed" | "unread" | "pending" | "nobody";
 
+/** Letters of one queue that failed alike, counted. */
+export interface FailureCount {
+  /** 12 hexadecimal digits; `other` for all that come beyond the first 1,000 groups. */
+  readonly fingerprint: string;
+  /** A handler, or where `named` is false a consumer group. */
+  readonly handler: string;
+  readonly named: boolean;
+  readonly errorType: string;
+  readonly type: string;
+  /** At least 1. */
+  readonly count: number;
+  /** When letters of the group came into the queue, also those that have left it: epoch ms by their ids. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What a queue holds, at one moment. */
+export interface FailureFigures {
+  readonly depth: number;
+  /** Epoch ms by the ids of its first and its last letter. */
+  readonly oldest: number | undefined;
+  readonly newest: number | undefined;
+  /**
+   * Letters in `groups`. Fewer than `depth`: others wrote some, which are not counted yet. More: others removed
+   * some, and all are to be counted again.
+   */
+  readonly counted: number;
+  readonly groups: readonly FailureCount[];
+  /** By fingerprint; of groups too that are empty now. */
+  readonly notes: ReadonlyMap<string, string>;
+}
+
+/**
+ * What the letters of a queue failed of, kept up to date by whatever writes, moves or removes a letter
+ * (operations 6).
+ */
+export interface FailureGroups {
+  /** Costs the same for a queue of one letter and of a million. */
+  figures(stream: string): Promise<FailureFigures>;
+  /**
+   * Counts at most `limit` letters that nobody has counted, in small steps; where counts and letters disagree,
+   * it begins again. Returns how many it has counted; fewer than `limit` means that none is left.
+   */
+  countOn(stream: string, limit: number, signal?: AbortSignal): Promise<number>;
+  /**
+   * Keeps a note on a group, or removes it where `text` is empty. `unknown`: there is neither such a group nor a
+   * note on it; `full`: 1,000 groups of the queue have one.
+   */
+  note(stream: string, fingerprint: string, text: string): Promise<"kept" | "unknown" | "full">;
+}
+
 /** Says how far a lane was fed. One that is not kept stands at the empty text. */
 export interface FeedMark {
   readonly id: string;
@@ -303,12 +354,19 @@ export interface DeadLetters {
     texts: readonly string[],
     mark: FeedMark,
   ): Promise<string>;
-  /** Removes the whole stream; returns how many entries it had. */
+  /** Removes the whole stream; returns how many entries it had. Notes stay. */
   purge(stream: string): Promise<number>;
+  /** Absent: nobody counts here, and whoever asks reads the letters. */
+  readonly failures?: FailureGroups;
 }
 
 export abstract class BaseBroker extends BaseAdapter {
   abstract readonly capabilities: BrokerCapabilities;
+
+  /** Connections that it has open, for the gauges. @default undefined, none that could be counted */
+  openConnections(): number | undefined {
+    return undefined;
+  }
 
   /**
    * Appends, in order, pipelined. One result per entry; an entry's own failure does not throw, a broker that

@@ -35,7 +35,7 @@ import { partitionIndex, partitionStream } from "../../message/partitions.ts";
 import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
 import { append, appendParted } from "./scripts.ts";
-import { readAuthorities, readSettings } from "./settings.ts";
+import { checkFiles, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
 import { dropGroup, groupAges } from "./operators.ts";
 import { groupsOf } from "./replies.ts";
@@ -58,7 +58,7 @@ export class RedisBroker extends BaseBroker {
    * right.
    */
   override async open(): Promise<void> {
-    await readAuthorities(this.#redis.server.settings);
+    await checkFiles(this.#redis.server.settings);
   }
 
   override async ping(signal: AbortSignal): Promise<void> {
@@ -171,6 +171,10 @@ export class RedisBroker extends BaseBroker {
 
   override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
     return await this.#locks.lock(name, options);
+  }
+
+  override openConnections(): number {
+    return this.#endpoint?.open ?? 0;
   }
 
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */

@@ -9,7 +9,7 @@ import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
 import { BaseCache } from "../ports.ts";
 import { Endpoint } from "./endpoint.ts";
-import { readAuthorities, readSettings } from "./settings.ts";
+import { checkFiles, readSettings } from "./settings.ts";
 
 /** Keys that one SCAN step looks at: few enough that nobody waits for it. */
 const SCAN_COUNT = 500;
@@ -23,7 +23,7 @@ export class RedisCache extends BaseCache {
    * right.
    */
   override async open(): Promise<void> {
-    await readAuthorities(this.#redis.server.settings);
+    await checkFiles(this.#redis.server.settings);
   }
 
   override async ping(signal: AbortSignal): Promise<void> {
@@ -32,6 +32,12 @@ export class RedisCache extends BaseCache {
 
   override async get(key: string): Promise<string | undefined> {
     return await this.#redis.run((client) => client.get(key), { key, repeatable: true }) ?? undefined;
+  }
+
+  override async getMany(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    if (keys.length === 0) return [];
+    const values = await this.#redis.run((client) => client.mget([...keys]), { repeatable: true });
+    return values.map((value) => value ?? undefined);
   }
 
   override async set(key: string, value: string, ttlMs?: number): Promise<void> {

@@ -34,6 +34,7 @@ import { SqlitePartitions } from "./partitions/partitions.ts";
 import { noteKey, partitionComponent } from "./partitions/rows.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
+import { failureComponent } from "./streams/failure_groups.ts";
 import { fedComponent } from "./streams/fed.ts";
 import { SqliteStreamGroup } from "./streams/group.ts";
 import { groupInfos } from "./streams/group_rows.ts";
@@ -75,6 +76,7 @@ export class SqliteBroker extends BaseBroker {
         partitionComponent,
         operationComponent,
         fedComponent,
+        failureComponent,
       ],
       migrate: options.migrate,
       unavailable: BrokerUnavailableError,

@@ -24,6 +24,7 @@ import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 import { discardCommand, purgeCommand, replayAllCommand, restoreCommand } from "./dlq_bulk.ts";
 import { importCommand } from "./dlq_import.ts";
+import { noteCommand } from "./dlq_note.ts";
 import { statsCommand } from "./dlq_stats.ts";
 
 interface Options extends FilterOptions, ActorOptions {
@@ -52,6 +53,7 @@ export function dlqCommand(cli: Cli): Command {
     const command of [
       listCommand(cli),
       statsCommand(cli),
+      noteCommand(cli),
       inspectCommand(cli),
       replayCommand(cli),
       replayAllCommand(cli),

@@ -9,6 +9,7 @@ import type { StreamGroup } from "../../adapters/ports.ts";
 import { type BrokerFixture, openBench, type Rule } from "./broker_suite_rig.ts";
 import { consumerRules } from "./broker_suite_consumers.ts";
 import { deadLetterRules } from "./broker_suite_dead_letters.ts";
+import { failureRules } from "./broker_suite_failures.ts";
 import { operationRules } from "./broker_suite_operations.ts";
 import { operatorRules } from "./broker_suite_operators.ts";
 import { partitionRules } from "./broker_suite_partitions.ts";
@@ -48,6 +49,7 @@ export function brokerConformance(
   operatorRules(rule);
   retentionRules(rule);
   deadLetterRules(rule);
+  failureRules(rule);
   sizeRules(rule);
   if (hasPartitions) partitionRules(rule);
   if (hasOperations) operationRules(rule);

@@ -15,6 +15,12 @@ export function loadText(names: Names, table: string): string {
   return `select version, state from ${names.table(table)} where id = $1`;
 }
 
+/** Reads several rows: `$1` their ids as a JSON array. */
+export function loadManyText(names: Names, table: string): string {
+  return `select id, version, state from ${names.table(table)} ` +
+    "where id = any (array (select jsonb_array_elements_text($1)))";
+}
+
 /** Reads rows in order of id: after `$1`, at most `$2`. */
 export function listText(names: Names, table: string): string {
   return `select id, version, state from ${names.table(table)} where id > $1 order by id limit $2::bigint`;

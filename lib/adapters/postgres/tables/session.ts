@@ -13,6 +13,7 @@ import type { Clock } from "../../../async/clock.ts";
 import { asError, NotSupportedError, ProteanError } from "../../../errors.ts";
 import {
   type Mark,
+  type MarkOutcome,
   type ProviderSession,
   requireSameMessage,
   sessionEnded,
@@ -27,7 +28,8 @@ import { userStatementError, type Where } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import { outboxInsertion } from "./outbox_insert.ts";
 import type { Pool } from "../connection/pool.ts";
-import { listAllText, listText, loadText, rowWrite } from "./row_writes.ts";
+import { manyMarks } from "./many_marks.ts";
+import { listAllText, listText, loadManyText, loadText, rowWrite } from "./row_writes.ts";
 import { BEGIN, COMMIT, exchange, type Planned } from "../connection/statement.ts";
 import type { SessionBeats } from "./session_beat.ts";
 import { userStatement } from "./user_sql.ts";
@@ -75,6 +77,15 @@ export class PostgresSession implements ProviderSession {
     return row && { id, version: Number(row["version"]), state: String(row["state"]) };
   }
 
+  async loadMany(table: string, ids: readonly string[]): Promise<readonly StoredRow[]> {
+    const [rows = []] = await this.#send([{
+      text: loadManyText(this.#parts.names, table),
+      values: [JSON.stringify(ids)],
+      doing: `reading ${ids.length} rows of ${table}`,
+    }]);
+    return rows.map(asStoredRow);
+  }
+
   async list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
@@ -87,11 +98,7 @@ export class PostgresSession implements ProviderSession {
         ? { text: listAllText(names, table), values: [String(limit)], doing }
         : { text: listText(names, table), values: [after, String(limit)], doing },
     ]);
-    return rows.map(({ id, version, state }) => ({
-      id: String(id),
-      version: Number(version),
-      state: String(state),
-    }));
+    return rows.map(asStoredRow);
   }
 
   async mark(mark: Mark): Promise<boolean> {
@@ -115,6 +122,13 @@ export class PostgresSession implements ProviderSession {
     }]);
     requireSameMessage(mark, kept?.["checksum"]);
     return false;
+  }
+
+  async markMany(marks: readonly Mark[]): Promise<readonly MarkOutcome[]> {
+    const { insertion, looking, outcomes } = manyMarks(this.#parts.names, marks);
+    const [claimed = []] = await this.#send([insertion]);
+    const [kept = []] = claimed.length === marks.length ? [] : await this.#send([looking]);
+    return outcomes(claimed, kept);
   }
 
   async query(statement: SqlStatement): Promise<readonly SqlRow[]> {
@@ -248,4 +262,8 @@ export class PostgresSession implements ProviderSession {
     this.#parts.beats.delete(connection);
     this.#parts.pool.release(connection);
   }
+}
+
+function asStoredRow({ id, version, state }: Readonly<Record<string, unknown>>): StoredRow {
+  return { id: String(id), version: Number(version), state: String(state) };
 }
