@@ -193,6 +193,8 @@ export const ERROR_CODES = {
   DLQ_NOTES_FULL: ["ProteanError", "The queue has as many notes on groups as it keeps."],
   DLQ_NO_MESSAGE: ["ProteanError", "The dead letter is no message, so it is not given to every group."],
   DLQ_CUT_SHORT: ["ProteanError", "The replay ended before it was done; the message says why."],
+  WINDOW_NO_LANE: ["ProteanError", "The handler has no lane through which a window could be replayed."],
+  WINDOW_NO_MARKS: ["ProteanError", "The handler keeps no marks that tell what it has handled."],
   OPERATION_ALIKE: ["ProteanError", "An operation of that kind and filter is not over yet."],
   OPERATION_ENDED: ["ProteanError", "The operation is over."],
   OPERATION_NOT_FOUND: ["ProteanError", "No operation has this id."],

@@ -10,6 +10,7 @@ import type { BaseBroker } from "../../lib/adapters/ports.ts";
 import { MAIN_BROKER } from "../../lib/domain/places.ts";
 import { runtimeOf } from "../../lib/domain/runtime.ts";
 import { renderDeadLetter } from "../../lib/message/dead_letter.ts";
+import { replayWindow } from "../../lib/operations/window.ts";
 import { encodeEvent } from "../support/encode_message.ts";
 
 export const STREAM = "shop::order";
@@ -19,8 +20,10 @@ export const LANE = `${STREAM}:replay:shop.Mailer`;
 /** A shop on these brokers, open; what the mailer handles goes to `mailed`. */
 export async function openShop(
   brokers: Row,
-  { mailed = [], databases = { default: { provider: "memory" } }, eventStore }: {
+  { mailed = [], broken = new Set(), databases = { default: { provider: "memory" } }, eventStore }: {
     readonly mailed?: string[];
+    /** Ids that the mailer cannot handle. */
+    readonly broken?: ReadonlySet<string>;
     readonly databases?: Row;
     readonly eventStore?: Row;
   } = {},
@@ -33,12 +36,16 @@ export async function openShop(
   domain.eventHandler("Mailer", {
     partOf: Order,
     idempotent: true,
-    subscriptionConfig: { claimIntervalMs: 50 },
+    subscriptionConfig: { claimIntervalMs: 50, maxRetries: 1, circuitBreakerThreshold: 1_000 },
     handles: [
-      on(Placed, ({ id }) => void mailed.push(id)),
+      on(Placed, ({ id }) => {
+        if (broken.has(id)) throw new RangeError(`no address for ${id}`);
+        mailed.push(id);
+      }),
       on(Shipped, ({ id }) => void mailed.push(`${id}!`)),
     ],
   });
+  domain.eventHandler("Logger", { partOf: Order, handles: [on(Placed, () => {})] });
   const server = { health: { enabled: false } };
   await domain.init({
     env: "",
@@ -81,8 +88,13 @@ if (import.meta.main) {
   const { domain } = await openShop(JSON.parse(brokers));
   const say = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
   const how: OperationOptions = { ...JSON.parse(options), progress: ({ done }) => void say(`done ${done}`) };
-  if (verb === "resume") {
-    await domain.operations.resume(filter);
+  if (verb === "window") {
+    const { handler, from, to } = JSON.parse(filter);
+    const span = { handler, from: new Date(from), to: new Date(to) };
+    const { state } = await replayWindow(runtimeOf(domain), { ...span, ...JSON.parse(options) }, {
+      progress: ({ done }) => void say(`done ${done}`),
+    });
+    say(state);
   } else if (verb === "replay" || verb === "discard" || verb === "purge") {
     const { state } = await domain.deadLetters[verb](JSON.parse(filter), how);
     say(state);

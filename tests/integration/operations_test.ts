@@ -11,6 +11,7 @@ import { AUDIT_STREAM, auditEntries } from "../../lib/operations/audit.ts";
 import { OperationDesk } from "../../lib/operations/desk.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 import { until } from "../support/until.ts";
+import { begin, type Child } from "./operations_processes.ts";
 import { bury, LANE, openShop, QUEUE } from "./operations_child.ts";
 
 const BACKENDS: Record<string, (folder: string, redis: string) => Row> = {
@@ -26,13 +27,6 @@ interface Desk extends Awaited<ReturnType<typeof openShop>> {
   depth(): Promise<number>;
   sent(): Promise<number>;
   newest(): Promise<Operation>;
-}
-
-interface Child {
-  readonly process: Deno.ChildProcess;
-  readonly said: string[];
-  /** Resolves when it has ended; its last line. */
-  readonly ended: Promise<string>;
 }
 
 function everywhere(name: string, work: (desk: Desk) => Promise<void>): void {
@@ -101,23 +95,6 @@ async function serve(brokers: Row): Promise<() => Promise<void>> {
     assertEquals(await running, 0);
     await domain.close();
   };
-}
-
-function begin(args: readonly string[]): Child {
-  const script = new URL("operations_child.ts", import.meta.url).pathname;
-  const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", script, ...args],
-    ...{ stdin: "null", stdout: "piped", stderr: "null" },
-  }).spawn();
-  const said: string[] = [];
-  const reading = (async () => {
-    for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-      said.push(...text.split("\n").filter((line) => line !== ""));
-    }
-    await process.status;
-    return said.at(-1) ?? "";
-  })();
-  return { process, said, ended: reading };
 }
 
 everywhere("what a killed process has left is gone on with, and each letter is sent once", async (desk) => {
