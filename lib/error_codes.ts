@@ -201,6 +201,7 @@ export const ERROR_CODES = {
   OPERATION_RUNNING: ["ProteanError", "Another process runs the operation."],
   OPERATION_SAVES: ["ProteanError", "The operation writes to a file, so no other process goes on with it."],
   OPERATION_UNKNOWN_KIND: ["ProteanError", "This server does not know the kind of the operation."],
+  DLQ_EDIT_REFUSED: ["ProteanError", "The handler would refuse the edited payload."],
   DLQ_GONE: ["ProteanError", "Somebody else replayed or purged the dead letter first."],
   UNKNOWN_MESSAGE: ["UsageError", "The domain has no message of this name."],
   BAD_LINE: ["ProteanError", "A line of the input is no payload."],

@@ -223,6 +223,11 @@ export function renderAgain(original: string | undefined, facts: AgainFacts): st
   );
 }
 
+/** The letter with another original; what is known of its failure stays. */
+export function withOriginal(entry: string, original: string): string {
+  return putTogether(takeApart(original), JSON.stringify(takeApart(entry).metadata ?? NOTHING));
+}
+
 /** Under which name the effects of a replayed entry are marked; undefined: under none, as the first time. */
 export function markGeneration(entry: string | undefined): string | undefined {
   return generationIn(takeApart(entry ?? "").metadata).mark_generation;
