@@ -8,11 +8,19 @@
 import { compareIdTexts } from "../adapters/stream_id.ts";
 import type { Clock } from "../async/clock.ts";
 import { pacer } from "../async/pacer.ts";
+import { getLogger } from "@logtape/logtape";
 import type { DeadLetterFilter, OperationOptions } from "../domain/dead_letters.ts";
 import type { Operation } from "../domain/operations.ts";
-import { IncorrectUsageError, NotSupportedError, ProteanError } from "../errors.ts";
+import {
+  IncorrectUsageError,
+  NotSupportedError,
+  ProteanError,
+  RefusedError,
+  UnavailableError,
+} from "../errors.ts";
 import { originalText, parseDeadLetter } from "../message/dead_letter.ts";
 import { discardedStream } from "../message/names.ts";
+import { logLine } from "../message/describe_error.ts";
 import { OperationDesk } from "../operations/desk.ts";
 import {
   type Asked,
@@ -37,6 +45,8 @@ import { aside, type LetterPlace } from "./places.ts";
 import { DeadLetterQueues, type FoundLetter, truncated } from "./queues.ts";
 import { savedLetter } from "./saved.ts";
 import type { Snapshot } from "./snapshot.ts";
+
+const log = getLogger(["protean", "dlq"]);
 
 /** Letters that are changed between two writings of how far it is. */
 const STEP = 50;
@@ -76,10 +86,22 @@ export async function runOperation(
       signal?.aborted ? { ...record, state: "cancelled", why: "It was stopped." } : record,
     );
   }
-  const record = await desk.make(asked, { total, plan });
-  if (detach) return operationOf(record);
   const { progress, onAbort } = options;
-  return operationOf(await desk.run(record.id, new LetterWork(queues, save), { signal, onAbort, progress }));
+  const run = async (desk: OperationDesk) => {
+    const { id } = await desk.make(asked, { total, plan });
+    return await desk.run(id, new LetterWork(queues, save), { signal, onAbort, progress });
+  };
+  if (detach) return operationOf(await desk.make(asked, { total, plan }));
+  try {
+    return operationOf(await run(desk));
+  } catch (error) {
+    // A full Redis, which a purge is for, or one that gives us no right to keep it.
+    if (!(error instanceof RefusedError || error instanceof UnavailableError && !error.isUnreached)) {
+      throw error;
+    }
+    log.warn("operations.not_kept", { kind, error: logLine(error) });
+    return operationOf(await run(desk.alone()));
+  }
 }
 
 for (const kind of KINDS) registerWork(kind, (runtime) => new LetterWork(DeadLetterQueues.of(runtime)));

@@ -17,7 +17,7 @@ import { type Clock, sleep } from "../async/clock.ts";
 import type { Operation } from "../domain/operations.ts";
 import { subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { asError, NotSupportedError, ProteanError, UnavailableError } from "../errors.ts";
+import { asError, NotSupportedError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
 import {
   alikeText,
   type Asked,
@@ -83,6 +83,12 @@ export class OperationDesk {
       lock: (name, options) => broker.lock(name, options),
       time: () => broker.time(),
     });
+  }
+
+  /** One that nobody else sees: for a broker that takes nothing to keep any more. */
+  alone(): OperationDesk {
+    const lock = () => Promise.reject(new NotSupportedError("An operation of one process has no lock."));
+    return new OperationDesk({ ...this.parts, records: new OperationBook(), lock });
   }
 
   /** Keeps a new operation. Throws `ProteanError` with the code `OPERATION_ALIKE` and that one's id. */
@@ -237,8 +243,8 @@ export class OperationDesk {
       if (state === undefined) return await this.get(record.id) ?? record;
       record.state = state;
     } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      record.why ??= error.message;
+      if (!isBrokers(error)) throw error;
+      record.why ??= asError(error).message;
     }
     return record;
   }
@@ -287,6 +293,11 @@ export class OperationDesk {
       throw error;
     }
   }
+}
+
+/** It is the broker's fault, and may be over later. */
+function isBrokers(error: unknown): boolean {
+  return error instanceof UnavailableError || error instanceof RefusedError;
 }
 
 async function begun(

@@ -4,6 +4,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Engine, type Operation, type Row } from "@protean/server";
+import { Redis } from "ioredis";
 import type { BaseBroker } from "../../lib/adapters/ports.ts";
 import { runtimeOf } from "../../lib/domain/runtime.ts";
 import { ProteanError } from "../../lib/errors.ts";
@@ -276,3 +277,24 @@ everywhere(
     assertEquals((await domain.deadLetters.purge({})).state, "done", "it is not alike");
   },
 );
+
+Deno.test({
+  name: "a Redis at its limit, which keeps no operation, is purged all the same",
+  ignore: !redisAvailable,
+  fn: async () => {
+    await using redis = await RedisServer.start();
+    const { domain, broker } = await openShop({ provider: "redis", URI: redis.uri });
+    const bare = new Redis(redis.port);
+    try {
+      await bury(broker, 5);
+      await bare.config("SET", "maxmemory", "1");
+      const { state, done } = await domain.deadLetters.purge({ type: "Placed" });
+      assertEquals([state, done, await broker.length(QUEUE)], ["done", 5, 0]);
+      await bare.config("SET", "maxmemory", "0");
+      assertEquals(await domain.operations.list(), []);
+    } finally {
+      bare.disconnect();
+      await domain.close();
+    }
+  },
+});
