@@ -1,6 +1,6 @@
 /**
- * A text in the user's editor. It lies in a file that nobody else may read, in a folder of its own, and both are
- * gone afterwards; the editor is started as it is, never through a shell (SEC-2).
+ * A text in the user's editor. It lies in a file that nobody else may read, in a folder of its own, and
+ * both are gone afterwards; the editor is started as it is, never through a shell (SEC-2).
  *
  * @module
  */
@@ -13,8 +13,8 @@ import { UsageError } from "./usage_error.ts";
 const MOST_BYTES = 16 * 1024 * 1024;
 
 /**
- * Returns the text as it was saved. Throws `UsageError` where `EDITOR` names no program, may not be run, or ends
- * with a failure.
+ * Returns the text as it was saved. Throws `UsageError` where `EDITOR` names no program, may not be run, or
+ * ends with a failure.
  */
 export async function edited(cli: Cli, text: string): Promise<string> {
   // An editor with options, as `code --wait`: words, without anything that a shell would do to them.

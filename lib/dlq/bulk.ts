@@ -1,7 +1,7 @@
 /**
  * Many letters replayed, put aside, brought back or removed as one operation: of a snapshot, page by page,
- * each letter in one atomic step, so that two operations at once change each letter once (DLQ-5). How far it is
- * is kept before each step, so that any process goes on after a kill (operations 6).
+ * each letter in one atomic step, so that two operations at once change each letter once (DLQ-5). How far
+ * it is is kept before each step, so that any process goes on after a kill (operations 6).
  *
  * @module
  */
@@ -57,7 +57,8 @@ const KINDS: readonly LetterKind[] = ["replay", "discard", "restore", "purge"];
 
 /**
  * Does it; resolves at its end, whatever that is, or with the planned operation where `options` leave it to
- * others. Rejects with `ProteanError` or `IncorrectUsageError` for what cannot be meant; nothing is changed then.
+ * others. Rejects with `ProteanError` or `IncorrectUsageError` for what cannot be meant; nothing is changed
+ * then.
  */
 export async function runOperation(
   queues: DeadLetterQueues,
@@ -344,7 +345,10 @@ function mover({ broker, deadLetters }: LetterPlace): NonNullable<typeof deadLet
   throw new NotSupportedError(`Broker '${broker.name}' can neither discard nor restore dead letters.`);
 }
 
-/** Back on the stream that it failed on, and never on one that the letter names: anybody may have written it. */
+/**
+ * Back on the stream that it failed on, and never on one that the letter names: anybody may have written
+ * it.
+ */
 async function release(place: LetterPlace, { entry: { id, data }, letter }: FoundLetter): Promise<boolean> {
   if (letter.letter.truncatedBytes !== undefined) throw truncated(letter);
   if (!parseDeadLetter(data).message) {

@@ -1,6 +1,6 @@
 /**
- * A dead letter whose payload somebody has mended by hand: judged as its handler would, given its checksum anew,
- * and put in place of the one that failed.
+ * A dead letter whose payload somebody has mended by hand: judged as its handler would, given its checksum
+ * anew, and put in place of the one that failed.
  *
  * @module
  */
@@ -19,7 +19,10 @@ import type { DeadLetterQueues, QueuedLetter } from "./queues.ts";
 /** The newest letters among which the mended one is looked for. */
 const LOOKED_AT = 200;
 
-/** The payload for an editor, indented. Throws `ProteanError` with the code `DLQ_NO_MESSAGE` where there is none. */
+/**
+ * The payload for an editor, indented. Throws `ProteanError` with the code `DLQ_NO_MESSAGE` where there is
+ * none.
+ */
 export function payloadText({ id, letter }: QueuedLetter): string {
   const data = memberText(letter.text, "data");
   if (
@@ -33,8 +36,9 @@ export function payloadText({ id, letter }: QueuedLetter): string {
 }
 
 /**
- * Puts the letter with this payload at the end of its queue, and takes the old one away, in one step; returns the
- * new one. Throws `ProteanError` with the code `DLQ_EDIT_REFUSED` for what the handler would refuse, and `DLQ_GONE`.
+ * Puts the letter with this payload at the end of its queue, and takes the old one away, in one step;
+ * returns the new one. Throws `ProteanError` with the code `DLQ_EDIT_REFUSED` for what the handler would
+ * refuse, and `DLQ_GONE`.
  */
 export async function replaceLetter(
   queues: DeadLetterQueues,

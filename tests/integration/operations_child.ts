@@ -1,6 +1,7 @@
 /**
- * A process that works on the dead letters of a shop. `deno run -A operations_child.ts '<brokers as JSON>' <verb>
- * <filter as JSON> <options as JSON>`: prints how many letters are done, one line a step, and at last the state.
+ * A process that works on the dead letters of a shop. `deno run -A operations_child.ts '<brokers as JSON>'
+ * <verb> <filter as JSON> <options as JSON>`: prints how many letters are done, one line a step, and at
+ * last the state.
  *
  * @module
  */

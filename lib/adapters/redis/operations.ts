@@ -34,9 +34,9 @@ local function close(key, id)
 end
 `;
 
-// Keys: the operation, those that are open, the index, the operation that is open and alike (or the operation
-// again). Arguments: id, created, state, alike, data, and the id of the other. Returns the id of an unfinished
-// one that is alike, 1 when it was made, or 0 where another one is open by now.
+// Keys: the operation, those that are open, the index, the operation that is open and alike (or the
+// operation again). Arguments: id, created, state, alike, data, and the id of the other. Returns the id of
+// an unfinished one that is alike, 1 when it was made, or 0 where another one is open by now.
 const create = new Script(`${COMMON}
 local open = redis.call('HGET', KEYS[2], ARGV[4]) or ''
 if open ~= ARGV[6] then return 0 end
@@ -53,8 +53,8 @@ close(KEYS[1], ARGV[1])
 return 1
 `);
 
-// Keys: the operation, those that are open. Arguments: id, state to be in, run (empty: as it is), states to be
-// in one of. Returns the state that it was in, or nil.
+// Keys: the operation, those that are open. Arguments: id, state to be in, run (empty: as it is), states to
+// be in one of. Returns the state that it was in, or nil.
 const turn = new Script(`${COMMON}
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return false end
