@@ -115,6 +115,44 @@ export const ERROR_CODES = {
   CONFIG_UNBOUNDED_STREAM: ["diagnostic", "Nothing trims a stream."],
   CONFIG_UNKNOWN_HANDLER: ["diagnostic", "A table of [server.subscriptions] is about no handler."],
 
+  CONFIG_PYTHON_ONLY: ["diagnostic", "A key that Python alone reads."],
+
+  // What `check` finds.
+  LOW_POOL_SIZE: ["diagnostic", "A database has fewer connections than production needs."],
+  POOL_EXCEEDS_DATABASE_LIMIT: [
+    "diagnostic",
+    "All processes together may open more connections than there are.",
+  ],
+  REDIS_EXCEEDS_MAXCLIENTS: [
+    "diagnostic",
+    "All processes together may open more connections than Redis takes.",
+  ],
+  REDIS_EVICTS: ["diagnostic", "The Redis of a broker deletes messages when it is full."],
+  REDIS_NEARLY_FULL: ["diagnostic", "Redis uses more than 0.8 of its memory."],
+  DEPENDENCY_UNREACHABLE: ["diagnostic", "A server does not answer."],
+  EMBEDDED_IN_PRODUCTION: ["diagnostic", "An adapter lives in one process or file, in production."],
+  DLQ_MAINTENANCE_OFF: ["diagnostic", "Dead letters are neither trimmed nor watched, in production."],
+  HEALTH_UNREACHABLE: ["diagnostic", "No probe from outside arrives at the health listener."],
+  PLAINTEXT_SECRET: ["diagnostic", "A password or token stands in the configuration itself."],
+  EVENT_STORE_MULTIWORKER: ["diagnostic", "Several readers of an event store do not see each other's lock."],
+  UNHANDLED_EVENT: ["diagnostic", "Nobody handles an event."],
+  UNUSED_COMMAND: ["diagnostic", "Nobody handles a command."],
+  NOBODY_PUBLISHES: ["diagnostic", "A handler reads a category that nobody publishes."],
+  EVENT_NOT_READ: ["diagnostic", "A handler does not read the category of an event that it handles."],
+  PUBLISHED_NO_EXTERNAL_BROKER: ["diagnostic", "Published events go to no other domain's broker."],
+
+  // A Kubernetes manifest that `check --manifest` reads.
+  MANIFEST_MALFORMED: ["ConfigurationError", "The manifest is not YAML."],
+  MANIFEST_TEMPLATE: ["ConfigurationError", "The manifest is a template, which has to be rendered first."],
+  MANIFEST_NO_WORKLOAD: ["ConfigurationError", "The manifest deploys nothing."],
+  MANIFEST_PROBES: ["diagnostic", "Probes that are missing, or ask for what the server does not answer."],
+  MANIFEST_PORTS: ["diagnostic", "Probes ask at a port where the server does not listen."],
+  MANIFEST_GRACE_PERIOD: ["diagnostic", "The pod is killed before the drain can have ended."],
+  MANIFEST_PRE_STOP: ["diagnostic", "A preStop hook runs a program that the image does not have."],
+  MANIFEST_ROOT_WRITABLE: ["diagnostic", "The root file system of the container can be written to."],
+  MANIFEST_NOT_WRITABLE: ["diagnostic", "SQLite files are to be written where nothing can be written."],
+  MANIFEST_EMBEDDED_REPLICAS: ["diagnostic", "Several replicas, each with a database of its own."],
+
   // The elements of a domain.
   CONFIG_DUPLICATE_ELEMENT: ["ConfigurationError", "Two elements share a name, a table or a category."],
   CONFIG_NAME_TOO_LONG: ["ConfigurationError", "An element's table would have too long a name."],

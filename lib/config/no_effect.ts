@@ -64,7 +64,16 @@ const INEFFECTIVE: readonly Ineffective[] = [
     unless: { holds: ({ telemetry }) => telemetry.enabled, otherwise: "'telemetry.enabled' is false" },
   },
   { keys: ["observatory"], instead: "there is no dashboard", until: "the dashboard" },
-  { keys: ["lint"], instead: "there is no command 'check'", until: "check" },
+  {
+    keys: [
+      "aggregate_size_limit",
+      "handler_breadth_limit",
+      "rules",
+      "check_infra_imports",
+      "check_adapter_calls",
+    ].map((key) => `lint.${key}`),
+    instead: "'check' has no rules about how a domain is designed",
+  },
   {
     keys: [
       "logging.slow_handler_threshold_ms",
@@ -102,7 +111,7 @@ export function withoutEffect({ instead, until, unless }: Ineffective): string {
 /** Keys of the connections to a server. What runs inside this process has none. */
 const CONNECTION_KEYS: ReadonlySet<string> = new Set([
   ...["schema", "pool_size", "max_overflow", "overflow_idle_seconds", "pool_recycle", "pool_timeout"],
-  ...["pool_pre_ping", "password_file", "password_command"],
+  ...["pool_pre_ping", "password_file", "password_command", "connection_budget"],
   ...["max_connections", "socket_timeout", "socket_connect_timeout", "retry_on_timeout", "tls_ca_file"],
 ]);
 const EMBEDDED: ReadonlySet<unknown> = new Set(["memory", "inline", "sqlite"]);

@@ -49,6 +49,62 @@ export async function openAdapters(
   return { providers, brokers, caches, eventStore };
 }
 
+/**
+ * Constructs the adapter of one section; it is not open. Throws `ConfigurationError` for one that nobody knows,
+ * whose module cannot be loaded, whose constructor throws, or that lacks what the server relies on.
+ */
+export async function createAdapter<K extends AdapterKind>(
+  registry: AdapterRegistry,
+  { normalizedName: domain, clock, config, migrate }:
+    & Pick<RuntimeFacts, "normalizedName" | "clock" | "config">
+    & { readonly migrate: boolean },
+  kind: K,
+  name: string,
+  settings: Table,
+): Promise<Port<K>> {
+  const { folder, dataFolder } = config;
+  const { provider } = settings;
+  if (isModulePath(provider) && !registry.names(kind).includes(provider)) {
+    registry.register(kind, provider, await loadAdapterClass(kind, provider, folder));
+  }
+  return await constructed(registry, kind, provider, {
+    name,
+    domain,
+    // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
+    settings: {
+      ...withAbsoluteFiles(settings, folder),
+      ...(kind === "provider" && { outbox_notify: config.config.outbox.notify }),
+    },
+    folder: dataFolder,
+    clock,
+    migrate,
+  });
+}
+
+async function constructed<K extends AdapterKind>(
+  registry: AdapterRegistry,
+  kind: K,
+  provider: string,
+  options: AdapterOptions,
+): Promise<Port<K>> {
+  const place = `The ${kind.replace("_", " ")} adapter '${provider}' ('${options.name}')`;
+  let created: Port<K>;
+  try {
+    created = await registry.create(kind, provider, options);
+  } catch (cause) {
+    if (cause instanceof ProteanError) throw cause;
+    throw new ConfigurationError(`${place} cannot be made: ${asError(cause).message}.`, {
+      code: "ADAPTER_FAILED",
+      cause,
+    });
+  }
+  const missing = missingMembers(kind, created);
+  if (missing.length === 0) return created;
+  throw new ConfigurationError(`${place} lacks ${missing.join(", ")}: write what is missing.`, {
+    code: "ADAPTER_INCOMPLETE",
+  });
+}
+
 /** Adapters on their way up. Goes on after a failure, so that all of them are known. */
 class Opening {
   readonly failures: Error[] = [];
@@ -74,53 +130,14 @@ class Opening {
   }
 
   one<K extends AdapterKind>(kind: K, name: string, settings: Table): Promise<Port<K> | undefined> {
-    const { registry, facts: { normalizedName: domain, clock, config }, options: { signal, migrate } } = this;
-    const { folder, dataFolder } = config;
-    const { provider } = settings;
+    const { registry, facts, options: { signal, migrate } } = this;
     return this.attempt(async () => {
       signal?.throwIfAborted();
-      if (isModulePath(provider) && !registry.names(kind).includes(provider)) {
-        registry.register(kind, provider, await loadAdapterClass(kind, provider, folder));
-      }
-      const created = await this.#create(kind, provider, {
-        name,
-        domain,
-        // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
-        settings: {
-          ...withAbsoluteFiles(settings, folder),
-          ...(kind === "provider" && { outbox_notify: config.config.outbox.notify }),
-        },
-        folder: dataFolder,
-        clock,
-        migrate,
-      });
+      const created = await createAdapter(registry, { ...facts, migrate }, kind, name, settings);
       const adapter = this.#observed(kind, name, created);
       this.#opened.push(adapter);
       await adapter.open(signal);
       return adapter;
-    });
-  }
-
-  /**
-   * Throws `ConfigurationError` for an adapter of somebody's own whose constructor throws, or that lacks what
-   * the server relies on.
-   */
-  async #create<K extends AdapterKind>(kind: K, provider: string, options: AdapterOptions): Promise<Port<K>> {
-    const place = `The ${kind.replace("_", " ")} adapter '${provider}' ('${options.name}')`;
-    let created: Port<K>;
-    try {
-      created = await this.registry.create(kind, provider, options);
-    } catch (cause) {
-      if (cause instanceof ProteanError) throw cause;
-      throw new ConfigurationError(`${place} cannot be made: ${asError(cause).message}.`, {
-        code: "ADAPTER_FAILED",
-        cause,
-      });
-    }
-    const missing = missingMembers(kind, created);
-    if (missing.length === 0) return created;
-    throw new ConfigurationError(`${place} lacks ${missing.join(", ")}: write what is missing.`, {
-      code: "ADAPTER_INCOMPLETE",
     });
   }
 
@@ -141,10 +158,12 @@ class Opening {
     }
   }
 
-  /** Throws what failed, after closing what did not. */
+  /** Throws what failed, or why it was to stop, after closing what did not. */
   async finish(): Promise<void> {
     if (this.failures.length === 0) return;
     for (const adapter of this.#opened.toReversed()) await closeOne(adapter, this.facts.clock);
+    // What was told to stop has not failed.
+    this.options.signal?.throwIfAborted();
     throw summary(this.failures);
   }
 }

@@ -20,6 +20,7 @@ import { Declarations, identityOf } from "./elements/declarations.ts";
 import { OUTSIDE } from "./work/outgoing.ts";
 import { runUnitOfWork } from "./work/run_unit.ts";
 import type { InitOptions, ProcessOptions, PublishOptions } from "./options.ts";
+import { setDeclared } from "./inspection.ts";
 import { messageOf } from "./elements/message_definition.ts";
 import { type DomainRuntime, setRuntime } from "./runtime.ts";
 import { guardOf, processCommand, publishEvent } from "./handlers/sending.ts";
@@ -56,6 +57,7 @@ export class Domain extends Declarations implements AsyncDisposable {
     this.name = name;
     this.#clock = clock;
     this.#sizes = sizes;
+    setDeclared(this, { identity: this.identity, elements: this.elements, registry: this.#registry });
   }
 
   /** Prefix of categories, tables and consumer groups: `my_domain`. */

@@ -97,6 +97,8 @@ export interface HandlerRunner {
   readonly sharedGroup: boolean;
   /** Stream categories, one subscription each: `my_domain::order`, `my_domain::order:command`. */
   readonly categories: readonly string[];
+  /** Type strings that it handles, older versions included; `$any` for all others. @default not known */
+  readonly types?: readonly string[];
   /** As declared; resolved by `lib/subscription/`. */
   readonly options: {
     readonly subscriptionProfile?: string;

@@ -9,7 +9,7 @@ import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
 import { lanesOf } from "../domain/lanes.ts";
-import { MAIN_BROKER, managedProviders, outboxRoutes } from "../domain/places.ts";
+import { MAIN_BROKER, managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { Alerter } from "../dlq/alerter.ts";
@@ -30,7 +30,9 @@ import { EventStoreSubscription } from "../subscription/event_store_subscription
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { PartitionLeases } from "../subscription/partitions/leases.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
+import type { SubscriptionStatus } from "../subscription/status.ts";
 import { TextShare } from "../subscription/text_share.ts";
+import { announced, Heartbeat } from "./heartbeat.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
 
 /** Cleaners come at least this often while their interval's own unit is ticks (wire 3.7). */
@@ -47,6 +49,8 @@ export interface AssemblyOptions {
   /** Told by the services how their work goes. */
   readonly work: WorkHealth;
   readonly onFailure: (error: Error) => void;
+  /** What they do now, for the others to know. @default nothing is told of them */
+  readonly statuses?: () => readonly SubscriptionStatus[];
   /** Whether subscriptions have a circuit breaker. @default true */
   readonly breaker?: boolean;
 }
@@ -81,10 +85,20 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...outboxCleaners(plan),
       ...markCleaners(plan),
       ...dlqMaintenance(plan),
+      ...heartbeats(plan),
       ...operations(plan),
     ],
     subscriptions: plan.subscriptions,
   };
+}
+
+function heartbeats({ runtime, identity, statuses = () => [] }: Plan): Heartbeat[] {
+  const { peers } = subscriptionBroker(runtime);
+  if (!peers) return [];
+  const id = `${identity}-${hex()}`;
+  const started = new Date(runtime.clock.now()).toISOString();
+  const tell = () => announced(runtime, { id, started }, statuses());
+  return [new Heartbeat({ peers, id, tell, clock: runtime.clock })];
 }
 
 function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan): OutboxProcessor[] {

@@ -22,6 +22,8 @@ import { HealthMonitor } from "../health/monitor.ts";
 import { subscriptionSource } from "../health/subscription_source.ts";
 import { workHealthOf } from "../status/work_health.ts";
 import { isSubscriptionStatus, type SubscriptionStatus } from "../subscription/status.ts";
+import { eventName, serverFindings, startFindings } from "../check/at_start.ts";
+import type { Finding } from "../check/findings.ts";
 import { assemble } from "./assembly.ts";
 import { pythonOnlyKeys } from "../config/python_only.ts";
 import { drain } from "./drain.ts";
@@ -30,7 +32,6 @@ import { Failure } from "./failure.ts";
 import { unreadGroups } from "./left_groups.ts";
 import { preflight } from "./preflight.ts";
 import { withStatus } from "../subscription/settings/status_runtime.ts";
-import { eventName, startDiagnostics } from "./start_diagnostics.ts";
 import { untilQuiet } from "./until_quiet.ts";
 
 const log = getLogger(["protean", "engine"]);
@@ -187,16 +188,11 @@ export class Engine {
       work,
       // A run that is to end waits for no better times: what fails goes to the dead letters.
       breaker: !this.#options.once,
+      statuses: () => this.subscriptions,
       onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
-    for (const diagnostic of startDiagnostics(runtime, subscriptions)) {
-      const { key, level } = diagnostic;
-      log[level === "info" ? "info" : "warn"](eventName(diagnostic), {
-        key,
-        message: describeProblem(diagnostic),
-      });
-    }
+    for (const finding of startFindings(runtime, subscriptions)) tell(finding);
     const pythons = pythonOnlyKeys(runtime.config);
     if (pythons.length > 0) log.info("config.python_only", { keys: pythons });
     this.#services = services;
@@ -225,6 +221,7 @@ export class Engine {
             }))
           ),
         unread: unreadGroups(subscriptions),
+        notes: async () => (await serverFindings(runtime, stop)).forEach(tell),
         required,
         clock,
       });
@@ -308,4 +305,9 @@ export class Engine {
     if (over.aborted) return;
     await new Promise<void>((resolve) => over.addEventListener("abort", () => resolve(), { once: true }));
   }
+}
+
+function tell(finding: Finding): void {
+  const { key, level } = finding;
+  log[level === "info" ? "info" : "warn"](eventName(finding), { key, message: describeProblem(finding) });
 }

@@ -46,6 +46,13 @@ export function engineReadiness(snapshot: HealthSnapshot): Answer {
   });
 }
 
+/** `/scale`. Without a number there is none to scale by, which autoscalers take for an error, not for no work. */
+export function scaleAnswer({ scale }: HealthSnapshot): Answer {
+  return scale
+    ? { status: 200, body: scale }
+    : { status: 503, body: { status: "unavailable", checks: { collection_pending: true } } };
+}
+
 /** `POST /drainz`. */
 export function drainRequested(pid: number): Answer {
   return { status: 200, body: { status: "draining", pid } };
@@ -70,9 +77,23 @@ export function applicationReadiness(snapshot: HealthSnapshot): Answer {
 }
 
 function readiness(snapshot: HealthSnapshot, checks: unknown): Answer {
-  if (isReady(snapshot)) return { status: 200, body: { status: "ok", checks } };
+  const soon = warnings(snapshot.components);
+  const ahead = soon.length > 0 && { warnings: soon };
+  if (isReady(snapshot)) return { status: 200, body: { status: "ok", checks, ...ahead } };
   const known = reasons(snapshot.components);
-  return { status: 503, body: { status: "degraded", checks, ...(known.length > 0 && { reasons: known }) } };
+  return {
+    status: 503,
+    body: { status: "degraded", checks, ...(known.length > 0 && { reasons: known }), ...ahead },
+  };
+}
+
+/** What will make a component unavailable, one entry each. Not in the reference. */
+function warnings(
+  components: readonly ComponentState[],
+): readonly { readonly component: string; readonly name: string; readonly warning: string }[] {
+  return components.flatMap(({ kind, name, warning }) =>
+    warning === undefined ? [] : [{ component: kind, name, warning }]
+  );
 }
 
 /** Why a component is unavailable, where that is known: one entry each. Not in the reference. */

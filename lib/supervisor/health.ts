@@ -22,6 +22,7 @@ export function supervisorRoutes(supervisor: Supervised): Routes {
   return processRoutes(
     () => liveness(supervisor.slots),
     () => engineReadiness(poolSnapshot(supervisor)),
+    () => poolSnapshot(supervisor),
     () => supervisor.quiesce(),
   );
 }
@@ -46,12 +47,15 @@ export function poolSnapshot({ slots, stopping, quiesced }: Omit<Supervised, "qu
     const snapshot = current?.health.blocked ? undefined : current?.health.snapshot;
     return snapshot ? [snapshot] : [];
   });
+  const scale = known.find((snapshot) => snapshot.scale)?.scale;
   const subscriptions = merged(known.flatMap(({ subscriptions }) => subscriptions ?? []));
   return {
     shuttingDown: stopping,
     ...(quiesced && { draining: true }),
     components: components(known),
     ...(subscriptions && { subscriptions }),
+    // The same for every worker.
+    ...(scale && { scale }),
     workers: byNumber(slots, workerHealth),
   };
 }
@@ -68,12 +72,14 @@ function byNumber<T>(slots: readonly Slot[], what: (slot: Slot) => T): Record<st
   return Object.fromEntries(slots.map((slot) => [`${slot.number}`, what(slot)]));
 }
 
-/** Each once, unavailable where it is for any of them. */
+/** Each once, unavailable or warned of where it is for any of them. */
 function components(snapshots: readonly HealthSnapshot[]): readonly ComponentState[] {
   const found = new Map<string, ComponentState>();
   for (const state of snapshots.flatMap((snapshot) => snapshot.components)) {
     const key = JSON.stringify([state.kind, state.name]);
-    if (!found.has(key) || state.status === "unavailable") found.set(key, state);
+    const before = found.get(key);
+    const isWarned = before?.status === "ok" && state.warning !== undefined;
+    if (!before || state.status === "unavailable" || isWarned) found.set(key, state);
   }
   return [...found.values()];
 }

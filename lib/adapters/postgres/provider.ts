@@ -15,10 +15,12 @@ import {
   type AdapterOptions,
   BaseProvider,
   type ComponentSchema,
+  type ConnectionNeed,
   type Lock,
   type LockOptions,
   type ProviderCapabilities,
   type ProviderSession,
+  type ServerFacts,
   type SessionOptions,
   type TableSpec,
 } from "../ports.ts";
@@ -50,6 +52,7 @@ import {
   type Target,
 } from "./tables/setup.ts";
 import { CleaningPermit, cutOff } from "./server_clock.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { foreignHolder } from "./connection/foreign_locks.ts";
 import { SilenceWatch } from "./connection/silent_connections.ts";
 import { SideConnection } from "./connection/side_connection.ts";
@@ -178,6 +181,15 @@ export class PostgresProvider extends BaseProvider {
     const { name, label } = this.#where;
     return `Database '${name}' (${label}) answers pings, and statements wait there for a lock that ${holder} holds: ` +
       "have it ended.";
+  }
+
+  override connectionNeed(use: { readonly outboxProcessors: number }): ConnectionNeed {
+    return connectionNeed(this.#settings, use);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts> {
+    const connection = await abortable(this.#side.get(), signal);
+    return await abortable(serverFacts(connection), signal);
   }
 
   override poolStats(): { size: number; checkedOut: number; overflow: number; checkedIn: number } {

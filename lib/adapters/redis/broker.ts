@@ -10,6 +10,7 @@ import { BrokerUnavailableError } from "../../errors.ts";
 import {
   BaseBroker,
   type BrokerCapabilities,
+  type ConnectionNeed,
   type DeadLetters,
   type GroupAges,
   type GroupInfo,
@@ -18,7 +19,9 @@ import {
   type LockOptions,
   type OperationRecords,
   type Partitions,
+  type Peers,
   type PublishResult,
+  type ServerFacts,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
@@ -34,10 +37,12 @@ import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
 import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
+import { RedisPeers } from "./peers.ts";
 import { append, appendParted } from "./scripts.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { checkFiles, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
-import { dropGroup, groupAges } from "./operators.ts";
+import { countAfter, dropGroup, groupAges } from "./operators.ts";
 import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
@@ -63,6 +68,14 @@ export class RedisBroker extends BaseBroker {
 
   override async ping(signal: AbortSignal): Promise<void> {
     await this.#redis.ping(signal);
+  }
+
+  override connectionNeed(): ConnectionNeed {
+    return connectionNeed(this.#redis);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts | undefined> {
+    return await serverFacts(this.#redis, signal);
   }
 
   override async publish(
@@ -145,6 +158,12 @@ export class RedisBroker extends BaseBroker {
     });
   }
 
+  override async countAfter(stream: string, id: string, most: number): Promise<number> {
+    return await this.#redis.run((client) => countAfter(client, this.keyOf(stream), id, most), {
+      ...{ key: stream, repeatable: true },
+    });
+  }
+
   override async dropGroup(stream: string, group: string): Promise<boolean> {
     return await this.#redis.run((client) => dropGroup(client, this.keyOf(stream), group), { key: stream });
   }
@@ -154,6 +173,10 @@ export class RedisBroker extends BaseBroker {
       key: stream,
       repeatable: true,
     });
+  }
+
+  override get peers(): Peers {
+    return new RedisPeers({ redis: () => this.#redis, keyOf: (name) => this.keyOf(name) });
   }
 
   override get partitions(): Partitions {

@@ -7,8 +7,9 @@ import { LONGEST_WAIT_MS } from "../../async/clock.ts";
 import { UnavailableError } from "../../errors.ts";
 import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
-import { BaseCache } from "../ports.ts";
+import { BaseCache, type ConnectionNeed, type ServerFacts } from "../ports.ts";
 import { Endpoint } from "./endpoint.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { checkFiles, readSettings } from "./settings.ts";
 
 /** Keys that one SCAN step looks at: few enough that nobody waits for it. */
@@ -28,6 +29,14 @@ export class RedisCache extends BaseCache {
 
   override async ping(signal: AbortSignal): Promise<void> {
     await this.#redis.ping(signal);
+  }
+
+  override connectionNeed(): ConnectionNeed {
+    return connectionNeed(this.#redis);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts | undefined> {
+    return await serverFacts(this.#redis, signal);
   }
 
   override async get(key: string): Promise<string | undefined> {

@@ -44,6 +44,9 @@ export const databaseSchema = z.looseObject({
     .describe("Seconds that a connection beyond pool_size waits to be wanted again; 0: closed at once."),
   pool_recycle: whole(-1).default(1800).describe("Seconds after which a connection is replaced; -1: never."),
   pool_timeout: atLeast(0).default(30).describe("Seconds to wait for a connection before giving up."),
+  connection_budget: whole(1).optional().describe(
+    "Connections that this server's processes may open together, where a pooler or an agreement allows fewer than the database; 'check' judges by it.",
+  ),
   pool_pre_ping: flag().default(true).describe("Test an idle connection before it is handed out."),
 });
 

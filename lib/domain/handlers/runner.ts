@@ -28,6 +28,7 @@ import { type BatchEntry, BatchRun } from "./batch_run.ts";
 import { type TransientPolicy, transientPolicy } from "../work/transient.ts";
 import { Tries } from "./tries.ts";
 import type { Reader } from "../elements/payload_reader.ts";
+import { ANY } from "../elements/on.ts";
 import { boundedId } from "../elements/identity.ts";
 import type { HandlerOptions } from "../types.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
@@ -109,6 +110,11 @@ export class ElementRunner implements HandlerRunner {
     this.#transient = transientPolicy(runtime.config.config.server.transient_retry, options);
     this.#prefix = camelDomain(runtime.name);
     this.onDeadLetter = this.#deadLetterHook(options.onDeadLetter);
+  }
+
+  get types(): readonly string[] {
+    const { routes, catchAll } = this.handler;
+    return [...routes.keys(), ...catchAll.length > 0 ? [ANY] : []];
   }
 
   #deadLetterHook(hook: HandlerOptions["onDeadLetter"]): HandlerRunner["onDeadLetter"] {

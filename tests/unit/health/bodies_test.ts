@@ -123,3 +123,20 @@ Deno.test("nobody is ready before the checks of its start have ended, whatever i
     '503 {"status":"degraded","checks":{"shutting_down":false,"draining":false,"starting":true,"providers":{"default":"ok"}}}',
   );
 });
+
+Deno.test("what will make a component unavailable is told, and changes no verdict", () => {
+  const full: ComponentState = {
+    kind: "broker",
+    name: "default",
+    status: "ok",
+    warning: "Redis is nearly full.",
+  };
+  const warnings = [{ component: "broker", name: "default", warning: "Redis is nearly full." }];
+  for (const readiness of [engineReadiness, applicationReadiness]) {
+    const well = readiness(snapshot({ components: [full] }));
+    assertEquals([well.status, (well.body as { warnings: unknown }).warnings], [200, warnings]);
+    const away: ComponentState = { kind: "provider", name: "default", status: "unavailable" };
+    const ill = readiness(snapshot({ components: [full, away] }));
+    assertEquals([ill.status, (ill.body as { warnings: unknown }).warnings], [503, warnings]);
+  }
+});
