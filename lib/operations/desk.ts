@@ -25,7 +25,6 @@ import {
   decodeRecord,
   encodeRecord,
   newRecord,
-  operationOf,
   type OperationRecord,
 } from "./record.ts";
 import { Running, Stop, type Work } from "./running.ts";
@@ -220,7 +219,7 @@ export class OperationDesk {
         const left = record.detached ? "planned" : record.saves ? "failed" : "paused";
         const told: unknown = halt.signal.reason;
         if (halt.signal.aborted) to = told === "paused" || told === "cancelled" ? told : left;
-        else if (held?.aborted || error instanceof UnavailableError) {
+        else if (held?.aborted || isBrokers(error)) {
           [to, record.why] = [left, asError(error).message];
         } else if (signal?.aborted) to = record.saves ? "cancelled" : onAbort;
         else [to, record.why] = [error instanceof Stop ? error.state : "failed", asError(error).message];
@@ -329,5 +328,3 @@ export function savesToFile(id: string, kind: string): ProteanError {
     { code: "OPERATION_SAVES" },
   );
 }
-
-export { operationOf };

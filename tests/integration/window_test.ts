@@ -2,7 +2,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Engine, type Row } from "@protean/server";
 import { runtimeOf } from "../../lib/domain/runtime.ts";
-import { ProteanError } from "../../lib/errors.ts";
 import { replayWindow, type WindowOptions } from "../../lib/operations/window.ts";
 import { postgresAvailable, PostgresServer } from "../support/postgres_server.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
