@@ -33,6 +33,8 @@ export const databaseSchema = z.looseObject({
   pool_recycle: whole(-1).default(1800).describe("Seconds after which a connection is replaced; -1: never."),
   pool_timeout: atLeast(0).default(30).describe("Seconds to wait for a connection before giving up."),
   pool_pre_ping: flag().default(true).describe("Test an idle connection before it is handed out."),
+  commit_group_size: whole(1).default(200)
+    .describe("Units of work that may commit in one transaction on PostgreSQL; 1: each in its own."),
 });
 
 const redisPool = {

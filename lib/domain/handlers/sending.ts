@@ -47,7 +47,7 @@ async function send(
     const name = "domain.process";
     const outcome = await runUnitOfWork(
       runtime,
-      { name, origin: OUTSIDE, guard: guardOf(runtime), mark, repeat: false },
+      { name, origin: OUTSIDE, guard: guardOf(runtime), mark, fresh: true, repeat: false },
       (unit) => unit.send(message),
     );
     return outcome.kind === "done" ? outcome.positions[0] : undefined;

@@ -27,7 +27,7 @@ import { userStatementError, type Where } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import { outboxInsertion } from "./outbox_insert.ts";
 import type { Pool } from "../connection/pool.ts";
-import { listAllText, listText, loadText, rowWrite } from "./row_writes.ts";
+import { listRead, rowRead, rowWrite, storedRow } from "./row_writes.ts";
 import { BEGIN, COMMIT, exchange, type Planned } from "../connection/statement.ts";
 import type { SessionBeats } from "./session_beat.ts";
 import { userStatement } from "./user_sql.ts";
@@ -67,31 +67,16 @@ export class PostgresSession implements ProviderSession {
   }
 
   async load(table: string, id: string): Promise<StoredRow | undefined> {
-    const [[row] = []] = await this.#send([{
-      text: loadText(this.#parts.names, table),
-      values: [id],
-      doing: `reading '${id}' from ${table}`,
-    }]);
-    return row && { id, version: Number(row["version"]), state: String(row["state"]) };
+    const [[row] = []] = await this.#send([rowRead(this.#parts.names, table, id)]);
+    return row && storedRow(row);
   }
 
   async list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly StoredRow[]> {
-    const { after, limit } = options;
-    const { names } = this.#parts;
-    const doing = `listing ${table}`;
-    const [rows = []] = await this.#send([
-      after === undefined
-        ? { text: listAllText(names, table), values: [String(limit)], doing }
-        : { text: listText(names, table), values: [after, String(limit)], doing },
-    ]);
-    return rows.map(({ id, version, state }) => ({
-      id: String(id),
-      version: Number(version),
-      state: String(state),
-    }));
+    const [rows = []] = await this.#send([listRead(this.#parts.names, table, options)]);
+    return rows.map(storedRow);
   }
 
   async mark(mark: Mark): Promise<boolean> {
