@@ -115,6 +115,44 @@ export const ERROR_CODES = {
   CONFIG_UNBOUNDED_STREAM: ["diagnostic", "Nothing trims a stream."],
   CONFIG_UNKNOWN_HANDLER: ["diagnostic", "A table of [server.subscriptions] is about no handler."],
 
+  CONFIG_PYTHON_ONLY: ["diagnostic", "A key that Python alone reads."],
+
+  // What `check` finds.
+  LOW_POOL_SIZE: ["diagnostic", "A database has fewer connections than production needs."],
+  POOL_EXCEEDS_DATABASE_LIMIT: [
+    "diagnostic",
+    "All processes together may open more connections than there are.",
+  ],
+  REDIS_EXCEEDS_MAXCLIENTS: [
+    "diagnostic",
+    "All processes together may open more connections than Redis takes.",
+  ],
+  REDIS_EVICTS: ["diagnostic", "The Redis of a broker deletes messages when it is full."],
+  REDIS_NEARLY_FULL: ["diagnostic", "Redis uses more than 0.8 of its memory."],
+  DEPENDENCY_UNREACHABLE: ["diagnostic", "A server does not answer."],
+  EMBEDDED_IN_PRODUCTION: ["diagnostic", "An adapter lives in one process or file, in production."],
+  DLQ_MAINTENANCE_OFF: ["diagnostic", "Dead letters are neither trimmed nor watched, in production."],
+  HEALTH_UNREACHABLE: ["diagnostic", "No probe from outside arrives at the health listener."],
+  PLAINTEXT_SECRET: ["diagnostic", "A password or token stands in the configuration itself."],
+  EVENT_STORE_MULTIWORKER: ["diagnostic", "Several readers of an event store do not see each other's lock."],
+  UNHANDLED_EVENT: ["diagnostic", "Nobody handles an event."],
+  UNUSED_COMMAND: ["diagnostic", "Nobody handles a command."],
+  NOBODY_PUBLISHES: ["diagnostic", "A handler reads a category that nobody publishes."],
+  EVENT_NOT_READ: ["diagnostic", "A handler does not read the category of an event that it handles."],
+  PUBLISHED_NO_EXTERNAL_BROKER: ["diagnostic", "Published events go to no other domain's broker."],
+
+  // A Kubernetes manifest that `check --manifest` reads.
+  MANIFEST_MALFORMED: ["ConfigurationError", "The manifest is not YAML."],
+  MANIFEST_TEMPLATE: ["ConfigurationError", "The manifest is a template, which has to be rendered first."],
+  MANIFEST_NO_WORKLOAD: ["ConfigurationError", "The manifest deploys nothing."],
+  MANIFEST_PROBES: ["diagnostic", "Probes that are missing, or ask for what the server does not answer."],
+  MANIFEST_PORTS: ["diagnostic", "Probes ask at a port where the server does not listen."],
+  MANIFEST_GRACE_PERIOD: ["diagnostic", "The pod is killed before the drain can have ended."],
+  MANIFEST_PRE_STOP: ["diagnostic", "A preStop hook runs a program that the image does not have."],
+  MANIFEST_ROOT_WRITABLE: ["diagnostic", "The root file system of the container can be written to."],
+  MANIFEST_NOT_WRITABLE: ["diagnostic", "SQLite files are to be written where nothing can be written."],
+  MANIFEST_EMBEDDED_REPLICAS: ["diagnostic", "Several replicas, each with a database of its own."],
+
   // The elements of a domain.
   CONFIG_DUPLICATE_ELEMENT: ["ConfigurationError", "Two elements share a name, a table or a category."],
   CONFIG_NAME_TOO_LONG: ["ConfigurationError", "An element's table would have too long a name."],
@@ -125,10 +163,15 @@ export const ERROR_CODES = {
   CONFIG_WRONG_KIND: ["ConfigurationError", "An event in a command handler, or a command elsewhere."],
   CONFIG_NO_CATEGORY: ["ConfigurationError", "A handler that reads no stream."],
   CONFIG_COMMAND_HANDLED_TWICE: ["ConfigurationError", "A command that several methods handle."],
+  CONFIG_BATCH: ["ConfigurationError", "A batch handler that cannot be."],
   CONFIG_SHARED_GROUP: ["ConfigurationError", "Two handlers with one consumer group on one category."],
   CONFIG_ASYNC_SCHEMA: ["ConfigurationError", "A schema that validates asynchronously."],
   CONFIG_SCHEMA_NOT_REPEATABLE: ["ConfigurationError", "A schema that refuses what it has made itself."],
   CONFIG_FOREIGN_EVENT: ["ConfigurationError", "An aggregate raised an event of another one."],
+
+  // Passwords that change.
+  PASSWORD_FILE: ["RefusedError", "The file with a password cannot be used."],
+  PASSWORD_COMMAND: ["RefusedError", "The command that tells a password cannot be run."],
 
   // Databases.
   DATABASE_TABLE_MISSING: ["RefusedError", "A table does not exist; `db setup` creates it."],
@@ -148,6 +191,8 @@ export const ERROR_CODES = {
   SQLITE_FILE: ["ConfigurationError", "The database file cannot be used."],
   TRANSACTION_ABORTED: ["ProteanError", "A statement before failed, so the unit of work was rolled back."],
   SQL: ["ProteanError", "A statement is wrong, or a constraint refused it."],
+  ADAPTER_FAILED: ["ConfigurationError", "The constructor of an adapter has thrown."],
+  ADAPTER_INCOMPLETE: ["ConfigurationError", "An adapter lacks a method or property that is needed."],
   CLOSE_FAILED: ["ProteanError", "An adapter did not close cleanly."],
 
   // Redis.
@@ -163,6 +208,8 @@ export const ERROR_CODES = {
 
   // Running.
   DELIVERIES_EXCEEDED: ["ProteanError", "A message was delivered more often than max_deliveries allows."],
+  RELOAD: ["ProteanError", "A server could not be asked to replace its workers."],
+  WORKER_START: ["ConfigurationError", "The supervisor cannot start its workers."],
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.
@@ -180,8 +227,16 @@ export const ERROR_CODES = {
   DLQ_UNKNOWN_HANDLER: ["ProteanError", "No handler has this name."],
   DLQ_UNKNOWN_SUBSCRIPTION: ["ProteanError", "No subscription reads this category."],
   DLQ_WEBHOOK_FAILED: ["ProteanError", "An alert could not be posted to the webhook."],
+  DLQ_UNKNOWN_GROUP: ["ProteanError", "No dead letters have failed in this way."],
+  DLQ_NOTES_FULL: ["ProteanError", "The queue has as many notes on groups as it keeps."],
   DLQ_NO_MESSAGE: ["ProteanError", "The dead letter is no message, so it is not given to every group."],
   DLQ_CUT_SHORT: ["ProteanError", "The replay ended before it was done; the message says why."],
+  OPERATION_ALIKE: ["ProteanError", "An operation of that kind and filter is not over yet."],
+  OPERATION_ENDED: ["ProteanError", "The operation is over."],
+  OPERATION_NOT_FOUND: ["ProteanError", "No operation has this id."],
+  OPERATION_RUNNING: ["ProteanError", "Another process runs the operation."],
+  OPERATION_SAVES: ["ProteanError", "The operation writes to a file, so no other process goes on with it."],
+  OPERATION_UNKNOWN_KIND: ["ProteanError", "This server does not know the kind of the operation."],
   DLQ_GONE: ["ProteanError", "Somebody else replayed or purged the dead letter first."],
   UNKNOWN_MESSAGE: ["UsageError", "The domain has no message of this name."],
   BAD_LINE: ["ProteanError", "A line of the input is no payload."],

@@ -12,12 +12,13 @@ import type { Random } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import type { DlqAlert } from "../domain/dlq_alert.ts";
-import type { Observer } from "../domain/observer.ts";
+import type { DeadLetterEvent, DeadLetterFigures, Observer } from "../domain/observer.ts";
 import { NotSupportedError } from "../errors.ts";
 import { logLine } from "../message/describe_error.ts";
 import type { Alerter } from "./alerter.ts";
 import { Census } from "./census.ts";
-import { summarizeDeadLetter } from "../message/dead_letter.ts";
+import { largestLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
+import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import { discardedStream } from "../message/names.ts";
 import { HOUR_MS, QueueTrimmer, trimOlder } from "./trimming.ts";
 import { partiesOf, type Party, type WatchedQueue } from "./watched_queue.ts";
@@ -34,6 +35,8 @@ const DISCARD_KEEP_HOURS = 168;
 const SAMPLE = 200;
 const SAMPLE_BYTES = 4 * 1024 * 1024;
 const TOP_ERRORS = 5;
+/** Letters of a queue, written by others, that one cycle counts. */
+const COUNTED_AT_ONCE = 250_000;
 /** More than clocks of machines that are kept in time differ by. */
 const SKEW_MS = 60_000;
 
@@ -49,6 +52,8 @@ export interface DlqMaintenanceOptions {
   readonly discardKeepHours?: number;
   /** Called once, when the maintenance begins; it does not reject. */
   readonly alerter: () => Promise<Alerter>;
+  /** Of the domain's subscriptions: no letter is larger than what comes of that. @default 8 MiB */
+  readonly maxReceivedBytes?: number;
   readonly clock: Clock;
   readonly random?: Random;
   readonly observer?: Observer;
@@ -67,7 +72,8 @@ interface Watched {
   readonly parties: readonly Party[];
   readonly trimmer: QueueTrimmer;
   readonly census: Census;
-  readonly happened: (event: "trimmed" | "alerts", count: number) => void;
+  readonly happened: (event: DeadLetterEvent, count: number) => void;
+  readonly measured: (figures: DeadLetterFigures | undefined) => void;
   firing: boolean;
 }
 
@@ -91,7 +97,8 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
 
   constructor(options: DlqMaintenanceOptions) {
     super();
-    const { broker, queues, alertThreshold, clock, observer } = options;
+    const { broker, queues, alertThreshold, clock, observer, maxReceivedBytes = MAX_MESSAGE_BYTES } = options;
+    const largest = largestLetter(maxReceivedBytes);
     this.name = `dlq-maintenance-${broker.name}`;
     this.#options = options;
     this.#watched = queues.map((queue) => {
@@ -99,12 +106,13 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
       return {
         queue,
         parties: partiesOf(queue, alertThreshold),
-        trimmer: new QueueTrimmer(broker.deadLetters, queue),
-        census: new Census(broker.deadLetters, queue, clock),
+        trimmer: new QueueTrimmer(broker.deadLetters, queue, largest),
+        census: new Census(broker.deadLetters, queue, largest, clock),
         happened: (event, count) => {
           this.#counters[event] += count;
           observed?.happened(event, count);
         },
+        measured: (figures) => observed?.measured?.(figures),
         firing: false,
       };
     });
@@ -132,6 +140,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
   }
 
   protected override async end(): Promise<void> {
+    this.#forgetFigures();
     const lock = this.#lock;
     this.#lock = undefined;
     await lock?.[Symbol.asyncDispose]();
@@ -141,7 +150,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
   async #turn(signal: AbortSignal): Promise<void> {
     try {
       const held = await this.#held(signal);
-      if (held === undefined) return void this.#figures.clear();
+      if (held === undefined) return this.#forgetFigures();
       using either = joined(signal, held === "alone" ? undefined : held.signal);
       await this.cycle(either.signal);
       if (this.#failing) log.info("dlq_maintenance.recovered", { broker: this.#options.broker.name });
@@ -149,6 +158,13 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
     } catch (error) {
       if (signal.aborted) return;
       this.#tellFailure(error);
+    }
+  }
+
+  /** Whoever looks after the queues from here on measures them. */
+  #forgetFigures(): void {
+    for (const { queue: { stream }, measured } of this.#watched) {
+      if (this.#figures.delete(stream)) measured(undefined);
     }
   }
 
@@ -183,6 +199,12 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
       if (signal.aborted) return;
       await this.#lookAfter(watched, now, signal).catch((error) => void failures.push(error));
     }
+    // Behind everything else: of a long queue that nobody has counted yet, this takes a while.
+    for (const { queue: { stream } } of this.#watched) {
+      if (signal.aborted) return;
+      const counting = broker.deadLetters.failures?.countOn(stream, COUNTED_AT_ONCE, signal);
+      await counting?.catch((error) => void failures.push(error));
+    }
     if (failures.length > 0) throw failures[0];
   }
 
@@ -198,6 +220,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
     if (signal.aborted) return;
     const [depth, oldest] = await Promise.all([deadLetters.depth(stream), deadLetters.oldest(stream)]);
     this.#figures.set(stream, { depth, oldest });
+    watched.measured({ depth, oldestAgeSeconds: oldest === undefined ? undefined : ageSeconds(oldest, now) });
     const breaches = await this.#breaches(watched, depth, signal);
     if (!signal.aborted) await this.#judge(watched, breaches, { depth, oldest }, signal);
   }
@@ -283,6 +306,10 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
     }
     this.#skewed = skewed;
   }
+}
+
+function ageSeconds(since: number, now: number): number {
+  return Math.max(0, now - since) / 1000;
 }
 
 /** What the newest letters failed of. */

@@ -100,6 +100,8 @@ export class DeadLetterQueues {
   readonly #subscribed: Subscribed;
   /** Bytes: of a larger text than any dead letter of ours has, no more than the beginning is read. */
   readonly largest: number;
+  /** That of the domain's own messages, which keeps its operations. */
+  readonly broker: BaseBroker;
 
   /** `maxReceivedBytes`: of the domain's subscriptions; `further`: what they do not all have from `broker`. */
   constructor(
@@ -108,6 +110,7 @@ export class DeadLetterQueues {
     maxReceivedBytes: number = MAX_MESSAGE_BYTES,
     further: Partial<Subscribed> = {},
   ) {
+    this.broker = broker;
     this.#subscribed = { runners, brokerOf: () => broker, lanes: undefined, ...further };
     this.largest = largestLetter(maxReceivedBytes);
   }

@@ -66,6 +66,29 @@ export interface RunOptions {
   readonly trace?: TraceContext | null;
 }
 
+/** Messages that may be handled together: so many, and so long the first may wait for more. */
+export interface Batching {
+  readonly size: number;
+  readonly maxWaitMs: number;
+}
+
+/** One message of a batch. */
+export interface BatchMember {
+  readonly message: Message;
+  readonly plan: unknown;
+  /** Of messages with the same key a later one is not handled before an earlier one is. */
+  readonly key: string;
+  readonly options: Pick<RunOptions, "id" | "source" | "again">;
+}
+
+/**
+ * What became of one message of a batch that was committed. `failed`: its handler has taken it out. `held`: it
+ * is behind one that failed, and is to be handled after that.
+ */
+export type BatchResult =
+  | { readonly kind: "handled" | "duplicate" | "held" }
+  | { readonly kind: "failed"; readonly error: Error };
+
 /** One handler as subscriptions see it. */
 export interface HandlerRunner {
   /** As declared: `OrderEventHandler`. */
@@ -77,6 +100,8 @@ export interface HandlerRunner {
   readonly sharedGroup: boolean;
   /** Stream categories, one subscription each: `my_domain::order`, `my_domain::order:command`. */
   readonly categories: readonly string[];
+  /** Type strings that it handles, older versions included; `$any` for all others. @default not known */
+  readonly types?: readonly string[];
   /** As declared; resolved by `lib/subscription/`. */
   readonly options: {
     readonly subscriptionProfile?: string;
@@ -113,4 +138,14 @@ export interface HandlerRunner {
    * (PIPE-15).
    */
   run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate">;
+  /** With which others it may be handled: those for which this is the same object. Undefined: alone. */
+  batching?(plan: unknown): Batching | undefined;
+  /** Most messages that it handles together. @default 1 */
+  readonly mostTogether?: number;
+  /**
+   * Runs a batch of messages with one `batching` in one unit of work; returns what became of each. Rejects with
+   * what was thrown where nobody can tell which of them it concerns: nothing is committed then. `guard` is that of
+   * all of them.
+   */
+  runTogether?(members: readonly BatchMember[], guard: RunOptions): Promise<readonly BatchResult[]>;
 }

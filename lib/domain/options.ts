@@ -69,6 +69,13 @@ export type ProjectorOptions = HandlerOptions & {
   projection: ProjectionType;
   /** @default the categories of the aggregates whose events it handles */
   streamCategories?: readonly string[];
+  /**
+   * So many messages at most, 1 to 10,000, are handled in one unit of work and acknowledged together. Each has its
+   * `on` called as ever, with a context of its own; those of different streams at the same time, and rows that
+   * they `get` in one turn are read by one statement. What they do has the effect that it has in order: two that
+   * want the same row work one after the other. @default 1
+   */
+  batch?: number;
 };
 
 /**

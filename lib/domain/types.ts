@@ -64,6 +64,17 @@ export interface Repository<S extends Schema, A extends string> {
   /** Throws `ObjectNotFoundError`. */
   get(id: string): Promise<Instance<S, A>>;
   find(id: string): Promise<Instance<S, A> | undefined>;
+  /**
+   * Loads many at once: those that exist, by id, in the order in which they are asked for. One statement for each
+   * thousand that this unit of work does not know yet; an id that is given twice is loaded once.
+   *
+   * @example
+   * ```ts
+   * const orders = await ctx.repository(Order).getMany(events.map(({ orderId }) => orderId));
+   * const order = orders.get(orderId);
+   * ```
+   */
+  getMany(ids: readonly string[]): Promise<ReadonlyMap<string, Instance<S, A>>>;
   /** Saves the instance with the commit: its state and every event raised on it by then. */
   add(instance: Instance<S, A>): Promise<void>;
   /** Deletes the instance with the commit; events raised on it are still published. */
@@ -73,6 +84,18 @@ export interface Repository<S extends Schema, A extends string> {
 /** The rows of one projection. */
 export interface View<S extends Schema> {
   get(id: string): Promise<Out<S> | undefined>;
+  /**
+   * Reads many rows at once: those that exist, by id, in the order in which they are asked for. One statement for
+   * each thousand that this unit of work does not know yet; an id that is given twice is read once. A `put`
+   * afterwards holds as after `get`.
+   *
+   * @example
+   * ```ts
+   * const totals = await ctx.view(Totals).getMany(events.map(({ customer }) => customer));
+   * const total = totals.get(customer)?.total ?? 0;
+   * ```
+   */
+  getMany(ids: readonly string[]): Promise<ReadonlyMap<string, Out<S>>>;
   /** In order of id, those after `after`, at most `limit`. @default limit 100 */
   list(options?: { limit?: number; after?: string }): Promise<Out<S>[]>;
   /**
@@ -209,6 +232,34 @@ export interface Handling {
   readonly handle: (payload: unknown, ctx: Context) => unknown;
 }
 
+/** What the handler of a batch works with: one unit of work for all of its messages. */
+export interface BatchContext extends Omit<Context, "message"> {
+  /** Those being handled, in order: `messages[i]` belongs to `events[i]`. */
+  readonly messages: readonly Context["message"][];
+  /**
+   * Takes one of `events` (the very object) out of the batch: it fails with `error`, and is retried, dead-lettered
+   * or whatever a decision (`DeadLetter`, `Discard`, `RetryAfter`) says. Nothing that was written for it is
+   * committed: once the handler has returned, all that it has written is undone, and it is called again with the
+   * others. Messages of the same stream that come behind it wait for it. Of several errors of one event the first
+   * counts. Throws `IncorrectUsageError` for what is none of `events`, and once the handler has returned.
+   *
+   * @example
+   * ```ts
+   * for (const event of events) if (event.amount < 0) ctx.fail(event, new DeadLetter("a negative amount"));
+   * ```
+   */
+  fail(event: object, error: unknown): void;
+}
+
+/** A method of a handler that takes many messages of its type at once, made by `onBatch`. */
+export interface BatchHandling {
+  readonly type: string;
+  readonly size: number;
+  /** Milliseconds. */
+  readonly maxWaitMs: number;
+  readonly handle: (payloads: readonly unknown[], ctx: BatchContext) => unknown;
+}
+
 /** A dead letter. */
 export interface DeadLetterEntry {
   /** As `dlq list` has it; empty for one that is not in its queue yet, as `onDeadLetter` is given it. */
@@ -276,7 +327,9 @@ export interface HandlerOptions {
    * where the message could be read.
    */
   onDeadLetter?: (letter: DeadLetterEntry, ctx: Context) => unknown;
-  handles: readonly Handling[];
+  /** See `ProjectorOptions`: projectors only. */
+  batch?: number;
+  handles: readonly (Handling | BatchHandling)[];
 }
 
 /** State of one process, as its steps see it. */

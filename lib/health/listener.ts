@@ -16,12 +16,16 @@ export interface HealthSource {
   /** Whether this process does its work: only a restart helps where it does not (HLT-1). */
   alive(): boolean;
   snapshot(): HealthSnapshot;
+  /** `POST /drainz`: nothing more is read, what runs goes on, and there is no way back. */
+  drain(): void;
 }
 
 /** The engine starts it before everything else and stops it after. */
 export interface HealthListener extends Service {
   /** Resolves once it listens for the first time; absent where it has no address of its own. */
   readonly bound?: Promise<Deno.NetAddr>;
+  /** The source says something else now; absent where it is asked at every probe anyway. */
+  changed?(): void;
 }
 
 export interface HealthListenerOptions {
@@ -45,6 +49,6 @@ export const ownListener: HealthListenerFactory = ({ source, settings, required,
     portAutoIncrement: settings.port_auto_increment,
     required,
     clock,
-    routes: engineRoutes(() => source.alive(), () => source.snapshot()),
+    routes: engineRoutes(() => source.alive(), () => source.snapshot(), () => source.drain()),
   });
 };

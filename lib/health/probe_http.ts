@@ -16,6 +16,7 @@ const TOO_LARGE: Answer = { status: 431, body: { error: "Request Header Fields T
 const REASONS: ReadonlyMap<number, string> = new Map([
   [200, "OK"],
   [400, "Bad Request"],
+  [403, "Forbidden"],
   [404, "Not Found"],
   [405, "Method Not Allowed"],
   [431, "Request Header Fields Too Large"],
@@ -23,7 +24,7 @@ const REASONS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** What a connection is to a probe. */
-export type ProbeConnection = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close">;
+export type ProbeConnection = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close" | "remoteAddr">;
 
 /**
  * Reads one request, answers it, and waits until the client has heard it; `answering` is called in between.
@@ -34,7 +35,12 @@ export async function answerOne(conn: ProbeConnection, routes: Routes, answering
   const head = await readHead(conn, bytes);
   if (head === undefined) return;
   answering();
-  await writeAll(conn, head === "too large" ? message(TOO_LARGE, false) : responseTo(head.text, routes));
+  await writeAll(
+    conn,
+    head === "too large"
+      ? message(TOO_LARGE, false)
+      : responseTo(head.text, routes, isLoopback(conn.remoteAddr)),
+  );
   await conn.closeWrite();
   // To close with something unread would reset the connection, and the answer with it.
   while (await conn.read(bytes) !== null);
@@ -62,14 +68,24 @@ const REQUEST_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP\/1\.\d$/;
 /** A value may hold any byte from 0x80 on, which the decoder makes a character from U+0080 on. */
 const FIELD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\u0080-\uffff]*$/;
 
-function responseTo(head: string, routes: Routes): Uint8Array {
+/** What a browser or a proxy adds to a request: then it is not somebody on this machine who asks. */
+const ON_BEHALF = /^(origin|referer|forwarded|x-forwarded-[a-z]+|x-real-ip|via)[ \t]*:/i;
+
+/** Whether a connection comes from this machine, over loopback. */
+export function isLoopback(address: Deno.Addr): boolean {
+  if (address.transport !== "tcp") return false;
+  return /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/i.test(address.hostname);
+}
+
+function responseTo(head: string, routes: Routes, loopback: boolean): Uint8Array {
   // An empty line before it is left over from what came before, to a client's mind (RFC 9112, 2.2).
   const [first = "", ...fields] = head.replace(/^\r?\n/, "").split(/\r?\n/);
   const [, method, target] = REQUEST_LINE.exec(first) ?? [];
   if (method === undefined || target === undefined || !fields.every((field) => FIELD.test(field))) {
     return message(BAD_REQUEST, false);
   }
-  return message(answerTo(method, target, routes), method === "HEAD");
+  const local = loopback && !fields.some((field) => ON_BEHALF.test(field));
+  return message(answerTo(method, target, routes, local), method === "HEAD");
 }
 
 function message(answer: Answer, headOnly: boolean): Uint8Array {

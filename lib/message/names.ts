@@ -96,6 +96,21 @@ export function commandCategory(category: string): string {
   return `${category}:command`;
 }
 
+/** What the letters of a queue failed of, counted (operations 6). */
+export function failureGroups(deadLetters: string): string {
+  return `${deadLetters}:groups`;
+}
+
+/** Whether the letters of a stream are counted: those of queues, and those that were discarded. */
+export function isCounted(stream: string): boolean {
+  return stream.endsWith(deadLetterStream("")) || stream.endsWith(discardedStream(deadLetterStream("")));
+}
+
+/** What people have noted of them. */
+export function failureNotes(deadLetters: string): string {
+  return `${deadLetters}:notes`;
+}
+
 /** Where letters of a queue lie that were discarded, until they are restored or too old. */
 export function discardedStream(deadLetters: string): string {
   return `${deadLetters}:discarded`;

@@ -80,6 +80,8 @@ export class Delivery implements RunOptions {
   blamed: boolean;
   /** What has committed a part of its work. */
   backends: readonly Backend[] = NONE;
+  /** Its worker has taken it and not begun its handler: counted by the `Crowd`. */
+  coming = false;
   /** It was told that the broker refuses what its outcome needs. */
   refused = false;
   /** What its outcome needs failed, and not for want of a broker. */
@@ -93,6 +95,8 @@ export class Delivery implements RunOptions {
   over = false;
   /** Called when it is. */
   whenOver: (() => void) | undefined;
+  /** Called when it must not be brought to its end here, or may not be. */
+  whenEnded: ((reason: Error | undefined) => void) | undefined;
   /** Its text is no more than the beginning of one that is larger than what is received. */
   truncated: TooLarge | undefined;
   /**
@@ -177,6 +181,7 @@ export class Delivery implements RunOptions {
     this.#abort ??= new AbortController();
     this.#abort.abort(reason);
     if (!this.mayCommit()) this.#givenUp?.abort();
+    this.whenEnded?.(reason);
   }
 
   /** Of its text, as far as that is here, in UTF-16 units. */

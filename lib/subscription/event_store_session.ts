@@ -31,6 +31,7 @@ import { RecordStream } from "./record_stream.ts";
 import { RecoveryPasses } from "./recovery_passes.ts";
 import { releaseAll } from "./release.ts";
 import type { SubscriptionScope } from "./scope.ts";
+import type { Turning } from "./subscription.ts";
 import { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
@@ -162,7 +163,7 @@ export class StoreSession {
   }
 
   /** See `EventStoreSubscription.stuck`. */
-  get reader(): { readonly paused: boolean; readonly lastTurn: number } {
+  get reader(): Turning {
     return this.#reader;
   }
 

@@ -19,6 +19,17 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
+  /** Puts an item before all others; takes time with their number where many were put back before. */
+  unshift(item: T): void {
+    if (this.#head > 0) this.#items[--this.#head] = item;
+    else this.#items.unshift(item);
+  }
+
+  /** The next item, which stays; undefined when there is none. */
+  get next(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   /** The next item, taken out; undefined when there is none. */
   shift(): T | undefined {
     if (this.length === 0) return undefined;

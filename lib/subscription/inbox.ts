@@ -163,6 +163,23 @@ export class Inbox {
     }
   }
 
+  /** As `take`, to be worked on with others: one that `fits`, if the next of any kind does. */
+  takeFitting(fits: (delivery: Delivery) => boolean): Delivery | undefined {
+    for (const queue of [this.#resumed, this.#ready, this.#later]) {
+      for (let next = queue.next; next; next = queue.next) {
+        if (next.ended !== "lost") {
+          if (!fits(next)) break;
+          return queue.shift();
+        }
+        queue.shift();
+        this.drop(next);
+      }
+      // What can wait has its turn when there is nothing else.
+      if (queue === this.#ready && queue.length > 0) return undefined;
+    }
+    return undefined;
+  }
+
   /** As `take`, one that was just read. */
   takeRead(): Delivery | undefined {
     const next = () => this.#ready.shift() ?? this.#later.shift();
@@ -190,6 +207,50 @@ export class Inbox {
       this.changed.notify();
     }
     return delivery.inside;
+  }
+
+  /**
+   * As `enter`, together with `mate`, the last one of its key that is inside. False: it waits behind others.
+   */
+  enterWith(mate: Delivery, delivery: Delivery): boolean {
+    if (this.nextBehind(delivery.key)) return this.enter(delivery);
+    this.#gate.join(delivery.key, mate, delivery);
+    return delivery.inside = true;
+  }
+
+  /** Who waits first behind those of a key that are inside. */
+  nextBehind(key: string): Delivery | undefined {
+    return this.#gate.waiting(key, 1)[0];
+  }
+
+  /** Who waits first behind `mate` goes inside with it. */
+  follow(mate: Delivery, delivery: Delivery): void {
+    this.#gate.join(mate.key, mate, delivery);
+    delivery.inside = true;
+    this.#holdings.wake(delivery);
+    moveTo(delivery, "queued");
+  }
+
+  /** Whether nobody who is inside comes before it. */
+  leads(delivery: Delivery): boolean {
+    return this.#gate.leads(delivery.key, delivery);
+  }
+
+  /**
+   * Those of a batch that come to no outcome with it are taken again, in their order: one of each key next, the
+   * others after it. No attempt is counted for what has been begun.
+   */
+  putBack(deliveries: readonly Delivery[]): void {
+    const open = deliveries.filter(({ stage }) => stage !== "done");
+    for (const delivery of open.toReversed()) {
+      if (delivery.attempts.started) delivery.attempts.repeat();
+      if (this.leads(delivery)) continue;
+      delivery.inside = false;
+      this.#gate.putBack(delivery.key, delivery);
+      moveTo(delivery, "held");
+      this.#holdings.rest(delivery);
+    }
+    for (const delivery of open) if (delivery.inside) this.resume(delivery);
   }
 
   /** The handler is about to be run. */
@@ -271,7 +332,7 @@ export class Inbox {
     this.#freeSuspect(delivery);
     if (delivery.inside) {
       delivery.inside = false;
-      const next = this.#gate.leave(delivery.key);
+      const next = this.#gate.leave(delivery.key, delivery);
       if (next) {
         next.inside = true;
         this.resume(next);
@@ -335,6 +396,18 @@ export class Inbox {
       count += batch.open - batch.deliveries.filter(({ stage }) => stage !== "done").length;
     }
     return count;
+  }
+
+  /** How many of the owned are in their handlers, and how many wait for another attempt. */
+  get stages(): { readonly running: number; readonly waiting: number } {
+    let [running, waiting] = [0, 0];
+    for (const { deliveries } of this.#batches) {
+      for (const { stage } of deliveries) {
+        if (stage === "running") running++;
+        else if (stage === "waiting") waiting++;
+      }
+    }
+    return { running, waiting };
   }
 
   /** Those of the owned that are in their handlers. */

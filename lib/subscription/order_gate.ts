@@ -1,5 +1,6 @@
 /**
- * Lets one item of a key in at a time; the later ones wait in order (delivery 4).
+ * Lets one item of a key in at a time; the later ones wait in order (delivery 4). Items that are worked on in
+ * one batch may be inside together.
  *
  * @module
  */
@@ -7,6 +8,8 @@ import { Fifo } from "./fifo.ts";
 
 export class OrderGate<T> {
   readonly #inside = new Map<string, Fifo<T> | undefined>();
+  /** Those inside, in order, of keys that have more than one. */
+  readonly #together = new Map<string, T[]>();
 
   /**
    * True: go on, and call `leave(key)` when finished. False: the item waits and will be returned by a
@@ -27,8 +30,45 @@ export class OrderGate<T> {
     return false;
   }
 
-  /** The key's next item, which is inside from now on, or undefined when nobody waits. */
-  leave(key: string): T | undefined {
+  /** An item goes in behind `mate`, which is the last one inside; nobody waits, or the item waits first. */
+  join(key: string, mate: T, item: T): void {
+    const together = this.#together.get(key);
+    if (together) together.push(item);
+    else this.#together.set(key, [mate, item]);
+    const waiting = this.#inside.get(key);
+    if (waiting?.next === item) waiting.shift();
+  }
+
+  /** Whether nobody inside comes before an item that is inside. */
+  leads(key: string, item: T): boolean {
+    const together = this.#together.get(key);
+    return !together || together[0] === item;
+  }
+
+  /** An item that does not lead goes out, and waits before all others. */
+  putBack(key: string, item: T): void {
+    this.#part(key, item);
+    const waiting = this.#inside.get(key) ?? new Fifo<T>();
+    this.#inside.set(key, waiting);
+    waiting.unshift(item);
+  }
+
+  /** False: it was inside alone. */
+  #part(key: string, item: T | undefined): boolean {
+    const together = this.#together.get(key);
+    if (!together) return false;
+    const rest = together.filter((other) => other !== item);
+    if (rest.length > 1) this.#together.set(key, rest);
+    else this.#together.delete(key);
+    return true;
+  }
+
+  /**
+   * `item` goes, which has to be told where several are inside. Returns the key's next item, which is inside from
+   * now on; undefined when nobody waits, or others are still inside.
+   */
+  leave(key: string, item?: T): T | undefined {
+    if (this.#together.size > 0 && this.#part(key, item)) return undefined;
     const waiting = this.#inside.get(key);
     const next = waiting?.shift();
     if (next === undefined) {

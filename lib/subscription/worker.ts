@@ -8,8 +8,9 @@ import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
+import type { Crowd } from "../async/crowd.ts";
 import { Sparing } from "../async/sparing.ts";
-import type { Verdict } from "../domain/handler_port.ts";
+import type { Batching, Verdict } from "../domain/handler_port.ts";
 import {
   asError,
   errorsOf,
@@ -21,6 +22,9 @@ import {
 } from "../errors.ts";
 import { renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
+import { parseTime } from "../message/time.ts";
+import { isBatchable } from "./batch_intake.ts";
+import { BatchWork } from "./batch_work.ts";
 import { Crew } from "./crew.ts";
 import { DeadLetterHook } from "./dead_letter_hook.ts";
 import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
@@ -46,12 +50,22 @@ export class Worker {
   readonly #givenUp: Sparing;
   readonly #hook: DeadLetterHook;
   readonly #judge: Judge;
+  readonly #batches: BatchWork;
 
   constructor(scope: SubscriptionScope, ownership: Ownership) {
     this.#scope = scope;
     this.#ownership = ownership;
     this.#hook = new DeadLetterHook(scope);
     this.#judge = new Judge(scope);
+    this.#batches = new BatchWork(scope, ownership, this.#judge, {
+      skip: (delivery, verdict) => this.#skip(delivery, verdict),
+      run: (delivery) => this.#handle(delivery),
+      publishing: (delivery) => this.#publishing(delivery),
+      succeeded: (delivery, kind) => this.#succeeded(delivery, kind),
+      failed: (delivery, error) => this.#failed(delivery, error),
+      lost: (delivery) => void this.#lost(delivery),
+      sourceFailed: (delivery, error) => this.#sourceFailed(delivery, error),
+    });
     const { clock, name, settings } = scope;
     const event = settings.enableDlq ? "subscription.dead_lettered" : "subscription.discarding";
     const rest = (more: number) => log.error(`${event}_more`, { subscription: name, more });
@@ -73,11 +87,12 @@ export class Worker {
 
   /** One delivery after the other. */
   async #run(crew: Crew, signal: AbortSignal): Promise<void> {
-    const { inbox, clock, pause } = this.#scope;
+    const { inbox, clock, crowd, pause } = this.#scope;
     let since = clock.monotonic();
     while (!signal.aborted) {
       if (pause.on) crew.relieve();
       const tried = pause.on ? await pause.turn(signal) : undefined;
+      if (!tried && crowd.full) await crowd.room(clock, signal);
       if (signal.aborted) return;
       const delivery = tried ?? inbox.take();
       if (!delivery) {
@@ -85,10 +100,13 @@ export class Worker {
         since = clock.monotonic();
         continue;
       }
-      const delivering = this.deliver(delivery);
+      crowd.come();
+      delivery.coming = true;
+      const delivering = this.deliver(delivery, tried !== undefined);
       // Not before: it has its place in the order before the next one is taken.
       crew.relieve();
       await delivering;
+      if (delivery.coming) this.#noLonger(delivery).turnBack();
       if (tried) pause.tried(tried);
       // One that the drain has given up may end much later: nothing of it is wanted then.
       if (delivery.ended === "abandoned") return;
@@ -99,14 +117,23 @@ export class Worker {
     }
   }
 
-  /** Works on one delivery until it has an outcome or waits for something. Rejects with a defect alone. */
-  async deliver(delivery: Delivery): Promise<void> {
-    const { runner, inbox, figures, pause, clock, stopped } = this.#scope;
+  #noLonger(delivery: Delivery): Crowd {
+    delivery.coming = false;
+    return this.#scope.crowd;
+  }
+
+  /**
+   * Works on one delivery, and, unless it is to run `alone`, on what may be handled together with it, until it has
+   * an outcome or waits for something. Rejects with a defect alone.
+   */
+  async deliver(delivery: Delivery, alone = false): Promise<void> {
+    const { inbox, clock, runner } = this.#scope;
     let { verdict } = delivery;
+    let batching: Batching | undefined;
     try {
       if (delivery.parked && !await this.#bring(delivery)) return;
       // What was found pending may have killed its process while it was read: it is counted before it is.
-      if (delivery.attempts.first && !verdict) {
+      if ((delivery.attempts.first || isBatchable(delivery)) && !verdict) {
         // A large one has its place in the order before it is read: others have their turn meanwhile.
         if (isLarge(delivery)) delivery.key ||= keyOf(delivery);
         else verdict = this.#judge.atOnce(delivery);
@@ -115,26 +142,50 @@ export class Worker {
       if (!inbox.enter(delivery)) return;
       const early = delivery.notBefore > 0 ? delivery.notBefore - clock.monotonic() : 0;
       if (early > 0) return inbox.backOff(delivery, early);
-      const publishing = this.#publishing(delivery);
-      if (publishing && !await this.#outlast(publishing, delivery)) return;
-      const asking = this.#ownership.assured();
-      if (asking && !await this.#outlast(asking, delivery)) return;
-      if (!delivery.attempts.first && !await this.#mayStart(delivery)) return;
-      if (!verdict) {
-        verdict = isLarge(delivery) ? await this.#judge.inTurns(delivery) : this.#judge.atOnce(delivery);
-        if (stopped.aborted) return;
-        if (delivery.ended === "lost") return void this.#lost(delivery);
-        if (verdict.kind !== "run") return await this.#skip(delivery, verdict);
-        const publishing = this.#publishing(delivery);
-        if (publishing && !await this.#outlast(publishing, delivery)) return;
-      }
+      if (!alone && verdict && isBatchable(delivery)) batching = runner.batching?.(verdict.plan);
     } catch (error) {
       return this.#sourceFailed(delivery, asError(error));
     }
-    const { message } = delivery;
-    if (!message) return;
+    if (batching) {
+      if (delivery.coming) this.#noLonger(delivery).begin();
+      return await this.#batches.deliver(delivery, batching);
+    }
+    if (await this.#mayHandle(delivery)) await this.#handle(delivery);
+  }
+
+  /** Waits until it may be started; returns whether it may. It is inside. */
+  async #mayHandle(delivery: Delivery): Promise<boolean> {
+    const { stopped } = this.#scope;
+    try {
+      const publishing = this.#publishing(delivery);
+      if (publishing && !await this.#outlast(publishing, delivery)) return false;
+      const asking = this.#ownership.assured();
+      if (asking && !await this.#outlast(asking, delivery)) return false;
+      if (!delivery.attempts.first && !await this.#mayStart(delivery)) return false;
+      if (!delivery.verdict) {
+        if (isLarge(delivery)) await this.#judge.inTurns(delivery);
+        else this.#judge.atOnce(delivery);
+        if (stopped.aborted) return false;
+        if (delivery.ended === "lost") return this.#lost(delivery);
+        const publishing = this.#publishing(delivery);
+        if (publishing && !await this.#outlast(publishing, delivery)) return false;
+      }
+      return true;
+    } catch (error) {
+      this.#sourceFailed(delivery, asError(error));
+      return false;
+    }
+  }
+
+  /** Its handler runs. */
+  async #handle(delivery: Delivery): Promise<void> {
+    const { runner, inbox, clock } = this.#scope;
+    const { message, verdict } = delivery;
+    if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
+    if (!message || !verdict) return;
     inbox.start(delivery);
-    delivery.startedAt = this.#scope.clock.monotonic();
+    if (delivery.coming) this.#noLonger(delivery).begin();
+    delivery.startedAt = clock.monotonic();
     let result: "handled" | "duplicate";
     try {
       result = await runner.run(message, verdict.plan, delivery);
@@ -144,9 +195,25 @@ export class Worker {
     if (delivery.ended === "abandoned") return;
     // Whoever has it now acknowledges it: this handler may have returned because its signal told it to stop.
     if (delivery.ended === "lost") return void this.#lost(delivery);
+    await this.#succeeded(delivery, result);
+  }
+
+  #succeeded(delivery: Delivery, result: "handled" | "duplicate"): Promise<void> | void {
+    const { pause, figures } = this.#scope;
     pause.succeeded(delivery);
     figures.happened(result === "handled" ? "handled" : "duplicates");
-    await this.#finish(delivery);
+    this.#tell(delivery, result);
+    return this.#finish(delivery);
+  }
+
+  /** Of a run that succeeded, as far as anybody wants to hear of it. */
+  #tell({ startedAt, message }: Delivery, result: "handled" | "duplicate"): void {
+    const { observer, clock } = this.#scope;
+    if (!observer) return;
+    observer.ran?.(clock.monotonic() - startedAt, undefined);
+    if (!observer.settled || result === "duplicate") return;
+    const time = parseTime(message?.metadata.headers.time ?? null);
+    if (time !== undefined) observer.settled(clock.now() - time);
   }
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
@@ -154,7 +221,11 @@ export class Worker {
     // In a group that another program shares, what is not for us may be for it (delivery 5).
     const isShared = this.#scope.runner.sharedGroup && !delivery.batch.lane.source.setAside;
     if (verdict.kind !== "expired" && isShared) return await this.#handOver(delivery);
-    this.#scope.figures.happened(verdict.kind);
+    const { figures, observer } = this.#scope;
+    figures.happened(verdict.kind);
+    if (verdict.kind === "expired" && observer?.expired) {
+      observer.expired(summarizeDeadLetter(delivery.text).messageType ?? "unknown");
+    }
     await this.#finish(delivery);
   }
 
@@ -244,11 +315,12 @@ export class Worker {
   }
 
   async #failed(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, figures, inbox, random, runner, clock, pause } = this.#scope;
+    const { settings, figures, observer, inbox, random, runner, clock, pause } = this.#scope;
     const { attempts, ended } = delivery;
     if (ended === "lost") return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
     if (ended) return;
+    observer?.ran?.(clock.monotonic() - delivery.startedAt, error);
     const decision = decisionOf(error);
     const decided = decision && await this.#decided(delivery, decision, error);
     if (decided) return;

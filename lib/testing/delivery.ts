@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RunOptions } from "../domain/handler_port.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
 import { canonicalJson } from "../message/canonical.ts";
@@ -10,6 +11,7 @@ import { decodeMessage, encodeRaw } from "../message/envelope.ts";
 import { decodeForeign } from "../message/foreign.ts";
 import { parseExact } from "../message/exact_numbers.ts";
 import { categoryOf } from "../message/names.ts";
+import { Batches } from "./batches.ts";
 import type { FailedDelivery, PublishedMessage } from "./outcome.ts";
 
 /** Takes what is due out of every outbox, in order, and counts it as published. */
@@ -39,8 +41,15 @@ export async function takeOutbox({ providers, config }: DomainRuntime): Promise<
   return messages;
 }
 
-/** Delivers to every handler that subscribes to the message's category, once; returns the failures. */
-export async function deliver(runtime: DomainRuntime, message: PublishedMessage): Promise<FailedDelivery[]> {
+/**
+ * Delivers to every handler that subscribes to the message's category, once; returns the failures. What handlers
+ * take together is left in `batches`.
+ */
+export async function deliver(
+  runtime: DomainRuntime,
+  message: PublishedMessage,
+  batches: Batches,
+): Promise<FailedDelivery[]> {
   const { broker, stream } = message;
   // Over the wire format, as a broker would have it.
   const text = encodeRaw(canonicalJson(message.data), JSON.stringify(message.metadata));
@@ -49,7 +58,17 @@ export async function deliver(runtime: DomainRuntime, message: PublishedMessage)
     { broker, stream: categoryOf(stream), id: crypto.randomUUID() },
     text,
     message,
+    batches,
   );
+}
+
+/** What handlers take together, until it is flushed. */
+export function batchesOf(runtime: DomainRuntime): Batches {
+  return new Batches(guardOf(runtime));
+}
+
+function guardOf({ closing }: DomainRuntime): RunOptions {
+  return { signal: closing, mayCommit: () => true };
 }
 
 /** An entry of a stream. */
@@ -66,7 +85,9 @@ export async function receive(runtime: DomainRuntime, entry: Entry, text: string
   // Failures tell of it, also where it is no message.
   const { data, metadata } = decodeForeign(isForeign(text) ? text : "{}", Infinity, entry);
   const message = { broker, stream, type: metadata.headers.type, data, metadata };
-  return await deliverText(runtime, entry, text, message);
+  const batches = batchesOf(runtime);
+  const failures = await deliverText(runtime, entry, text, message, batches);
+  return [...failures, ...await batches.flush()];
 }
 
 function isForeign(text: string): boolean {
@@ -78,16 +99,16 @@ function isForeign(text: string): boolean {
   }
 }
 
-/** Delivers a text to every handler that reads that stream, once; returns the failures, which are of `message`. */
+/** As `deliver`, a text to every handler that reads that stream; failures are of `message`. */
 export async function deliverText(
   runtime: DomainRuntime,
   { broker, stream, id }: Entry,
   text: string,
   message: PublishedMessage,
+  batches: Batches,
 ): Promise<FailedDelivery[]> {
   const failures: FailedDelivery[] = [];
   const { server: { max_received_bytes: most }, outbox } = runtime.config.config;
-  const options = { signal: runtime.closing, mayCommit: () => true };
   const readers = runtime.runners.filter((runner) =>
     runner.categories.includes(stream) && (runner.broker ?? outbox.broker) === broker
   );
@@ -97,7 +118,15 @@ export async function deliverText(
       const read = again();
       const verdict = runner.judge(read);
       const source = runner.decode && `${stream}/${id}`;
-      if (verdict.kind === "run") await runner.run(read, verdict.plan, { ...options, source, again });
+      if (verdict.kind === "run") {
+        const key = read.metadata.headers.stream || id;
+        const options = { source, again };
+        failures.push(
+          ...await batches.deliver(runner, {
+            ...{ message: read, plan: verdict.plan, key, options, published: message },
+          }),
+        );
+      }
       if (verdict.kind === "poison") throw verdict.error;
     } catch (error) {
       failures.push({ handler: runner.name, message, error: asError(error) });

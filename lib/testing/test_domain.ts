@@ -10,7 +10,7 @@ import { runtimeOf } from "../domain/runtime.ts";
 import type { StartOptions } from "../domain/startup.ts";
 import type { AggregateType, In, MessageType, Out, ProjectionType, Row, Schema } from "../domain/types.ts";
 import { IncorrectUsageError, ProteanError } from "../errors.ts";
-import { deliver, receive, takeOutbox } from "./delivery.ts";
+import { batchesOf, deliver, receive, takeOutbox } from "./delivery.ts";
 import { TestServer } from "./test_server.ts";
 import { type FailedDelivery, Outcome, type PublishedMessage } from "./outcome.ts";
 
@@ -143,10 +143,12 @@ export class TestDomain implements AsyncDisposable {
     const runtime = runtimeOf(this.domain);
     const [messages, failures] = [this.#messages.length, this.#failures.length];
     for (let batch = await takeOutbox(runtime); batch.length > 0; batch = await takeOutbox(runtime)) {
+      const batches = batchesOf(runtime);
       for (const message of batch) {
         this.#messages.push(message);
-        this.#failures.push(...await deliver(runtime, message));
+        this.#failures.push(...await deliver(runtime, message, batches));
       }
+      this.#failures.push(...await batches.flush());
       if (this.#messages.length - messages > MAX_MESSAGES) {
         throw new ProteanError(
           `The domain is not quiet after ${MAX_MESSAGES} messages: its handlers seem to answer each other for ever.`,

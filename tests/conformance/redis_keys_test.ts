@@ -12,9 +12,10 @@ import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts
 import { redisBrokers } from "../support/redis_brokers.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 
-/** `{shop::order}:dlq`: all streams of one category have its tag, and so its slot. */
+/** `{shop::order}:dlq`: all streams of one category have its tag, and so its slot; so have all operations. */
 class TaggedBroker extends RedisBroker {
   protected override keyOf(stream: string): StreamKey {
+    if (stream.startsWith("protean:operation")) return plainKey(`{protean:operation}${stream.slice(17)}`);
     return plainKey(stream.replace(/^(.*?)((?::dlq|:replay:|:postponed:).*)?$/s, "{$1}$2"));
   }
 }
@@ -40,7 +41,20 @@ const KEYS: Readonly<Record<string, (args: readonly string[]) => readonly string
         "del",
         "unlink",
       ],
-      ...["type", "sadd", "srem", "scard", "smismember", "hset", "hget", "hdel", "hlen", "pexpire"],
+      ...[
+        "type",
+        "sadd",
+        "srem",
+        "scard",
+        "smismember",
+        "hset",
+        "hget",
+        "hgetall",
+        "hdel",
+        "hlen",
+        "pexpire",
+      ],
+      ...["hmget", "hvals", "hincrby", "zadd", "zrevrange", "zremrangebyscore"],
     ]
       .map((name) => [name, (args: readonly string[]) => [args[1] ?? ""]]),
   ),
@@ -136,5 +150,5 @@ async function open() {
 }
 
 if (redisAvailable) {
-  brokerConformance("redis (tagged keys)", open);
+  brokerConformance("redis (tagged keys)", open, { operations: true });
 }

@@ -27,9 +27,9 @@ async function begin(provider: TestProvider, count: number) {
   return sessions;
 }
 
-postgresTest("overflow opens under load and closes when it comes back; the size stays open", async () => {
+postgresTest("overflow opens under load and closes when nobody wants it; the size stays open", async () => {
   const db = await start();
-  const settings = { pool_size: 2, max_overflow: 3 };
+  const settings = { pool_size: 2, max_overflow: 3, overflow_idle_seconds: 0.2 };
   await using provider = await TestProvider.ready({ uri: db.uri(NAMED), settings });
   const sessions = await begin(provider, 5);
   assertEquals([await connections(db), provider.poolStats()], [
@@ -37,8 +37,9 @@ postgresTest("overflow opens under load and closes when it comes back; the size 
     { size: 2, checkedOut: 5, overflow: 3, checkedIn: 0 },
   ]);
   await Promise.all(sessions.map((session) => session.commit(writeSet({}))));
-  assertEquals(provider.poolStats(), { size: 2, checkedOut: 0, overflow: 0, checkedIn: 2 });
+  assertEquals(provider.poolStats(), { size: 2, checkedOut: 0, overflow: 3, checkedIn: 5 });
   await eventually("The end of the overflow", async () => await connections(db) === 2);
+  assertEquals(provider.poolStats(), { size: 2, checkedOut: 0, overflow: 0, checkedIn: 2 });
   await provider.close();
   await eventually("The end of all connections", async () => await connections(db) === 0);
 });
@@ -91,6 +92,23 @@ postgresTest("a hundred units of work at once go through one or two connections"
   await soon(Promise.all(works), "A hundred commits");
   assert(await connections(db) <= 2);
   assertEquals(await db.sql(`select count(*) from ${ORDERS}`), ["100"]);
+});
+
+postgresTest("bursts of work use the overflow again instead of opening it anew", async () => {
+  const db = await start();
+  const settings = { pool_size: 1, max_overflow: 4, overflow_idle_seconds: 30 };
+  await using provider = await TestProvider.ready({ uri: db.uri(NAMED), settings });
+  const pids = async () => {
+    const sessions = await begin(provider, 5);
+    const rows = await Promise.all(
+      sessions.map((session) => session.query(sql`select pg_backend_pid() as pid`)),
+    );
+    await Promise.all(sessions.map((session) => session.commit(writeSet({}))));
+    return rows.map(([row]) => Number(row?.["pid"])).sort();
+  };
+  const first = await pids();
+  assertEquals(new Set(first).size, 5);
+  for (let burst = 0; burst < 10; burst++) assertEquals(await pids(), first);
 });
 
 postgresTest("a connection older than pool_recycle is replaced", async () => {

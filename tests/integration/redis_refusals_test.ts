@@ -102,6 +102,18 @@ redisTest("a key of another type is a configuration error that names it, for its
   }
 });
 
+redisTest("whether a group is there is asked without the list of all groups of its stream", async () => {
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
+  const group = broker.group({ stream: "orders", group: "shop.A", consumer: "A-host-1-00000a" });
+  assertEquals([await group.ensure(), await group.ensure()], [true, false]);
+  const lane = broker.group({ stream: "lane", group: "shop.A", consumer: "A-host-1-00000a", lane: true });
+  assertEquals(await lane.ensure(), false);
+  const commands = await rig.client().info("commandstats");
+  assert(!commands.includes("xinfo|groups"), commands);
+  assert(commands.includes("xinfo|consumers"), commands);
+});
+
 redisTest("after FLUSHALL the group is missing until it is ensured, and reading goes on (F11)", async () => {
   await using rig = await RedisRig.open();
   const broker = await rig.broker();

@@ -39,6 +39,10 @@ export class MemoryCache extends BaseCache {
     return Promise.resolve(this.#live(key)?.value);
   }
 
+  override getMany(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    return Promise.resolve(keys.map((key) => this.#live(key)?.value));
+  }
+
   set(key: string, value: string, ttlMs: number = this.#ttl): Promise<void> {
     this.#entries.set(key, { value, expiresAt: this.options.clock.now() + ttlMs });
     if (this.#entries.size >= this.#sweepAt) this.#sweep();

@@ -7,7 +7,9 @@ import { NotSupportedError } from "../../errors.ts";
 import {
   duplicateMessage,
   type EventAppend,
+  isOtherMessage,
   type Mark,
+  type MarkOutcome,
   type OutboxInsert,
   type ProviderSession,
   requireSameMessage,
@@ -51,6 +53,10 @@ export class MemorySession implements ProviderSession {
     return this.#run(() => this.state.tables.load(table, id, this.#rows));
   }
 
+  loadMany(table: string, ids: readonly string[]): Promise<readonly StoredRow[]> {
+    return this.#run(() => this.state.tables.loadMany(table, ids, this.#rows));
+  }
+
   list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
@@ -60,15 +66,28 @@ export class MemorySession implements ProviderSession {
 
   mark(mark: Mark): Promise<boolean> {
     return this.#run(() => {
-      const key = JSON.stringify([mark.handler, mark.type, mark.messageId]);
-      const taken = this.#marks.get(key) ?? this.state.marks.get(key);
-      if (taken) {
-        requireSameMessage(mark, taken.checksum);
-        return false;
-      }
-      this.#marks.set(key, mark);
-      return true;
+      const taken = this.#take(mark);
+      if (taken) requireSameMessage(mark, taken.checksum);
+      return taken === undefined;
     });
+  }
+
+  markMany(marks: readonly Mark[]): Promise<readonly MarkOutcome[]> {
+    return this.#run(() =>
+      marks.map((mark) => {
+        const taken = this.#take(mark);
+        if (!taken) return "claimed";
+        return isOtherMessage(mark, taken.checksum) ? "conflict" : "handled";
+      })
+    );
+  }
+
+  /** Who has it already; undefined: it is this session's now. */
+  #take(mark: Mark): { readonly checksum?: string | undefined } | undefined {
+    const key = JSON.stringify([mark.handler, mark.type, mark.messageId]);
+    const taken = this.#marks.get(key) ?? this.state.marks.get(key);
+    if (!taken) this.#marks.set(key, mark);
+    return taken;
   }
 
   query(): Promise<readonly SqlRow[]> {

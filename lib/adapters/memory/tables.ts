@@ -32,6 +32,12 @@ export class MemoryTables {
     return this.#at(table, id, this.#replay(writes));
   }
 
+  /** As `load`, of several: those that are there. */
+  loadMany(table: string, ids: readonly string[], writes: readonly RowWrite[]): readonly StoredRow[] {
+    const changes = this.#replay(writes);
+    return ids.flatMap((id) => this.#at(table, id, changes) ?? []);
+  }
+
   /** Rows as they would be after `writes`, in order of id, those after `after`. */
   list(
     table: string,

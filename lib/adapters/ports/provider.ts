@@ -119,6 +119,15 @@ export interface Mark {
   readonly checksum?: string | undefined;
 }
 
+/**
+ * What became of one of several marks: it is this transaction's now, its effect is committed already, or the
+ * mark is another message's (see `MessageConflictError`).
+ */
+export type MarkOutcome = "claimed" | "handled" | "conflict";
+
+/** So many ids or marks at most go into one statement; who has more sends several. */
+export const MOST_AT_ONCE = 1000;
+
 export type SqlValue = string | number | bigint | boolean | null | Uint8Array;
 
 /**
@@ -165,6 +174,16 @@ export interface ProviderSession {
    */
   mark(mark: Mark, fresh?: boolean): Promise<boolean>;
   /**
+   * As `load`, of several ids in one statement: those that exist, in any order. The caller gives each id once,
+   * and at most `MOST_AT_ONCE`. Absent: they are loaded one by one.
+   */
+  loadMany?(table: string, ids: readonly string[]): Promise<readonly StoredRow[]>;
+  /**
+   * As `mark`, of several in one statement: what became of each, in their order. The caller gives each once, and
+   * at most `MOST_AT_ONCE`. Never rejects with `MessageConflictError`. Absent: they are claimed one by one.
+   */
+  markMany?(marks: readonly Mark[]): Promise<readonly MarkOutcome[]>;
+  /**
    * Runs one user statement; the unit of work flushes its buffered writes first, so that the statement sees
    * them.
    */
@@ -196,16 +215,25 @@ export function sessionEnded(): IncorrectUsageError {
   );
 }
 
+/** Whether the mark was taken for another message than this one, as far as that can be told. */
+export function isOtherMessage({ checksum }: Mark, kept: unknown): boolean {
+  return checksum !== undefined && typeof kept === "string" && kept !== checksum;
+}
+
+/** What a mark's `MessageConflictError` is. */
+export function messageConflict({ handler, type, messageId }: Mark): MessageConflictError {
+  return new MessageConflictError(
+    `Message '${messageId}' (${type}) has other data than the message of that id that ${handler} has handled, ` +
+      "so it is no repetition: publish it under an id of its own.",
+  );
+}
+
 /**
  * Throws `MessageConflictError` unless the message is the one that has taken the mark, whose checksum was
  * `kept`, as far as that can be told.
  */
-export function requireSameMessage({ handler, type, messageId, checksum }: Mark, kept: unknown): void {
-  if (checksum === undefined || typeof kept !== "string" || kept === checksum) return;
-  throw new MessageConflictError(
-    `Message '${messageId}' (${type}) has other data than the message of that id that ${handler} has handled, ` +
-      "so it is no repetition: publish it under an id of its own.",
-  );
+export function requireSameMessage(mark: Mark, kept: unknown): void {
+  if (isOtherMessage(mark, kept)) throw messageConflict(mark);
 }
 
 /** What a commit rejects with whose mark another one has committed meanwhile. */

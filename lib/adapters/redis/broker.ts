@@ -10,14 +10,18 @@ import { BrokerUnavailableError } from "../../errors.ts";
 import {
   BaseBroker,
   type BrokerCapabilities,
+  type ConnectionNeed,
   type DeadLetters,
   type GroupAges,
   type GroupInfo,
   type GroupOptions,
   type Lock,
   type LockOptions,
+  type OperationRecords,
   type Partitions,
+  type Peers,
   type PublishResult,
+  type ServerFacts,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
@@ -31,11 +35,14 @@ import { RedisStreamGroup } from "./group.ts";
 import { plainKey, type StreamKey } from "./keys.ts";
 import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
+import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
+import { RedisPeers } from "./peers.ts";
 import { append, appendParted } from "./scripts.ts";
-import { readAuthorities, readSettings } from "./settings.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
+import { checkFiles, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
-import { dropGroup, groupAges } from "./operators.ts";
+import { countAfter, dropGroup, groupAges } from "./operators.ts";
 import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
@@ -56,11 +63,19 @@ export class RedisBroker extends BaseBroker {
    * right.
    */
   override async open(): Promise<void> {
-    await readAuthorities(this.#redis.server.settings);
+    await checkFiles(this.#redis.server.settings);
   }
 
   override async ping(signal: AbortSignal): Promise<void> {
     await this.#redis.ping(signal);
+  }
+
+  override connectionNeed(): ConnectionNeed {
+    return connectionNeed(this.#redis);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts | undefined> {
+    return await serverFacts(this.#redis, signal);
   }
 
   override async publish(
@@ -125,6 +140,10 @@ export class RedisBroker extends BaseBroker {
     return new RedisDeadLetters(this.#redis, (stream) => this.keyOf(stream));
   }
 
+  override get operations(): OperationRecords {
+    return new RedisOperations(this.#redis, (name) => this.keyOf(name));
+  }
+
   override async groups(stream: string): Promise<readonly GroupInfo[]> {
     return await this.#redis.run((client) => groupsOf(client, this.keyOf(stream)), {
       key: stream,
@@ -139,6 +158,12 @@ export class RedisBroker extends BaseBroker {
     });
   }
 
+  override async countAfter(stream: string, id: string, most: number): Promise<number> {
+    return await this.#redis.run((client) => countAfter(client, this.keyOf(stream), id, most), {
+      ...{ key: stream, repeatable: true },
+    });
+  }
+
   override async dropGroup(stream: string, group: string): Promise<boolean> {
     return await this.#redis.run((client) => dropGroup(client, this.keyOf(stream), group), { key: stream });
   }
@@ -148,6 +173,10 @@ export class RedisBroker extends BaseBroker {
       key: stream,
       repeatable: true,
     });
+  }
+
+  override get peers(): Peers {
+    return new RedisPeers({ redis: () => this.#redis, keyOf: (name) => this.keyOf(name) });
   }
 
   override get partitions(): Partitions {
@@ -165,6 +194,10 @@ export class RedisBroker extends BaseBroker {
 
   override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
     return await this.#locks.lock(name, options);
+  }
+
+  override openConnections(): number {
+    return this.#endpoint?.open ?? 0;
   }
 
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */

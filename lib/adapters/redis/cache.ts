@@ -7,9 +7,10 @@ import { LONGEST_WAIT_MS } from "../../async/clock.ts";
 import { UnavailableError } from "../../errors.ts";
 import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
-import { BaseCache } from "../ports.ts";
+import { BaseCache, type ConnectionNeed, type ServerFacts } from "../ports.ts";
 import { Endpoint } from "./endpoint.ts";
-import { readAuthorities, readSettings } from "./settings.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
+import { checkFiles, readSettings } from "./settings.ts";
 
 /** Keys that one SCAN step looks at: few enough that nobody waits for it. */
 const SCAN_COUNT = 500;
@@ -23,15 +24,29 @@ export class RedisCache extends BaseCache {
    * right.
    */
   override async open(): Promise<void> {
-    await readAuthorities(this.#redis.server.settings);
+    await checkFiles(this.#redis.server.settings);
   }
 
   override async ping(signal: AbortSignal): Promise<void> {
     await this.#redis.ping(signal);
   }
 
+  override connectionNeed(): ConnectionNeed {
+    return connectionNeed(this.#redis);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts | undefined> {
+    return await serverFacts(this.#redis, signal);
+  }
+
   override async get(key: string): Promise<string | undefined> {
     return await this.#redis.run((client) => client.get(key), { key, repeatable: true }) ?? undefined;
+  }
+
+  override async getMany(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    if (keys.length === 0) return [];
+    const values = await this.#redis.run((client) => client.mget([...keys]), { repeatable: true });
+    return values.map((value) => value ?? undefined);
   }
 
   override async set(key: string, value: string, ttlMs?: number): Promise<void> {

@@ -6,6 +6,8 @@
  * @module
  */
 import { Redis } from "ioredis";
+import { VERSION } from "../../executable/version.ts";
+import { SERVER_NAME } from "../client_name.ts";
 import { asError, ConfigurationError, ProteanError } from "../../errors.ts";
 import { explain, isWrongServer, unavailable } from "./faults.ts";
 import type { RedisServer } from "./outage.ts";
@@ -100,8 +102,9 @@ export class Connection {
   ): Promise<Connection> {
     const { signal, former } = options;
     const { settings, clock } = server;
-    // Looked up anew each time: authorities are renewed while a server runs.
-    const connection = new Connection(server, await readAuthorities(settings));
+    // Looked up anew each time: authorities and passwords are renewed while a server runs.
+    const authorities = await readAuthorities(settings);
+    const connection = new Connection(await withPassword(server, signal), authorities);
     const stop = () => connection.destroy("closed by us");
     const end = clock.monotonic() + settings.connectMs;
     // A server that talks no TLS waits for the end of a line.
@@ -175,7 +178,7 @@ export class Connection {
     const client = this.#client;
     const { address, clientName } = this.#server.settings;
     const may = <T>(answer: Promise<T>) => answer.catch((error: Error) => forgiven(error));
-    const [, , , id, info] = await Promise.all([
+    const [, , , , , id, info] = await Promise.all([
       address.password === undefined
         ? undefined
         : address.username === undefined
@@ -183,6 +186,9 @@ export class Connection {
         : client.auth(address.username, address.password),
       address.db === 0 ? undefined : client.select(address.db),
       may(client.client("SETNAME", clientName)),
+      // From Redis 7.2 on.
+      may(client.call("CLIENT", "SETINFO", "LIB-NAME", SERVER_NAME)),
+      may(client.call("CLIENT", "SETINFO", "LIB-VER", VERSION)),
       may(client.client("ID")),
       may(client.info()),
     ]);
@@ -253,6 +259,19 @@ export class Connection {
 
   #explain(error: unknown, key?: string): Error {
     return explain(error, this.#server.settings, { reason: this.#reason, key });
+  }
+}
+
+/** With the password of this moment, which messages are kept clean of too. */
+async function withPassword(server: RedisServer, signal: AbortSignal): Promise<RedisServer> {
+  const { settings } = server;
+  if (!settings.password) return server;
+  try {
+    const password = await settings.password.read(signal);
+    return { ...server, settings: { ...settings, address: { ...settings.address, password } } };
+  } catch (error) {
+    if (error instanceof ProteanError) throw error;
+    throw unavailable(settings, asError(error).message);
   }
 }
 

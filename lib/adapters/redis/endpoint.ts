@@ -86,6 +86,11 @@ export class Endpoint {
     this.#readers.delete(reader);
   }
 
+  /** Connections for commands and for blocking reads. */
+  get open(): number {
+    return 1 + this.#readers.size;
+  }
+
   /** Ends every connection; what is still under way rejects. Idempotent. */
   async close(): Promise<void> {
     await Promise.all([this.#commands.close(), ...[...this.#readers].map((reader) => this.giveBack(reader))]);

@@ -155,9 +155,11 @@ function adviceFor(
   if (word === "WRONGPASS" || word === "NOAUTH" || /AUTH|invalid password/.test(text)) {
     return {
       code: "REDIS_WRONG_PASSWORD",
-      message: `${
-        capital(where)
-      } refuses the user or password: correct '${settings.section}.URI' (Redis says ${text.split(". ")[0]}).`,
+      message: `${capital(where)} refuses the user or password: ${
+        settings.password === undefined
+          ? `correct '${settings.section}.URI'`
+          : `see that ${settings.password.setting} tells the one that is valid now`
+      } (Redis says ${text.split(". ")[0]}).`,
     };
   }
   if (word === "DENIED") {

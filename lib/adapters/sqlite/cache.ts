@@ -84,6 +84,15 @@ export class SqliteCache extends BaseCache {
     return row && String(row.value);
   }
 
+  override async getMany(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const sql =
+      `SELECT key, value FROM protean_cache WHERE key IN (SELECT value FROM json_each(?)) AND ${LIVES}`;
+    const now = this.options.clock.now();
+    const rows = await this.#file.read((db) => statement(db, sql).all(JSON.stringify(keys), now));
+    const found = new Map(rows.map(({ key, value }) => [String(key), String(value)]));
+    return keys.map((key) => found.get(key));
+  }
+
   async set(key: string, value: string, ttlMs: number = this.#ttl): Promise<void> {
     const now = this.options.clock.now();
     const expires = ttlMs === Infinity ? null : now + Math.min(ttlMs, LONGEST_WAIT_MS);

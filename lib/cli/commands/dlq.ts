@@ -6,33 +6,32 @@
  */
 import { Command } from "commander";
 import { printable } from "../../config/visible.ts";
-import { whoIs } from "../../dlq/audit.ts";
+import { audit, whoIs } from "../../operations/audit.ts";
 import "../../dlq/dead_letters.ts";
 import { DeadLetterQueues, type QueuedLetter } from "../../dlq/queues.ts";
 import type { Domain } from "../../domain/domain.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
-import { ProteanError } from "../../errors.ts";
+import { asError, ProteanError } from "../../errors.ts";
 import type { Cli } from "../cli.ts";
 import { letterDetails, letterJson, letterPayload } from "../dead_letter_view.ts";
 import { addFilter, filterOf, type FilterOptions } from "../dlq_filter.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
 import { LetterFile } from "../letter_file.ts";
-import { filled, positive } from "../options.ts";
+import { type ActorOptions, addActor, filled, positive } from "../options.ts";
 import { clipped, table } from "../table.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 import { discardCommand, purgeCommand, replayAllCommand, restoreCommand } from "./dlq_bulk.ts";
 import { importCommand } from "./dlq_import.ts";
+import { noteCommand } from "./dlq_note.ts";
 import { statsCommand } from "./dlq_stats.ts";
 
-interface Options extends FilterOptions {
+interface Options extends FilterOptions, ActorOptions {
   readonly limit?: number;
   readonly export?: string;
   readonly discarded?: boolean;
   readonly toAllGroups?: boolean;
-  readonly by?: string;
-  readonly reason?: string;
   readonly dryRun?: boolean;
 }
 
@@ -54,6 +53,7 @@ export function dlqCommand(cli: Cli): Command {
     const command of [
       listCommand(cli),
       statsCommand(cli),
+      noteCommand(cli),
       inspectCommand(cli),
       replayCommand(cli),
       replayAllCommand(cli),
@@ -117,14 +117,8 @@ function replayCommand(cli: Cli): Command {
     [["dlq replay --domain=my_domain 1795356754518-0", "one dead letter"]],
   ).argument("<id>", "as `dlq list` shows it", filled)
     .option("--to-all-groups", "put the message back on its stream, for every group to handle again")
-    .option(
-      "--by <name>",
-      "who does it, for the audit (default: PROTEAN_USER, then the system's user)",
-      filled,
-    )
-    .option("--reason <text>", "why, for the audit", filled)
     .option("--dry-run", "say what would be done");
-  return addFilter(command).action((id: string, options: Options) =>
+  return addFilter(addActor(command)).action((id: string, options: Options) =>
     withDomain(cli, options, (runtime, domain) => replay(cli, runtime, domain, id, options))
   );
 }
@@ -210,7 +204,7 @@ async function replay(
   id: string,
   options: Options,
 ): Promise<void> {
-  const found = await DeadLetterQueues.of(runtime).find(id, filterOf(options, runtime.clock.now()));
+  const found = await wanted(cli, runtime, id, options);
   const { subscription, letter: { consumerGroup } } = found;
   if (!options.dryRun) await replayOne(cli, domain, found, options);
   if (options.json) {
@@ -221,6 +215,21 @@ async function replay(
     cli.io.out(
       `${options.dryRun ? "Would replay" : "Replayed"} message '${id}' to stream '${subscription}'.\n`,
     );
+  }
+}
+
+/** That there is none is a refusal, which is noted. */
+async function wanted(cli: Cli, runtime: DomainRuntime, id: string, options: Options): Promise<QueuedLetter> {
+  const filter = filterOf(options, runtime.clock.now());
+  try {
+    return await DeadLetterQueues.of(runtime).find(id, filter);
+  } catch (error) {
+    if (!options.dryRun) {
+      const by = whoIs(options.by, (name) => cli.io.env(name));
+      const facts = { what: "dlq.replay", by, filter: { ...filter, id }, reason: options.reason };
+      await audit(runtime, { ...facts, outcome: "refused", why: asError(error).message });
+    }
+    throw error;
   }
 }
 

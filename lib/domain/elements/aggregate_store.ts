@@ -51,6 +51,8 @@ export interface AggregateWrites {
 
 export interface AggregateStore {
   load(id: string, from: StoreSource): Promise<Stored>;
+  /** As `load`, of many: what is stored under each of these ids. */
+  loadMany(ids: readonly string[], from: StoreSource): Promise<ReadonlyMap<string, Stored>>;
   /**
    * Asked again, with the version of the writes before, when the instance has changed since in the same unit
    * of work.

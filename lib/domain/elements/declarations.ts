@@ -30,6 +30,7 @@ import type {
 } from "../options.ts";
 import { Elements } from "./elements.ts";
 import type { DlqAlertListener } from "../dlq_alert.ts";
+import { assertBatches } from "./batch_options.ts";
 import { assertHandlerOptions } from "./handler_options.ts";
 import type { HandlerKind } from "../handler_port.ts";
 import { assertName, type DomainIdentity } from "./identity.ts";
@@ -315,6 +316,7 @@ export class Declarations {
     this.elements.assertOpen(label, name);
     assertName(label, name);
     assertHandlerOptions(name, options);
+    assertBatches(kind, name, options);
     this.elements.handlers.push({ kind, name, options, categories, ...(broker !== undefined && { broker }) });
   }
 

@@ -6,15 +6,17 @@
 import { commandCategory } from "../../message/names.ts";
 import { KINDS } from "../kinds.ts";
 import type { Elements, HandlerDefinition } from "./elements.ts";
-import { ANY } from "./on.ts";
+import { ANY, isBatchHandling } from "./on.ts";
 import type { DomainIdentity } from "./identity.ts";
 import type { MessageDefinition } from "./message_definition.ts";
 import { type Reader, readersOf } from "./payload_reader.ts";
-import type { Handling } from "../types.ts";
+import type { Batching } from "../handler_port.ts";
+import type { BatchHandling, Handling } from "../types.ts";
 
-/** One method of a handler. */
+/** Methods of a handler, of one message or of many; one of these is there. */
 export interface HandlerMethod {
-  readonly handle: Handling["handle"];
+  readonly handle?: Handling["handle"];
+  readonly handleMany?: BatchHandling["handle"];
   /** Key of its idempotency marks: the group, and `#1`, `#2`… for further methods of the same type. */
   readonly key: string;
 }
@@ -23,6 +25,8 @@ export interface HandlerMethod {
 export interface Route {
   readonly reader: Reader;
   readonly methods: readonly HandlerMethod[];
+  /** Messages that have the very same may be handled together. Undefined: one at a time. */
+  readonly batching: Batching | undefined;
 }
 
 /** A handler with everything looked up. */
@@ -34,6 +38,8 @@ export interface HandlerModel {
   readonly routes: ReadonlyMap<string, Route>;
   /** For every other type. */
   readonly catchAll: readonly HandlerMethod[];
+  /** Of a projector with `batch`, for whatever it handles. */
+  readonly batching: Batching | undefined;
 }
 
 export interface Model {
@@ -60,19 +66,32 @@ function handlerModel(
 ): HandlerModel {
   const { options, name } = definition;
   const group = options.consumerGroup ?? `${domain.normalizedName}.${name}`;
+  const batching = (options.batch ?? 1) > 1 ? { size: options.batch ?? 1, maxWaitMs: 0 } : undefined;
+  const batchings = new Map(
+    options.handles.filter(isBatchHandling).map(({ type, size, maxWaitMs }) => [type, { size, maxWaitMs }]),
+  );
   const catchAll = methodsOf(options.handles, ANY, group);
   const routes = new Map<string, Route>();
   for (const [type, reader] of readers) {
     const own = methodsOf(options.handles, reader.message.typeString, group);
     const methods = own.length > 0 ? own : catchAll;
-    if (methods.length > 0) routes.set(type, { reader, methods });
+    if (methods.length === 0) continue;
+    routes.set(type, { reader, methods, batching: batchings.get(reader.message.typeString) ?? batching });
   }
-  return { definition, group, categories: categoriesOf(definition, messages), routes, catchAll };
+  return { definition, group, categories: categoriesOf(definition, messages), routes, catchAll, batching };
 }
 
-function methodsOf(handles: readonly Handling[], type: string, group: string): readonly HandlerMethod[] {
-  return handles.filter((handling) => handling.type === type)
-    .map(({ handle }, index) => ({ handle, key: index === 0 ? group : `${group}#${index}` }));
+function methodsOf(
+  handles: HandlerDefinition["options"]["handles"],
+  type: string,
+  group: string,
+): readonly HandlerMethod[] {
+  return handles.filter((handling) => handling.type === type).map((handling, index) => {
+    const key = index === 0 ? group : `${group}#${index}`;
+    return isBatchHandling(handling)
+      ? { handleMany: handling.handle, key }
+      : { handle: handling.handle, key };
+  });
 }
 
 /**

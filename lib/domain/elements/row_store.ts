@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { loadMany, type StoredRow } from "../../adapters/ports.ts";
 import { eventId, sequenceId } from "../../message/metadata.ts";
 import { streamOf } from "../../message/names.ts";
 import type { AggregateStore, AggregateWrites, Change, Stored, StoreSource } from "./aggregate_store.ts";
@@ -21,7 +22,15 @@ export class RowStore implements AggregateStore {
   constructor(private readonly aggregate: InstanceAggregate, private readonly table: string) {}
 
   async load(id: string, { session }: StoreSource): Promise<Stored> {
-    const row = await session.load(this.table, id);
+    return this.#stored(await session.load(this.table, id));
+  }
+
+  async loadMany(ids: readonly string[], { session }: StoreSource): Promise<ReadonlyMap<string, Stored>> {
+    const rows = await loadMany(session, this.table, ids);
+    return new Map(ids.map((id) => [id, this.#stored(rows.get(id))]));
+  }
+
+  #stored(row: StoredRow | undefined): Stored {
     if (!row) return MISSING;
     if (row.state === REMOVED) return { kind: "removed", version: row.version };
     return { kind: "present", restore: () => AggregateInstance.restore(this.aggregate, row) };

@@ -15,10 +15,20 @@ import type { Message, TraceContext } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
 import { type Outcome, runUnitOfWork, type UnitOptions } from "../work/run_unit.ts";
-import type { HandlerKind, HandlerRunner, RunOptions, Verdict } from "../handler_port.ts";
+import type {
+  Batching,
+  BatchMember,
+  BatchResult,
+  HandlerKind,
+  HandlerRunner,
+  RunOptions,
+  Verdict,
+} from "../handler_port.ts";
+import { type BatchEntry, BatchRun } from "./batch_run.ts";
 import { type TransientPolicy, transientPolicy } from "../work/transient.ts";
 import { Tries } from "./tries.ts";
 import type { Reader } from "../elements/payload_reader.ts";
+import { ANY } from "../elements/on.ts";
 import { boundedId } from "../elements/identity.ts";
 import type { HandlerOptions } from "../types.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
@@ -55,6 +65,7 @@ interface Plan {
   /** Makes the payload again; undefined where the type is not known. */
   readonly reader?: Reader;
   readonly methods: readonly HandlerMethod[];
+  readonly batching?: Batching | undefined;
 }
 
 const IGNORED: Verdict = { kind: "ignored" };
@@ -101,6 +112,11 @@ export class ElementRunner implements HandlerRunner {
     this.onDeadLetter = this.#deadLetterHook(options.onDeadLetter);
   }
 
+  get types(): readonly string[] {
+    const { routes, catchAll } = this.handler;
+    return [...routes.keys(), ...catchAll.length > 0 ? [ANY] : []];
+  }
+
   #deadLetterHook(hook: HandlerOptions["onDeadLetter"]): HandlerRunner["onDeadLetter"] {
     return hook && (async (letter, message, guard) => {
       const origin = message ? { message, trace: guard.trace ?? null } : OUTSIDE;
@@ -136,6 +152,7 @@ export class ElementRunner implements HandlerRunner {
         payload: route.reader.read(message.data),
         reader: route.reader,
         methods: route.methods,
+        batching: route.batching,
       };
       return { kind: "run", plan };
     } catch (error) {
@@ -143,8 +160,65 @@ export class ElementRunner implements HandlerRunner {
     }
   }
 
+  batching(plan: unknown): Batching | undefined {
+    return (plan as Plan).batching;
+  }
+
+  get mostTogether(): number {
+    const { batching, routes } = this.handler;
+    const sizes = [...routes.values()].map((route) => route.batching?.size ?? 1);
+    return Math.max(1, batching?.size ?? 1, ...sizes);
+  }
+
+  async runTogether(members: readonly BatchMember[], guard: RunOptions): Promise<readonly BatchResult[]> {
+    const { observer } = this.runtime;
+    const spans = members.map(({ message }) => observer.handler?.(this.name, message, this.kind));
+    const ended = (error: (index: number) => Error | undefined) =>
+      spans.forEach((span, index) => span?.ended(error(index)));
+    const entries = members.map(({ message, plan, key, options }, index): BatchEntry => {
+      const { payload, methods, reader } = plan as Plan;
+      // Before a method can have changed anything.
+      const mark = this.#idempotent ? this.#mark(message, options) : undefined;
+      return {
+        ...{ message, key, methods, tries: new Tries(message, payload, reader, options) },
+        marks: mark ? methods.map((method) => ({ ...mark, handler: method.key })) : [],
+        trace: spans[index]?.trace ?? guard.trace ?? null,
+      };
+    });
+    try {
+      const results = await this.#batchRun(guard, entries).run(entries);
+      ended((index) => {
+        const result = results[index];
+        return result?.kind === "failed" ? result.error : undefined;
+      });
+      return results;
+    } catch (error) {
+      ended(() => asError(error));
+      throw error;
+    }
+  }
+
+  #batchRun(guard: RunOptions, entries: readonly BatchEntry[]): BatchRun {
+    const unit = {
+      ...{ name: this.name, guard, transient: this.#transient, spread: this.#spreading(guard), turn: this },
+    };
+    return new BatchRun({ runtime: this.runtime, unit, handleMany: entries[0]?.methods[0]?.handleMany });
+  }
+
   run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
+    // A batch of one.
+    if ((plan as Plan).methods[0]?.handleMany) return this.#runAlone(message, plan, options);
     return this.#observed(message, options.trace ?? null, (origin) => this.#run(origin, plan, options));
+  }
+
+  async #runAlone(
+    message: Message,
+    plan: unknown,
+    options: RunOptions,
+  ): Promise<"handled" | "duplicate"> {
+    const [result] = await this.runTogether([{ message, plan, key: "", options }], options);
+    if (result?.kind === "failed") throw result.error;
+    return result?.kind === "duplicate" ? "duplicate" : "handled";
   }
 
   async #run(
@@ -226,7 +300,7 @@ export class ElementRunner implements HandlerRunner {
     trace: TraceContext | null,
     work: (origin: Origin & { readonly message: Message }) => Promise<T>,
   ): Promise<T> {
-    const span = this.runtime.observer.handler?.(this.name, message);
+    const span = this.runtime.observer.handler?.(this.name, message, this.kind);
     if (!span) return work({ message, trace });
     return whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
   }
@@ -255,7 +329,7 @@ export class ElementRunner implements HandlerRunner {
     return runUnitOfWork(this.runtime, options, (unit) => {
       prepare?.(unit);
       const { payload, message } = tries.next();
-      return method.handle(payload, new WorkContext(unit, guard, this.name, message));
+      return method.handle?.(payload, new WorkContext(unit, guard, this.name, message));
     });
   }
 
@@ -286,7 +360,7 @@ export class ElementRunner implements HandlerRunner {
     if (this.model.readers.has(type)) return IGNORED;
     const { catchAll } = this.handler;
     if (catchAll.length > 0) {
-      const plan: Plan = { payload: message.data, methods: catchAll };
+      const plan: Plan = { payload: message.data, methods: catchAll, batching: this.handler.batching };
       return { kind: "run", plan };
     }
     const parts = parseTypeString(type);

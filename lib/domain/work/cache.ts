@@ -6,7 +6,7 @@
  * @module
  */
 import { compareCodePoints } from "../../message/json_format.ts";
-import type { BaseCache } from "../../adapters/ports.ts";
+import { type BaseCache, MOST_AT_ONCE } from "../../adapters/ports.ts";
 import { type Backend, blaming } from "../backends.ts";
 import { IncorrectUsageError } from "../../errors.ts";
 import type { Page } from "./view_rows.ts";
@@ -29,6 +29,19 @@ export class CacheWrites {
   async get(cache: string, key: string): Promise<string | undefined> {
     const write = this.#writes.get(cache)?.get(key);
     return write ? write.text : await blaming(of(cache), this.#cache(cache).get(key));
+  }
+
+  /** As `get`, of several: a value for each key, in their order. */
+  async getMany(cache: string, keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+    const own = this.#writes.get(cache);
+    const unknown = keys.filter((key) => !own?.has(key));
+    const found = new Map<string, string | undefined>();
+    for (let at = 0; at < unknown.length; at += MOST_AT_ONCE) {
+      const some = unknown.slice(at, at + MOST_AT_ONCE);
+      const values = await blaming(of(cache), read(this.#cache(cache), some));
+      some.forEach((key, index) => found.set(key, values[index]));
+    }
+    return keys.map((key) => own?.has(key) ? own.get(key)?.text : found.get(key));
   }
 
   write(cache: string, key: string, text: string | undefined, ttlMs?: number): void {
@@ -86,6 +99,13 @@ export class CacheWrites {
     if (cache) return cache;
     throw new IncorrectUsageError(`There is no cache '${name}': configure it as [caches.${name}].`);
   }
+}
+
+async function read(cache: BaseCache, keys: readonly string[]): Promise<readonly (string | undefined)[]> {
+  if (cache.getMany) return await cache.getMany(keys);
+  const values: (string | undefined)[] = [];
+  for (const key of keys) values.push(await cache.get(key));
+  return values;
 }
 
 function of(cache: string): Backend {

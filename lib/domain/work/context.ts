@@ -28,7 +28,7 @@ import type {
   View,
 } from "../types.ts";
 import { parseExact } from "../../message/exact_numbers.ts";
-import type { UnitOfWork } from "./unit_of_work.ts";
+import type { Work } from "./work.ts";
 import { viewOf } from "./view.ts";
 import { unstorable } from "../../message/storable.ts";
 import { jsonText } from "../elements/schema.ts";
@@ -38,9 +38,9 @@ import { jsonText } from "../elements/schema.ts";
 const DEFAULT = "default";
 
 export class ContextCacheWrites implements ContextCache {
-  readonly #work: UnitOfWork;
+  readonly #work: Work;
 
-  constructor(work: UnitOfWork) {
+  constructor(work: Work) {
     this.#work = work;
   }
 
@@ -62,7 +62,7 @@ export class ContextCacheWrites implements ContextCache {
 }
 
 export class WorkContext implements Context {
-  readonly #work: UnitOfWork;
+  readonly #work: Work;
   readonly #guard: Guard;
   /** Who works: the handler's name. */
   readonly #name: string;
@@ -72,7 +72,7 @@ export class WorkContext implements Context {
   #sql: Sql | undefined;
   #cache: ContextCache | undefined;
 
-  constructor(work: UnitOfWork, guard: Guard, name: string, message?: Message) {
+  constructor(work: Work, guard: Guard, name: string, message?: Message) {
     this.#message = message;
     this.#work = work;
     this.#guard = guard;
@@ -86,14 +86,7 @@ export class WorkContext implements Context {
         "No message is being handled: domain.unitOfWork works outside of handlers.",
       );
     }
-    const { id, type, stream } = message.metadata.headers;
-    return {
-      ...{ id, type, stream, data: message.data },
-      // A copy: marks and what is written go by the metadata as it came.
-      get metadata() {
-        return structuredClone(message.metadata);
-      },
-    };
+    return shownMessage(message);
   }
 
   get signal(): AbortSignal {
@@ -152,6 +145,18 @@ export class WorkContext implements Context {
       `${name} is declared on another domain than the one that is working: its tables are not this domain's.`,
     );
   }
+}
+
+/** A message as handlers see it. */
+export function shownMessage(message: Message): Context["message"] {
+  const { id, type, stream } = message.metadata.headers;
+  return {
+    ...{ id, type, stream, data: message.data },
+    // A copy: marks and what is written go by the metadata as it came.
+    get metadata() {
+      return structuredClone(message.metadata);
+    },
+  };
 }
 
 /** What a log line says of the message; never its payload (SEC-4). */

@@ -7,13 +7,13 @@ import { IncorrectUsageError, ObjectNotFoundError } from "../../errors.ts";
 import type { AggregateDefinition } from "../elements/aggregate.ts";
 import { AggregateInstance } from "../elements/instance.ts";
 import type { Instance, Repository, Schema } from "../types.ts";
-import type { UnitOfWork } from "./unit_of_work.ts";
+import type { Work } from "./work.ts";
 
 export class WorkRepository<S extends Schema, A extends string> implements Repository<S, A> {
-  readonly #work: UnitOfWork;
+  readonly #work: Work;
   readonly #definition: AggregateDefinition;
 
-  constructor(work: UnitOfWork, definition: AggregateDefinition<S, A>) {
+  constructor(work: Work, definition: AggregateDefinition<S, A>) {
     this.#work = work;
     // The unit of work holds aggregates of all kinds; what goes in through here comes out as the same type.
     this.#definition = definition as unknown as AggregateDefinition;
@@ -29,6 +29,10 @@ export class WorkRepository<S extends Schema, A extends string> implements Repos
 
   async find(id: string): Promise<Instance<S, A> | undefined> {
     return await this.#work.find(this.#definition, id) as Instance<S, A> | undefined;
+  }
+
+  async getMany(ids: readonly string[]): Promise<ReadonlyMap<string, Instance<S, A>>> {
+    return await this.#work.findMany(this.#definition, ids) as ReadonlyMap<string, Instance<S, A>>;
   }
 
   async add(instance: Instance<S, A>): Promise<void> {

@@ -101,6 +101,7 @@ export async function runUnitOfWork<R>(
         log.debug("handler.transient_failure", { handler: name, attempt: failures, retry_in_ms: wait });
       }
       if (wait === undefined || guard.signal.aborted) throw thrown;
+      runtime.observer.repeated?.(name, error);
       if (wait > 0) await sleep(runtime.clock, wait, guard.signal);
       if (guard.signal.aborted) throw thrown;
     }
@@ -124,7 +125,7 @@ async function once<R>(
       return { kind: "duplicate" };
     }
     const value = await work(unit);
-    const positions = await committed(runtime, name, unit);
+    const positions = await committed(runtime, name, unit, origin.trace);
     return { kind: "done", value, positions, sent: unit.committed };
   } catch (thrown) {
     const error = asError(thrown);
@@ -143,10 +144,15 @@ function isBackendFailure(error: Error | undefined): error is Error {
   return error instanceof UnavailableError || error instanceof RefusedError;
 }
 
-function committed({ observer }: WorkRuntime, name: string, unit: UnitOfWork): Promise<readonly number[]> {
-  const ended = observer.commit?.(name);
+function committed(
+  { observer }: WorkRuntime,
+  name: string,
+  unit: UnitOfWork,
+  trace: Origin["trace"],
+): Promise<readonly number[]> {
+  const ended = observer.commit?.(name, trace);
   const commit = unit.commit();
-  return ended ? whenEnded(commit, ended) : commit;
+  return ended ? whenEnded(commit, (error) => ended(unit.committed.length, error)) : commit;
 }
 
 /** Milliseconds before the next repetition of a conflict; undefined: it was the last one. */

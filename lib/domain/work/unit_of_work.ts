@@ -13,7 +13,15 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Mark, RowWrite, SqlRow, SqlStatement } from "../../adapters/ports.ts";
+import {
+  loadMany,
+  type Mark,
+  markMany,
+  type MarkOutcome,
+  type RowWrite,
+  type SqlRow,
+  type SqlStatement,
+} from "../../adapters/ports.ts";
 import { unstorable } from "../../message/storable.ts";
 import type { AggregateDefinition } from "../elements/aggregate.ts";
 import type { Stored } from "../elements/aggregate_store.ts";
@@ -77,6 +85,14 @@ export class UnitOfWork {
     return this.#calls.next(() => this.#sessions.run(MAIN, (session) => session.mark(mark, fresh)));
   }
 
+  /**
+   * Claims the marks of several messages, of which none is given twice; returns what became of each, in their
+   * order.
+   */
+  claimMany(marks: readonly Mark[]): Promise<readonly MarkOutcome[]> {
+    return this.#calls.next(() => this.#sessions.run(MAIN, (session) => markMany(session, marks)));
+  }
+
   /** The aggregate of that id, always the same instance. */
   find(definition: AggregateDefinition, id: string): Promise<AggregateInstance | undefined> {
     return this.#calls.next(async () => {
@@ -86,6 +102,26 @@ export class UnitOfWork {
       // No database holds it, and one would find another in its place.
       if (unstorable(id)) return undefined;
       return aggregates.loaded(definition, id, await this.#stored(definition, id));
+    });
+  }
+
+  /** The aggregates of those ids that exist, always the same instances, in the order of `ids`. */
+  findMany(
+    definition: AggregateDefinition,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, AggregateInstance>> {
+    return this.#calls.next(async () => {
+      const aggregates = this.#aggregates ??= new IdentityMap();
+      const unknown = wanted(ids, (id) => aggregates.known(definition, id) !== undefined);
+      if (unknown.length > 0) {
+        const { eventStore } = this.runtime;
+        const stored = await this.#sessions.run(
+          MAIN,
+          (session) => definition.store.loadMany(unknown, { session, eventStore }),
+        );
+        for (const [id, each] of stored) aggregates.loaded(definition, id, each);
+      }
+      return present(ids, (id) => aggregates.known(definition, id) ?? undefined);
     });
   }
 
@@ -108,6 +144,20 @@ export class UnitOfWork {
       const { provider, table } = projection;
       const row = await this.#sessions.run(provider, (session) => session.load(table, id));
       return views.read(projection, id, row).text;
+    });
+  }
+
+  /** The texts of the projection rows of those ids that exist, in the order of `ids`. */
+  readRows(projection: ProjectionDefinition, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return this.#calls.next(async () => {
+      const views = this.#views ??= new ViewRows();
+      const unknown = wanted(ids, (id) => views.known(projection, id) !== undefined);
+      if (unknown.length > 0) {
+        const { provider, table } = projection;
+        const rows = await this.#sessions.run(provider, (session) => loadMany(session, table, unknown));
+        for (const id of unknown) views.read(projection, id, rows.get(id));
+      }
+      return present(ids, (id) => views.known(projection, id)?.text);
     });
   }
 
@@ -257,4 +307,18 @@ export class UnitOfWork {
     const { eventStore } = this.runtime;
     return this.#sessions.run(MAIN, (session) => store.load(id, { session, eventStore }));
   }
+}
+
+/** Those that have to be asked for: each once, none that no database holds. */
+function wanted(ids: readonly string[], isKnown: (id: string) => boolean): readonly string[] {
+  return [...new Set(ids)].filter((id) => !isKnown(id) && unstorable(id) === undefined);
+}
+
+function present<T>(ids: readonly string[], find: (id: string) => T | undefined): ReadonlyMap<string, T> {
+  const found = new Map<string, T>();
+  for (const id of ids) {
+    const value = find(id);
+    if (value !== undefined) found.set(id, value);
+  }
+  return found;
 }

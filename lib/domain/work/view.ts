@@ -7,25 +7,30 @@ import { IncorrectUsageError } from "../../errors.ts";
 import { unstorable } from "../../message/storable.ts";
 import type { ProjectionDefinition } from "../elements/projection.ts";
 import type { In, Out, Schema, View } from "../types.ts";
-import type { UnitOfWork } from "./unit_of_work.ts";
+import type { Work } from "./work.ts";
 import type { Page } from "./view_rows.ts";
 
 const DEFAULT_LIMIT = 100;
 
 /** The view of `projection`, wherever its rows are. */
-export function viewOf<S extends Schema>(work: UnitOfWork, projection: ProjectionDefinition<S>): View<S> {
+export function viewOf<S extends Schema>(work: Work, projection: ProjectionDefinition<S>): View<S> {
   return projection.cache === undefined
     ? new StoredView(work, projection)
     : new CachedView(work, projection, projection.cache);
 }
 
 class StoredView<S extends Schema> implements View<S> {
-  constructor(private readonly work: UnitOfWork, private readonly projection: ProjectionDefinition<S>) {}
+  constructor(private readonly work: Work, private readonly projection: ProjectionDefinition<S>) {}
 
   async get(id: string): Promise<Out<S> | undefined> {
     if (unstorable(id)) return undefined;
     const text = await this.work.readRow(this.projection, id);
     return text === undefined ? undefined : this.projection.read(id, text);
+  }
+
+  async getMany(ids: readonly string[]): Promise<ReadonlyMap<string, Out<S>>> {
+    const texts = await this.work.readRows(this.projection, ids);
+    return new Map([...texts].map(([id, text]) => [id, this.projection.read(id, text)]));
   }
 
   async list(options: { limit?: number; after?: string } = {}): Promise<Out<S>[]> {
@@ -45,7 +50,7 @@ class StoredView<S extends Schema> implements View<S> {
 
 class CachedView<S extends Schema> implements View<S> {
   constructor(
-    private readonly work: UnitOfWork,
+    private readonly work: Work,
     private readonly projection: ProjectionDefinition<S>,
     private readonly name: string,
   ) {}
@@ -53,6 +58,16 @@ class CachedView<S extends Schema> implements View<S> {
   async get(id: string): Promise<Out<S> | undefined> {
     const text = await this.work.cache((cache) => cache.get(this.name, this.projection.cacheKey(id)));
     return text === undefined ? undefined : this.projection.read(id, text);
+  }
+
+  async getMany(ids: readonly string[]): Promise<ReadonlyMap<string, Out<S>>> {
+    const own = [...new Set(ids)];
+    const keys = own.map((id) => this.projection.cacheKey(id));
+    const texts = await this.work.cache((cache) => cache.getMany(this.name, keys));
+    return new Map(own.flatMap((id, index) => {
+      const text = texts[index];
+      return text === undefined ? [] : [[id, this.projection.read(id, text)] as const];
+    }));
   }
 
   async list(options: { limit?: number; after?: string } = {}): Promise<Out<S>[]> {

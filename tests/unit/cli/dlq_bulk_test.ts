@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { ShopFolder } from "./shop.ts";
+import { auditOf } from "./support.ts";
 
 const COMMANDS = "shop::order:command";
 
@@ -20,13 +21,6 @@ async function ids(shop: ShopFolder, ...args: string[]): Promise<string[]> {
   const { stdout, stderr } = await shop.run(["dlq", "list", ...args, "--json"]);
   assert(stdout, stderr);
   return JSON.parse(stdout).data.messages.map(({ dlq_id }: { dlq_id: string }) => dlq_id);
-}
-
-/** Lines of the logger `audit`. */
-function auditOf(stderr: string): Record<string, unknown>[] {
-  return stderr.split("\n").filter((line) => line.includes('"logger":"audit"')).map((line) =>
-    JSON.parse(line)
-  );
 }
 
 Deno.test("list takes every filter, together", async () => {

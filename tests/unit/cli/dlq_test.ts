@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { ShopFolder } from "./shop.ts";
+import { talkOf } from "./support.ts";
 
 const COMMANDS = "shop::order:command";
 
@@ -69,7 +70,7 @@ Deno.test("replay hands the message to its group again, and it comes back when i
   assertEquals([replayed.code, replayed.stdout], [0, `Replayed message '${id}' to stream '${COMMANDS}'.\n`]);
   assertEquals((await shop.run(["dlq", "list"])).stdout, "No DLQ messages found.\n");
   const again = await shop.run(["dlq", "replay", id]);
-  assertEquals([again.code, again.stderr], [1, `Error: DLQ message '${id}' not found.\n`]);
+  assertEquals([again.code, talkOf(again.stderr)], [1, `Error: DLQ message '${id}' not found.\n`]);
   await shop.run(["server", "--once"]);
   const { data } = JSON.parse((await shop.run(["dlq", "list", "--json"])).stdout);
   assertEquals(

@@ -32,6 +32,8 @@ const COURTESY_MS = 1000;
 export interface ConnectionOptions extends Where {
   readonly uri: PostgresUri;
   readonly clock: Clock;
+  /** Tells the password of this moment, instead of the URI; see `PasswordSource.read`. */
+  readonly password?: (signal: AbortSignal | undefined) => Promise<string>;
   /** SQL that runs once, after logging in. */
   readonly session: string;
   /**
@@ -100,10 +102,11 @@ export class Connection {
    * `signal` when that aborts.
    */
   static async open(options: ConnectionOptions, signal?: AbortSignal): Promise<Connection> {
+    const uri = { ...options.uri, password: await passwordOf(options, signal) };
     let failure: Error | undefined;
-    for (const place of options.uri.places) {
+    for (const place of uri.places) {
       try {
-        return await Connection.#openAt(options, place, signal);
+        return await Connection.#openAt({ ...options, uri }, place, signal);
       } catch (error) {
         signal?.throwIfAborted();
         failure = connectError(options, error);
@@ -336,5 +339,20 @@ export class Connection {
       await new Promise<void>((resolve) => this.#socket.once("close", () => resolve()));
     }
     this.#ended.resolve();
+  }
+}
+
+async function passwordOf(options: ConnectionOptions, signal: AbortSignal | undefined): Promise<string> {
+  const { name, label, uri, password } = options;
+  if (!password) return uri.password;
+  try {
+    return await password(signal);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof ConfigurationError) throw cause;
+    throw new ProviderUnavailableError(
+      `Database '${name}' (${label}) cannot be asked: ${asError(cause).message}; it is tried again.`,
+      { cause, isUnreached: true },
+    );
   }
 }

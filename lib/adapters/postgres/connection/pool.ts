@@ -1,7 +1,9 @@
 /**
  * A pool with the rules of SQLAlchemy's QueuePool (POOL-1): at most `size` connections stay open when nobody
- * uses them, `maxOverflow` more are opened under load and closed when they come back, a checkout beyond that
- * waits its turn: fairly among those who work through a backlog, so that none of them waits in vain.
+ * uses them, `maxOverflow` more are opened under load, a checkout beyond that waits its turn: fairly among
+ * those who work through a backlog, so that none of them waits in vain. In one thing it differs: what was
+ * opened beyond `size` is not closed the moment it comes back, but when nobody has wanted it for
+ * `overflowIdleSeconds`. To open and close one for every piece of work costs more than the work.
  *
  * @module
  */
@@ -32,6 +34,8 @@ export interface PoolOptions<M extends Member> {
   readonly size: number;
   /** Beyond `size`; -1 is without limit. */
   readonly maxOverflow: number;
+  /** How long a connection beyond `size` waits to be wanted again before it is closed; 0: not at all. */
+  readonly overflowIdleSeconds: number;
   /** Older connections are replaced at the next checkout; -1 never. */
   readonly recycleSeconds: number;
   /** Longest wait for one to come free. */
@@ -82,6 +86,12 @@ export class Pool<M extends Member> {
   readonly #options: PoolOptions<M>;
   /** Longest idle first: they are used in turn, as QueuePool does. */
   readonly #idle: Idle<M>[] = [];
+  /**
+   * Those beyond `size`, longest idle first: the last one is used first, so that those that are not needed
+   * grow old.
+   */
+  readonly #spare: Idle<M>[] = [];
+  #cancelClosing: (() => void) | undefined;
   readonly #busy = new Set<M>();
   readonly #waiting = new Turns<Waiter<M>>();
   /** Everything not yet ended, for `close()`. */
@@ -104,7 +114,7 @@ export class Pool<M extends Member> {
 
   get stats(): PoolStats {
     const { size } = this.#options;
-    const [checkedOut, checkedIn] = [this.#checkedOut, this.#idle.length];
+    const [checkedOut, checkedIn] = [this.#checkedOut, this.#idle.length + this.#spare.length];
     return { size, checkedOut, overflow: Math.max(0, checkedOut + checkedIn - size), checkedIn };
   }
 
@@ -154,7 +164,8 @@ export class Pool<M extends Member> {
     this.#closing.abort();
     for (const waiter of this.#waiting.clear()) waiter(this.#closed());
     for (const member of this.#busy) member.destroy("the pool is closed");
-    const idle = this.#idle.splice(0);
+    this.#cancelClosing?.();
+    const idle = [...this.#idle.splice(0), ...this.#spare.splice(0)];
     await Promise.all(idle.map(({ member }) => member.close()));
     await Promise.all([...this.#open].map((member) => member.ended));
   }
@@ -201,14 +212,33 @@ export class Pool<M extends Member> {
     this.#checkedOut--;
     if (!member) return;
     const { size, clock } = this.#options;
-    if (size > 0 && this.#idle.length >= size) void member.close();
-    else this.#idle.push({ member, since: clock.monotonic() });
+    const since = clock.monotonic();
+    if (size === 0 || this.#idle.length < size) this.#idle.push({ member, since });
+    else {
+      this.#spare.push({ member, since });
+      this.#closeSpare();
+    }
+  }
+
+  /** Closes what nobody has wanted for too long, and looks again when the next one may be. */
+  #closeSpare(): void {
+    const { clock, overflowIdleSeconds } = this.#options;
+    const now = clock.monotonic();
+    const ends = ({ since }: Idle<M>) => since + overflowIdleSeconds * 1000;
+    while (this.#spare[0] && ends(this.#spare[0]) <= now) void this.#spare.shift()?.member.close();
+    const [next] = this.#spare;
+    if (!next || this.#cancelClosing) return;
+    this.#cancelClosing = clock.after(ends(next) - now, () => {
+      this.#cancelClosing = undefined;
+      this.#closeSpare();
+    });
   }
 
   /** An idle connection that is fit for use; those that are not go. */
   async #takeIdle(freshMs: number): Promise<{ readonly member: M; readonly silent: boolean } | undefined> {
     const { clock, prePing, ping } = this.#options;
-    for (let idle = this.#idle.shift(); idle; idle = this.#idle.shift()) {
+    const next = () => this.#idle.shift() ?? this.#spare.pop();
+    for (let idle = next(); idle; idle = next()) {
       const { member, since } = idle;
       if (member.lost || !this.#isYoung(member)) continue;
       const isFresh = clock.monotonic() - since <= freshMs;
@@ -219,7 +249,8 @@ export class Pool<M extends Member> {
       } catch {
         member.destroy("it did not answer a ping");
         // Whatever made this one silent has probably met its neighbours too; asking each would take too long.
-        for (const { member: other } of this.#idle.splice(0)) void other.close();
+        const others = [...this.#idle.splice(0), ...this.#spare.splice(0)];
+        for (const { member: other } of others) void other.close();
       }
     }
     return undefined;
@@ -255,8 +286,10 @@ export class Pool<M extends Member> {
 
   #forget(member: M): void {
     this.#open.delete(member);
-    const index = this.#idle.findIndex((idle) => idle.member === member);
-    if (index >= 0) this.#idle.splice(index, 1);
+    for (const kept of [this.#idle, this.#spare]) {
+      const index = kept.findIndex((idle) => idle.member === member);
+      if (index >= 0) kept.splice(index, 1);
+    }
   }
 
   #timeout(): PoolTimeoutError {

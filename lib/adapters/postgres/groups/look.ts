@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { duplicateMessage, type Mark, requireSameMessage, type RowWrite } from "../../ports.ts";
+import { duplicateMessage, isOtherMessage, type Mark, messageConflict, type RowWrite } from "../../ports.ts";
 import { asError } from "../../../errors.ts";
 import { isServerError } from "../connection/errors.ts";
-import type { Connection, Row } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { Names } from "../connection/names.ts";
 import { exchange, type Planned } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
-import { versionConflict } from "../tables/row_writes.ts";
+import { rowsRead, versionConflict } from "../tables/row_writes.ts";
 import { markKey, type Member } from "./member.ts";
-import { BEGIN_GROUP, type GroupOptions, markLook } from "./statements.ts";
+import { BEGIN_GROUP, type GroupOptions, markLook, markRows } from "./statements.ts";
 
 /** Members whose mark is taken already, or whose rows are not as they expect, and what they are told. */
 export async function findFailing(options: GroupOptions): Promise<ReadonlyMap<Member, Error>> {
@@ -21,17 +21,11 @@ export async function findFailing(options: GroupOptions): Promise<ReadonlyMap<Me
   const tables = idsByTable(members, ({ expected }) => expected !== undefined);
   const statements = [
     ...marks.length > 0 ? [markLook(names, marks)] : [],
-    ...[...tables].map(([table, ids]) => versionLook(names, table, ids)),
+    ...[...tables].map(([table, ids]) => rowsRead(names, table, ids)),
   ];
   if (statements.length === 0) return new Map();
   const replies = await exchange(connection, statements, where);
-  const taken = new Map<string, Row>();
-  if (marks.length > 0) {
-    for (const row of replies[0] ?? []) {
-      const [handler, type, messageId] = [row["handler"], row["type"], row["message_id"]].map(String);
-      taken.set(markKey({ handler: handler ?? "", type: type ?? "", messageId: messageId ?? "" }), row);
-    }
-  }
+  const taken = marks.length > 0 ? markRows(replies[0] ?? []) : new Map<string, unknown>();
   const versions = new Map<string, Map<string, number>>();
   [...tables.keys()].forEach((table, index) => {
     const rows = replies[index + (marks.length > 0 ? 1 : 0)] ?? [];
@@ -85,14 +79,6 @@ async function lockedIds(
   }
 }
 
-function versionLook(names: Names, table: string, ids: readonly string[]): Planned {
-  return {
-    text: `select id, version from ${names.table(table)} where id = any($1::text[])`,
-    values: [arrayText(ids)],
-    doing: `reading ${ids.length} rows of ${table}`,
-  };
-}
-
 function idsByTable(
   members: readonly Member[],
   wanted: (row: RowWrite) => boolean,
@@ -109,16 +95,11 @@ function idsByTable(
   return tables;
 }
 
-function markFailure(marks: readonly Mark[], taken: ReadonlyMap<string, Row>): Error | undefined {
+function markFailure(marks: readonly Mark[], taken: ReadonlyMap<string, unknown>): Error | undefined {
   for (const mark of marks) {
-    const row = taken.get(markKey(mark));
-    if (!row) continue;
-    try {
-      requireSameMessage(mark, row["checksum"]);
-      return duplicateMessage(mark);
-    } catch (error) {
-      return asError(error);
-    }
+    const key = markKey(mark);
+    if (!taken.has(key)) continue;
+    return isOtherMessage(mark, taken.get(key)) ? messageConflict(mark) : duplicateMessage(mark);
   }
   return undefined;
 }

@@ -13,10 +13,9 @@ import type { Where } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import type { Pool } from "../connection/pool.ts";
 import { exchange, type Planned } from "../connection/statement.ts";
-import { arrayText } from "../connection/values.ts";
-import { storedRow } from "../tables/row_writes.ts";
+import { rowsRead, storedRow } from "../tables/row_writes.ts";
 import { markKey } from "./member.ts";
-import { markLook } from "./statements.ts";
+import { markLook, markRows } from "./statements.ts";
 
 /** Rows that one statement asks for. */
 const MOST_ROWS = 500;
@@ -85,6 +84,12 @@ export async function readOnce(
   }
 }
 
+/** A mark that is taken. */
+export interface Taken {
+  /** As it was kept. */
+  readonly checksum: unknown;
+}
+
 /** Reads of one kind, by their keys. */
 class Line<T> {
   #waiting: { readonly key: string; readonly read: Read<T> }[] = [];
@@ -128,7 +133,7 @@ class Line<T> {
 export class SharedReads {
   readonly #parts: ReadParts;
   readonly #rows = new Map<string, Line<StoredRow>>();
-  readonly #marks: Line<Row>;
+  readonly #marks: Line<Taken>;
   /** Those that are looked for, by their keys. */
   readonly #wanted = new Map<string, Mark>();
 
@@ -144,8 +149,8 @@ export class SharedReads {
     return line.add(id);
   }
 
-  /** The row of a mark that is taken; undefined: it is not. */
-  mark(mark: Mark): Read<Row> {
+  /** A mark that is taken; undefined: it is not. */
+  mark(mark: Mark): Read<Taken> {
     const key = markKey(mark);
     this.#wanted.set(key, mark);
     return this.#marks.add(key);
@@ -156,25 +161,14 @@ export class SharedReads {
     ids: readonly string[],
     sent: () => void,
   ): Promise<ReadonlyMap<string, StoredRow>> {
-    const rows = await readOnce(this.#parts, {
-      text: `select id, version, state from ${this.#parts.names.table(table)} where id = any($1::text[])`,
-      values: [arrayText(ids)],
-      doing: ids.length === 1
-        ? `reading '${ids[0]}' from ${table}`
-        : `reading ${ids.length} rows from ${table}`,
-    }, { sent });
+    const rows = await readOnce(this.#parts, rowsRead(this.#parts.names, table, ids), { sent });
     return new Map(rows.map((row) => [String(row["id"]), storedRow(row)]));
   }
 
-  async #findMarks(keys: readonly string[], sent: () => void): Promise<ReadonlyMap<string, Row>> {
+  async #findMarks(keys: readonly string[], sent: () => void): Promise<ReadonlyMap<string, Taken>> {
     const marks = keys.flatMap((key) => this.#wanted.get(key) ?? []);
     for (const key of keys) this.#wanted.delete(key);
     const rows = await readOnce(this.#parts, markLook(this.#parts.names, marks), { sent });
-    return new Map(rows.map((row) => {
-      const [handler = "", type = "", messageId = ""] = [row["handler"], row["type"], row["message_id"]].map(
-        String,
-      );
-      return [markKey({ handler, type, messageId }), row];
-    }));
+    return new Map([...markRows(rows)].map(([key, checksum]) => [key, { checksum }]));
   }
 }

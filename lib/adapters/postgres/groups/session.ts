@@ -10,7 +10,9 @@ import { NotSupportedError } from "../../../errors.ts";
 import { unstorable } from "../../../message/storable.ts";
 import {
   duplicateMessage,
+  isOtherMessage,
   type Mark,
+  type MarkOutcome,
   type ProviderSession,
   requireSameMessage,
   sessionEnded,
@@ -20,11 +22,12 @@ import {
   type StoredRow,
   type WriteSet,
 } from "../../ports.ts";
-import { listRead, rowRead, storedRow } from "../tables/row_writes.ts";
+import { listRead, rowRead, rowsRead, storedRow } from "../tables/row_writes.ts";
 import { PostgresSession, type SessionParts } from "../tables/session.ts";
 import type { Committer } from "./committer.ts";
 import { markKey, Member } from "./member.ts";
 import { type Read, readOnce, type SharedReads } from "./reads.ts";
+import { markLook, markRows } from "./statements.ts";
 import { assertStorable } from "./storable.ts";
 
 export interface GroupedParts {
@@ -61,6 +64,11 @@ export class GroupedSession implements ProviderSession {
     return await this.#shared(() => this.#parts.reads.row(table, id));
   }
 
+  async loadMany(table: string, ids: readonly string[]): Promise<readonly StoredRow[]> {
+    if (this.#own) return await this.#own.loadMany(table, ids);
+    return (await this.#readAlone(rowsRead(this.#parts.own.names, table, ids))).map(storedRow);
+  }
+
   async list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
@@ -81,13 +89,29 @@ export class GroupedSession implements ProviderSession {
       await this.#parts.committer.settled(markKey(mark));
       const taken = await this.#shared(() => this.#parts.reads.mark(mark));
       if (taken) {
-        requireSameMessage(mark, taken["checksum"]);
+        requireSameMessage(mark, taken.checksum);
         return false;
       }
     }
     this.#assertOpen();
     this.#marks.push(mark);
     return true;
+  }
+
+  async markMany(marks: readonly Mark[]): Promise<readonly MarkOutcome[]> {
+    if (this.#own) return await this.#own.markMany(marks);
+    await Promise.all(marks.map((mark) => this.#parts.committer.settled(markKey(mark))));
+    const rows = await this.#readAlone(markLook(this.#parts.own.names, marks));
+    const taken = new Map([
+      ...this.#marks.map((mark) => [markKey(mark), mark.checksum] as const),
+      ...markRows(rows),
+    ]);
+    return marks.map((mark) => {
+      const key = markKey(mark);
+      if (taken.has(key)) return isOtherMessage(mark, taken.get(key)) ? "conflict" : "handled";
+      this.#marks.push(mark);
+      return "claimed";
+    });
   }
 
   async query(statement: SqlStatement): Promise<readonly SqlRow[]> {

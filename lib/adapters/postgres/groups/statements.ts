@@ -7,7 +7,7 @@
  * @module
  */
 import type { Mark, OutboxInsert, RowWrite } from "../../ports.ts";
-import type { Connection } from "../connection/connection.ts";
+import type { Connection, Row } from "../connection/connection.ts";
 import type { Where } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import { BEGIN, type Planned } from "../connection/statement.ts";
@@ -15,7 +15,7 @@ import { arrayText } from "../connection/values.ts";
 import { outboxInsertion } from "../tables/outbox_insert.ts";
 import { epoch } from "../tables/row_writes.ts";
 import { compareCodePoints } from "../../../message/json_format.ts";
-import type { Member } from "./member.ts";
+import { markKey, type Member } from "./member.ts";
 
 /** Longest wait of a group for one lock. */
 export const LOCK_TIMEOUT_MS = 200;
@@ -90,6 +90,14 @@ export function markLook(names: Names, marks: readonly Mark[]): Planned {
       ? `looking for the mark of message '${marks[0]?.messageId}'`
       : `looking for the marks of ${marks.length} messages`,
   };
+}
+
+/** The checksums that `markLook` has found, by the keys of their marks. */
+export function markRows(rows: readonly Row[]): ReadonlyMap<string, unknown> {
+  return new Map(rows.map(({ handler, type, message_id, checksum }) => [
+    markKey({ handler: String(handler), type: String(type), messageId: String(message_id) }),
+    checksum,
+  ]));
 }
 
 function markInsertion(names: Names, marks: readonly Mark[]): Shared {

@@ -10,6 +10,7 @@ import type { Row } from "../connection/connection.ts";
 import { type ServerError, SQLSTATE } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import type { Planned } from "../connection/statement.ts";
+import { arrayText } from "../connection/values.ts";
 
 /** Reads one row. */
 export function rowRead(names: Names, table: string, id: string): Planned {
@@ -17,6 +18,15 @@ export function rowRead(names: Names, table: string, id: string): Planned {
     text: `select id, version, state from ${names.table(table)} where id = $1`,
     values: [id],
     doing: `reading '${id}' from ${table}`,
+  };
+}
+
+/** Reads several rows, in any order. */
+export function rowsRead(names: Names, table: string, ids: readonly string[]): Planned {
+  return {
+    text: `select id, version, state from ${names.table(table)} where id = any($1::text[])`,
+    values: [arrayText(ids)],
+    doing: ids.length === 1 ? `reading '${ids[0]}' from ${table}` : `reading ${ids.length} rows of ${table}`,
   };
 }
 

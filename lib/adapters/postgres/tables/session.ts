@@ -13,6 +13,7 @@ import type { Clock } from "../../../async/clock.ts";
 import { asError, NotSupportedError, ProteanError } from "../../../errors.ts";
 import {
   type Mark,
+  type MarkOutcome,
   type ProviderSession,
   requireSameMessage,
   sessionEnded,
@@ -27,7 +28,8 @@ import { userStatementError, type Where } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import { outboxInsertion } from "./outbox_insert.ts";
 import type { Pool } from "../connection/pool.ts";
-import { listRead, rowRead, rowWrite, storedRow } from "./row_writes.ts";
+import { manyMarks } from "./many_marks.ts";
+import { listRead, rowRead, rowsRead, rowWrite, storedRow } from "./row_writes.ts";
 import { BEGIN, COMMIT, exchange, type Planned } from "../connection/statement.ts";
 import type { SessionBeats } from "./session_beat.ts";
 import { userStatement } from "./user_sql.ts";
@@ -71,6 +73,11 @@ export class PostgresSession implements ProviderSession {
     return row && storedRow(row);
   }
 
+  async loadMany(table: string, ids: readonly string[]): Promise<readonly StoredRow[]> {
+    const [rows = []] = await this.#send([rowsRead(this.#parts.names, table, ids)]);
+    return rows.map(storedRow);
+  }
+
   async list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
@@ -100,6 +107,13 @@ export class PostgresSession implements ProviderSession {
     }]);
     requireSameMessage(mark, kept?.["checksum"]);
     return false;
+  }
+
+  async markMany(marks: readonly Mark[]): Promise<readonly MarkOutcome[]> {
+    const { insertion, looking, outcomes } = manyMarks(this.#parts.names, marks);
+    const [claimed = []] = await this.#send([insertion]);
+    const [kept = []] = claimed.length === marks.length ? [] : await this.#send([looking]);
+    return outcomes(claimed, kept);
   }
 
   async query(statement: SqlStatement): Promise<readonly SqlRow[]> {

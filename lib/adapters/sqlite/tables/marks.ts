@@ -4,7 +4,13 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { duplicateMessage, type Mark, requireSameMessage } from "../../ports.ts";
+import {
+  duplicateMessage,
+  isOtherMessage,
+  type Mark,
+  type MarkOutcome,
+  requireSameMessage,
+} from "../../ports.ts";
 import { statement } from "../file/statements.ts";
 
 /**
@@ -12,11 +18,22 @@ import { statement } from "../file/statements.ts";
  * when it is another message's.
  */
 export function isMarked(db: DatabaseSync, mark: Mark): boolean {
-  const sql = "SELECT checksum FROM protean_processed WHERE handler = ? AND type = ? AND message_id = ?";
-  const kept = statement(db, sql).get(mark.handler, mark.type, mark.messageId);
+  const kept = keptMark(db, mark);
   if (!kept) return false;
   requireSameMessage(mark, kept.checksum);
   return true;
+}
+
+/** What a session may do with a mark; `own` is the one of that name which it has already. */
+export function markOutcome(db: DatabaseSync, mark: Mark, own: Mark | undefined): MarkOutcome {
+  const kept = own ?? keptMark(db, mark);
+  if (!kept) return "claimed";
+  return isOtherMessage(mark, kept.checksum) ? "conflict" : "handled";
+}
+
+function keptMark(db: DatabaseSync, mark: Mark): { readonly checksum?: unknown } | undefined {
+  const sql = "SELECT checksum FROM protean_processed WHERE handler = ? AND type = ? AND message_id = ?";
+  return statement(db, sql).get(mark.handler, mark.type, mark.messageId);
 }
 
 /**

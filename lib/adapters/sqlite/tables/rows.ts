@@ -20,6 +20,16 @@ export function loadRow(db: DatabaseSync, table: string, id: string): StoredRow 
   });
 }
 
+/** The rows with those ids, as far as they are there. */
+export function loadRows(db: DatabaseSync, table: string, ids: readonly string[]): readonly StoredRow[] {
+  return onTable(db, table, () => {
+    const sql = `SELECT id, version, state FROM ${
+      quoted(table)
+    } WHERE id IN (SELECT value FROM json_each(?))`;
+    return statement(db, sql).all(JSON.stringify(ids)).map(asStoredRow);
+  });
+}
+
 /** Rows in order of id, those after `after`. */
 export function listRows(
   db: DatabaseSync,

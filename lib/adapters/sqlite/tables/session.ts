@@ -11,6 +11,7 @@ import type { Clock } from "../../../async/clock.ts";
 import {
   isEmptyWriteSet,
   type Mark,
+  type MarkOutcome,
   type ProviderSession,
   requireSameMessage,
   sessionEnded,
@@ -23,15 +24,15 @@ import {
 import type { HeldTransaction, SqliteDatabase } from "../file/database.ts";
 import type { RetentionClock } from "../../retention_clock.ts";
 import { appendEvents } from "./events.ts";
-import { isMarked, writeMark } from "./marks.ts";
+import { isMarked, markOutcome, writeMark } from "./marks.ts";
 import { insertOutboxRow } from "../outbox/outbox_rows.ts";
-import { listRows, loadRow, writeRow } from "./rows.ts";
+import { listRows, loadRow, loadRows, writeRow } from "./rows.ts";
 import { execute, looksLikeReading, runReading, WRITES } from "./user_sql.ts";
 
 export class SqliteSession implements ProviderSession {
   /** Aborts when the turn to write must no longer be waited for. */
   readonly #waiting = new AbortController();
-  readonly #marks: Mark[] = [];
+  readonly #marks = new Map<string, Mark>();
   #held: HeldTransaction | undefined;
   /** Nothing is begun any more. */
   #ended = false;
@@ -48,6 +49,10 @@ export class SqliteSession implements ProviderSession {
     return this.#read((db) => loadRow(db, table, id));
   }
 
+  loadMany(table: string, ids: readonly string[]): Promise<readonly StoredRow[]> {
+    return this.#read((db) => loadRows(db, table, ids));
+  }
+
   list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
@@ -57,13 +62,22 @@ export class SqliteSession implements ProviderSession {
 
   /** Written at the commit, whose transaction refuses a mark that another has committed meanwhile. */
   async mark(mark: Mark): Promise<boolean> {
-    const mine = this.#marks.find((other) =>
-      other.handler === mark.handler && other.type === mark.type && other.messageId === mark.messageId
-    );
+    const mine = this.#marks.get(markKey(mark));
     if (mine) requireSameMessage(mark, mine.checksum);
     if (mine || await this.#read((db) => isMarked(db, mark))) return false;
-    this.#marks.push(mark);
+    this.#marks.set(markKey(mark), mark);
     return true;
+  }
+
+  /** As `mark`, with one read for all. */
+  async markMany(marks: readonly Mark[]): Promise<readonly MarkOutcome[]> {
+    const outcomes = await this.#read((db) =>
+      marks.map((mark) => markOutcome(db, mark, this.#marks.get(markKey(mark))))
+    );
+    marks.forEach((mark, index) => {
+      if (outcomes[index] === "claimed") this.#marks.set(markKey(mark), mark);
+    });
+    return outcomes;
   }
 
   async query(statement: SqlStatement): Promise<readonly SqlRow[]> {
@@ -109,7 +123,7 @@ export class SqliteSession implements ProviderSession {
       this.#held.commit({ notify: this.#notify });
       return positions;
     }
-    if (isEmptyWriteSet(writes) && this.#marks.length === 0) return [];
+    if (isEmptyWriteSet(writes) && this.#marks.size === 0) return [];
     return await this.database.write((db) => this.#writeAll(db, writes), {
       signal: this.#waiting.signal,
       notify: tellsOthers(writes),
@@ -141,7 +155,7 @@ export class SqliteSession implements ProviderSession {
   #writeAll(db: DatabaseSync, writes: WriteSet): readonly number[] {
     const now = new Date(this.clock.now()).toISOString();
     const marked = new Date(this.retention.stamp()).toISOString();
-    for (const mark of this.#marks) writeMark(db, mark, marked);
+    for (const mark of this.#marks.values()) writeMark(db, mark, marked);
     return this.#write(db, writes, now);
   }
 
@@ -155,6 +169,10 @@ export class SqliteSession implements ProviderSession {
     for (const row of writes.outbox) insertOutboxRow(db, row, now);
     return appendEvents(db, writes.events, now);
   }
+}
+
+function markKey({ handler, type, messageId }: Mark): string {
+  return JSON.stringify([handler, type, messageId]);
 }
 
 /** Whether somebody waits for what is written. */
