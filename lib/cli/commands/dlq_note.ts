@@ -9,11 +9,16 @@ import { whoIs } from "../../operations/audit.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { addCommonOptions, type DomainOptions, filled, type LogOptions } from "../options.ts";
+import {
+  type ActorOptions,
+  addActor,
+  addCommonOptions,
+  type DomainOptions,
+  type LogOptions,
+} from "../options.ts";
 import { withDomain } from "../with_domain.ts";
 
-interface Options extends DomainOptions, LogOptions {
-  readonly by?: string;
+interface Options extends DomainOptions, LogOptions, ActorOptions {
   readonly json?: boolean;
 }
 
@@ -29,16 +34,12 @@ export function noteCommand(cli: Cli): Command {
     ],
   )
     .argument("<fingerprint>", "the group, as `dlq stats` shows it", group)
-    .argument("<text>", `at most ${LONGEST_NOTE} characters`, note)
-    .option(
-      "--by <name>",
-      "who does it, for the audit (default: PROTEAN_USER, then the system's user)",
-      filled,
-    );
-  return addCommonOptions(command).action((fingerprint: string, text: string, options: Options) =>
+    .argument("<text>", `at most ${LONGEST_NOTE} characters`, note);
+  return addCommonOptions(addActor(command)).action((fingerprint: string, text: string, options: Options) =>
     withDomain(cli, options, async (_, domain) => {
       await domain.deadLetters.note(fingerprint, text, {
         by: whoIs(options.by, (name) => cli.io.env(name)),
+        ...(options.reason !== undefined && { reason: options.reason }),
       });
       const removed = text.trim() === "";
       if (options.json) cli.io.out(envelope("pass", { fingerprint, note: removed ? null : text.trim() }));

@@ -226,6 +226,8 @@ const CASES: readonly (readonly [string, string, string, number, string])[] = [
   ],
   ["[server]\npriority_lanes = true", "CONFIG_WRONG_TYPE", "server.priority_lanes", 2, "must be a table"],
   ['[server.metrics]\npath = "metrics"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "begins with '/'"],
+  ['[server.metrics]\npath = "/livez"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "which is a probe"],
+  ['[server.metrics]\npath = "/m?x"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "without '?'"],
   [
     '[telemetry]\nexporter = "oltp"',
     "CONFIG_INVALID_VALUE",
