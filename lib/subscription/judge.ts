@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
+import { turn } from "../async/turn.ts";
 import type { TooLarge } from "../adapters/ports.ts";
 import type { Verdict } from "../domain/handler_port.ts";
 import { asError, MessageTooLarge } from "../errors.ts";
@@ -76,11 +76,6 @@ export class Judge {
 /** Read and judged step by step. */
 export function isLarge({ text, truncated }: Delivery): boolean {
   return text !== undefined && text.length > LARGE_TEXT && !truncated;
-}
-
-/** Probes, sockets and timers have theirs. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function tooLarge({ bytes }: TooLarge, most: number): MessageTooLarge {

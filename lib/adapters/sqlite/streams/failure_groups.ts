@@ -5,6 +5,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { turn } from "../../../async/turn.ts";
 import { type FailureBook, lower, MOST_NOTES, raise } from "../../failure_book.ts";
 import { creation } from "../../migrations.ts";
 import type { FailureCount, FailureFigures, FailureGroups } from "../../ports.ts";
@@ -12,7 +13,6 @@ import { END_ID, parseStreamId, type StreamId, ZERO_ID } from "../../stream_id.t
 import type { DatabaseFile } from "../file/database_file.ts";
 import { component } from "../file/migrate.ts";
 import { statement } from "../file/statements.ts";
-import { breathe } from "./drop.ts";
 import {
   append,
   entryOf,
@@ -204,7 +204,7 @@ export class SqliteFailureGroups implements FailureGroups {
       const some = await this.database.write((db) => countSome(db, stream, most), { notify: false });
       counted += some;
       if (some === 0) again++;
-      await breathe();
+      await turn();
     }
     return counted;
   }
