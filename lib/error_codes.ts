@@ -204,7 +204,8 @@ export const ERROR_CODES = {
   REDIS_STREAM_EXHAUSTED: ["RefusedError", "A stream of Redis has used up its ids."],
   REDIS_COMMAND_MISSING: ["RefusedError", "Redis, or what stands before it, does not offer a command."],
   REDIS_TLS: ["RefusedError", "The certificate of a Redis server fails the checks of TLS."],
-  REDIS_CLUSTER: ["RefusedError", "The server is a Redis Cluster."],
+  REDIS_CLUSTER: ["RefusedError", "The server is a Redis Cluster, or no Cluster where one was named."],
+  REDIS_SENTINEL: ["RefusedError", "No sentinel watches a master of that name."],
 
   // Running.
   DELIVERIES_EXCEEDED: ["ProteanError", "A message was delivered more often than max_deliveries allows."],
@@ -218,6 +219,11 @@ export const ERROR_CODES = {
     "No group stands still at this key, or not at this message any more.",
   ],
   SUBSCRIPTION_UNKNOWN: ["ProteanError", "The domain has no subscription of this name."],
+  MESSAGE_NOT_FAILED: [
+    "ProteanError",
+    "No failed message of the event store stands at this position, or its records have changed meanwhile.",
+  ],
+  MESSAGE_NOT_RETRIED: ["ProteanError", "The handler's settings let nothing be tried again."],
   GROUP_UNKNOWN: ["ProteanError", "The stream has no consumer group of this name."],
   DLQ_BAD_CURSOR: ["ProteanError", "The place to list from is none that a list has given."],
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],

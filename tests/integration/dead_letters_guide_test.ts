@@ -9,6 +9,7 @@ import { recordingIo } from "../unit/cli/support.ts";
 
 const GUIDE = new URL("../../docs/guides/dead-letters.md", import.meta.url);
 const ID = "1795356754518-0";
+const FINGERPRINT = "3f2a9c01d4e5";
 const OPERATION = "0b8f4d52-6a1c-4f0e-9d55-3c1f2a7e9b10";
 
 /** The lines of the page's blocks of one language. */
@@ -65,6 +66,14 @@ Deno.test("the guide's commands lead from an alert to a replay", async () => {
     await Deno.writeTextFile(join(folder, "domain.toml"), "[server.health]\nenabled = false\n");
     await given("o-1", "o-2", "o-3", "o-4");
     const done: string[] = [];
+    const figures = JSON.parse((await run(["dlq", "stats", "--domain=shop", "--json"])).stdout);
+    const [group] = figures.data.queues.flatMap(({ groups }: { groups: unknown[] }) => groups);
+    for (const line of await blocks("shell")) {
+      const args = words(line).slice(1).map((word) => word === FINGERPRINT ? group.fingerprint : word);
+      const { code, stdout, stderr } = await run(args);
+      assertEquals(code, 0, `${line}\n${stdout}${stderr}`);
+      done.push(stdout.trimEnd());
+    }
     for (const line of await blocks("sh")) {
       const [program, ...args] = words(line);
       assertEquals(program, "protean-server", line);
@@ -92,6 +101,8 @@ Deno.test("the guide's commands lead from an alert to a replay", async () => {
     const said = done.join("\n");
     for (
       const part of [
+        `Noted group '${group.fingerprint}'.`,
+        `Removed the note on group '${group.fingerprint}'.`,
         "list: 4 DLQ message(s) found.",
         "replay-all: Would replay 3 message(s).",
         "replay-all: Replayed 3 message(s).",

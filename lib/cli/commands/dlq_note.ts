@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
+import { isFingerprint, LONGEST_NOTE } from "../../dlq/notes.ts";
 import { whoIs } from "../../operations/audit.ts";
 import type { Cli } from "../cli.ts";
 import { envelope } from "../envelope.ts";
@@ -13,7 +14,6 @@ import {
   addActor,
   addCommonOptions,
   type DomainOptions,
-  filled,
   type LogOptions,
 } from "../options.ts";
 import { withDomain } from "../with_domain.ts";
@@ -33,8 +33,8 @@ export function noteCommand(cli: Cli): Command {
       ["dlq note --domain=my_domain 3f2a9c01d4e5 ''", "removes it"],
     ],
   )
-    .argument("<fingerprint>", "the group, as `dlq stats` shows it", filled)
-    .argument("<text>", "at most 2000 characters");
+    .argument("<fingerprint>", "the group, as `dlq stats` shows it", group)
+    .argument("<text>", `at most ${LONGEST_NOTE} characters`, note);
   return addCommonOptions(addActor(command)).action((fingerprint: string, text: string, options: Options) =>
     withDomain(cli, options, async (_, domain) => {
       await domain.deadLetters.note(fingerprint, text, {
@@ -46,4 +46,14 @@ export function noteCommand(cli: Cli): Command {
       else cli.io.out(`${removed ? "Removed the note on" : "Noted"} group '${fingerprint}'.\n`);
     })
   );
+}
+
+function group(value: string): string {
+  if (isFingerprint(value)) return value;
+  throw new InvalidArgumentError("It takes 12 hexadecimal digits, as `dlq stats` shows them.");
+}
+
+function note(value: string): string {
+  if (value.length <= LONGEST_NOTE) return value;
+  throw new InvalidArgumentError(`It takes at most ${LONGEST_NOTE} characters.`);
 }

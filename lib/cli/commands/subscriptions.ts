@@ -33,6 +33,7 @@ import {
 } from "../options.ts";
 import { table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
+import { failedCommand } from "./failed.ts";
 import { partitionsCommand } from "./partitions.ts";
 import { windowCommand } from "./window.ts";
 
@@ -72,8 +73,8 @@ export function subscriptionsCommand(cli: Cli): Command {
     );
   }
   return group.addCommand(dropGroupCommand(cli)).addCommand(partitionsCommand(cli)).addCommand(
-    windowCommand(cli),
-  );
+    failedCommand(cli),
+  ).addCommand(windowCommand(cli));
 }
 
 function dropGroupCommand(cli: Cli): Command {
