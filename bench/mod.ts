@@ -14,7 +14,7 @@ const say = (text: string) => Deno.stdout.writeSync(new TextEncoder().encode(tex
 for (const name of names) {
   say(`\n${name}\n`);
   const { code } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL(name, import.meta.url).pathname],
+    args: ["run", "-A", "--v8-flags=--heap-growing-percent=60", new URL(name, import.meta.url).pathname],
   }).spawn().status;
   if (code !== 0) say(`failed with exit code ${code}\n`);
 }

@@ -18,6 +18,8 @@ export interface Diagnostic {
   readonly message: string;
   /** What to do, where the sentence does not say it. */
   readonly remedy?: string;
+  /** The handler, message or workload that it is about. */
+  readonly element?: string;
   /** Dotted key, such as `databases.default.pool_size`. */
   readonly key?: string;
   readonly file?: string;

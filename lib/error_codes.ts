@@ -115,6 +115,44 @@ export const ERROR_CODES = {
   CONFIG_UNBOUNDED_STREAM: ["diagnostic", "Nothing trims a stream."],
   CONFIG_UNKNOWN_HANDLER: ["diagnostic", "A table of [server.subscriptions] is about no handler."],
 
+  CONFIG_PYTHON_ONLY: ["diagnostic", "A key that Python alone reads."],
+
+  // What `check` finds.
+  LOW_POOL_SIZE: ["diagnostic", "A database has fewer connections than production needs."],
+  POOL_EXCEEDS_DATABASE_LIMIT: [
+    "diagnostic",
+    "All processes together may open more connections than there are.",
+  ],
+  REDIS_EXCEEDS_MAXCLIENTS: [
+    "diagnostic",
+    "All processes together may open more connections than Redis takes.",
+  ],
+  REDIS_EVICTS: ["diagnostic", "The Redis of a broker deletes messages when it is full."],
+  REDIS_NEARLY_FULL: ["diagnostic", "Redis uses more than 0.8 of its memory."],
+  DEPENDENCY_UNREACHABLE: ["diagnostic", "A server does not answer."],
+  EMBEDDED_IN_PRODUCTION: ["diagnostic", "An adapter lives in one process or file, in production."],
+  DLQ_MAINTENANCE_OFF: ["diagnostic", "Dead letters are neither trimmed nor watched, in production."],
+  HEALTH_UNREACHABLE: ["diagnostic", "No probe from outside arrives at the health listener."],
+  PLAINTEXT_SECRET: ["diagnostic", "A password or token stands in the configuration itself."],
+  EVENT_STORE_MULTIWORKER: ["diagnostic", "Several readers of an event store do not see each other's lock."],
+  UNHANDLED_EVENT: ["diagnostic", "Nobody handles an event."],
+  UNUSED_COMMAND: ["diagnostic", "Nobody handles a command."],
+  NOBODY_PUBLISHES: ["diagnostic", "A handler reads a category that nobody publishes."],
+  EVENT_NOT_READ: ["diagnostic", "A handler does not read the category of an event that it handles."],
+  PUBLISHED_NO_EXTERNAL_BROKER: ["diagnostic", "Published events go to no other domain's broker."],
+
+  // A Kubernetes manifest that `check --manifest` reads.
+  MANIFEST_MALFORMED: ["ConfigurationError", "The manifest is not YAML."],
+  MANIFEST_TEMPLATE: ["ConfigurationError", "The manifest is a template, which has to be rendered first."],
+  MANIFEST_NO_WORKLOAD: ["ConfigurationError", "The manifest deploys nothing."],
+  MANIFEST_PROBES: ["diagnostic", "Probes that are missing, or ask for what the server does not answer."],
+  MANIFEST_PORTS: ["diagnostic", "Probes ask at a port where the server does not listen."],
+  MANIFEST_GRACE_PERIOD: ["diagnostic", "The pod is killed before the drain can have ended."],
+  MANIFEST_PRE_STOP: ["diagnostic", "A preStop hook runs a program that the image does not have."],
+  MANIFEST_ROOT_WRITABLE: ["diagnostic", "The root file system of the container can be written to."],
+  MANIFEST_NOT_WRITABLE: ["diagnostic", "SQLite files are to be written where nothing can be written."],
+  MANIFEST_EMBEDDED_REPLICAS: ["diagnostic", "Several replicas, each with a database of its own."],
+
   // The elements of a domain.
   CONFIG_DUPLICATE_ELEMENT: ["ConfigurationError", "Two elements share a name, a table or a category."],
   CONFIG_NAME_TOO_LONG: ["ConfigurationError", "An element's table would have too long a name."],
@@ -130,6 +168,10 @@ export const ERROR_CODES = {
   CONFIG_ASYNC_SCHEMA: ["ConfigurationError", "A schema that validates asynchronously."],
   CONFIG_SCHEMA_NOT_REPEATABLE: ["ConfigurationError", "A schema that refuses what it has made itself."],
   CONFIG_FOREIGN_EVENT: ["ConfigurationError", "An aggregate raised an event of another one."],
+
+  // Passwords that change.
+  PASSWORD_FILE: ["RefusedError", "The file with a password cannot be used."],
+  PASSWORD_COMMAND: ["RefusedError", "The command that tells a password cannot be run."],
 
   // Databases.
   DATABASE_TABLE_MISSING: ["RefusedError", "A table does not exist; `db setup` creates it."],
@@ -149,6 +191,8 @@ export const ERROR_CODES = {
   SQLITE_FILE: ["ConfigurationError", "The database file cannot be used."],
   TRANSACTION_ABORTED: ["ProteanError", "A statement before failed, so the unit of work was rolled back."],
   SQL: ["ProteanError", "A statement is wrong, or a constraint refused it."],
+  ADAPTER_FAILED: ["ConfigurationError", "The constructor of an adapter has thrown."],
+  ADAPTER_INCOMPLETE: ["ConfigurationError", "An adapter lacks a method or property that is needed."],
   CLOSE_FAILED: ["ProteanError", "An adapter did not close cleanly."],
 
   // Redis.
@@ -160,10 +204,13 @@ export const ERROR_CODES = {
   REDIS_STREAM_EXHAUSTED: ["RefusedError", "A stream of Redis has used up its ids."],
   REDIS_COMMAND_MISSING: ["RefusedError", "Redis, or what stands before it, does not offer a command."],
   REDIS_TLS: ["RefusedError", "The certificate of a Redis server fails the checks of TLS."],
-  REDIS_CLUSTER: ["RefusedError", "The server is a Redis Cluster."],
+  REDIS_CLUSTER: ["RefusedError", "The server is a Redis Cluster, or no Cluster where one was named."],
+  REDIS_SENTINEL: ["RefusedError", "No sentinel watches a master of that name."],
 
   // Running.
   DELIVERIES_EXCEEDED: ["ProteanError", "A message was delivered more often than max_deliveries allows."],
+  RELOAD: ["ProteanError", "A server could not be asked to replace its workers."],
+  WORKER_START: ["ConfigurationError", "The supervisor cannot start its workers."],
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.
@@ -172,6 +219,11 @@ export const ERROR_CODES = {
     "No group stands still at this key, or not at this message any more.",
   ],
   SUBSCRIPTION_UNKNOWN: ["ProteanError", "The domain has no subscription of this name."],
+  MESSAGE_NOT_FAILED: [
+    "ProteanError",
+    "No failed message of the event store stands at this position, or its records have changed meanwhile.",
+  ],
+  MESSAGE_NOT_RETRIED: ["ProteanError", "The handler's settings let nothing be tried again."],
   GROUP_UNKNOWN: ["ProteanError", "The stream has no consumer group of this name."],
   DLQ_BAD_CURSOR: ["ProteanError", "The place to list from is none that a list has given."],
   DLQ_NOT_FOUND: ["ProteanError", "No dead letter has this id."],
@@ -181,8 +233,19 @@ export const ERROR_CODES = {
   DLQ_UNKNOWN_HANDLER: ["ProteanError", "No handler has this name."],
   DLQ_UNKNOWN_SUBSCRIPTION: ["ProteanError", "No subscription reads this category."],
   DLQ_WEBHOOK_FAILED: ["ProteanError", "An alert could not be posted to the webhook."],
+  DLQ_UNKNOWN_GROUP: ["ProteanError", "No dead letters have failed in this way."],
+  DLQ_NOTES_FULL: ["ProteanError", "The queue has as many notes on groups as it keeps."],
   DLQ_NO_MESSAGE: ["ProteanError", "The dead letter is no message, so it is not given to every group."],
   DLQ_CUT_SHORT: ["ProteanError", "The replay ended before it was done; the message says why."],
+  WINDOW_NO_LANE: ["ProteanError", "The handler has no lane through which a window could be replayed."],
+  WINDOW_NO_MARKS: ["ProteanError", "The handler keeps no marks that tell what it has handled."],
+  OPERATION_ALIKE: ["ProteanError", "An operation of that kind and filter is not over yet."],
+  OPERATION_ENDED: ["ProteanError", "The operation is over."],
+  OPERATION_NOT_FOUND: ["ProteanError", "No operation has this id."],
+  OPERATION_RUNNING: ["ProteanError", "Another process runs the operation."],
+  OPERATION_SAVES: ["ProteanError", "The operation writes to a file, so no other process goes on with it."],
+  OPERATION_UNKNOWN_KIND: ["ProteanError", "This server does not know the kind of the operation."],
+  DLQ_EDIT_REFUSED: ["ProteanError", "The handler would refuse the edited payload."],
   DLQ_GONE: ["ProteanError", "Somebody else replayed or purged the dead letter first."],
   UNKNOWN_MESSAGE: ["UsageError", "The domain has no message of this name."],
   BAD_LINE: ["ProteanError", "A line of the input is no payload."],

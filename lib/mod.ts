@@ -7,8 +7,11 @@
  *
  * @module
  */
-// How `domain.deadLetters` does its work.
+// How `domain.deadLetters` and `domain.operations` do their work.
 import "./dlq/dead_letters.ts";
+import "./telemetry/open.ts";
+import "./operations/domain_operations.ts";
+import "./operations/window.ts";
 
 export { Domain } from "./domain/domain.ts";
 export { on, onAny, onBatch } from "./domain/elements/on.ts";
@@ -18,11 +21,10 @@ export type {
   DeadLetterGroup,
   DeadLetterQueues,
   DeadLetterStats,
-  FailedLetter,
-  Operation,
   OperationOptions,
   SavedDeadLetter,
 } from "./domain/dead_letters.ts";
+export type { FailedLetter, Operation, Operations } from "./domain/operations.ts";
 export type { DlqAlert, DlqAlertListener } from "./domain/dlq_alert.ts";
 export { Engine, type EngineOptions, type EngineRunOptions } from "./engine/engine.ts";
 export type { SubscriptionStatus } from "./subscription/status.ts";

@@ -38,20 +38,24 @@ const SOURCE_ONLY: readonly string[] = ["./testing/conformance"];
 /** The module that says where a build came from; the source has one that says nothing. */
 const BUILD_INFO = "@protean/build";
 
+/** The module of a thread, which is started by its name. */
+const HEALTH_THREAD = { name: "@protean/health-thread", path: "lib/health/thread_worker.ts" };
+
 /** Bundles the server into `folder`, which exists. `root` is the folder of our `deno.json`. */
 export async function bundle(root: string, folder: string): Promise<Bundle> {
   const manifest: Manifest = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
   const exported = Object.entries(manifest.exports).filter(([name]) => !SOURCE_ONLY.includes(name));
-  const entries = exported.map(([, path]) => path.replace(/^\.\//, ""));
+  const entries = [...exported.map(([, path]) => path.replace(/^\.\//, "")), HEALTH_THREAD.path];
   // Names of classes and functions stay as they are: dead letters say which error it was.
   const how = ["--quiet", "--platform=deno", "--code-splitting", "--keep-names", `--external=${BUILD_INFO}`];
   await run(Deno.execPath(), ["bundle", ...how, `--outdir=${folder}`, "main.ts", ...entries], { cwd: root });
   const config = {
     // Packages come out of the bundle, or for a domain on disk from the node_modules beside it.
     nodeModulesDir: "manual",
-    unstable: ["raw-imports"],
+    unstable: ["raw-imports", "net"],
     imports: {
       [BUILD_INFO]: "./build.js",
+      [HEALTH_THREAD.name]: `./${built(HEALTH_THREAD.path)}`,
       ...Object.fromEntries(
         exported.map(([name, path]) => [manifest.name + name.slice(1), built(path)]),
       ),

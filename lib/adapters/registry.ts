@@ -63,6 +63,11 @@ export class AdapterRegistry {
     return [...new Set([...Object.keys(builtIn[kind]), ...own])].sort();
   }
 
+  /** Whether `name` means an adapter of this server's, and none that was registered. */
+  isBuiltIn(kind: AdapterKind, name: string): boolean {
+    return Object.hasOwn(builtIn[kind], name) && !this.#own.has(`${kind}/${name}`);
+  }
+
   /** Constructs an adapter. Throws `ConfigurationError` when nothing is registered under `name`. */
   async create<K extends AdapterKind>(kind: K, name: string, options: AdapterOptions): Promise<Ports[K]> {
     const own = this.#own.get(`${kind}/${name}`) as AdapterClass<K> | undefined;

@@ -28,5 +28,6 @@ export function beginLog(
     ...(options.logLevel !== undefined && { level: options.logLevel }),
     ...(options.logFormat !== undefined && { format: options.logFormat }),
     ...(settings && { settings }),
+    ...(cli.worker !== undefined && { worker: cli.worker }),
   });
 }

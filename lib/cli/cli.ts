@@ -36,6 +36,8 @@ export interface Cli {
   readonly colors: Colors;
   /** Colours for stderr. */
   readonly errColors: Colors;
+  /** Number of this process among the workers of its supervisor; undefined where it has none. */
+  worker?: number;
   /** What the process ends with; an action sets it when it is not 0. */
   exitCode: number;
 }

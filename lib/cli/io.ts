@@ -25,9 +25,9 @@ export interface CliIo {
   /**
    * From now on `err` does not wait for its reader, for a process that must go on whatever becomes of its
    * log: what the reader does not take is kept up to a bound, then dropped. `dropped` hears of it once there
-   * is room again. Absent: `err` never waits anyway.
+   * is room again; where it is `shared` with other processes, lines are kept whole. Absent: `err` never waits anyway.
    */
-  detach?(dropped: (count: number, bytes: number) => void): void;
+  detach?(dropped: (count: number, bytes: number) => void, shared?: boolean): void;
   /** Waits a moment for the reader of a detached `err`; nothing is written to it afterwards. */
   settle?(): Promise<void>;
   /** Bytes from stdin; one reader per run. */
@@ -49,6 +49,9 @@ export interface CliIo {
 /** How long a full pipe that does not block is waited for before its text is dropped. */
 const FULL_PIPE_WAIT_MS = 5_000;
 
+/** What a pipe takes in one piece, however many write to it (POSIX: `PIPE_BUF`). */
+const ATOMIC_BYTES = 4096;
+
 /** How long the reader of a detached log is waited for at the end. */
 const SETTLE_MS = 1_000;
 
@@ -63,8 +66,11 @@ export function processIo(): CliIo {
       return outFailure;
     },
     err: (text) => patient ? patient.write(text) : err(text),
-    detach(dropped) {
-      patient ??= new PatientWriter({ target: Deno.stderr, clock: systemClock, dropped });
+    detach(dropped, shared = false) {
+      patient ??= new PatientWriter({
+        ...{ target: Deno.stderr, clock: systemClock, dropped },
+        ...(shared && { batchBytes: ATOMIC_BYTES }),
+      });
     },
     settle: async () => await patient?.close(SETTLE_MS),
     stdin: () => Deno.stdin.readable,

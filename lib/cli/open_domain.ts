@@ -19,7 +19,7 @@ const log = getLogger(["protean", "cli"]);
 
 /**
  * Loads the domain and initialises it with the configuration that belongs to it; the log follows its
- * `[logging]` from then on. Rejects with the reason of `signal` when that aborts first. Without `migrate` the
+ * `[logging]` from then on, and where `telemetry` is given its `[telemetry]` is obeyed. Rejects with the reason of `signal` when that aborts first. Without `migrate` the
  * tables are left as they are.
  */
 export async function openDomain(
@@ -27,7 +27,7 @@ export async function openDomain(
   options: DomainOptions & LogOptions,
   fallbackLevel: FallbackLevel,
   signal?: AbortSignal,
-  { migrate = true }: { readonly migrate?: boolean } = {},
+  { migrate = true, telemetry = false }: { readonly migrate?: boolean; readonly telemetry?: boolean } = {},
 ): Promise<Domain> {
   const { domain, folder } = await loadDomain(cli, options, { ...(signal && { signal }) });
   const loaded = await loadConfig({ domain: domain.name, ...await configSearch(cli, folder, options) });
@@ -42,7 +42,7 @@ export async function openDomain(
     pid: Deno.pid,
   });
   for (const { code, message } of loaded.warnings) log.warn("config.warning", { code, message });
-  const start: StartOptions = { loaded, migrate, ...(signal && { signal }) };
+  const start: StartOptions = { loaded, migrate, telemetry, ...(signal && { signal }) };
   await domain.init(start);
   return domain;
 }

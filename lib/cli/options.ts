@@ -38,6 +38,23 @@ export function addDomainOption(command: Command): Command {
     );
 }
 
+/** Values of the options that `addActor` adds. */
+export interface ActorOptions {
+  readonly by?: string;
+  readonly reason?: string;
+}
+
+/** Adds who does it and why, for the audit. */
+export function addActor(command: Command): Command {
+  return command
+    .option(
+      "--by <name>",
+      "who does it, for the audit (default: PROTEAN_USER, then the system's user)",
+      filled,
+    )
+    .option("--reason <text>", "why, for the audit", filled);
+}
+
 /** Adds `--json`. */
 export function addJsonOption(command: Command): Command {
   return command.option("--json", "print one JSON envelope {version,status,data,diagnostics}");

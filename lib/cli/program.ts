@@ -5,13 +5,18 @@
  */
 import { Command } from "commander";
 import type { Cli } from "./cli.ts";
+import { auditCommand } from "./commands/audit.ts";
+import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { dbCommand } from "./commands/db.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { deployCommand } from "./commands/deploy.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
+import { operationsCommand } from "./commands/operations.ts";
 import { outboxCommand } from "./commands/outbox.ts";
+import { reloadCommand } from "./commands/reload.ts";
 import { sendCommand } from "./commands/send.ts";
 import { serverCommand } from "./commands/server.ts";
 import { subscriptionsCommand } from "./commands/subscriptions.ts";
@@ -40,13 +45,18 @@ export function buildProgram(cli: Cli): Command {
   for (
     const command of [
       serverCommand(cli),
+      checkCommand(cli),
       sendCommand(cli),
       dlqCommand(cli),
+      operationsCommand(cli),
+      auditCommand(cli),
       outboxCommand(cli),
       subscriptionsCommand(cli),
       dbCommand(cli),
       configCommand(cli),
+      deployCommand(cli),
       healthcheckCommand(cli),
+      reloadCommand(cli),
       ...cli.compiledIn.demo ? [demoCommand(cli, cli.compiledIn.demo)] : [],
       completionCommand(cli, program, DEFAULT_VERB),
       versionCommand(cli),

@@ -6,7 +6,13 @@
 import { CommanderError } from "commander";
 import { maskText } from "../config/secrets.ts";
 import { printableLines } from "../config/visible.ts";
-import { asError, ConfigurationError, DomainLoadError, ProteanError } from "../errors.ts";
+import {
+  asError,
+  ConfigurationError,
+  type ConfigurationProblem,
+  DomainLoadError,
+  ProteanError,
+} from "../errors.ts";
 import { describeError } from "../message/describe_error.ts";
 import { UsageError } from "./usage_error.ts";
 import type { Cli } from "./cli.ts";
@@ -31,11 +37,8 @@ export function report(cli: Cli, thrown: unknown, args: readonly string[]): numb
     if (given.code === "commander.help") return EXIT_USAGE;
   }
   const error = given instanceof CommanderError ? usageError(given) : given;
-  const message = maskText(error.message);
-  const problems = error instanceof ConfigurationError && error.problems.length > 0
-    ? error.problems.map((problem) => ({ ...problem, message: maskText(problem.message) }))
-    : [{ code: error instanceof ProteanError ? error.code : "UNEXPECTED", message }];
-  if (args.includes("--json")) cli.io.out(envelope("error", { error: message }, problems));
+  const { message, problems } = problemsOf(error);
+  if (wantsJson(args)) cli.io.out(envelope("error", { error: message }, problems));
   cli.io.err(`${cli.errColors.red("Error:")} ${printableLines(message)}\n`);
   if (wantsStack(cli, args)) {
     cli.io.err(`${printableLines(maskText(describeError(error, MAX_STACK).stack))}\n`);
@@ -43,6 +46,24 @@ export function report(cli: Cli, thrown: unknown, args: readonly string[]): numb
   const usage = error instanceof ConfigurationError || error instanceof DomainLoadError ||
     error instanceof UsageError;
   return usage ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+/** What a failure is in a sentence and one by one, without secrets. */
+export function problemsOf(
+  thrown: unknown,
+): { readonly message: string; readonly problems: readonly ConfigurationProblem[] } {
+  const error = asError(thrown);
+  const message = maskText(error.message);
+  const problems = error instanceof ConfigurationError && error.problems.length > 0
+    ? error.problems.map((problem) => ({ ...problem, message: maskText(problem.message) }))
+    : [{ code: error instanceof ProteanError ? error.code : "UNEXPECTED", message }];
+  return { message, problems };
+}
+
+/** `--json`, or `check --format json` in one of its spellings. */
+function wantsJson(args: readonly string[]): boolean {
+  if (args.includes("--json") || args.includes("--format=json") || args.includes("-fjson")) return true;
+  return args.some((arg, at) => (arg === "--format" || arg === "-f") && args[at + 1] === "json");
 }
 
 /** The parser's message as a sentence of ours: `error: unknown option '--x'\n(Did you mean --y?)`. */

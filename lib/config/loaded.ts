@@ -5,7 +5,7 @@
  */
 import type { ConfigurationProblem } from "../errors.ts";
 import type { Config } from "./schema.ts";
-import type { Path } from "./tree.ts";
+import type { Path, Table } from "./tree.ts";
 
 /** Where a value that the user set was written. A key that has no origin holds its default (CFG-5). */
 export interface Origin {
@@ -36,4 +36,8 @@ export interface LoadedConfig {
   /** Values that the user set, by dotted key; a list is one value. */
   readonly origins: ReadonlyMap<string, Origin>;
   readonly warnings: readonly ConfigurationProblem[];
+  /** The environment, `PROTEAN_ENV`; undefined: none was named. */
+  readonly env?: string | undefined;
+  /** What the user set, before anything was substituted: the base with its overlay on top. */
+  readonly written?: Table;
 }

@@ -49,14 +49,30 @@ const INEFFECTIVE: readonly Ineffective[] = [
     until: "transient retries",
   },
   {
-    keys: ["server.health.blocked_after_seconds"],
-    instead: "a blocked event loop is not reported",
-    until: "the watch over the event loop",
+    keys: [
+      "service_name",
+      "exporter",
+      "endpoint",
+      "protocol",
+      "semconv",
+      "trace_sample_ratio",
+      "flush_timeout_seconds",
+      "resource_attributes",
+    ].map((key) => `telemetry.${key}`),
+    instead: "no traces and no metrics are exported",
+    unless: { holds: ({ telemetry }) => telemetry.enabled, otherwise: "'telemetry.enabled' is false" },
   },
-  { keys: ["server.metrics"], instead: "there is no such page", until: "metrics" },
-  { keys: ["telemetry"], instead: "no traces and no metrics are exported", until: "telemetry" },
   { keys: ["observatory"], instead: "there is no dashboard", until: "the dashboard" },
-  { keys: ["lint"], instead: "there is no command 'check'", until: "check" },
+  {
+    keys: [
+      "aggregate_size_limit",
+      "handler_breadth_limit",
+      "rules",
+      "check_infra_imports",
+      "check_adapter_calls",
+    ].map((key) => `lint.${key}`),
+    instead: "'check' has no rules about how a domain is designed",
+  },
   {
     keys: [
       "logging.slow_handler_threshold_ms",
@@ -93,7 +109,8 @@ export function withoutEffect({ instead, until, unless }: Ineffective): string {
 
 /** Keys of the connections to a server. What runs inside this process has none. */
 const CONNECTION_KEYS: ReadonlySet<string> = new Set([
-  ...["schema", "pool_size", "max_overflow", "pool_recycle", "pool_timeout", "pool_pre_ping"],
+  ...["schema", "pool_size", "max_overflow", "overflow_idle_seconds", "pool_recycle", "pool_timeout"],
+  ...["pool_pre_ping", "password_file", "password_command", "connection_budget", "commit_group_size"],
   ...["max_connections", "socket_timeout", "socket_connect_timeout", "retry_on_timeout", "tls_ca_file"],
 ]);
 const EMBEDDED: ReadonlySet<unknown> = new Set(["memory", "inline", "sqlite"]);

@@ -1,124 +1,253 @@
 /**
  * Many letters replayed, put aside, brought back or removed as one operation: of a snapshot, page by page,
- * each letter in one atomic step, so that two operations at once change each letter once (DLQ-5).
+ * each letter in one atomic step, so that two operations at once change each letter once (DLQ-5). How far
+ * it is is kept before each step, so that any process goes on after a kill (operations 6).
  *
  * @module
  */
+import { compareIdTexts } from "../adapters/stream_id.ts";
 import type { Clock } from "../async/clock.ts";
 import { pacer } from "../async/pacer.ts";
-import type { DeadLetterFilter, FailedLetter, Operation, OperationOptions } from "../domain/dead_letters.ts";
-import { asError, IncorrectUsageError, NotSupportedError, ProteanError } from "../errors.ts";
+import { getLogger } from "@logtape/logtape";
+import type { DeadLetterFilter, OperationOptions } from "../domain/dead_letters.ts";
+import type { Operation } from "../domain/operations.ts";
+import {
+  IncorrectUsageError,
+  NotSupportedError,
+  ProteanError,
+  RefusedError,
+  UnavailableError,
+} from "../errors.ts";
 import { originalText, parseDeadLetter } from "../message/dead_letter.ts";
 import { discardedStream } from "../message/names.ts";
-import { Canaries, MOST_CANARIES } from "./canaries.ts";
+import { logLine } from "../message/describe_error.ts";
+import { OperationDesk } from "../operations/desk.ts";
+import {
+  type Asked,
+  failed,
+  newRecord,
+  type OperationKind,
+  operationOf,
+  type OperationRecord,
+} from "../operations/record.ts";
+import { registerWork, type Running, Stop, type Work } from "../operations/running.ts";
+import { Canaries, MOST_CANARIES, sentLetter } from "./canaries.ts";
 import { assertFilter, isSelective } from "./filter.ts";
+import {
+  filterFrom,
+  filterTexts,
+  type LetterPlan,
+  planOf,
+  snapshotsOf,
+  type UnderWay,
+} from "./letter_plan.ts";
 import { aside, type LetterPlace } from "./places.ts";
-import { type DeadLetterQueues, type FoundLetter, truncated } from "./queues.ts";
+import { DeadLetterQueues, type FoundLetter, truncated } from "./queues.ts";
 import { savedLetter } from "./saved.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Letters whose failure is told one by one. */
-const MOST_FAILED = 100;
+const log = getLogger(["protean", "dlq"]);
 
-type Kind = Operation["kind"];
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+/** Letters that are changed between two writings of how far it is. */
+const STEP = 50;
 
-/** The rest of the operation is not done. */
-class Stop extends Error {
-  readonly state: "cancelled" | "failed";
-
-  constructor(state: Stop["state"], why: string) {
-    super(why);
-    this.state = state;
-  }
-}
+/** What is done to letters. */
+export type LetterKind = Exclude<OperationKind, "window">;
+const KINDS: readonly LetterKind[] = ["replay", "discard", "restore", "purge"];
 
 /**
- * Does it; resolves at its end, whatever that is. Rejects with `ProteanError` or `IncorrectUsageError` for
- * what cannot be meant; nothing is changed then.
+ * Does it; resolves at its end, whatever that is, or with the planned operation where `options` leave it to
+ * others. Rejects with `ProteanError` or `IncorrectUsageError` for what cannot be meant; nothing is changed
+ * then.
  */
 export async function runOperation(
   queues: DeadLetterQueues,
-  kind: Kind,
+  kind: LetterKind,
   filter: Readonly<DeadLetterFilter>,
   options: OperationOptions,
   clock: Clock,
+  desk: OperationDesk = OperationDesk.on(queues.broker, clock, ""),
 ): Promise<Operation> {
   assertFilter(filter);
   assertOptions(kind, options);
+  const { by = "unknown", reason, rate, canary, toAllGroups, limit, save, detach, dryRun, signal } = options;
+  const asked: Omit<Asked, "domain"> = {
+    ...{ kind, filter: filterTexts(filter), by, reason, rate, canary, toAllGroups, limit },
+    ...{ detached: detach ?? false, saves: save !== undefined },
+  };
   const places = queues.places(filter).map((place) => kind === "restore" ? aside(place) : place);
-  return await new Run(queues, kind, filter, options, clock).run(await queues.snapshot(places));
+  const snapshots = await queues.snapshot(places);
+  const total = Math.min(limit ?? Infinity, await queues.countIn(snapshots, filter, signal));
+  const plan = planOf(snapshots);
+  if (dryRun || signal?.aborted) {
+    const record = newRecord({ ...asked, domain: "" }, {
+      ...{ id: crypto.randomUUID(), created: clock.now(), total, plan },
+    });
+    return operationOf(
+      signal?.aborted ? { ...record, state: "cancelled", why: "It was stopped." } : record,
+    );
+  }
+  const { progress, onAbort } = options;
+  const run = async (desk: OperationDesk) => {
+    const { id } = await desk.make(asked, { total, plan });
+    return await desk.run(id, new LetterWork(queues, save), { signal, onAbort, progress });
+  };
+  if (detach) return operationOf(await desk.make(asked, { total, plan }));
+  try {
+    return operationOf(await run(desk));
+  } catch (error) {
+    // A full Redis, which a purge is for, or one that gives us no right to keep it.
+    if (!(error instanceof RefusedError || error instanceof UnavailableError && !error.isUnreached)) {
+      throw error;
+    }
+    log.warn("operations.not_kept", { kind, error: logLine(error) });
+    return operationOf(await run(desk.alone()));
+  }
+}
+
+for (const kind of KINDS) registerWork(kind, (runtime) => new LetterWork(DeadLetterQueues.of(runtime)));
+
+/** An operation on dead letters, from where its plan says it stands. */
+export class LetterWork implements Work {
+  readonly #queues: DeadLetterQueues;
+  readonly #save: OperationOptions["save"];
+
+  constructor(queues: DeadLetterQueues, save?: OperationOptions["save"]) {
+    this.#queues = queues;
+    this.#save = save;
+  }
+
+  async run(running: Running): Promise<void> {
+    await new Run(this.#queues, running, this.#save).run();
+  }
 }
 
 class Run {
   readonly #queues: DeadLetterQueues;
+  readonly #running: Running;
+  readonly #record: OperationRecord;
+  readonly #kind: LetterKind;
+  readonly #plan: LetterPlan;
   readonly #filter: Readonly<DeadLetterFilter>;
-  readonly #options: OperationOptions;
-  readonly #operation: Mutable<Operation> & { failed: FailedLetter[] };
-  readonly #clock: Clock;
+  readonly #save: OperationOptions["save"];
+  readonly #snapshots: readonly Snapshot[];
   readonly #pace: () => Promise<void>;
   #canaries: Canaries | undefined;
 
-  constructor(
-    queues: DeadLetterQueues,
-    kind: Kind,
-    filter: Readonly<DeadLetterFilter>,
-    options: OperationOptions,
-    clock: Clock,
-  ) {
+  constructor(queues: DeadLetterQueues, running: Running, save: OperationOptions["save"]) {
+    const { record, clock, signal } = running;
     this.#queues = queues;
-    this.#filter = filter;
-    this.#options = options;
-    this.#clock = clock;
-    this.#pace = pacer(clock, options.rate, options.signal);
-    this.#operation = {
-      ...{ id: crypto.randomUUID(), kind, state: "planned", total: 0, done: 0, skipped: 0 },
-      ...{ failed: [], failures: 0 },
-    };
-  }
-
-  async run(snapshots: readonly Snapshot[]): Promise<Operation> {
-    const operation = this.#operation;
-    const { limit = Infinity, dryRun, signal } = this.#options;
-    try {
-      operation.total = Math.min(limit, await this.#queues.countIn(snapshots, this.#filter, signal));
-      if (signal?.aborted) throw stopped();
-      if (dryRun) return operation;
-      operation.state = "running";
-      if (this.#options.canary !== undefined) this.#canaries = new Canaries(snapshots, this.#clock);
-      for (const snapshot of snapshots) await this.#queue(snapshot);
-      // Fewer letters than canaries: they are all there are.
-      if (this.#canaries) await this.#awaitCanaries();
-      operation.state = "done";
-    } catch (thrown) {
-      operation.state = thrown instanceof Stop ? thrown.state : "failed";
-      operation.why = asError(thrown).message;
+    this.#running = running;
+    this.#record = record;
+    this.#kind = record.kind as LetterKind;
+    this.#plan = record.plan as LetterPlan;
+    this.#filter = filterFrom(record.filter);
+    this.#save = save;
+    this.#snapshots = snapshotsOf(queues, this.#plan);
+    this.#pace = pacer(clock, record.rate, signal);
+    if (record.canary !== undefined && !this.#plan.canariesOver) {
+      this.#canaries = new Canaries(this.#snapshots, queues.largest, clock);
     }
-    return operation;
   }
 
-  async #queue(snapshot: Snapshot): Promise<void> {
-    const { kind } = this.#operation;
-    const { save, rate, limit, signal } = this.#options;
+  async run(): Promise<void> {
+    await this.#recover();
+    for (const [at, snapshot] of this.#snapshots.entries()) {
+      const planned = this.#plan.queues[at];
+      if (!planned || planned.over) continue;
+      await this.#queue(at, snapshot);
+      this.#running.goOn();
+      planned.over = true;
+    }
+    // Fewer letters than canaries: they are all there are.
+    if (this.#canaries) await this.#awaitCanaries();
+  }
+
+  /** What a killed process had under way: what is gone from the queue was changed, and is counted now. */
+  async #recover(): Promise<void> {
+    const { underWay } = this.#plan;
+    const place = underWay && this.#snapshots[underWay.queue]?.place;
+    if (place && underWay.whole !== undefined) {
+      this.#record.done += Math.max(0, underWay.whole - await place.deadLetters.depth(place.stream));
+    } else if (place) {
+      const { after } = this.#plan.queues[underWay.queue] ?? {};
+      for (const id of underWay.ids) {
+        if (after !== undefined && compareIdTexts(id, after) <= 0) continue;
+        if (await place.deadLetters.get(place.stream, id, 1) !== undefined) continue;
+        this.#record.done++;
+        const canary = underWay.canaries?.find((letter) => letter.id === id);
+        if (canary) (this.#plan.canaries ??= []).push({ queue: underWay.queue, letter: canary });
+      }
+    }
+    this.#plan.underWay = undefined;
+    if (!this.#canaries) return;
+    for (const { queue, letter } of this.#plan.canaries ?? []) {
+      const snapshot = this.#snapshots[queue];
+      if (snapshot) this.#canaries.add(snapshot.place, letter);
+    }
+    const { canary } = this.#record;
+    if (canary !== undefined && this.#canaries.size >= canary) await this.#awaitCanaries();
+  }
+
+  async #queue(at: number, snapshot: Snapshot): Promise<void> {
+    const { signal } = this.#running;
     const { place } = snapshot;
+    const { rate, limit } = this.#record;
     // The whole of a queue goes at once, however long it is.
-    const whole = kind === "purge" && !save && rate === undefined && limit === undefined;
+    const whole = this.#kind === "purge" && !this.#save && rate === undefined && limit === undefined;
     if (whole && !isSelective(this.#filter)) {
-      if (signal?.aborted) throw stopped();
-      this.#operation.done += await place.deadLetters.purge(place.stream);
-      this.#told();
+      await this.#begins({ queue: at, ids: [], whole: await place.deadLetters.depth(place.stream) });
+      this.#record.done += await place.deadLetters.purge(place.stream);
+      this.#plan.underWay = undefined;
+      this.#running.told();
       return;
     }
-    for await (const page of this.#queues.pages(snapshot, this.#filter, signal)) {
+    const { after } = this.#plan.queues[at] ?? {};
+    for await (const page of this.#queues.pages({ ...snapshot, after }, this.#filter, signal)) {
       const found = page.slice(0, this.#left());
-      const kept = save ? await this.#saved(place, found, save) : found;
-      if (kind === "replay") {
-        for (const letter of kept) await this.#one(() => this.#replay(place, letter));
-      } else if (rate === undefined) await this.#many(place, kept);
-      else for (const letter of kept) await this.#one(() => this.#many(place, [letter]));
+      const kept = this.#save ? await this.#saved(place, found, this.#save) : found;
+      for (let from = 0; from < kept.length; from += this.#step) {
+        await this.#some(at, place, kept.slice(from, from + this.#step));
+      }
       if (this.#left() === 0) return;
     }
-    if (signal?.aborted) throw stopped();
+    this.#running.goOn();
+  }
+
+  /** Letters that take a second, at most. */
+  get #step(): number {
+    const { rate = STEP } = this.#record;
+    return Math.min(STEP, Math.max(1, Math.floor(rate)));
+  }
+
+  /** Changes letters of one step, and notes the last of them. */
+  async #some(at: number, place: LetterPlace, some: readonly FoundLetter[]): Promise<void> {
+    const planned = this.#plan.queues[at];
+    const ids = some.map(({ entry }) => entry.id);
+    const canaries = this.#canaries && some.map(({ letter }) => sentLetter(letter));
+    await this.#begins({ queue: at, ids, ...(canaries && { canaries }) });
+    const oneByOne = this.#kind === "replay" || this.#record.rate !== undefined;
+    if (!oneByOne) await this.#many(place, some);
+    else for (const letter of some) await this.#one(at, place, letter);
+    this.#plan.underWay = undefined;
+    const last = some.at(-1);
+    if (planned && last) planned.after = last.entry.id;
+  }
+
+  async #begins(underWay: UnderWay): Promise<void> {
+    this.#plan.underWay = underWay;
+    await this.#running.save();
+  }
+
+  async #one(at: number, place: LetterPlace, letter: FoundLetter): Promise<void> {
+    await this.#pace();
+    this.#running.goOn();
+    if (this.#kind === "replay") await this.#replay(at, place, letter);
+    else await this.#many(place, [letter]);
+    const planned = this.#plan.queues[at];
+    if (planned) planned.after = letter.entry.id;
+    this.#running.told();
+    if (this.#canaries && this.#canaries.size === this.#record.canary) await this.#awaitCanaries();
   }
 
   /** Writes down what is about to be changed; what cannot be written down whole is not changed. */
@@ -129,7 +258,7 @@ class Run {
   ): Promise<readonly FoundLetter[]> {
     const whole = found.filter(({ entry }) => {
       if (savedLetter(place, entry)) return true;
-      this.#failed(entry.id, "its text cannot be kept in a file as it is");
+      failed(this.#record, entry.id, "its text cannot be kept in a file as it is");
       return false;
     });
     if (whole.length > 0) {
@@ -138,54 +267,46 @@ class Run {
     return whole;
   }
 
-  async #one(work: () => Promise<void>): Promise<void> {
-    const { signal } = this.#options;
-    await this.#pace();
-    if (signal?.aborted) throw stopped();
-    await work();
-    this.#told();
-  }
-
   async #many(place: LetterPlace, found: readonly FoundLetter[]): Promise<void> {
-    const { signal } = this.#options;
-    if (signal?.aborted) throw stopped();
-    if (found.length === 0) return;
+    this.#running.goOn();
     const ids = found.map(({ entry }) => entry.id);
-    const count = this.#operation.kind === "purge"
+    const count = this.#kind === "purge"
       ? await place.deadLetters.remove(place.stream, ids)
-      : await mover(place)(place.stream, ids, otherSide(place.stream, this.#operation.kind));
-    this.#operation.done += count;
-    this.#operation.skipped += ids.length - count;
-    this.#told();
+      : await mover(place)(place.stream, ids, otherSide(place.stream, this.#kind));
+    this.#record.done += count;
+    this.#record.skipped += ids.length - count;
+    if (this.#record.rate === undefined) this.#running.told();
   }
 
-  async #replay(place: LetterPlace, found: FoundLetter): Promise<void> {
+  async #replay(at: number, place: LetterPlace, found: FoundLetter): Promise<void> {
     const { letter } = found;
     try {
-      const there = this.#options.toAllGroups
+      const there = this.#record.toAllGroups
         ? await release(place, found)
         : await this.#queues.replay(letter, { ours: this.#canaries !== undefined }) === "replayed";
-      if (there) this.#operation.done++;
-      else this.#operation.skipped++;
-      if (there) this.#canaries?.add(place, letter);
+      if (there) this.#record.done++;
+      else this.#record.skipped++;
+      if (there && this.#canaries) {
+        this.#canaries.add(place, letter);
+        (this.#plan.canaries ??= []).push({ queue: at, letter: sentLetter(letter) });
+      }
     } catch (error) {
       // What the letter itself is refused for; a broker that is away, or refuses us, is no letter's fault.
       if (!(error instanceof ProteanError && error.code.startsWith("DLQ_"))) throw error;
-      this.#failed(letter.id, error.message, error.code);
+      failed(this.#record, letter.id, error.message, error.code);
       if (this.#canaries) {
         throw new Stop("failed", `The first letters were not all replayed: ${error.message}`);
       }
     }
-    if (this.#canaries && this.#canaries.size === this.#options.canary) await this.#awaitCanaries();
   }
 
   async #awaitCanaries(): Promise<void> {
     const canaries = this.#canaries;
-    this.#canaries = undefined;
-    if (!canaries || canaries.size === 0) return;
-    this.#told();
-    const { returned, waiting } = await canaries.fates(this.#options.signal);
-    for (const id of returned) this.#failed(id, "it failed again and is back in the queue");
+    if (!canaries || canaries.size === 0) return this.#canariesOver();
+    await this.#running.save();
+    this.#running.told();
+    const { returned, waiting } = await canaries.fates(this.#running.signal);
+    for (const id of returned) failed(this.#record, id, "it failed again and is back in the queue");
     if (returned.length > 0) {
       throw new Stop(
         "failed",
@@ -193,8 +314,8 @@ class Run {
           "look at why with `dlq list`.",
       );
     }
-    if (this.#options.signal?.aborted) throw stopped();
-    if (waiting.length === 0) return;
+    this.#running.goOn();
+    if (waiting.length === 0) return this.#canariesOver();
     throw new Stop(
       "failed",
       `Of the first ${canaries.size} letters ${waiting.length} were not handled within 15 minutes, so the others ` +
@@ -202,28 +323,20 @@ class Run {
     );
   }
 
+  #canariesOver(): void {
+    this.#canaries = undefined;
+    this.#plan.canaries = undefined;
+    this.#plan.canariesOver = true;
+  }
+
   /** Letters that may still be looked for. */
   #left(): number {
-    const { done, skipped, failures } = this.#operation;
-    return Math.max(0, (this.#options.limit ?? Infinity) - done - skipped - failures);
-  }
-
-  #failed(id: string, why: string, code?: string): void {
-    const { failed } = this.#operation;
-    this.#operation.failures++;
-    if (failed.length < MOST_FAILED) failed.push({ id, why, ...(code !== undefined && { code }) });
-  }
-
-  #told(): void {
-    this.#options.progress?.(this.#operation);
+    const { done, skipped, failures, limit = Infinity } = this.#record;
+    return Math.max(0, limit - done - skipped - failures);
   }
 }
 
-function stopped(): Stop {
-  return new Stop("cancelled", "It was stopped.");
-}
-
-function otherSide(stream: string, kind: Kind): string {
+function otherSide(stream: string, kind: LetterKind): string {
   return kind === "discard" ? discardedStream(stream) : stream.slice(0, -discardedStream("").length);
 }
 
@@ -232,7 +345,10 @@ function mover({ broker, deadLetters }: LetterPlace): NonNullable<typeof deadLet
   throw new NotSupportedError(`Broker '${broker.name}' can neither discard nor restore dead letters.`);
 }
 
-/** Back on the stream that it failed on, and never on one that the letter names: anybody may have written it. */
+/**
+ * Back on the stream that it failed on, and never on one that the letter names: anybody may have written
+ * it.
+ */
 async function release(place: LetterPlace, { entry: { id, data }, letter }: FoundLetter): Promise<boolean> {
   if (letter.letter.truncatedBytes !== undefined) throw truncated(letter);
   if (!parseDeadLetter(data).message) {
@@ -249,7 +365,10 @@ async function release(place: LetterPlace, { entry: { id, data }, letter }: Foun
   return await deadLetters.release(stream, id, origin, originalText(data ?? ""));
 }
 
-function assertOptions(kind: Kind, { canary, rate, limit, toAllGroups }: OperationOptions): void {
+function assertOptions(
+  kind: LetterKind,
+  { canary, rate, limit, toAllGroups, detach, save }: OperationOptions,
+): void {
   const whole = { canary, limit };
   for (const [name, value] of Object.entries(whole)) {
     if (value === undefined || Number.isSafeInteger(value) && value > 0) continue;
@@ -267,6 +386,9 @@ function assertOptions(kind: Kind, { canary, rate, limit, toAllGroups }: Operati
     throw new IncorrectUsageError(
       `'${toAllGroups ? "toAllGroups" : "canary"}' is for replays, not for ${kind}.`,
     );
+  }
+  if (detach && save) {
+    throw new IncorrectUsageError("'detach' does not go with 'save': no server writes a file of ours.");
   }
   if (canary !== undefined && toAllGroups) {
     throw new IncorrectUsageError(

@@ -21,9 +21,22 @@ const MOST_LOOKED_AT = 10_000;
 const LOOKED_AT_ONCE = 200;
 const PAGE_BYTES = 16 * 1024 * 1024;
 
+/** What is known of a letter that was sent. */
+export interface SentLetter extends Pick<QueuedLetter, "id" | "subscription"> {
+  readonly letter: Pick<
+    QueuedLetter["letter"],
+    "originalStream" | "originalId" | "consumerGroup" | "replayCount"
+  >;
+}
+
+export function sentLetter({ id, subscription, letter }: SentLetter): SentLetter {
+  const { originalStream, originalId, consumerGroup, replayCount } = letter;
+  return { id, subscription, letter: { originalStream, originalId, consumerGroup, replayCount } };
+}
+
 /** A letter that was replayed as one of the first. */
 interface Canary {
-  readonly letter: QueuedLetter;
+  readonly letter: SentLetter;
   readonly place: LetterPlace;
   /** Its entry in the replay lane; undefined: it has left it. */
   lane?: { readonly stream: string; readonly id: string } | undefined;
@@ -41,10 +54,13 @@ export class Canaries {
   readonly #all: Canary[] = [];
   readonly #queues: readonly { readonly place: LetterPlace; after: string }[];
   readonly #clock: Clock;
+  readonly #maxEntryBytes: number;
   /** Of letters that have come into the queues since the snapshot. */
   readonly #cameBack = new Map<string, number>();
 
-  constructor(snapshots: readonly Snapshot[], clock: Clock) {
+  /** `maxEntryBytes`: see `Reading`. */
+  constructor(snapshots: readonly Snapshot[], maxEntryBytes: number, clock: Clock) {
+    this.#maxEntryBytes = maxEntryBytes;
     this.#queues = snapshots.map(({ place, upper }) => ({ place, after: upper ?? "0-0" }));
     this.#clock = clock;
   }
@@ -54,7 +70,7 @@ export class Canaries {
   }
 
   /** Has been put into the replay lane of its group. */
-  add(place: LetterPlace, letter: QueuedLetter): void {
+  add(place: LetterPlace, letter: SentLetter): void {
     this.#all.push({ place, letter });
   }
 
@@ -83,7 +99,8 @@ export class Canaries {
     const keys = new Set(this.#all.map(({ letter }) => keyOf(letter.letter)));
     for (const queue of this.#queues) {
       const { deadLetters, stream } = queue.place;
-      for await (const page of lettersAfter(deadLetters, stream, queue.after)) {
+      const reading = { maxEntryBytes: this.#maxEntryBytes };
+      for await (const page of lettersAfter(deadLetters, stream, queue.after, reading)) {
         for (const { letter } of page) {
           const key = keyOf(letter);
           // No more is remembered than what is waited for.
@@ -137,7 +154,7 @@ async function stillInLane(canaries: readonly Canary[]): Promise<Canary[]> {
 
 /** What a letter keeps when it fails again. */
 function keyOf(
-  { originalStream, originalId, consumerGroup }: QueuedLetter["letter"],
+  { originalStream, originalId, consumerGroup }: SentLetter["letter"],
 ): string {
   return JSON.stringify([originalStream, originalId, consumerGroup]);
 }

@@ -16,15 +16,18 @@ const REST = 20;
 export class Census {
   readonly #deadLetters: DeadLetters;
   readonly #queue: WatchedQueue;
+  readonly #maxEntryBytes: number;
   readonly #clock: Clock;
   readonly #counts = new Map<HandlerRule | undefined, number>();
   #last: string | undefined;
   /** On the monotonic scale: not counted again before. */
   #restsUntil = 0;
 
-  constructor(deadLetters: DeadLetters, queue: WatchedQueue, clock: Clock) {
+  /** `maxEntryBytes`: see `Reading`. */
+  constructor(deadLetters: DeadLetters, queue: WatchedQueue, maxEntryBytes: number, clock: Clock) {
     this.#deadLetters = deadLetters;
     this.#queue = queue;
+    this.#maxEntryBytes = maxEntryBytes;
     this.#clock = clock;
   }
 
@@ -50,7 +53,8 @@ export class Census {
 
   async #readOn(signal: AbortSignal): Promise<void> {
     const { stream, rules } = this.#queue;
-    for await (const page of lettersAfter(this.#deadLetters, stream, this.#last, signal)) {
+    const reading = { maxEntryBytes: this.#maxEntryBytes, signal };
+    for await (const page of lettersAfter(this.#deadLetters, stream, this.#last, reading)) {
       for (const { id, letter } of page) {
         const rule = ruleOf(letter, rules);
         this.#counts.set(rule, (this.#counts.get(rule) ?? 0) + 1);

@@ -7,29 +7,29 @@ import {
   type DeadLetterFilter,
   type DeadLetterQueues,
   type DeadLetterStats,
-  type Operation,
   type OperationOptions,
   registerDeadLetters,
   type SavedDeadLetter,
 } from "../domain/dead_letters.ts";
+import type { Operation } from "../domain/operations.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { letterFacts } from "../domain/dead_letter_entry.ts";
 import type { DeadLetterEntry } from "../domain/types.ts";
 import { asError, IncorrectUsageError, ProteanError } from "../errors.ts";
 import { isJsonObject } from "../message/parse.ts";
-import { audit, whoIs } from "./audit.ts";
-import { runOperation } from "./bulk.ts";
+import { audit, audited, whoIs } from "../operations/audit.ts";
+import { OperationDesk } from "../operations/desk.ts";
+import { type LetterKind, runOperation } from "./bulk.ts";
 import { assertFilter } from "./filter.ts";
 import { DeadLetterQueues as Queues, type QueuedLetter } from "./queues.ts";
 import { aside } from "./places.ts";
 import { putBack, savedLetter } from "./saved.ts";
-import { MOST_COUNTED, statsOf } from "./stats.ts";
+import { noteGroup } from "./notes.ts";
+import { statsOf } from "./stats.ts";
 
 /** Letters whose texts a page of a list keeps at most, in characters. */
 const PAGE_CHARS = 16 * 1024 * 1024;
 const LIST_LIMIT = 100;
-
-type Kind = Operation["kind"];
 
 export class DomainDeadLetters implements DeadLetterQueues {
   readonly #runtime: () => DomainRuntime;
@@ -75,10 +75,10 @@ export class DomainDeadLetters implements DeadLetterQueues {
   }
 
   async stats(
-    { limit = MOST_COUNTED, ...filter }: DeadLetterFilter & { limit?: number } = {},
+    { limit, ...filter }: DeadLetterFilter & { limit?: number } = {},
   ): Promise<readonly DeadLetterStats[]> {
     assertFilter(filter, ["limit"]);
-    assertCount("limit", limit);
+    if (limit !== undefined) assertCount("limit", limit);
     const queues = this.#queues();
     const { runners, largest: maxEntryBytes } = queues;
     const options = { filter, runners, most: limit, maxEntryBytes };
@@ -86,6 +86,20 @@ export class DomainDeadLetters implements DeadLetterQueues {
     // One after the other: each may hold a page of large letters in memory.
     for (const place of queues.places(filter)) found.push(await statsOf(place, options));
     return found;
+  }
+
+  async note(
+    fingerprint: string,
+    text: string,
+    { by, reason }: Pick<OperationOptions, "by" | "reason"> = {},
+  ): Promise<void> {
+    const change = { what: "dlq.note", by: whoIs(by), reason, group: fingerprint };
+    await audited(
+      this.#runtime(),
+      change,
+      () => noteGroup(this.#queues().places({}), fingerprint, text),
+      () => ({ count: 1 }),
+    );
   }
 
   async replay(filter: DeadLetterFilter, options: OperationOptions = {}): Promise<Operation> {
@@ -130,29 +144,28 @@ export class DomainDeadLetters implements DeadLetterQueues {
     const known = queues.places({});
     const results = await putBack([...known, ...known.map(aside)], letters);
     const count = results.filter((result) => "id" in result).length;
-    audit({
-      ...{ what: "dlq.import", domain: this.#runtime().name, by: whoIs(by), filter: {}, reason, count },
+    await audit(this.#runtime(), {
+      ...{ what: "dlq.import", by: whoIs(by), filter: {}, reason, count },
       ...{ skipped: 0, failures: results.length - count, outcome: "done" },
     });
     return results;
   }
 
-  async #change(kind: Kind, filter: DeadLetterFilter, options: OperationOptions): Promise<Operation> {
-    const { name: domain, clock } = this.#runtime();
-    const facts = {
-      ...{ what: `dlq.${kind}`, domain, by: whoIs(options.by), filter, reason: options.reason },
-    };
+  async #change(kind: LetterKind, filter: DeadLetterFilter, options: OperationOptions): Promise<Operation> {
+    const runtime = this.#runtime();
+    const by = whoIs(options.by);
+    const facts = { what: `dlq.${kind}`, by, filter, reason: options.reason };
     let operation: Operation;
     try {
-      operation = await runOperation(this.#queues(), kind, filter, options, clock);
+      const desk = OperationDesk.of(runtime);
+      operation = await runOperation(this.#queues(), kind, filter, { ...options, by }, runtime.clock, desk);
     } catch (error) {
-      const nothing = { count: 0, skipped: 0, failures: 0 };
-      audit({ ...facts, ...nothing, outcome: "refused", why: asError(error).message });
+      await audit(runtime, { ...facts, outcome: "refused", why: asError(error).message });
       throw error;
     }
     const { id, state, done: count, skipped, failures, why } = operation;
-    if (state !== "planned") {
-      audit({ ...facts, count, skipped, failures, outcome: state, operation: id, why });
+    if (!options.dryRun) {
+      await audit(runtime, { ...facts, count, skipped, failures, outcome: state, operation: id, why });
     }
     return operation;
   }

@@ -3,16 +3,14 @@
  *
  * @module
  */
-import { parseTypeString } from "../message/names.ts";
+import { isTypeNamed } from "../message/names.ts";
 import type { DeadLetterFilter } from "../domain/dead_letters.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import type { DeadLetter } from "../message/dead_letter.ts";
+import { UNKNOWN } from "../message/failure_group.ts";
 import { shown } from "../config/secrets.ts";
 import { timeOfId } from "./letters.ts";
-
-/** How a letter that does not say its error or its type is called. */
-export const UNKNOWN = "unknown";
 
 const TEXTS = ["id", "subscription", "handler", "type", "error"] as const;
 const TIMES = ["since", "until"] as const;
@@ -74,7 +72,7 @@ export function matches(
   if (filter.since && failedAt < filter.since.getTime()) return false;
   if (filter.until && failedAt >= filter.until.getTime()) return false;
   if (filter.error !== undefined && (letter.errorType ?? UNKNOWN) !== filter.error) return false;
-  if (filter.type !== undefined && !isOfType(letter.messageType, filter.type)) return false;
+  if (filter.type !== undefined && !isOfType(letter.messageType ?? UNKNOWN, filter.type)) return false;
   return filter.handler === undefined || isOf(letter, filter.handler, runners);
 }
 
@@ -89,9 +87,9 @@ export function notBefore({ since }: DeadLetterFilter): number {
   return since ? since.getTime() - SKEW_MS : 0;
 }
 
-function isOfType(type: string | null, wanted: string): boolean {
-  if (type === null) return wanted === UNKNOWN;
-  return type === wanted || parseTypeString(type)?.name === wanted;
+/** Whether a type string is the one that is wanted, or of its name. */
+export function isOfType(type: string, wanted: string): boolean {
+  return isTypeNamed(type, wanted);
 }
 
 function isOf(letter: Judged["letter"], handler: string, runners: readonly HandlerRunner[]): boolean {

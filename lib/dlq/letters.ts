@@ -9,8 +9,6 @@ import { type DeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts"
 /** Entries of one queue that are read at once, and bytes of their texts. */
 export const PAGE = 200;
 export const PAGE_BYTES = 16 * 1024 * 1024;
-/** What is read of a letter that is only counted or judged; its facts stand at its end, so all of it. */
-const DEFAULT_LETTER_BYTES = 16 * 1024 * 1024;
 
 /** A letter's facts, without its message. */
 export interface Summary {
@@ -19,15 +17,25 @@ export interface Summary {
   readonly letter: DeadLetter;
 }
 
+/** How letters are read. */
+export interface Reading {
+  /**
+   * Of a larger text no more than the beginning is read. What a letter failed of stands at its end, so this is
+   * what the largest letter of the domain has (`largestLetter`).
+   */
+  readonly maxEntryBytes: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Yields pages of what stands behind `after`, until the end of the queue or until `signal` aborts. A page is
- * never empty. Of a text larger than `maxEntryBytes` no more than the beginning is read.
+ * never empty.
  */
 export async function* entriesAfter(
   deadLetters: DeadLetters,
   stream: string,
   after: string | undefined,
-  { maxEntryBytes, signal }: { readonly maxEntryBytes: number; readonly signal?: AbortSignal | undefined },
+  { maxEntryBytes, signal }: Reading,
 ): AsyncGenerator<readonly StreamEntry[]> {
   for (let cursor = after; !signal?.aborted;) {
     const page = await deadLetters.list(stream, {
@@ -45,10 +53,9 @@ export async function* lettersAfter(
   deadLetters: DeadLetters,
   stream: string,
   after: string | undefined,
-  signal?: AbortSignal,
+  reading: Reading,
 ): AsyncGenerator<readonly Summary[]> {
-  const limits = { maxEntryBytes: DEFAULT_LETTER_BYTES, signal };
-  for await (const page of entriesAfter(deadLetters, stream, after, limits)) {
+  for await (const page of entriesAfter(deadLetters, stream, after, reading)) {
     yield page.map(({ id, data }) => ({ id, letter: summarizeDeadLetter(data, { stream, id }) }));
   }
 }

@@ -12,12 +12,13 @@ import type { Random } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import type { DlqAlert } from "../domain/dlq_alert.ts";
-import type { Observer } from "../domain/observer.ts";
+import type { DeadLetterEvent, Observer } from "../domain/observer.ts";
 import { NotSupportedError } from "../errors.ts";
 import { logLine } from "../message/describe_error.ts";
 import type { Alerter } from "./alerter.ts";
 import { Census } from "./census.ts";
-import { summarizeDeadLetter } from "../message/dead_letter.ts";
+import { largestLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
+import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
 import { discardedStream } from "../message/names.ts";
 import { HOUR_MS, QueueTrimmer, trimOlder } from "./trimming.ts";
 import { partiesOf, type Party, type WatchedQueue } from "./watched_queue.ts";
@@ -34,6 +35,8 @@ const DISCARD_KEEP_HOURS = 168;
 const SAMPLE = 200;
 const SAMPLE_BYTES = 4 * 1024 * 1024;
 const TOP_ERRORS = 5;
+/** Letters of a queue, written by others, that one cycle counts. */
+const COUNTED_AT_ONCE = 250_000;
 /** More than clocks of machines that are kept in time differ by. */
 const SKEW_MS = 60_000;
 
@@ -49,6 +52,8 @@ export interface DlqMaintenanceOptions {
   readonly discardKeepHours?: number;
   /** Called once, when the maintenance begins; it does not reject. */
   readonly alerter: () => Promise<Alerter>;
+  /** Of the domain's subscriptions: no letter is larger than what comes of that. @default 8 MiB */
+  readonly maxReceivedBytes?: number;
   readonly clock: Clock;
   readonly random?: Random;
   readonly observer?: Observer;
@@ -59,6 +64,8 @@ export interface QueueFigures {
   readonly depth: number;
   /** Epoch ms of the oldest letter on the broker's clock. */
   readonly oldest: number | undefined;
+  /** How old that was then, by the broker's clock. */
+  readonly oldestAgeMs: number | undefined;
 }
 
 /** One queue, and what is remembered of it between cycles. */
@@ -67,7 +74,7 @@ interface Watched {
   readonly parties: readonly Party[];
   readonly trimmer: QueueTrimmer;
   readonly census: Census;
-  readonly happened: (event: "trimmed" | "alerts", count: number) => void;
+  readonly happened: (event: DeadLetterEvent, count: number) => void;
   firing: boolean;
 }
 
@@ -91,7 +98,8 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
 
   constructor(options: DlqMaintenanceOptions) {
     super();
-    const { broker, queues, alertThreshold, clock, observer } = options;
+    const { broker, queues, alertThreshold, clock, observer, maxReceivedBytes = MAX_MESSAGE_BYTES } = options;
+    const largest = largestLetter(maxReceivedBytes);
     this.name = `dlq-maintenance-${broker.name}`;
     this.#options = options;
     this.#watched = queues.map((queue) => {
@@ -99,8 +107,8 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
       return {
         queue,
         parties: partiesOf(queue, alertThreshold),
-        trimmer: new QueueTrimmer(broker.deadLetters, queue),
-        census: new Census(broker.deadLetters, queue, clock),
+        trimmer: new QueueTrimmer(broker.deadLetters, queue, largest),
+        census: new Census(broker.deadLetters, queue, largest, clock),
         happened: (event, count) => {
           this.#counters[event] += count;
           observed?.happened(event, count);
@@ -183,6 +191,12 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
       if (signal.aborted) return;
       await this.#lookAfter(watched, now, signal).catch((error) => void failures.push(error));
     }
+    // Behind everything else: of a long queue that nobody has counted yet, this takes a while.
+    for (const { queue: { stream } } of this.#watched) {
+      if (signal.aborted) return;
+      const counting = broker.deadLetters.failures?.countOn(stream, COUNTED_AT_ONCE, signal);
+      await counting?.catch((error) => void failures.push(error));
+    }
     if (failures.length > 0) throw failures[0];
   }
 
@@ -197,7 +211,8 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
     await this.#forgetDiscarded(stream, now, signal);
     if (signal.aborted) return;
     const [depth, oldest] = await Promise.all([deadLetters.depth(stream), deadLetters.oldest(stream)]);
-    this.#figures.set(stream, { depth, oldest });
+    const oldestAgeMs = oldest === undefined ? undefined : Math.max(0, now - oldest);
+    this.#figures.set(stream, { depth, oldest, oldestAgeMs });
     const breaches = await this.#breaches(watched, depth, signal);
     if (!signal.aborted) await this.#judge(watched, breaches, { depth, oldest }, signal);
   }
@@ -223,7 +238,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
   async #judge(
     watched: Watched,
     breaches: readonly Breach[],
-    figures: QueueFigures,
+    figures: Pick<QueueFigures, "depth" | "oldest">,
     signal: AbortSignal,
   ): Promise<void> {
     const { queue, parties } = watched;
@@ -240,7 +255,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
       await this.#alert({ queue, depth, threshold, handlers, state: "firing" }, figures, signal);
     } else if (onChange && wasFiring) {
       const threshold = Math.min(...parties.map((party) => party.threshold));
-      const handlers = queue.rules.map(({ handler }) => handler);
+      const handlers = parties.flatMap(({ rules }) => rules.map(({ handler }) => handler));
       log.info("dlq_maintenance.resolved", { dlq_stream: queue.stream, depth: figures.depth, threshold });
       await this.#alert(
         { queue, depth: figures.depth, threshold, handlers, state: "resolved" },
@@ -254,7 +269,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
     { queue, depth, threshold, handlers, state }: {
       readonly queue: WatchedQueue;
     } & Pick<DlqAlert, "depth" | "threshold" | "handlers" | "state">,
-    { oldest }: QueueFigures,
+    { oldest }: Pick<QueueFigures, "oldest">,
     signal: AbortSignal,
   ): Promise<void> {
     const alert: DlqAlert = {

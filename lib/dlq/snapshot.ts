@@ -16,6 +16,8 @@ export interface Snapshot {
   readonly place: LetterPlace;
   /** Undefined: it was empty. */
   readonly upper: string | undefined;
+  /** Those up to this one are left out. @default none */
+  readonly after?: string | undefined;
 }
 
 /** Takes snapshots. Of a text larger than `largest` bytes no more than the beginning is read. */
@@ -33,19 +35,19 @@ export async function snapshotOf(places: readonly LetterPlace[], largest: number
  * ends early once `signal` aborts. A page is never empty.
  */
 export async function* entriesOf(
-  { place: { deadLetters, stream }, upper }: Snapshot,
+  { place: { deadLetters, stream }, upper, after: last }: Snapshot,
   filter: Pick<DeadLetterFilter, "id" | "since">,
   largest: number,
   signal?: AbortSignal,
 ): AsyncGenerator<readonly StreamEntry[]> {
   if (upper === undefined) return;
   if (filter.id !== undefined) {
-    const entry = await deadLetters.get(stream, filter.id, largest);
+    const entry = last === undefined ? await deadLetters.get(stream, filter.id, largest) : undefined;
     if (entry) yield [entry];
     return;
   }
   const earliest = notBefore(filter);
-  const after = earliest > 0 ? `${Math.floor(earliest)}-0` : undefined;
+  const after = last ?? (earliest > 0 ? `${Math.floor(earliest)}-0` : undefined);
   for await (const page of entriesAfter(deadLetters, stream, after, { maxEntryBytes: largest, signal })) {
     const known = page.filter(({ id }) => compareIdTexts(id, upper) <= 0);
     if (known.length > 0) yield known;

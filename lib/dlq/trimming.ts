@@ -28,9 +28,13 @@ export class QueueTrimmer {
   /** By rule: the last letter that was looked at; what stands before it is settled. */
   readonly #lookedAt = new Map<HandlerRule, string>();
 
-  constructor(deadLetters: DeadLetters, queue: WatchedQueue) {
+  readonly #maxEntryBytes: number;
+
+  /** `maxEntryBytes`: see `Reading`. */
+  constructor(deadLetters: DeadLetters, queue: WatchedQueue, maxEntryBytes: number) {
     this.#deadLetters = deadLetters;
     this.#queue = queue;
+    this.#maxEntryBytes = maxEntryBytes;
     this.#shorter = shorterRules(queue);
   }
 
@@ -47,8 +51,9 @@ export class QueueTrimmer {
   async #trimRule(rule: HandlerRule, before: number, signal: AbortSignal): Promise<number> {
     const { stream, rules } = this.#queue;
     let trimmed = 0;
+    const reading = { maxEntryBytes: this.#maxEntryBytes, signal };
     for await (
-      const page of lettersAfter(this.#deadLetters, stream, this.#lookedAt.get(rule), signal)
+      const page of lettersAfter(this.#deadLetters, stream, this.#lookedAt.get(rule), reading)
     ) {
       const past = page.filter(({ id }) => timeOfId(id) < before);
       const ids = past.filter(({ letter }) => ruleOf(letter, rules) === rule).map(({ id }) => id);

@@ -1,15 +1,17 @@
 /**
- * The adapters of a domain: created from its configuration, opened and closed in their order.
+ * The adapters of a domain: created from its configuration and opened in their order.
  *
  * @module
  */
 import { resolve } from "node:path";
 import { observed } from "../adapters/observed.ts";
-import type { AdapterKind, BaseAdapter, TableSpec } from "../adapters/ports.ts";
+import type { AdapterKind, AdapterOptions, BaseAdapter, TableSpec } from "../adapters/ports.ts";
 import type { AdapterClass, AdapterRegistry } from "../adapters/registry.ts";
 import { describeProblem } from "../config/problems.ts";
 import { asError, ConfigurationError, ProteanError } from "../errors.ts";
 import { isModulePath, loadAdapterClass } from "../loading/adapter_modules.ts";
+import { missingMembers } from "../loading/adapter_members.ts";
+import { closeOne } from "./closing.ts";
 import type { Adapters, RuntimeFacts } from "./runtime.ts";
 
 type Port<K extends AdapterKind> = InstanceType<AdapterClass<K>>;
@@ -48,33 +50,67 @@ export async function openAdapters(
 }
 
 /**
- * Closes event store, brokers, caches and providers in that order, all of them; returns what failed (S73).
+ * Constructs the adapter of one section; it is not open. Throws `ConfigurationError` for one that nobody knows,
+ * whose module cannot be loaded, whose constructor throws, or that lacks what the server relies on.
  */
-export async function closeAdapters(
-  { eventStore, brokers, caches, providers }: Adapters,
-): Promise<readonly Error[]> {
-  const steps: readonly [string, Iterable<BaseAdapter>][] = [
-    ["event store", eventStore ? [eventStore] : []],
-    ["broker", brokers.values()],
-    ["cache", caches.values()],
-    ["database", providers.values()],
-  ];
-  const errors: Error[] = [];
-  for (const [kind, adapters] of steps) {
-    for (const adapter of adapters) {
-      const cause = await closeOne(adapter);
-      if (!cause) continue;
-      const message = `The ${kind} '${adapter.name}' did not close cleanly: ${cause.message}`;
-      errors.push(new ProteanError(message, { code: "CLOSE_FAILED", cause }));
-    }
+export async function createAdapter<K extends AdapterKind>(
+  registry: AdapterRegistry,
+  { normalizedName: domain, clock, config, migrate, shared = new Map<string, unknown>() }:
+    & Pick<RuntimeFacts, "normalizedName" | "clock" | "config">
+    & { readonly migrate: boolean; readonly shared?: Map<string, unknown> },
+  kind: K,
+  name: string,
+  settings: Table,
+): Promise<Port<K>> {
+  const { folder, dataFolder } = config;
+  const { provider } = settings;
+  if (isModulePath(provider) && !registry.names(kind).includes(provider)) {
+    registry.register(kind, provider, await loadAdapterClass(kind, provider, folder));
   }
-  return errors;
+  return await constructed(registry, kind, provider, {
+    name,
+    domain,
+    // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
+    settings: {
+      ...withAbsoluteFiles(settings, folder),
+      ...(kind === "provider" && { outbox_notify: config.config.outbox.notify }),
+    },
+    folder: dataFolder,
+    clock,
+    shared,
+    migrate,
+  });
+}
+
+async function constructed<K extends AdapterKind>(
+  registry: AdapterRegistry,
+  kind: K,
+  provider: string,
+  options: AdapterOptions,
+): Promise<Port<K>> {
+  const place = `The ${kind.replace("_", " ")} adapter '${provider}' ('${options.name}')`;
+  let created: Port<K>;
+  try {
+    created = await registry.create(kind, provider, options);
+  } catch (cause) {
+    if (cause instanceof ProteanError) throw cause;
+    throw new ConfigurationError(`${place} cannot be made: ${asError(cause).message}.`, {
+      code: "ADAPTER_FAILED",
+      cause,
+    });
+  }
+  const missing = missingMembers(kind, created);
+  if (missing.length === 0) return created;
+  throw new ConfigurationError(`${place} lacks ${missing.join(", ")}: write what is missing.`, {
+    code: "ADAPTER_INCOMPLETE",
+  });
 }
 
 /** Adapters on their way up. Goes on after a failure, so that all of them are known. */
 class Opening {
   readonly failures: Error[] = [];
   readonly #opened: BaseAdapter[] = [];
+  readonly #shared = new Map<string, unknown>();
 
   constructor(
     private readonly registry: AdapterRegistry,
@@ -96,26 +132,11 @@ class Opening {
   }
 
   one<K extends AdapterKind>(kind: K, name: string, settings: Table): Promise<Port<K> | undefined> {
-    const { registry, facts: { normalizedName: domain, clock, config }, options: { signal, migrate } } = this;
-    const { folder, dataFolder } = config;
-    const { provider } = settings;
+    const { registry, options: { signal, migrate } } = this;
     return this.attempt(async () => {
       signal?.throwIfAborted();
-      if (isModulePath(provider) && !registry.names(kind).includes(provider)) {
-        registry.register(kind, provider, await loadAdapterClass(kind, provider, folder));
-      }
-      const created = await registry.create(kind, provider, {
-        name,
-        domain,
-        // `[outbox] notify` is about the database's adapter, which is told of its own section alone (OBX-2).
-        settings: {
-          ...withAbsoluteFile(settings, folder),
-          ...(kind === "provider" && { outbox_notify: config.config.outbox.notify }),
-        },
-        folder: dataFolder,
-        clock,
-        migrate,
-      });
+      const facts = { ...this.facts, migrate, shared: this.#shared };
+      const created = await createAdapter(registry, facts, kind, name, settings);
       const adapter = this.#observed(kind, name, created);
       this.#opened.push(adapter);
       await adapter.open(signal);
@@ -140,29 +161,31 @@ class Opening {
     }
   }
 
-  /** Throws what failed, after closing what did not. */
+  /** Throws what failed, or why it was to stop, after closing what did not. */
   async finish(): Promise<void> {
     if (this.failures.length === 0) return;
-    for (const adapter of this.#opened.toReversed()) await closeOne(adapter);
+    for (const adapter of this.#opened.toReversed()) await closeOne(adapter, this.facts.clock);
+    // What was told to stop has not failed.
+    this.options.signal?.throwIfAborted();
     throw summary(this.failures);
   }
 }
 
-/** `tls_ca_file` is relative to the configuration, not to the folder of the databases. */
-function withAbsoluteFile(settings: Table, folder: string): Table {
-  const { tls_ca_file: file } = settings;
-  return typeof file === "string" && file !== ""
-    ? { ...settings, tls_ca_file: resolve(folder, file) }
-    : settings;
-}
-
-async function closeOne(adapter: BaseAdapter): Promise<Error | undefined> {
-  try {
-    await adapter.close();
-    return undefined;
-  } catch (error) {
-    return asError(error);
-  }
+/** Files and programs are relative to the configuration, not to the folder of the databases. */
+function withAbsoluteFiles(settings: Table, folder: string): Table {
+  const files = ["tls_ca_file", "password_file"].flatMap((key) => {
+    const file = settings[key];
+    return typeof file === "string" && file !== "" ? [[key, resolve(folder, file)]] : [];
+  });
+  const { password_command: command } = settings;
+  const [program, ...args] = Array.isArray(command) ? command : [];
+  // A bare name is looked for on the PATH.
+  const isPath = typeof program === "string" && program.includes("/");
+  return {
+    ...settings,
+    ...Object.fromEntries(files),
+    ...(isPath && { password_command: [resolve(folder, program), ...args] }),
+  };
 }
 
 function summary(failures: readonly Error[]): Error {

@@ -5,6 +5,7 @@
  * @module
  */
 import { NotSupportedError } from "../errors.ts";
+import type { Operation } from "./operations.ts";
 import type { DomainRuntime } from "./runtime.ts";
 import type { DeadLetterEntry } from "./types.ts";
 
@@ -28,7 +29,11 @@ export interface DeadLetterFilter {
 
 /** Letters that failed alike. */
 export interface DeadLetterGroup {
-  /** Names the group; the same wherever and whenever it is counted. */
+  /**
+   * Names the group; the same wherever and whenever it is counted: 12 hexadecimal digits of handler, type of
+   * error, type of message and the place in the team's own code where it was thrown, without the numbers of
+   * lines. `other`: all beyond 1,000 groups of a queue.
+   */
   readonly fingerprint: string;
   /** A handler, or where the letter names none its consumer group. */
   readonly handler: string;
@@ -37,8 +42,10 @@ export interface DeadLetterGroup {
   /** `unknown` for what is no message. */
   readonly type: string;
   readonly count: number;
+  /** When the first and the last of them came into the queue. */
   readonly first: Date;
   readonly last: Date;
+  /** What somebody has noted of the group. */
   readonly note: string | undefined;
 }
 
@@ -53,7 +60,10 @@ export interface DeadLetterStats {
   readonly newest: Date | undefined;
   /** The largest first. */
   readonly groups: readonly DeadLetterGroup[];
-  /** Letters that were looked at for the groups, the newest; fewer than `depth` in a long queue. */
+  /**
+   * Letters that the groups tell of, whatever the filter. Fewer than `depth`: others have written the rest, and
+   * the maintenance is yet to count them; or the filter asks for a time, and the newest 10,000 were looked at.
+   */
   readonly counted: number;
 }
 
@@ -92,36 +102,17 @@ export interface OperationOptions {
   by?: string;
   /** Stops between two letters. */
   signal?: AbortSignal;
+  /** What the operation is when `signal` has stopped it: over, or to be resumed. @default "cancelled" */
+  onAbort?: "cancelled" | "paused";
+  /**
+   * Leaves the work to a running server of the domain, which begins within seconds: resolves with the planned
+   * operation. Not with `save`.
+   */
+  detach?: boolean;
   /** Given the letters, some at a time, before they are changed. What it throws ends the operation. */
   save?: (letters: readonly SavedDeadLetter[]) => Promise<void>;
   /** Told after each step. */
   progress?: (operation: Operation) => void;
-}
-
-/** A letter that could not be changed, and why; `code` where an error of ours says it. */
-export interface FailedLetter {
-  readonly id: string;
-  readonly why: string;
-  readonly code?: string;
-}
-
-/** What became of letters that were meant together. */
-export interface Operation {
-  readonly id: string;
-  readonly kind: "replay" | "discard" | "restore" | "purge";
-  /** `planned`: a dry run. `cancelled`: `signal` stopped it. `failed`: the canary, or what `why` says. */
-  readonly state: "planned" | "running" | "done" | "cancelled" | "failed";
-  /** Letters that were meant when it began; later ones are left alone. */
-  readonly total: number;
-  readonly done: number;
-  /** Somebody else had them first. */
-  readonly skipped: number;
-  /** Those that stay where they are, and why; the first hundred. */
-  readonly failed: readonly FailedLetter[];
-  /** How many stay. */
-  readonly failures: number;
-  /** Why it ended before its end. */
-  readonly why?: string;
 }
 
 /** Dead letters of a domain. */
@@ -151,7 +142,8 @@ export interface DeadLetterQueues {
    */
   get(id: string, filter?: Omit<DeadLetterFilter, "id">): Promise<DeadLetterEntry | undefined>;
   /**
-   * Figures of every queue, and what its letters failed of: of the newest 10,000 of each queue.
+   * Figures of every queue, and what its letters failed of, from counts that are kept beside the queue: a long
+   * one costs no more than a short one. With `since`, `until` or `id` its newest 10,000 letters are read.
    *
    * @example
    * ```ts
@@ -160,8 +152,24 @@ export interface DeadLetterQueues {
    */
   stats(filter?: DeadLetterFilter): Promise<readonly DeadLetterStats[]>;
   /**
+   * Keeps a note on the letters that failed alike, in place of an earlier one; an empty text removes it. It
+   * stays when the letters have left the queue. Throws `ProteanError` with the code `DLQ_UNKNOWN_GROUP` where no
+   * queue has the group, and `IncorrectUsageError` for what is no fingerprint, or longer than 2,000 characters.
+   *
+   * @example
+   * ```ts
+   * await domain.deadLetters.note("3f2a9c01d4e5", "the carrier's new address format, mended in 1.4");
+   * ```
+   */
+  note(
+    fingerprint: string,
+    text: string,
+    options?: Pick<OperationOptions, "by" | "reason">,
+  ): Promise<void>;
+  /**
    * Hands letters to the groups that failed, once more, the oldest first; resolves at the end. What comes
-   * into the queues meanwhile is left alone. Two at once replay each letter once.
+   * into the queues meanwhile is left alone. Two at once replay each letter once. Throws `ProteanError` with the
+   * code `OPERATION_ALIKE`, as all that change letters do, while an operation with this filter is not over.
    *
    * @example
    * ```ts

@@ -12,13 +12,15 @@ import { type Clock, systemClock } from "../async/clock.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import { assertAdapterClass } from "../loading/adapter_modules.ts";
 import { MAX_SENT_BYTES } from "../message/envelope.ts";
-import { closeAdapters } from "./adapters.ts";
+import { closeAdapters } from "./closing.ts";
 import { type DeadLetterQueues, deadLettersOf } from "./dead_letters.ts";
+import { type Operations, operationsOf } from "./operations.ts";
 import { WorkContext } from "./work/context.ts";
 import { Declarations, identityOf } from "./elements/declarations.ts";
 import { OUTSIDE } from "./work/outgoing.ts";
 import { runUnitOfWork } from "./work/run_unit.ts";
 import type { InitOptions, ProcessOptions, PublishOptions } from "./options.ts";
+import { setDeclared } from "./inspection.ts";
 import { messageOf } from "./elements/message_definition.ts";
 import { type DomainRuntime, setRuntime } from "./runtime.ts";
 import { guardOf, processCommand, publishEvent } from "./handlers/sending.ts";
@@ -55,6 +57,7 @@ export class Domain extends Declarations implements AsyncDisposable {
     this.name = name;
     this.#clock = clock;
     this.#sizes = sizes;
+    setDeclared(this, { identity: this.identity, elements: this.elements, registry: this.#registry });
   }
 
   /** Prefix of categories, tables and consumer groups: `my_domain`. */
@@ -73,6 +76,19 @@ export class Domain extends Declarations implements AsyncDisposable {
    */
   get deadLetters(): DeadLetterQueues {
     return deadLettersOf(() => this.#started().runtime);
+  }
+
+  /**
+   * Work on many letters or messages that was begun by `deadLetters` or a command, in whatever process. Works
+   * between the end of `init` and `close`.
+   *
+   * @example
+   * ```ts
+   * for (const { id, state, done, total } of await domain.operations.list()) console.log(id, state, done, total);
+   * ```
+   */
+  get operations(): Operations {
+    return operationsOf(() => this.#started().runtime);
   }
 
   /**
@@ -197,7 +213,7 @@ export class Domain extends Declarations implements AsyncDisposable {
 
   /**
    * Closes event store, brokers, caches and providers, in that order, whatever fails on the way; returns what
-   * failed. Never throws; a second call waits for the first.
+   * failed. An adapter that hangs is waited for 1.8 s at most. Never throws; a second call waits for the first.
    *
    * @example
    * ```ts
@@ -233,7 +249,7 @@ export class Domain extends Declarations implements AsyncDisposable {
   async #close(runtime: DomainRuntime, closing: AbortController): Promise<readonly Error[]> {
     setRuntime(this, undefined);
     closing.abort(new IncorrectUsageError(`The domain '${this.name}' is closing.`));
-    const errors = await closeAdapters(runtime);
+    const [errors] = await Promise.all([closeAdapters(runtime, runtime.clock), runtime.telemetry?.close()]);
     for (const error of errors) log.error("domain.close_failed", { error: error.message });
     this.#idle();
     return errors;

@@ -13,6 +13,7 @@
 import { getLogger } from "@logtape/logtape";
 import { asError } from "../errors.ts";
 import type { Message, TraceContext } from "../message/types.ts";
+import type { HandlerKind } from "./handler_port.ts";
 
 const log = getLogger(["protean", "domain"]);
 
@@ -78,9 +79,12 @@ export type DeadLetterEvent = typeof DEAD_LETTER_EVENTS[number];
 /** Called once, at the end of what was observed; with the error it ended with, if any. */
 export type Ended = (error?: Error) => void;
 
-/** Of one handler run. */
-export interface HandlerSpan {
-  /** What messages written during the run carry as their trace; undefined: that of the message handled. */
+/** Called once, at the end of a commit. */
+export type Committed = (messages: number, error?: Error) => void;
+
+/** Of one handler run, or of a command that is sent. */
+export interface Span {
+  /** What messages written meanwhile carry as their trace; undefined: that of the message handled. */
   readonly trace?: TraceContext | undefined;
   readonly ended: Ended;
 }
@@ -100,6 +104,12 @@ export interface DeliveryObserver {
   declined?(reason: string): void;
   /** The circuit breaker has changed to this state; `failures` in a row have led there. */
   breaker?(state: BreakerState, failures: number): void;
+  /** A handler run has ended after so many milliseconds: with its error, or its effect is there. */
+  ran?(ms: number, error: Error | undefined): void;
+  /** Beside `handled`: so many milliseconds after the time that its message bears. */
+  settled?(ageMs: number): void;
+  /** Beside `expired`: the type string of the command. */
+  expired?(type: string): void;
 }
 
 export interface ProcessorFacts {
@@ -107,8 +117,21 @@ export interface ProcessorFacts {
   readonly broker: string;
 }
 
+/** A row as it was published. */
+export interface PublishedRow {
+  readonly messageId: string;
+  readonly type: string;
+  readonly streamName: string;
+  /** JSON, as the message carries it. */
+  readonly metadata: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
 export interface PublishObserver {
   happened(event: PublishEvent, count: number): void;
+  /** These rows have just been published together, which took so many milliseconds. */
+  batch?(rows: readonly PublishedRow[], ms: number): void;
 }
 
 export interface DeadLetterObserver {
@@ -123,11 +146,16 @@ export interface Observer {
   /** A dead-letter queue, by the name of its stream, is going to be maintained. */
   deadLetters?(dlqStream: string): DeadLetterObserver;
   /** A handler starts on a message; undefined: this run is of no interest. */
-  handler?(handler: string, message: Message): HandlerSpan | undefined;
-  /** A unit of work begins to commit. `name` is the handler's, or that of the work outside of one. */
-  commit?(name: string): Ended | undefined;
-  /** `domain.process` was called with a command of this type string. */
-  command?(type: string): Ended | undefined;
+  handler?(handler: string, message: Message, kind: HandlerKind): Span | undefined;
+  /** A handler is repeated within one delivery: after a conflict, or what usually passes. */
+  repeated?(handler: string, error: Error): void;
+  /**
+   * A unit of work begins to commit. `name` is the handler's, or that of the work outside of one; `trace` is
+   * what it is part of. What is returned is called with how many messages it has sent.
+   */
+  commit?(name: string, trace: TraceContext | null): Committed | undefined;
+  /** `domain.process` was called with a command of this type string. Enqueued: it is handled later. */
+  command?(type: string, mode: "handled" | "enqueued"): Span | undefined;
   /** An adapter is called: `provider`, `default`, `ping`. Adapters are wrapped only where this is given. */
   call?(kind: string, adapter: string, operation: string): Ended | undefined;
 }
@@ -161,7 +189,9 @@ export function harmless(observer: Observer): Observer {
   const counting = <E>(events: { happened(event: E, count: number): void } | undefined) => ({
     happened: (event: E, count: number) => void attempt(() => events?.happened(event, count)),
   });
-  const { subscription, processor, deadLetters, handler, commit, command, call } = observer;
+  const spanning = (span: Span | undefined): Span | undefined =>
+    span && { trace: attempt(() => span.trace), ended: (error) => void attempt(() => span.ended(error)) };
+  const { subscription, processor, deadLetters, handler, repeated, commit, command, call } = observer;
   return {
     ...(subscription && {
       subscription: (facts) => {
@@ -170,25 +200,35 @@ export function harmless(observer: Observer): Observer {
           ...counting(told),
           declined: (reason) => void attempt(() => told?.declined?.(reason)),
           breaker: (state, failures) => void attempt(() => told?.breaker?.(state, failures)),
+          ...(told?.ran && { ran: (ms, error) => void attempt(() => told.ran?.(ms, error)) }),
+          ...(told?.settled && { settled: (age) => void attempt(() => told.settled?.(age)) }),
+          ...(told?.expired && { expired: (type) => void attempt(() => told.expired?.(type)) }),
         };
       },
     }),
     ...(processor && {
-      processor: (facts) => counting(attempt(() => processor.call(observer, facts))),
+      processor: (facts) => {
+        const told = attempt(() => processor.call(observer, facts));
+        return {
+          ...counting(told),
+          ...(told?.batch && { batch: (...published) => void attempt(() => told.batch?.(...published)) }),
+        };
+      },
     }),
     ...(deadLetters && {
       deadLetters: (dlqStream) => counting(attempt(() => deadLetters.call(observer, dlqStream))),
     }),
     ...(handler && {
-      handler: (name, message) => {
-        const span = attempt(() => handler.call(observer, name, message));
-        if (!span) return undefined;
-        const trace = attempt(() => span.trace);
-        return { trace, ended: (error) => void attempt(() => span.ended(error)) };
+      handler: (...run) => spanning(attempt(() => handler.apply(observer, run))),
+    }),
+    ...(repeated && { repeated: (...again) => void attempt(() => repeated.apply(observer, again)) }),
+    ...(commit && {
+      commit: (...work) => {
+        const ended = attempt(() => commit.apply(observer, work));
+        return ended && ((...end) => void attempt(() => ended(...end)));
       },
     }),
-    ...(commit && { commit: (name) => ending(attempt(() => commit.call(observer, name))) }),
-    ...(command && { command: (type) => ending(attempt(() => command.call(observer, type))) }),
+    ...(command && { command: (...sent) => spanning(attempt(() => command.apply(observer, sent))) }),
     ...(call && { call: (...asked) => ending(attempt(() => call.apply(observer, asked))) }),
   };
 }

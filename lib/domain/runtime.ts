@@ -5,11 +5,13 @@
  */
 import type { BaseBroker, BaseCache, BaseEventStore, BaseProvider, TableSpec } from "../adapters/ports.ts";
 import type { Clock } from "../async/clock.ts";
+import type { Crowd } from "../async/crowd.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import type { DlqAlertListener } from "./dlq_alert.ts";
 import type { HandlerRunner, SentMessage } from "./handler_port.ts";
 import type { Observer } from "./observer.ts";
+import type { Telemetry } from "./telemetry.ts";
 import type { DomainIdentity } from "./elements/identity.ts";
 import type { MessageDefinition } from "./elements/message_definition.ts";
 import type { PartitionFields } from "./elements/partitioning.ts";
@@ -28,6 +30,8 @@ export interface RuntimeFacts {
   readonly clock: Clock;
   /** Told of what the domain does. */
   readonly observer: Observer;
+  /** What keeps what the observer is told; undefined where telemetry is off. */
+  readonly telemetry: Telemetry | undefined;
   /** Told when dead letters pile up. */
   readonly dlqAlertListeners: readonly DlqAlertListener[];
 }
@@ -48,6 +52,8 @@ export interface WorkRuntime extends RuntimeFacts, Adapters {
    * 15).
    */
   readonly appendsInside: boolean;
+  /** Those that wait for a database, all handlers of the process together. */
+  readonly crowd: Crowd;
   /** Aborted when `domain.close()` begins. */
   readonly closing: AbortSignal;
   /**

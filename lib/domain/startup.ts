@@ -20,8 +20,10 @@ import { buildModel, type Model } from "./elements/model.ts";
 import { partitionFields } from "./elements/partitioning.ts";
 import { ElementRunner } from "./handlers/runner.ts";
 import { SubscriberRunner } from "./handlers/subscriber_runner.ts";
+import { Crowd } from "../async/crowd.ts";
 import { SyncEvents } from "./handlers/sync_events.ts";
 import { KINDS } from "./kinds.ts";
+import { openTelemetry } from "./telemetry.ts";
 import { harmless, type Observer, UNOBSERVED } from "./observer.ts";
 import type { Adapters, DomainRuntime, RuntimeFacts } from "./runtime.ts";
 
@@ -31,6 +33,8 @@ export interface StartOptions extends InitOptions {
   clock?: Clock;
   /** @default nobody is told */
   observer?: Observer;
+  /** False: nothing is measured, whatever the configuration says; for commands. @default true */
+  telemetry?: boolean;
   /** The configuration, where the caller has loaded it; `config` and `env` are not looked at then. */
   loaded?: LoadedConfig;
   /** False: tables are left as they are, for the commands that look at them first. @default true */
@@ -58,7 +62,7 @@ export async function start(
   closing: AbortSignal,
   options: StartOptions,
 ): Promise<Started> {
-  const { signal, clock = systemClock, observer = UNOBSERVED, migrate = true } = options;
+  const { signal, clock = systemClock, migrate = true } = options;
   signal?.throwIfAborted();
   const model = buildModel(identity, elements);
   const problems = [...elementProblems(elements, model)];
@@ -66,18 +70,28 @@ export async function start(
   if (!config || problems.length > 0) throw configurationError(problems);
 
   const { name, normalizedName } = identity;
+  const telemetry = options.telemetry === false
+    ? undefined
+    : await openTelemetry({ normalizedName, config, clock });
   const facts: RuntimeFacts = {
-    ...{ name, normalizedName, identity, config, clock },
-    observer: harmless(observer),
+    ...{ name, normalizedName, identity, config, clock, telemetry },
+    observer: harmless(options.observer ?? telemetry?.observer ?? UNOBSERVED),
     dlqAlertListeners: elements.dlqAlertListeners,
     partitionFields: partitionFields(model),
   };
   const tables = tablesOf(elements);
-  const adapters = await openAdapters(registry, facts, tables, { signal, migrate });
+  let adapters: Adapters;
+  try {
+    adapters = await openAdapters(registry, facts, tables, { signal, migrate });
+  } catch (error) {
+    await telemetry?.close();
+    throw error;
+  }
   const sync = config.config.event_processing === "sync" ? new SyncEvents(config) : undefined;
   const parts = adapters.brokers.get(config.config.outbox.broker)?.partitions !== undefined;
   const work = {
     ...{ ...facts, ...adapters, appendsInside: appendsInside(adapters), closing },
+    crowd: new Crowd(),
     partitionFields: parts ? facts.partitionFields : NOT_PARTED,
     ...(sync && { handleEvents: sync.handle.bind(sync) }),
   };

@@ -4,22 +4,24 @@
  *
  * @module
  */
+import { processName } from "../adapters/client_name.ts";
 import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
 import { lanesOf } from "../domain/lanes.ts";
-import { managedProviders, outboxRoutes } from "../domain/places.ts";
+import { MAIN_BROKER, managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { Alerter } from "../dlq/alerter.ts";
 import { DlqMaintenance } from "../dlq/maintenance.ts";
+import { keepsDeadLetters } from "../dlq/places.ts";
 import { alertReceivers } from "../dlq/receivers.ts";
 import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
-import { NotSupportedError } from "../errors.ts";
 import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { deadLetterStream } from "../message/names.ts";
 import { markRetentionHours } from "../maintenance/mark_retention.ts";
+import { OperationService } from "../operations/service.ts";
 import { OutboxCleaner } from "../outbox/cleaner.ts";
 import { OutboxProcessor } from "../outbox/processor.ts";
 import { UnpublishedWatch } from "../outbox/unpublished_watch.ts";
@@ -28,7 +30,9 @@ import { EventStoreSubscription } from "../subscription/event_store_subscription
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { PartitionLeases } from "../subscription/partitions/leases.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
+import type { SubscriptionStatus } from "../subscription/status.ts";
 import { TextShare } from "../subscription/text_share.ts";
+import { announced, Heartbeat } from "./heartbeat.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
 
 /** Cleaners come at least this often while their interval's own unit is ticks (wire 3.7). */
@@ -45,6 +49,8 @@ export interface AssemblyOptions {
   /** Told by the services how their work goes. */
   readonly work: WorkHealth;
   readonly onFailure: (error: Error) => void;
+  /** What they do now, for the others to know. @default nothing is told of them */
+  readonly statuses?: () => readonly SubscriptionStatus[];
   /** Whether subscriptions have a circuit breaker. @default true */
   readonly breaker?: boolean;
 }
@@ -65,7 +71,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     ...options,
     runtime,
     subscriptions: planSubscriptions(runtime),
-    identity: processIdentity(),
+    identity: processName(),
     share: new TextShare(),
   };
   const processors = outboxProcessors(plan);
@@ -79,9 +85,20 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...outboxCleaners(plan),
       ...markCleaners(plan),
       ...dlqMaintenance(plan),
+      ...heartbeats(plan),
+      ...operations(plan),
     ],
     subscriptions: plan.subscriptions,
   };
+}
+
+function heartbeats({ runtime, identity, statuses = () => [] }: Plan): Heartbeat[] {
+  const { peers } = subscriptionBroker(runtime);
+  if (!peers) return [];
+  const id = `${identity}-${hex()}`;
+  const started = new Date(runtime.clock.now()).toISOString();
+  const tell = () => announced(runtime, { id, started }, statuses());
+  return [new Heartbeat({ peers, id, tell, clock: runtime.clock })];
 }
 
 function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan): OutboxProcessor[] {
@@ -202,6 +219,7 @@ function subscribing(
     category,
     settings,
     share,
+    crowd: runtime.crowd,
     maxReceivedBytes: runtime.config.config.server.max_received_bytes,
     clock: runtime.clock,
     consumer: `${runner.name}-${identity}-${hex()}`,
@@ -236,14 +254,14 @@ function markCleaners({ runtime, subscriptions }: Plan): MarkCleaner[] {
 }
 
 function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenance[] {
-  const { dlq } = runtime.config.config.server;
+  const { dlq, max_received_bytes: maxReceivedBytes } = runtime.config.config.server;
   const { enabled, alert_threshold, alert_on, check_interval_seconds } = dlq;
   if (!enabled) return [];
   return [...Map.groupBy(subscriptions, ({ broker }) => broker)].flatMap(([broker, own]) => {
     const queues = watchedQueues(own);
     if (queues.length === 0 || !keepsDeadLetters(broker)) return [];
     return new DlqMaintenance({
-      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer },
+      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer, maxReceivedBytes },
       alertThreshold: alert_threshold,
       alertOn: alert_on,
       intervalSeconds: check_interval_seconds,
@@ -254,13 +272,26 @@ function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenanc
   });
 }
 
-/** One of each lane whose subscriptions dead-letter, with the rules of all its handlers (DLQ-4, S40). */
+/** Where the broker keeps operations: without, there are none but those of this process's own code. */
+function operations({ runtime }: Plan): OperationService[] {
+  return runtime.brokers.get(MAIN_BROKER)?.operations ? [new OperationService(runtime)] : [];
+}
+
+/**
+ * One of each lane, with the rules of all its handlers (DLQ-4, S40): of those too that dead-letter no more,
+ * whose letters may still lie there.
+ */
 function watchedQueues(subscriptions: readonly PlannedSubscription[]): readonly WatchedQueue[] {
   const byStream = new Map<string, HandlerRule[]>();
   for (const { runner: { name, group }, category, backfill, settings } of subscriptions) {
-    if (!settings.enableDlq) continue;
-    const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold } = settings;
-    const rule = { handler: name, group, retentionHours, alertThreshold };
+    const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold, enableDlq } = settings;
+    const rule = {
+      handler: name,
+      group,
+      retentionHours,
+      alertThreshold,
+      ...(!enableDlq && { isFormer: true }),
+    };
     for (const origin of backfill === undefined ? [category] : [category, backfill]) {
       const stream = deadLetterStream(origin);
       byStream.set(stream, [...byStream.get(stream) ?? [], rule]);
@@ -269,26 +300,12 @@ function watchedQueues(subscriptions: readonly PlannedSubscription[]): readonly 
   return [...byStream].map(([stream, rules]) => ({ stream, rules }));
 }
 
-function keepsDeadLetters(broker: BaseBroker): boolean {
-  try {
-    return broker.deadLetters !== undefined;
-  } catch (error) {
-    if (error instanceof NotSupportedError) return false;
-    throw error;
-  }
-}
-
 function cleaning(
   { clock, config: { config: { outbox } } }: DomainRuntime,
   batchSize: number,
 ): CleanerOptions {
   const ticks = Math.min(outbox.cleanup.cleanup_interval_ticks, MOST_CLEANUP_TICKS);
   return { clock, batchSize, intervalSeconds: Math.max(1, ticks * outbox.tick_interval) };
-}
-
-/** `<host>-<pid>`; the host keeps no character that would break the consumer's name apart (wire 2.3). */
-function processIdentity(): string {
-  return `${Deno.hostname().replace(/[^A-Za-z0-9.-]/g, "_") || "localhost"}-${Deno.pid}`;
 }
 
 function hex(): string {

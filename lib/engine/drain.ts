@@ -35,8 +35,10 @@ const CLOSE_MS = 2000;
 export interface DrainParts {
   readonly services: readonly EngineService[];
   readonly monitor: Service & { beginShutdown(): void };
-  readonly listener: Service | undefined;
+  readonly listener: Service & { changed?(): void } | undefined;
   readonly close: () => Promise<readonly Error[]>;
+  /** Exports the last values (TEL-2); absent where there is no telemetry. */
+  readonly closeTelemetry?: () => Promise<void>;
   /** Told right before the handlers' signals abort. */
   readonly onCut?: () => void;
   readonly clock: Clock;
@@ -52,6 +54,7 @@ export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<num
   const of = (stage: ServiceStage) => parts.services.filter((service) => service.stage === stage);
   const began = clock.monotonic();
   monitor.beginShutdown();
+  listener?.changed?.();
   const intake = of("intake");
   const before = LEFT.map((figure) => total(intake, figure));
   const drained = all(intake, stop);
@@ -68,11 +71,14 @@ export async function drain(parts: DrainParts, cutNow: AbortSignal): Promise<num
     log.warn("engine.drain_step_left", { step: "outbox_flushed" });
     await within(clock, LAST_BATCH_MS, flushed);
   });
-  const bounded = (name: string, work: () => Promise<unknown>) =>
+  const bounded = (name: string, work: () => Promise<unknown>, ms = CLOSE_MS) =>
     timed(clock, name, async () => {
-      if (await within(clock, CLOSE_MS, forgiving(name, work()), further(cutNow))) return;
+      if (await within(clock, ms, forgiving(name, work()), further(cutNow))) return;
       log.warn("engine.drain_step_left", { step: name });
     });
+  const { closeTelemetry } = parts;
+  const lastExport = cut > 0 || cutNow.aborted ? FLUSH_AFTER_CUT_MS : FLUSH_MS;
+  if (closeTelemetry) await bounded("telemetry_flushed", closeTelemetry, lastExport);
   await bounded("adapters_closed", () => Promise.all([all([monitor], stop), parts.close()]));
   await bounded("health_listener_closed", () => listener?.stop() ?? Promise.resolve());
   const [unacknowledged = 0, unreleased = 0] = LEFT.map((figure, at) =>

@@ -18,18 +18,21 @@ import { IncorrectUsageError, ProteanError } from "../errors.ts";
 import { componentsOf } from "../health/components.ts";
 import { describeProblem } from "../config/problems.ts";
 import { type HealthListener, type HealthListenerFactory, ownListener } from "../health/listener.ts";
+import { metricsPlace, type Page } from "../health/page.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { subscriptionSource } from "../health/subscription_source.ts";
 import { workHealthOf } from "../status/work_health.ts";
 import { isSubscriptionStatus, type SubscriptionStatus } from "../subscription/status.ts";
+import { eventName, serverFindings, startFindings } from "../check/at_start.ts";
+import type { Finding } from "../check/findings.ts";
 import { assemble } from "./assembly.ts";
 import { pythonOnlyKeys } from "../config/python_only.ts";
 import { drain } from "./drain.ts";
+import { engineGauges } from "./gauge_source.ts";
 import { Failure } from "./failure.ts";
 import { unreadGroups } from "./left_groups.ts";
 import { preflight } from "./preflight.ts";
 import { withStatus } from "../subscription/settings/status_runtime.ts";
-import { eventName, startDiagnostics } from "./start_diagnostics.ts";
 import { untilQuiet } from "./until_quiet.ts";
 
 const log = getLogger(["protean", "engine"]);
@@ -47,6 +50,8 @@ export interface EngineOptions {
    * @default a listener on `[server.health]`
    */
   readonly listener?: HealthListenerFactory;
+  /** Number of its place among several workers, a label of its metrics. @default it is alone */
+  readonly worker?: number;
   /** @default Math.random */
   readonly random?: Random;
 }
@@ -80,6 +85,14 @@ class Run {
   end(): void {
     this.#ended.abort();
   }
+}
+
+/** The page of metrics, where `[server.metrics]` has one. */
+function metricsOf({ telemetry, config }: DomainRuntime, worker: number | undefined): Page | undefined {
+  const { enabled, path } = config.config.server.metrics;
+  if (!enabled || !telemetry) return undefined;
+  const labels = worker === undefined ? {} : { worker: String(worker) };
+  return { ...metricsPlace(path), text: () => telemetry.scrape(labels) };
 }
 
 export class Engine {
@@ -186,16 +199,11 @@ export class Engine {
       work,
       // A run that is to end waits for no better times: what fails goes to the dead letters.
       breaker: !this.#options.once,
+      statuses: () => this.subscriptions,
       onFailure: (error) => failure.report(error),
       ...(this.#options.random ? { random: this.#options.random } : {}),
     });
-    for (const diagnostic of startDiagnostics(runtime, subscriptions)) {
-      const { key, level } = diagnostic;
-      log[level === "info" ? "info" : "warn"](eventName(diagnostic), {
-        key,
-        message: describeProblem(diagnostic),
-      });
-    }
+    for (const finding of startFindings(runtime, subscriptions)) tell(finding);
     const pythons = pythonOnlyKeys(runtime.config);
     if (pythons.length > 0) log.info("config.python_only", { keys: pythons });
     this.#services = services;
@@ -207,6 +215,10 @@ export class Engine {
       work,
       starting: true,
       subscriptions: subscriptionSource(status, () => this.subscriptions),
+    });
+    const withdrawGauges = engineGauges({
+      ...{ runtime, monitor, services },
+      subscriptions: () => this.subscriptions,
     });
     const listener = this.#listener(runtime, monitor, required);
     try {
@@ -223,14 +235,22 @@ export class Engine {
             }))
           ),
         unread: unreadGroups(subscriptions),
+        notes: async () => (await serverFindings(runtime, stop)).forEach(tell),
         required,
         clock,
       });
       await monitor.start();
-      await Promise.all(services.map((service) => service.start()));
-      void ended.then(() => monitor.started());
+      const wanted = monitor.snapshot().draining
+        ? services.filter(({ stage }) => stage !== "intake")
+        : services;
+      await Promise.all(wanted.map((service) => service.start()));
+      void ended.then(() => {
+        monitor.started();
+        listener?.changed?.();
+      });
     } catch (error) {
       // What has begun already ends without taking its time: there is no drain before a start.
+      withdrawGauges();
       for (const service of services) service.cut?.();
       await Promise.all([...services, monitor].map((service: Service) => service.stop()));
       await listener?.stop();
@@ -247,7 +267,11 @@ export class Engine {
       services,
       monitor,
       listener,
-      close: () => this.#domain.close(),
+      ...(runtime.telemetry && { closeTelemetry: runtime.telemetry.close.bind(runtime.telemetry) }),
+      close: () => {
+        withdrawGauges();
+        return this.#domain.close();
+      },
       onCut: () => failure.handlersCut(),
       clock,
       drainTimeoutSeconds: config.server.drain_timeout_seconds,
@@ -262,7 +286,12 @@ export class Engine {
     const listener = (this.#options.listener ?? ownListener)({
       source: {
         alive: () => !services.some((service) => service.stuck),
+        page: metricsOf(runtime, this.#options.worker),
         snapshot: () => monitor.snapshot(),
+        drain: () => {
+          this.#takeNothingNew(monitor);
+          listener?.changed?.();
+        },
       },
       settings: runtime.config.config.server.health,
       required,
@@ -270,6 +299,14 @@ export class Engine {
     });
     void listener?.bound?.then((address) => this.#listening.resolve(address));
     return listener;
+  }
+
+  /** Messages are read no more; handlers that run go on, and so does the outbox (S27). */
+  #takeNothingNew(monitor: HealthMonitor): void {
+    if (monitor.snapshot().draining) return;
+    log.info("engine.drain_requested", { pid: Deno.pid });
+    monitor.beginDraining();
+    for (const service of this.#services) if (service.stage === "intake") void service.stop();
   }
 
   async #untilStop(runtime: ReturnType<typeof withStatus>, over: AbortSignal): Promise<void> {
@@ -283,4 +320,9 @@ export class Engine {
     if (over.aborted) return;
     await new Promise<void>((resolve) => over.addEventListener("abort", () => resolve(), { once: true }));
   }
+}
+
+function tell(finding: Finding): void {
+  const { key, level } = finding;
+  log[level === "info" ? "info" : "warn"](eventName(finding), { key, message: describeProblem(finding) });
 }

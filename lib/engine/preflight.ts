@@ -33,6 +33,8 @@ export interface PreflightParts {
   readonly streams: Iterable<{ readonly broker: BaseBroker; readonly category: string }>;
   /** Groups that may be left on their streams. @default none */
   readonly unread?: Iterable<UnreadGroup>;
+  /** Tells what else is to be known of those that answer; never rejects. @default nothing */
+  readonly notes?: () => Promise<void>;
   /** With `--require-dependencies` nothing is waited for. */
   readonly required: boolean;
   readonly clock: Clock;
@@ -57,6 +59,7 @@ export async function preflight(parts: PreflightParts): Promise<{ readonly ended
   for (const [broker, groups] of Map.groupBy(parts.unread ?? [], ({ broker }) => broker)) {
     if (!away("broker", broker.name)) looks.push(tellLeftGroups(broker, groups).then(() => []));
   }
+  if (parts.notes) looks.push(parts.notes().then(() => []));
   const all = Promise.all(looks).then((found) => found.flat());
   const found = await within(parts.clock, all);
   faults.push(...found ?? []);

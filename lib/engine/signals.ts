@@ -59,6 +59,26 @@ export function listenForStopSignals(
   };
 }
 
+/**
+ * For a worker, whom its supervisor tells what to do: Ctrl-C and a closed terminal reach the whole group and
+ * change nothing here. What is returned aborts at SIGTERM, which systemd sends to everybody.
+ */
+export function leaveSignalsToSupervisor(): AbortSignal {
+  const terminated = new AbortController();
+  for (const name of STOP) {
+    Deno.addSignalListener(name, () => name === "SIGTERM" && terminated.abort(name));
+  }
+  onReloadSignal(() => {});
+  return terminated.signal;
+}
+
+/** Calls `told` at every SIGUSR2, which would end a process that does not listen to it. */
+export function onReloadSignal(told: () => void): Disposable {
+  if (Deno.build.os === "windows") return { [Symbol.dispose]: () => {} };
+  Deno.addSignalListener("SIGUSR2", told);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGUSR2", told) };
+}
+
 /** Whether a task runner started this process; false where that cannot be told. */
 function hasTaskRunner(): boolean {
   try {

@@ -13,6 +13,11 @@ export function executableFolder(): string | undefined {
   return standalone ? dirname(Deno.execPath()) : undefined;
 }
 
+/** The program that is running and the arguments before its own, to start it once more. */
+export function selfCommand(): readonly [string, ...string[]] {
+  return standalone ? [Deno.execPath()] : [Deno.execPath(), "run", "--allow-all", "--quiet", Deno.mainModule];
+}
+
 /** The first runtime that transpiles TypeScript which was not compiled in. */
 const TRANSPILES_SINCE = [2, 9] as const;
 

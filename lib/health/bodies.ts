@@ -19,11 +19,15 @@ const SECTIONS = [
   ["cache", "caches"],
 ] as const;
 
-/** `/livez` and `/healthz` of the engine: about this process only (HLT-1). */
-export function engineLiveness(alive: boolean): Answer {
+/** What `/livez` says of each worker of a supervisor, by number. */
+export type WorkerLoops = Readonly<Record<string, "responsive" | "blocked" | "starting" | "down">>;
+
+/** `/livez` and `/healthz` of the engine: about this process, or this supervisor's, only (HLT-1). */
+export function engineLiveness(alive: boolean, workers?: WorkerLoops): Answer {
+  const named = workers && { workers };
   return alive
-    ? { status: 200, body: { status: "ok", checks: { event_loop: "responsive" } } }
-    : { status: 503, body: { status: "unavailable", checks: { event_loop: "blocked" } } };
+    ? { status: 200, body: { status: "ok", checks: { event_loop: "responsive", ...named } } }
+    : { status: 503, body: { status: "unavailable", checks: { event_loop: "blocked", ...named } } };
 }
 
 /** `/readyz` of the engine. */
@@ -31,12 +35,35 @@ export function engineReadiness(snapshot: HealthSnapshot): Answer {
   if (snapshot.shuttingDown) {
     return { status: 503, body: { status: "unavailable", checks: { shutting_down: true } } };
   }
+  if (snapshot.draining) return { status: 503, body: { status: "unavailable", checks: { draining: true } } };
   return readiness(snapshot, {
     shutting_down: false,
+    draining: false,
     ...(snapshot.starting && { starting: true }),
     ...sections(snapshot.components),
     ...(snapshot.subscriptions && { subscriptions: snapshot.subscriptions }),
+    ...(snapshot.workers && { workers: snapshot.workers }),
   });
+}
+
+/** `/scale`. Without a number there is none to scale by, which autoscalers take for an error, not for no work. */
+export function scaleAnswer({ scale }: HealthSnapshot): Answer {
+  return scale
+    ? { status: 200, body: scale }
+    : { status: 503, body: { status: "unavailable", checks: { collection_pending: true } } };
+}
+
+/** `POST /drainz`. */
+export function drainRequested(pid: number): Answer {
+  return { status: 200, body: { status: "draining", pid } };
+}
+
+/** Whether `/readyz` says 200. */
+export function isReady(
+  { shuttingDown, draining, starting, components, workers = {} }: HealthSnapshot,
+): boolean {
+  return !shuttingDown && !draining && !starting && components.every(({ status }) => status === "ok") &&
+    Object.values(workers).every(({ status }) => status === "ok");
 }
 
 /** `/livez` and `/healthz` of an application that mounts the router. */
@@ -50,10 +77,23 @@ export function applicationReadiness(snapshot: HealthSnapshot): Answer {
 }
 
 function readiness(snapshot: HealthSnapshot, checks: unknown): Answer {
-  const isReady = snapshot.components.every((component) => component.status === "ok") && !snapshot.starting;
-  if (isReady) return { status: 200, body: { status: "ok", checks } };
+  const soon = warnings(snapshot.components);
+  const ahead = soon.length > 0 && { warnings: soon };
+  if (isReady(snapshot)) return { status: 200, body: { status: "ok", checks, ...ahead } };
   const known = reasons(snapshot.components);
-  return { status: 503, body: { status: "degraded", checks, ...(known.length > 0 && { reasons: known }) } };
+  return {
+    status: 503,
+    body: { status: "degraded", checks, ...(known.length > 0 && { reasons: known }), ...ahead },
+  };
+}
+
+/** What will make a component unavailable, one entry each. Not in the reference. */
+function warnings(
+  components: readonly ComponentState[],
+): readonly { readonly component: string; readonly name: string; readonly warning: string }[] {
+  return components.flatMap(({ kind, name, warning }) =>
+    warning === undefined ? [] : [{ component: kind, name, warning }]
+  );
 }
 
 /** Why a component is unavailable, where that is known: one entry each. Not in the reference. */

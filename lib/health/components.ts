@@ -5,6 +5,7 @@
  */
 import type { BaseAdapter } from "../adapters/ports.ts";
 import type { Adapters } from "../domain/runtime.ts";
+import { nearlyFull } from "../status/server_memory.ts";
 import type { Component } from "./types.ts";
 
 /** One component per provider, broker and cache, and one for the event store where there is one. */
@@ -22,5 +23,12 @@ function pinged(kind: Component["kind"], adapters: Iterable<BaseAdapter>): Compo
     kind,
     name: adapter.name,
     ping: (signal) => adapter.ping(signal),
+    // A database would have to be asked about its sessions for nothing.
+    ...(kind !== "provider" && kind !== "event_store" && {
+      warning: async (signal: AbortSignal) => {
+        const facts = await adapter.serverFacts(signal);
+        return facts && nearlyFull(facts);
+      },
+    }),
   }));
 }

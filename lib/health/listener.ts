@@ -7,6 +7,7 @@
 import type { Clock } from "../async/clock.ts";
 import type { Service } from "../async/service.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { Page } from "./page.ts";
 import { engineRoutes } from "./routes.ts";
 import { HealthServer } from "./server.ts";
 import type { HealthSnapshot } from "./types.ts";
@@ -16,12 +17,18 @@ export interface HealthSource {
   /** Whether this process does its work: only a restart helps where it does not (HLT-1). */
   alive(): boolean;
   snapshot(): HealthSnapshot;
+  /** A page beside the probes, where there is one. */
+  readonly page?: Page | undefined;
+  /** `POST /drainz`: nothing more is read, what runs goes on, and there is no way back. */
+  drain(): void;
 }
 
 /** The engine starts it before everything else and stops it after. */
 export interface HealthListener extends Service {
   /** Resolves once it listens for the first time; absent where it has no address of its own. */
   readonly bound?: Promise<Deno.NetAddr>;
+  /** The source says something else now; absent where it is asked at every probe anyway. */
+  changed?(): void;
 }
 
 export interface HealthListenerOptions {
@@ -45,6 +52,7 @@ export const ownListener: HealthListenerFactory = ({ source, settings, required,
     portAutoIncrement: settings.port_auto_increment,
     required,
     clock,
-    routes: engineRoutes(() => source.alive(), () => source.snapshot()),
+    routes: engineRoutes(() => source.alive(), () => source.snapshot(), () => source.drain()),
+    page: source.page,
   });
 };

@@ -12,6 +12,7 @@ import { getLogger } from "@logtape/logtape";
 import { type Clock, sleep, systemClock } from "../async/clock.ts";
 import { BackgroundService } from "../async/service.ts";
 import { ComponentCheck } from "./component_check.ts";
+import { ComponentWarnings } from "./component_warnings.ts";
 import type { WorkHealth } from "../status/work_health.ts";
 import { SubscriptionCollector, type SubscriptionSource } from "./subscription_collector.ts";
 import type { Component, ComponentFault, ComponentState, HealthSnapshot } from "./types.ts";
@@ -39,6 +40,7 @@ export interface HealthMonitorOptions {
 export class HealthMonitor extends BackgroundService {
   readonly name = "health_monitor";
   readonly #checks: readonly ComponentCheck[];
+  readonly #warnings: ComponentWarnings;
   readonly #work: WorkHealth | undefined;
   readonly #collector: SubscriptionCollector | undefined;
   readonly #clock: Clock;
@@ -47,11 +49,13 @@ export class HealthMonitor extends BackgroundService {
   readonly #logged = new Map<string, ComponentState["status"]>();
   #starting: boolean;
   #shuttingDown = false;
+  #draining = false;
 
   constructor(options: HealthMonitorOptions) {
     super();
     this.#clock = options.clock ?? systemClock;
     this.#checks = options.components.map((component) => new ComponentCheck(component, this.#clock));
+    this.#warnings = new ComponentWarnings(options.components, this.#clock);
     this.#work = options.work;
     this.#starting = options.starting ?? false;
     this.#collector = options.subscriptions &&
@@ -63,19 +67,27 @@ export class HealthMonitor extends BackgroundService {
   /** What is known now; costs no I/O. */
   snapshot(): HealthSnapshot {
     const components = this.#states();
+    const scale = this.#collector?.scale;
     // What a probe is told stands in the log, also where it is over before the next look.
     if (this.#logged.size > 0) this.#logTransitions(components);
     return {
       shuttingDown: this.#shuttingDown,
+      ...(this.#draining && { draining: true }),
       ...(this.#starting && { starting: true }),
       components,
       ...(this.#collector && { subscriptions: this.#collector.block }),
+      ...(scale && { scale }),
     };
   }
 
   /** The checks of the start have ended: from now on readiness is about the components. */
   started(): void {
     this.#starting = false;
+  }
+
+  /** From now on readiness says `draining` (`POST /drainz`). */
+  beginDraining(): void {
+    this.#draining = true;
   }
 
   /** From now on readiness says `shutting_down` (design 7, step 1 of the drain). */
@@ -98,6 +110,7 @@ export class HealthMonitor extends BackgroundService {
     const collector = this.#collector;
     await Promise.all([
       this.#every(signal, () => this.check(signal)),
+      this.#warnings.watch(signal),
       // Apart, because a hanging collection must not hold up the pings.
       collector && this.#every(signal, () => collector.refresh(signal)),
     ]);
@@ -116,7 +129,10 @@ export class HealthMonitor extends BackgroundService {
       const wasUnavailable = this.#logged.get(`${kind}/${name}`) === "unavailable";
       const ofWork = wasUnavailable ? this.#work?.trouble(kind, name) : this.#work?.fault(kind, name);
       const error = fault ? fault.error?.message : ofWork;
-      if (!fault && error === undefined) return { kind, name, status: "ok" };
+      if (!fault && error === undefined) {
+        const warning = this.#warnings.of(kind, name);
+        return { kind, name, status: "ok", ...(warning !== undefined && { warning }) };
+      }
       return { kind, name, status: "unavailable", ...(error !== undefined && { error }) };
     });
   }

@@ -7,23 +7,52 @@ import {
   type Answer,
   applicationLiveness,
   applicationReadiness,
+  drainRequested,
   engineLiveness,
   engineReadiness,
+  scaleAnswer,
 } from "./bodies.ts";
 import type { HealthSnapshot } from "./types.ts";
 
-/** Returns by path. */
+/** By path; what is asked for by POST has that before its path. */
 export type Routes = ReadonlyMap<string, () => Answer>;
 
 const NOT_FOUND: Answer = { status: 404, body: { error: "Not Found" } };
 const METHOD_NOT_ALLOWED: Answer = { status: 405, body: { error: "Method Not Allowed" } };
+const FORBIDDEN: Answer = { status: 403, body: { error: "Forbidden" } };
 /** Building the answer failed (S32). */
 const BROKEN: Answer = { status: 503, body: { status: "degraded", checks: {} } };
 
-/** The engine's probes. `liveness` says whether the event loop and every read loop keep turning. */
-export function engineRoutes(liveness: () => boolean, snapshot: () => HealthSnapshot): Routes {
-  const alive = () => engineLiveness(liveness());
-  return new Map([["/healthz", alive], ["/livez", alive], ["/readyz", () => engineReadiness(snapshot())]]);
+/**
+ * The engine's probes. `liveness` says whether the event loop and every read loop keep turning; `drain` is
+ * told to read nothing more.
+ */
+export function engineRoutes(
+  liveness: () => boolean,
+  snapshot: () => HealthSnapshot,
+  drain?: () => void,
+): Routes {
+  return processRoutes(() => engineLiveness(liveness()), () => engineReadiness(snapshot()), snapshot, drain);
+}
+
+/** The same of whoever has a body of its own for the first. */
+export function processRoutes(
+  alive: () => Answer,
+  ready: () => Answer,
+  snapshot: () => HealthSnapshot,
+  drain?: () => void,
+): Routes {
+  const drained = () => {
+    drain?.();
+    return drainRequested(Deno.pid);
+  };
+  return new Map([
+    ["/healthz", alive],
+    ["/livez", alive],
+    ["/readyz", ready],
+    ["/scale", () => scaleAnswer(snapshot())],
+    ...drain ? [["POST /drainz", drained] as const] : [],
+  ]);
 }
 
 /** An application's probes, below `prefix`. */
@@ -35,10 +64,16 @@ export function applicationRoutes(snapshot: () => HealthSnapshot, prefix = ""): 
   ]);
 }
 
-/** Answers any request: 405 for a method other than GET and HEAD, 404 for an unknown path. Never throws. */
-export function answerTo(method: string, target: string, routes: Routes): Answer {
-  if (method !== "GET" && method !== "HEAD") return METHOD_NOT_ALLOWED;
-  const route = routes.get(pathOf(target));
+/**
+ * Answers any request: 405 for a method other than GET and HEAD, 404 for an unknown path. What is asked for
+ * by POST changes something: 403 unless `local`. Never throws.
+ */
+export function answerTo(method: string, target: string, routes: Routes, local = false): Answer {
+  const path = pathOf(target);
+  const posted = method === "POST" ? routes.get(`POST ${path}`) : undefined;
+  if (posted && !local) return FORBIDDEN;
+  if (!posted && method !== "GET" && method !== "HEAD") return METHOD_NOT_ALLOWED;
+  const route = posted ?? routes.get(path);
   if (!route) return NOT_FOUND;
   try {
     return route();

@@ -6,6 +6,7 @@
  */
 import type { AdapterKind } from "../adapters/ports.ts";
 import type { StatusRow } from "../status/row.ts";
+import type { Scale } from "../status/scale.ts";
 
 /** Something the server depends on. */
 export interface Component {
@@ -14,6 +15,11 @@ export interface Component {
   readonly name: string;
   /** One real operation. Must settle soon after `signal` aborts. */
   ping(signal: AbortSignal): Promise<void>;
+  /**
+   * A sentence about what will make it unavailable, where nothing does yet. Undefined: nothing will. Rejects
+   * where it does not answer. @default nobody asks
+   */
+  warning?(signal: AbortSignal): Promise<string | undefined>;
 }
 
 export type ComponentStatus = "ok" | "unavailable";
@@ -56,6 +62,8 @@ export interface ComponentState {
   readonly status: ComponentStatus;
   /** Why it is unavailable, as a sentence. */
   readonly error?: string;
+  /** What will make it unavailable, as a sentence; it does not affect the verdict. */
+  readonly warning?: string;
 }
 
 /** A component that did not answer its ping, for logs and `--require-dependencies`. */
@@ -72,9 +80,25 @@ export interface ComponentFault {
  */
 export interface HealthSnapshot {
   readonly shuttingDown: boolean;
+  /** Told by `POST /drainz` to read nothing more; there is no way back. */
+  readonly draining?: true;
   /** The checks of the start have not ended: not ready, whatever the components say. */
   readonly starting?: true;
   readonly components: readonly ComponentState[];
   /** Absent where nothing subscribes: a program that only produces. */
   readonly subscriptions?: SubscriptionsBlock;
+  /** What `/scale` says; absent before it was collected, and where nothing subscribes. */
+  readonly scale?: Scale;
+  /** By number; absent where there is no supervisor. */
+  readonly workers?: Readonly<Record<string, WorkerHealth>>;
+}
+
+/** A worker process as its supervisor knows it. */
+export interface WorkerHealth {
+  /** `down`: it has ended and, unless `--no-restart` says otherwise, is started again. */
+  readonly status: "ok" | "degraded" | "starting" | "blocked" | "down";
+  /** Absent while there is no process. */
+  readonly pid?: number;
+  /** How often it was started again after a crash. */
+  readonly restarts: number;
 }

@@ -24,6 +24,11 @@ export function describeError(thrown: unknown, maxBytes: number): ErrorDescripti
   };
 }
 
+/** What the error is, as a label: `ValidationError`. At most 100 bytes. Never throws. */
+export function errorType(thrown: unknown): string {
+  return cut(readable(() => typeName(asError(thrown))), 100);
+}
+
 /**
  * One line for a log above debug, in which payloads must not be (SEC-4): our own errors in our own words; of
  * all others, drivers' and user code's, what they are and where they were thrown, for their texts quote what

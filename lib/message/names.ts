@@ -72,6 +72,11 @@ export function parseTypeString(type: string): TypeParts | undefined {
   return { domain, name, version: Number(version) };
 }
 
+/** Whether a type string is `wanted`, or of that name in any version. */
+export function isTypeNamed(type: string, wanted: string): boolean {
+  return type === wanted || parseTypeString(type)?.name === wanted;
+}
+
 /**
  * `aggregateCategory("my_domain", "OrderItem")` is `my_domain::order_item`, unless the aggregate names its
  * own.
@@ -94,6 +99,21 @@ export function streamOf(category: string, id: string): string {
 /** Commands of a category: `my_domain::order:command`. */
 export function commandCategory(category: string): string {
   return `${category}:command`;
+}
+
+/** What the letters of a queue failed of, counted (operations 6). */
+export function failureGroups(deadLetters: string): string {
+  return `${deadLetters}:groups`;
+}
+
+/** Whether the letters of a stream are counted: those of queues, and those that were discarded. */
+export function isCounted(stream: string): boolean {
+  return stream.endsWith(deadLetterStream("")) || stream.endsWith(discardedStream(deadLetterStream("")));
+}
+
+/** What people have noted of them. */
+export function failureNotes(deadLetters: string): string {
+  return `${deadLetters}:notes`;
 }
 
 /** Where letters of a queue lie that were discarded, until they are restored or too old. */

@@ -241,7 +241,10 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
       // The round ends with it, and would not say that the database has given out its rows.
       if (!ofDatabase) provider.ok();
     }
-    if (batch.published > 0) this.#figures.happened("published", batch.published);
+    if (batch.published > 0) {
+      this.#figures.happened("published", batch.published);
+      this.#tell(batch, rows);
+    }
     for (const outcome of batch.outcomes) {
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
       // Told for its stream, once.
@@ -255,6 +258,13 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
         error: outcome.error,
       });
     }
+  }
+
+  #tell({ outcomes, ms }: PublishedBatch, rows: readonly OutboxRow[]): void {
+    const { observer } = this.#options;
+    if (!observer?.batch) return;
+    const published = new Set(outcomes.filter(({ status }) => status === "published").map(({ id }) => id));
+    observer.batch(rows.filter(({ id }) => published.has(id)), ms);
   }
 
   /** Until a commit, until `due` (epoch ms), for a tick at most. */

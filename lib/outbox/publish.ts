@@ -145,6 +145,8 @@ export interface PublishedBatch {
   /** One for every row. */
   readonly outcomes: readonly OutboxOutcome[];
   readonly published: number;
+  /** How long publishing took, in milliseconds. */
+  readonly ms: number;
   /** Set when the broker is away, full or read-only: the rows wait uncounted, and the processor backs off. */
   readonly unavailable: Error | undefined;
 }
@@ -161,6 +163,7 @@ export async function publishBatch(
   const outcomes: OutboxOutcome[] = [];
   let published = 0;
   let unavailable: Error | undefined;
+  const began = parts.clock.monotonic();
   const hold = (row: OutboxRow) => {
     held.add(placeOf(row));
     outcomes.push({ id: row.id, status: "held" });
@@ -219,7 +222,7 @@ export async function publishBatch(
       outcomes.push(outcome);
     });
   }
-  return { outcomes, published, unavailable };
+  return { outcomes, published, ms: parts.clock.monotonic() - began, unavailable };
 }
 
 /**

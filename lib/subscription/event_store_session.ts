@@ -31,6 +31,7 @@ import { RecordStream } from "./record_stream.ts";
 import { RecoveryPasses } from "./recovery_passes.ts";
 import { releaseAll } from "./release.ts";
 import type { SubscriptionScope } from "./scope.ts";
+import type { Turning } from "./subscription.ts";
 import { Worker } from "./worker.ts";
 
 const log = getLogger(["protean", "subscription"]);
@@ -156,13 +157,14 @@ export class StoreSession {
       ...{ scope, store, category, failures, lane: this.#retries, source: retries },
       isAtWork: (position) => main.has(position) || retries.has(position),
       intervalSeconds: recoveryIntervalSeconds,
+      begins: () => failed.check(),
       ended: () => this.#checkpoint(CHECKPOINT_RECORDS),
       work: reporter(),
     });
   }
 
   /** See `EventStoreSubscription.stuck`. */
-  get reader(): { readonly paused: boolean; readonly lastTurn: number } {
+  get reader(): Turning {
     return this.#reader;
   }
 

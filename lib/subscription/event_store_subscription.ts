@@ -18,7 +18,7 @@ import { unheard, type WorkReporter } from "../status/work_health.ts";
 import { keptProgress, StoreSession } from "./event_store_session.ts";
 import type { Inbox } from "./inbox.ts";
 import { soleOwner } from "./sole_owner.ts";
-import { Subscription, type SubscriptionOptions } from "./subscription.ts";
+import { Subscription, type SubscriptionOptions, type Turning } from "./subscription.ts";
 
 const log = getLogger(["protean", "subscription"]);
 
@@ -49,8 +49,13 @@ export class EventStoreSubscription extends Subscription<EventStoreSubscriptionO
     return this.#session !== undefined;
   }
 
+  protected override get readers(): readonly Turning[] {
+    const { reader } = this.#session ?? {};
+    return reader ? [reader] : [];
+  }
+
   override get stuck(): boolean {
-    const reader = this.#session?.reader;
+    const [reader] = this.readers;
     if (!reader || reader.paused || !this.running) return false;
     const { settings: { tickIntervalSeconds }, clock } = this.options;
     return clock.monotonic() - reader.lastTurn > tickIntervalSeconds * 1000 + 30_000;

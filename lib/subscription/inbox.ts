@@ -398,6 +398,18 @@ export class Inbox {
     return count;
   }
 
+  /** How many of the owned are in their handlers, and how many wait for another attempt. */
+  get stages(): { readonly running: number; readonly waiting: number } {
+    let [running, waiting] = [0, 0];
+    for (const { deliveries } of this.#batches) {
+      for (const { stage } of deliveries) {
+        if (stage === "running") running++;
+        else if (stage === "waiting") waiting++;
+      }
+    }
+    return { running, waiting };
+  }
+
   /** Those of the owned that are in their handlers. */
   running(): Delivery[] {
     return [...this.owned().values()].flat().filter(({ stage }) => stage === "running");

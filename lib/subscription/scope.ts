@@ -5,8 +5,9 @@
  */
 import type { Random } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
+import type { Crowd } from "../async/crowd.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
-import type { DeliveryEvent } from "../domain/observer.ts";
+import type { DeliveryEvent, DeliveryObserver } from "../domain/observer.ts";
 import type { Figures } from "../status/figures.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Pause } from "./pause.ts";
@@ -24,10 +25,14 @@ export interface SubscriptionScope {
   readonly pause: Pause;
   /** What the subscription has done, for health, `--once`, the demo and the domain's observer. */
   readonly figures: Figures<DeliveryEvent>;
+  /** Told of runs, as far as anybody wants to hear of them. */
+  readonly observer: DeliveryObserver | undefined;
   /** Why handlers have thrown `Discard`. */
   readonly reasons: { count(reason: string): void };
   /** `[server] max_received_bytes`. */
   readonly maxReceivedBytes: number;
+  /** Of all that wait for a database; while it is full nothing more is begun. */
+  readonly crowd: Crowd;
   readonly clock: Clock;
   readonly random: Random;
   /** Aborts when nothing may be started any more (DRN-2). */

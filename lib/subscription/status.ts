@@ -18,6 +18,14 @@ export interface SubscriptionStatus extends ServiceStatus {
   readonly postponed: number;
   /** Streams of the keys (`sequentialBy`) whose next message waits so; what is behind it is not read. */
   readonly postponedPartitions: readonly string[];
+  /** Deliveries whose handlers run. */
+  readonly inFlight: number;
+  /** Deliveries that wait for an attempt: after a failure, or because their handlers want it so. */
+  readonly retrying: number;
+  /** Whether it starts nothing new: its breaker is open, or a backend that it needs is away. */
+  readonly paused: boolean;
+  /** Milliseconds since its reader last came round; null while it does not read. */
+  readonly lastPollAgeMs: number | null;
   readonly counters: Readonly<Record<DeliveryEvent, number>>;
   /** Its circuit breaker, in this process. */
   readonly breaker: BreakerState;

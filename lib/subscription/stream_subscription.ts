@@ -27,7 +27,7 @@ import type { SubscriptionScope } from "./scope.ts";
 import { unheard, type WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionStatus } from "./status.ts";
 import { StreamLane } from "./stream_lane.ts";
-import { Subscription, type SubscriptionOptions } from "./subscription.ts";
+import { Subscription, type SubscriptionOptions, type Turning } from "./subscription.ts";
 import { Worker } from "./worker.ts";
 
 /** `[server.partitioning]` where nothing is said. */
@@ -77,12 +77,16 @@ export class StreamSubscription extends Subscription<StreamSubscriptionOptions> 
     };
   }
 
-  override get stuck(): boolean {
+  protected override get readers(): readonly Turning[] {
     const { reader, behind } = this.#parts ?? {};
+    return [reader, behind].filter((each) => each !== undefined);
+  }
+
+  override get stuck(): boolean {
     const { settings: { blockingTimeoutMs, tickIntervalSeconds }, clock } = this.options;
     const most = blockingTimeoutMs + tickIntervalSeconds * 1000 + 30_000;
     return this.running &&
-      [reader, behind].some((each) => each && !each.paused && clock.monotonic() - each.lastTurn > most);
+      this.readers.some(({ paused, lastTurn }) => !paused && clock.monotonic() - lastTurn > most);
   }
 
   /** Dead letters on their way back to this group. */

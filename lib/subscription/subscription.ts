@@ -7,6 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Random } from "../async/backoff.ts";
 import type { Clock } from "../async/clock.ts";
+import { Crowd } from "../async/crowd.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { DELIVERY_EVENTS, type DeliveryEvent, type DeliveryObserver } from "../domain/observer.ts";
@@ -40,6 +41,8 @@ export interface SubscriptionOptions {
   readonly maxReceivedBytes?: number;
   /** What the subscriptions of a process hold together. @default this one's own */
   readonly share?: TextShare;
+  /** Of the process's handlers that wait for a database. @default this one's own, in which nobody waits */
+  readonly crowd?: Crowd;
   readonly random?: Random;
   /** Told of what happens to deliveries. @default nobody is told */
   readonly observer?: DeliveryObserver | undefined;
@@ -47,6 +50,13 @@ export interface SubscriptionOptions {
   readonly health?: WorkHealth;
   /** Told when `run` ends although nobody stopped it (S72). */
   readonly onFailure?: (error: Error) => void;
+}
+
+/** A read loop: when its last turn began, and whether it waits for better times. */
+export interface Turning {
+  readonly paused: boolean;
+  /** Monotonic, in milliseconds. */
+  readonly lastTurn: number;
 }
 
 /** A subclass reads; `O` is what it is made from. */
@@ -58,6 +68,7 @@ export abstract class Subscription<O extends SubscriptionOptions = SubscriptionO
   protected readonly options: O;
   protected readonly figures: Figures<DeliveryEvent>;
   readonly #reasons = new Reasons();
+  #pause: Pause | undefined;
   #abandoned = Promise.withResolvers<void>();
 
   constructor(options: O) {
@@ -73,13 +84,18 @@ export abstract class Subscription<O extends SubscriptionOptions = SubscriptionO
   /** True when a read loop has not completed a turn within its bound: only a restart helps (HLT-1). */
   abstract get stuck(): boolean;
 
+  /** What turns round and reads, while it does. */
+  protected abstract get readers(): readonly Turning[];
+
   /** What it has done since it was made. */
   get counters(): Readonly<Record<DeliveryEvent, number>> {
     return this.figures.counts;
   }
 
   status(): SubscriptionStatus {
-    const { runner, category } = this.options;
+    const { runner, category, clock } = this.options;
+    const { running: inFlight, waiting: retrying } = this.inbox?.stages ?? { running: 0, waiting: 0 };
+    const turns = this.readers.filter(({ paused }) => !paused).map(({ lastTurn }) => lastTurn);
     return {
       kind: "subscription",
       name: this.name,
@@ -88,6 +104,8 @@ export abstract class Subscription<O extends SubscriptionOptions = SubscriptionO
       unfinished: this.outstanding,
       postponed: 0,
       postponedPartitions: [],
+      ...{ inFlight, retrying, paused: this.#pause?.on ?? false },
+      lastPollAgeMs: turns.length > 0 ? clock.monotonic() - Math.min(...turns) : null,
       counters: { ...this.counters },
       breaker: "closed",
       declined: this.#reasons.counts,
@@ -159,9 +177,10 @@ export abstract class Subscription<O extends SubscriptionOptions = SubscriptionO
     const { runner, consumer, settings, clock, random = Math.random, health, observer } = this.options;
     return {
       ...{ name: this.name, runner, consumer, settings, inbox, clock, random, stopped, published },
-      pause: new Pause({ name: this.name, inbox, clock, random, settings, health, breaker }),
+      pause: this.#pause = new Pause({ name: this.name, inbox, clock, random, settings, health, breaker }),
+      crowd: this.options.crowd ?? new Crowd(Infinity),
       maxReceivedBytes: this.options.maxReceivedBytes ?? MAX_MESSAGE_BYTES,
-      figures: this.figures,
+      ...{ figures: this.figures, observer },
       reasons: {
         count: (reason) => {
           const kept = this.#reasons.count(reason);

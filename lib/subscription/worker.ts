@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
+import type { Crowd } from "../async/crowd.ts";
 import { Sparing } from "../async/sparing.ts";
 import type { Batching, Verdict } from "../domain/handler_port.ts";
 import {
@@ -21,6 +22,7 @@ import {
 } from "../errors.ts";
 import { renderDeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { errorLine, logLine } from "../message/describe_error.ts";
+import { parseTime } from "../message/time.ts";
 import { isBatchable } from "./batch_intake.ts";
 import { BatchWork } from "./batch_work.ts";
 import { Crew } from "./crew.ts";
@@ -85,11 +87,12 @@ export class Worker {
 
   /** One delivery after the other. */
   async #run(crew: Crew, signal: AbortSignal): Promise<void> {
-    const { inbox, clock, pause } = this.#scope;
+    const { inbox, clock, crowd, pause } = this.#scope;
     let since = clock.monotonic();
     while (!signal.aborted) {
       if (pause.on) crew.relieve();
       const tried = pause.on ? await pause.turn(signal) : undefined;
+      if (!tried && crowd.full) await crowd.room(clock, signal);
       if (signal.aborted) return;
       const delivery = tried ?? inbox.take();
       if (!delivery) {
@@ -97,10 +100,13 @@ export class Worker {
         since = clock.monotonic();
         continue;
       }
+      crowd.come();
+      delivery.coming = true;
       const delivering = this.deliver(delivery, tried !== undefined);
       // Not before: it has its place in the order before the next one is taken.
       crew.relieve();
       await delivering;
+      if (delivery.coming) this.#noLonger(delivery).turnBack();
       if (tried) pause.tried(tried);
       // One that the drain has given up may end much later: nothing of it is wanted then.
       if (delivery.ended === "abandoned") return;
@@ -109,6 +115,11 @@ export class Worker {
         since = clock.monotonic();
       }
     }
+  }
+
+  #noLonger(delivery: Delivery): Crowd {
+    delivery.coming = false;
+    return this.#scope.crowd;
   }
 
   /**
@@ -135,7 +146,10 @@ export class Worker {
     } catch (error) {
       return this.#sourceFailed(delivery, asError(error));
     }
-    if (batching) return await this.#batches.deliver(delivery, batching);
+    if (batching) {
+      if (delivery.coming) this.#noLonger(delivery).begin();
+      return await this.#batches.deliver(delivery, batching);
+    }
     if (await this.#mayHandle(delivery)) await this.#handle(delivery);
   }
 
@@ -170,6 +184,7 @@ export class Worker {
     if (verdict && verdict.kind !== "run") return await this.#skip(delivery, verdict);
     if (!message || !verdict) return;
     inbox.start(delivery);
+    if (delivery.coming) this.#noLonger(delivery).begin();
     delivery.startedAt = clock.monotonic();
     let result: "handled" | "duplicate";
     try {
@@ -187,7 +202,18 @@ export class Worker {
     const { pause, figures } = this.#scope;
     pause.succeeded(delivery);
     figures.happened(result === "handled" ? "handled" : "duplicates");
+    this.#tell(delivery, result);
     return this.#finish(delivery);
+  }
+
+  /** Of a run that succeeded, as far as anybody wants to hear of it. */
+  #tell({ startedAt, message }: Delivery, result: "handled" | "duplicate"): void {
+    const { observer, clock } = this.#scope;
+    if (!observer) return;
+    observer.ran?.(clock.monotonic() - startedAt, undefined);
+    if (!observer.settled || result === "duplicate") return;
+    const time = parseTime(message?.metadata.headers.time ?? null);
+    if (time !== undefined) observer.settled(clock.now() - time);
   }
 
   async #skip(delivery: Delivery, verdict: Exclude<Verdict, { kind: "run" }>): Promise<void> {
@@ -195,7 +221,11 @@ export class Worker {
     // In a group that another program shares, what is not for us may be for it (delivery 5).
     const isShared = this.#scope.runner.sharedGroup && !delivery.batch.lane.source.setAside;
     if (verdict.kind !== "expired" && isShared) return await this.#handOver(delivery);
-    this.#scope.figures.happened(verdict.kind);
+    const { figures, observer } = this.#scope;
+    figures.happened(verdict.kind);
+    if (verdict.kind === "expired" && observer?.expired) {
+      observer.expired(summarizeDeadLetter(delivery.text).messageType ?? "unknown");
+    }
     await this.#finish(delivery);
   }
 
@@ -285,11 +315,12 @@ export class Worker {
   }
 
   async #failed(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, figures, inbox, random, runner, clock, pause } = this.#scope;
+    const { settings, figures, observer, inbox, random, runner, clock, pause } = this.#scope;
     const { attempts, ended } = delivery;
     if (ended === "lost") return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
     if (ended) return;
+    observer?.ran?.(clock.monotonic() - delivery.startedAt, error);
     const decision = decisionOf(error);
     const decided = decision && await this.#decided(delivery, decision, error);
     if (decided) return;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { configureSync, type LogLevel, resetSync } from "@logtape/logtape";
+import { configureSync, type LogLevel, type LogRecord, resetSync } from "@logtape/logtape";
 import { REDACTED_WORDS } from "../config/secrets.ts";
 import { ConfigurationError } from "../errors.ts";
 import { consoleFormatter, jsonFormatter } from "./log_format.ts";
@@ -31,6 +31,8 @@ export interface LoggingOptions {
   readonly format?: "auto" | "console" | "json";
   readonly env?: (name: string) => string | undefined;
   readonly settings?: LoggingSettings;
+  /** Number of this worker among those of its supervisor; every line says so. */
+  readonly worker?: number;
   /** Used when nobody names a level. @default "info" */
   readonly fallbackLevel?: string;
 }
@@ -97,9 +99,13 @@ export function startLogging(options: LoggingOptions): void {
     lowestLevel: wanted === "" ? level : logLevel(wanted, `[logging.per_logger] ${name}`),
   }));
   const line = jsonFormatter(redact, stacks);
+  const named = (record: LogRecord): LogRecord =>
+    options.worker === undefined
+      ? record
+      : { ...record, properties: { ...record.properties, worker: options.worker } };
   configureSync({
     reset: true,
-    sinks: { log: (record) => write(format(record)), audit: (record) => write(line(record)) },
+    sinks: { log: (record) => write(format(named(record))), audit: (record) => write(line(named(record))) },
     loggers: [
       { category: [], sinks: ["log"], lowestLevel: level },
       { category: ["logtape", "meta"], sinks: ["log"], parentSinks: "override", lowestLevel: "warning" },

@@ -18,6 +18,11 @@ export interface PatientWriterOptions {
   readonly clock: Clock;
   /** Bytes that are kept for a reader that does not read. @default 1 MiB */
   readonly maxBytes?: number;
+  /**
+   * So many bytes at most go out in one write, but for a longer text. Where several processes write to one
+   * pipe, what is no longer than 4096 stays in one piece. @default 64 KiB
+   */
+  readonly batchBytes?: number;
   /** There is room again after `count` texts of `bytes` together were dropped; may write. */
   readonly dropped: (count: number, bytes: number) => void;
 }
@@ -96,7 +101,7 @@ export class PatientWriter {
     let size = 0;
     let count = 0;
     for (const { length } of this.#waiting) {
-      if (count > 0 && size + length > BATCH_BYTES) break;
+      if (count > 0 && size + length > (this.#options.batchBytes ?? BATCH_BYTES)) break;
       size += length;
       count++;
     }

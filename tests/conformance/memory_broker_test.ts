@@ -27,7 +27,7 @@ async function open() {
   };
 }
 
-brokerConformance("memory", open, { partitions: true });
+brokerConformance("memory", open, { partitions: true, operations: true });
 brokerModel("memory", open, { exact: true });
 
 Deno.test("MemoryBroker ends a waiting read when it is closed", async () => {

@@ -23,7 +23,7 @@ async function open(settings: Record<string, unknown> = {}) {
 }
 
 if (redisAvailable) {
-  brokerConformance("redis", () => open(), { partitions: true });
+  brokerConformance("redis", () => open(), { partitions: true, operations: true });
   brokerConformance("redis (polling)", () => open({ max_connections: 1 }));
   brokerModel("redis", () => open());
 }

@@ -1,21 +1,21 @@
 /**
- * The Redis broker with tagged keys, as a Cluster will want them: every rule of the broker suite holds, no
+ * The Redis broker with tagged keys, as a Cluster wants them: every rule of the broker suite holds, no
  * command bypasses `keyOf`, and no call names keys of two slots.
  *
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
-import { plainKey, type StreamKey } from "../../lib/adapters/redis/keys.ts";
+import { type StreamKey, taggedKey } from "../../lib/adapters/redis/keys.ts";
 import { append } from "../../lib/adapters/redis/scripts.ts";
 import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 import { redisBrokers } from "../support/redis_brokers.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 
-/** `{shop::order}:dlq`: all streams of one category have its tag, and so its slot. */
+/** With the keys that a Cluster has, on a server where every command can be watched. */
 class TaggedBroker extends RedisBroker {
   protected override keyOf(stream: string): StreamKey {
-    return plainKey(stream.replace(/^(.*?)((?::dlq|:replay:|:postponed:).*)?$/s, "{$1}$2"));
+    return taggedKey(stream);
   }
 }
 
@@ -40,7 +40,19 @@ const KEYS: Readonly<Record<string, (args: readonly string[]) => readonly string
         "del",
         "unlink",
       ],
-      ...["type", "sadd", "srem", "scard", "smismember", "hset", "hget", "hdel", "hlen", "pexpire"],
+      ...[
+        "type",
+        "sadd",
+        "srem",
+        "scard",
+        "smismember",
+        "hset",
+        "hget",
+        "hgetall",
+        "hdel",
+        "hlen",
+        "pexpire",
+      ],
     ]
       .map((name) => [name, (args: readonly string[]) => [args[1] ?? ""]]),
   ),
@@ -136,5 +148,5 @@ async function open() {
 }
 
 if (redisAvailable) {
-  brokerConformance("redis (tagged keys)", open);
+  brokerConformance("redis (tagged keys)", open, { operations: true });
 }

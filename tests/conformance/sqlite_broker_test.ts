@@ -16,5 +16,5 @@ async function open() {
   return { broker: first, ...rest };
 }
 
-brokerConformance("sqlite", open, { partitions: true });
+brokerConformance("sqlite", open, { partitions: true, operations: true });
 brokerModel("sqlite", open, { exact: true });

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { systemClock } from "../../lib/async/clock.ts";
 import { runtimeOf } from "../../lib/domain/runtime.ts";
 import { preflight } from "../../lib/engine/preflight.ts";
-import { startDiagnostics } from "../../lib/engine/start_diagnostics.ts";
+import { startFindings } from "../../lib/check/at_start.ts";
 import { engineReadiness } from "../../lib/health/bodies.ts";
 import { subscriptionSource } from "../../lib/health/subscription_source.ts";
 import { logged } from "../support/logged.ts";
@@ -77,7 +77,7 @@ Deno.test("unknown-types-stall: types of ours on a category that a shared group 
     const planned = runtime.runners.flatMap((runner) =>
       runner.categories.map((category) => ({ runner, category, settings }))
     );
-    const found = [...startDiagnostics(runtime, planned)].filter(({ code }) =>
+    const found = [...startFindings(runtime, planned)].filter(({ code }) =>
       code === "CONFIG_SHARED_CATEGORY"
     );
     assertEquals(found.length, expected);

@@ -20,16 +20,16 @@ async function connections(db: PostgresDatabase): Promise<number> {
   return Number(count);
 }
 
-/** As many sessions as `count` with a transaction each. */
+/** As many sessions as `count` with a transaction each, which a statement of the user's own begins. */
 async function begin(provider: TestProvider, count: number) {
   const sessions = Array.from({ length: count }, () => provider.session());
-  await Promise.all(sessions.map((session) => session.load(ORDERS, "o1")));
+  await Promise.all(sessions.map((session) => session.query(sql`select 1`)));
   return sessions;
 }
 
-postgresTest("overflow opens under load and closes when it comes back; the size stays open", async () => {
+postgresTest("overflow opens under load and closes when nobody wants it; the size stays open", async () => {
   const db = await start();
-  const settings = { pool_size: 2, max_overflow: 3 };
+  const settings = { pool_size: 2, max_overflow: 3, overflow_idle_seconds: 0.2 };
   await using provider = await TestProvider.ready({ uri: db.uri(NAMED), settings });
   const sessions = await begin(provider, 5);
   assertEquals([await connections(db), provider.poolStats()], [
@@ -37,8 +37,9 @@ postgresTest("overflow opens under load and closes when it comes back; the size 
     { size: 2, checkedOut: 5, overflow: 3, checkedIn: 0 },
   ]);
   await Promise.all(sessions.map((session) => session.commit(writeSet({}))));
-  assertEquals(provider.poolStats(), { size: 2, checkedOut: 0, overflow: 0, checkedIn: 2 });
+  assertEquals(provider.poolStats(), { size: 2, checkedOut: 0, overflow: 3, checkedIn: 5 });
   await eventually("The end of the overflow", async () => await connections(db) === 2);
+  assertEquals(provider.poolStats(), { size: 2, checkedOut: 0, overflow: 0, checkedIn: 2 });
   await provider.close();
   await eventually("The end of all connections", async () => await connections(db) === 0);
 });
@@ -53,7 +54,7 @@ postgresTest(
     const order: number[] = [];
     const waiting = [1, 2, 3].map(async (number) => {
       const session = provider.session();
-      await session.load(ORDERS, "o1");
+      await session.query(sql`select 1`);
       order.push(number);
       await session.rollback();
     });
@@ -63,7 +64,10 @@ postgresTest(
     await second?.rollback();
     assertEquals(order, [1, 2, 3]);
     const again = await begin(provider, 2);
-    const { message } = await assertRejects(() => provider.session().load(ORDERS, "o1"), PoolTimeoutError);
+    const { message } = await assertRejects(() => provider.session().query(sql`select 1`), PoolTimeoutError);
+    await assertRejects(() => provider.session().load(ORDERS, "o1"), PoolTimeoutError);
+    const rows = [{ table: ORDERS, id: "o1", state: "{}", expected: -1 }];
+    await assertRejects(() => provider.commit({ rows }), PoolTimeoutError);
     for (const part of ["'default'", "0.5 s", "size 1", "checked out 2", "overflow 1", "checked in 0"]) {
       assertStringIncludes(message, part);
     }
@@ -72,16 +76,39 @@ postgresTest(
   },
 );
 
-postgresTest("a hundred units of work at once go through two connections", async () => {
+postgresTest("a hundred units of work at once go through one or two connections", async () => {
   const db = await start();
-  const settings = { pool_size: 2, max_overflow: 0 };
+  const settings = { pool_size: 5 };
   await using provider = await TestProvider.ready({ uri: db.uri(NAMED), settings });
-  const works = Array.from(
-    { length: 100 },
-    (_, index) => provider.commit({ rows: [{ table: ORDERS, id: `o${index}`, state: "{}", expected: -1 }] }),
-  );
+  const works = Array.from({ length: 100 }, async (_, index) => {
+    const session = provider.session();
+    const id = `o${index}`;
+    await session.mark({ handler: "h", type: "t", messageId: id });
+    const row = await session.load(ORDERS, id);
+    await session.commit(
+      writeSet({ rows: [{ table: ORDERS, id, state: "{}", expected: row?.version ?? -1 }] }),
+    );
+  });
   await soon(Promise.all(works), "A hundred commits");
-  assertEquals([await connections(db), ...await db.sql(`select count(*) from ${ORDERS}`)], [2, "100"]);
+  assert(await connections(db) <= 2);
+  assertEquals(await db.sql(`select count(*) from ${ORDERS}`), ["100"]);
+});
+
+postgresTest("bursts of work use the overflow again instead of opening it anew", async () => {
+  const db = await start();
+  const settings = { pool_size: 1, max_overflow: 4, overflow_idle_seconds: 30 };
+  await using provider = await TestProvider.ready({ uri: db.uri(NAMED), settings });
+  const pids = async () => {
+    const sessions = await begin(provider, 5);
+    const rows = await Promise.all(
+      sessions.map((session) => session.query(sql`select pg_backend_pid() as pid`)),
+    );
+    await Promise.all(sessions.map((session) => session.commit(writeSet({}))));
+    return rows.map(([row]) => Number(row?.["pid"])).sort();
+  };
+  const first = await pids();
+  assertEquals(new Set(first).size, 5);
+  for (let burst = 0; burst < 10; burst++) assertEquals(await pids(), first);
 });
 
 postgresTest("a connection older than pool_recycle is replaced", async () => {
@@ -126,7 +153,7 @@ postgresTest("too many connections at the start are waited for, not an error (F1
   await db.sql("create role joe login", `grant select on ${ORDERS} to joe`);
   await using provider = new TestProvider({ uri: db.uri({ user: "joe" }), settings });
   const sessions = Array.from({ length: 10 }, () => provider.session());
-  const loads = Promise.all(sessions.map((session) => session.load(ORDERS, "o1")));
+  const loads = Promise.all(sessions.map((session) => session.query(sql`select 1`)));
   const connected = "select count(*) from pg_stat_activity where usename = 'joe'";
   await eventually("The last free connection", async () => (await db.sql(connected))[0] === "2");
   for (const session of held) await session.rollback();

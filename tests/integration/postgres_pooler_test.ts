@@ -58,3 +58,36 @@ pgbouncerTest("a pooler that refuses the options of the address is told with wha
   assertStringIncludes(message, "unsupported startup parameter: options: remove it from the database_uri");
   assertEquals(code, "DATABASE_REFUSED");
 });
+
+pgbouncerTest(
+  "a pooler that takes no more clients for now is waited for, as PostgreSQL is (POOL-2)",
+  async () => {
+    const { server, name } = await database();
+    await using pooler = await PgBouncer.start(server, "session", 20, 4);
+    await using hog = await TestProvider.ready({
+      uri: pooler.uri(name),
+      settings: { pool_size: 4, max_overflow: 0 },
+    });
+    const held = Array.from({ length: 4 }, () => hog.session());
+    await Promise.all(held.map((session) => session.load(ORDERS, "o1")));
+    const opened = openingsRefused();
+    await using provider = new TestProvider({ uri: pooler.uri(name), settings: { pool_timeout: 20 } });
+    const session = provider.session();
+    const load = session.load(ORDERS, "o1");
+    await opened;
+    for (const session of held) await session.rollback();
+    await hog.close();
+    assertEquals(await load, undefined);
+    await session.rollback();
+
+    /** A client of its own is refused: so is whoever comes now. */
+    async function openingsRefused(): Promise<void> {
+      const { success, stderr } = await new Deno.Command("psql", {
+        args: ["-X", "-c", "select 1", pooler.uri(name)],
+        stdout: "null",
+      }).output();
+      assertEquals(success, false);
+      assertStringIncludes(new TextDecoder().decode(stderr), "no more connections allowed");
+    }
+  },
+);

@@ -29,11 +29,15 @@ export class PgBouncer implements AsyncDisposable {
     private readonly process: Deno.ChildProcess,
   ) {}
 
-  /** Starts one that lends `poolSize` connections of `server` by session, transaction or statement. */
+  /**
+   * Starts one that lends `poolSize` connections of `server` by session, transaction or statement, to at most
+   * `maxClients` at once.
+   */
   static async start(
     server: PostgresServer,
     mode: PoolMode,
     poolSize = 10,
+    maxClients = 500,
   ): Promise<PgBouncer> {
     const folder = await Deno.makeTempDir({ prefix: "protean-pgbouncer-" });
     const port = freePort();
@@ -51,7 +55,7 @@ export class PgBouncer implements AsyncDisposable {
         `auth_file = ${folder}/users.txt`,
         `pool_mode = ${mode}`,
         `default_pool_size = ${poolSize}`,
-        "max_client_conn = 500",
+        `max_client_conn = ${maxClients}`,
         "ignore_startup_parameters = extra_float_digits",
         "",
       ].join("\n"),

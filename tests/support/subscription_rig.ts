@@ -103,9 +103,12 @@ export class SubscriptionRig {
 
   subscribe(
     runner: HandlerRunner,
-    { published, health, share, observer, backfill, ...change }:
+    { published, health, share, crowd, observer, backfill, ...change }:
       & Partial<SubscriptionSettings>
-      & Pick<StreamSubscriptionOptions, "published" | "health" | "share" | "observer" | "backfill"> = {},
+      & Pick<
+        StreamSubscriptionOptions,
+        "published" | "health" | "share" | "crowd" | "observer" | "backfill"
+      > = {},
     onFailure: (error: Error) => void = () => {},
     random: () => number = () => 0.5,
   ): StreamSubscription {
@@ -123,6 +126,7 @@ export class SubscriptionRig {
       ...(published && { published }),
       ...(health && { health }),
       ...(share && { share }),
+      ...(crowd && { crowd }),
       ...(observer && { observer }),
     });
     this.#consumers.set(subscription, consumer);

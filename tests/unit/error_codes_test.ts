@@ -24,14 +24,19 @@ const LIST = "error_codes.ts";
 const NO_CODES = new Set([
   "BROKER_MESSAGE",
   "DOMAIN_ROOT_PATH",
+  "GITHUB_WORKSPACE",
   "KUBERNETES_SERVICE_HOST",
+  "NOTIFY_SOCKET",
   "NO_COLOR",
   "PROTEAN_DATA_DIR",
   "PROTEAN_DOMAIN",
   "PROTEAN_ENV",
   "PROTEAN_LOG_LEVEL",
+  "PROTEAN_RELEASE",
   "PROTEAN_USER",
+  "REDIS_ADDRESS",
   "READ_POSITION",
+  "WATCHDOG_USEC",
 ]);
 
 /** `"LIKE_THIS"` anywhere, and any upper-case word where a code stands. */
@@ -57,7 +62,9 @@ async function usedCodes(): Promise<ReadonlyMap<string, string>> {
   for await (const path of sources(new URL("../../lib", import.meta.url).pathname)) {
     const text = await Deno.readTextFile(path);
     for (const pattern of CODES) {
-      for (const [, code = ""] of text.matchAll(pattern)) if (!NO_CODES.has(code)) used.set(code, path);
+      for (const [, code = ""] of text.matchAll(pattern)) {
+        if (!NO_CODES.has(code) && !code.startsWith("OTEL_")) used.set(code, path);
+      }
     }
   }
   return used;

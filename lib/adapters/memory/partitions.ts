@@ -108,7 +108,7 @@ export class MemoryPartitions implements Partitions {
     const notes = this.#notes(stream, group);
     if (notes.get(key) !== JSON.stringify(halt)) return Promise.resolve(false);
     const { store, clock } = this.options;
-    if (letter) store.append(letter.deadLetterStream, letter.data, clock.now());
+    if (letter) store.bury(letter.deadLetterStream, letter.data, clock.now());
     store.find(partitionStream(stream, key))?.groups.get(group)?.acknowledge(halt.id);
     notes.delete(key);
     return Promise.resolve(true);

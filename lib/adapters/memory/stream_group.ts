@@ -111,7 +111,7 @@ export class MemoryStreamGroup implements StreamGroup {
   deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean> {
     const owned = this.#state()?.ownerOf(id) === this.consumer;
     if (owned) {
-      this.#store.append(deadLetterStream, data, this.#clock.now());
+      this.#store.bury(deadLetterStream, data, this.#clock.now());
       this.#acknowledge(id);
     }
     return Promise.resolve(owned);

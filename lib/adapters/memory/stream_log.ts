@@ -32,6 +32,10 @@ export class StreamLog {
     return this.#entries.length;
   }
 
+  get newest(): LogEntry | undefined {
+    return this.#entries.at(-1);
+  }
+
   /** Appends and returns the new id. `now`: milliseconds since the epoch. */
   append(data: string, now: number): string {
     this.#last = nextStreamId(this.#last, now);
@@ -70,13 +74,17 @@ export class StreamLog {
 
   /** Drops the oldest entries below `limit`, at most `count`; returns how many. */
   dropOldest(count: number, limit: StreamId): number {
+    return this.takeOldest(count, limit).length;
+  }
+
+  /** As `dropOldest`; returns them. */
+  takeOldest(count: number, limit: StreamId): readonly LogEntry[] {
     let drop = 0;
     for (const { key } of this.#entries) {
       if (drop >= count || compareStreamIds(key, limit) >= 0) break;
       drop++;
     }
-    this.#entries.splice(0, drop);
-    return drop;
+    return this.#entries.splice(0, drop);
   }
 
   #indexOf(id: string): number {

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { lower, raise } from "../failure_book.ts";
+import { MemoryFailureBook } from "./failure_book.ts";
 import { GroupState } from "./stream_group_state.ts";
 import { StreamLog } from "./stream_log.ts";
 
@@ -15,6 +17,8 @@ export interface StoredStream {
 export class StreamStore {
   readonly #streams = new Map<string, StoredStream>();
   readonly #watchers = new Map<string, Set<() => void>>();
+  /** By dead-letter stream. */
+  readonly #books = new Map<string, MemoryFailureBook>();
 
   find(stream: string): StoredStream | undefined {
     return this.#streams.get(stream);
@@ -42,6 +46,36 @@ export class StreamStore {
     const id = this.#open(stream).log.append(data, now);
     this.#changed(stream);
     return id;
+  }
+
+  /** As `append`, of a dead letter, which is counted unless others before it are not. */
+  bury(stream: string, data: string, now: number): string {
+    const book = this.bookOf(stream);
+    const isAtEnd = (this.#streams.get(stream)?.log.after(book.upto.id, 1).length ?? 0) === 0;
+    const id = this.append(stream, data, now);
+    const entry = this.#streams.get(stream)?.log.get(id);
+    if (isAtEnd && entry) raise(book, entry.key, data);
+    return id;
+  }
+
+  /** True if the dead letter was there; it is counted no longer. */
+  unbury(stream: string, id: string): boolean {
+    const log = this.#streams.get(stream)?.log;
+    const entry = log?.get(id);
+    if (!log?.remove(id) || !entry) return false;
+    lower(this.bookOf(stream), entry.key, entry.data);
+    return true;
+  }
+
+  /** What the letters of the queue failed of. */
+  bookOf(stream: string): MemoryFailureBook {
+    const found = this.#books.get(stream) ?? new MemoryFailureBook();
+    this.#books.set(stream, found);
+    return found;
+  }
+
+  forgetBook(stream: string): void {
+    this.#books.delete(stream);
   }
 
   /** Removes the stream with its groups; returns how many entries it had. */

@@ -7,7 +7,9 @@ import { NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
 import type { ClaimedEntry, Postponed, StreamEntry } from "./entry.ts";
 import type { Lock, LockOptions } from "./lock.ts";
+import type { OperationRecords } from "./operations.ts";
 import type { Partitions } from "./partitions.ts";
+import type { Peers } from "./peers.ts";
 
 export interface BrokerCapabilities {
   /** Runs inside this process with no server. */
@@ -242,6 +244,64 @@ export interface OriginalEntry {
  */
 export type ReplayedToOther = "replayed" | "gone" | "trimmed" | "unread" | "pending" | "nobody";
 
+/** Letters of one queue that failed alike, counted. */
+export interface FailureCount {
+  /** 12 hexadecimal digits; `other` for all that come beyond the first 1,000 groups. */
+  readonly fingerprint: string;
+  /** A handler, or where `named` is false a consumer group. */
+  readonly handler: string;
+  readonly named: boolean;
+  readonly errorType: string;
+  readonly type: string;
+  /** At least 1. */
+  readonly count: number;
+  /** When letters of the group came into the queue, also those that have left it: epoch ms by their ids. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What a queue holds, at one moment. */
+export interface FailureFigures {
+  readonly depth: number;
+  /** Epoch ms by the ids of its first and its last letter. */
+  readonly oldest: number | undefined;
+  readonly newest: number | undefined;
+  /**
+   * Letters in `groups`. Fewer than `depth`: others wrote some, which are not counted yet. More: others removed
+   * some, and all are to be counted again.
+   */
+  readonly counted: number;
+  readonly groups: readonly FailureCount[];
+  /** By fingerprint; of groups too that are empty now. */
+  readonly notes: ReadonlyMap<string, string>;
+}
+
+/**
+ * What the letters of a queue failed of, kept up to date by whatever writes, moves or removes a letter
+ * (operations 6).
+ */
+export interface FailureGroups {
+  /** Costs the same for a queue of one letter and of a million. */
+  figures(stream: string): Promise<FailureFigures>;
+  /**
+   * Counts at most `limit` letters that nobody has counted, in small steps; where counts and letters disagree,
+   * it begins again. Returns how many it has counted; fewer than `limit` means that none is left.
+   */
+  countOn(stream: string, limit: number, signal?: AbortSignal): Promise<number>;
+  /**
+   * Keeps a note on a group, or removes it where `text` is empty. `unknown`: there is neither such a group nor a
+   * note on it; `full`: 1,000 groups of the queue have one.
+   */
+  note(stream: string, fingerprint: string, text: string): Promise<"kept" | "unknown" | "full">;
+}
+
+/** Says how far a lane was fed. One that is not kept stands at the empty text. */
+export interface FeedMark {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string;
+}
+
 /** Dead-letter streams (`<stream>:dlq`): plain streams without groups. */
 export interface DeadLetters {
   depth(stream: string): Promise<number>;
@@ -283,12 +343,31 @@ export interface DeadLetters {
   release?(stream: string, id: string, to: string, data: string): Promise<boolean>;
   /** Returns how many of the ids went. */
   remove(stream: string, ids: readonly string[]): Promise<number>;
-  /** Removes the whole stream; returns how many entries it had. */
+  /**
+   * Appends texts to the end of `lane`, whose `group` is created at 0 if missing, and moves the mark `mark.id`,
+   * kept beside the lane for 30 days, from `mark.from` to `mark.to`, in one atomic step. Texts that were
+   * appended already are so not appended again. Returns where the mark stands; other than `mark.to`: nothing
+   * was appended. Absent: a lane takes dead letters only.
+   */
+  feed?(
+    lane: string,
+    group: string,
+    texts: readonly string[],
+    mark: FeedMark,
+  ): Promise<string>;
+  /** Removes the whole stream; returns how many entries it had. Notes stay. */
   purge(stream: string): Promise<number>;
+  /** Absent: nobody counts here, and whoever asks reads the letters. */
+  readonly failures?: FailureGroups;
 }
 
 export abstract class BaseBroker extends BaseAdapter {
   abstract readonly capabilities: BrokerCapabilities;
+
+  /** Connections that it has open, for the gauges. @default undefined, none that could be counted */
+  openConnections(): number | undefined {
+    return undefined;
+  }
 
   /**
    * Appends, in order, pipelined. One result per entry; an entry's own failure does not throw, a broker that
@@ -325,6 +404,17 @@ export abstract class BaseBroker extends BaseAdapter {
     return Promise.reject(new NotSupportedError(`Broker '${this.name}' has no locks: use one that does.`));
   }
 
+  /**
+   * Entries of a stream behind an id, `most` at most: for groups of whose lag the broker has lost count. Absent:
+   * it never does.
+   */
+  countAfter?(stream: string, id: string, most: number): Promise<number>;
+
+  /** The workers on this broker. Undefined: they know nothing of each other. */
+  get peers(): Peers | undefined {
+    return undefined;
+  }
+
   /** Every group of a stream; empty when there is none. */
   groups(_stream: string): Promise<readonly GroupInfo[]> {
     return Promise.resolve([]);
@@ -352,6 +442,11 @@ export abstract class BaseBroker extends BaseAdapter {
 
   /** Parted categories. Undefined: `sequentialBy` cannot be kept here, and `publish` is given no keys. */
   get partitions(): Partitions | undefined {
+    return undefined;
+  }
+
+  /** Operations of all processes. Undefined: each process knows its own, as long as it lives. */
+  get operations(): OperationRecords | undefined {
     return undefined;
   }
 

@@ -1,6 +1,6 @@
 /**
  * PostgreSQL: aggregate and view rows, outbox and idempotency marks in one database, one transaction for each
- * unit of work (delivery 13, 17; design 8).
+ * unit of work, which those that are ready at the same time share (delivery 13, 17, 25; design 8).
  *
  * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and
  * pings, one for each outbox processor at work, one while it holds locks, and one for moments to ask about
@@ -15,19 +15,21 @@ import {
   type AdapterOptions,
   BaseProvider,
   type ComponentSchema,
+  type ConnectionNeed,
   type Lock,
   type LockOptions,
   type ProviderCapabilities,
   type ProviderSession,
+  type ServerFacts,
   type SessionOptions,
   type TableSpec,
 } from "../ports.ts";
-import { ProviderUnavailableError, RefusedError } from "../../errors.ts";
+import { RefusedError } from "../../errors.ts";
 import { Database } from "./connection/database.ts";
 import { Connection, type ConnectionOptions } from "./connection/connection.ts";
 import { outboxTable, processedTable } from "./tables/ddl.ts";
 import { ownComponents, type PostgresComponent, rowComponent } from "./tables/migrations.ts";
-import { isServerError, SQLSTATE, type Where } from "./connection/errors.ts";
+import { isTooMany, type Where } from "./connection/errors.ts";
 import { Hints } from "./outbox/notify.ts";
 import { LEASE_SESSION } from "./outbox/lease_sql.ts";
 import { PostgresLocks } from "./locks.ts";
@@ -37,7 +39,12 @@ import { Pool } from "./connection/pool.ts";
 import { isTransactionPooled } from "./connection/pooler.ts";
 import { PostgresSession, type SessionParts } from "./tables/session.ts";
 import { SessionBeats } from "./tables/session_beat.ts";
+import { Committer } from "./groups/committer.ts";
+import { SharedReads } from "./groups/reads.ts";
+import type { Member } from "./groups/member.ts";
+import { commitAlone, type GroupedParts, GroupedSession } from "./groups/session.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
+import { applicationName as ownName, SERVER_NAME } from "../client_name.ts";
 import { requireCompatible, requireUpgraded } from "../migrations.ts";
 import {
   dropComponents,
@@ -49,6 +56,7 @@ import {
   type Target,
 } from "./tables/setup.ts";
 import { CleaningPermit, cutOff } from "./server_clock.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { foreignHolder } from "./connection/foreign_locks.ts";
 import { SilenceWatch } from "./connection/silent_connections.ts";
 import { SideConnection } from "./connection/side_connection.ts";
@@ -70,7 +78,7 @@ const SERVER_KEEPALIVE =
 /** So many texts of user statements are prepared; each takes memory on every connection of the server. */
 const PREPARED_TEXTS = 256;
 /** Connections of outbox leases: one is kept, others come and go with the processors for further brokers. */
-const LEASES = { poolSize: 1, maxOverflow: -1 };
+const LEASES = { poolSize: 1, maxOverflow: -1, overflowIdle: 0 };
 
 export class PostgresProvider extends BaseProvider {
   readonly capabilities: ProviderCapabilities = { sql: true, embedded: false };
@@ -85,6 +93,7 @@ export class PostgresProvider extends BaseProvider {
   readonly #silence: SilenceWatch;
   readonly #beats: SessionBeats;
   readonly #sessions: SessionParts;
+  readonly #grouped: GroupedParts;
   readonly #permit = new CleaningPermit();
   readonly #prepared = new Set<string>();
   /** A pooler stands between, and was seen to lend whole sessions. */
@@ -96,10 +105,14 @@ export class PostgresProvider extends BaseProvider {
   /** Throws `ConfigurationError` for a URI that cannot work; nothing is opened before it is needed. */
   constructor(options: AdapterOptions) {
     super(options);
-    this.#settings = postgresSettings(options.name, options.settings);
+    this.#settings = postgresSettings(options.name, options.settings, options.clock);
     const { clock } = options;
     const names = new Names(this.#settings.schema);
-    const where = this.#where = { name: options.name, label: this.#settings.uri.label };
+    const { uri, password } = this.#settings;
+    const where: Where = this.#where = {
+      ...{ name: options.name, label: uri.label },
+      ...(password && { passwordFrom: password.setting }),
+    };
     // Read-only outside of transactions, which all say READ WRITE: a statement that strays out of its own
     // cannot write.
     const pool = this.#pool(this.#settings, "set default_transaction_read_only = on");
@@ -132,11 +145,23 @@ export class PostgresProvider extends BaseProvider {
       committed: () => this.#hints.committed(),
       afterwards: (work) => this.#track(work),
     };
+    const { commitGroupSize: size } = this.#settings;
+    const { committed, afterwards } = this.#sessions;
+    const alone = (member: Member) => commitAlone(this.#sessions, member);
+    this.#grouped = {
+      own: this.#sessions,
+      committer: new Committer({ where, names, clock, pool, size, alone, committed, afterwards }),
+      reads: new SharedReads({ where, names, pool }),
+    };
   }
 
-  /** Throws `RefusedError` for a file of certificates that cannot be used; nothing is connected. */
+  /**
+   * Throws `RefusedError` for a file of certificates or of a password that cannot be used; nothing is
+   * connected.
+   */
   override async open(): Promise<void> {
     await tlsFiles({ name: this.options.name, uri: this.#settings.uri });
+    await this.#settings.password?.check();
   }
 
   /** Asks on the connection beside the pool, for a pool in full use is no reason to be unready. */
@@ -169,6 +194,15 @@ export class PostgresProvider extends BaseProvider {
     const { name, label } = this.#where;
     return `Database '${name}' (${label}) answers pings, and statements wait there for a lock that ${holder} holds: ` +
       "have it ended.";
+  }
+
+  override connectionNeed(use: { readonly outboxProcessors: number }): ConnectionNeed {
+    return connectionNeed(this.#settings, use);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts> {
+    const connection = await abortable(this.#side.get(), signal);
+    return await abortable(serverFacts(connection), signal);
   }
 
   override poolStats(): { size: number; checkedOut: number; overflow: number; checkedIn: number } {
@@ -226,7 +260,9 @@ export class PostgresProvider extends BaseProvider {
   }
 
   session(options: SessionOptions = {}): ProviderSession {
-    return new PostgresSession(this.#sessions, options);
+    return this.#settings.commitGroupSize > 1
+      ? new GroupedSession(this.#grouped, options)
+      : new PostgresSession(this.#sessions, options);
   }
 
   override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
@@ -256,18 +292,22 @@ export class PostgresProvider extends BaseProvider {
   }
 
   #pool(
-    { poolSize, maxOverflow }: { poolSize: number; maxOverflow: number },
+    { poolSize, maxOverflow, overflowIdle }: Pick<
+      PostgresSettings,
+      "poolSize" | "maxOverflow" | "overflowIdle"
+    >,
     session: string,
   ): Pool<Connection> {
     const { poolRecycle, poolTimeout, poolPrePing } = this.#settings;
     const { name, clock } = this.options;
     return new Pool<Connection>({
       ...{ name, clock, size: poolSize, maxOverflow, prePing: poolPrePing },
+      overflowIdleSeconds: overflowIdle,
       recycleSeconds: poolRecycle,
       timeoutSeconds: poolTimeout,
       open: (signal) => this.#open(session, signal),
       ping: (connection) => this.#alive(connection),
-      isPassing: (error) => isTooMany(error),
+      isPassing: isTooMany,
     });
   }
 
@@ -316,9 +356,16 @@ export class PostgresProvider extends BaseProvider {
     options: Pick<ConnectionOptions, "session" | "onPooled" | "onRun" | "onNotify">,
     signal: AbortSignal | undefined,
   ): Promise<Connection> {
-    const { uri } = this.#settings;
+    const { uri, password } = this.#settings;
+    const applicationName = uri.applicationName === SERVER_NAME
+      ? ownName(this.options.domain)
+      : uri.applicationName;
     return Connection.open(
-      { ...this.#where, uri: { ...uri, places }, clock: this.options.clock, ...options },
+      {
+        ...{ ...this.#where, uri: { ...uri, applicationName, places }, clock: this.options.clock },
+        ...(password && { password: (cut) => password.read(cut) }),
+        ...options,
+      },
       signal,
     );
   }
@@ -362,13 +409,4 @@ export class PostgresProvider extends BaseProvider {
     this.#afterwards.add(work);
     void work.finally(() => this.#afterwards.delete(work));
   }
-}
-
-/**
- * "Too many connections": others are starting too, or leaving; a moment later there may be room (POOL-2,
- * F17).
- */
-function isTooMany(error: unknown): boolean {
-  return error instanceof ProviderUnavailableError && isServerError(error.cause) &&
-    error.cause.code === SQLSTATE.tooManyConnections;
 }

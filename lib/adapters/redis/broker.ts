@@ -6,36 +6,44 @@
  *
  * @module
  */
-import { BrokerUnavailableError } from "../../errors.ts";
+import { asError, BrokerUnavailableError } from "../../errors.ts";
 import {
   BaseBroker,
   type BrokerCapabilities,
+  type ConnectionNeed,
   type DeadLetters,
   type GroupAges,
   type GroupInfo,
   type GroupOptions,
   type Lock,
   type LockOptions,
+  type OperationRecords,
   type Partitions,
+  type Peers,
   type PublishResult,
+  type ServerFacts,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
   type TextLimits,
 } from "../ports.ts";
 import { RedisDeadLetters } from "./dead_letters.ts";
-import { Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { openEndpoint } from "./cluster.ts";
 import { fetchEntries } from "./entries.ts";
 import { explain, isWrongServer } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
-import { plainKey, type StreamKey } from "./keys.ts";
+import { plainKey, type StreamKey, taggedKey } from "./keys.ts";
 import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
+import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
+import { RedisPeers } from "./peers.ts";
 import { append, appendParted } from "./scripts.ts";
-import { readAuthorities, readSettings } from "./settings.ts";
+import { connectionNeed, serverFacts } from "./server_facts.ts";
+import { checkFiles, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
-import { dropGroup, groupAges } from "./operators.ts";
+import { countAfter, dropGroup, groupAges } from "./operators.ts";
 import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
@@ -56,11 +64,19 @@ export class RedisBroker extends BaseBroker {
    * right.
    */
   override async open(): Promise<void> {
-    await readAuthorities(this.#redis.server.settings);
+    await checkFiles(this.#redis.server.settings);
   }
 
   override async ping(signal: AbortSignal): Promise<void> {
     await this.#redis.ping(signal);
+  }
+
+  override connectionNeed(): ConnectionNeed {
+    return connectionNeed(this.#redis);
+  }
+
+  override async serverFacts(signal: AbortSignal): Promise<ServerFacts | undefined> {
+    return await serverFacts(this.#redis, signal);
   }
 
   override async publish(
@@ -68,6 +84,28 @@ export class RedisBroker extends BaseBroker {
     signal?: AbortSignal,
   ): Promise<readonly PublishResult[]> {
     if (entries.length === 0) return [];
+    const slots = this.#redis.together(entries.map(({ stream }) => this.keyOf(stream)));
+    if (slots.length === 1) return await this.#append(entries, signal);
+    const outcomes = await Promise.allSettled(
+      slots.map((places) => this.#append(places.flatMap((at) => entries[at] ?? []), signal)),
+    );
+    const results: PublishResult[] = [];
+    for (const [index, outcome] of outcomes.entries()) {
+      for (const [nth, at] of (slots[index] ?? []).entries()) {
+        const result = outcome.status === "fulfilled"
+          ? outcome.value[nth]
+          : { error: asError(outcome.reason) };
+        if (result) results[at] = result;
+      }
+    }
+    return results;
+  }
+
+  /** Entries whose streams may be named together. */
+  async #append(
+    entries: readonly StreamEntryInsert[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly PublishResult[]> {
     const places = new Map<string, number>();
     const placeOf = (stream: string) => {
       let place = places.get(stream);
@@ -125,6 +163,10 @@ export class RedisBroker extends BaseBroker {
     return new RedisDeadLetters(this.#redis, (stream) => this.keyOf(stream));
   }
 
+  override get operations(): OperationRecords {
+    return new RedisOperations(this.#redis, (name) => this.keyOf(name));
+  }
+
   override async groups(stream: string): Promise<readonly GroupInfo[]> {
     return await this.#redis.run((client) => groupsOf(client, this.keyOf(stream)), {
       key: stream,
@@ -139,6 +181,12 @@ export class RedisBroker extends BaseBroker {
     });
   }
 
+  override async countAfter(stream: string, id: string, most: number): Promise<number> {
+    return await this.#redis.run((client) => countAfter(client, this.keyOf(stream), id, most), {
+      ...{ key: stream, repeatable: true },
+    });
+  }
+
   override async dropGroup(stream: string, group: string): Promise<boolean> {
     return await this.#redis.run((client) => dropGroup(client, this.keyOf(stream), group), { key: stream });
   }
@@ -150,7 +198,13 @@ export class RedisBroker extends BaseBroker {
     });
   }
 
-  override get partitions(): Partitions {
+  override get peers(): Peers {
+    return new RedisPeers({ redis: () => this.#redis, keyOf: (name) => this.keyOf(name) });
+  }
+
+  /** None on a Cluster: a key's lease and its stream are named apart, and would be in two slots. */
+  override get partitions(): Partitions | undefined {
+    if (this.#redis.server.settings.address.cluster) return undefined;
     const { clock } = this.options;
     return this.#heldPartitions ??= new RedisPartitions({
       ...{ redis: () => this.#redis, keyOf: (name) => this.keyOf(name), clock },
@@ -165,6 +219,10 @@ export class RedisBroker extends BaseBroker {
 
   override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {
     return await this.#locks.lock(name, options);
+  }
+
+  override openConnections(): number {
+    return this.#endpoint?.open ?? 0;
   }
 
   /** Cuts the reads that are under way; no socket and no timer is left when this resolves. */
@@ -186,13 +244,13 @@ export class RedisBroker extends BaseBroker {
 
   /** The one place where a stream's name becomes a key; nothing above knows (`keys.ts`). */
   protected keyOf(stream: string): StreamKey {
-    return plainKey(stream);
+    return this.#redis.server.settings.address.cluster ? taggedKey(stream) : plainKey(stream);
   }
 
   get #redis(): Endpoint {
-    return this.#endpoint ??= new Endpoint(
-      readSettings(this.options, "brokers", BrokerUnavailableError),
-      this.options.clock,
-    );
+    if (this.#endpoint) return this.#endpoint;
+    const { clock, shared } = this.options;
+    const settings = readSettings(this.options, "brokers", BrokerUnavailableError);
+    return this.#endpoint = openEndpoint(settings, clock, shared);
   }
 }

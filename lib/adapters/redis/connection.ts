@@ -6,10 +6,14 @@
  * @module
  */
 import { Redis } from "ioredis";
+import { VERSION } from "../../executable/version.ts";
+import { SERVER_NAME } from "../client_name.ts";
 import { asError, ConfigurationError, ProteanError } from "../../errors.ts";
-import { explain, isWrongServer, unavailable } from "./faults.ts";
+import { explain, isRedirection, isWrongServer, unavailable } from "./faults.ts";
 import type { RedisServer } from "./outage.ts";
+import { mastersOf } from "./sentinel.ts";
 import { readAuthorities, type RedisSettings } from "./settings.ts";
+import type { RedisAddress } from "./uri.ts";
 import { greetingError, replyError, unexpectedReply } from "./unasked.ts";
 
 // What a Redis server tells of itself when it is greeted.
@@ -40,7 +44,9 @@ export function checkServerInfo(info: string, settings: RedisSettings): void {
     );
   }
   if (/^loading:1/m.test(info)) throw unavailable(settings, "it is loading its data");
-  if (/^role:slave/m.test(info)) throw unavailable(settings, "it is a replica, which takes no writes");
+  if (/^role:slave/m.test(info) && !settings.anyRole) {
+    throw unavailable(settings, "it is a replica, which takes no writes");
+  }
 }
 
 /**
@@ -87,7 +93,7 @@ export class Connection {
   }
 
   /**
-   * Connects and greets. Takes at most `connectMs`; rejects with the adapter's unavailable error, or with
+   * Connects, to the master where sentinels tell which that is, and greets. An attempt takes at most `connectMs`; rejects with the adapter's unavailable error, or with
    * `ConfigurationError` for a wrong password or database and a Redis that is too old. An abort destroys what
    * has begun.
    *
@@ -98,10 +104,31 @@ export class Connection {
     server: RedisServer,
     options: { readonly signal: AbortSignal; readonly former?: Connection | undefined },
   ): Promise<Connection> {
+    const { sentinel } = server.settings.address;
+    if (!sentinel) return await Connection.#openAt(server, options);
+    let failure: unknown;
+    for await (const master of mastersOf(server, sentinel, options.signal)) {
+      const address = { ...server.settings.address, ...master };
+      try {
+        return await Connection.#openAt({ ...server, settings: { ...server.settings, address } }, options);
+      } catch (error) {
+        if (options.signal.aborted) throw error;
+        // What the first one says, which the most sentinels agree with as a rule.
+        failure ??= error;
+      }
+    }
+    throw failure;
+  }
+
+  static async #openAt(
+    server: RedisServer,
+    options: { readonly signal: AbortSignal; readonly former?: Connection | undefined },
+  ): Promise<Connection> {
     const { signal, former } = options;
     const { settings, clock } = server;
-    // Looked up anew each time: authorities are renewed while a server runs.
-    const connection = new Connection(server, await readAuthorities(settings));
+    // Looked up anew each time: authorities and passwords are renewed while a server runs.
+    const authorities = await readAuthorities(settings);
+    const connection = new Connection(await withPassword(server, signal), authorities);
     const stop = () => connection.destroy("closed by us");
     const end = clock.monotonic() + settings.connectMs;
     // A server that talks no TLS waits for the end of a line.
@@ -129,6 +156,11 @@ export class Connection {
     }
   }
 
+  /** Where it leads to. */
+  get address(): RedisAddress {
+    return this.#server.settings.address;
+  }
+
   /**
    * False as soon as the server has hung up, which can be many turns of the event loop before the socket is
    * gone.
@@ -153,6 +185,7 @@ export class Connection {
       return await this.#write(send);
     } catch (error) {
       if (isWrongServer(error)) this.destroy(asError(error).message);
+      if (isRedirection(error)) this.#server.moved?.(asError(error).message);
       throw this.#explain(error, options.key);
     } finally {
       unwatch();
@@ -175,7 +208,7 @@ export class Connection {
     const client = this.#client;
     const { address, clientName } = this.#server.settings;
     const may = <T>(answer: Promise<T>) => answer.catch((error: Error) => forgiven(error));
-    const [, , , id, info] = await Promise.all([
+    const [, , , , , id, info] = await Promise.all([
       address.password === undefined
         ? undefined
         : address.username === undefined
@@ -183,6 +216,9 @@ export class Connection {
         : client.auth(address.username, address.password),
       address.db === 0 ? undefined : client.select(address.db),
       may(client.client("SETNAME", clientName)),
+      // From Redis 7.2 on.
+      may(client.call("CLIENT", "SETINFO", "LIB-NAME", SERVER_NAME)),
+      may(client.call("CLIENT", "SETINFO", "LIB-VER", VERSION)),
       may(client.client("ID")),
       may(client.info()),
     ]);
@@ -253,6 +289,19 @@ export class Connection {
 
   #explain(error: unknown, key?: string): Error {
     return explain(error, this.#server.settings, { reason: this.#reason, key });
+  }
+}
+
+/** With the password of this moment, which messages are kept clean of too. */
+async function withPassword(server: RedisServer, signal: AbortSignal): Promise<RedisServer> {
+  const { settings } = server;
+  if (!settings.password) return server;
+  try {
+    const password = await settings.password.read(signal);
+    return { ...server, settings: { ...settings, address: { ...settings.address, password } } };
+  } catch (error) {
+    if (error instanceof ProteanError) throw error;
+    throw unavailable(settings, asError(error).message);
   }
 }
 

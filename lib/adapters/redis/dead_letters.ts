@@ -3,7 +3,14 @@
  *
  * @module
  */
-import type { DeadLetterRange, DeadLetters, OriginalEntry, ReplayedToOther, StreamEntry } from "../ports.ts";
+import type {
+  DeadLetterRange,
+  DeadLetters,
+  FeedMark,
+  OriginalEntry,
+  ReplayedToOther,
+  StreamEntry,
+} from "../ports.ts";
 import { TextBudget } from "../entry_text.ts";
 import { compareIdTexts, cursorText, isStreamId } from "../stream_id.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -13,32 +20,37 @@ import type { KeyOf, StreamKey } from "./keys.ts";
 import { isLiveOther } from "./others.ts";
 import { consumersOf, MEMBERS } from "./presence.ts";
 import { entriesRanged } from "./replies.ts";
+import { feed } from "./feed_script.ts";
 import {
   move,
   oldestId,
   purge,
   releaseLetter,
+  remove,
   replay,
   replayToOther,
   trimBefore,
 } from "./dead_letter_scripts.ts";
+import { RedisFailureGroups } from "./failure_groups.ts";
+import { failureGroups, isCounted } from "../../message/names.ts";
+import type { Script } from "./scripts.ts";
 
 /** Letters of a page that is bounded by bytes which are asked for at first. */
 const FIRST_STEP = 8;
-/** Ids in one XDEL. */
-const REMOVE_STEP = 1_000;
-/** Letters that one script moves: they may be large. */
+/** Most letters that one script removes, moves or trims, so that nobody waits for it. */
+const REMOVE_STEP = 50;
 const MOVE_STEP = 50;
-/** Most entries that one script trims, so that nobody waits for it. */
-const TRIM_STEP = 1_000;
+const TRIM_STEP = 100;
 
 export class RedisDeadLetters implements DeadLetters {
+  readonly failures: RedisFailureGroups;
   readonly #endpoint: Endpoint;
   readonly #keyOf: KeyOf;
 
   constructor(endpoint: Endpoint, keyOf: KeyOf) {
     this.#endpoint = endpoint;
     this.#keyOf = keyOf;
+    this.failures = new RedisFailureGroups(endpoint, keyOf);
   }
 
   async depth(stream: string): Promise<number> {
@@ -78,7 +90,7 @@ export class RedisDeadLetters implements DeadLetters {
   async trimBefore(stream: string, ms: number, limit: number): Promise<number> {
     if (ms <= 0) return 0;
     const before = `${Math.ceil(ms)}-0`;
-    const keys = [this.#keyOf(stream)];
+    const keys = this.#counted(stream);
     let trimmed = 0;
     for (let more = true; more && trimmed < limit;) {
       const most = Math.min(limit - trimmed, TRIM_STEP);
@@ -99,7 +111,7 @@ export class RedisDeadLetters implements DeadLetters {
 
   async replay(stream: string, id: string, lane: string, group: string): Promise<boolean> {
     if (!isStreamId(id)) return false;
-    const keys = [this.#keyOf(stream), this.#keyOf(lane)];
+    const keys = this.#counted(stream, lane);
     const { settings } = this.#endpoint.server;
     const moved = await this.#endpoint.run(
       async (client) => unlessRefused(await replay.run(client, keys, [id, group]), settings, lane),
@@ -115,7 +127,7 @@ export class RedisDeadLetters implements DeadLetters {
   ): Promise<ReplayedToOther> {
     if (!isStreamId(id)) return "gone";
     if (!isStreamId(entry) || !entry.includes("-")) return "trimmed";
-    const keys = [this.#keyOf(stream), this.#keyOf(from)];
+    const keys = this.#counted(stream, from);
     return await this.#endpoint.run(async (client) => {
       const peers = await consumersOf(client, { key: keys[1] as StreamKey, group }, this.#keyOf(MEMBERS));
       const [other] = peers.filter(isLiveOther).sort((a, b) => a.idleMs - b.idleMs);
@@ -125,42 +137,70 @@ export class RedisDeadLetters implements DeadLetters {
   }
 
   async move(stream: string, ids: readonly string[], to: string): Promise<number> {
-    const known = ids.filter((id) => isStreamId(id));
-    const keys = [this.#keyOf(stream), this.#keyOf(to)];
-    let moved = 0;
-    for (let at = 0; at < known.length; at += MOVE_STEP) {
-      const step = known.slice(at, at + MOVE_STEP);
-      moved += Number(
-        await this.#endpoint.run((client) => move.run(client, keys, step), { key: stream }),
-      );
-    }
-    return moved;
+    const keys = this.#counted(stream, to);
+    if (isCounted(stream) && isCounted(to)) keys.push(this.#keyOf(failureGroups(to)));
+    return await this.#inSteps(move, keys, ids, { stream, most: MOVE_STEP });
   }
 
   async release(stream: string, id: string, to: string, data: string): Promise<boolean> {
     if (!isStreamId(id)) return false;
-    const keys = [this.#keyOf(stream), this.#keyOf(to)];
+    const keys = this.#counted(stream, to);
     const released = await this.#endpoint.run((client) => releaseLetter.run(client, keys, [id, data]), {
       key: to,
     });
     return released === 1;
   }
 
+  async feed(
+    lane: string,
+    group: string,
+    texts: readonly string[],
+    { id, from, to }: FeedMark,
+  ): Promise<string> {
+    const keys = [this.#keyOf(lane), this.#keyOf(`${lane}:fed`)];
+    const { settings } = this.#endpoint.server;
+    const at = await this.#endpoint.run(
+      async (client) =>
+        unlessRefused(await feed.run(client, keys, [group, id, from, to, ...texts]), settings, lane),
+      { key: lane },
+    );
+    return String(at);
+  }
+
   async remove(stream: string, ids: readonly string[]): Promise<number> {
-    const known = ids.filter((id) => isStreamId(id));
-    let removed = 0;
-    for (let at = 0; at < known.length; at += REMOVE_STEP) {
-      const step = known.slice(at, at + REMOVE_STEP);
-      removed += await this.#endpoint.run((client) => client.xdel(this.#keyOf(stream), ...step), {
-        key: stream,
-      });
-    }
-    return removed;
+    return await this.#inSteps(remove, this.#counted(stream), ids, { stream, most: REMOVE_STEP });
   }
 
   async purge(stream: string): Promise<number> {
-    const keys = [this.#keyOf(stream)];
+    const keys = this.#counted(stream);
     return Number(await this.#endpoint.run((client) => purge.run(client, keys, []), { key: stream }));
+  }
+
+  /** The keys of a queue, of other streams, and of what counts the letters of the queue, if it is one. */
+  #counted(stream: string, ...others: readonly string[]): StreamKey[] {
+    const groups = isCounted(stream) ? [failureGroups(stream)] : [];
+    return [stream, ...others, ...groups].map((name) => this.#keyOf(name));
+  }
+
+  /** Runs a script until it has looked for all ids; it stops before, where texts are large. */
+  async #inSteps(
+    script: Script,
+    keys: readonly StreamKey[],
+    ids: readonly string[],
+    { stream, most }: { readonly stream: string; readonly most: number },
+  ): Promise<number> {
+    const known = ids.filter((id) => isStreamId(id));
+    let changed = 0;
+    for (let at = 0; at < known.length;) {
+      const step = known.slice(at, at + most);
+      const [asked, done] = await this.#endpoint.run(
+        (client) => script.run(client, keys, step),
+        { key: stream },
+      ) as [number, number];
+      at += asked;
+      changed += done;
+    }
+    return changed;
   }
 
   async #page(

@@ -17,7 +17,7 @@ import type {
   StreamEntry,
   StreamGroup,
 } from "../ports.ts";
-import { postponements } from "../../message/names.ts";
+import { failureGroups, postponements } from "../../message/names.ts";
 import { compareIdTexts, cursorText } from "../stream_id.ts";
 import { RELEASED_IDLE_MS, TRIM_LIMIT } from "../stream_rules.ts";
 import { BlockingReader } from "./blocking_reader.ts";
@@ -29,7 +29,6 @@ import { goneAfter, type Peer, type Presence } from "./presence.ts";
 import {
   attempt,
   claim,
-  deadLetter,
   handOver,
   postpone,
   refresh,
@@ -39,6 +38,7 @@ import {
   sweep,
   trim,
 } from "./scripts.ts";
+import { deadLetter } from "./dead_letter_scripts.ts";
 import { fetchEntries } from "./entries.ts";
 import { Others } from "./others.ts";
 import { groupsOf, nothingThere } from "./replies.ts";
@@ -262,7 +262,7 @@ export class RedisStreamGroup implements StreamGroup {
   async deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean> {
     const { key, lane } = this.#place;
     const { settings } = this.#endpoint.server;
-    const keys = [key, this.#keyOf(deadLetterStream)];
+    const keys = [key, this.#keyOf(deadLetterStream), this.#keyOf(failureGroups(deadLetterStream))];
     const args = [this.group, this.consumer, id, data, lane ? 1 : 0];
     const moved = await this.#run(async (client) =>
       unlessRefused(await deadLetter.run(client, keys, args), settings, deadLetterStream)
@@ -404,7 +404,7 @@ export class RedisStreamGroup implements StreamGroup {
    */
   #blockingReader(blockMs: number): BlockingReader | undefined {
     if (this.#blocking || this.#place.lane || blockMs <= 0) return this.#blocking;
-    const own = this.#endpoint.reserve();
+    const own = this.#endpoint.reserve(this.#place.key);
     return this.#blocking = own && new BlockingReader(this.#endpoint, own, this.#place);
   }
 
@@ -448,12 +448,16 @@ function isShown(peer: Peer): peer is Peer & { readonly unseenMs: number } {
   return peer.unseenMs !== undefined;
 }
 
-/** False also where the user may not look: then it is made, or is found to be there. */
+/**
+ * False also where the user may not look: then it is made, or is found to be there. The stream's groups are
+ * not listed for it: a process may have hundreds, each of which asks.
+ */
 async function hasGroup(client: Redis, stream: StreamKey, group: string): Promise<boolean> {
   try {
-    return (await groupsOf(client, stream)).some((each) => each.group === group);
+    await client.xinfo("CONSUMERS", stream, group);
+    return true;
   } catch (error) {
-    if (error instanceof Error && error.message.startsWith("NOPERM")) return false;
+    if (error instanceof Error && /^(NOPERM|NOGROUP|ERR no such key)/.test(error.message)) return false;
     throw error;
   }
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { ADD } from "./failure_scripts.ts";
 import { PENDING_ENTRY, Script } from "./scripts.ts";
 
 /** What a fenced script fails with, exactly so. */
@@ -100,12 +101,17 @@ return 0
 `);
 
 /**
- * Keys: halted, stream, dead-letter stream where the entry is to go there. Arguments: key, group, what is
- * noted, id, data of the letter. Returns 1, or 0 when something else is noted by now.
+ * Keys: halted, stream, dead-letter stream and its groups where the entry is to go there. Arguments: key,
+ * group, what is noted, id, data of the letter. Returns 1, or 0 when something else is noted by now.
  */
-export const unblock = new Script(`
+export const unblock = new Script(`${ADD}
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[3] then return 0 end
-if KEYS[3] then redis.call('XADD', KEYS[3], '*', 'data', ARGV[5]) end
+if KEYS[3] then
+  local book = open_book(KEYS[3], KEYS[4])
+  local written = add(book, 'data', ARGV[5])
+  if type(written) == 'table' then error(written) end
+  close_book(book)
+end
 redis.call('XACK', KEYS[2], ARGV[2], ARGV[4])
 redis.call('HDEL', KEYS[1], ARGV[1])
 return 1
@@ -172,7 +178,12 @@ for _, key in ipairs(KEYS) do
       for f = 1, #group, 2 do facts[group[f]] = group[f + 1] end
       if facts.name == ARGV[1] then
         known = true
-        if lag >= 0 then lag = type(facts.lag) == 'number' and lag + facts.lag or -1 end
+        local behind = facts.lag
+        if type(behind) ~= 'number' then
+          local next = redis.pcall('XRANGE', key, '(' .. facts['last-delivered-id'], '+', 'COUNT', 1)
+          behind = #next == 0 and not next.err and 0 or nil
+        end
+        if lag >= 0 then lag = behind and lag + behind or -1 end
         pending = pending + facts.pending
         consumers = consumers + facts.consumers
       end

@@ -13,6 +13,7 @@ import {
   partitionLease,
   partitionStream,
 } from "../../message/partitions.ts";
+import { failureGroups } from "../../message/names.ts";
 import { HeldLocks, type LeaseLock } from "../lease_lock.ts";
 import type {
   Halt,
@@ -29,10 +30,11 @@ import { haltedIn } from "../halted.ts";
 import { fenced } from "../stream_rules.ts";
 import type { CommandOptions, Endpoint } from "./endpoint.ts";
 import type { KeyOf, StreamKey } from "./keys.ts";
+import { deadLetter } from "./dead_letter_scripts.ts";
 import * as scripts from "./partition_scripts.ts";
 import { entriesRead } from "./replies.ts";
 import { dropLock, renewLock } from "./lock_scripts.ts";
-import { attempt, deadLetter, refresh, release, retire, type Script, trim } from "./scripts.ts";
+import { attempt, refresh, release, retire, type Script, trim } from "./scripts.ts";
 import { TRIM_LIMIT } from "../stream_rules.ts";
 
 /** Streams that one script looks at. */
@@ -109,7 +111,7 @@ export class RedisPartitions implements Partitions {
 
   async unblock({ stream, group, halted: { key, halt }, letter }: Unblock): Promise<boolean> {
     const names = [haltedPartitions(stream, group), partitionStream(stream, key)];
-    if (letter) names.push(letter.deadLetterStream);
+    if (letter) names.push(letter.deadLetterStream, failureGroups(letter.deadLetterStream));
     const args = [key, group, JSON.stringify(halt), halt.id, letter?.data ?? ""];
     const done = await this.options.redis().run(
       (client) => scripts.unblock.run(client, names.map((name) => this.#keyOf(name)), args),
@@ -213,7 +215,8 @@ class RedisPartition implements Partition {
   }
 
   async deadLetter(id: string, deadLetterStream: string, data: string): Promise<boolean> {
-    const keys = [this.stream, deadLetterStream].map((name) => this.#keyOf(name));
+    const names = [this.stream, deadLetterStream, failureGroups(deadLetterStream)];
+    const keys = names.map((name) => this.#keyOf(name));
     const moved = await this.#run((client) =>
       deadLetter.run(client, keys, [this.group, this.consumer, id, data, 0])
     );

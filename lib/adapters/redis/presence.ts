@@ -126,6 +126,7 @@ export class Presence {
    * rejects: what stays there costs a few bytes.
    */
   async forget(consumers: readonly string[]): Promise<void> {
+    if (consumers.length === 0) return;
     const shown = new Set(this.#places.values());
     const gone = consumers.flatMap((name) => identityOf(name) ?? []).filter((identity) =>
       !shown.has(identity)

@@ -268,23 +268,6 @@ end
 return gone
 `);
 
-// Moves an entry to the dead letters: written there and acknowledged here, or neither (delivery 18).
-//
-// Keys: stream, dead-letter stream. Arguments: group, consumer, id, data, '1' for a lane. Returns 1, or 0
-// when this consumer does not own the entry; a list with the error where the dead-letter stream refuses it.
-
-export const deadLetter = new Script(`${PENDING_ENTRY}${LEAVE_LANE}
-local id = ARGV[3]
-if not pending_entry(id, ARGV[2]) then return 0 end
-must_be_allowed('XACK', KEYS[1], ARGV[1], id)
-if ARGV[5] == '1' then may_leave_lane() end
-local written = redis.pcall('XADD', KEYS[2], '*', 'data', ARGV[4])
-if type(written) == 'table' then return {written} end
-redis.call('XACK', KEYS[1], ARGV[1], id)
-if ARGV[5] == '1' then leave_lane(id) end
-return 1
-`);
-
 // Hands an entry to another consumer of the group, which finds it among its own. Whoever finds it again
 // counts it, so that what nobody handles is not handed around for ever.
 //

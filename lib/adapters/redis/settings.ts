@@ -5,6 +5,8 @@
  */
 import { readCertificates } from "../../config/pem_file.ts";
 import { ConfigurationError, type ProteanErrorOptions, type UnavailableError } from "../../errors.ts";
+import { processName } from "../client_name.ts";
+import { type PasswordSource, passwordSource } from "../password.ts";
 import type { AdapterOptions } from "../ports.ts";
 import { parseRedisUri, type RedisAddress } from "./uri.ts";
 
@@ -12,9 +14,11 @@ export interface RedisSettings {
   /** The table's name: `brokers.default`. */
   readonly section: string;
   readonly address: RedisAddress;
+  /** Where the password comes from that the URI does not have. */
+  readonly password: PasswordSource | undefined;
   /** `tls_ca_file`, absolute: the authorities that are trusted instead of the runtime's own. */
   readonly tlsCaFile: string | undefined;
-  /** Shown in `CLIENT LIST`. */
+  /** Shown in `CLIENT LIST`: domain, adapter and process. */
   readonly clientName: string;
   /** Command and blocking connections together. @default 50 */
   readonly maxConnections: number;
@@ -27,6 +31,8 @@ export interface RedisSettings {
   readonly connectMs: number;
   /** Sends a command that can be repeated without harm once more when its connection broke. @default false */
   readonly retryOnTimeout: boolean;
+  /** A replica will do: for questions about a Cluster. @default false */
+  readonly anyRole?: boolean;
   /** The error that says "may answer later" for this kind of adapter. */
   readonly Unavailable: new (message: string, options: ProteanErrorOptions) => UnavailableError;
 }
@@ -44,8 +50,12 @@ export function readSettings(
   return {
     section,
     address,
+    password: passwordSource(section, options.settings, {
+      clock: options.clock,
+      inUri: address.password !== undefined,
+    }),
     tlsCaFile: authorityFile(options, section, address),
-    clientName: `protean:${options.domain}:${options.name}`.replace(/[^!-~]/g, "_"),
+    clientName: `protean:${options.domain}:${options.name}:${processName()}`.replace(/[^!-~]/g, "_"),
     maxConnections: Math.max(1, Math.floor(positive(options, section, "max_connections", 50))),
     answerMs: seconds("socket_timeout"),
     connectMs: seconds("socket_connect_timeout"),
@@ -60,6 +70,12 @@ export function readSettings(
  */
 export async function readAuthorities({ section, tlsCaFile }: RedisSettings): Promise<string | undefined> {
   return tlsCaFile === undefined ? undefined : await readCertificates(tlsCaFile, `'${section}.tls_ca_file'`);
+}
+
+/** Throws `RefusedError` for a file of certificates or of a password that cannot be used. */
+export async function checkFiles(settings: RedisSettings): Promise<void> {
+  await readAuthorities(settings);
+  await settings.password?.check();
 }
 
 /** Throws `ConfigurationError` where it would have no effect. */

@@ -15,7 +15,9 @@ import {
   type GroupOptions,
   type Lock,
   type LockOptions,
+  type OperationRecords,
   type Partitions,
+  type Peers,
   type PublishResult,
   type StreamEntry,
   type StreamEntryInsert,
@@ -28,10 +30,14 @@ import { parseStreamId } from "../stream_id.ts";
 import { DatabaseFile } from "./file/database_file.ts";
 import { partitionStream } from "../../message/partitions.ts";
 import { lockComponent, SqliteLocks } from "./locks.ts";
+import { operationComponent, SqliteOperations } from "./operations.ts";
 import { SqlitePartitions } from "./partitions/partitions.ts";
 import { noteKey, partitionComponent } from "./partitions/rows.ts";
+import { peerComponent, SqlitePeers } from "./peers.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
+import { failureComponent } from "./streams/failure_groups.ts";
+import { fedComponent } from "./streams/fed.ts";
 import { SqliteStreamGroup } from "./streams/group.ts";
 import { groupInfos } from "./streams/group_rows.ts";
 import { dropGroup, groupAges } from "./streams/operators.ts";
@@ -65,7 +71,16 @@ export class SqliteBroker extends BaseBroker {
       // must not be lost says so itself (D13).
       synchronous: "NORMAL",
       clock: options.clock,
-      components: [streamComponent, postponedComponent, lockComponent, partitionComponent],
+      components: [
+        streamComponent,
+        postponedComponent,
+        lockComponent,
+        partitionComponent,
+        operationComponent,
+        fedComponent,
+        failureComponent,
+        peerComponent,
+      ],
       migrate: options.migrate,
       unavailable: BrokerUnavailableError,
     });
@@ -121,6 +136,10 @@ export class SqliteBroker extends BaseBroker {
     return ids.map((id) => ({ id }));
   }
 
+  override get peers(): Peers {
+    return new SqlitePeers(this.#file, this.options.clock);
+  }
+
   override get partitions(): Partitions {
     return this.#partitions;
   }
@@ -149,6 +168,10 @@ export class SqliteBroker extends BaseBroker {
 
   override get deadLetters(): DeadLetters {
     return this.#deadLetters;
+  }
+
+  override get operations(): OperationRecords {
+    return new SqliteOperations(this.#file);
   }
 
   override async groups(stream: string): Promise<readonly GroupInfo[]> {

@@ -32,8 +32,8 @@ function nodes(command: Command, path: readonly string[] = []): Node[] {
   const words = [
     ...command.commands.map((child) => ({ word: child.name(), meaning: child.description() })),
     ...command.options.flatMap((
-      { long, description },
-    ) => (long ? [{ word: long, meaning: description }] : [])),
+      { long, description, hidden },
+    ) => (long && !hidden ? [{ word: long, meaning: description }] : [])),
     ...command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []).map((word) => ({
       word,
       meaning: "",

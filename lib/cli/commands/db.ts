@@ -6,11 +6,18 @@
 import { Command } from "commander";
 import { isStep } from "../../adapters/migrations.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
+import { audited, whoIs } from "../../operations/audit.ts";
 import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { addCommonOptions, type DomainOptions, type LogOptions } from "../options.ts";
+import {
+  type ActorOptions,
+  addActor,
+  addCommonOptions,
+  type DomainOptions,
+  type LogOptions,
+} from "../options.ts";
 import { EXIT_FAILURE } from "../report.ts";
 import {
   changeJson,
@@ -24,7 +31,7 @@ import {
 import { table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
 
-interface Options extends DomainOptions, LogOptions {
+interface Options extends DomainOptions, LogOptions, ActorOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
@@ -137,7 +144,7 @@ function upgradeCommand(cli: Cli): Command {
     .description("Bring all tables to this server's versions; safe to repeat.")
     .option("--dry-run", "print the SQL, and change nothing")
     .option("--yes", "do not ask before a change that older servers cannot work with");
-  addCommonOptions(command);
+  addCommonOptions(addActor(command));
   return withExamples(command, [
     ["db upgrade --domain=my_domain --dry-run", "what would be done"],
     ["db upgrade --domain=my_domain --yes", "without being asked"],
@@ -147,7 +154,7 @@ function upgradeCommand(cli: Cli): Command {
 function verbCommand(cli: Cli, verb: Verb): Command {
   const command = new Command(verb.name).description(verb.description);
   if (verb.question) command.option("--yes", "do not ask");
-  addCommonOptions(command);
+  addCommonOptions(addActor(command));
   return withExamples(command, [[`db ${verb.name} --domain=my_domain`, verb.description]])
     .action((options: Options) => run(cli, verb, options));
 }
@@ -160,7 +167,10 @@ async function run(cli: Cli, verb: Verb, options: Options): Promise<void> {
       cli.io.err("Nothing was changed.\n");
       return;
     }
-    await verb.run(runtime);
+    const work = () => verb.run(runtime);
+    // Where there is nothing to change, nobody has changed anything.
+    if (changes.words === undefined) await work();
+    else await noted(cli, runtime, `db.${verb.name}`, options, work);
     if (options.json) {
       const providers = [...runtime.providers.keys()];
       cli.io.out(envelope("pass", { providers, [changes.key]: changes.json, message: verb.done }));
@@ -169,6 +179,16 @@ async function run(cli: Cli, verb: Verb, options: Options): Promise<void> {
     tell(cli, changes);
     cli.io.out(`${verb.done}\n`);
   }, { migrate: false });
+}
+
+function noted(
+  cli: Cli,
+  runtime: DomainRuntime,
+  what: string,
+  { by, reason }: Options,
+  work: () => Promise<void>,
+): Promise<void> {
+  return audited(runtime, { what, by: whoIs(by, (name) => cli.io.env(name)), reason }, work);
 }
 
 function tell(cli: Cli, { words, done, nothing }: Changes): void {
@@ -210,7 +230,7 @@ async function upgrade(cli: Cli, options: Options): Promise<void> {
       cli.io.err("Nothing was changed.\n");
       return;
     }
-    await upgradeAll(runtime);
+    await noted(cli, runtime, "db.upgrade", options, () => upgradeAll(runtime));
     if (options.json) {
       cli.io.out(envelope("pass", { dry_run: false, changes: json }));
       return;

@@ -4,8 +4,10 @@
  * @module
  */
 import { Command } from "commander";
-import { whoIs } from "../../dlq/audit.ts";
-import type { DeadLetterFilter, Operation, OperationOptions } from "../../domain/dead_letters.ts";
+import { whoIs } from "../../operations/audit.ts";
+import type { LetterKind } from "../../dlq/bulk.ts";
+import type { DeadLetterFilter, OperationOptions } from "../../domain/dead_letters.ts";
+import type { Operation } from "../../domain/operations.ts";
 import type { Domain } from "../../domain/domain.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { listenForStopSignals } from "../../engine/signals.ts";
@@ -15,29 +17,28 @@ import { addFilter, filterOf, type FilterOptions, inWords } from "../dlq_filter.
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
 import { LetterFile } from "../letter_file.ts";
-import { aboveZero, filled, positive } from "../options.ts";
-import { Progress } from "../progress.ts";
+import { followed, howToGoOn } from "../operation_view.ts";
+import { aboveZero, type ActorOptions, addActor, filled, positive } from "../options.ts";
 import { EXIT_FAILURE } from "../report.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 import { printable } from "../../config/visible.ts";
 
-interface Options extends FilterOptions {
+interface Options extends FilterOptions, ActorOptions {
   readonly all?: boolean;
   readonly limit?: number;
   readonly canary?: number;
   readonly rate?: number;
   readonly toAllGroups?: boolean;
   readonly export?: string;
-  readonly by?: string;
-  readonly reason?: string;
+  readonly detach?: boolean;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
 }
 
 /** How the command speaks of what it does. */
 interface Verb {
-  readonly kind: Operation["kind"];
+  readonly kind: LetterKind;
   readonly does: string;
   readonly done: string;
   readonly warning: string;
@@ -111,13 +112,11 @@ function bulk(cli: Cli, command: Command, verb: Verb): Command {
     .option("--limit <n>", "at most this many", positive)
     .option("--rate <n>", "at most this many a second", aboveZero)
     .option(
-      "--by <name>",
-      "who does it, for the audit (default: PROTEAN_USER, then the system's user)",
-      filled,
+      "--detach",
+      "leave it to a running server, which begins within seconds, and print its id: see `operations`",
     )
-    .option("--reason <text>", "why, for the audit", filled)
     .option("--dry-run", "say what would be done").option("--yes", "do not ask");
-  return addFilter(command).action((options: Options) => {
+  return addFilter(addActor(command)).action((options: Options) => {
     assertMeant(options);
     return withDomain(cli, options, (runtime, domain) => run(cli, runtime, domain, verb, options));
   });
@@ -129,6 +128,9 @@ function assertMeant(options: Options): void {
   const isFiltered = [subscription, handler, type, error, since, until].some((value) => value !== undefined);
   if (isFiltered === (options.all ?? false)) {
     throw new UsageError("Say which dead letters: a filter such as --subscription or --handler, or --all.");
+  }
+  if (options.detach && options.export !== undefined) {
+    throw new UsageError("--detach does not go with --export: no server writes a file for you.");
   }
   if (options.canary !== undefined && options.toAllGroups) {
     throw new UsageError(
@@ -150,7 +152,7 @@ async function run(
   const work = (more: OperationOptions) => domain.deadLetters[verb.kind](filter, { ...how, ...more });
   // What is named wrongly is told before anybody is asked.
   const planned = await work({ dryRun: true });
-  if (planned.why !== undefined) return told(cli, verb, filter, planned, options, began);
+  if (planned.why !== undefined) return told(cli, verb, filter, planned, options);
   if (options.dryRun) {
     if (options.json) cli.io.out(envelope("pass", { [`would_${verb.does}`]: planned.total }));
     else cli.io.out(`Would ${verb.does} ${planned.total} message(s)${verb.where}.\n`);
@@ -161,23 +163,31 @@ async function run(
     cli.io.err(`Nothing was ${verb.done}.\n`);
     return;
   }
+  if (options.detach) return detached(cli, await work({ detach: true }), options);
   using file = options.export === undefined ? undefined : await LetterFile.create(cli.io, options.export);
-  const progress = new Progress(cli, runtime.clock);
+  const line = followed(cli, runtime.clock);
   const signals = listenForStopSignals(runtime.clock);
   try {
     const operation = await work({
-      signal: signals.drain,
+      ...{ signal: signals.drain, onAbort: "paused", progress: (operation) => line.update(operation) },
       ...(file && { save: (letters) => file.write(letters) }),
-      progress: ({ done, skipped, failures, total }) => {
-        const over = done + skipped + failures;
-        progress.update(`${done} of ${total} ${verb.done}`, total === 0 ? 1 : over / total);
-      },
     });
-    progress.clear();
-    told(cli, verb, filter, operation, options, began);
+    line.clear();
+    told(cli, verb, filter, operation, options);
   } finally {
+    line.clear();
     signals.dispose();
   }
+}
+
+function detached(cli: Cli, operation: Operation, { json }: Options): void {
+  const { id, state, total } = operation;
+  if (json) return cli.io.out(envelope("pass", { operation: id, state, total }));
+  cli.io.out(`${id}\n`);
+  cli.io.err(
+    "A running server of this domain does it; without one, `operations resume` does. " +
+      "Follow it with `operations show`.\n",
+  );
 }
 
 function operationOptions(cli: Cli, options: Options): OperationOptions {
@@ -198,7 +208,6 @@ function told(
   filter: DeadLetterFilter,
   operation: Operation,
   options: Options,
-  began: number,
 ): void {
   const { id, state, total, done, skipped, failed, failures, why } = operation;
   const good = state === "done" && failures === 0;
@@ -224,12 +233,9 @@ function told(
   if (skipped > 0) cli.io.err(`${skipped} message(s) were changed by somebody else first.\n`);
   for (const { id, why } of failed) cli.io.err(`${id}: ${printable(why)}\n`);
   if (failures > failed.length) cli.io.err(`… and ${failures - failed.length} more.\n`);
-  if (state === "cancelled") {
-    cli.io.err(
-      `Stopped: ${done} of ${total} message(s) were ${verb.done}. Go on with the same command and ` +
-        `--until ${new Date(began).toISOString()}, which leaves out what has failed again since.\n`,
-    );
-  } else if (why !== undefined) cli.io.err(`${printable(why)}\n`);
+  if (state === "paused") cli.io.err(howToGoOn(operation, options));
+  if (state === "cancelled") cli.io.err(`Stopped: ${done} of ${total} message(s) were ${verb.done}.\n`);
+  else if (why !== undefined) cli.io.err(`${printable(why)}\n`);
 }
 
 function capital(word: string): string {

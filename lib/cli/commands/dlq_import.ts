@@ -4,7 +4,7 @@
  * @module
  */
 import { Command } from "commander";
-import { whoIs } from "../../dlq/audit.ts";
+import { whoIs } from "../../operations/audit.ts";
 import type { SavedDeadLetter } from "../../domain/dead_letters.ts";
 import type { Domain } from "../../domain/domain.ts";
 import type { Cli } from "../cli.ts";
@@ -12,15 +12,20 @@ import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
 import { letterOf } from "../letter_file.ts";
 import type { Line } from "../lines.ts";
-import { addCommonOptions, type DomainOptions, filled, type LogOptions } from "../options.ts";
+import {
+  type ActorOptions,
+  addActor,
+  addCommonOptions,
+  type DomainOptions,
+  filled,
+  type LogOptions,
+} from "../options.ts";
 import { EXIT_FAILURE } from "../report.ts";
 import { openPayloads } from "../send_source.ts";
 import { withDomain } from "../with_domain.ts";
 import { printable } from "../../config/visible.ts";
 
-interface Options extends DomainOptions, LogOptions {
-  readonly by?: string;
-  readonly reason?: string;
+interface Options extends DomainOptions, LogOptions, ActorOptions {
   readonly json?: boolean;
 }
 
@@ -40,14 +45,8 @@ export function importCommand(cli: Cli): Command {
     ),
     [["dlq import --domain=my_domain letters.jsonl", "every letter of the file"]],
   )
-    .argument("<file>", "JSON Lines", filled)
-    .option(
-      "--by <name>",
-      "who does it, for the audit (default: PROTEAN_USER, then the system's user)",
-      filled,
-    )
-    .option("--reason <text>", "why, for the audit", filled);
-  return addCommonOptions(command).action((file: string, options: Options) =>
+    .argument("<file>", "JSON Lines", filled);
+  return addCommonOptions(addActor(command)).action((file: string, options: Options) =>
     withDomain(cli, options, (_, domain) => importAll(cli, domain, file, options))
   );
 }

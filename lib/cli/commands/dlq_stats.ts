@@ -1,5 +1,5 @@
 /**
- * `dlq stats`: how many dead letters there are, and what they failed of.
+ * `dlq stats`: how many dead letters there are, what they failed of, and what people have noted of that.
  *
  * @module
  */
@@ -22,13 +22,17 @@ interface Options extends FilterOptions {
 export function statsCommand(cli: Cli): Command {
   const command = withExamples(
     new Command("stats").description(
-      "Count dead letters by queue, and the newest of each by what they failed of.",
+      "Count dead letters by queue and by what they failed of.",
     ),
     [
       ["dlq stats --domain=my_domain", "every queue"],
       ["dlq stats --domain=my_domain --handler OrderEventHandler --since 24h", "one handler since yesterday"],
     ],
-  ).option("--limit <n>", "look at the newest n of each queue, at most 10000", positive);
+  ).option(
+    "--limit <n>",
+    "read the newest n of each queue, at most 10000, instead of what is counted",
+    positive,
+  );
   return addFilter(command).action((options: Options) =>
     withDomain(cli, options, (runtime, domain) => stats(cli, runtime, domain, options))
   );
@@ -54,20 +58,31 @@ async function stats(cli: Cli, runtime: DomainRuntime, domain: Domain, options: 
       ]),
     ),
   );
-  for (const queue of queues) await groups(cli, queue);
+  const isRead = limit !== undefined || filter.since !== undefined || filter.until !== undefined;
+  for (const queue of queues) await groups(cli, queue, isRead);
 }
 
-async function groups(cli: Cli, { dlqStream, depth, counted, groups }: DeadLetterStats): Promise<void> {
-  if (groups.length === 0) return;
-  const part = counted < depth ? `, of the newest ${counted}` : "";
-  cli.io.out(`\nFailures in ${dlqStream}${part}:\n`);
+/** `isRead`: the groups are of the newest letters, which were looked at. */
+async function groups(
+  cli: Cli,
+  { dlqStream, depth, counted, groups }: DeadLetterStats,
+  isRead: boolean,
+): Promise<void> {
+  const part = isRead ? `, of the newest ${counted}` : `, without ${depth - counted} not counted yet`;
+  const partial = counted < depth ? part : "";
+  if (groups.length === 0) {
+    if (partial !== "" && !isRead) cli.io.out(`\nFailures in ${dlqStream}${partial}.\n`);
+    return;
+  }
+  const noted = groups.some(({ note }) => note !== undefined);
+  cli.io.out(`\nFailures in ${dlqStream}${partial}:\n`);
   cli.io.out(
     await table(
       cli,
-      ["Group", "Handler", "Error", "Message Type", "Count", "First", "Last"],
-      groups.map(({ fingerprint, handler, errorType, type, count, first, last }) => [
+      ["Group", "Handler", "Error", "Message Type", "Count", "First", "Last", ...noted ? ["Note"] : []],
+      groups.map(({ fingerprint, handler, errorType, type, count, first, last, note = "" }) => [
         ...[fingerprint, clipped(handler, 40), clipped(errorType, 40), clipped(type, 60), String(count)],
-        ...[seconds(first), seconds(last)],
+        ...[seconds(first), seconds(last), ...noted ? [clipped(note, 80)] : []],
       ]),
     ),
   );

@@ -13,11 +13,19 @@ import {
 } from "../../adapters/ports.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { managedProviders } from "../../domain/places.ts";
+import { audited, whoIs } from "../../operations/audit.ts";
 import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { addCommonOptions, type DomainOptions, type LogOptions, positive } from "../options.ts";
+import {
+  type ActorOptions,
+  addActor,
+  addCommonOptions,
+  type DomainOptions,
+  type LogOptions,
+  positive,
+} from "../options.ts";
 import { clipped, table } from "../table.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
@@ -31,7 +39,7 @@ interface ListOptions extends Options {
   readonly limit: number;
 }
 
-interface RequeueOptions extends Options {
+interface RequeueOptions extends Options, ActorOptions {
   readonly all?: boolean;
   readonly yes?: boolean;
 }
@@ -86,7 +94,7 @@ function requeueCommand(cli: Cli): Command {
     ],
   ).argument("[ids...]", "as `outbox list` shows them")
     .option("--all", "every abandoned row").option("--yes", "do not ask");
-  return addCommonOptions(command).action((ids: string[], options: RequeueOptions) =>
+  return addCommonOptions(addActor(command)).action((ids: string[], options: RequeueOptions) =>
     withDomain(cli, options, (runtime) => requeue(cli, runtime, ids, options))
   );
 }
@@ -197,8 +205,15 @@ async function requeue(
     cli.io.err("Nothing was requeued.\n");
     return;
   }
-  const counts = await each(runtime, (provider) => provider.outbox.requeue(options.all ? undefined : ids));
-  const requeued = counts.reduce((sum, count) => sum + count, 0);
+  const change = {
+    ...{ what: "outbox.requeue", reason: options.reason },
+    by: whoIs(options.by, (name) => cli.io.env(name)),
+    filter: options.all ? { status: "abandoned" } : { ids: ids.join(" ") },
+  };
+  const requeued = await audited(runtime, change, async () => {
+    const counts = await each(runtime, (provider) => provider.outbox.requeue(options.all ? undefined : ids));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }, (count) => ({ count }));
   if (options.json) cli.io.out(envelope("pass", { requeued }));
   else cli.io.out(`Requeued ${requeued} outbox row(s).\n`);
   // Every id that was named and found nothing is somebody's mistake, or somebody else's work.

@@ -7,18 +7,26 @@
 import { Command } from "commander";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { type HaltedKey, HaltedKeys } from "../../dlq/halted.ts";
+import { audited, whoIs } from "../../operations/audit.ts";
 import { deadLetterStream } from "../../message/names.ts";
 import { partitionStream } from "../../message/partitions.ts";
 import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { addCommonOptions, type DomainOptions, filled, type LogOptions } from "../options.ts";
+import {
+  type ActorOptions,
+  addActor,
+  addCommonOptions,
+  type DomainOptions,
+  filled,
+  type LogOptions,
+} from "../options.ts";
 import { clipped, table } from "../table.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 
-interface Options extends DomainOptions, LogOptions {
+interface Options extends DomainOptions, LogOptions, ActorOptions {
   readonly subscription?: string;
   readonly skip?: string;
   readonly deadLetter?: string;
@@ -47,7 +55,7 @@ export function partitionsCommand(cli: Cli): Command {
     .option("--skip <key>", "leave out the message at which this key stands still")
     .option("--dead-letter <key>", "move that message to the dead letters of its category")
     .option("--yes", "do not ask");
-  return addCommonOptions(command).action(async (options: Options) => {
+  return addCommonOptions(addActor(command)).action(async (options: Options) => {
     const wanted = [options.skip, options.deadLetter].filter((key) => key !== undefined);
     if (wanted.length > 1) throw new UsageError("Give --skip or --dead-letter, not both.");
     if (wanted.length > 0 && options.subscription === undefined) {
@@ -64,13 +72,22 @@ async function run(cli: Cli, runtime: DomainRuntime, options: Options): Promise<
   const { subscription = "", skip, deadLetter } = options;
   const key = skip ?? deadLetter;
   if (key === undefined) return await list(cli, await keys.list(options.subscription), options);
-  const halted = await keys.find(subscription, key);
-  if (skip !== undefined) {
-    const question = `Skip entry ${halted.halt.id} of '${streamOf(halted)}' for ${halted.handler}? ` +
-      "It cannot be brought back.";
-    if (!await confirm(cli, question, options.yes)) return cli.io.err("Nothing was skipped.\n");
-    await keys.skip(halted);
-  } else await keys.deadLetter(halted, runtime.config.config.server.max_received_bytes);
+  const change = {
+    ...{ what: `partitions.${skip === undefined ? "dead-letter" : "skip"}`, reason: options.reason },
+    ...{ by: whoIs(options.by, (name) => cli.io.env(name)), filter: { subscription, key } },
+  };
+  const halted = await audited(runtime, change, async () => {
+    const found = await keys.find(subscription, key);
+    if (skip === undefined) await keys.deadLetter(found, runtime.config.config.server.max_received_bytes);
+    else {
+      const question = `Skip entry ${found.halt.id} of '${streamOf(found)}' for ${found.handler}? ` +
+        "It cannot be brought back.";
+      if (!await confirm(cli, question, options.yes)) return undefined;
+      await keys.skip(found);
+    }
+    return found;
+  }, (found) => ({ count: found ? 1 : 0 }));
+  if (!halted) return cli.io.err("Nothing was skipped.\n");
   const outcome = skip === undefined ? "dead_lettered" : "skipped";
   if (options.json) return cli.io.out(envelope("pass", { ...json(halted), outcome }));
   const what = `entry ${halted.halt.id} of '${streamOf(halted)}' for ${halted.handler}`;

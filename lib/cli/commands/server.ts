@@ -4,28 +4,39 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import { Command, InvalidArgumentError } from "commander";
-import { listenForStopSignals } from "../../engine/signals.ts";
+import { Command } from "commander";
+import { firstOf } from "../../async/abort.ts";
+import { systemClock } from "../../async/clock.ts";
+import type { EngineOptions } from "../../engine/engine.ts";
+import { leaveSignalsToSupervisor, listenForStopSignals, onReloadSignal } from "../../engine/signals.ts";
 import { ConfigurationError, UnavailableError } from "../../errors.ts";
 import { beginLog } from "../begin_log.ts";
 import { catchStrayErrors } from "../stray_errors.ts";
 import type { Cli } from "../cli.ts";
 import { withExamples } from "../examples.ts";
 import { addDomainOption, addLogOptions, type DomainOptions, type LogOptions } from "../options.ts";
+import { addWorkerOptions, type SupervisorFlags, type WorkerPlace } from "../worker_options.ts";
 
 const log = getLogger(["protean", "cli"]);
 
-interface Options extends DomainOptions, LogOptions {
-  readonly once?: boolean;
-  readonly requireDependencies?: boolean;
+interface Options extends DomainOptions, LogOptions, SupervisorFlags {
+  readonly asWorker?: WorkerPlace;
+}
+
+/** How this process is told to stop, and what of its engine is not as by default. */
+interface Surroundings {
+  readonly drain: AbortSignal;
+  readonly cut: AbortSignal;
+  readonly engine?: Pick<EngineOptions, "listener">;
 }
 
 export function serverCommand(cli: Cli): Command {
-  const command = new Command("server")
-    .description(
-      "Run the domain: subscriptions, outbox, health probes; stops gracefully on SIGTERM, SIGINT and SIGHUP. The default.",
-    )
-    .option("--workers <n>", "processes to run; this version runs one", workers, 1)
+  const command = addWorkerOptions(
+    new Command("server")
+      .description(
+        "Run the domain: subscriptions, outbox, health probes; stops gracefully on SIGTERM, SIGINT and SIGHUP. The default.",
+      ),
+  )
     .option("--once", "work off everything available, then exit")
     .option(
       "--require-dependencies",
@@ -33,43 +44,84 @@ export function serverCommand(cli: Cli): Command {
     );
   return withExamples(addLogOptions(addDomainOption(command)), [
     ["--domain=my_domain", "run the bundled domain"],
+    ["server --domain=my_domain --workers 4", "four processes, one port for the probes"],
     ["server --domain=./shop/domain.ts --config shop.toml", "run a domain from disk"],
     ["server --domain=my_domain --once", "work off what is there, then exit"],
-  ]).action((options: Options) => serve(cli, options));
+  ]).action((options: Options) => start(cli, command, options));
 }
 
-async function serve(cli: Cli, options: Options): Promise<void> {
+async function start(cli: Cli, command: Command, options: Options): Promise<void> {
+  if (options.asWorker) return await work(cli, options, options.asWorker);
   const signals = listenForStopSignals();
   try {
-    beginLog(cli, options, "info");
-    cli.io.detach?.((lines, bytes) => log.warn("log.lines_dropped", { lines, bytes }));
-    const { openDomain } = await import("../open_domain.ts");
-    const domain = await openDomain(cli, options, "info", signals.drain);
-    const { Engine } = await import("../../engine/engine.ts");
-    const engine = new Engine(domain, {
-      once: options.once ?? false,
-      requireDependencies: options.requireDependencies ?? false,
-    });
-    using _strays = catchStrayErrors((error) => engine.fail(error));
-    cli.exitCode = await engine.run({ signal: signals.drain, cut: signals.cut });
-  } catch (error) {
-    // Told to stop before it had begun: there is nothing to drain and nothing wrong.
-    if (signals.drain.aborted && error === signals.drain.reason) return;
-    // The run rejects only where it could not begin: then the environment is not what it was told to require.
-    if (!(error instanceof UnavailableError)) throw error;
-    throw new ConfigurationError(error.message, { code: error.code, cause: error });
+    if (options.workers > 1) return await superviseAll(cli, command, options, signals);
+    using _reload = onReloadSignal(() => log.warn("engine.reload_refused", { reason: "no supervisor" }));
+    const [{ healthThread }, { tellingSystemd }] = await Promise.all([
+      import("../../health/thread.ts"),
+      import("../sd_notify.ts"),
+    ]);
+    using thread = healthThread();
+    const { drain, cut } = signals;
+    const listener = tellingSystemd(thread.listener, { env: (name) => cli.io.env(name), drain });
+    await serve(cli, options, { drain, cut, engine: { listener } });
   } finally {
     signals.dispose();
   }
 }
 
-function workers(value: string): number {
-  const number = /^\d+$/.test(value) ? Number(value) : 0;
-  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError("--workers must be >= 1.");
-  if (number > 1) {
-    throw new InvalidArgumentError(
-      "This version runs one worker a process: start as many processes as you need.",
-    );
+async function superviseAll(
+  cli: Cli,
+  command: Command,
+  options: Options,
+  signals: Surroundings,
+): Promise<void> {
+  beginLog(cli, options, "info");
+  const [{ supervise }, { readConfig }] = await Promise.all([
+    import("../supervise.ts"),
+    import("../config_search.ts"),
+  ]);
+  const loaded = await readConfig(cli, options);
+  beginLog(cli, options, "info", loaded.config.logging);
+  detachLog(cli, true);
+  cli.exitCode = await supervise(cli, command, options, loaded, signals);
+}
+
+async function work(cli: Cli, options: Options, { number, reportEveryMs }: WorkerPlace): Promise<void> {
+  const terminated = leaveSignalsToSupervisor();
+  const { Parent } = await import("../../supervisor/parent.ts");
+  const parent = new Parent({
+    ...{ orders: Deno.stdin.readable, reports: Deno.stdout },
+    ...{ everyMs: reportEveryMs, clock: systemClock },
+  });
+  cli.worker = number;
+  const drain = firstOf(terminated, parent.drain);
+  await serve(cli, options, { drain, cut: parent.cut, engine: { listener: parent.listener } });
+}
+
+async function serve(cli: Cli, options: Options, { drain, cut, engine: more }: Surroundings): Promise<void> {
+  try {
+    beginLog(cli, options, "info");
+    detachLog(cli, cli.worker !== undefined);
+    const { openDomain } = await import("../open_domain.ts");
+    const domain = await openDomain(cli, options, "info", drain, { telemetry: true });
+    const { Engine } = await import("../../engine/engine.ts");
+    const engine = new Engine(domain, {
+      once: options.once ?? false,
+      requireDependencies: options.requireDependencies ?? false,
+      ...more,
+      ...(cli.worker !== undefined && { worker: cli.worker }),
+    });
+    using _strays = catchStrayErrors((error) => engine.fail(error));
+    cli.exitCode = await engine.run({ signal: drain, cut });
+  } catch (error) {
+    // Told to stop before it had begun: there is nothing to drain and nothing wrong.
+    if (drain.aborted && error === drain.reason) return;
+    // The run rejects only where it could not begin: then the environment is not what it was told to require.
+    if (!(error instanceof UnavailableError)) throw error;
+    throw new ConfigurationError(error.message, { code: error.code, cause: error });
   }
-  return number;
+}
+
+function detachLog(cli: Cli, shared: boolean): void {
+  cli.io.detach?.((lines, bytes) => log.warn("log.lines_dropped", { lines, bytes }), shared);
 }

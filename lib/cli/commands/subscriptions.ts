@@ -12,6 +12,7 @@ import { lanesOf } from "../../domain/lanes.ts";
 import { brokerOf, subscriptionBroker } from "../../domain/places.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { ProteanError } from "../../errors.ts";
+import { audited, whoIs } from "../../operations/audit.ts";
 import { replayLane } from "../../message/names.ts";
 import { collectStatus } from "../../status/collect.ts";
 import { collectGroups, readerOf } from "../../status/groups.ts";
@@ -22,12 +23,21 @@ import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
-import { addCommonOptions, type DomainOptions, filled, type LogOptions } from "../options.ts";
+import {
+  type ActorOptions,
+  addActor,
+  addCommonOptions,
+  type DomainOptions,
+  filled,
+  type LogOptions,
+} from "../options.ts";
 import { table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
+import { failedCommand } from "./failed.ts";
 import { partitionsCommand } from "./partitions.ts";
+import { windowCommand } from "./window.ts";
 
-interface Options extends DomainOptions, LogOptions {
+interface Options extends DomainOptions, LogOptions, ActorOptions {
   readonly json?: boolean;
   readonly yes?: boolean;
 }
@@ -62,7 +72,9 @@ export function subscriptionsCommand(cli: Cli): Command {
       ),
     );
   }
-  return group.addCommand(dropGroupCommand(cli)).addCommand(partitionsCommand(cli));
+  return group.addCommand(dropGroupCommand(cli)).addCommand(partitionsCommand(cli)).addCommand(
+    failedCommand(cli),
+  ).addCommand(windowCommand(cli));
 }
 
 function dropGroupCommand(cli: Cli): Command {
@@ -77,8 +89,15 @@ function dropGroupCommand(cli: Cli): Command {
   ).argument("<stream>", "as `subscriptions groups` shows it", filled)
     .argument("<group>", "as `subscriptions groups` shows it", filled)
     .option("--yes", "do not ask");
-  return addCommonOptions(command).action((stream: string, name: string, options: Options) =>
-    withDomain(cli, options, (runtime) => dropGroup(cli, runtime, { stream, name, options }))
+  return addCommonOptions(addActor(command)).action((stream: string, name: string, options: Options) =>
+    withDomain(cli, options, async (runtime) => {
+      const change = {
+        ...{ what: "subscriptions.drop-group", filter: { stream, group: name }, reason: options.reason },
+        by: whoIs(options.by, (name) => cli.io.env(name)),
+      };
+      const drop = () => dropGroup(cli, runtime, { stream, name, options });
+      await audited(runtime, change, drop, (count) => ({ count }));
+    })
   );
 }
 
@@ -156,7 +175,7 @@ async function dropGroup(
   cli: Cli,
   runtime: DomainRuntime,
   { stream, name, options }: { readonly stream: string; readonly name: string; readonly options: Options },
-): Promise<void> {
+): Promise<number> {
   const { broker, found } = await groupOf(runtime, stream, name);
   const reader = readerOf(withStatus(runtime), categoryRead(runtime, stream), name);
   const returning = await broker.length(replayLane(stream, name));
@@ -171,11 +190,15 @@ async function dropGroup(
   const what = `${found.lag ?? "an unknown number of"} entries not delivered and ${found.pending} pending` +
     (returning > 0 ? `, ${returning} replayed` : "");
   const question = `Drop the group '${name}' of stream '${stream}', with ${what}? This cannot be undone.`;
-  if (!await confirm(cli, question, options.yes)) return cli.io.err("Nothing was dropped.\n");
+  if (!await confirm(cli, question, options.yes)) {
+    cli.io.err("Nothing was dropped.\n");
+    return 0;
+  }
   if (!await broker.dropGroup(stream, name)) throw missing(stream, name);
   if (options.json) {
     cli.io.out(envelope("pass", { stream, group: name, lag: found.lag, pending: found.pending }));
   } else cli.io.out(`Dropped the group '${name}' of stream '${stream}'.\n`);
+  return 1;
 }
 
 /** The category that subscriptions name where they read this stream, which may be its backfill lane. */

@@ -51,6 +51,9 @@ export const telemetrySchema = z.strictObject({
     .describe("When absent: gRPC, or http/protobuf on port 4318."),
   resource_attributes: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
   semconv: flag().default(false).describe("Emit the messaging.* instruments as well."),
+  trace_sample_ratio: share().default(0.01).describe(
+    "Share of traces that begin here and are kept; those that come with a message follow its own choice.",
+  ),
   flush_timeout_seconds: above(0).default(2).describe("Seconds the last export may take."),
 }).prefault({}).describe("OpenTelemetry.");
 

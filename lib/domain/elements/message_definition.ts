@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import { IncorrectUsageError, ValidationError } from "../../errors.ts";
 import { MAX_SENT_BYTES } from "../../message/envelope.ts";
 import { isJsonObject } from "../../message/parse.ts";
 import type { DomainIdentity } from "./identity.ts";
 import { encode } from "./schema.ts";
 import type { MessageType, Row, Schema } from "../types.ts";
+
+const log = getLogger(["protean", "domain"]);
 
 /** `partOf` of another domain's messages. */
 export const EXTERNAL = "(external)";
@@ -52,6 +55,7 @@ export class MessageDefinition<S extends Schema = Schema, A extends string = str
   readonly upcasters: Upcasters;
   /** Commands: the field that names the addressed aggregate, where it was told. */
   readonly identity: string | undefined;
+  #isLargeTold = false;
 
   constructor(facts: MessageFacts<S, A>) {
     this.kind = facts.kind;
@@ -81,9 +85,22 @@ export class MessageDefinition<S extends Schema = Schema, A extends string = str
     if (!isJsonObject(json)) throw new ValidationError(`${what} must be an object: every payload is one.`);
     // Canonical text is ASCII.
     assertSize(what, text.length, this.aggregate?.domain.maxMessageBytes() ?? MAX_SENT_BYTES);
+    if (text.length >= LARGE_BYTES && !this.#isLargeTold) this.#tellLarge(text.length);
     return { payload: json, text };
   }
+
+  /** Once for a type: one that is large once is large again. */
+  #tellLarge(bytes: number): void {
+    this.#isLargeTold = true;
+    log.warn("message.large", {
+      ...{ message_type: this.typeString, bytes },
+      hint: "Redis keeps every payload in memory: keep large data elsewhere, and send a reference.",
+    });
+  }
 }
+
+/** From here on a payload is worth a word: Redis keeps it in memory, once for each stream. */
+const LARGE_BYTES = 128 * 1024;
 
 /** Throws `ValidationError` for what is larger than `max_message_bytes`, `most`, allows. */
 export function assertSize(what: string, bytes: number, most: number): void {

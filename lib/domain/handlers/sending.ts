@@ -10,7 +10,7 @@ import { parseExact } from "../../message/exact_numbers.ts";
 import type { Message } from "../../message/types.ts";
 import type { ProcessOptions, PublishOptions } from "../options.ts";
 import type { MessageDefinition } from "../elements/message_definition.ts";
-import { commandMessage, type Outgoing, OUTSIDE, publishedMessage } from "../work/outgoing.ts";
+import { commandMessage, type Origin, type Outgoing, OUTSIDE, publishedMessage } from "../work/outgoing.ts";
 import { runUnitOfWork } from "../work/run_unit.ts";
 import type { ElementRunner } from "./runner.ts";
 import type { WorkRuntime } from "../runtime.ts";
@@ -27,27 +27,29 @@ export async function processCommand(
   options: ProcessOptions,
   handler: ElementRunner | undefined,
 ): Promise<unknown> {
-  const ended = runtime.observer.command?.(command.typeString);
-  const sent = send(runtime, command, data, options, handler);
-  return await (ended ? whenEnded(sent, ended) : sent);
+  assertOptions(options);
+  const asynchronous = options.asynchronous ?? runtime.config.config.command_processing === "async";
+  const span = runtime.observer.command?.(command.typeString, asynchronous ? "enqueued" : "handled");
+  const origin: Origin = span?.trace ? { message: undefined, trace: span.trace } : OUTSIDE;
+  const sent = send(runtime, command, data, { ...options, asynchronous }, handler, origin);
+  return await (span ? whenEnded(sent, (error) => span.ended(error)) : sent);
 }
 
 async function send(
   runtime: WorkRuntime,
   command: MessageDefinition,
   data: unknown,
-  options: ProcessOptions,
+  options: ProcessOptions & { readonly asynchronous: boolean },
   handler: ElementRunner | undefined,
+  origin: Origin,
 ): Promise<unknown> {
-  assertOptions(options);
-  const asynchronous = options.asynchronous ?? runtime.config.config.command_processing === "async";
-  const message = commandMessage(runtime, command, data, { ...options, asynchronous }, OUTSIDE);
+  const message = commandMessage(runtime, command, data, options, origin);
   const mark = keyMark(runtime, command, options.idempotencyKey);
-  if (asynchronous) {
+  if (options.asynchronous) {
     const name = "domain.process";
     const outcome = await runUnitOfWork(
       runtime,
-      { name, origin: OUTSIDE, guard: guardOf(runtime), mark, repeat: false },
+      { name, origin, guard: guardOf(runtime), mark, fresh: true, repeat: false },
       (unit) => unit.send(message),
     );
     return outcome.kind === "done" ? outcome.positions[0] : undefined;

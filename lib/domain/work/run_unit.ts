@@ -32,6 +32,11 @@ export interface UnitOptions {
   /** Claimed before the work; where it was claimed before, nothing is done. */
   readonly mark?: Mark | undefined;
   /**
+   * Most likely nobody has claimed the mark: the work may be done before that is known, and then commits
+   * nothing where somebody has. @default false: it is looked at first
+   */
+  readonly fresh?: boolean | undefined;
+  /**
    * Handlers are repeated after a version conflict on `[server.version_retry]` (wire 10.7); work outside of
    * them is not.
    */
@@ -96,6 +101,7 @@ export async function runUnitOfWork<R>(
         log.debug("handler.transient_failure", { handler: name, attempt: failures, retry_in_ms: wait });
       }
       if (wait === undefined || guard.signal.aborted) throw thrown;
+      runtime.observer.repeated?.(name, error);
       if (wait > 0) await sleep(runtime.clock, wait, guard.signal);
       if (guard.signal.aborted) throw thrown;
     }
@@ -108,23 +114,25 @@ export async function runUnitOfWork<R>(
 
 async function once<R>(
   runtime: WorkRuntime,
-  { name, guard, mark, origin, repeat, turn }: UnitOptions,
+  { name, guard, mark, fresh = false, origin, repeat, turn }: UnitOptions,
   again: boolean,
   work: Work<R>,
 ): Promise<Outcome<R>> {
   const unit = new UnitOfWork(runtime, { origin, guard, careful: again || !repeat, turn });
   try {
-    if (mark && !await unit.claim(mark)) {
+    if (mark && !await unit.claim(mark, fresh && !again)) {
       await unit.rollback();
       return { kind: "duplicate" };
     }
     const value = await work(unit);
-    const positions = await committed(runtime, name, unit);
+    const positions = await committed(runtime, name, unit, origin.trace);
     return { kind: "done", value, positions, sent: unit.committed };
   } catch (thrown) {
     const error = asError(thrown);
     await unit.rollback();
-    if (mark && error instanceof DuplicateMessageError) return { kind: "duplicate" };
+    // A call of the work's may have been told it, whatever the work has made of that.
+    const isDuplicate = [error, unit.failure].some((one) => one instanceof DuplicateMessageError);
+    if (mark && isDuplicate) return { kind: "duplicate" };
     // Whatever a handler makes of it: after a call has failed nothing can be committed, for that reason.
     if (repeat && isBackendFailure(unit.failure)) throw unit.failure;
     throw thrown;
@@ -136,10 +144,15 @@ function isBackendFailure(error: Error | undefined): error is Error {
   return error instanceof UnavailableError || error instanceof RefusedError;
 }
 
-function committed({ observer }: WorkRuntime, name: string, unit: UnitOfWork): Promise<readonly number[]> {
-  const ended = observer.commit?.(name);
+function committed(
+  { observer }: WorkRuntime,
+  name: string,
+  unit: UnitOfWork,
+  trace: Origin["trace"],
+): Promise<readonly number[]> {
+  const ended = observer.commit?.(name, trace);
   const commit = unit.commit();
-  return ended ? whenEnded(commit, ended) : commit;
+  return ended ? whenEnded(commit, (error) => ended(unit.committed.length, error)) : commit;
 }
 
 /** Milliseconds before the next repetition of a conflict; undefined: it was the last one. */

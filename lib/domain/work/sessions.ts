@@ -71,7 +71,7 @@ export class Sessions {
    */
   async run<T>(provider: string, call: (session: ProviderSession) => Promise<T>): Promise<T> {
     try {
-      const result = await call(this.#on(provider));
+      const result = await this.#runtime.crowd.inside(call(this.#on(provider)));
       if (!this.#abandoned) return result;
     } catch (error) {
       throw this.#failed(error, { kind: "provider", name: provider });
@@ -93,7 +93,7 @@ export class Sessions {
     this.assertMayCommit();
     try {
       // What is certain is reported as that, even if the work was given up meanwhile.
-      const { positions } = await this.#on(provider).commit(writes);
+      const { positions } = await this.#runtime.crowd.inside(this.#on(provider).commit(writes));
       this.#open.delete(provider);
       if (this.#open.size === 0) this.#unwatch();
       this.#guard.committed?.({ kind: "provider", name: provider });
@@ -142,7 +142,11 @@ export class Sessions {
         `There is no database '${provider}': configure it as [databases.${provider}].`,
       );
     }
-    const session = adapter.session({ signal: this.#guard.signal, turn: this.#turn });
+    const session = adapter.session({
+      signal: this.#guard.signal,
+      turn: this.#turn,
+      refused: () => this.#abandoned || !this.#guard.mayCommit() ? refusal() : undefined,
+    });
     this.#open.set(provider, session);
     this.#watch();
     return session;

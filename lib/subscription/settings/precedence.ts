@@ -66,13 +66,14 @@ export function precedence(
   const place = isRaw ? "broker" : type;
   const profiles = (level: Level) =>
     profileOf(loaded, level).map((profile) => isRaw ? ofOthers(profile) : profile);
+  const server = serverLevels(loaded, place);
   return [
     ...specific.flatMap((level) => [level, ...profiles(level)]),
-    ...serverLevels(loaded, place, true),
+    ...server.set,
     // The default profile is about the domain's own messages.
     ...isRaw ? [] : profiles(defaultProfile(loaded)),
     { source: "default", values: ownDefaults(handler) },
-    ...serverLevels(loaded, place, false),
+    ...server.unset,
   ];
 }
 
@@ -90,17 +91,35 @@ function profileOf({ config }: LoadedConfig, { values: { profile } }: Level): Le
   return values ? [{ source: `profile ${profile}`, values, isProfile: true }] : [];
 }
 
-/** What `[server]` and its tables say: either the keys that the user set, or the defaults of the others. */
-function serverLevels(loaded: LoadedConfig, type: SubscriptionType | "broker", isSet: boolean): Level[] {
-  return Object.keys({ ...settingShape, ...handlerOnlyShape })
+/** What `[server]` and its tables say: the keys that the user set, and the defaults of the others. */
+interface ServerLevels {
+  readonly set: readonly Level[];
+  readonly unset: readonly Level[];
+}
+
+/** They are alike for every handler, and a domain may have hundreds: found once for each configuration. */
+const found = new WeakMap<LoadedConfig, Map<SubscriptionType | "broker", ServerLevels>>();
+
+function serverLevels(loaded: LoadedConfig, type: SubscriptionType | "broker"): ServerLevels {
+  const known = found.get(loaded) ?? new Map<SubscriptionType | "broker", ServerLevels>();
+  found.set(loaded, known);
+  const levels = known.get(type) ?? levelsOf(loaded, type);
+  known.set(type, levels);
+  return levels;
+}
+
+function levelsOf(loaded: LoadedConfig, type: SubscriptionType | "broker"): ServerLevels {
+  const levels = Object.keys({ ...settingShape, ...handlerOnlyShape })
     .filter((key) => type !== "broker" || !ABOUT_OWN_STREAMS.includes(key))
-    .map((key) => ({ key, path: serverPath(loaded, key, type) }))
-    .filter(({ path }) => loaded.origins.has(dotted(path)) === isSet)
-    .map(({ key, path }) => ({
-      source: isSet ? `[${dotted(path.slice(0, -1))}]` : "default",
-      values: { [key]: valueAt(loaded.config, path) },
-      path: path.slice(0, -1),
-    }));
+    .map((key) => {
+      const path = serverPath(loaded, key, type);
+      const isSet = loaded.origins.has(dotted(path));
+      const source = isSet ? `[${dotted(path.slice(0, -1))}]` : "default";
+      const values = { [key]: valueAt(loaded.config, path) };
+      return { isSet, level: { source, values, path: path.slice(0, -1) } };
+    });
+  const those = (wanted: boolean) => levels.filter(({ isSet }) => isSet === wanted).map(({ level }) => level);
+  return { set: those(true), unset: those(false) };
 }
 
 /**

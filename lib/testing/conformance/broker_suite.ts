@@ -9,6 +9,8 @@ import type { StreamGroup } from "../../adapters/ports.ts";
 import { type BrokerFixture, openBench, type Rule } from "./broker_suite_rig.ts";
 import { consumerRules } from "./broker_suite_consumers.ts";
 import { deadLetterRules } from "./broker_suite_dead_letters.ts";
+import { failureRules } from "./broker_suite_failures.ts";
+import { operationRules } from "./broker_suite_operations.ts";
 import { operatorRules } from "./broker_suite_operators.ts";
 import { partitionRules } from "./broker_suite_partitions.ts";
 import { pendingRules } from "./broker_suite_pending.ts";
@@ -21,12 +23,12 @@ export type { BrokerFixture } from "./broker_suite_rig.ts";
 
 /**
  * Runs every rule against brokers that `open` opens, each rule with its own. `partitions`: it is one that can
- * part streams by key.
+ * part streams by key. `operations`: it keeps operations of its own.
  */
 export function brokerConformance(
   name: string,
   open: () => Promise<BrokerFixture>,
-  { partitions: hasPartitions = false } = {},
+  { partitions: hasPartitions = false, operations: hasOperations = false } = {},
 ): void {
   const rule: Rule = (sentence, prove) => {
     Deno.test(`${name} broker ${sentence}`, async () => {
@@ -47,6 +49,8 @@ export function brokerConformance(
   operatorRules(rule);
   retentionRules(rule);
   deadLetterRules(rule);
+  failureRules(rule);
   sizeRules(rule);
   if (hasPartitions) partitionRules(rule);
+  if (hasOperations) operationRules(rule);
 }

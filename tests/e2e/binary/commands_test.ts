@@ -120,6 +120,22 @@ Deno.test("every command that works on messages does so with nothing beside the 
   assertStringIncludes(await alone.out(["db", "drop", DOMAIN, "--yes"]), "dropped successfully");
 });
 
+Deno.test("check works in the executable, manifest and all, and leaves nothing behind", async () => {
+  await using alone = await Alone.create();
+  assertStringIncludes(await alone.out(["check", DOMAIN]), "All checks passed.");
+  const manifest = `${alone.home}/deployment.yaml`;
+  await Deno.writeTextFile(
+    manifest,
+    "kind: Deployment\nmetadata: { name: shop }\nspec:\n  template:\n    spec:\n" +
+      "      terminationGracePeriodSeconds: 1\n      containers: [{ image: protean-server }]\n",
+  );
+  const told = await alone.run(["check", DOMAIN, "--connect", `--manifest=${manifest}`, "--format=sarif"]);
+  assertEquals(told.code, 1, told.err);
+  const { results } = JSON.parse(told.out).runs[0];
+  assert(results.some(({ ruleId }: { ruleId: string }) => ruleId === "MANIFEST_GRACE_PERIOD"), told.out);
+  assertEquals(alone.files(), []);
+});
+
 Deno.test("config, completion and version need no domain and no file", async () => {
   await using alone = await Alone.create();
   assertStringIncludes(await alone.out(["config", "print"]), "[server.health]");

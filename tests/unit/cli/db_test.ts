@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { ShopFolder } from "./shop.ts";
+import { auditOf, talkOf } from "./support.ts";
 
 Deno.test("db setup can be repeated", async () => {
   await using shop = await ShopFolder.create();
@@ -13,7 +14,7 @@ Deno.test("db setup can be repeated", async () => {
   ) {
     const { code, stdout, stderr } = await shop.run(["db", "setup"]);
     assertEquals([code, stdout], [0, "Database tables created successfully.\n"]);
-    assertMatch(stderr, changed);
+    assertMatch(talkOf(stderr), changed);
   }
   assertEquals((await shop.run(["db", "setup-outbox"])).stdout, "Outbox tables created successfully.\n");
 });
@@ -22,7 +23,7 @@ Deno.test("what changes tables says which, on stderr and in JSON", async () => {
   await using shop = await ShopFolder.create();
   const outbox = await shop.run(["db", "setup-outbox"]);
   assertEquals(
-    outbox.stderr,
+    talkOf(outbox.stderr),
     "Created or upgraded schema, outbox, outbox_lease, marks, lock of database 'default'.\n",
   );
   const { changes } = JSON.parse((await shop.run(["db", "setup", "--json"])).stdout).data;
@@ -30,11 +31,15 @@ Deno.test("what changes tables says which, on stderr and in JSON", async () => {
   change(shop, "UPDATE protean_schema SET version = 1 WHERE component = 'marks'");
   change(shop, "ALTER TABLE protean_processed DROP COLUMN checksum");
   const upgraded = await shop.run(["db", "upgrade"]);
-  assertEquals(upgraded.stderr, "Created or upgraded marks of database 'default'.\n");
+  assertEquals(talkOf(upgraded.stderr), "Created or upgraded marks of database 'default'.\n");
 
   const tables = ["protean_outbox", "protean_processed", "protean_shop_order"];
   const truncated = await shop.run(["db", "truncate", "--yes"]);
-  assertEquals(truncated.stderr, `Emptied the tables ${tables.join(", ")} of database 'default'.\n`);
+  assertEquals(auditOf(truncated.stderr).map(({ what, outcome }) => [what, outcome]), [[
+    "db.truncate",
+    "done",
+  ]]);
+  assertEquals(talkOf(truncated.stderr), `Emptied the tables ${tables.join(", ")} of database 'default'.\n`);
   const again = await shop.run(["db", "truncate", "--yes", "--json"]);
   assertEquals(JSON.parse(again.stdout).data.emptied, { default: tables });
   await shop.run(["db", "drop", "--yes"]);

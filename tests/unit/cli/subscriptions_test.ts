@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { SqliteBroker } from "../../../lib/adapters/sqlite/broker.ts";
 import { systemClock } from "../../../lib/async/clock.ts";
 import { ShopFolder } from "./shop.ts";
+import { auditOf, talkOf } from "./support.ts";
 
 const EVENTS = "shop::order";
 
@@ -180,7 +181,9 @@ Deno.test("drop-group removes one group, asks first, and says what it does to a 
   });
   assertStringIncludes(unwilling.stderr, "Nothing was dropped.");
   const dropped = await drop("shop.Gone", "--yes");
-  assertEquals([dropped.code, dropped.stdout, dropped.stderr], [
+  const [noted] = auditOf(dropped.stderr);
+  assertEquals([noted?.["what"], noted?.["count"]], ["subscriptions.drop-group", 1]);
+  assertEquals([dropped.code, dropped.stdout, talkOf(dropped.stderr)], [
     0,
     "Dropped the group 'shop.Gone' of stream 'shop::order'.\n",
     "",

@@ -36,3 +36,15 @@ export function recordingIo(surroundings: Surroundings = {}): RecordingIo {
     },
   };
 }
+
+/** What was said on stderr besides the lines of the logger `audit`. */
+export function talkOf(stderr: string): string {
+  return stderr.split("\n").filter((line) => !line.includes('"logger":"audit"')).join("\n");
+}
+
+/** Lines of the logger `audit`. */
+export function auditOf(stderr: string): Record<string, unknown>[] {
+  return stderr.split("\n").filter((line) => line.includes('"logger":"audit"')).map((line) =>
+    JSON.parse(line)
+  );
+}

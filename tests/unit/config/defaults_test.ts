@@ -190,6 +190,7 @@ Deno.test("defaults are those of the reference, except as the design changes the
       resource_attributes: {},
       semconv: false,
       flush_timeout_seconds: 2,
+      trace_sample_ratio: 0.01,
     },
     observatory: { host: "127.0.0.1", port: 9000, trace_retention_days: 0 },
     lint: {
@@ -283,9 +284,11 @@ Deno.test("pool settings default to SQLAlchemy's, as upstream configures it (wir
     managed: true,
     pool_size: 5,
     max_overflow: 10,
+    overflow_idle_seconds: 2,
     pool_recycle: 1800,
     pool_timeout: 30,
     pool_pre_ping: true,
+    commit_group_size: 200,
   });
   assertEquals(config.brokers["default"], {
     provider: "redis",

@@ -107,7 +107,7 @@ Deno.test("a letter that cannot be replayed stays, is told, and stops nobody", a
   assertEquals([failed[0]?.code, failed[0]?.why.includes("elsewhere.Stranger")], ["DLQ_FOREIGN_GROUP", true]);
 });
 
-Deno.test("a broker that goes away ends the operation, which says how far it came", async () => {
+Deno.test("a broker that goes away pauses the operation, which says how far it came", async () => {
   const { broker, replay, depth } = await rig(5);
   const { deadLetters } = broker;
   const own = deadLetters.replay.bind(deadLetters);
@@ -117,7 +117,7 @@ Deno.test("a broker that goes away ends the operation, which says how far it cam
     return await own(...args);
   };
   const { state, done, why } = await replay({});
-  assertEquals([state, done, why, await depth()], ["failed", 2, "The broker is away.", 3]);
+  assertEquals([state, done, why, await depth()], ["paused", 2, "The broker is away.", 3]);
 });
 
 Deno.test("a file that cannot be written keeps letters from being removed", async () => {

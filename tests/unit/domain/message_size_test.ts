@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { Domain, on, type Row } from "@protean/server";
 import { z } from "zod";
 import { ConfigurationError, ValidationError } from "../../../lib/errors.ts";
+import { logged } from "../../support/logged.ts";
 import { inMemory, outbox, started } from "./fixture.ts";
 
 const MOST = 2_000;
@@ -81,4 +82,17 @@ Deno.test("what is sent may not be larger than what is received", async () => {
   assertStringIncludes(error.message, "server.max_received_bytes");
   await domain.init({ config: inMemory({ server: { max_message_bytes: 9e6, max_received_bytes: 9e6 } }) });
   await domain.close();
+});
+
+Deno.test("a payload from 128 KiB is told once for each type", async () => {
+  const { domain, Padded, AddPad } = pads();
+  await using _running = await started(domain, { config: inMemory() });
+  const large = 128 * 1024;
+  const told = async (work: () => Promise<unknown>) =>
+    (await logged(work)).filter(({ properties }) => "message_type" in properties && "bytes" in properties)
+      .map(({ properties }) => [properties["message_type"], properties["bytes"]]);
+  assertEquals(await told(() => domain.publish(Padded, sized(large - 1))), []);
+  assertEquals(await told(() => domain.publish(Padded, sized(large))), [["Pads.Padded.v1", large]]);
+  assertEquals(await told(() => domain.publish(Padded, sized(large + 9))), []);
+  assertEquals(await told(() => domain.process(AddPad, sized(large))), [["Pads.AddPad.v1", large]]);
 });

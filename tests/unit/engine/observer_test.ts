@@ -44,9 +44,9 @@ Deno.test("deliveries, handlers, commits, publishing and commands are told to th
   const calls = new Set<string>();
   const end = (what: string) => (error?: Error) => void told.push(error ? `${what}: ${error.message}` : what);
   const observer: Observer = {
-    command: (type) => end(`command ${type}`),
+    command: (type) => ({ ended: end(`command ${type}`) }),
     handler: (handler) => ({ ended: end(`handler ${handler}`) }),
-    commit: (name) => end(`commit ${name}`),
+    commit: (name) => (_messages, error) => end(`commit ${name}`)(error),
     subscription: ({ handler }) => ({
       happened: (event, count) => void told.push(`${handler} ${event} ${count}`),
     }),
@@ -134,7 +134,7 @@ Deno.test("an observer that throws changes nothing of what it observes", async (
     throw new Error("an instrument failed");
   };
   const throwing: Observer = {
-    command: () => broken,
+    command: () => ({ ended: broken }),
     handler: () => {
       runs++;
       return { ended: broken };
@@ -156,7 +156,7 @@ Deno.test("an observer that fails later, or whose trace does, changes nothing of
   const { domain, Begin } = jobs();
   const broken = (): Promise<never> => Promise.reject(new Error("an instrument failed later"));
   const rejecting: Observer = {
-    command: () => broken,
+    command: () => ({ ended: broken }),
     handler: () => ({
       get trace(): never {
         throw new Error("no trace");

@@ -32,7 +32,7 @@ Deno.test("liveness is about the event loop alone", () => {
 Deno.test("readiness lists every component in the order of the reference when all are well", () => {
   assertEquals(
     text(engineReadiness(snapshot())),
-    '200 {"status":"ok","checks":{"shutting_down":false,"providers":{"default":"ok","memory":"ok"},' +
+    '200 {"status":"ok","checks":{"shutting_down":false,"draining":false,"providers":{"default":"ok","memory":"ok"},' +
       '"brokers":{"default":"ok"},"event_store":"ok","caches":{"default":"ok"},' +
       '"subscriptions":{"total":1,"details":[]}}}',
   );
@@ -49,6 +49,7 @@ for (const kind of ["provider", "broker", "event_store", "cache"] as const) {
     const shown = (of: typeof kind) => (of === kind ? "unavailable" : "ok");
     assertEquals(checks, {
       shutting_down: false,
+      draining: false,
       providers: { default: shown("provider"), memory: shown("provider") },
       brokers: { default: shown("broker") },
       event_store: shown("event_store"),
@@ -88,7 +89,7 @@ Deno.test("readiness leaves out what is not configured", () => {
   const components: ComponentState[] = [{ kind: "provider", name: "default", status: "ok" }];
   assertEquals(
     text(engineReadiness({ shuttingDown: false, components })),
-    '200 {"status":"ok","checks":{"shutting_down":false,"providers":{"default":"ok"}}}',
+    '200 {"status":"ok","checks":{"shutting_down":false,"draining":false,"providers":{"default":"ok"}}}',
   );
 });
 
@@ -109,7 +110,7 @@ Deno.test("readiness says why a component is unavailable, beside the status of t
   ];
   assertEquals(
     text(engineReadiness({ shuttingDown: false, components })),
-    '503 {"status":"degraded","checks":{"shutting_down":false,"providers":{"default":"ok"},' +
+    '503 {"status":"degraded","checks":{"shutting_down":false,"draining":false,"providers":{"default":"ok"},' +
       '"brokers":{"default":"unavailable"},"caches":{"default":"unavailable"}},' +
       '"reasons":[{"component":"broker","name":"default","reason":"Redis is full."}]}',
   );
@@ -119,6 +120,23 @@ Deno.test("nobody is ready before the checks of its start have ended, whatever i
   const components: ComponentState[] = [{ kind: "provider", name: "default", status: "ok" }];
   assertEquals(
     text(engineReadiness({ shuttingDown: false, starting: true, components })),
-    '503 {"status":"degraded","checks":{"shutting_down":false,"starting":true,"providers":{"default":"ok"}}}',
+    '503 {"status":"degraded","checks":{"shutting_down":false,"draining":false,"starting":true,"providers":{"default":"ok"}}}',
   );
+});
+
+Deno.test("what will make a component unavailable is told, and changes no verdict", () => {
+  const full: ComponentState = {
+    kind: "broker",
+    name: "default",
+    status: "ok",
+    warning: "Redis is nearly full.",
+  };
+  const warnings = [{ component: "broker", name: "default", warning: "Redis is nearly full." }];
+  for (const readiness of [engineReadiness, applicationReadiness]) {
+    const well = readiness(snapshot({ components: [full] }));
+    assertEquals([well.status, (well.body as { warnings: unknown }).warnings], [200, warnings]);
+    const away: ComponentState = { kind: "provider", name: "default", status: "unavailable" };
+    const ill = readiness(snapshot({ components: [full, away] }));
+    assertEquals([ill.status, (ill.body as { warnings: unknown }).warnings], [503, warnings]);
+  }
 });

@@ -12,7 +12,7 @@ async function ask(method: string, path: string, from = routes) {
 }
 
 const LIVE = '{"status":"ok","checks":{"event_loop":"responsive"}}';
-const READY = '{"status":"ok","checks":{"shutting_down":false}}';
+const READY = '{"status":"ok","checks":{"shutting_down":false,"draining":false}}';
 
 for (
   const [method, path, status, body] of [

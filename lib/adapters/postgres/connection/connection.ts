@@ -32,6 +32,8 @@ const COURTESY_MS = 1000;
 export interface ConnectionOptions extends Where {
   readonly uri: PostgresUri;
   readonly clock: Clock;
+  /** Tells the password of this moment, instead of the URI; see `PasswordSource.read`. */
+  readonly password?: (signal: AbortSignal | undefined) => Promise<string>;
   /** SQL that runs once, after logging in. */
   readonly session: string;
   /**
@@ -81,6 +83,7 @@ export class Connection {
   #backend: string | undefined;
   #encoding = "";
   #lost: Error | undefined;
+  #endedByServer = false;
 
   private constructor(options: ConnectionOptions, place: Place, socket: Socket) {
     this.#options = options;
@@ -99,10 +102,11 @@ export class Connection {
    * `signal` when that aborts.
    */
   static async open(options: ConnectionOptions, signal?: AbortSignal): Promise<Connection> {
+    const uri = { ...options.uri, password: await passwordOf(options, signal) };
     let failure: Error | undefined;
-    for (const place of options.uri.places) {
+    for (const place of uri.places) {
       try {
-        return await Connection.#openAt(options, place, signal);
+        return await Connection.#openAt({ ...options, uri }, place, signal);
       } catch (error) {
         signal?.throwIfAborted();
         failure = connectError(options, error);
@@ -125,9 +129,22 @@ export class Connection {
     return connection;
   }
 
+  /** Why it cannot be used any more; undefined: it can. */
+  get loss(): Error | undefined {
+    return this.#lost;
+  }
+
   /** True once it cannot be used any more. */
   get lost(): boolean {
     return this.#lost !== undefined;
+  }
+
+  /**
+   * The server itself has ended the session and said so. What it says comes in order: of the statements that
+   * have no answer, the first one at most was begun.
+   */
+  get endedByServer(): boolean {
+    return this.#endedByServer;
   }
 
   /** True while a statement waits for its answer. */
@@ -298,7 +315,9 @@ export class Connection {
 
   /** The other end is gone; what it said last tells more than that it is. */
   #hungUp(why: string): void {
-    this.#lose(this.#lastWords.reason ?? why);
+    const { reason } = this.#lastWords;
+    this.#endedByServer ||= reason !== undefined && !this.lost;
+    this.#lose(reason ?? why);
   }
 
   #lose(why: string): void {
@@ -320,5 +339,20 @@ export class Connection {
       await new Promise<void>((resolve) => this.#socket.once("close", () => resolve()));
     }
     this.#ended.resolve();
+  }
+}
+
+async function passwordOf(options: ConnectionOptions, signal: AbortSignal | undefined): Promise<string> {
+  const { name, label, uri, password } = options;
+  if (!password) return uri.password;
+  try {
+    return await password(signal);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    if (cause instanceof ConfigurationError) throw cause;
+    throw new ProviderUnavailableError(
+      `Database '${name}' (${label}) cannot be asked: ${asError(cause).message}; it is tried again.`,
+      { cause, isUnreached: true },
+    );
   }
 }

@@ -20,6 +20,8 @@ export interface Where {
   readonly name: string;
   /** `user@host:port/database`. */
   readonly label: string;
+  /** The setting that tells the password, where that is not the URI. */
+  readonly passwordFrom?: string;
 }
 
 /**
@@ -48,6 +50,7 @@ export const SQLSTATE = {
   uniqueViolation: "23505",
   undefinedTable: "42P01",
   tooManyConnections: "53300",
+  lockNotAvailable: "55P03",
 } as const;
 
 type Meaning = "unavailable" | "configuration" | "conflict" | "data";
@@ -99,6 +102,8 @@ export function connectError(where: Where, thrown: unknown): Error {
   }
   const [meaning, advice] = REFUSED_PARAMETER.test(thrown.message)
     ? ["configuration", "remove it from the database_uri, or have the pooler ignore it"]
+    : where.passwordFrom !== undefined && thrown.code.startsWith("28")
+    ? ["configuration", `see that ${where.passwordFrom} tells the password that is valid now`]
     : meaningOf(thrown.code) ?? ["configuration", "correct the database_uri"];
   if (meaning === "unavailable") {
     return unreached(where, `refuses connections: ${thrown.message} (${advice})`, thrown);
@@ -107,6 +112,18 @@ export function connectError(where: Where, thrown: unknown): Error {
     `Database '${where.name}' (${where.label}) refuses the connection: ${thrown.message}: ${advice}.`,
     { code: "DATABASE_REFUSED", cause: thrown },
   );
+}
+
+/** PgBouncer at its `max_client_conn`, which has no SQLSTATE of its own for it. */
+const POOLER_IS_FULL = /no more connections allowed/;
+
+/**
+ * "Too many connections", as `connectError` tells it: others are starting too, or leaving; a moment later
+ * there may be room (POOL-2, F17).
+ */
+export function isTooMany(error: unknown): boolean {
+  return error instanceof ProviderUnavailableError && isServerError(error.cause) &&
+    (error.cause.code === SQLSTATE.tooManyConnections || POOLER_IS_FULL.test(error.cause.message));
 }
 
 /** A failed statement of ours as one of our errors; `doing` ends the sentence "… failed while …". */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { fleetName } from "../../client_name.ts";
 import { BACKEND_NAME, type Connection } from "./connection.ts";
 import { arrayText } from "./values.ts";
 
@@ -13,7 +14,9 @@ const LOOK = `select holder.pid, holder.usename::text as role, holder.applicatio
     cross join lateral unnest(pg_blocking_pids(waits.pid)) as held (pid)
     left join pg_stat_activity as holder on holder.pid = held.pid
   where holder.usename is distinct from current_user
-    or holder.application_name is distinct from current_setting('application_name')
+    or ${fleetName("holder.application_name")} is distinct from ${
+  fleetName("current_setting('application_name')")
+}
   order by 4 desc nulls last limit 1`;
 
 /** Who holds up any of these backends, as the end of a sentence; undefined: nobody else does. */

@@ -1,7 +1,9 @@
 /**
  * A pool with the rules of SQLAlchemy's QueuePool (POOL-1): at most `size` connections stay open when nobody
- * uses them, `maxOverflow` more are opened under load and closed when they come back, a checkout beyond that
- * waits its turn: fairly among those who work through a backlog, so that none of them waits in vain.
+ * uses them, `maxOverflow` more are opened under load, a checkout beyond that waits its turn: fairly among
+ * those who work through a backlog, so that none of them waits in vain. In one thing it differs: what was
+ * opened beyond `size` is not closed the moment it comes back, but when nobody has wanted it for
+ * `overflowIdleSeconds`. To open and close one for every piece of work costs more than the work.
  *
  * @module
  */
@@ -32,6 +34,8 @@ export interface PoolOptions<M extends Member> {
   readonly size: number;
   /** Beyond `size`; -1 is without limit. */
   readonly maxOverflow: number;
+  /** How long a connection beyond `size` waits to be wanted again before it is closed; 0: not at all. */
+  readonly overflowIdleSeconds: number;
   /** Older connections are replaced at the next checkout; -1 never. */
   readonly recycleSeconds: number;
   /** Longest wait for one to come free. */
@@ -61,6 +65,15 @@ const FRESH_MS = 500;
 /** A wait is over after so many looks at it; for takers of turns, those at which the line has not moved. */
 const PARTS = 4;
 
+/** A connection that was handed out. */
+export interface Acquired<M> {
+  readonly member: M;
+  /** False for one that was opened just now. */
+  readonly reused: boolean;
+  /** It was idle for so long that it may be dead, and was not asked for a sign of life. */
+  readonly silent: boolean;
+}
+
 interface Idle<M> {
   readonly member: M;
   readonly since: number;
@@ -73,6 +86,12 @@ export class Pool<M extends Member> {
   readonly #options: PoolOptions<M>;
   /** Longest idle first: they are used in turn, as QueuePool does. */
   readonly #idle: Idle<M>[] = [];
+  /**
+   * Those beyond `size`, longest idle first: the last one is used first, so that those that are not needed
+   * grow old.
+   */
+  readonly #spare: Idle<M>[] = [];
+  #cancelClosing: (() => void) | undefined;
   readonly #busy = new Set<M>();
   readonly #waiting = new Turns<Waiter<M>>();
   /** Everything not yet ended, for `close()`. */
@@ -87,14 +106,20 @@ export class Pool<M extends Member> {
     this.#options = options;
   }
 
+  /** Whoever wants a connection now has to wait for one to come free. */
+  get exhausted(): boolean {
+    const { size, maxOverflow } = this.#options;
+    return size > 0 && maxOverflow >= 0 && this.#checkedOut >= size + maxOverflow;
+  }
+
   get stats(): PoolStats {
     const { size } = this.#options;
-    const [checkedOut, checkedIn] = [this.#checkedOut, this.#idle.length];
+    const [checkedOut, checkedIn] = [this.#checkedOut, this.#idle.length + this.#spare.length];
     return { size, checkedOut, overflow: Math.max(0, checkedOut + checkedIn - size), checkedIn };
   }
 
   /**
-   * Takes a connection; `reused` is false for one opened just now. First come, first served; those who name a
+   * Takes a connection. First come, first served; those who name a
    * `turn` take turns with each other, and wait for as long as the line moves (`SessionOptions`). Rejects with
    * `PoolTimeoutError`, with what `open` rejects with, or with the reason of `signal` when that aborts; with
    * one that has aborted already nobody waits, but an idle connection is had: the drain gives those who are
@@ -104,7 +129,7 @@ export class Pool<M extends Member> {
   async acquire(
     signal?: AbortSignal,
     { sure = false, turn }: { readonly sure?: boolean; readonly turn?: object | undefined } = {},
-  ): Promise<{ readonly member: M; readonly reused: boolean }> {
+  ): Promise<Acquired<M>> {
     if (this.#closing.signal.aborted) throw this.#closed();
     const { clock, timeoutSeconds } = this.#options;
     const asked = clock.monotonic();
@@ -112,14 +137,15 @@ export class Pool<M extends Member> {
     // Who has waited for a turn is not to be short of time when it comes.
     const deadline = (turn ? clock.monotonic() : asked) + timeoutSeconds * 1000;
     try {
-      const kept = granted && this.#isYoung(granted) ? granted : await this.#takeIdle(sure ? -1 : FRESH_MS);
-      const member = kept ?? await this.#openOne(deadline, signal);
+      const passed = granted && this.#isYoung(granted) ? { member: granted, silent: false } : undefined;
+      const kept = passed ?? await this.#takeIdle(sure ? -1 : FRESH_MS);
+      const member = kept?.member ?? await this.#openOne(deadline, signal);
       if (this.#closing.signal.aborted) {
         member.destroy("the pool is closed");
         throw this.#closed();
       }
       this.#busy.add(member);
-      return { member, reused: kept !== undefined };
+      return { member, reused: kept !== undefined, silent: kept?.silent ?? false };
     } catch (error) {
       this.#leaveSeat(undefined);
       throw error;
@@ -138,15 +164,16 @@ export class Pool<M extends Member> {
     this.#closing.abort();
     for (const waiter of this.#waiting.clear()) waiter(this.#closed());
     for (const member of this.#busy) member.destroy("the pool is closed");
-    const idle = this.#idle.splice(0);
+    this.#cancelClosing?.();
+    const idle = [...this.#idle.splice(0), ...this.#spare.splice(0)];
     await Promise.all(idle.map(({ member }) => member.close()));
     await Promise.all([...this.#open].map((member) => member.ended));
   }
 
   /** The right to hold one connection, perhaps with the connection that somebody has just given back. */
   #seat(signal: AbortSignal | undefined, turn: object | undefined): Promise<M | undefined> {
-    const { size, maxOverflow, clock, timeoutSeconds } = this.#options;
-    if (size === 0 || maxOverflow < 0 || this.#checkedOut < size + maxOverflow) {
+    const { clock, timeoutSeconds } = this.#options;
+    if (!this.exhausted) {
       this.#checkedOut++;
       return Promise.resolve(undefined);
     }
@@ -185,24 +212,45 @@ export class Pool<M extends Member> {
     this.#checkedOut--;
     if (!member) return;
     const { size, clock } = this.#options;
-    if (size > 0 && this.#idle.length >= size) void member.close();
-    else this.#idle.push({ member, since: clock.monotonic() });
+    const since = clock.monotonic();
+    if (size === 0 || this.#idle.length < size) this.#idle.push({ member, since });
+    else {
+      this.#spare.push({ member, since });
+      this.#closeSpare();
+    }
+  }
+
+  /** Closes what nobody has wanted for too long, and looks again when the next one may be. */
+  #closeSpare(): void {
+    const { clock, overflowIdleSeconds } = this.#options;
+    const now = clock.monotonic();
+    const ends = ({ since }: Idle<M>) => since + overflowIdleSeconds * 1000;
+    while (this.#spare[0] && ends(this.#spare[0]) <= now) void this.#spare.shift()?.member.close();
+    const [next] = this.#spare;
+    if (!next || this.#cancelClosing) return;
+    this.#cancelClosing = clock.after(ends(next) - now, () => {
+      this.#cancelClosing = undefined;
+      this.#closeSpare();
+    });
   }
 
   /** An idle connection that is fit for use; those that are not go. */
-  async #takeIdle(freshMs: number): Promise<M | undefined> {
+  async #takeIdle(freshMs: number): Promise<{ readonly member: M; readonly silent: boolean } | undefined> {
     const { clock, prePing, ping } = this.#options;
-    for (let idle = this.#idle.shift(); idle; idle = this.#idle.shift()) {
+    const next = () => this.#idle.shift() ?? this.#spare.pop();
+    for (let idle = next(); idle; idle = next()) {
       const { member, since } = idle;
       if (member.lost || !this.#isYoung(member)) continue;
-      if (!prePing || clock.monotonic() - since <= freshMs) return member;
+      const isFresh = clock.monotonic() - since <= freshMs;
+      if (!prePing || isFresh) return { member, silent: !isFresh };
       try {
         await ping(member);
-        return member;
+        return { member, silent: false };
       } catch {
         member.destroy("it did not answer a ping");
         // Whatever made this one silent has probably met its neighbours too; asking each would take too long.
-        for (const { member: other } of this.#idle.splice(0)) void other.close();
+        const others = [...this.#idle.splice(0), ...this.#spare.splice(0)];
+        for (const { member: other } of others) void other.close();
       }
     }
     return undefined;
@@ -238,8 +286,10 @@ export class Pool<M extends Member> {
 
   #forget(member: M): void {
     this.#open.delete(member);
-    const index = this.#idle.findIndex((idle) => idle.member === member);
-    if (index >= 0) this.#idle.splice(index, 1);
+    for (const kept of [this.#idle, this.#spare]) {
+      const index = kept.findIndex((idle) => idle.member === member);
+      if (index >= 0) kept.splice(index, 1);
+    }
   }
 
   #timeout(): PoolTimeoutError {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { fleetName } from "../../client_name.ts";
 import { BACKEND_NAME, type Connection } from "./connection.ts";
 import { arrayText } from "./values.ts";
 
@@ -18,7 +19,10 @@ export const STANDS_STILL = `usename = current_user and pid <> pg_backend_pid() 
 
 /** Nobody's but the server's own: a session that somebody has typed `begin` into is not ours to end. */
 const END_BLOCKING = `select pg_terminate_backend(pid) as ended from pg_stat_activity
-  where ${STANDS_STILL} and application_name = current_setting('application_name') and pid in (
+  where ${STANDS_STILL} and ${fleetName("application_name")} = ${
+  fleetName("current_setting('application_name')")
+}
+    and pid in (
     select unnest(pg_blocking_pids(pid)) from pg_stat_activity where ${BACKEND_NAME} = any($1::text[]))`;
 
 /** Ends the sessions of ours that stand still and hold what these backends wait for; returns how many. */

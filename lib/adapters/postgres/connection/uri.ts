@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { SERVER_NAME } from "../../client_name.ts";
 import { strayBlank } from "../../../config/uri_text.ts";
 import { ConfigurationError } from "../../../errors.ts";
 
@@ -32,7 +33,7 @@ export interface PostgresUri {
   readonly tlsCaFile?: string;
   /** Longest time to reach one place and log in. @default 10000 */
   readonly connectTimeoutMs: number;
-  /** @default "protean-server" */
+  /** What the server is to call the connections. @default "protean-server" */
   readonly applicationName: string;
   /** Settings for the server's session, such as `-c statement_timeout=5s`. */
   readonly options: string | undefined;
@@ -106,7 +107,7 @@ function parse(text: string, env: (name: string) => string | undefined): Postgre
     sslcert: one(query, "sslcert"),
     sslkey: one(query, "sslkey"),
     connectTimeoutMs: seconds(one(query, "connect_timeout")) * 1000,
-    applicationName: one(query, "application_name") ?? "protean-server",
+    applicationName: one(query, "application_name") ?? SERVER_NAME,
     options: one(query, "options"),
     label: `${user}@${where.join(",")}/${database}`,
   };

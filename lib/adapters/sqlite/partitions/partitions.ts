@@ -22,7 +22,8 @@ import { parseStreamId } from "../../stream_id.ts";
 import type { DatabaseFile } from "../file/database_file.ts";
 import { letGo, newHolder } from "../file/holders.ts";
 import { acknowledge, findGroup, groupInfos, hasNewer, hasPending } from "../streams/group_rows.ts";
-import { append, findStream } from "../streams/rows.ts";
+import { bury } from "../streams/failure_groups.ts";
+import { findStream } from "../streams/rows.ts";
 import { SqlitePartition } from "./partition.ts";
 import { countKeys, dropLease, forgetHalt, haltOf, haltsOf, keysOf, renewLease, takeLease } from "./rows.ts";
 
@@ -108,7 +109,7 @@ export class SqlitePartitions implements Partitions {
     return await database.write((db) => {
       const place = { stream, group, key };
       if (haltOf(db, place) !== JSON.stringify(halt)) return false;
-      if (letter) append(db, [{ stream: letter.deadLetterStream, data: letter.data }], clock.now());
+      if (letter) bury(db, { stream: letter.deadLetterStream, data: letter.data }, clock.now());
       const found = findGroup(db, partitionStream(stream, key), group);
       const id = parseStreamId(halt.id);
       if (found && id) acknowledge(db, found, id);

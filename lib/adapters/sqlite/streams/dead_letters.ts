@@ -5,25 +5,37 @@
  * @module
  */
 import type { Clock } from "../../../async/clock.ts";
-import type { DeadLetterRange, DeadLetters, StreamEntry } from "../../ports.ts";
+import type { DeadLetterRange, DeadLetters, FeedMark, StreamEntry } from "../../ports.ts";
 import { END_ID, parseCursor, parseStreamId, ZERO_ID } from "../../stream_id.ts";
 import { TextBudget } from "../../entry_text.ts";
 import type { DatabaseFile } from "../file/database_file.ts";
-import { collectDropped, dropStream, trimBefore } from "./drop.ts";
+import { breathe, collectDropped, dropOldest, dropStream } from "./drop.ts";
+import {
+  bury,
+  COUNT_BYTES,
+  COUNT_STEP,
+  forgetCounts,
+  lowerAll,
+  SqliteFailureGroups,
+  unbury,
+} from "./failure_groups.ts";
+import { fedTo, feedTo } from "./fed.ts";
 import { ensureGroup } from "./group_rows.ts";
-import { append, entriesAfter, entryOf, findEntry, findStream, removeEntry } from "./rows.ts";
+import { append, entryOf, findEntry, findStream } from "./rows.ts";
 import { entriesIn, entryIn, findWithin, pageOf } from "./texts.ts";
 
 /** Letters that one transaction moves: they may be large. */
 const MOVE_STEP = 50;
 
 export class SqliteDeadLetters implements DeadLetters {
+  readonly failures: SqliteFailureGroups;
   readonly #database: DatabaseFile;
   readonly #clock: Clock;
 
   constructor(database: DatabaseFile, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
+    this.failures = new SqliteFailureGroups(database);
   }
 
   async depth(stream: string): Promise<number> {
@@ -50,12 +62,30 @@ export class SqliteDeadLetters implements DeadLetters {
   async oldest(stream: string): Promise<number | undefined> {
     return await this.#database.read((db) => {
       const row = findStream(db, stream);
-      return row && entriesAfter(db, row.id, ZERO_ID, 1)[0]?.[0];
+      return row && pageOf(db, row.id, { from: ZERO_ID, count: 1 }, { maxEntryBytes: 1 })[0]?.[0];
     });
   }
 
   async trimBefore(stream: string, ms: number, limit: number): Promise<number> {
-    return await trimBefore(this.#database, stream, ms, limit);
+    const bound = { ms: Math.ceil(ms), n: 0 };
+    let trimmed = 0;
+    while (trimmed < limit) {
+      const step = await this.#database.write((db) => {
+        const row = findStream(db, stream);
+        if (!row) return 0;
+        const page = { from: ZERO_ID, count: Math.min(limit - trimmed, COUNT_STEP) };
+        const oldest = pageOf(db, row.id, page, { maxBytes: COUNT_BYTES }).filter((entry) =>
+          entry[0] < bound.ms
+        );
+        lowerAll(db, stream, oldest);
+        return oldest.length === 0 ? 0 : dropOldest(db, row.id, bound, oldest.length);
+      });
+      trimmed += step;
+      // A page may be short for the sake of its bytes.
+      if (step === 0) break;
+      await breathe();
+    }
+    return trimmed;
   }
 
   async get(stream: string, id: string, maxEntryBytes?: number): Promise<StreamEntry | undefined> {
@@ -75,7 +105,7 @@ export class SqliteDeadLetters implements DeadLetters {
       if (!entry) return false;
       ensureGroup(db, lane, group);
       append(db, [{ stream: lane, data: entryOf(entry).data ?? "" }], this.#clock.now());
-      return removeEntry(db, row.id, key);
+      return unbury(db, stream, row, key);
     }, { notify: true, durable: true });
   }
 
@@ -89,8 +119,8 @@ export class SqliteDeadLetters implements DeadLetters {
           const row = findStream(db, stream);
           const entry = row && key && findEntry(db, row.id, key);
           if (!entry) continue;
-          append(db, [{ stream: to, data: entryOf(entry).data ?? "" }], this.#clock.now());
-          if (removeEntry(db, row.id, key)) count++;
+          bury(db, { stream: to, data: entryOf(entry).data ?? "" }, this.#clock.now());
+          if (unbury(db, stream, row, key)) count++;
         }
         return count;
       }, { durable: true });
@@ -104,25 +134,44 @@ export class SqliteDeadLetters implements DeadLetters {
       const row = findStream(db, stream);
       if (!row || !key || !findEntry(db, row.id, key)) return false;
       append(db, [{ stream: to, data }], this.#clock.now());
-      return removeEntry(db, row.id, key);
+      return unbury(db, stream, row, key);
+    }, { notify: true, durable: true });
+  }
+
+  async feed(
+    lane: string,
+    group: string,
+    texts: readonly string[],
+    { id, from, to }: FeedMark,
+  ): Promise<string> {
+    return await this.#database.write((db) => {
+      const at = fedTo(db, lane, id);
+      if (at !== from) return at;
+      if (texts.length > 0) ensureGroup(db, lane, group);
+      append(db, texts.map((data) => ({ stream: lane, data })), this.#clock.now());
+      feedTo(db, { lane, id, at: to }, this.#clock.now());
+      return to;
     }, { notify: true, durable: true });
   }
 
   async remove(stream: string, ids: readonly string[]): Promise<number> {
-    if (ids.length === 0) return 0;
-    return await this.#database.write((db) => {
-      const row = findStream(db, stream);
-      const gone = ids.map(parseStreamId).filter((key) => row && key && removeEntry(db, row.id, key));
-      return gone.length;
-    }, { durable: true });
+    let removed = 0;
+    for (let at = 0; at < ids.length; at += COUNT_STEP) {
+      const step = ids.slice(at, at + COUNT_STEP).map(parseStreamId);
+      removed += await this.#database.write((db) => {
+        const row = findStream(db, stream);
+        return step.filter((key) => row && key && unbury(db, stream, row, key)).length;
+      }, { durable: true });
+    }
+    return removed;
   }
 
   async purge(stream: string): Promise<number> {
     // Waiting readers learn that their group is gone.
-    const length = await this.#database.write((db) => dropStream(db, stream), {
-      notify: true,
-      durable: true,
-    });
+    const length = await this.#database.write((db) => {
+      forgetCounts(db, stream);
+      return dropStream(db, stream);
+    }, { notify: true, durable: true });
     await collectDropped(this.#database);
     return length;
   }

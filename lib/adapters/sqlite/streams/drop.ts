@@ -59,34 +59,10 @@ function trimStep(db: DatabaseSync, stream: string, maxLength: number): number {
 }
 
 /** Drops the oldest entries before `limit`, at most `count`; returns how many. */
-function dropOldest(db: DatabaseSync, stream: number, limit: StreamId, count: number): number {
+export function dropOldest(db: DatabaseSync, stream: number, limit: StreamId, count: number): number {
   const dropped = Number(statement(db, TRIM).run(stream, limit.ms, limit.n, count).changes);
   statement(db, SHRINK).run(dropped, stream);
   return dropped;
-}
-
-/**
- * Drops the oldest entries of a stream without groups, those before `ms`, at most `limit`; returns how many.
- */
-export async function trimBefore(
-  database: DatabaseFile,
-  stream: string,
-  ms: number,
-  limit: number,
-): Promise<number> {
-  const bound = { ms: Math.ceil(ms), n: 0 };
-  let trimmed = 0;
-  while (trimmed < limit) {
-    const most = Math.min(limit - trimmed, STEP);
-    const step = await database.write((db) => {
-      const row = findStream(db, stream);
-      return row ? dropOldest(db, row.id, bound, most) : 0;
-    });
-    trimmed += step;
-    if (step < most) break;
-    await breathe();
-  }
-  return trimmed;
 }
 
 /**
@@ -131,6 +107,6 @@ export async function collectDropped(database: DatabaseFile): Promise<void> {
 }
 
 /** One turn of the event loop for everybody else. */
-function breathe(): Promise<void> {
+export function breathe(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -43,7 +43,8 @@ import {
   vitalsOf,
 } from "./group_rows.ts";
 import { findPostponed, forgetPostponed, keepPostponed } from "./postponed.ts";
-import { append, type EntryRow, findStream, removeEntry } from "./rows.ts";
+import { bury } from "./failure_groups.ts";
+import { type EntryRow, findStream, removeEntry } from "./rows.ts";
 import { entriesIn, entryIn } from "./texts.ts";
 
 export class SqliteStreamGroup implements StreamGroup {
@@ -197,7 +198,7 @@ export class SqliteStreamGroup implements StreamGroup {
       const found = this.#own(db);
       const row = found && key && findPending(db, found.group, key);
       if (!row || row.consumer !== found.consumer) return false;
-      append(db, [{ stream: deadLetterStream, data }], this.#clock.now());
+      bury(db, { stream: deadLetterStream, data }, this.#clock.now());
       this.#acknowledge(db, found.group, [id]);
       return true;
     }, { durable: true });

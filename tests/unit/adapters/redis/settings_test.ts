@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import { processName } from "../../../../lib/adapters/client_name.ts";
 import { ConfigurationError } from "../../../../lib/errors.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -8,7 +9,7 @@ Deno.test("readSettings fills the defaults of the connection pool", () => {
     { section, clientName, maxConnections, answerMs, connectMs, retryOnTimeout },
     {
       section: "brokers.default",
-      clientName: "protean:my_domain:default",
+      clientName: `protean:my_domain:default:${processName()}`,
       maxConnections: 50,
       answerMs: 5000,
       connectMs: 5000,

@@ -28,6 +28,10 @@ class StreamStore implements AggregateStore {
     return { kind: "present", restore: () => AggregateInstance.restore(this.aggregate, row) };
   }
 
+  async loadMany(ids: readonly string[], source: StoreSource): Promise<ReadonlyMap<string, Stored>> {
+    return new Map(await Promise.all(ids.map(async (id) => [id, await this.load(id, source)] as const)));
+  }
+
   writes({ instance }: Change): AggregateWrites {
     const stream = streamOf(this.aggregate.category, instance.id);
     const events = instance.raised.map((raised, index) => {

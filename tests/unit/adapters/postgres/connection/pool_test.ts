@@ -38,6 +38,7 @@ function poolOf(options: Partial<PoolOptions<FakeMember>> = {}) {
     clock,
     size: 2,
     maxOverflow: 1,
+    overflowIdleSeconds: 0,
     recycleSeconds: -1,
     timeoutSeconds: 30,
     prePing: true,
@@ -66,13 +67,56 @@ Deno.test("Pool opens nothing before the first checkout", () => {
   assertEquals([opened.length, pool.stats], [0, { size: 2, checkedOut: 0, overflow: 0, checkedIn: 0 }]);
 });
 
-Deno.test("Pool keeps its size open when idle and closes the overflow as it comes back", async () => {
+Deno.test("Pool closes the overflow as it comes back with overflow_idle_seconds 0, as QueuePool", async () => {
   const { pool, opened } = poolOf();
   const members = await take(pool, 3);
   assertEquals(pool.stats, { size: 2, checkedOut: 3, overflow: 1, checkedIn: 0 });
   for (const member of members) pool.release(member);
   assertEquals(pool.stats, { size: 2, checkedOut: 0, overflow: 0, checkedIn: 2 });
   assertEquals(opened.map(({ lost }) => lost), [false, false, true]);
+});
+
+Deno.test("Pool closes the overflow when nobody has wanted it for overflow_idle_seconds", async () => {
+  const { pool, opened, clock } = poolOf({ maxOverflow: 2, overflowIdleSeconds: 2 });
+  const members = await take(pool, 4);
+  for (const member of members.slice(0, 3)) pool.release(member);
+  await clock.advance(1000);
+  pool.release(members[3] as FakeMember);
+  assertEquals(pool.stats, { size: 2, checkedOut: 0, overflow: 2, checkedIn: 4 });
+  await clock.advance(999);
+  assertEquals(opened.map(({ lost }) => lost), [false, false, false, false]);
+  await clock.advance(1);
+  assertEquals(opened.map(({ lost }) => lost), [false, false, true, false]);
+  await clock.advance(1000);
+  assertEquals(opened.map(({ lost }) => lost), [false, false, true, true]);
+  assertEquals(pool.stats, { size: 2, checkedOut: 0, overflow: 0, checkedIn: 2 });
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("Pool uses of its overflow what was used last, so that what is not needed grows old", async () => {
+  const { pool, opened, clock } = poolOf({ maxOverflow: 2, overflowIdleSeconds: 2 });
+  for (const member of await take(pool, 4)) pool.release(member);
+  for (let round = 0; round < 5; round++) {
+    await clock.advance(400);
+    const members = await take(pool, 3);
+    assertEquals(members.map(({ number }) => number), [0, 1, 3]);
+    for (const member of members) pool.release(member);
+  }
+  assertEquals([opened.length, opened.map(({ lost }) => lost)], [4, [false, false, true, false]]);
+  await pool.close();
+  assertEquals([opened.every(({ lost }) => lost), clock.pending], [true, 0]);
+});
+
+Deno.test("Pool forgets an overflow connection that is lost while it waits to be wanted", async () => {
+  const { pool, opened, clock } = poolOf({ overflowIdleSeconds: 2 });
+  for (const member of await take(pool, 3)) pool.release(member);
+  opened[2]?.destroy();
+  await Promise.resolve();
+  assertEquals(pool.stats, { size: 2, checkedOut: 0, overflow: 0, checkedIn: 2 });
+  const members = await take(pool, 3);
+  assertEquals(members.map(({ number }) => number), [0, 1, 3]);
+  await clock.advance(2000);
+  assertEquals(clock.pending, 0);
 });
 
 Deno.test("Pool hands idle connections out in turn", async () => {
@@ -145,7 +189,7 @@ Deno.test("Pool opens a new connection for the first who waits when a lost one c
   const waiting = pool.acquire();
   member?.destroy();
   pool.release(member as FakeMember);
-  assertEquals(await waiting, { member: opened[1] as FakeMember, reused: false });
+  assertEquals(await waiting, { member: opened[1] as FakeMember, reused: false, silent: false });
 });
 
 Deno.test("Pool tells its state when nothing comes free in time, and the turn is lost", async () => {

@@ -1,0 +1,72 @@
+/**
+ * What the gauges of a running engine are read from (wire 9.5). Nothing of it asks a backend: the monitor has
+ * done that.
+ *
+ * @module
+ */
+import type { EngineService } from "../async/service.ts";
+import { DlqMaintenance } from "../dlq/maintenance.ts";
+import type { DomainRuntime } from "../domain/runtime.ts";
+import { engineReadiness } from "../health/bodies.ts";
+import type { HealthMonitor } from "../health/monitor.ts";
+import type { SubscriptionStatus } from "../subscription/status.ts";
+import { LoopDelay } from "../telemetry/loop_delay.ts";
+import { type GaugeSource, registerGauges } from "../telemetry/metrics/gauges.ts";
+
+export interface GaugeParts {
+  readonly runtime: DomainRuntime;
+  readonly monitor: HealthMonitor;
+  readonly subscriptions: () => readonly SubscriptionStatus[];
+  readonly services: readonly EngineService[];
+}
+
+/** Registers the gauges where there are metrics. Returns what takes them off again. */
+export function engineGauges(parts: GaugeParts): () => void {
+  const { runtime: { telemetry, clock } } = parts;
+  if (!telemetry?.meter) return () => {};
+  const delay = new LoopDelay(clock);
+  const withdraw = registerGauges(telemetry.meter, gaugeSource(parts, delay));
+  return () => {
+    withdraw();
+    delay.stop();
+  };
+}
+
+function gaugeSource(
+  { runtime, monitor, subscriptions, services }: GaugeParts,
+  delay: LoopDelay,
+): GaugeSource {
+  const { clock, config: { config } } = runtime;
+  const began = clock.monotonic();
+  return {
+    domain: runtime.name,
+    uptimeMs: () => clock.monotonic() - began,
+    ready: () => engineReadiness(monitor.snapshot()).status === 200,
+    loopDelayMs: () => delay.take(),
+    rows: () => monitor.snapshot().subscriptions?.details ?? [],
+    subscriptions: () =>
+      subscriptions().map(({ lastPollAgeMs, ...status }) => ({
+        ...status,
+        lastPollAgeMs: lastPollAgeMs ?? undefined,
+      })),
+    pools: () =>
+      [...runtime.providers.values()].flatMap((provider) => {
+        const stats = provider.poolStats();
+        const type = String(config.databases[provider.name]?.provider ?? "unknown");
+        return stats ? [{ name: provider.name, type, ...stats }] : [];
+      }),
+    brokers: () => {
+      const { components } = monitor.snapshot();
+      return [...runtime.brokers.values()].map((broker) => ({
+        name: broker.name,
+        up: components.some(({ kind, name, status }) =>
+          kind === "broker" && name === broker.name && status === "ok"
+        ),
+        connections: broker.openConnections(),
+      }));
+    },
+    deadLetters: () =>
+      services.filter((service) => service instanceof DlqMaintenance)
+        .flatMap(({ figures }) => [...figures].map(([stream, measured]) => ({ stream, ...measured }))),
+  };
+}

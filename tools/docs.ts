@@ -1,0 +1,24 @@
+/**
+ * `deno task docs`: the pages of `docs/reference/` that are made from the code. A test fails where one of them
+ * is not what this would write.
+ *
+ * @module
+ */
+import { dirname, join } from "node:path";
+import { checkPage } from "./check_page.ts";
+import { metricsPage } from "./metrics_page.ts";
+import { root } from "./root.ts";
+
+/** Path below the root → its text. A further page is a line here. */
+export const PAGES: Readonly<Record<string, () => string>> = {
+  "docs/reference/check.md": checkPage,
+  "docs/reference/metrics.md": metricsPage,
+};
+
+if (import.meta.main) {
+  for (const [path, page] of Object.entries(PAGES)) {
+    const file = join(root, path);
+    await Deno.mkdir(dirname(file), { recursive: true });
+    await Deno.writeTextFile(file, page());
+  }
+}
