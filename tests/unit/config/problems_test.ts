@@ -116,9 +116,7 @@ const CASES: readonly (readonly [string, string, string, number, string])[] = [
   ] as const).map(([key, value]) =>
     [
       `[databases.default]\nprovider = "postgresql"\ndatabase_uri = "postgresql://a@h/d"\n${key} = ${value}`,
-      value === "inf" || value === "nan" || Number.isNaN(Number(value))
-        ? "CONFIG_TYPE"
-        : "CONFIG_INVALID_VALUE",
+      /^["[]/.test(value) ? "CONFIG_WRONG_TYPE" : "CONFIG_INVALID_VALUE",
       `databases.default.${key}`,
       4,
       "must be",
