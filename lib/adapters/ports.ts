@@ -17,6 +17,7 @@ export * from "./ports/outbox.ts";
 export * from "./ports/entry.ts";
 export * from "./ports/broker.ts";
 export * from "./ports/partitions.ts";
+export * from "./ports/peers.ts";
 export * from "./ports/operations.ts";
 export * from "./ports/cache.ts";
 export * from "./ports/event_store.ts";

@@ -11,6 +11,7 @@ import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { dbCommand } from "./commands/db.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { deployCommand } from "./commands/deploy.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
 import { operationsCommand } from "./commands/operations.ts";
@@ -53,6 +54,7 @@ export function buildProgram(cli: Cli): Command {
       subscriptionsCommand(cli),
       dbCommand(cli),
       configCommand(cli),
+      deployCommand(cli),
       healthcheckCommand(cli),
       reloadCommand(cli),
       ...cli.compiledIn.demo ? [demoCommand(cli, cli.compiledIn.demo)] : [],

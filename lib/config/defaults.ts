@@ -15,10 +15,12 @@ export interface Surroundings {
   /** Inside Kubernetes the health listener has to be reachable from outside the pod's loopback. */
   /** Address of the cluster's API, which Kubernetes gives every container; undefined outside of it. */
   readonly kubernetes: string | undefined;
+  /** `PROTEAN_RELEASE`. */
+  readonly release?: string | undefined;
 }
 
 /** Adds what is not set. What is set is left alone, however wrong: the schema judges it afterwards. */
-export function complete(tree: Table, { domain, kubernetes }: Surroundings): Table {
+export function complete(tree: Table, { domain, kubernetes, release }: Surroundings): Table {
   const name = normalizedDomain(domain) || "domain";
   const databases = named(tree, "databases", "database_uri", (database) => ({
     provider: "sqlite",
@@ -33,7 +35,11 @@ export function complete(tree: Table, { domain, kubernetes }: Surroundings): Tab
     brokers,
     caches: named(tree, "caches", "URI", () => cache),
     ...eventStore(tree, main, name),
-    server: { ...drainTimeout(tree), ...(kubernetes && { health: { host: everyAddress(kubernetes) } }) },
+    server: {
+      ...drainTimeout(tree),
+      ...(release && { release }),
+      ...(kubernetes && { health: { host: everyAddress(kubernetes) } }),
+    },
   };
   return merge(defaults, tree);
 }

@@ -68,6 +68,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     complete(tree, {
       domain: options.domain,
       kubernetes: variables("KUBERNETES_SERVICE_HOST") || undefined,
+      release: variables("PROTEAN_RELEASE")?.trim() || undefined,
     }),
   ) as Table;
   // Read once: to compile a validator for each table would take longer than the reading.

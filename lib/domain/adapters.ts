@@ -161,10 +161,12 @@ class Opening {
     }
   }
 
-  /** Throws what failed, after closing what did not. */
+  /** Throws what failed, or why it was to stop, after closing what did not. */
   async finish(): Promise<void> {
     if (this.failures.length === 0) return;
     for (const adapter of this.#opened.toReversed()) await closeOne(adapter, this.facts.clock);
+    // What was told to stop has not failed.
+    this.options.signal?.throwIfAborted();
     throw summary(this.failures);
   }
 }

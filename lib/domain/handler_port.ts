@@ -47,6 +47,13 @@ export interface RunOptions {
    * messages without `headers.id`; entry ids alone may repeat from stream to stream.
    */
   readonly source?: string | undefined;
+  /** What was marked under another one counts as not done: the message was asked for once more. */
+  readonly generation?: string | undefined;
+  /**
+   * It was never started before, as far as anybody knows: whether its effect is there already is found at the
+   * commit. @default false: that is looked at before the handler runs
+   */
+  readonly fresh?: boolean;
   /**
    * Reads the message anew, for every try after the first: what a handler has made of what it was given is
    * nobody else's. Absent: all tries are given the same.
@@ -95,6 +102,8 @@ export interface HandlerRunner {
   readonly sharedGroup: boolean;
   /** Stream categories, one subscription each: `my_domain::order`, `my_domain::order:command`. */
   readonly categories: readonly string[];
+  /** Type strings that it handles, older versions included; `$any` for all others. @default not known */
+  readonly types?: readonly string[];
   /** As declared; resolved by `lib/subscription/`. */
   readonly options: {
     readonly subscriptionProfile?: string;

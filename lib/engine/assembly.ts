@@ -9,14 +9,14 @@ import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
 import { lanesOf } from "../domain/lanes.ts";
-import { MAIN_BROKER, managedProviders, outboxRoutes } from "../domain/places.ts";
+import { MAIN_BROKER, managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { Alerter } from "../dlq/alerter.ts";
 import { DlqMaintenance } from "../dlq/maintenance.ts";
+import { keepsDeadLetters } from "../dlq/places.ts";
 import { alertReceivers } from "../dlq/receivers.ts";
 import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
-import { NotSupportedError } from "../errors.ts";
 import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { deadLetterStream } from "../message/names.ts";
@@ -30,7 +30,9 @@ import { EventStoreSubscription } from "../subscription/event_store_subscription
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { PartitionLeases } from "../subscription/partitions/leases.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
+import type { SubscriptionStatus } from "../subscription/status.ts";
 import { TextShare } from "../subscription/text_share.ts";
+import { announced, Heartbeat } from "./heartbeat.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
 
 /** Cleaners come at least this often while their interval's own unit is ticks (wire 3.7). */
@@ -47,6 +49,8 @@ export interface AssemblyOptions {
   /** Told by the services how their work goes. */
   readonly work: WorkHealth;
   readonly onFailure: (error: Error) => void;
+  /** What they do now, for the others to know. @default nothing is told of them */
+  readonly statuses?: () => readonly SubscriptionStatus[];
   /** Whether subscriptions have a circuit breaker. @default true */
   readonly breaker?: boolean;
 }
@@ -81,10 +85,20 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...outboxCleaners(plan),
       ...markCleaners(plan),
       ...dlqMaintenance(plan),
+      ...heartbeats(plan),
       ...operations(plan),
     ],
     subscriptions: plan.subscriptions,
   };
+}
+
+function heartbeats({ runtime, identity, statuses = () => [] }: Plan): Heartbeat[] {
+  const { peers } = subscriptionBroker(runtime);
+  if (!peers) return [];
+  const id = `${identity}-${hex()}`;
+  const started = new Date(runtime.clock.now()).toISOString();
+  const tell = () => announced(runtime, { id, started }, statuses());
+  return [new Heartbeat({ peers, id, tell, clock: runtime.clock })];
 }
 
 function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan): OutboxProcessor[] {
@@ -263,28 +277,27 @@ function operations({ runtime }: Plan): OperationService[] {
   return runtime.brokers.get(MAIN_BROKER)?.operations ? [new OperationService(runtime)] : [];
 }
 
-/** One of each lane whose subscriptions dead-letter, with the rules of all its handlers (DLQ-4, S40). */
+/**
+ * One of each lane, with the rules of all its handlers (DLQ-4, S40): of those too that dead-letter no more,
+ * whose letters may still lie there.
+ */
 function watchedQueues(subscriptions: readonly PlannedSubscription[]): readonly WatchedQueue[] {
   const byStream = new Map<string, HandlerRule[]>();
   for (const { runner: { name, group }, category, backfill, settings } of subscriptions) {
-    if (!settings.enableDlq) continue;
-    const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold } = settings;
-    const rule = { handler: name, group, retentionHours, alertThreshold };
+    const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold, enableDlq } = settings;
+    const rule = {
+      handler: name,
+      group,
+      retentionHours,
+      alertThreshold,
+      ...(!enableDlq && { isFormer: true }),
+    };
     for (const origin of backfill === undefined ? [category] : [category, backfill]) {
       const stream = deadLetterStream(origin);
       byStream.set(stream, [...byStream.get(stream) ?? [], rule]);
     }
   }
   return [...byStream].map(([stream, rules]) => ({ stream, rules }));
-}
-
-function keepsDeadLetters(broker: BaseBroker): boolean {
-  try {
-    return broker.deadLetters !== undefined;
-  } catch (error) {
-    if (error instanceof NotSupportedError) return false;
-    throw error;
-  }
 }
 
 function cleaning(

@@ -46,6 +46,13 @@ export function engineReadiness(snapshot: HealthSnapshot): Answer {
   });
 }
 
+/** `/scale`. Without a number there is none to scale by, which autoscalers take for an error, not for no work. */
+export function scaleAnswer({ scale }: HealthSnapshot): Answer {
+  return scale
+    ? { status: 200, body: scale }
+    : { status: 503, body: { status: "unavailable", checks: { collection_pending: true } } };
+}
+
 /** `POST /drainz`. */
 export function drainRequested(pid: number): Answer {
   return { status: 200, body: { status: "draining", pid } };

@@ -67,6 +67,7 @@ export class HealthMonitor extends BackgroundService {
   /** What is known now; costs no I/O. */
   snapshot(): HealthSnapshot {
     const components = this.#states();
+    const scale = this.#collector?.scale;
     // What a probe is told stands in the log, also where it is over before the next look.
     if (this.#logged.size > 0) this.#logTransitions(components);
     return {
@@ -75,6 +76,7 @@ export class HealthMonitor extends BackgroundService {
       ...(this.#starting && { starting: true }),
       components,
       ...(this.#collector && { subscriptions: this.#collector.block }),
+      ...(scale && { scale }),
     };
   }
 

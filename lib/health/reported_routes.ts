@@ -10,10 +10,19 @@ import type { HealthSnapshot } from "./types.ts";
 
 /** The engine's probes from what it has reported elsewhere. */
 export function reportedRoutes(health: ReportedHealth, drain: () => void): Routes {
+  // Known here before the engine says so.
+  let asked = false;
   const alive = () => engineLiveness(!health.blocked);
   // What a blocked engine said last may be long over.
-  const ready = () => health.blocked ? alive() : engineReadiness(health.snapshot ?? NOTHING_KNOWN);
-  return processRoutes(alive, ready, drain);
+  const ready = () => {
+    if (health.blocked) return alive();
+    const snapshot = health.snapshot ?? NOTHING_KNOWN;
+    return engineReadiness(asked ? { ...snapshot, draining: true } : snapshot);
+  };
+  return processRoutes(alive, ready, () => health.snapshot ?? NOTHING_KNOWN, () => {
+    asked = true;
+    drain();
+  });
 }
 
 const NOTHING_KNOWN: HealthSnapshot = { shuttingDown: false, starting: true, components: [] };

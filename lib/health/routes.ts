@@ -10,6 +10,7 @@ import {
   drainRequested,
   engineLiveness,
   engineReadiness,
+  scaleAnswer,
 } from "./bodies.ts";
 import type { HealthSnapshot } from "./types.ts";
 
@@ -31,11 +32,16 @@ export function engineRoutes(
   snapshot: () => HealthSnapshot,
   drain?: () => void,
 ): Routes {
-  return processRoutes(() => engineLiveness(liveness()), () => engineReadiness(snapshot()), drain);
+  return processRoutes(() => engineLiveness(liveness()), () => engineReadiness(snapshot()), snapshot, drain);
 }
 
 /** The same of whoever has a body of its own for the first. */
-export function processRoutes(alive: () => Answer, ready: () => Answer, drain?: () => void): Routes {
+export function processRoutes(
+  alive: () => Answer,
+  ready: () => Answer,
+  snapshot: () => HealthSnapshot,
+  drain?: () => void,
+): Routes {
   const drained = () => {
     drain?.();
     return drainRequested(Deno.pid);
@@ -44,6 +50,7 @@ export function processRoutes(alive: () => Answer, ready: () => Answer, drain?: 
     ["/healthz", alive],
     ["/livez", alive],
     ["/readyz", ready],
+    ["/scale", () => scaleAnswer(snapshot())],
     ...drain ? [["POST /drainz", drained] as const] : [],
   ]);
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock } from "../async/clock.ts";
+import type { Scale } from "../status/scale.ts";
 import type { SubscriptionRow, SubscriptionsBlock } from "./types.ts";
 
 /** Rows older than this are called stale: three refreshes were missed. */
@@ -16,6 +17,8 @@ const GIVE_UP_AFTER_MS = 30_000;
 export interface SubscriptionSource {
   /** How many there are: subscriptions and outbox processors. */
   total(): number;
+  /** As of the latest `collect`. @default there is none */
+  scale?(): Scale | undefined;
   /** Reads the figures from the backends. Must settle soon after `signal` aborts. */
   collect(signal: AbortSignal): Promise<readonly SubscriptionRow[]>;
 }
@@ -56,6 +59,13 @@ export class SubscriptionCollector {
       cancel();
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** Undefined where it was not collected lately: an old number is none to scale by. */
+  get scale(): Scale | undefined {
+    const outcome = this.#outcome;
+    const isNew = outcome.kind === "rows" && this.#clock.monotonic() - outcome.at <= GIVE_UP_AFTER_MS;
+    return isNew ? this.#source.scale?.() : undefined;
   }
 
   /** The block of `/readyz`, as of now. */

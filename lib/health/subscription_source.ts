@@ -5,6 +5,7 @@
  */
 import { collectStatus, statusCount, type StatusRuntime } from "../status/collect.ts";
 import type { StatusRow } from "../status/row.ts";
+import { type Scale, scaleOf } from "../status/scale.ts";
 import type { BreakerState } from "../domain/observer.ts";
 import type { SubscriptionSource } from "./subscription_collector.ts";
 import type { SubscriptionRow } from "./types.ts";
@@ -21,10 +22,13 @@ export function subscriptionSource(
   runtime: StatusRuntime,
   circuits: () => readonly Circuit[] = () => [],
 ): SubscriptionSource {
+  let scale: Scale | undefined;
   return {
     total: () => statusCount(runtime),
+    scale: () => scale,
     collect: async () => {
       const rows = await collectStatus(runtime);
+      scale = await scaleOf(runtime, rows);
       const states = new Map(
         circuits().map((circuit) => [keyOf(circuit.handler, circuit.category), circuit.breaker]),
       );

@@ -6,6 +6,7 @@
  */
 import type { AdapterKind } from "../adapters/ports.ts";
 import type { StatusRow } from "../status/row.ts";
+import type { Scale } from "../status/scale.ts";
 
 /** Something the server depends on. */
 export interface Component {
@@ -86,6 +87,8 @@ export interface HealthSnapshot {
   readonly components: readonly ComponentState[];
   /** Absent where nothing subscribes: a program that only produces. */
   readonly subscriptions?: SubscriptionsBlock;
+  /** What `/scale` says; absent before it was collected, and where nothing subscribes. */
+  readonly scale?: Scale;
   /** By number; absent where there is no supervisor. */
   readonly workers?: Readonly<Record<string, WorkerHealth>>;
 }

@@ -24,6 +24,12 @@ const LOOK_MS = 500;
 /** How often it is looked whether the other lane has nothing. */
 const LANE_LOOK_MS = 50;
 
+/**
+ * Where reads have found nothing they block twice as long each, up to this: what comes ends them at once, and a
+ * server that nobody sends to costs nothing.
+ */
+const IDLE_BLOCK_MS = 2_000;
+
 /** When a lane is read that comes behind another (PIPE-12). It never blocks: it asks, and asks again. */
 export interface Behind {
   /** The other lane has something. */
@@ -39,6 +45,8 @@ export class Reader {
   paused = false;
   readonly #batch: BatchSize;
   #failures = 0;
+  /** Reads in a row that found nothing. */
+  #empty = 0;
   #ensured = false;
   #missing = false;
 
@@ -121,8 +129,7 @@ export class Reader {
       await this.lane.read({
         count: Math.max(1, Math.min(count, pause.readable(settings.messagesPerTick))),
         maxBytes: MOST_SIZE,
-        // After a failure the answer is wanted soon: until then readiness says that nothing is read.
-        ...!this.behind && { blockMs: this.#failures > 0 ? 1 : Math.max(1, settings.blockingTimeoutMs) },
+        ...!this.behind && { blockMs: this.#blockMs() },
         signal,
         ...(taken.length > 0 ? { ack: taken.map((delivery) => delivery.id) } : {}),
       }, (entries) => {
@@ -135,8 +142,16 @@ export class Reader {
       acks.giveBack(taken);
       throw error;
     }
+    this.#empty = found === 0 ? this.#empty + 1 : 0;
     if (this.behind && found === 0) await sleep(clock, this.behind.everyMs, signal);
     if (settings.tickIntervalSeconds > 0) await sleep(clock, settings.tickIntervalSeconds * 1000, signal);
+  }
+
+  #blockMs(): number {
+    // After a failure the answer is wanted soon: until then readiness says that nothing is read.
+    if (this.#failures > 0) return 1;
+    const wanted = Math.max(1, this.scope.settings.blockingTimeoutMs);
+    return Math.max(wanted, Math.min(wanted * 2 ** Math.min(this.#empty, 20), IDLE_BLOCK_MS));
   }
 
   #recovered(): void {
@@ -160,6 +175,7 @@ export class Reader {
     if (signal.aborted) return;
     const facts = { stream: group.stream, group: group.group, error: error.message };
     this.#ensured = false;
+    this.#empty = 0;
     if (error instanceof GroupMissingError && !this.#missing) {
       this.#missing = true;
       log.warn("subscription.group_missing", facts);

@@ -13,6 +13,7 @@ import type {
   SubscriptionsBlock,
   WorkerHealth,
 } from "../health/types.ts";
+import { mergedText } from "../telemetry/metrics/merged_text.ts";
 import type { Slot, Supervisor } from "./supervisor.ts";
 
 type Supervised = Pick<Supervisor, "slots" | "stopping" | "quiesced" | "quiesce">;
@@ -22,8 +23,15 @@ export function supervisorRoutes(supervisor: Supervised): Routes {
   return processRoutes(
     () => liveness(supervisor.slots),
     () => engineReadiness(poolSnapshot(supervisor)),
+    () => poolSnapshot(supervisor),
     () => supervisor.quiesce(),
   );
+}
+
+/** The metrics of all workers that answer, as one page. */
+export async function poolPage({ slots }: Pick<Supervised, "slots">): Promise<string> {
+  const texts = await Promise.all(slots.map(({ current }) => current?.page()));
+  return mergedText(texts.filter((text) => text !== undefined));
 }
 
 /** Whether a restart of them all would help. */
@@ -46,13 +54,21 @@ export function poolSnapshot({ slots, stopping, quiesced }: Omit<Supervised, "qu
     const snapshot = current?.health.blocked ? undefined : current?.health.snapshot;
     return snapshot ? [snapshot] : [];
   });
+  const scale = known.find((snapshot) => snapshot.scale)?.scale;
   const subscriptions = merged(known.flatMap(({ subscriptions }) => subscriptions ?? []));
+  const states = byNumber(slots, workerHealth);
+  const isStarting = known.length < slots.length &&
+    Object.values(states).some(({ status }) => status === "starting");
   return {
     shuttingDown: stopping,
+    // Nobody has failed: not all have begun.
+    ...(isStarting && { starting: true as const }),
     ...(quiesced && { draining: true }),
     components: components(known),
     ...(subscriptions && { subscriptions }),
-    workers: byNumber(slots, workerHealth),
+    // The same for every worker.
+    ...(scale && { scale }),
+    workers: states,
   };
 }
 

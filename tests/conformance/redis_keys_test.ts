@@ -53,7 +53,6 @@ const KEYS: Readonly<Record<string, (args: readonly string[]) => readonly string
         "hlen",
         "pexpire",
       ],
-      ...["hmget", "hvals", "hincrby", "zadd", "zrevrange", "zremrangebyscore"],
     ]
       .map((name) => [name, (args: readonly string[]) => [args[1] ?? ""]]),
   ),

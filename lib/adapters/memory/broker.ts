@@ -14,6 +14,7 @@ import {
   type Lock,
   type OperationRecords,
   type Partitions,
+  type Peers,
   type PublishResult,
   type StreamEntry,
   type StreamEntryInsert,
@@ -24,6 +25,7 @@ import { partitionStream } from "../../message/partitions.ts";
 import { MemoryLocks } from "./locks.ts";
 import { OperationBook } from "../operation_book.ts";
 import { MemoryPartitions } from "./partitions.ts";
+import { MemoryPeers } from "./peers.ts";
 import { MemoryStreamGroup } from "./stream_group.ts";
 import { entryOf } from "./stream_log.ts";
 import { StreamStore } from "./stream_store.ts";
@@ -40,9 +42,11 @@ export class MemoryBroker extends BaseBroker {
   readonly #operations = new OperationBook();
   readonly #closing = new AbortController();
   readonly #partitions: MemoryPartitions;
+  readonly #peers: Peers;
 
   constructor(options: AdapterOptions) {
     super(options);
+    this.#peers = new MemoryPeers(options.clock);
     this.#deadLetters = new MemoryDeadLetters(this.#store, options.clock);
     this.#partitions = new MemoryPartitions({
       ...{ store: this.#store, clock: options.clock },
@@ -63,6 +67,10 @@ export class MemoryBroker extends BaseBroker {
       this.#partitions.add(stream, partition);
       return { id: this.#store.append(partitionStream(stream, partition), data, now) };
     }));
+  }
+
+  override get peers(): Peers {
+    return this.#peers;
   }
 
   override get operations(): OperationRecords {

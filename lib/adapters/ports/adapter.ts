@@ -34,6 +34,8 @@ export interface ConnectionNeed {
   readonly server: string;
   /** Connections kept open: `pool_size`, or `max_connections`. */
   readonly pool: number;
+  /** The adapters that one process has at the server share the pool: the largest counts for all of them. */
+  readonly isShared?: boolean;
   /** Further ones under load: `max_overflow`. */
   readonly overflow: number;
   /** Those beside the pool, and what they are for. */

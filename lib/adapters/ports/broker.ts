@@ -9,6 +9,7 @@ import type { ClaimedEntry, Postponed, StreamEntry } from "./entry.ts";
 import type { Lock, LockOptions } from "./lock.ts";
 import type { OperationRecords } from "./operations.ts";
 import type { Partitions } from "./partitions.ts";
+import type { Peers } from "./peers.ts";
 
 export interface BrokerCapabilities {
   /** Runs inside this process with no server. */
@@ -401,6 +402,17 @@ export abstract class BaseBroker extends BaseAdapter {
    */
   lock(_name: string, _options?: LockOptions): Promise<Lock | undefined> {
     return Promise.reject(new NotSupportedError(`Broker '${this.name}' has no locks: use one that does.`));
+  }
+
+  /**
+   * Entries of a stream behind an id, `most` at most: for groups of whose lag the broker has lost count. Absent:
+   * it never does.
+   */
+  countAfter?(stream: string, id: string, most: number): Promise<number>;
+
+  /** The workers on this broker. Undefined: they know nothing of each other. */
+  get peers(): Peers | undefined {
+    return undefined;
   }
 
   /** Every group of a stream; empty when there is none. */

@@ -19,6 +19,7 @@ import {
   type LockOptions,
   type OperationRecords,
   type Partitions,
+  type Peers,
   type PublishResult,
   type ServerFacts,
   type StreamEntry,
@@ -37,11 +38,12 @@ import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
 import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
+import { RedisPeers } from "./peers.ts";
 import { append, appendParted } from "./scripts.ts";
 import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { checkFiles, readSettings } from "./settings.ts";
 import { MEMBERS, Presence } from "./presence.ts";
-import { dropGroup, groupAges } from "./operators.ts";
+import { countAfter, dropGroup, groupAges } from "./operators.ts";
 import { groupsOf } from "./replies.ts";
 
 export class RedisBroker extends BaseBroker {
@@ -179,6 +181,12 @@ export class RedisBroker extends BaseBroker {
     });
   }
 
+  override async countAfter(stream: string, id: string, most: number): Promise<number> {
+    return await this.#redis.run((client) => countAfter(client, this.keyOf(stream), id, most), {
+      ...{ key: stream, repeatable: true },
+    });
+  }
+
   override async dropGroup(stream: string, group: string): Promise<boolean> {
     return await this.#redis.run((client) => dropGroup(client, this.keyOf(stream), group), { key: stream });
   }
@@ -188,6 +196,10 @@ export class RedisBroker extends BaseBroker {
       key: stream,
       repeatable: true,
     });
+  }
+
+  override get peers(): Peers {
+    return new RedisPeers({ redis: () => this.#redis, keyOf: (name) => this.keyOf(name) });
   }
 
   /** None on a Cluster: a key's lease and its stream are named apart, and would be in two slots. */

@@ -44,6 +44,16 @@ export async function groupAges(
   return reply ? { undeliveredSince: epochMs(reply[0]), pendingSince: epochMs(reply[1]) } : undefined;
 }
 
+// Key: the stream. Arguments: the id behind which is counted, and the most. The texts stay on the server.
+const countBehind = new Script(
+  "return #redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', ARGV[2])",
+);
+
+/** Entries behind `id`, `most` at most. */
+export async function countAfter(client: Redis, key: StreamKey, id: string, most: number): Promise<number> {
+  return Number(await countBehind.run(client, [key], [id, most]));
+}
+
 /** False: there was no such group. */
 export async function dropGroup(client: Redis, key: StreamKey, group: string): Promise<boolean> {
   const dropped = await client.xgroup("DESTROY", key, group).catch((error: Error) => {

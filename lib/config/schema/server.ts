@@ -112,6 +112,9 @@ export const serverSchema = z.strictObject({
   messages_per_tick: settingShape.messages_per_tick.default(100),
   tick_interval: settingShape.tick_interval.default(0),
   drain_timeout_seconds: atLeast(0).default(10).describe("Seconds that running handlers get after SIGTERM."),
+  release: text().optional().describe(
+    "Which release of yours this is, for those who look at its workers; PROTEAN_RELEASE where absent.",
+  ),
   drain_timeout: atLeast(0).optional().describe(
     "Python's name of drain_timeout_seconds, used where that is not set.",
   ),

@@ -28,6 +28,7 @@ import { type BatchEntry, BatchRun } from "./batch_run.ts";
 import { type TransientPolicy, transientPolicy } from "../work/transient.ts";
 import { Tries } from "./tries.ts";
 import type { Reader } from "../elements/payload_reader.ts";
+import { ANY } from "../elements/on.ts";
 import { boundedId } from "../elements/identity.ts";
 import type { HandlerOptions } from "../types.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
@@ -39,7 +40,7 @@ import type { UnitOfWork } from "../work/unit_of_work.ts";
 // What an idempotency mark is keyed by (delivery 10).
 
 /** Where a message was found: what tells it apart when its headers do not. */
-type Found = Pick<RunOptions, "id" | "source">;
+type Found = Pick<RunOptions, "id" | "source" | "generation">;
 
 /**
  * `headers.id`, which is unique to its message. A message without one is identified by where it was first
@@ -109,6 +110,11 @@ export class ElementRunner implements HandlerRunner {
     this.#transient = transientPolicy(runtime.config.config.server.transient_retry, options);
     this.#prefix = camelDomain(runtime.name);
     this.onDeadLetter = this.#deadLetterHook(options.onDeadLetter);
+  }
+
+  get types(): readonly string[] {
+    const { routes, catchAll } = this.handler;
+    return [...routes.keys(), ...catchAll.length > 0 ? [ANY] : []];
   }
 
   #deadLetterHook(hook: HandlerOptions["onDeadLetter"]): HandlerRunner["onDeadLetter"] {
@@ -237,6 +243,8 @@ export class ElementRunner implements HandlerRunner {
           origin,
           guard: options,
           mark,
+          // Where events are handled here and then met by their subscription, they are met twice as a rule.
+          fresh: options.fresh === true && this.runtime.handleEvents === undefined,
           spread,
           turn: this,
         });
@@ -300,7 +308,10 @@ export class ElementRunner implements HandlerRunner {
   #handle(
     method: HandlerMethod,
     tries: Tries,
-    { origin, guard, mark, spread, turn }: Pick<UnitOptions, "origin" | "guard" | "mark" | "spread" | "turn">,
+    { origin, guard, mark, fresh, spread, turn }: Pick<
+      UnitOptions,
+      "origin" | "guard" | "mark" | "fresh" | "spread" | "turn"
+    >,
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
     // Written out: this is the way of every message.
@@ -311,6 +322,7 @@ export class ElementRunner implements HandlerRunner {
       origin,
       guard,
       mark,
+      fresh,
       spread,
       turn,
     };
@@ -335,9 +347,10 @@ export class ElementRunner implements HandlerRunner {
     const messageId = markId(message, found);
     if (messageId === undefined) return undefined;
     const { headers, envelope } = message.metadata;
+    const { generation } = found;
     return {
       type: boundedId(headers.type),
-      messageId: boundedId(messageId),
+      messageId: boundedId(generation === undefined ? messageId : `${messageId} again ${generation}`),
       checksum: envelope.checksum ?? checksumOfValue(message.data),
     };
   }

@@ -28,6 +28,7 @@
  * | `BaseProvider` | `providerConformance`, and `outboxConformance` with the same fixtures |
  * | `BaseEventStore` | `eventStoreConformance` |
  * | `lock` of a provider or a broker | `lockConformance` |
+ * | `peers` of a broker | `peersConformance` |
  *
  * What an adapter cannot do is one of its declared `capabilities`, which the suites heed; there is no way to
  * leave a rule out. The suites register tests with `Deno.test`, so they are for `deno test` and not part of
@@ -40,5 +41,6 @@ export { brokerModel, type BrokerModelOptions } from "./broker_model_suite.ts";
 export { cacheConformance, type CacheFixture } from "./cache_suite.ts";
 export { eventStoreConformance, type EventStoreFixture } from "./event_store_suite.ts";
 export { lockConformance, type LockFixture } from "./lock_suite.ts";
+export { peersConformance, type PeersFixture } from "./peers_suite.ts";
 export { outboxConformance } from "./outbox_suite.ts";
 export { providerConformance, type ProviderFixture } from "./provider_suite.ts";
