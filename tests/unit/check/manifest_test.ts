@@ -249,3 +249,9 @@ Deno.test("values of the wrong kind are taken for none", async () => {
   assertEquals(readWorkloads(odd, "m.yaml")[0]?.replicas, 1);
   assertEquals(await told(odd), []);
 });
+
+Deno.test("a manifest that deploys nothing is told in one sentence that names its file once", () => {
+  const { message } = assertThrows(() => readWorkloads("kind: Service\n", "m.yaml"), ConfigurationError);
+  assertEquals(message.split("m.yaml").length, 2);
+  assertStringIncludes(message, "m.yaml: It holds no Deployment");
+});
