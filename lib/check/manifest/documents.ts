@@ -30,7 +30,7 @@ export function manifestObjects(text: string, file: string): readonly ManifestOb
       ...parseAllDocuments(text, { lineCounter: lines, logLevel: "silent", prettyErrors: false }),
     ] as readonly Document[];
   } catch (cause) {
-    throw refused([malformed(file, asError(cause).message)], cause);
+    throw manifestError([malformed(file, asError(cause).message)], cause);
   }
   const problems = documents.flatMap((document) =>
     document.errors.map(({ message, pos }) => malformed(file, message, lines.linePos(pos[0]).line))
@@ -38,19 +38,19 @@ export function manifestObjects(text: string, file: string): readonly ManifestOb
   const templated = documents.map(collectionKey).find((offset) => offset !== undefined);
   if (templated !== undefined || problems.length > 0 && /\{\{|\{%/.test(text)) {
     const line = templated === undefined ? problems[0]?.line : lines.linePos(templated).line;
-    throw refused([template(file, line)]);
+    throw manifestError([template(file, line)]);
   }
-  if (problems.length > 0) throw refused(problems);
+  if (problems.length > 0) throw manifestError(problems);
   try {
     return documents.flatMap((document) => objectsOf(document, lines));
   } catch (cause) {
-    throw refused([malformed(file, asError(cause).message)], cause);
+    throw manifestError([malformed(file, asError(cause).message)], cause);
   }
 }
 
 /** What is said of a template: `{{ .Values.replicas }}` in place of a value. */
 export function templateError(file: string, line: number | undefined): ConfigurationError {
-  return refused([template(file, line)]);
+  return manifestError([template(file, line)]);
 }
 
 function objectsOf(document: Document, lines: LineCounter): ManifestObject[] {
@@ -104,7 +104,11 @@ function template(file: string, line: number | undefined): ConfigurationProblem 
   };
 }
 
-function refused(problems: readonly ConfigurationProblem[], cause?: unknown): ConfigurationError {
+/** One error for all of them. */
+export function manifestError(
+  problems: readonly ConfigurationProblem[],
+  cause?: unknown,
+): ConfigurationError {
   const lines = problems.map(describeProblem);
   const message = lines.length === 1
     ? lines.join("")

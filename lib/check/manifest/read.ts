@@ -4,8 +4,7 @@
  * @module
  */
 import { isTable, type Path, type Table, tableAt, valueAt } from "../../config/tree.ts";
-import { ConfigurationError } from "../../errors.ts";
-import { type ManifestObject, manifestObjects, templateError } from "./documents.ts";
+import { manifestError, type ManifestObject, manifestObjects, templateError } from "./documents.ts";
 import type { Asks, Placed, Workload } from "./workload.ts";
 
 const KINDS: readonly unknown[] = ["Deployment", "StatefulSet", "ReplicaSet", "Rollout"];
@@ -28,10 +27,9 @@ export function readWorkloads(text: string, file: string): readonly Workload[] {
   const found = named.length > 0 ? named : candidates;
   if (found.length === 0) {
     const message =
-      `${file}: It holds no Deployment and no StatefulSet with a container: name the file that has it.`;
-    throw new ConfigurationError(message, {
-      problems: [{ code: "MANIFEST_NO_WORKLOAD", message, file }],
-    });
+      "It holds no Deployment and no StatefulSet with a container: name the file that has it, or join " +
+      "several: 'cat deployment.yaml hpa.yaml | protean-server check --manifest -', with --- between them.";
+    throw manifestError([{ code: "MANIFEST_NO_WORKLOAD", message, file }]);
   }
   return found.map((object) => workloadOf(object, objects, file));
 }

@@ -251,7 +251,11 @@ Deno.test("values of the wrong kind are taken for none", async () => {
 });
 
 Deno.test("a manifest that deploys nothing is told in one sentence that names its file once", () => {
-  const { message } = assertThrows(() => readWorkloads("kind: Service\n", "m.yaml"), ConfigurationError);
+  const { message, problems } = assertThrows(
+    () => readWorkloads("kind: Service\n", "m.yaml"),
+    ConfigurationError,
+  );
+  assertEquals(problems[0]?.message.includes("m.yaml"), false);
   assertEquals(message.split("m.yaml").length, 2);
   assertStringIncludes(message, "m.yaml: It holds no Deployment");
 });
