@@ -11,6 +11,7 @@ import { asError, ConfigurationError, type ConfigurationProblem } from "../../er
 /** One Kubernetes object. */
 export interface ManifestObject {
   readonly tree: Table;
+  readonly file: string;
   /** Line of a value, or of the nearest one around it. Counted from 1. */
   lineOf(path: Path): number | undefined;
 }
@@ -42,7 +43,7 @@ export function manifestObjects(text: string, file: string): readonly ManifestOb
   }
   if (problems.length > 0) throw manifestError(problems);
   try {
-    return documents.flatMap((document) => objectsOf(document, lines));
+    return documents.flatMap((document) => objectsOf(document, lines, file));
   } catch (cause) {
     throw manifestError([malformed(file, asError(cause).message)], cause);
   }
@@ -53,7 +54,7 @@ export function templateError(file: string, line: number | undefined): Configura
   return manifestError([template(file, line)]);
 }
 
-function objectsOf(document: Document, lines: LineCounter): ManifestObject[] {
+function objectsOf(document: Document, lines: LineCounter, file: string): ManifestObject[] {
   const root: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
   if (!isTable(root)) return [];
   const lineAt = (base: Path) => (path: Path): number | undefined => {
@@ -65,9 +66,9 @@ function objectsOf(document: Document, lines: LineCounter): ManifestObject[] {
     return undefined;
   };
   const { items } = root;
-  if (!Array.isArray(items)) return [{ tree: root, lineOf: lineAt([]) }];
+  if (!Array.isArray(items)) return [{ tree: root, file, lineOf: lineAt([]) }];
   return items.flatMap((item: unknown, index) =>
-    isTable(item) ? [{ tree: item, lineOf: lineAt(["items", index]) }] : []
+    isTable(item) ? [{ tree: item, file, lineOf: lineAt(["items", index]) }] : []
   );
 }
 
