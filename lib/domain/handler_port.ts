@@ -47,6 +47,8 @@ export interface RunOptions {
    * messages without `headers.id`; entry ids alone may repeat from stream to stream.
    */
   readonly source?: string | undefined;
+  /** What was marked under another one counts as not done: the message was asked for once more. */
+  readonly generation?: string | undefined;
   /**
    * Reads the message anew, for every try after the first: what a handler has made of what it was given is
    * nobody else's. Absent: all tries are given the same.

@@ -19,6 +19,8 @@ export interface AdapterOptions {
   /** Absolute folder that relative paths and SQLite URIs are relative to. */
   readonly folder: string;
   readonly clock: Clock;
+  /** What the adapters of one domain have in common, each under a key of its own. @default nothing */
+  readonly shared?: Map<string, unknown>;
   /**
    * False: `open` neither creates nor upgrades tables; whoever opens it looks at them first, or calls
    * `upgrade`. @default true

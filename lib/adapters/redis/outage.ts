@@ -17,6 +17,8 @@ export interface RedisServer {
   readonly settings: RedisSettings;
   readonly clock: Clock;
   readonly outage: Outage;
+  /** Told by which words a node of a Cluster says that a slot is another's: `MOVED 3999 127.0.0.1:6381`. */
+  readonly moved?: (words: string) => void;
 }
 
 const log = getLogger(["protean", "redis"]);

@@ -168,6 +168,13 @@ const CASES: readonly (readonly [string, string, string, number, string])[] = [
     2,
     "Infinity",
   ],
+  [
+    "[server.dlq]\nretention_hours = -0.5",
+    "CONFIG_INVALID_VALUE",
+    "server.dlq.retention_hours",
+    2,
+    "above 0",
+  ],
   ["[server.dlq]\nretention_hours = nan", "CONFIG_INVALID_VALUE", "server.dlq.retention_hours", 2, "NaN"],
   ["server = 5", "CONFIG_WRONG_TYPE", "server", 1, "'server' must be a table: current value is 5."],
   ["[server]\ndlq = []", "CONFIG_WRONG_TYPE", "server.dlq", 2, "must be a table: current value is []."],
@@ -219,6 +226,8 @@ const CASES: readonly (readonly [string, string, string, number, string])[] = [
   ],
   ["[server]\npriority_lanes = true", "CONFIG_WRONG_TYPE", "server.priority_lanes", 2, "must be a table"],
   ['[server.metrics]\npath = "metrics"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "begins with '/'"],
+  ['[server.metrics]\npath = "/livez"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "which is a probe"],
+  ['[server.metrics]\npath = "/m?x"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "without '?'"],
   [
     '[telemetry]\nexporter = "oltp"',
     "CONFIG_INVALID_VALUE",
