@@ -110,7 +110,7 @@ export function withoutEffect({ instead, until, unless }: Ineffective): string {
 /** Keys of the connections to a server. What runs inside this process has none. */
 const CONNECTION_KEYS: ReadonlySet<string> = new Set([
   ...["schema", "pool_size", "max_overflow", "overflow_idle_seconds", "pool_recycle", "pool_timeout"],
-  ...["pool_pre_ping", "password_file", "password_command", "connection_budget"],
+  ...["pool_pre_ping", "password_file", "password_command", "connection_budget", "commit_group_size"],
   ...["max_connections", "socket_timeout", "socket_connect_timeout", "retry_on_timeout", "tls_ca_file"],
 ]);
 const EMBEDDED: ReadonlySet<unknown> = new Set(["memory", "inline", "sqlite"]);

@@ -50,6 +50,11 @@ export interface RunOptions {
   /** What was marked under another one counts as not done: the message was asked for once more. */
   readonly generation?: string | undefined;
   /**
+   * It was never started before, as far as anybody knows: whether its effect is there already is found at the
+   * commit. @default false: that is looked at before the handler runs
+   */
+  readonly fresh?: boolean;
+  /**
    * Reads the message anew, for every try after the first: what a handler has made of what it was given is
    * nobody else's. Absent: all tries are given the same.
    */

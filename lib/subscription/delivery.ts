@@ -149,6 +149,16 @@ export class Delivery implements RunOptions {
     return this.#ended;
   }
 
+  /**
+   * What the event store or a dead-letter queue gives again, or what a key stands still at, may have been
+   * handled.
+   */
+  get fresh(): boolean {
+    const { kind, source } = this.batch.lane;
+    return this.attempts.fresh && (kind === "main" || kind === "backfill") && !source.setAside &&
+      !source.halt;
+  }
+
   committed(backend: Backend): void {
     this.backends = [...this.backends, backend];
   }

@@ -243,6 +243,8 @@ export class ElementRunner implements HandlerRunner {
           origin,
           guard: options,
           mark,
+          // Where events are handled here and then met by their subscription, they are met twice as a rule.
+          fresh: options.fresh === true && this.runtime.handleEvents === undefined,
           spread,
           turn: this,
         });
@@ -306,7 +308,10 @@ export class ElementRunner implements HandlerRunner {
   #handle(
     method: HandlerMethod,
     tries: Tries,
-    { origin, guard, mark, spread, turn }: Pick<UnitOptions, "origin" | "guard" | "mark" | "spread" | "turn">,
+    { origin, guard, mark, fresh, spread, turn }: Pick<
+      UnitOptions,
+      "origin" | "guard" | "mark" | "fresh" | "spread" | "turn"
+    >,
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
     // Written out: this is the way of every message.
@@ -317,6 +322,7 @@ export class ElementRunner implements HandlerRunner {
       origin,
       guard,
       mark,
+      fresh,
       spread,
       turn,
     };

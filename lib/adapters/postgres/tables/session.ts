@@ -29,7 +29,7 @@ import type { Names } from "../connection/names.ts";
 import { outboxInsertion } from "./outbox_insert.ts";
 import type { Pool } from "../connection/pool.ts";
 import { manyMarks } from "./many_marks.ts";
-import { listAllText, listText, loadManyText, loadText, rowWrite } from "./row_writes.ts";
+import { listRead, rowRead, rowsRead, rowWrite, storedRow } from "./row_writes.ts";
 import { BEGIN, COMMIT, exchange, type Planned } from "../connection/statement.ts";
 import type { SessionBeats } from "./session_beat.ts";
 import { userStatement } from "./user_sql.ts";
@@ -69,36 +69,21 @@ export class PostgresSession implements ProviderSession {
   }
 
   async load(table: string, id: string): Promise<StoredRow | undefined> {
-    const [[row] = []] = await this.#send([{
-      text: loadText(this.#parts.names, table),
-      values: [id],
-      doing: `reading '${id}' from ${table}`,
-    }]);
-    return row && { id, version: Number(row["version"]), state: String(row["state"]) };
+    const [[row] = []] = await this.#send([rowRead(this.#parts.names, table, id)]);
+    return row && storedRow(row);
   }
 
   async loadMany(table: string, ids: readonly string[]): Promise<readonly StoredRow[]> {
-    const [rows = []] = await this.#send([{
-      text: loadManyText(this.#parts.names, table),
-      values: [JSON.stringify(ids)],
-      doing: `reading ${ids.length} rows of ${table}`,
-    }]);
-    return rows.map(asStoredRow);
+    const [rows = []] = await this.#send([rowsRead(this.#parts.names, table, ids)]);
+    return rows.map(storedRow);
   }
 
   async list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly StoredRow[]> {
-    const { after, limit } = options;
-    const { names } = this.#parts;
-    const doing = `listing ${table}`;
-    const [rows = []] = await this.#send([
-      after === undefined
-        ? { text: listAllText(names, table), values: [String(limit)], doing }
-        : { text: listText(names, table), values: [after, String(limit)], doing },
-    ]);
-    return rows.map(asStoredRow);
+    const [rows = []] = await this.#send([listRead(this.#parts.names, table, options)]);
+    return rows.map(storedRow);
   }
 
   async mark(mark: Mark): Promise<boolean> {
@@ -262,8 +247,4 @@ export class PostgresSession implements ProviderSession {
     this.#parts.beats.delete(connection);
     this.#parts.pool.release(connection);
   }
-}
-
-function asStoredRow({ id, version, state }: Readonly<Record<string, unknown>>): StoredRow {
-  return { id: String(id), version: Number(version), state: String(state) };
 }
