@@ -18,7 +18,6 @@ domain.projector("OrderSummaryProjector", {
   streamCategories: ["my_domain::order"],
   subscriptionProfile: SubscriptionProfile.PROJECTION,
   idempotent: true,
-  batch: 100,
   handles: [
     on(
       OrderPlaced,
