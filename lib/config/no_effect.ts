@@ -48,7 +48,6 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "only version conflicts are repeated within one delivery",
     until: "transient retries",
   },
-  { keys: ["server.metrics"], instead: "there is no such page", until: "metrics" },
   {
     keys: [
       "service_name",

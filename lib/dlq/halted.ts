@@ -13,14 +13,10 @@ import { renderDeadLetter } from "../message/dead_letter.ts";
 import { deadLetterStream } from "../message/names.ts";
 import { partitionStream } from "../message/partitions.ts";
 import { parseTime } from "../message/time.ts";
+import { named, placeNames, type SubscriptionPlace } from "./named.ts";
 
 /** One key at which one handler stands still. */
-export interface HaltedKey extends HaltedPartition {
-  readonly handler: string;
-  readonly group: string;
-  /** The stream category. */
-  readonly category: string;
-}
+export interface HaltedKey extends HaltedPartition, SubscriptionPlace {}
 
 /** What is asked of a domain. */
 export type HaltedRuntime = Pick<DomainRuntime, "brokers" | "runners" | "clock">;
@@ -42,14 +38,12 @@ export class HaltedKeys {
     const all = this.runtime.runners.flatMap(({ name: handler, group, categories }) =>
       categories.map((category) => ({ handler, group, category }))
     );
-    const wanted = all.filter(({ handler, group, category }) =>
-      subscription === undefined || [handler, group, category].includes(subscription)
+    const lists = await Promise.all(
+      named(all, subscription).map(async (place) => {
+        const found = await this.#broker.partitions?.halted(place.category, place.group) ?? [];
+        return found.map((halted) => ({ ...place, ...halted }));
+      }),
     );
-    if (wanted.length === 0 && subscription !== undefined) throw unknown(subscription, all);
-    const lists = await Promise.all(wanted.map(async (place) => {
-      const found = await this.#broker.partitions?.halted(place.category, place.group) ?? [];
-      return found.map((halted) => ({ ...place, ...halted }));
-    }));
     return lists.flat();
   }
 
@@ -57,13 +51,10 @@ export class HaltedKeys {
   async find(subscription: string, key: string): Promise<HaltedKey> {
     const [found, ...others] = (await this.list(subscription)).filter((halted) => halted.key === key);
     if (found && others.length === 0) return found;
-    const names = [...found ? [found] : [], ...others].map(({ handler, category }) =>
-      `${handler} on ${category}`
-    );
     throw new ProteanError(
       found
         ? `Key '${key}' stands still in several subscriptions (${
-          names.join(", ")
+          placeNames([found, ...others])
         }): name the handler where a category was named, or the category.`
         : `Key '${key}' of '${subscription}' does not stand still: see \`subscriptions partitions\` for those that do.`,
       { code: "PARTITION_NOT_HALTED" },
@@ -117,13 +108,4 @@ export class HaltedKeys {
 
 function pure({ key, halt }: HaltedKey): HaltedPartition {
   return { key, halt };
-}
-
-function unknown(name: string, all: readonly { readonly handler: string }[]): ProteanError {
-  const handlers = [...new Set(all.map(({ handler }) => handler))].join(", ");
-  return new ProteanError(
-    `No subscription of this domain is called '${name}': name a handler (${handlers}), its group or its stream ` +
-      "category.",
-    { code: "SUBSCRIPTION_UNKNOWN" },
-  );
 }

@@ -11,6 +11,11 @@ export interface HandlerRule {
   readonly group: string;
   readonly retentionHours: number;
   readonly alertThreshold: number;
+  /**
+   * It dead-letters there no more: it reads the event store by now, or its dead letters were switched off. What
+   * it has left is still trimmed, and nobody is alerted about it.
+   */
+  readonly isFormer?: boolean;
 }
 
 /** A dead-letter queue and the handlers whose letters it holds. */
@@ -56,7 +61,8 @@ export interface Party {
  * whole, as the guide has it; one with a threshold of its own watches its own letters, unless the queue is
  * its alone.
  */
-export function partiesOf({ rules }: WatchedQueue, common: number): readonly Party[] {
+export function partiesOf(queue: WatchedQueue, common: number): readonly Party[] {
+  const rules = queue.rules.filter(({ isFormer }) => !isFormer);
   const [only, ...others] = rules;
   if (only && others.length === 0) return [{ rules, threshold: only.alertThreshold, whole: true }];
   const own = rules.filter(({ alertThreshold }) => alertThreshold !== common);

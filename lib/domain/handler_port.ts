@@ -47,6 +47,8 @@ export interface RunOptions {
    * messages without `headers.id`; entry ids alone may repeat from stream to stream.
    */
   readonly source?: string | undefined;
+  /** What was marked under another one counts as not done: the message was asked for once more. */
+  readonly generation?: string | undefined;
   /**
    * It was never started before, as far as anybody knows: whether its effect is there already is found at the
    * commit. @default false: that is looked at before the handler runs

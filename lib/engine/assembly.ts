@@ -14,9 +14,9 @@ import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { Alerter } from "../dlq/alerter.ts";
 import { DlqMaintenance } from "../dlq/maintenance.ts";
+import { keepsDeadLetters } from "../dlq/places.ts";
 import { alertReceivers } from "../dlq/receivers.ts";
 import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
-import { NotSupportedError } from "../errors.ts";
 import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { deadLetterStream } from "../message/names.ts";
@@ -277,28 +277,27 @@ function operations({ runtime }: Plan): OperationService[] {
   return runtime.brokers.get(MAIN_BROKER)?.operations ? [new OperationService(runtime)] : [];
 }
 
-/** One of each lane whose subscriptions dead-letter, with the rules of all its handlers (DLQ-4, S40). */
+/**
+ * One of each lane, with the rules of all its handlers (DLQ-4, S40): of those too that dead-letter no more,
+ * whose letters may still lie there.
+ */
 function watchedQueues(subscriptions: readonly PlannedSubscription[]): readonly WatchedQueue[] {
   const byStream = new Map<string, HandlerRule[]>();
   for (const { runner: { name, group }, category, backfill, settings } of subscriptions) {
-    if (!settings.enableDlq) continue;
-    const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold } = settings;
-    const rule = { handler: name, group, retentionHours, alertThreshold };
+    const { dlqRetentionHours: retentionHours, dlqAlertThreshold: alertThreshold, enableDlq } = settings;
+    const rule = {
+      handler: name,
+      group,
+      retentionHours,
+      alertThreshold,
+      ...(!enableDlq && { isFormer: true }),
+    };
     for (const origin of backfill === undefined ? [category] : [category, backfill]) {
       const stream = deadLetterStream(origin);
       byStream.set(stream, [...byStream.get(stream) ?? [], rule]);
     }
   }
   return [...byStream].map(([stream, rules]) => ({ stream, rules }));
-}
-
-function keepsDeadLetters(broker: BaseBroker): boolean {
-  try {
-    return broker.deadLetters !== undefined;
-  } catch (error) {
-    if (error instanceof NotSupportedError) return false;
-    throw error;
-  }
 }
 
 function cleaning(

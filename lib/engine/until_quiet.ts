@@ -44,7 +44,7 @@ async function isQuiet(services: readonly EngineService[], runtime: StatusRuntim
   const subscriptions = all.filter(isSubscriptionStatus);
   try {
     const left = await leftLater(runtime, subscriptions);
-    return (await collectStatus(runtime)).every((row) => isWorkedOff(row, left));
+    return (await collectStatus(runtime, { everyKey: true })).every((row) => isWorkedOff(row, left));
   } catch {
     // A backend that does not answer has not been worked off.
     return false;

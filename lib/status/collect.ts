@@ -37,6 +37,8 @@ export function statusCount(runtime: StatusRuntime): number {
 export interface StatusOptions {
   /** Asks also how long entries have waited, which costs two more questions for each subscription. */
   readonly ages?: boolean;
+  /** Looks at every key of a parted category, however many there are, which takes its time. */
+  readonly everyKey?: boolean;
 }
 
 /**
@@ -45,7 +47,7 @@ export interface StatusOptions {
  */
 export async function collectStatus(
   runtime: StatusRuntime,
-  { ages = false }: StatusOptions = {},
+  { ages = false, everyKey = false }: StatusOptions = {},
 ): Promise<readonly StatusRow[]> {
   const inquiry = new Inquiry();
   const groups = new Map<string, Promise<readonly GroupInfo[] | null>>();
@@ -66,13 +68,15 @@ export async function collectStatus(
       }
       const broker = brokerOf(runtime, runner);
       const backfill = lanes?.backfillOf(runner, category);
-      const row = streamRow(reading, broker, { groups: groupsOf(broker, category), ages, inquiry, once });
+      const row = streamRow(reading, broker, {
+        ...{ groups: groupsOf(broker, category), ages, everyKey, inquiry, once },
+      });
       if (backfill === undefined) return row;
       return withBackfill(
         row,
         { backfill, group: runner.group },
         broker,
-        { groups: groupsOf(broker, backfill), ages, inquiry, once },
+        { groups: groupsOf(broker, backfill), ages, everyKey, inquiry, once },
       );
     }),
     ...outboxRoutes(runtime).map((route) => outboxRow(route, inquiry)),
@@ -101,6 +105,7 @@ function readings({ runners }: StatusRuntime): readonly Reading[] {
 interface Asking {
   readonly groups: Promise<readonly GroupInfo[] | null>;
   readonly ages: boolean;
+  readonly everyKey: boolean;
   readonly inquiry: Inquiry;
   readonly once: AskedOnce;
 }
@@ -108,13 +113,14 @@ interface Asking {
 async function streamRow(
   { runner, category }: Reading,
   broker: BaseBroker,
-  { groups, ages, inquiry, once }: Asking,
+  { groups, ages, everyKey, inquiry, once }: Asking,
 ): Promise<StatusRow> {
   const key = `${broker.name} ${category}`;
   const keyCount = () => once(`keys ${key}`, async () => await broker.partitions?.count(category) ?? 0);
   const [found, partitions, dlqDepth, replays, age] = await Promise.all([
     groups,
-    broker.partitions && inquiry.of(() => partitionFigures(broker, category, runner.group, keyCount())),
+    broker.partitions &&
+    inquiry.of(() => partitionFigures(broker, { category, group: runner.group }, keyCount(), everyKey)),
     inquiry.of(() => once(`dead ${key}`, () => broker.deadLetters.depth(deadLetterStream(category)))),
     inquiry.of(() => broker.length(replayLane(category, runner.group))),
     ages ? inquiry.of(() => agesInSeconds(broker, category, runner.group)) : null,

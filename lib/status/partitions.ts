@@ -26,19 +26,20 @@ export interface PartitionFigures extends Omit<StreamFigures, "position"> {
 
 /**
  * Figures of a group in all partitions of a category; undefined where the category is whole. `count`: how
- * many keys the category has.
+ * many keys the category has; `every`: all of them are looked at, however many there are.
  */
 export async function partitionFigures(
   { partitions }: BaseBroker,
-  category: string,
-  group: string,
+  { category, group }: { readonly category: string; readonly group: string },
   count: Promise<number>,
+  every: boolean,
 ): Promise<PartitionFigures | undefined> {
   const keys = await count;
   if (keys === 0) return undefined;
-  const info = await partitions?.info(category, group, MOST_KEYS);
+  const most = every ? Infinity : MOST_KEYS;
+  const info = await partitions?.info(category, group, most);
   const halted = (await partitions?.halted(category, group) ?? []).map(({ key }) => key);
-  const still = halted.length === 0 ? undefined : await partitions?.info(category, group, MOST_KEYS, halted);
+  const still = halted.length === 0 ? undefined : await partitions?.info(category, group, most, halted);
   const figures = {
     keys,
     halted: { keys: halted.length, waiting: (still?.lag ?? 0) + (still?.pending ?? 0) },

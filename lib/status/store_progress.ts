@@ -157,22 +157,82 @@ export function failureData(
   });
 }
 
+/** A message that was given up, or that later passes try again. */
+export interface RecordedFailure extends FailedMessage {
+  readonly isExhausted: boolean;
+  /** When that was recorded, epoch ms. */
+  readonly time: number;
+}
+
+/**
+ * Every message that has failed and was neither handled since nor purged, as all records together tell: of
+ * more than `most` the last ones. `version` is that of the last record; -1: there is none.
+ */
+export async function recordedFailures(
+  store: BaseEventStore,
+  { group, category }: StoreReaderName,
+  most: number,
+): Promise<{ readonly open: ReadonlyMap<number, RecordedFailure>; readonly version: number }> {
+  const stream = failedStream(group, category);
+  const tail = (await store.last(stream))?.position ?? -1;
+  const open = new Map<number, RecordedFailure>();
+  let next = 0;
+  while (next <= tail) {
+    const records = await store.read(stream, { from: next, limit: PAGE, maxSize: PAGE_SIZE });
+    for (const record of records) note(record, open);
+    for (const position of open.keys()) {
+      if (open.size <= most) break;
+      open.delete(position);
+    }
+    const last = records.at(-1);
+    if (!last) break;
+    next = last.position + 1;
+  }
+  return { open, version: Math.max(tail, next - 1) };
+}
+
+function note(record: StoredEvent, open: Map<number, RecordedFailure>): void {
+  const message = messageIn(record);
+  if (!message) return;
+  const before = open.get(message.position);
+  open.delete(message.position);
+  const isExhausted = record.type === RECORD_TYPES.exhausted;
+  if (!isExhausted && record.type !== RECORD_TYPES.failed) return;
+  // Protean's record of a message that is given up does not say which it is.
+  const known = before && message.id === "unknown" ? before : message;
+  open.set(message.position, {
+    ...known,
+    retryCount: message.retryCount,
+    stream: message.stream ?? before?.stream,
+    streamPosition: message.streamPosition ?? before?.streamPosition,
+    isExhausted,
+    time: record.time,
+  });
+}
+
+/** The message that a record is about; undefined for one that names none, or of another kind. */
+function messageIn({ type, data }: StoredEvent): FailedMessage | undefined {
+  const { failed, resolved, exhausted, purged } = RECORD_TYPES;
+  if (![failed, resolved, exhausted, purged].some((known) => known === type)) return undefined;
+  const values = parsed(data);
+  const position = integer(values["position"]);
+  return position === undefined ? undefined : failedMessage(position, values);
+}
+
 function fold(
   record: StoredEvent,
   unresolved: Map<number, FailedMessage>,
   ended: Set<number>,
   beyond: number,
 ): void {
-  const data = parsed(record.data);
-  const position = integer(data["position"]);
-  if (position === undefined) return;
+  const message = messageIn(record);
+  if (!message) return;
+  const { position } = message;
   if (record.type === RECORD_TYPES.failed) {
-    unresolved.set(position, failedMessage(position, data));
+    unresolved.set(position, message);
     ended.delete(position);
     return;
   }
-  const { resolved, exhausted, purged } = RECORD_TYPES;
-  if (record.type !== resolved && record.type !== exhausted && record.type !== purged) return;
   unresolved.delete(position);
   if (position > beyond) ended.add(position);
 }

@@ -68,6 +68,8 @@ export class Delivery implements RunOptions {
   key = "";
   /** See `RunOptions`; set for a message without `headers.id`. */
   source: string | undefined;
+  /** See `RunOptions`; set for what a replayed window asks for once more. */
+  generation: string | undefined;
   readonly attempts: Attempts;
   firstFailedAt: number | undefined;
   /** When its handler was started last, on the clock's monotonic scale. */

@@ -157,6 +157,7 @@ export class StoreSession {
       ...{ scope, store, category, failures, lane: this.#retries, source: retries },
       isAtWork: (position) => main.has(position) || retries.has(position),
       intervalSeconds: recoveryIntervalSeconds,
+      begins: () => failed.check(),
       ended: () => this.#checkpoint(CHECKPOINT_RECORDS),
       work: reporter(),
     });

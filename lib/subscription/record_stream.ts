@@ -50,6 +50,17 @@ export class RecordStream {
     return done;
   }
 
+  /** Looks whether somebody else has written there. Rejects where the store does not answer. */
+  check(): Promise<void> {
+    const { store, stream, taken } = this.#options;
+    const done = this.#turn.then(async () => {
+      const last = await store.last(stream);
+      if (last && last.position > this.#version) taken();
+    });
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
   async #append(type: string, data: string, written: () => void): Promise<void> {
     const { store, clock, stream, category, mayWrite, taken } = this.#options;
     mayWrite();

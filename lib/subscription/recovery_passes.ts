@@ -31,6 +31,8 @@ export interface RecoveryPassesParts {
   readonly isAtWork: (position: number) => boolean;
   /** Seconds between two passes; undefined: there are none. */
   readonly intervalSeconds: number | undefined;
+  /** Called at the beginning of each pass: an operator may have recorded what is to become of a message. */
+  readonly begins: () => Promise<void>;
   /** Called at the end of each pass. */
   readonly ended: () => Promise<void>;
   readonly work: WorkReporter;
@@ -54,6 +56,7 @@ export class RecoveryPasses {
   async #pass(signal: AbortSignal): Promise<void> {
     const { failures, isAtWork, work, scope: { name, settings } } = this.#parts;
     try {
+      await this.#parts.begins();
       for (const message of failures.due(settings.retryDelaySeconds * 1000)) {
         await this.#room(signal);
         if (signal.aborted) return;

@@ -61,10 +61,13 @@ async function openBroker(more: readonly string[], settings: Record<string, unkn
 }
 
 if (redisAvailable) {
-  brokerConformance("redis (least ACL)", () => openBroker([]), { partitions: true });
+  brokerConformance("redis (least ACL)", () => openBroker([]), { partitions: true, operations: true });
   brokerConformance("redis (least ACL, polling)", () => openBroker([], { max_connections: 1 }));
   const optional = OPTIONAL.filter((command) => command !== LATER).map((command) => `+${command}`);
-  brokerConformance("redis (ACL with what is optional)", () => openBroker(optional), { partitions: true });
+  brokerConformance("redis (ACL with what is optional)", () => openBroker(optional), {
+    partitions: true,
+    operations: true,
+  });
   cacheConformance("redis (least ACL)", async () => {
     const { uri, refused, close } = await start();
     const { first, another, close: closeAll } = await instances(() =>

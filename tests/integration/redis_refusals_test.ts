@@ -12,6 +12,7 @@ import {
   GroupMissingError,
   RefusedError,
 } from "../../lib/errors.ts";
+import { partitionIndex, partitionStream } from "../../lib/message/partitions.ts";
 import { RedisServer, redisTest } from "../support/redis_server.ts";
 import { consumerOf, eventually, GROUP, publish, RedisRig, STREAM, textsOf } from "./redis_rig.ts";
 
@@ -113,6 +114,29 @@ redisTest("whether a group is there is asked without the list of all groups of i
   assert(!commands.includes("xinfo|groups"), commands);
   assert(commands.includes("xinfo|consumers"), commands);
 });
+
+redisTest(
+  "where all that was not read was deleted, a lag that Redis does not count is 0, and else unknown",
+  async () => {
+    await using rig = await RedisRig.open();
+    const broker = await rig.broker();
+    const client = rig.client();
+    const streams = [STREAM, partitionStream(STREAM, "a")] as const;
+    for (const stream of streams) {
+      for (const n of [1, 2, 3, 4]) await client.xadd(stream, `${n}-0`, "data", `"${n}"`);
+      await client.xgroup("CREATE", stream, GROUP, "2-0");
+      await client.xdel(stream, "4-0");
+    }
+    await client.sadd(partitionIndex(STREAM), "a");
+    const lags = async () => [
+      (await broker.groups(STREAM)).map(({ lag }) => lag),
+      (await broker.partitions?.info(STREAM, GROUP, 10))?.lag,
+    ];
+    assertEquals(await lags(), [[null], null]);
+    for (const stream of streams) await client.xdel(stream, "3-0");
+    assertEquals(await lags(), [[0], 0]);
+  },
+);
 
 redisTest("after FLUSHALL the group is missing until it is ensured, and reading goes on (F11)", async () => {
   await using rig = await RedisRig.open();

@@ -178,7 +178,12 @@ for _, key in ipairs(KEYS) do
       for f = 1, #group, 2 do facts[group[f]] = group[f + 1] end
       if facts.name == ARGV[1] then
         known = true
-        if lag >= 0 then lag = type(facts.lag) == 'number' and lag + facts.lag or -1 end
+        local behind = facts.lag
+        if type(behind) ~= 'number' then
+          local next = redis.pcall('XRANGE', key, '(' .. facts['last-delivered-id'], '+', 'COUNT', 1)
+          behind = #next == 0 and not next.err and 0 or nil
+        end
+        if lag >= 0 then lag = behind and lag + behind or -1 end
         pending = pending + facts.pending
         consumers = consumers + facts.consumers
       end

@@ -12,23 +12,42 @@ import type { StreamKey } from "./keys.ts";
 
 // What Redis knows of the groups of a stream.
 
-/** Every group; none where the stream does not exist. `lag` is null where Redis lost count (delivery 8). */
+/**
+ * Every group; none where the stream does not exist. `lag` is null where Redis lost count (delivery 8) and there
+ * is something behind what was delivered last: where the rest was deleted, it is known to be nothing.
+ */
 export async function groupsOf(client: Redis, key: StreamKey): Promise<readonly GroupInfo[]> {
   const [length, groups] = await Promise.all([
     client.xlen(key),
     client.xinfo("GROUPS", key).catch(nothingThere),
   ]);
-  return (groups as readonly unknown[]).map((group) => {
-    const facts = pairs(group);
+  const all = (groups as readonly unknown[]).map(pairs);
+  const uncounted = all.filter(({ lag }) => typeof lag !== "number");
+  const atEnd = await thoseAtEnd(client, key, uncounted.map((facts) => String(facts["last-delivered-id"])));
+  return all.map((facts) => {
+    const uncountedLag = atEnd.has(String(facts["last-delivered-id"])) ? 0 : null;
     return {
       group: String(facts["name"]),
       length,
-      lag: typeof facts["lag"] === "number" ? facts["lag"] : null,
+      lag: typeof facts["lag"] === "number" ? facts["lag"] : uncountedLag,
       pending: Number(facts["pending"]),
       consumers: Number(facts["consumers"]),
       lastDeliveredId: String(facts["last-delivered-id"]),
     };
   });
+}
+
+/** Ids behind which the stream holds nothing. */
+async function thoseAtEnd(
+  client: Redis,
+  key: StreamKey,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const looked = await Promise.all([...new Set(ids)].map(async (id) => {
+    const next = await client.xrange(key, `(${id}`, "+", "COUNT", 1);
+    return next.length === 0 ? [id] : [];
+  }));
+  return new Set(looked.flat());
 }
 
 /** For a reply that is about a stream or a group that may not be there: then there is nothing. */

@@ -40,7 +40,7 @@ import type { UnitOfWork } from "../work/unit_of_work.ts";
 // What an idempotency mark is keyed by (delivery 10).
 
 /** Where a message was found: what tells it apart when its headers do not. */
-type Found = Pick<RunOptions, "id" | "source">;
+type Found = Pick<RunOptions, "id" | "source" | "generation">;
 
 /**
  * `headers.id`, which is unique to its message. A message without one is identified by where it was first
@@ -347,9 +347,10 @@ export class ElementRunner implements HandlerRunner {
     const messageId = markId(message, found);
     if (messageId === undefined) return undefined;
     const { headers, envelope } = message.metadata;
+    const { generation } = found;
     return {
       type: boundedId(headers.type),
-      messageId: boundedId(messageId),
+      messageId: boundedId(generation === undefined ? messageId : `${messageId} again ${generation}`),
       checksum: envelope.checksum ?? checksumOfValue(message.data),
     };
   }

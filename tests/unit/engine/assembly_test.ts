@@ -1,5 +1,5 @@
 /** Which services a domain's lanes and brokers ask for (S40, DLQ-4). */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Domain, on } from "@protean/server";
 import { z } from "zod";
 import { assemble } from "../../../lib/engine/assembly.ts";
@@ -38,5 +38,42 @@ for (
     const names = services.map(({ name }) => name).filter((name) => name.startsWith("dlq-maintenance"));
     assertEquals(names, ["dlq-maintenance-default", "dlq-maintenance-bank"]);
     assertEquals(streams.toSorted(), ["payments:dlq", "refunds:dlq", "shop::order:dlq", ...lanes].toSorted());
+  });
+}
+
+for (
+  const [title, options] of [
+    ["reads the event store by now", { subscriptionType: "event_store" }],
+    ["has its dead letters switched off by now", { enableDlq: false }],
+  ] as const
+) {
+  Deno.test(`what a handler has dead-lettered that ${title} is trimmed under its window, without an alert`, async () => {
+    const domain = new Domain("shop");
+    const schema = z.object({ id: z.string() });
+    const Order = domain.aggregate("Order", { schema });
+    const Placed = domain.event("Placed", { partOf: Order, schema });
+    domain.eventHandler("Bills", {
+      partOf: Order,
+      subscriptionConfig: { ...options, dlqRetentionHours: 2, dlqAlertThreshold: 1 },
+      handles: [on(Placed, () => {})],
+    });
+    let alerts = 0;
+    domain.onDlqAlert(() => void alerts++);
+    await using run = await started(domain, {
+      config: inMemory({ event_store: { provider: "memory" }, server: { dlq: { enabled: true } } }),
+    });
+    const broker = run.runtime.brokers.get("default");
+    assert(broker);
+    await broker.publish([{ stream: "shop::order:dlq", data: "{}" }]);
+    const { services } = assemble(run.runtime, { work: new WorkHealth(run.clock), onFailure: () => {} });
+    const maintenance = services.find(({ name }) => name === "dlq-maintenance-default");
+    assert(maintenance);
+    await maintenance.start();
+    const depth = () => broker.deadLetters.depth("shop::order:dlq");
+    await run.clock.advance(119 * 60_000);
+    assertEquals(await depth(), 1);
+    await run.clock.advance(5 * 60_000);
+    assertEquals([await depth(), alerts], [0, 0]);
+    await maintenance.stop();
   });
 }

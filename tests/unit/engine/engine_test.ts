@@ -510,3 +510,26 @@ Deno.test("the listener is given: it is started before and stopped after everyth
   assertEquals(source?.alive(), true);
   assertEquals(source?.snapshot().shuttingDown, true);
 });
+
+Deno.test("--once ends also with more keys than a status looks at", async () => {
+  const domain = new Domain("jobs");
+  const schema = z.object({ id: z.string() });
+  const Job = domain.aggregate("Job", { schema });
+  const JobPlaced = domain.event("JobPlaced", { partOf: Job, schema });
+  const worked: string[] = [];
+  domain.eventHandler("Works", {
+    partOf: Job,
+    sequentialBy: "id",
+    handles: [on(JobPlaced, ({ id }) => void worked.push(id))],
+  });
+  await domain.init(memory({ partitioning: { poll_interval_seconds: 0.01 } }));
+  const partitions = runtimeOf(domain).brokers.get("default")?.partitions;
+  assert(partitions);
+  const info = partitions.info.bind(partitions);
+  partitions.info = (stream, group, most, keys) =>
+    most <= 10_000 ? Promise.resolve(undefined) : info(stream, group, most, keys);
+  for (const id of ["a", "b", "a"]) await domain.publish(JobPlaced, { id });
+  const late = AbortSignal.timeout(10_000);
+  assertEquals(await new Engine(domain, { once: true }).run({ signal: late }), 0);
+  assertEquals([late.aborted, worked.sort()], [false, ["a", "a", "b"]]);
+});

@@ -95,6 +95,32 @@ Deno.test("S60: what fails is tried again in max_retries passes, and then record
   await rig.close(subscription);
 });
 
+Deno.test("what an operator has recorded of a message is taken up at the next pass of a running server", async () => {
+  const rig = new EventStoreRig();
+  let broken = true;
+  const runner = new ScriptedRunner(({ id }) => broken && id !== "c" ? bug() : undefined);
+  const subscription = await rig.started(runner, { maxRetries: 1 });
+  await rig.append("a1 b1 c1");
+  await rig.clock.advance(60_000);
+  const given = ["Exhausted 1 1", "Exhausted 2 1"];
+  assertEquals((await rig.failures(runner)).slice(-2), given);
+  broken = false;
+  const stream = failedStream(runner.group, CATEGORY);
+  await rig.record(stream, "Failed", { position: 1, message_id: "m", message_type: "t", retry_count: 0 });
+  await rig.record(stream, "Purged", { position: 2, message_id: "m", message_type: "t", retry_count: 1 });
+  await rig.clock.advance(35_000);
+  assertEquals((await rig.failures(runner)).slice(-4), [
+    "Failed 1 0",
+    "Purged 2 1",
+    "Failed 1 1",
+    "Resolved 1 1",
+  ]);
+  assertEquals(runner.log, "a1 b1 c1 a1 b1 a1");
+  await rig.append("c2");
+  assertEquals(runner.log, "a1 b1 c1 a1 b1 a1 c2");
+  await rig.close(subscription);
+});
+
 Deno.test("what succeeds in a pass is resolved", async () => {
   const rig = new EventStoreRig();
   let broken = true;

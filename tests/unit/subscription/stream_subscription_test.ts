@@ -132,7 +132,7 @@ for (
     ["not an object", "[1]", "object"],
   ] as const
 ) {
-  Deno.test(`dead-letters ${what} once, without running or retrying, and goes on (PIPE-5)`, async () => {
+  Deno.test(`dead-letters ${what} once, without running or retrying, and goes on (PIPE-5, S8)`, async () => {
     const rig = new SubscriptionRig();
     const runner = new ScriptedRunner();
     const subscription = rig.subscribe(runner);
@@ -165,6 +165,45 @@ for (const kind of ["ignored", "foreign", "expired"] as const) {
     await rig.close(subscription);
   });
 }
+
+Deno.test("two failures are all of max_retries 2, and the second one dead-letters (S2)", async () => {
+  const rig = new SubscriptionRig();
+  const runner = new ScriptedRunner(() => {
+    throw new Error("no");
+  });
+  const subscription = rig.subscribe(runner, { maxRetries: 2, retryDelaySeconds: 0 });
+  await subscription.start();
+  await rig.publish("a1");
+  await rig.clock.advance(100);
+  assertEquals([runner.log, subscription.counters.retried], ["a1 a1", 1]);
+  assertEquals((await rig.deadLetters()).map((letter) => meta(letter)["retry_count"]), [2]);
+  assertEquals(await rig.pending(runner), []);
+  await rig.close(subscription);
+});
+
+Deno.test("a dead-letter stream that refuses once gets the message at the next try, which alone acknowledges it (S4, S5)", async () => {
+  const rig = new SubscriptionRig();
+  const runner = new ScriptedRunner(() => {
+    throw new Error("no");
+  });
+  const tries: number[] = [];
+  rig.broker.fault = (operation) => {
+    if (operation !== "deadLetter") return undefined;
+    tries.push(rig.clock.monotonic());
+    return tries.length === 1 ? "refuse" : undefined;
+  };
+  const subscription = rig.subscribe(runner, { ...ONE_ATTEMPT, retryDelaySeconds: 0.25 });
+  await subscription.start();
+  await rig.publish("a1");
+  await rig.clock.advance(10);
+  assertEquals([tries.length, await rig.deadLetters()], [1, []]);
+  assertEquals((await rig.pending(runner)).map(({ count }) => count), [1], "it is kept, with its count");
+  await rig.clock.advance(60_000);
+  assertEquals([tries.length, runner.log], [2, "a1"], "its handler is not run for it again");
+  assertEquals((await rig.deadLetters()).map((letter) => meta(letter)["retry_count"]), [1]);
+  assertEquals(await rig.pending(runner), []);
+  await rig.close(subscription);
+});
 
 Deno.test("discards after the last attempt when the dead-letter queue is off (S6)", async () => {
   const rig = new SubscriptionRig();

@@ -8,7 +8,7 @@ import { asError } from "../../../errors.ts";
 import { isServerError } from "../connection/errors.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Names } from "../connection/names.ts";
-import { exchange, type Planned } from "../connection/statement.ts";
+import { exchange } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
 import { markKey, markLook, markRows } from "../tables/marks.ts";
 import { rowsRead, versionConflict } from "../tables/row_writes.ts";
