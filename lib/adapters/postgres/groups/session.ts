@@ -12,7 +12,9 @@ import {
   duplicateMessage,
   isOtherMessage,
   type Mark,
+  markMany,
   type MarkOutcome,
+  messageConflict,
   type ProviderSession,
   requireSameMessage,
   sessionEnded,
@@ -159,11 +161,15 @@ export class GroupedSession implements ProviderSession {
   async #begin(): Promise<PostgresSession> {
     this.#assertOpen();
     if (this.#own) return this.#own;
-    this.#own = new PostgresSession(this.#parts.own, this.#options);
-    for (const mark of this.#marks.splice(0)) {
-      if (!await this.#own.mark(mark)) throw duplicateMessage(mark);
-    }
-    return this.#own;
+    const own = this.#own = new PostgresSession(this.#parts.own, this.#options);
+    const marks = this.#marks.splice(0);
+    if (marks.length === 0) return own;
+    const outcomes = await markMany(own, marks);
+    marks.forEach((mark, place) => {
+      if (outcomes[place] === "conflict") throw messageConflict(mark);
+      if (outcomes[place] === "handled") throw duplicateMessage(mark);
+    });
+    return own;
   }
 
   /** Waits for a read that others may share. */
