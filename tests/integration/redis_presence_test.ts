@@ -56,6 +56,17 @@ redisTest(
   },
 );
 
+redisTest("whoever may read is in the set already: it may be killed before its next look", async () => {
+  await using rig = await RedisRig.open();
+  const broker = await rig.broker();
+  // The first begins the looks; the second comes between two of them.
+  for (const consumer of [dead, living]) {
+    await consumerOf(broker, consumer);
+    const isMember = await rig.client().sismember("protean:consumers", consumer.replace("Orders-", ""));
+    assertEquals(isMember, 1, consumer);
+  }
+});
+
 redisTest(
   "the living keep what is theirs, however long nobody could refresh it, and the first to come back robs nobody (D11)",
   async () => {

@@ -106,7 +106,7 @@ export class RedisStreamGroup implements StreamGroup {
       }
     }, { repeatable: true });
     // A lane is there for moments only.
-    if (!this.#place.lane && !this.#closed) this.#presence.join(this.#place);
+    if (!this.#place.lane && !this.#closed) await this.#presence.join(this.#place);
     return made;
   }
 

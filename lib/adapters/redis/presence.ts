@@ -101,14 +101,21 @@ export class Presence {
     this.#time = new ServerTime(this.#clock, () => this.#stepped());
   }
 
-  /** Begins to show this consumer; does nothing for names that are not of our making. */
-  join(place: StreamPlace): void {
+  /**
+   * Begins to show this consumer; does nothing for names that are not of our making. It is in the set when this
+   * resolves, as far as Redis takes it: the process may die before the next look, and what it has read by then
+   * is to be found by the others, who would overtake it. Never rejects: the looks tell what is wrong.
+   */
+  async join(place: StreamPlace): Promise<void> {
     const identity = identityOf(place.consumer);
     if (identity === undefined || this.#places.has(place)) return;
     this.#places.set(place, identity);
-    if (this.#stop) return;
-    this.#stop = new AbortController();
-    this.#running = this.#run(this.#stop.signal);
+    if (!this.#stop) {
+      this.#stop = new AbortController();
+      this.#running = this.#run(this.#stop.signal);
+    }
+    await this.#endpoint.run((client) => client.sadd(this.#members, identity), { repeatable: true })
+      .catch(() => {});
   }
 
   /**

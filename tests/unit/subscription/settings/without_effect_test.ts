@@ -14,13 +14,13 @@ const handler = (name: string, subscriptionConfig: Record<string, unknown>): Sub
 });
 
 Deno.test("a key without effect is told by name, place, what is the case instead and what it waits for", async () => {
-  const loaded = await load("[server.metrics]\nenabled = true\n");
+  const loaded = await load("[observatory]\nport = 9001\n");
   assertEquals([...settingsWithoutEffect(loaded, [])], [{
     code: "CONFIG_NO_EFFECT",
     level: "warning",
-    key: "server.metrics.enabled",
+    key: "observatory.port",
     message:
-      "'server.metrics.enabled' has no effect in this version, which lacks metrics: there is no such page.",
+      "'observatory.port' has no effect in this version, which lacks the dashboard: there is no dashboard.",
     file: "domain.toml",
     line: 2,
   }]);
