@@ -4,12 +4,13 @@
  * A handler that puts one row of a view and is marked, on PostgreSQL + Redis: messages per second of the second
  * half, against `pgbench -M prepared` with the same statements (one transaction a message, ten connections),
  * against the same with `commit_group_size = 1`, and against another commit where one is named. Then the
- * thousand sample orders of the bundled domain, on PostgreSQL + Redis and on SQLite, from the start of a server
- * until nothing is left to do.
- * `deno run -A bench/throughput_bench.ts [messages] [rounds] [folder of another working copy]`
+ * thousand sample orders of the bundled domain, on PostgreSQL + Redis and on SQLite, from the first mark to the
+ * last one.
+ * `deno run -A bench/throughput_bench.ts [messages] [rounds] [folder of another working copy] [handlers|orders]`
  *
  * @module
  */
+import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
 import { encodeEvent } from "../tests/support/encode_message.ts";
 import { PostgresServer } from "../tests/support/postgres_server.ts";
@@ -94,27 +95,49 @@ async function handlers(run: Run): Promise<Measured> {
   return JSON.parse(new TextDecoder().decode(stdout)) as Measured;
 }
 
-/** Milliseconds for the sample orders, sent before. */
-async function orders(root: string, config: string): Promise<number> {
+/** Milliseconds between the first and the last mark of the sample orders; what fails is tried again meanwhile. */
+async function orders(
+  root: string,
+  config: string,
+  marks: (folder: string) => Promise<number>,
+): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "protean-orders-" });
   try {
     await Deno.writeTextFile(`${folder}/domain.toml`, config);
-    const main = (...args: readonly string[]) =>
-      new Deno.Command(Deno.execPath(), {
+    const main = async (...args: readonly string[]) => {
+      const { success, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--no-check", "--config", `${root}/deno.json`, `${root}/main.ts`, ...args],
         cwd: folder,
-        env: { PROTEAN_DATA_DIR: folder },
+        env: { PROTEAN_DATA_DIR: folder, PROTEAN_DOMAIN: "my_domain" },
         stdout: "null",
-        stderr: "null",
+        stderr: "piped",
       }).output();
+      if (!success) throw new Error(`${args.join(" ")} has failed: ${new TextDecoder().decode(stderr)}`);
+    };
     await main("db", "setup");
     await main("send", "PlaceOrder", "--file", `${root}/handlers/sample/orders.jsonl`);
-    const began = performance.now();
-    const { success } = await main("--once");
-    if (!success) throw new Error("The sample orders have failed.");
-    return performance.now() - began;
+    await main("server", "--once");
+    return await marks(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function marksOn(postgres: PostgresServer): Promise<number> {
+  const [ms] = await postgres.sql(
+    "select 1000 * extract(epoch from max(processed_at) - min(processed_at)) from protean_processed",
+  );
+  return Number(ms);
+}
+
+function marksIn(folder: string): Promise<number> {
+  const db = new DatabaseSync(`${folder}/my_domain.db`, { readOnly: true });
+  try {
+    const times = "select min(processed_at) as first, max(processed_at) as last from protean_processed";
+    const row = db.prepare(times).get();
+    return Promise.resolve(Date.parse(String(row?.["last"])) - Date.parse(String(row?.["first"])));
+  } finally {
+    db.close();
   }
 }
 
@@ -188,8 +211,8 @@ async function measureOrders(): Promise<void> {
       const { servers, sqlite } = figures[name] ??= { servers: [], sqlite: [] };
       await using postgres = await PostgresServer.start();
       await using redis = await RedisServer.start();
-      servers.push(await orders(root, onServers(postgres, redis, more)));
-      sqlite.push(await orders(root, ON_SQLITE));
+      servers.push(await orders(root, onServers(postgres, redis, more), () => marksOn(postgres)));
+      sqlite.push(await orders(root, ON_SQLITE, marksIn));
     }
   }
   const [, other = ""] = Object.keys(roots);
@@ -206,5 +229,5 @@ async function measureOrders(): Promise<void> {
   }
 }
 
-await measureHandlers();
-await measureOrders();
+if (Deno.args[3] !== "orders") await measureHandlers();
+if (Deno.args[3] !== "handlers") await measureOrders();

@@ -337,6 +337,47 @@ postgresTest("what was given up before it is sent is not in the group", async ()
   assertEquals(await db.sql(`select id from ${ORDERS}`), ["kept"]);
 });
 
+postgresTest(
+  "a statement of the user's is told that its message was handled, or is another one",
+  async () => {
+    const db = await start();
+    await using provider = await ready(db);
+    const first = provider.session();
+    await first.mark(mark("m1", "same"), true);
+    await first.commit(writeSet({}));
+    for (
+      const [checksum, expected] of [["same", DuplicateMessageError], [
+        "other",
+        MessageConflictError,
+      ]] as const
+    ) {
+      const calls = [
+        (session: ProviderSession) => session.query(sql`create table never (id int)`),
+        (session: ProviderSession) => session.flush(writeSet({ rows: [row("o1", -1)] })),
+        async (session: ProviderSession) => {
+          await session.flush(writeSet({}));
+          await session.commit(writeSet({}));
+        },
+      ];
+      for (const call of calls) {
+        const session = provider.session();
+        assert(await session.mark(mark("m1", checksum), true));
+        await assertRejects(async () => void await call(session), expected);
+        await session.rollback();
+      }
+    }
+    const other = provider.session();
+    await other.mark(mark("m2", "same"), true);
+    await other.query(sql`select 1`);
+    await other.commit(writeSet({ rows: [row("o2", -1)] }));
+    assertEquals(await db.sql(`select id from ${ORDERS}`, "select count(*) from protean_processed"), [
+      "o2",
+      "2",
+    ]);
+    assertEquals(provider.poolStats().checkedOut, 0);
+  },
+);
+
 postgresTest("values that PostgreSQL cannot hold are refused before they can fail others", async () => {
   const db = await start();
   await using provider = await ready(db);

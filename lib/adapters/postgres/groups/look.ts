@@ -10,9 +10,10 @@ import type { Connection } from "../connection/connection.ts";
 import type { Names } from "../connection/names.ts";
 import { exchange } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
+import { markKey, markLook, markRows } from "../tables/marks.ts";
 import { rowsRead, versionConflict } from "../tables/row_writes.ts";
-import { markKey, type Member } from "./member.ts";
-import { BEGIN_GROUP, type GroupOptions, markLook, markRows } from "./statements.ts";
+import type { Member } from "./member.ts";
+import { BEGIN_GROUP, type GroupOptions } from "./statements.ts";
 
 /** Members whose mark is taken already, or whose rows are not as they expect, and what they are told. */
 export async function findFailing(options: GroupOptions): Promise<ReadonlyMap<Member, Error>> {

@@ -11,6 +11,7 @@ import {
   type SessionOptions,
   type WriteSet,
 } from "../../ports.ts";
+import { markKey } from "../tables/marks.ts";
 
 /** What a mark takes up beside its texts. */
 const MARK_BYTES = 100;
@@ -82,11 +83,6 @@ export class Member {
     this.failed(sessionEnded());
     this.whenAbandoned();
   }
-}
-
-/** A mark's key. */
-export function markKey({ handler, type, messageId }: Mark): string {
-  return `m\0${handler}\0${type}\0${messageId}`;
 }
 
 function rowKey({ table, id, state, expected }: RowWrite): Key {

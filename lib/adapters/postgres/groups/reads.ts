@@ -13,9 +13,8 @@ import type { Where } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import type { Pool } from "../connection/pool.ts";
 import { exchange, type Planned } from "../connection/statement.ts";
+import { markKey, markLook, markRows } from "../tables/marks.ts";
 import { rowsRead, storedRow } from "../tables/row_writes.ts";
-import { markKey } from "./member.ts";
-import { markLook, markRows } from "./statements.ts";
 
 /** Rows that one statement asks for. */
 const MOST_ROWS = 500;

@@ -6,13 +6,14 @@
  * @module
  */
 import { onAbort } from "../../../async/abort.ts";
-import { NotSupportedError } from "../../../errors.ts";
+import { DuplicateMessageError, NotSupportedError } from "../../../errors.ts";
 import { unstorable } from "../../../message/storable.ts";
 import {
   duplicateMessage,
   isOtherMessage,
   type Mark,
   type MarkOutcome,
+  messageConflict,
   type ProviderSession,
   requireSameMessage,
   sessionEnded,
@@ -22,12 +23,12 @@ import {
   type StoredRow,
   type WriteSet,
 } from "../../ports.ts";
+import { markKey, markLook, markRows } from "../tables/marks.ts";
 import { listRead, rowRead, rowsRead, storedRow } from "../tables/row_writes.ts";
 import { PostgresSession, type SessionParts } from "../tables/session.ts";
 import type { Committer } from "./committer.ts";
-import { markKey, Member } from "./member.ts";
+import { Member } from "./member.ts";
 import { type Read, readOnce, type SharedReads } from "./reads.ts";
-import { markLook, markRows } from "./statements.ts";
 import { assertStorable } from "./storable.ts";
 
 export interface GroupedParts {
@@ -115,18 +116,19 @@ export class GroupedSession implements ProviderSession {
   }
 
   async query(statement: SqlStatement): Promise<readonly SqlRow[]> {
-    return await (await this.#begin()).query(statement);
+    this.#assertOpen();
+    return await this.#inOwn((own) => own.query(statement));
   }
 
   async flush(writes: WriteSet): Promise<void> {
-    await (await this.#begin()).flush(writes);
+    this.#assertOpen();
+    await this.#inOwn((own) => own.flush(writes));
   }
 
   async commit(writes: WriteSet): Promise<{ readonly positions: readonly number[] }> {
     this.#assertOpen();
-    const own = this.#own;
     this.#ended = true;
-    if (own) return await own.commit(writes);
+    if (this.#own) return await this.#inOwn((own) => own.commit(writes));
     const { where } = this.#parts.own;
     if (writes.events.length > 0) {
       throw new NotSupportedError(
@@ -155,15 +157,22 @@ export class GroupedSession implements ProviderSession {
     this.#member?.abandon();
   }
 
-  /** The transaction of its own, with the marks that were noted. */
-  async #begin(): Promise<PostgresSession> {
-    this.#assertOpen();
-    if (this.#own) return this.#own;
-    this.#own = new PostgresSession(this.#parts.own, this.#options);
-    for (const mark of this.#marks.splice(0)) {
-      if (!await this.#own.mark(mark)) throw duplicateMessage(mark);
+  /** In the transaction of its own, whose first packet takes the marks that were noted. */
+  async #inOwn<T>(call: (own: PostgresSession) => Promise<T>): Promise<T> {
+    this.#own ??= new PostgresSession(this.#parts.own, this.#options, this.#marks);
+    try {
+      return await call(this.#own);
+    } catch (error) {
+      throw error instanceof DuplicateMessageError ? await this.#duplicate(error) : error;
     }
-    return this.#own;
+  }
+
+  /** Which mark is taken, and whether by the same message: `found` knows neither. */
+  async #duplicate(found: DuplicateMessageError): Promise<Error> {
+    const rows = markRows(await readOnce(this.#parts.own, markLook(this.#parts.own.names, this.#marks)));
+    const mark = this.#marks.find((one) => rows.has(markKey(one)));
+    if (!mark) return found;
+    return isOtherMessage(mark, rows.get(markKey(mark))) ? messageConflict(mark) : duplicateMessage(mark);
   }
 
   /** Waits for a read that others may share. */

@@ -6,16 +6,17 @@
  *
  * @module
  */
-import type { Mark, OutboxInsert, RowWrite } from "../../ports.ts";
-import type { Connection, Row } from "../connection/connection.ts";
+import type { OutboxInsert, RowWrite } from "../../ports.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { Where } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import { BEGIN, type Planned } from "../connection/statement.ts";
 import { arrayText } from "../connection/values.ts";
 import { outboxInsertion } from "../tables/outbox_insert.ts";
-import { epoch } from "../tables/row_writes.ts";
+import { markInsertion } from "../tables/marks.ts";
+import { allOf, epoch } from "../tables/row_writes.ts";
 import { compareCodePoints } from "../../../message/json_format.ts";
-import { markKey, type Member } from "./member.ts";
+import type { Member } from "./member.ts";
 
 /** Longest wait of a group for one lock. */
 export const LOCK_TIMEOUT_MS = 200;
@@ -57,7 +58,9 @@ export function groupStatements(names: Names, members: readonly Member[], now: n
   const marks = members.flatMap((member) => member.marks);
   const outbox: readonly OutboxInsert[] = members.flatMap((member) => member.outbox);
   const statements: Shared[] = [];
-  if (marks.length > 0) statements.push(markInsertion(names, marks));
+  if (marks.length > 0) {
+    statements.push({ ...markInsertion(names, marks), concerns: (member) => member.marks.length > 0 });
+  }
   for (const [table, rows] of [...byTable(members)].sort(([a], [b]) => compareCodePoints(a, b))) {
     const merged = [...rows.values()].sort((a, b) => compareCodePoints(a.write.id, b.write.id));
     const concerns = (member: Member) => member.rows.some((row) => row.table === table);
@@ -72,59 +75,6 @@ export function groupStatements(names: Names, members: readonly Member[], now: n
     });
   }
   return statements;
-}
-
-/** Whose marks are taken already, for all of `marks` at once. */
-export function markLook(names: Names, marks: readonly Mark[]): Planned {
-  return {
-    text:
-      `select p.handler, p.type, p.message_id, p.checksum from unnest($1::text[], $2::text[], $3::text[]) ` +
-      `as g (handler, type, message_id) join ${names.processed} as p ` +
-      "on p.handler = g.handler and p.type = g.type and p.message_id = g.message_id",
-    values: [
-      arrayText(marks.map(({ handler }) => handler)),
-      arrayText(marks.map(({ type }) => type)),
-      arrayText(marks.map(({ messageId }) => messageId)),
-    ],
-    doing: marks.length === 1
-      ? `looking for the mark of message '${marks[0]?.messageId}'`
-      : `looking for the marks of ${marks.length} messages`,
-  };
-}
-
-/** The checksums that `markLook` has found, by the keys of their marks. */
-export function markRows(rows: readonly Row[]): ReadonlyMap<string, unknown> {
-  return new Map(rows.map(({ handler, type, message_id, checksum }) => [
-    markKey({ handler: String(handler), type: String(type), messageId: String(message_id) }),
-    checksum,
-  ]));
-}
-
-function markInsertion(names: Names, marks: readonly Mark[]): Shared {
-  const sorted = marks.length < 2
-    ? marks
-    : marks.toSorted((a, b) =>
-      compareCodePoints(a.handler, b.handler) || compareCodePoints(a.type, b.type) ||
-      compareCodePoints(a.messageId, b.messageId)
-    );
-  return {
-    // The time is the server's: by that of a process that is behind, a mark would be old at birth.
-    text: allOf(
-      `insert into ${names.processed} (handler, type, message_id, checksum, processed_at) ` +
-        "select handler, type, message_id, checksum, clock_timestamp() " +
-        "from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as g (handler, type, message_id, checksum) " +
-        "on conflict do nothing",
-    ),
-    values: [
-      String(sorted.length),
-      arrayText(sorted.map(({ handler }) => handler)),
-      arrayText(sorted.map(({ type }) => type)),
-      arrayText(sorted.map(({ messageId }) => messageId)),
-      arrayText(sorted.map(({ checksum }) => checksum ?? null)),
-    ],
-    doing: `marking ${sorted.length} messages`,
-    concerns: (member) => member.marks.length > 0,
-  };
 }
 
 function byTable(members: readonly Member[]): ReadonlyMap<string, Map<string, Merged>> {
@@ -234,9 +184,4 @@ function* tableStatements(
         };
     }
   }
-}
-
-/** Fails, by a division by zero, unless the statement does something to `$1` rows. */
-function allOf(statement: string): string {
-  return `with done as (${statement} returning 1) select 1 / (count(*) = $1)::int from done`;
 }

@@ -118,3 +118,8 @@ export function versionConflict({ table, id, expected }: RowWrite, cause?: Error
     cause === undefined ? {} : { cause },
   );
 }
+
+/** Fails, by a division by zero, unless the statement does something to `$1` rows. */
+export function allOf(statement: string): string {
+  return `with done as (${statement} returning 1) select 1 / (count(*) = $1)::int from done`;
+}

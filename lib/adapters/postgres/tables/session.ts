@@ -12,6 +12,7 @@ import { onAbort } from "../../../async/abort.ts";
 import type { Clock } from "../../../async/clock.ts";
 import { asError, NotSupportedError, ProteanError } from "../../../errors.ts";
 import {
+  duplicateMessage,
   type Mark,
   type MarkOutcome,
   type ProviderSession,
@@ -24,11 +25,12 @@ import {
   type WriteSet,
 } from "../../ports.ts";
 import type { Connection, Reply } from "../connection/connection.ts";
-import { userStatementError, type Where } from "../connection/errors.ts";
+import { type ServerError, SQLSTATE, userStatementError, type Where } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import { outboxInsertion } from "./outbox_insert.ts";
 import type { Pool } from "../connection/pool.ts";
 import { manyMarks } from "./many_marks.ts";
+import { markInsertion } from "./marks.ts";
 import { listRead, rowRead, rowsRead, rowWrite, storedRow } from "./row_writes.ts";
 import { BEGIN, COMMIT, exchange, type Planned } from "../connection/statement.ts";
 import type { SessionBeats } from "./session_beat.ts";
@@ -56,6 +58,7 @@ export interface SessionParts {
 export class PostgresSession implements ProviderSession {
   readonly #parts: SessionParts;
   readonly #options: SessionOptions;
+  readonly #marks: readonly Mark[];
   /** Aborts when a connection must no longer be waited for. */
   readonly #waiting = new AbortController();
   #connection: Connection | undefined;
@@ -63,9 +66,11 @@ export class PostgresSession implements ProviderSession {
   #ended = false;
   #wroteOutbox = false;
 
-  constructor(parts: SessionParts, options: SessionOptions = {}) {
+  /** `marks` are taken with its first statement, which rejects with `DuplicateMessageError` where one is taken. */
+  constructor(parts: SessionParts, options: SessionOptions = {}, marks: readonly Mark[] = []) {
     this.#parts = parts;
     this.#options = options;
+    this.#marks = marks;
   }
 
   async load(table: string, id: string): Promise<StoredRow | undefined> {
@@ -192,7 +197,7 @@ export class PostgresSession implements ProviderSession {
       this.#connection = member;
       this.#parts.beats.add(member);
       const [begun, done] = await Promise.allSettled(
-        member.together(() => [exchange(member, [BEGIN], where), work(member)] as const),
+        member.together(() => [exchange(member, [BEGIN, ...this.#marking()], where), work(member)] as const),
       );
       if (begun.status === "fulfilled" && done.status === "fulfilled") return done.value;
       if (!reused || !member.lost || this.#ended) {
@@ -200,6 +205,14 @@ export class PostgresSession implements ProviderSession {
       }
       this.#release(member);
     }
+  }
+
+  #marking(): readonly Planned[] {
+    const [first] = this.#marks;
+    if (!first) return [];
+    const explain = ({ code }: ServerError) =>
+      code === SQLSTATE.divisionByZero ? duplicateMessage(first) : undefined;
+    return [{ ...markInsertion(this.#parts.names, this.#marks), explain }];
   }
 
   /** Takes a connection; a wait for one ends when the session's signal aborts or the session is abandoned. */
@@ -226,7 +239,7 @@ export class PostgresSession implements ProviderSession {
     const { where } = this.#parts;
     let rest = statements;
     if (!this.#connection) {
-      if (statements.length === 0) return;
+      if (statements.length + this.#marks.length === 0) return;
       await this.#send(statements);
       rest = [];
     }
