@@ -91,7 +91,7 @@ class Run {
 function metricsOf({ telemetry, config }: DomainRuntime, worker: number | undefined): Page | undefined {
   const { enabled, path } = config.config.server.metrics;
   if (!enabled || !telemetry) return undefined;
-  const labels = worker === undefined ? {} : { worker: String(worker) };
+  const labels: Record<string, string> = worker === undefined ? {} : { worker: String(worker) };
   return { ...metricsPlace(path), text: () => telemetry.scrape(labels) };
 }
 

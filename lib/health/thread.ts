@@ -33,24 +33,27 @@ function moduleOfThread(): string {
 }
 
 /**
- * Begins to load a thread, for one engine. Where there can be none, as in a bundle that has left its module
- * out, the engine's own listener answers.
+ * A thread for one engine, which begins with the listener. Where there can be none, as in a bundle that has
+ * left its module out, the engine's own listener answers.
  */
 export function healthThread(): Disposable & { readonly listener: HealthListenerFactory } {
-  let worker: Worker | undefined;
-  try {
-    worker = new Worker(moduleOfThread(), { type: "module", name: "health" });
-  } catch (error) {
-    log.debug("health.no_thread", { error });
-  }
-  const thread = worker && new Thread(worker);
+  let thread: Thread | undefined;
   return {
     listener: (options) => {
-      if (!options.settings.enabled || !thread) return ownListener(options);
-      return new ThreadListener(thread, options);
+      if (options.settings.enabled) thread = newThread();
+      return thread ? new ThreadListener(thread, options) : ownListener(options);
     },
     [Symbol.dispose]: () => thread?.end(),
   };
+}
+
+function newThread(): Thread | undefined {
+  try {
+    return new Thread(new Worker(moduleOfThread(), { type: "module", name: "health" }));
+  } catch (error) {
+    log.debug("health.no_thread", { error });
+    return undefined;
+  }
 }
 
 /** The thread and the latest of each thing that it said. */

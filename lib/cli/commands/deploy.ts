@@ -29,7 +29,10 @@ interface Options extends DomainOptions, LogOptions {
 }
 
 export function deployCommand(cli: Cli): Command {
-  return new Command("deploy").description("Write files for Kubernetes.").addCommand(kedaCommand(cli));
+  const command = new Command("deploy").description("Write files for Kubernetes.").addCommand(
+    kedaCommand(cli),
+  );
+  return withExamples(command, [["deploy keda --domain=my_domain", "a ScaledObject for its subscriptions"]]);
 }
 
 function kedaCommand(cli: Cli): Command {
