@@ -75,9 +75,8 @@ function together(
 }
 
 async function workloadsOf(cli: Cli, { manifest }: CheckFlags): Promise<readonly Workload[]> {
-  if (manifest === undefined) return [];
-  const { text, name } = await manifestText(cli.io, manifest);
-  return readWorkloads(text, name);
+  if (manifest.length === 0) return [];
+  return readWorkloads(await Promise.all([...new Set(manifest)].map((path) => manifestText(cli.io, path))));
 }
 
 function printed(cli: Cli, format: CheckFlags["format"], view: CheckView, isBroken: boolean): string {

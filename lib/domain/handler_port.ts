@@ -80,7 +80,7 @@ export interface BatchMember {
   readonly plan: unknown;
   /** Of messages with the same key a later one is not handled before an earlier one is. */
   readonly key: string;
-  readonly options: Pick<RunOptions, "id" | "source" | "again">;
+  readonly options: Pick<RunOptions, "id" | "source" | "generation" | "again">;
 }
 
 /**
