@@ -6,6 +6,7 @@
  */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { RefusedError } from "../../lib/errors.ts";
+import { sql } from "../../lib/testing/conformance/provider_suite_rig.ts";
 import { PgBouncer, pgbouncerTest } from "../support/pgbouncer.ts";
 import { sharedPostgres } from "../support/postgres_server.ts";
 import { ORDERS, TestProvider } from "../support/postgres_provider.ts";
@@ -69,15 +70,15 @@ pgbouncerTest(
       settings: { pool_size: 4, max_overflow: 0 },
     });
     const held = Array.from({ length: 4 }, () => hog.session());
-    await Promise.all(held.map((session) => session.load(ORDERS, "o1")));
+    await Promise.all(held.map((session) => session.query(sql`select 1`)));
     const opened = openingsRefused();
     await using provider = new TestProvider({ uri: pooler.uri(name), settings: { pool_timeout: 20 } });
     const session = provider.session();
-    const load = session.load(ORDERS, "o1");
+    const found = session.query(sql`select 1 as one`);
     await opened;
     for (const session of held) await session.rollback();
     await hog.close();
-    assertEquals(await load, undefined);
+    assertEquals(await found, [{ one: 1 }]);
     await session.rollback();
 
     /** A client of its own is refused: so is whoever comes now. */

@@ -66,7 +66,7 @@ import type { Place } from "./connection/uri.ts";
 const log = getLogger(["protean", "postgres"]);
 
 /** A connection that does not answer a ping for so long is given up. */
-const PING_MS = 5000;
+const PING_MS = 2000;
 /** A statement that is not answered for so long may wait for a lock. */
 const HELD_UP_MS = 1000;
 /**
@@ -392,7 +392,7 @@ export class PostgresProvider extends BaseProvider {
   async #alive(connection: Connection): Promise<void> {
     const cancel = this.options.clock.after(PING_MS, () => connection.destroy("it did not answer a ping"));
     try {
-      await connection.run("select 1", [], "simple");
+      await this.#silence.unwatched(connection, () => connection.run("select 1", [], "simple"));
     } finally {
       cancel();
     }

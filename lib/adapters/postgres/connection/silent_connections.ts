@@ -27,7 +27,7 @@ const log = getLogger(["protean", "postgres"]);
  * milliseconds. A connection whose bytes are swallowed is noticed at the first round, asked about at two more,
  * and given up within 5 s.
  */
-export const ROUND_MS = 1500;
+export const ROUND_MS = 1000;
 /** The same while all that is silent is at work: to be asked about that again and again helps nobody. */
 const WORKING_ROUND_MS = 5000;
 /**
@@ -70,6 +70,8 @@ export class SilenceWatch {
   readonly #closing = new AbortController();
   /** A round is due or under way. */
   #awake = false;
+  /** At something that has a bound of its own. */
+  readonly #bounded = new Set<Connection>();
   #roundMs = ROUND_MS;
   #cancelTimer = () => {};
   #round: Promise<void> = Promise.resolve();
@@ -83,6 +85,16 @@ export class SilenceWatch {
     if (connection.backend === undefined) return;
     this.#watched.set(connection, { received: undefined, misses: 0 });
     void connection.ended.then(() => this.#watched.delete(connection));
+  }
+
+  /** Does `work`, which gives up by itself: nobody asks about it. */
+  async unwatched<T>(connection: Connection, work: () => Promise<T>): Promise<T> {
+    this.#bounded.add(connection);
+    try {
+      return await work();
+    } finally {
+      this.#bounded.delete(connection);
+    }
   }
 
   /** Backends of which a statement has waited for its answer for so long. */
@@ -107,8 +119,9 @@ export class SilenceWatch {
   }
 
   async #goRound(): Promise<void> {
-    const silent = [...this.#watched].filter(([connection, watched]) => isSilent(connection, watched))
-      .map(([connection]) => connection);
+    const silent = [...this.#watched].filter(([connection, watched]) =>
+      !this.#bounded.has(connection) && isSilent(connection, watched)
+    ).map(([connection]) => connection);
     const places = new Set([...silent.map(({ place }) => place), ...this.#left.values()]);
     await Promise.all(
       [...places].map((place) =>
