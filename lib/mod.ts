@@ -11,6 +11,7 @@
 import "./dlq/dead_letters.ts";
 import "./telemetry/open.ts";
 import "./operations/domain_operations.ts";
+import "./operations/window.ts";
 
 export { Domain } from "./domain/domain.ts";
 export { on, onAny, onBatch } from "./domain/elements/on.ts";

@@ -52,7 +52,7 @@ export async function bundle(root: string, folder: string): Promise<Bundle> {
   const config = {
     // Packages come out of the bundle, or for a domain on disk from the node_modules beside it.
     nodeModulesDir: "manual",
-    unstable: ["raw-imports"],
+    unstable: ["raw-imports", "net"],
     imports: {
       [BUILD_INFO]: "./build.js",
       [HEALTH_THREAD.name]: `./${built(HEALTH_THREAD.path)}`,

@@ -52,7 +52,7 @@ LOW_POOL_SIZE = 1
 
 Peak connections are replicas × workers × (\`pool_size\` + \`max_overflow\`), and what stands beside the pools; the page shows the arithmetic. They are held against \`[databases.*] connection_budget\`, else with \`--connect\` against what the server has free, else against PostgreSQL's default of 100; the finding says which. \`--replicas\` and \`--workers\` are those of the manifest where there is one: the most that its HorizontalPodAutoscaler or ScaledObject allows.
 
-A template has to be rendered first: \`helm template . | protean-server check --manifest -\`.
+Several files, such as an autoscaler's own, are named one by one: \`--manifest deployment.yaml --manifest hpa.yaml\`. A template has to be rendered first: \`helm template . | protean-server check --manifest -\`.
 `;
 
 /** The text of the page. */

@@ -6,11 +6,13 @@
  */
 import { dirname, join } from "node:path";
 import { checkPage } from "./check_page.ts";
+import { metricsPage } from "./metrics_page.ts";
 import { root } from "./root.ts";
 
 /** Path below the root → its text. A further page is a line here. */
 export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/reference/check.md": checkPage,
+  "docs/reference/metrics.md": metricsPage,
 };
 
 if (import.meta.main) {

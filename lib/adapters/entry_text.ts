@@ -5,7 +5,7 @@
  */
 import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { setImmediate } from "node:timers";
+import { turn } from "../async/turn.ts";
 import { textOfBytes } from "../message/bytes.ts";
 import { KEPT_BYTES } from "../message/dead_letter.ts";
 import type { StreamEntry, TextLimits } from "./ports.ts";
@@ -60,7 +60,7 @@ async function beginning(bytes: Buffer): Promise<EntryText> {
   const hash = createHash("sha256");
   for (let at = 0; at < bytes.length; at += HASHED_BYTES) {
     hash.update(bytes.subarray(at, at + HASHED_BYTES));
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await turn();
   }
   return { data: textAtFirst(bytes), tooLarge: { bytes: bytes.length, sha256: hash.digest("hex") } };
 }

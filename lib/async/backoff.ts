@@ -18,9 +18,19 @@ export function retryDelay(attempt: number, baseSeconds: number, maxSeconds: num
 }
 
 /**
- * Delay in milliseconds before reconnect `attempt` (counted from 1): full jitter, 100 ms to 5 s (PIPE-11).
+ * Delay in milliseconds before reconnect `attempt` (counted from 1): full jitter, 100 ms to 5 s (PIPE-11), or
+ * to `mostMs`.
  */
-export function reconnectDelay(attempt: number, random: Random): number {
-  const ceiling = Math.min(5000, 100 * 2 ** Math.min(attempt, 10));
+export function reconnectDelay(attempt: number, random: Random, mostMs = 5000): number {
+  const ceiling = Math.min(mostMs, 100 * 2 ** Math.min(attempt, 10));
   return 100 + random() * (ceiling - 100);
+}
+
+/**
+ * Delay in milliseconds before a loop asks a backend again, attempt counted from 1: full jitter, 100 ms to 1 s.
+ * Whoever opens connections waits by itself; what comes on top of that is the time in which the backend is
+ * there again and nothing is done.
+ */
+export function loopDelay(attempt: number, random: Random): number {
+  return reconnectDelay(attempt, random, 1000);
 }

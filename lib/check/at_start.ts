@@ -5,11 +5,11 @@
  * @module
  */
 import type { AdapterKind, BaseAdapter } from "../adapters/ports.ts";
+import { deadline } from "../async/abort.ts";
 import type { Diagnostic } from "../diagnostics.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { rulesOf } from "./catalogue.ts";
 import { type Finding, finding } from "./findings.ts";
-import { factsOf } from "./servers.ts";
 import type { Subject, SubjectAdapter, SubjectSubscription } from "./subject.ts";
 
 function subjectOf(runtime: DomainRuntime, subscriptions: readonly SubjectSubscription[]): Subject {
@@ -30,32 +30,37 @@ export function* startFindings(
   }
 }
 
-/** Warnings about the servers of a domain that has started. Never rejects: who does not answer is told elsewhere. */
+/** So long one server may take: readiness waits for it. */
+const ANSWER_MS = 2000;
+
+/**
+ * Warnings about the servers of a domain that has started, within two seconds. Never rejects: who does not
+ * answer is told elsewhere. Databases are not asked: no rule is about what they say of themselves.
+ */
 export async function serverFindings(
   runtime: DomainRuntime,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const subject = subjectOf(runtime, []);
   const found = await Promise.all(
-    adaptersOf(runtime).map(async (of) => {
-      const facts = await factsOf(of, signal).catch(() => undefined);
+    adaptersOf(runtime).map(async ({ kind, section, adapter }) => {
+      const ask = async (limit: AbortSignal) => await adapter.serverFacts(limit);
+      const facts = await deadline(ask, ANSWER_MS, runtime.clock, signal).catch(() => undefined);
       return rulesOf("server").flatMap((rule) =>
-        [...rule.find({ kind: of.kind, section: of.section, facts }, subject)].map((one) =>
-          finding(rule, one)
-        )
+        [...rule.find({ kind, section, facts }, subject)].map((one) => finding(rule, one))
       );
     }),
   );
   return found.flat();
 }
 
-function adaptersOf({ providers, brokers, caches }: DomainRuntime): readonly SubjectAdapter[] {
-  const of = (kind: AdapterKind, table: string) => (adapter: BaseAdapter): SubjectAdapter => ({
-    ...{ kind, adapter, section: `${table}.${adapter.name}`, isRemote: true, isOpen: true },
+function adaptersOf(
+  { brokers, caches }: DomainRuntime,
+): readonly Omit<SubjectAdapter, "isRemote" | "isOpen">[] {
+  const of = (kind: AdapterKind, table: string) => (adapter: BaseAdapter) => ({
+    ...{ kind, adapter, section: `${table}.${adapter.name}` },
   });
-  // All of them are open; who is not remote has nothing to tell.
   return [
-    ...[...providers.values()].map(of("provider", "databases")),
     ...[...brokers.values()].map(of("broker", "brokers")),
     ...[...caches.values()].map(of("cache", "caches")),
   ];

@@ -4,15 +4,16 @@
  * @module
  */
 import type { LoadedConfig } from "../config/loaded.ts";
-import type { Diagnostic } from "../diagnostics.ts";
+import { endingWithHint } from "../config/nearest.ts";
+import { type Diagnostic, placeOf } from "../diagnostics.ts";
 import type { Domain } from "../domain/domain.ts";
-import { rulesOf } from "./catalogue.ts";
+import { ruleOf, RULES, rulesOf } from "./catalogue.ts";
 import { type ConnectionSum, connectionSums } from "./connections.ts";
 import { type Finding, finding, problemFinding, sorted, unsuppressed } from "./findings.ts";
 import { inspect } from "./inspect.ts";
 import type { Workload } from "./manifest/workload.ts";
 import { askServers } from "./servers.ts";
-import type { DomainSubject, Scale } from "./subject.ts";
+import type { DomainSubject, Scale, SeenServer } from "./subject.ts";
 
 export interface CheckOptions {
   readonly scale: Scale;
@@ -27,6 +28,8 @@ export interface Checked {
   readonly domain: string;
   /** Sorted by code; what `[lint] suppressions` names is left out. */
   readonly findings: readonly Finding[];
+  /** What the servers that answered have told; undefined: nobody has asked them. */
+  readonly servers: readonly SeenServer[] | undefined;
   /** The guide's arithmetic, server by server. */
   readonly connections: readonly ConnectionSum[];
   /** The configuration cannot work, whatever the domain: exit 2. */
@@ -45,6 +48,7 @@ export async function check(domain: Domain, loaded: LoadedConfig, options: Check
       ...[...problems, ...broken].map(problemFinding),
       ...loaded.warnings.map((warning: Diagnostic) => problemFinding({ level: "warning", ...warning })),
       ...asked?.unreachable ?? [],
+      ...unknownSuppressions(loaded),
       ...await offline(subject),
       ...(asked?.servers ?? []).flatMap((server) =>
         rulesOf("server").flatMap((rule) =>
@@ -60,6 +64,7 @@ export async function check(domain: Domain, loaded: LoadedConfig, options: Check
     return {
       domain: domain.name,
       findings: unsuppressed(sorted(findings), loaded.config.lint.suppressions),
+      servers: asked?.servers,
       connections: connectionSums(subject),
       isBroken: broken.length > 0,
     };
@@ -77,4 +82,15 @@ async function offline(subject: DomainSubject): Promise<readonly Finding[]> {
     for (const found of await rule.find(subject)) findings.push(finding(rule, found));
   }
   return findings;
+}
+
+/** A code that no rule has suppresses nothing; where the file is shared with Python it may be one of its own. */
+function* unknownSuppressions(loaded: LoadedConfig): Generator<Finding> {
+  for (const code of Object.keys(loaded.config.lint.suppressions)) {
+    if (ruleOf(code)) continue;
+    const key = `lint.suppressions.${code}`;
+    const hint = endingWithHint(code, RULES.map((rule) => rule.code));
+    const message = `'${key}' has no effect: no rule of this server has this code${hint}`;
+    yield { code: "CONFIG_NO_EFFECT", level: "info", key, message, ...placeOf(loaded.origins.get(key)) };
+  }
 }

@@ -56,11 +56,12 @@ function termOf(
   return [{ ...need, section, isDatabase, budget: table?.connection_budget }];
 }
 
-function sumOf(subject: DomainSubject, terms: readonly Term[]): ConnectionSum {
+function sumOf(subject: DomainSubject, all: readonly Term[]): ConnectionSum {
   const { scale } = subject;
+  const terms = withoutShared(all);
   const [first] = terms;
   const isDatabase = first?.isDatabase ?? false;
-  const sections = terms.map(({ section }) => section);
+  const sections = all.map(({ section }) => section);
   const total = terms.reduce((sum, term) => sum + inAll(scale, term), 0);
   const parts = terms.map((term) => arithmetic(scale, term, terms.length > 1));
   const together = terms.length > 1 || parts[0]?.summands === 2 ? `; ${total} together` : "";
@@ -72,6 +73,13 @@ function sumOf(subject: DomainSubject, terms: readonly Term[]): ConnectionSum {
     arithmetic: parts.map(({ text }) => text).join("; ") + together,
     ...limitOf(subject, { budget: first?.budget, section: sections[0] ?? "", sections, isDatabase }),
   };
+}
+
+/** Of those that share one pool the largest alone. */
+function withoutShared(terms: readonly Term[]): readonly Term[] {
+  const shared = terms.filter(({ isShared }) => isShared).sort((a, b) => b.pool - a.pool);
+  const [largest] = shared;
+  return terms.filter((term) => !term.isShared || term === largest);
 }
 
 function processes({ workers, replicas }: Scale): number {

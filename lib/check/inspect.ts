@@ -7,8 +7,9 @@
 import type { AdapterKind, BaseAdapter } from "../adapters/ports.ts";
 import { systemClock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/loaded.ts";
-import { type Diagnostic, placeOf } from "../diagnostics.ts";
+import type { Diagnostic } from "../diagnostics.ts";
 import { createAdapter } from "../domain/adapters.ts";
+import { closeOne } from "../domain/closing.ts";
 import type { Domain } from "../domain/domain.ts";
 import { elementProblems } from "../domain/elements/element_problems.ts";
 import { buildModel, type Model } from "../domain/elements/model.ts";
@@ -17,6 +18,7 @@ import { MAIN_BROKER } from "../domain/places.ts";
 import { startupProblems } from "../domain/startup_rules.ts";
 import { asError, ConfigurationError, ProteanError } from "../errors.ts";
 import { onceEach, planSettings } from "./plan.ts";
+import { placeInSection } from "./section_place.ts";
 import type { DomainSubject, Scale, SubjectAdapter, SubjectHandler } from "./subject.ts";
 
 export interface Inspection {
@@ -57,7 +59,9 @@ export async function inspect(domain: Domain, loaded: LoadedConfig, scale: Scale
         adapters,
         scale,
       },
-      messages: elements.messages.filter(({ aggregate }) => aggregate !== undefined),
+      messages: elements.messages.filter(({ aggregate }) => aggregate !== undefined)
+        // As the runtime has them.
+        .sort((a, b) => a.name < b.name ? -1 : 1),
     },
     problems: onceEach([
       ...elementProblems(elements, model),
@@ -65,10 +69,8 @@ export async function inspect(domain: Domain, loaded: LoadedConfig, scale: Scale
       ...problems,
     ]),
     broken,
-    close: async () => {
-      // One that does not close is told when it matters.
-      for (const { adapter } of adapters) await adapter.close().catch(() => {});
-    },
+    // One that does not close is told when it matters.
+    close: async () => void await Promise.all(adapters.map(({ adapter }) => closeOne(adapter, systemClock))),
   };
 }
 
@@ -120,7 +122,7 @@ async function constructed(
       broken.push(
         ...problemsOf(asError(thrown)).map((problem) => ({
           key: section,
-          ...placeOf(loaded.origins.get(problem.key ?? "")),
+          ...placeInSection(loaded, section, problem.key),
           ...problem,
         })),
       );

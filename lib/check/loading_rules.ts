@@ -190,10 +190,70 @@ const DOMAIN: Partial<Record<ErrorCode, Text>> = {
   ],
 };
 
+/** What a server says that answers and refuses: at a start, and with `--connect`. */
+const SERVERS: Partial<Record<ErrorCode, Text>> = {
+  DATABASE_REFUSED: [
+    "No waiting mends what the database refuses.",
+    "Create the user and the database, give the rights, or mend the database_uri.",
+    "createdb shop",
+  ],
+  DATABASE_TOO_OLD: [
+    "Statements of the server need what came later.",
+    "Upgrade PostgreSQL to the version that the finding names.",
+    "pg_upgrade",
+  ],
+  DATABASE_POOLER: [
+    "Leases, LISTEN and settings belong to a session, and such a pooler lends each transaction another one.",
+    "Name the pooler's session port, or PostgreSQL itself.",
+    'database_uri = "${DATABASE_URL}"',
+  ],
+  POSTGRES_ADDRESS: [
+    "Whatever answers there is no database.",
+    "Mend host and port of the database_uri.",
+    'database_uri = "${DATABASE_URL}"',
+  ],
+  POSTGRES_TLS: [
+    "The connection cannot be made safe as it is asked for.",
+    "Mend the certificates, or 'sslmode' and 'sslrootcert' of the database_uri.",
+    "?sslmode=verify-full&sslrootcert=/etc/ssl/db-ca.pem",
+  ],
+  REDIS_TOO_OLD: [
+    "Streams as they are used here came with Redis 7.0.",
+    "Upgrade Redis to 7.0 or later.",
+    "redis-server --version",
+  ],
+  REDIS_WRONG_PASSWORD: [
+    "No waiting mends a wrong password.",
+    "Mend user and password of the URI.",
+    'URI = "${REDIS_URL}"',
+  ],
+  REDIS_NO_PERMISSION: [
+    "The user may not do what the work needs.",
+    "Give the user the commands and keys that the finding names.",
+    "redis-cli ACL SETUSER shop +@stream",
+  ],
+  REDIS_WRONG_DATABASE: [
+    "Redis has no database of that number.",
+    "Write another number into the URI; a Cluster has 0 alone.",
+    'URI = "redis://redis:6379/0"',
+  ],
+  REDIS_TLS: [
+    "The server's certificate is not to be trusted.",
+    "Name its authority by 'tls_ca_file', or the host by the name that the certificate has.",
+    'tls_ca_file = "/etc/ssl/redis-ca.pem"',
+  ],
+  REDIS_CLUSTER: [
+    "The server is part of a Cluster, whose keys are spread.",
+    "Name the Cluster as one, or another Redis.",
+    'URI = "redis+cluster://redis-0:6379,redis-1:6379"',
+  ],
+};
+
 /** One rule for every code above. */
 export const loadingRules: readonly RuleOf<"loading">[] = [
   ...rulesOf("configuration", CONFIGURATION),
   ...rulesOf("domain", DOMAIN),
+  ...rulesOf("servers", SERVERS),
   ...rulesOf("deployment", DEPLOYMENT),
 ];
 

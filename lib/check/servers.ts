@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { timeLimit } from "../async/abort.ts";
+import { deadline } from "../async/abort.ts";
 import { systemClock } from "../async/clock.ts";
-import type { ServerFacts } from "../adapters/ports.ts";
 import { asError, ConfigurationError } from "../errors.ts";
 import { type Finding, problemFinding } from "./findings.ts";
+import { placeInSection } from "./section_place.ts";
 import type { DomainSubject, SeenServer, SubjectAdapter } from "./subject.ts";
 
 /** So long one server may take to answer everything that it is asked. */
@@ -34,45 +34,32 @@ export async function askServers(
   };
 }
 
-/** Rejects as the adapter does, or when `signal` aborts. */
-export async function factsOf(
-  { adapter }: Pick<SubjectAdapter, "adapter">,
-  signal: AbortSignal,
-): Promise<ServerFacts | undefined> {
-  return await adapter.serverFacts(signal);
-}
-
 async function ask(
   of: SubjectAdapter,
   loaded: DomainSubject["loaded"],
   signal: AbortSignal,
 ): Promise<{ readonly server?: SeenServer; readonly unreachable?: readonly Finding[] }> {
   const { kind, section, adapter, isOpen } = of;
-  using limit = timeLimit(ANSWER_MS, systemClock, signal);
+  // One of somebody's own may not listen to the signal.
+  const work = async (limit: AbortSignal) => {
+    if (!isOpen) await adapter.open(limit);
+    await adapter.ping(limit);
+    return { server: { kind, section, facts: await adapter.serverFacts(limit) } };
+  };
   try {
-    if (!isOpen) await adapter.open(limit.signal);
-    await adapter.ping(limit.signal);
-    return { server: { kind, section, facts: await factsOf(of, limit.signal) } };
+    return await deadline(work, ANSWER_MS, systemClock, signal);
   } catch (thrown) {
     const error = asError(thrown);
     // What answers and refuses says why, under a code of its own.
     if (error instanceof ConfigurationError) {
-      return { unreachable: error.problems.map((problem) => problemFinding({ key: section, ...problem })) };
+      const told = error.problems.map((problem) =>
+        problemFinding({ key: section, ...placeInSection(loaded, section, problem.key), ...problem })
+      );
+      return { unreachable: told };
     }
-    const why = limit.signal.aborted
-      ? `no answer within ${ANSWER_MS / 1000} seconds`
-      : error.message.replace(/\.$/, "");
     const key = kind === "provider" || kind === "event_store" ? `${section}.database_uri` : `${section}.URI`;
-    const { file, line } = loaded.origins.get(key) ?? {};
-    return {
-      unreachable: [{
-        code: "DEPENDENCY_UNREACHABLE",
-        level: "error",
-        key,
-        message: `'${section}' cannot be reached: ${why}.`,
-        ...(file !== undefined && { file }),
-        ...(line !== undefined && { line }),
-      }],
-    };
+    const message = `'${section}' cannot be reached: ${error.message.replace(/\.$/, "")}.`;
+    const place = placeInSection(loaded, section, key);
+    return { unreachable: [{ code: "DEPENDENCY_UNREACHABLE", level: "error", key, message, ...place }] };
   }
 }

@@ -18,6 +18,6 @@ export interface CheckFlags extends DomainOptions, LogOptions {
   readonly connect?: boolean;
   readonly workers?: number;
   readonly replicas?: number;
-  /** A file, or `-` for stdin. */
-  readonly manifest?: string;
+  /** Files; `-` is stdin. */
+  readonly manifest: readonly string[];
 }

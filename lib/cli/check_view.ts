@@ -9,6 +9,8 @@ import { type Counts, type Finding, statusOf } from "../check/findings.ts";
 import { describeProblem } from "../config/problems.ts";
 import { printable } from "../config/visible.ts";
 import type { DiagnosticLevel } from "../diagnostics.ts";
+import type { SeenServer } from "../check/subject.ts";
+import { mebibytes } from "../status/server_memory.ts";
 import type { Cli } from "./cli.ts";
 
 /** What is shown. */
@@ -19,6 +21,8 @@ export interface CheckView {
   /** Of all findings, shown or not. */
   readonly counts: Counts;
   readonly connections: readonly ConnectionSum[];
+  /** Undefined: nobody has asked them. */
+  readonly servers: readonly SeenServer[] | undefined;
   /** Whether the exit code is 1. */
   readonly gated: boolean;
 }
@@ -30,7 +34,7 @@ export function checkLine({ domain, counts }: CheckView): string {
 }
 
 export function checkPage(cli: Cli, view: CheckView): string {
-  const { domain, findings, counts, connections, gated } = view;
+  const { domain, findings, counts, connections, servers = [], gated } = view;
   const { colors } = cli;
   const status = statusOf(counts);
   const paint = { pass: colors.green, info: colors.cyan, warn: colors.yellow, fail: colors.red }[status];
@@ -46,6 +50,13 @@ export function checkPage(cli: Cli, view: CheckView): string {
   lines.push(...section("Info", "info", "·", findings));
   if (connections.length > 0) {
     lines.push("", "  Connections:", ...connections.map((sum) => `    ${printable(connectionLine(sum))}`));
+  }
+  if (servers.length > 0) {
+    lines.push(
+      "",
+      "  Servers:",
+      ...servers.map((one) => `    ${printable(serverLine(one))}`),
+    );
   }
   if (status === "pass") lines.push("", "  All checks passed.");
   if (status === "info") lines.push("", "  All checks passed with informational findings.");
@@ -75,4 +86,18 @@ function entry(mark: string, finding: Finding): string[] {
 function connectionLine({ sections, arithmetic, limit, limitFrom, server }: ConnectionSum): string {
   const of = limit === undefined ? "" : `, of ${limit} (${limitFrom})`;
   return `${sections.join(", ")} at ${server}: ${arithmetic}${of}`;
+}
+
+function serverLine({ section, facts }: SeenServer): string {
+  if (!facts) return `${section}: answers; what it has to give could not be read`;
+  const { product, version = "of unknown version", maxConnections, usedMemory, maxMemory, evictionPolicy } =
+    facts;
+  const told = [
+    ...(maxConnections === undefined ? [] : [`${maxConnections} connections in all`]),
+    ...(evictionPolicy === undefined ? [] : [`maxmemory-policy ${evictionPolicy}`]),
+    ...(usedMemory === undefined
+      ? []
+      : [`${mebibytes(usedMemory)} of ${maxMemory ? mebibytes(maxMemory) : "any"} MiB used`]),
+  ];
+  return [`${section}: ${product} ${version}`, ...told].join(", ");
 }

@@ -5,6 +5,7 @@
  */
 import type { QueuedLetter } from "../dlq/queues.ts";
 import { parseWithExactKeys } from "../message/exact_keys.ts";
+import { keepDigits } from "../message/keep_digits.ts";
 import type { Cli } from "./cli.ts";
 import { printable, printableLines, visibleJson } from "../config/visible.ts";
 
@@ -69,11 +70,4 @@ export function letterDetails(cli: Cli, found: QueuedLetter): string {
     : visibleJson(JSON.stringify(payload, null, 2));
   const stack = letter.errorStack === null ? "" : `\nStack:\n${printableLines(letter.errorStack)}\n`;
   return `${facts.join("")}\nPayload:\n${text}\n${stack}`;
-}
-
-/** Numbers that a double cannot hold are shown with the digits they were written with. */
-function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
-  const source = context?.source;
-  if (typeof value !== "number" || source === undefined || String(value) === source) return value;
-  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(source);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { resolve } from "node:path";
+import type { ManifestFile } from "../check/manifest/read.ts";
 import { systemReason } from "../errors.ts";
 import type { CliIo } from "./io.ts";
 import { UsageError } from "./usage_error.ts";
@@ -15,7 +16,7 @@ const MOST_BYTES = 4 * 1024 * 1024;
 export async function manifestText(
   io: CliIo,
   path: string,
-): Promise<{ readonly text: string; readonly name: string }> {
+): Promise<ManifestFile> {
   const name = path === "-" ? "stdin" : path;
   const stream = path === "-" ? io.stdin() : await opened(resolve(io.cwd(), path), path);
   const pieces: Uint8Array<ArrayBuffer>[] = [];

@@ -7,7 +7,7 @@ import { check, type Checked } from "../check/check.ts";
 import { declaredProblems } from "../check/inspect.ts";
 import { atLeast, countsOf, type Finding, isGated, problemFinding, statusOf } from "../check/findings.ts";
 import { githubAnnotations } from "../check/formats/github.ts";
-import { connectionJson, findingJson } from "../check/formats/json.ts";
+import { connectionJson, findingJson, serverJson } from "../check/formats/json.ts";
 import { sarif } from "../check/formats/sarif.ts";
 import type { Workspace } from "../check/formats/place.ts";
 import { readWorkloads } from "../check/manifest/read.ts";
@@ -54,7 +54,7 @@ export async function runCheck(cli: Cli, flags: CheckFlags): Promise<void> {
   const counts = countsOf(findings);
   const gated = isGated(counts, loaded.config.lint.level);
   const view: CheckView = {
-    ...{ domain: checked.domain, counts, gated, connections: checked.connections },
+    ...{ domain: checked.domain, counts, gated, connections: checked.connections, servers: checked.servers },
     findings: atLeast(flags.level, findings),
   };
   cli.exitCode = checked.isBroken ? EXIT_USAGE : gated ? EXIT_FAILURE : EXIT_OK;
@@ -75,13 +75,12 @@ function together(
 }
 
 async function workloadsOf(cli: Cli, { manifest }: CheckFlags): Promise<readonly Workload[]> {
-  if (manifest === undefined) return [];
-  const { text, name } = await manifestText(cli.io, manifest);
-  return readWorkloads(text, name);
+  if (manifest.length === 0) return [];
+  return readWorkloads(await Promise.all([...new Set(manifest)].map((path) => manifestText(cli.io, path))));
 }
 
 function printed(cli: Cli, format: CheckFlags["format"], view: CheckView, isBroken: boolean): string {
-  const { findings, domain, counts, connections } = view;
+  const { findings, domain, counts, connections, servers } = view;
   switch (format) {
     case "human":
     case "rich":
@@ -90,7 +89,10 @@ function printed(cli: Cli, format: CheckFlags["format"], view: CheckView, isBrok
       const told = findings.map((finding) => findingJson(finding, domain));
       const errors = told.filter(({ level }) => level === "error");
       const status = statusOf(counts);
-      const data = { domain, status, counts, errors, connections: connections.map(connectionJson) };
+      const data = {
+        ...{ domain, status, counts, errors, connections: connections.map(connectionJson) },
+        ...(servers && { servers: servers.map(serverJson) }),
+      };
       return envelope(isBroken ? "error" : view.gated ? "fail" : "pass", data, told);
     }
     case "sarif":

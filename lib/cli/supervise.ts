@@ -11,10 +11,12 @@ import { asError, ConfigurationError } from "../errors.ts";
 import { selfCommand } from "../executable/standalone.ts";
 import { reportEveryMs } from "../health/report.ts";
 import { HealthServer } from "../health/server.ts";
-import { supervisorRoutes } from "../supervisor/health.ts";
+import { metricsPlace } from "../health/page.ts";
+import { poolAlive, poolPage, poolSnapshot, supervisorRoutes } from "../supervisor/health.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import type { Child } from "../supervisor/worker_process.ts";
 import type { Cli } from "./cli.ts";
+import { systemd } from "./sd_notify.ts";
 import type { SupervisorFlags } from "./worker_options.ts";
 
 /**
@@ -49,14 +51,23 @@ export async function supervise(
       required: flags.requireDependencies ?? false,
       clock: systemClock,
       routes: supervisorRoutes(supervisor),
+      ...(server.metrics.enabled && {
+        page: { ...metricsPlace(server.metrics.path), text: () => poolPage(supervisor) },
+      }),
     })
     : undefined;
   using _reload = onReloadSignal(() => void supervisor.roll());
   await probes?.start();
+  const told = systemd({
+    ...{ env: (name) => cli.io.env(name), clock: systemClock, drain: signals.drain },
+    source: { alive: () => poolAlive(supervisor.slots), snapshot: () => poolSnapshot(supervisor) },
+  });
+  await told?.start();
   try {
     return await supervisor.run({ signal: signals.drain, cut: signals.cut });
   } finally {
     await probes?.stop();
+    await told?.stop();
   }
 }
 

@@ -48,7 +48,6 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "only version conflicts are repeated within one delivery",
     until: "transient retries",
   },
-  { keys: ["server.metrics"], instead: "there is no such page", until: "metrics" },
   {
     keys: [
       "service_name",
@@ -111,7 +110,7 @@ export function withoutEffect({ instead, until, unless }: Ineffective): string {
 /** Keys of the connections to a server. What runs inside this process has none. */
 const CONNECTION_KEYS: ReadonlySet<string> = new Set([
   ...["schema", "pool_size", "max_overflow", "overflow_idle_seconds", "pool_recycle", "pool_timeout"],
-  ...["pool_pre_ping", "password_file", "password_command", "connection_budget"],
+  ...["pool_pre_ping", "password_file", "password_command", "connection_budget", "commit_group_size"],
   ...["max_connections", "socket_timeout", "socket_connect_timeout", "retry_on_timeout", "tls_ca_file"],
 ]);
 const EMBEDDED: ReadonlySet<unknown> = new Set(["memory", "inline", "sqlite"]);

@@ -36,6 +36,7 @@ export function brokenRules(tree: Table): Finding[] {
     ...profileRules(tree),
     ...profileReferences(tree),
     ...partitioningRules(tree),
+    ...metricsRules(tree),
   ];
 }
 
@@ -207,6 +208,23 @@ function* partitioningRules(tree: Table): Generator<Finding> {
     }' must be at most half of 'server.partitioning.lease_ttl_ms', which is ${ttl}, so that a ` +
       `lease is renewed before it ends: ${currently(key, heartbeat)}`,
   );
+}
+
+/** What the health port answers anyway. */
+const PROBES = ["/livez", "/healthz", "/readyz", "/drainz", "/scale"];
+
+function* metricsRules(tree: Table): Generator<Finding> {
+  const path: Path = ["server", "metrics", "path"];
+  const value = valueAt(tree, path);
+  if (typeof value !== "string") return;
+  if (PROBES.includes(value)) {
+    yield invalid(path, `'${dotted(path)}' is '${value}', which is a probe: choose another path.`);
+  } else if (/[?#\s]/.test(value)) {
+    yield invalid(
+      path,
+      `'${dotted(path)}' must be a path without '?', '#' and blanks: ${currently(path, value)}`,
+    );
+  }
 }
 
 function isBuiltIn(name: string): boolean {

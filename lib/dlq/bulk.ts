@@ -1,18 +1,26 @@
 /**
  * Many letters replayed, put aside, brought back or removed as one operation: of a snapshot, page by page,
- * each letter in one atomic step, so that two operations at once change each letter once (DLQ-5). How far it is
- * is kept before each step, so that any process goes on after a kill (operations 6).
+ * each letter in one atomic step, so that two operations at once change each letter once (DLQ-5). How far
+ * it is is kept before each step, so that any process goes on after a kill (operations 6).
  *
  * @module
  */
 import { compareIdTexts } from "../adapters/stream_id.ts";
 import type { Clock } from "../async/clock.ts";
 import { pacer } from "../async/pacer.ts";
+import { getLogger } from "@logtape/logtape";
 import type { DeadLetterFilter, OperationOptions } from "../domain/dead_letters.ts";
 import type { Operation } from "../domain/operations.ts";
-import { IncorrectUsageError, NotSupportedError, ProteanError } from "../errors.ts";
+import {
+  IncorrectUsageError,
+  NotSupportedError,
+  ProteanError,
+  RefusedError,
+  UnavailableError,
+} from "../errors.ts";
 import { originalText, parseDeadLetter } from "../message/dead_letter.ts";
 import { discardedStream } from "../message/names.ts";
+import { logLine } from "../message/describe_error.ts";
 import { OperationDesk } from "../operations/desk.ts";
 import {
   type Asked,
@@ -38,6 +46,8 @@ import { DeadLetterQueues, type FoundLetter, truncated } from "./queues.ts";
 import { savedLetter } from "./saved.ts";
 import type { Snapshot } from "./snapshot.ts";
 
+const log = getLogger(["protean", "dlq"]);
+
 /** Letters that are changed between two writings of how far it is. */
 const STEP = 50;
 
@@ -47,7 +57,8 @@ const KINDS: readonly LetterKind[] = ["replay", "discard", "restore", "purge"];
 
 /**
  * Does it; resolves at its end, whatever that is, or with the planned operation where `options` leave it to
- * others. Rejects with `ProteanError` or `IncorrectUsageError` for what cannot be meant; nothing is changed then.
+ * others. Rejects with `ProteanError` or `IncorrectUsageError` for what cannot be meant; nothing is changed
+ * then.
  */
 export async function runOperation(
   queues: DeadLetterQueues,
@@ -76,10 +87,22 @@ export async function runOperation(
       signal?.aborted ? { ...record, state: "cancelled", why: "It was stopped." } : record,
     );
   }
-  const record = await desk.make(asked, { total, plan });
-  if (detach) return operationOf(record);
   const { progress, onAbort } = options;
-  return operationOf(await desk.run(record.id, new LetterWork(queues, save), { signal, onAbort, progress }));
+  const run = async (desk: OperationDesk) => {
+    const { id } = await desk.make(asked, { total, plan });
+    return await desk.run(id, new LetterWork(queues, save), { signal, onAbort, progress });
+  };
+  if (detach) return operationOf(await desk.make(asked, { total, plan }));
+  try {
+    return operationOf(await run(desk));
+  } catch (error) {
+    // A full Redis, which a purge is for, or one that gives us no right to keep it.
+    if (!(error instanceof RefusedError || error instanceof UnavailableError && !error.isUnreached)) {
+      throw error;
+    }
+    log.warn("operations.not_kept", { kind, error: logLine(error) });
+    return operationOf(await run(desk.alone()));
+  }
 }
 
 for (const kind of KINDS) registerWork(kind, (runtime) => new LetterWork(DeadLetterQueues.of(runtime)));
@@ -322,7 +345,10 @@ function mover({ broker, deadLetters }: LetterPlace): NonNullable<typeof deadLet
   throw new NotSupportedError(`Broker '${broker.name}' can neither discard nor restore dead letters.`);
 }
 
-/** Back on the stream that it failed on, and never on one that the letter names: anybody may have written it. */
+/**
+ * Back on the stream that it failed on, and never on one that the letter names: anybody may have written
+ * it.
+ */
 async function release(place: LetterPlace, { entry: { id, data }, letter }: FoundLetter): Promise<boolean> {
   if (letter.letter.truncatedBytes !== undefined) throw truncated(letter);
   if (!parseDeadLetter(data).message) {

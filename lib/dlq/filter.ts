@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parseTypeString } from "../message/names.ts";
+import { isTypeNamed } from "../message/names.ts";
 import type { DeadLetterFilter } from "../domain/dead_letters.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { IncorrectUsageError } from "../errors.ts";
@@ -89,7 +89,7 @@ export function notBefore({ since }: DeadLetterFilter): number {
 
 /** Whether a type string is the one that is wanted, or of its name. */
 export function isOfType(type: string, wanted: string): boolean {
-  return type === wanted || parseTypeString(type)?.name === wanted;
+  return isTypeNamed(type, wanted);
 }
 
 function isOf(letter: Judged["letter"], handler: string, runners: readonly HandlerRunner[]): boolean {

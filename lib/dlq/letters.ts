@@ -4,6 +4,7 @@
  * @module
  */
 import type { DeadLetters, StreamEntry } from "../adapters/ports.ts";
+import { turn } from "../async/turn.ts";
 import { type DeadLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 
 /** Entries of one queue that are read at once, and bytes of their texts. */
@@ -45,6 +46,8 @@ export async function* entriesAfter(
     if (page.length === 0) return;
     yield page;
     cursor = page.at(-1)?.id;
+    // What is read from a file of this machine is there at once, however much it is.
+    await turn();
   }
 }
 

@@ -12,7 +12,7 @@ import type { Random } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import type { DlqAlert } from "../domain/dlq_alert.ts";
-import type { DeadLetterEvent, DeadLetterFigures, Observer } from "../domain/observer.ts";
+import type { DeadLetterEvent, Observer } from "../domain/observer.ts";
 import { NotSupportedError } from "../errors.ts";
 import { logLine } from "../message/describe_error.ts";
 import type { Alerter } from "./alerter.ts";
@@ -64,6 +64,8 @@ export interface QueueFigures {
   readonly depth: number;
   /** Epoch ms of the oldest letter on the broker's clock. */
   readonly oldest: number | undefined;
+  /** How old that was then, by the broker's clock. */
+  readonly oldestAgeMs: number | undefined;
 }
 
 /** One queue, and what is remembered of it between cycles. */
@@ -73,7 +75,6 @@ interface Watched {
   readonly trimmer: QueueTrimmer;
   readonly census: Census;
   readonly happened: (event: DeadLetterEvent, count: number) => void;
-  readonly measured: (figures: DeadLetterFigures | undefined) => void;
   firing: boolean;
 }
 
@@ -112,7 +113,6 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
           this.#counters[event] += count;
           observed?.happened(event, count);
         },
-        measured: (figures) => observed?.measured?.(figures),
         firing: false,
       };
     });
@@ -140,7 +140,6 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
   }
 
   protected override async end(): Promise<void> {
-    this.#forgetFigures();
     const lock = this.#lock;
     this.#lock = undefined;
     await lock?.[Symbol.asyncDispose]();
@@ -150,7 +149,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
   async #turn(signal: AbortSignal): Promise<void> {
     try {
       const held = await this.#held(signal);
-      if (held === undefined) return this.#forgetFigures();
+      if (held === undefined) return void this.#figures.clear();
       using either = joined(signal, held === "alone" ? undefined : held.signal);
       await this.cycle(either.signal);
       if (this.#failing) log.info("dlq_maintenance.recovered", { broker: this.#options.broker.name });
@@ -158,13 +157,6 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
     } catch (error) {
       if (signal.aborted) return;
       this.#tellFailure(error);
-    }
-  }
-
-  /** Whoever looks after the queues from here on measures them. */
-  #forgetFigures(): void {
-    for (const { queue: { stream }, measured } of this.#watched) {
-      if (this.#figures.delete(stream)) measured(undefined);
     }
   }
 
@@ -219,8 +211,8 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
     await this.#forgetDiscarded(stream, now, signal);
     if (signal.aborted) return;
     const [depth, oldest] = await Promise.all([deadLetters.depth(stream), deadLetters.oldest(stream)]);
-    this.#figures.set(stream, { depth, oldest });
-    watched.measured({ depth, oldestAgeSeconds: oldest === undefined ? undefined : ageSeconds(oldest, now) });
+    const oldestAgeMs = oldest === undefined ? undefined : Math.max(0, now - oldest);
+    this.#figures.set(stream, { depth, oldest, oldestAgeMs });
     const breaches = await this.#breaches(watched, depth, signal);
     if (!signal.aborted) await this.#judge(watched, breaches, { depth, oldest }, signal);
   }
@@ -246,7 +238,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
   async #judge(
     watched: Watched,
     breaches: readonly Breach[],
-    figures: QueueFigures,
+    figures: Pick<QueueFigures, "depth" | "oldest">,
     signal: AbortSignal,
   ): Promise<void> {
     const { queue, parties } = watched;
@@ -277,7 +269,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
     { queue, depth, threshold, handlers, state }: {
       readonly queue: WatchedQueue;
     } & Pick<DlqAlert, "depth" | "threshold" | "handlers" | "state">,
-    { oldest }: QueueFigures,
+    { oldest }: Pick<QueueFigures, "oldest">,
     signal: AbortSignal,
   ): Promise<void> {
     const alert: DlqAlert = {
@@ -306,10 +298,6 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
     }
     this.#skewed = skewed;
   }
-}
-
-function ageSeconds(since: number, now: number): number {
-  return Math.max(0, now - since) / 1000;
 }
 
 /** What the newest letters failed of. */

@@ -9,6 +9,11 @@ import type { LetterPlace } from "./places.ts";
 /** Characters of a note. */
 export const LONGEST_NOTE = 2_000;
 
+/** Whether a text may name a group. */
+export function isFingerprint(text: string): boolean {
+  return /^(?:[0-9a-f]{12}|other)$/.test(text);
+}
+
 /**
  * Keeps the note in every queue that knows the group, or removes it where `text` is empty. Throws
  * `IncorrectUsageError` for what is no fingerprint or no note, `ProteanError` with the code
@@ -19,7 +24,7 @@ export async function noteGroup(
   fingerprint: string,
   text: string,
 ): Promise<void> {
-  if (typeof fingerprint !== "string" || !/^(?:[0-9a-f]{12}|other)$/.test(fingerprint)) {
+  if (typeof fingerprint !== "string" || !isFingerprint(fingerprint)) {
     throw new IncorrectUsageError(
       "A group of dead letters is named by 12 hexadecimal digits, as `dlq stats` shows them: current value is " +
         `${JSON.stringify(fingerprint)}.`,

@@ -9,6 +9,7 @@ import type { HandlerRunner } from "../domain/handler_port.ts";
 import { brokerOf, MAIN_BROKER } from "../domain/places.ts";
 import { type Lanes, lanesOf } from "../domain/lanes.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
+import { NotSupportedError } from "../errors.ts";
 import { deadLetterStream, discardedStream } from "../message/names.ts";
 import type { StatusRuntime } from "../status/collect.ts";
 import type { LetterQueue } from "./newest_first.ts";
@@ -39,11 +40,12 @@ export function subscribed(runtime: DomainRuntime & Pick<StatusRuntime, "readsEv
   };
 }
 
-/** The queues of these handlers, each once, in order of their keys. */
+/** The queues of these handlers, each once, in order of their keys; a broker that keeps none has none. */
 export function placesOf({ brokerOf, lanes }: Subscribed, runners: readonly HandlerRunner[]): LetterPlace[] {
   const places = new Map<string, LetterPlace>();
   for (const runner of runners) {
     const broker = brokerOf(runner);
+    if (!keepsDeadLetters(broker)) continue;
     for (const subscription of runner.categories) {
       const backfill = lanes?.backfillOf(runner, subscription);
       for (const origin of backfill === undefined ? [subscription] : [subscription, backfill]) {
@@ -54,6 +56,16 @@ export function placesOf({ brokerOf, lanes }: Subscribed, runners: readonly Hand
     }
   }
   return [...places.values()].sort((a, b) => a.key < b.key ? -1 : 1);
+}
+
+/** Whether it can: there are brokers of others that have no such streams. */
+export function keepsDeadLetters(broker: BaseBroker): boolean {
+  try {
+    return broker.deadLetters !== undefined;
+  } catch (error) {
+    if (error instanceof NotSupportedError) return false;
+    throw error;
+  }
 }
 
 /** Where discarded letters of a queue lie. */

@@ -10,7 +10,7 @@ import type { DeadLetterFilter } from "../domain/dead_letters.ts";
 import type { HandlerRunner } from "../domain/handler_port.ts";
 import { MAIN_BROKER, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { ProteanError, UnhandledMessageError } from "../errors.ts";
+import { NotSupportedError, ProteanError, UnhandledMessageError } from "../errors.ts";
 import {
   type DeadLetter,
   largestLetter,
@@ -299,7 +299,7 @@ export class DeadLetterQueues {
 
   /**
    * The queues that may hold letters that are meant. Throws `ProteanError` when no subscription reads that
-   * category or no handler has that name.
+   * category or no handler has that name, and `NotSupportedError` when the brokers of those keep no dead letters.
    */
   places({ subscription, handler }: LetterFilter): readonly LetterPlace[] {
     const { runners: all } = this.#subscribed;
@@ -311,13 +311,27 @@ export class DeadLetterQueues {
     }
     const runners = all.filter(({ name }) => handler === undefined || name === handler);
     const places = placesOf(this.#subscribed, runners);
-    if (subscription === undefined) return places;
+    if (subscription === undefined) {
+      this.#assertKept(places, runners);
+      return places;
+    }
     const wanted = places.filter((place) => place.subscription === subscription);
-    if (wanted.length > 0) return wanted;
-    const categories = [...new Set(places.map((place) => place.subscription))];
+    const readers = runners.filter(({ categories }) => categories.includes(subscription));
+    this.#assertKept(wanted, readers);
+    if (readers.length > 0) return wanted;
+    const categories = [...new Set(runners.flatMap((runner) => runner.categories))];
     throw new ProteanError(
       `No subscription found for stream category '${subscription}'.${didYouMean(subscription, categories)}`,
       { code: "DLQ_UNKNOWN_SUBSCRIPTION" },
+    );
+  }
+
+  /** Throws `NotSupportedError` where handlers have no queue, because their brokers keep none. */
+  #assertKept(places: readonly LetterPlace[], [reader]: readonly HandlerRunner[]): void {
+    if (places.length > 0 || !reader) return;
+    const { name } = this.#subscribed.brokerOf(reader);
+    throw new NotSupportedError(
+      `Broker '${name}', which ${reader.name} reads from, keeps no dead letters: use one that does.`,
     );
   }
 }

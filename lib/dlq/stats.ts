@@ -18,7 +18,7 @@ import type { LetterPlace } from "./places.ts";
 /** Letters of one queue that are looked at where they have to be. */
 export const MOST_COUNTED = 10_000;
 /** Letters written by others that are counted before it is answered; the maintenance counts the rest. */
-const COUNTED_AT_ONCE = 2_000;
+const COUNTED_AT_ONCE = 1_000;
 
 export interface StatsOptions {
   readonly filter: Readonly<DeadLetterFilter>;

@@ -55,9 +55,9 @@ export async function openAdapters(
  */
 export async function createAdapter<K extends AdapterKind>(
   registry: AdapterRegistry,
-  { normalizedName: domain, clock, config, migrate }:
+  { normalizedName: domain, clock, config, migrate, shared = new Map<string, unknown>() }:
     & Pick<RuntimeFacts, "normalizedName" | "clock" | "config">
-    & { readonly migrate: boolean },
+    & { readonly migrate: boolean; readonly shared?: Map<string, unknown> },
   kind: K,
   name: string,
   settings: Table,
@@ -77,6 +77,7 @@ export async function createAdapter<K extends AdapterKind>(
     },
     folder: dataFolder,
     clock,
+    shared,
     migrate,
   });
 }
@@ -109,6 +110,7 @@ async function constructed<K extends AdapterKind>(
 class Opening {
   readonly failures: Error[] = [];
   readonly #opened: BaseAdapter[] = [];
+  readonly #shared = new Map<string, unknown>();
 
   constructor(
     private readonly registry: AdapterRegistry,
@@ -130,10 +132,11 @@ class Opening {
   }
 
   one<K extends AdapterKind>(kind: K, name: string, settings: Table): Promise<Port<K> | undefined> {
-    const { registry, facts, options: { signal, migrate } } = this;
+    const { registry, options: { signal, migrate } } = this;
     return this.attempt(async () => {
       signal?.throwIfAborted();
-      const created = await createAdapter(registry, { ...facts, migrate }, kind, name, settings);
+      const facts = { ...this.facts, migrate, shared: this.#shared };
+      const created = await createAdapter(registry, facts, kind, name, settings);
       const adapter = this.#observed(kind, name, created);
       this.#opened.push(adapter);
       await adapter.open(signal);

@@ -134,21 +134,8 @@ export interface PublishObserver {
   batch?(rows: readonly PublishedRow[], ms: number): void;
 }
 
-/** What maintenance found in a dead-letter queue, for gauges. */
-export interface DeadLetterFigures {
-  /** Letters in the queue. */
-  readonly depth: number;
-  /** Seconds, on the broker's clock, since the oldest of them came; undefined: there is none. */
-  readonly oldestAgeSeconds: number | undefined;
-}
-
 export interface DeadLetterObserver {
   happened(event: DeadLetterEvent, count: number): void;
-  /**
-   * Once in each cycle, after trimming. Undefined, once: another process looks after the queue from here on, or
-   * nobody does, and what was measured here is old.
-   */
-  measured?(figures: DeadLetterFigures | undefined): void;
 }
 
 export interface Observer {
@@ -229,10 +216,7 @@ export function harmless(observer: Observer): Observer {
       },
     }),
     ...(deadLetters && {
-      deadLetters: (dlqStream) => {
-        const told = attempt(() => deadLetters.call(observer, dlqStream));
-        return { ...counting(told), measured: (figures) => void attempt(() => told?.measured?.(figures)) };
-      },
+      deadLetters: (dlqStream) => counting(attempt(() => deadLetters.call(observer, dlqStream))),
     }),
     ...(handler && {
       handler: (...run) => spanning(attempt(() => handler.apply(observer, run))),

@@ -15,9 +15,9 @@ import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { Alerter } from "../dlq/alerter.ts";
 import { DlqMaintenance } from "../dlq/maintenance.ts";
+import { keepsDeadLetters } from "../dlq/places.ts";
 import { alertReceivers } from "../dlq/receivers.ts";
 import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
-import { NotSupportedError } from "../errors.ts";
 import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { deadLetterStream } from "../message/names.ts";
@@ -307,15 +307,6 @@ function watchedQueues(subscriptions: readonly PlannedSubscription[]): readonly 
     }
   }
   return [...byStream].map(([stream, rules]) => ({ stream, rules }));
-}
-
-function keepsDeadLetters(broker: BaseBroker): boolean {
-  try {
-    return broker.deadLetters !== undefined;
-  } catch (error) {
-    if (error instanceof NotSupportedError) return false;
-    throw error;
-  }
 }
 
 function cleaning(

@@ -18,6 +18,7 @@ import { IncorrectUsageError, ProteanError } from "../errors.ts";
 import { componentsOf } from "../health/components.ts";
 import { describeProblem } from "../config/problems.ts";
 import { type HealthListener, type HealthListenerFactory, ownListener } from "../health/listener.ts";
+import { metricsPlace, type Page } from "../health/page.ts";
 import { HealthMonitor } from "../health/monitor.ts";
 import { subscriptionSource } from "../health/subscription_source.ts";
 import { workHealthOf } from "../status/work_health.ts";
@@ -49,6 +50,8 @@ export interface EngineOptions {
    * @default a listener on `[server.health]`
    */
   readonly listener?: HealthListenerFactory;
+  /** Number of its place among several workers, a label of its metrics. @default it is alone */
+  readonly worker?: number;
   /** @default Math.random */
   readonly random?: Random;
 }
@@ -82,6 +85,14 @@ class Run {
   end(): void {
     this.#ended.abort();
   }
+}
+
+/** The page of metrics, where `[server.metrics]` has one. */
+function metricsOf({ telemetry, config }: DomainRuntime, worker: number | undefined): Page | undefined {
+  const { enabled, path } = config.config.server.metrics;
+  if (!enabled || !telemetry) return undefined;
+  const labels = worker === undefined ? {} : { worker: String(worker) };
+  return { ...metricsPlace(path), text: () => telemetry.scrape(labels) };
 }
 
 export class Engine {
@@ -205,7 +216,10 @@ export class Engine {
       starting: true,
       subscriptions: subscriptionSource(status, () => this.subscriptions),
     });
-    const withdrawGauges = engineGauges({ runtime, monitor, subscriptions: () => this.subscriptions });
+    const withdrawGauges = engineGauges({
+      ...{ runtime, monitor, services },
+      subscriptions: () => this.subscriptions,
+    });
     const listener = this.#listener(runtime, monitor, required);
     try {
       await listener?.start();
@@ -272,6 +286,7 @@ export class Engine {
     const listener = (this.#options.listener ?? ownListener)({
       source: {
         alive: () => !services.some((service) => service.stuck),
+        page: metricsOf(runtime, this.#options.worker),
         snapshot: () => monitor.snapshot(),
         drain: () => {
           this.#takeNothingNew(monitor);

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { EngineService } from "../async/service.ts";
+import { DlqMaintenance } from "../dlq/maintenance.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { engineReadiness } from "../health/bodies.ts";
 import type { HealthMonitor } from "../health/monitor.ts";
@@ -15,6 +17,7 @@ export interface GaugeParts {
   readonly runtime: DomainRuntime;
   readonly monitor: HealthMonitor;
   readonly subscriptions: () => readonly SubscriptionStatus[];
+  readonly services: readonly EngineService[];
 }
 
 /** Registers the gauges where there are metrics. Returns what takes them off again. */
@@ -29,7 +32,10 @@ export function engineGauges(parts: GaugeParts): () => void {
   };
 }
 
-function gaugeSource({ runtime, monitor, subscriptions }: GaugeParts, delay: LoopDelay): GaugeSource {
+function gaugeSource(
+  { runtime, monitor, subscriptions, services }: GaugeParts,
+  delay: LoopDelay,
+): GaugeSource {
   const { clock, config: { config } } = runtime;
   const began = clock.monotonic();
   return {
@@ -59,6 +65,8 @@ function gaugeSource({ runtime, monitor, subscriptions }: GaugeParts, delay: Loo
         connections: broker.openConnections(),
       }));
     },
-    deadLetters: () => [],
+    deadLetters: () =>
+      services.filter((service) => service instanceof DlqMaintenance)
+        .flatMap(({ figures }) => [...figures].map(([stream, measured]) => ({ stream, ...measured }))),
   };
 }

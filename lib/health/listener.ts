@@ -7,6 +7,7 @@
 import type { Clock } from "../async/clock.ts";
 import type { Service } from "../async/service.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { Page } from "./page.ts";
 import { engineRoutes } from "./routes.ts";
 import { HealthServer } from "./server.ts";
 import type { HealthSnapshot } from "./types.ts";
@@ -16,6 +17,8 @@ export interface HealthSource {
   /** Whether this process does its work: only a restart helps where it does not (HLT-1). */
   alive(): boolean;
   snapshot(): HealthSnapshot;
+  /** A page beside the probes, where there is one. */
+  readonly page?: Page | undefined;
   /** `POST /drainz`: nothing more is read, what runs goes on, and there is no way back. */
   drain(): void;
 }
@@ -50,5 +53,6 @@ export const ownListener: HealthListenerFactory = ({ source, settings, required,
     required,
     clock,
     routes: engineRoutes(() => source.alive(), () => source.snapshot(), () => source.drain()),
+    page: source.page,
   });
 };

@@ -6,6 +6,7 @@
  */
 import type { Clock } from "../async/clock.ts";
 import { answerOne, type ProbeConnection } from "./probe_http.ts";
+import type { Page } from "./page.ts";
 import type { Routes } from "./routes.ts";
 
 /** Probes come one at a time; descriptors are the whole process's. */
@@ -23,7 +24,11 @@ export class ProbeConnections {
   /** Oldest first. */
   readonly #open = new Set<Open>();
 
-  constructor(private readonly routes: Routes, private readonly clock: Clock) {}
+  constructor(
+    private readonly routes: Routes,
+    private readonly clock: Clock,
+    private readonly page?: Page,
+  ) {}
 
   /** Answers its one request, in its own time. */
   take(conn: ProbeConnection): void {
@@ -63,7 +68,7 @@ export class ProbeConnections {
   async #serve(open: Open): Promise<void> {
     const cancel = this.clock.after(DEADLINE_MS, () => close(open.conn));
     try {
-      await answerOne(open.conn, this.routes, () => open.answering = true);
+      await answerOne(open.conn, this.routes, () => open.answering = true, this.page);
     } catch {
       // The client went, or was made to go.
     } finally {

@@ -5,11 +5,14 @@
  * @module
  */
 import type { Answer } from "./bodies.ts";
-import { answerTo, rendered, type Routes } from "./routes.ts";
+import type { Page } from "./page.ts";
+import { answerTo, pathOf, rendered, type Routes } from "./routes.ts";
 
 /** Longest head of a request, in bytes. */
 const MAX_HEAD = 16_384;
 
+/** Whoever makes the page does not answer. */
+const NOT_MADE: Answer = { status: 503, body: { error: "Service Unavailable" } };
 const BAD_REQUEST: Answer = { status: 400, body: { error: "Bad Request" } };
 const TOO_LARGE: Answer = { status: 431, body: { error: "Request Header Fields Too Large" } };
 
@@ -30,7 +33,12 @@ export type ProbeConnection = Pick<Deno.Conn, "read" | "write" | "closeWrite" | 
  * Reads one request, answers it, and waits until the client has heard it; `answering` is called in between.
  * Rejects when the connection breaks or is closed meanwhile. The caller closes it.
  */
-export async function answerOne(conn: ProbeConnection, routes: Routes, answering: () => void): Promise<void> {
+export async function answerOne(
+  conn: ProbeConnection,
+  routes: Routes,
+  answering: () => void,
+  page?: Page,
+): Promise<void> {
   const bytes = new Uint8Array(MAX_HEAD);
   const head = await readHead(conn, bytes);
   if (head === undefined) return;
@@ -39,7 +47,7 @@ export async function answerOne(conn: ProbeConnection, routes: Routes, answering
     conn,
     head === "too large"
       ? message(TOO_LARGE, false)
-      : responseTo(head.text, routes, isLoopback(conn.remoteAddr)),
+      : await responseTo(head.text, { routes, page, loopback: isLoopback(conn.remoteAddr) }),
   );
   await conn.closeWrite();
   // To close with something unread would reset the connection, and the answer with it.
@@ -77,12 +85,24 @@ export function isLoopback(address: Deno.Addr): boolean {
   return /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/i.test(address.hostname);
 }
 
-function responseTo(head: string, routes: Routes, loopback: boolean): Uint8Array {
+interface Asked {
+  readonly routes: Routes;
+  readonly page: Page | undefined;
+  readonly loopback: boolean;
+}
+
+async function responseTo(head: string, { routes, page, loopback }: Asked): Promise<Uint8Array> {
   // An empty line before it is left over from what came before, to a client's mind (RFC 9112, 2.2).
   const [first = "", ...fields] = head.replace(/^\r?\n/, "").split(/\r?\n/);
   const [, method, target] = REQUEST_LINE.exec(first) ?? [];
   if (method === undefined || target === undefined || !fields.every((field) => FIELD.test(field))) {
     return message(BAD_REQUEST, false);
+  }
+  if (page && pathOf(target) === page.path && (method === "GET" || method === "HEAD")) {
+    const text = await page.text();
+    if (text === undefined) return message(NOT_MADE, method === "HEAD");
+    const headers = { "content-type": page.contentType, "cache-control": "no-store" };
+    return response(200, headers, new TextEncoder().encode(text), method === "HEAD");
   }
   const local = loopback && !fields.some((field) => ON_BEHALF.test(field));
   return message(answerTo(method, target, routes, local), method === "HEAD");
@@ -90,17 +110,25 @@ function responseTo(head: string, routes: Routes, loopback: boolean): Uint8Array
 
 function message(answer: Answer, headOnly: boolean): Uint8Array {
   const { body, headers } = rendered(answer);
-  const lines = Object.entries({ ...headers, connection: "close" }).map(([name, value]) =>
-    `${name}: ${value}\r\n`
-  );
+  return response(answer.status, headers, body, headOnly);
+}
+
+function response(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: Uint8Array,
+  headOnly: boolean,
+): Uint8Array {
+  const whole = { ...headers, "content-length": String(body.length), connection: "close" };
+  const lines = Object.entries(whole).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = new TextEncoder().encode(
-    `HTTP/1.1 ${answer.status} ${REASONS.get(answer.status) ?? "Unknown"}\r\n${lines.join("")}\r\n`,
+    `HTTP/1.1 ${status} ${REASONS.get(status) ?? "Unknown"}\r\n${lines.join("")}\r\n`,
   );
   if (headOnly) return head;
-  const whole = new Uint8Array(head.length + body.length);
-  whole.set(head);
-  whole.set(body, head.length);
-  return whole;
+  const bytes = new Uint8Array(head.length + body.length);
+  bytes.set(head);
+  bytes.set(body, head.length);
+  return bytes;
 }
 
 async function writeAll(conn: ProbeConnection, bytes: Uint8Array): Promise<void> {

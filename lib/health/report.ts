@@ -49,6 +49,11 @@ export class HealthReporter extends BackgroundService implements HealthListener 
     this.changed();
   }
 
+  /** The page beside the probes; undefined where there is none yet, or it could not be made. */
+  async page(): Promise<string | undefined> {
+    return await this.#source?.page?.text();
+  }
+
   /** `POST /drainz` was asked for. */
   drain(): void {
     this.#source?.drain();

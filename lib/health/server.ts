@@ -10,6 +10,7 @@ import { type Clock, sleep, systemClock } from "../async/clock.ts";
 import { asError, ConfigurationError } from "../errors.ts";
 import { BackgroundService } from "../async/service.ts";
 import { ProbeConnections } from "./probe_connections.ts";
+import type { Page } from "./page.ts";
 import type { Routes } from "./routes.ts";
 
 const log = getLogger(["protean", "health"]);
@@ -43,6 +44,8 @@ export interface HealthServerOptions {
    */
   readonly required?: boolean;
   readonly routes: Routes;
+  /** @default no further page */
+  readonly page?: Page | undefined;
   /** @default the machine's clock */
   readonly clock?: Clock;
   /** @default Deno.listen */
@@ -66,7 +69,7 @@ export class HealthServer extends BackgroundService {
     super();
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#connections = new ProbeConnections(options.routes, this.#clock);
+    this.#connections = new ProbeConnections(options.routes, this.#clock, options.page);
   }
 
   /** Where it listens; undefined while it does not. */

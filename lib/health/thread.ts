@@ -13,6 +13,7 @@ import {
   type HealthListenerOptions,
   ownListener,
 } from "./listener.ts";
+import type { Page } from "./page.ts";
 import { HealthReporter, reportEveryMs } from "./report.ts";
 import type { FromThread, ToThread } from "./thread_messages.ts";
 
@@ -58,6 +59,8 @@ class Thread {
   readonly #said = new Map<FromThread["kind"] | "failed", PromiseWithResolvers<FromThread | undefined>>();
   /** `POST /drainz`. */
   onDrain: () => void = () => {};
+  /** Makes the page beside the probes. */
+  page: Page | undefined;
 
   constructor(worker: Worker) {
     this.#worker = worker;
@@ -99,9 +102,14 @@ class Thread {
 
   #take(message: FromThread): void {
     if (message.kind === "drain") return this.onDrain();
+    if (message.kind === "page") return void this.#answer(message.id);
     if (message.kind !== "log") return this.#of(message.kind).resolve(message);
     const { level, event, properties } = message;
     log[level](event, properties);
+  }
+
+  async #answer(id: number): Promise<void> {
+    this.tell({ kind: "page", id, text: await this.page?.text() });
   }
 
   #of(kind: FromThread["kind"] | "failed"): PromiseWithResolvers<FromThread | undefined> {
@@ -134,6 +142,8 @@ class ThreadListener implements HealthListener {
 
   async start(): Promise<void> {
     const { settings, required, clock, source } = this.#options;
+    const { page } = source;
+    this.#thread.page = page;
     if (!await this.#thread.first(["loaded"], LOAD_MS, clock)) return await this.#startOwn();
     this.#thread.tell({
       kind: "start",
@@ -145,6 +155,7 @@ class ThreadListener implements HealthListener {
           required,
         },
         blockedAfterSeconds: settings.blocked_after_seconds,
+        ...(page && { page: { path: page.path, contentType: page.contentType } }),
       },
     });
     void this.#thread.bound.then(this.#bound.resolve);

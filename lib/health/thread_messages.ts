@@ -3,16 +3,19 @@
  *
  * @module
  */
+import type { PagePlace } from "./page.ts";
 import type { HealthReport } from "./report.ts";
 import type { HealthServerOptions } from "./server.ts";
 
 export type ThreadSettings =
   & Required<Pick<HealthServerOptions, "host" | "port" | "portAutoIncrement" | "required">>
-  & { readonly blockedAfterSeconds: number };
+  & { readonly blockedAfterSeconds: number; readonly page?: PagePlace };
 
 export type ToThread =
   | { readonly kind: "start"; readonly settings: ThreadSettings }
   | { readonly kind: "report"; readonly report: HealthReport }
+  /** The page that was asked for; undefined: it could not be made. */
+  | { readonly kind: "page"; readonly id: number; readonly text: string | undefined }
   | { readonly kind: "stop" };
 
 export type FromThread =
@@ -23,6 +26,8 @@ export type FromThread =
   /** It cannot listen, and was told that it must. */
   | { readonly kind: "refused"; readonly message: string; readonly code: string }
   | { readonly kind: "bound"; readonly address: Deno.NetAddr }
+  /** Somebody asks for the page. */
+  | { readonly kind: "page"; readonly id: number }
   /** `POST /drainz`. */
   | { readonly kind: "drain" }
   | {

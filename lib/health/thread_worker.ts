@@ -7,6 +7,7 @@
 import { configureSync } from "@logtape/logtape";
 import { systemClock } from "../async/clock.ts";
 import { asError, ProteanError } from "../errors.ts";
+import { PageRequests } from "./page.ts";
 import { ReportedHealth } from "./report.ts";
 import { reportedRoutes } from "./reported_routes.ts";
 import { HealthServer } from "./server.ts";
@@ -36,12 +37,15 @@ configureSync({
   ],
 });
 
-async function start({ blockedAfterSeconds, ...settings }: ThreadSettings): Promise<void> {
+const requests = new PageRequests(systemClock, (id) => scope.postMessage({ kind: "page", id }));
+
+async function start({ blockedAfterSeconds, page, ...settings }: ThreadSettings): Promise<void> {
   const reported = health = new ReportedHealth(blockedAfterSeconds);
   void reported.watch(systemClock, new AbortController().signal);
   server = new HealthServer({
     ...settings,
     clock: systemClock,
+    ...(page && { page: { ...page, text: () => requests.text() } }),
     routes: reportedRoutes(reported, () => scope.postMessage({ kind: "drain" })),
   });
   void server.bound.then((address) => scope.postMessage({ kind: "bound", address }));
@@ -60,6 +64,8 @@ async function obey(message: ToThread): Promise<void> {
       return await start(message.settings);
     case "report":
       return health?.heard(message.report);
+    case "page":
+      return requests.answered(message.id, message.text);
     case "stop":
       await server?.stop();
       scope.postMessage({ kind: "stopped" });

@@ -143,6 +143,7 @@ function render(parts: DeadLetterParts, facts: DeadLetterFacts): string {
         (facts.firstFailedAt === undefined ? failedAt : timeText(facts.firstFailedAt)),
       message_id: origin.id,
       correlation_id: origin.correlationId,
+      ...generationIn(previous),
       replay_count: previous ? countIn(previous["replay_count"]) + 1 : 0,
       ...facts.truncated && { truncated_bytes: facts.truncated.bytes, sha256: facts.truncated.sha256 },
       ...(isNoMessage(parts) && { advice: PURGE_IT }),
@@ -196,6 +197,46 @@ function summaryOf(
     text: "",
     ...truncatedBytes > 0 && { truncatedBytes },
   };
+}
+
+/** What is known of a message that a group is given once more although nobody has failed at it. */
+export interface AgainFacts {
+  readonly originalStream: string;
+  readonly originalId: string;
+  readonly consumerGroup: string;
+  readonly handler: string;
+  /** What it did before counts as not done, but nothing that it does under this name. @default it counts */
+  readonly generation?: string | undefined;
+}
+
+/** Text of the entry for the replay lane. Never throws. */
+export function renderAgain(original: string | undefined, facts: AgainFacts): string {
+  return putTogether(
+    takeApart(original ?? ""),
+    JSON.stringify({
+      original_stream: facts.originalStream,
+      original_id: facts.originalId,
+      consumer_group: facts.consumerGroup,
+      handler: facts.handler,
+      ...(facts.generation !== undefined && { mark_generation: facts.generation }),
+    }),
+  );
+}
+
+/** The letter with another original; what is known of its failure stays. */
+export function withOriginal(entry: string, original: string): string {
+  return putTogether(takeApart(original), JSON.stringify(takeApart(entry).metadata ?? NOTHING));
+}
+
+/** Under which name the effects of a replayed entry are marked; undefined: under none, as the first time. */
+export function markGeneration(entry: string | undefined): string | undefined {
+  return generationIn(takeApart(entry ?? "").metadata).mark_generation;
+}
+
+function generationIn(facts: JsonObject | undefined): { readonly mark_generation?: string } {
+  const generation = facts?.["mark_generation"];
+  if (typeof generation !== "string" || generation === "") return {};
+  return { mark_generation: cut(generation, MAX_ID_BYTES) };
 }
 
 /** For whoever looks at the entry with Python's tools, which do not unwrap it (interop: raw-replay). */

@@ -72,6 +72,11 @@ export function parseTypeString(type: string): TypeParts | undefined {
   return { domain, name, version: Number(version) };
 }
 
+/** Whether a type string is `wanted`, or of that name in any version. */
+export function isTypeNamed(type: string, wanted: string): boolean {
+  return type === wanted || parseTypeString(type)?.name === wanted;
+}
+
 /**
  * `aggregateCategory("my_domain", "OrderItem")` is `my_domain::order_item`, unless the aggregate names its
  * own.

@@ -1,6 +1,7 @@
 /**
- * Where operations are made, run, paused and looked at (operations 6). One process at a time runs an operation:
- * it holds the broker's lock of that name, and writes in the name of a run that the next one makes void.
+ * Where operations are made, run, paused and looked at (operations 6). One process at a time runs an
+ * operation: it holds the broker's lock of that name, and writes in the name of a run that the next one
+ * makes void.
  *
  * @module
  */
@@ -17,14 +18,13 @@ import { type Clock, sleep } from "../async/clock.ts";
 import type { Operation } from "../domain/operations.ts";
 import { subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { asError, NotSupportedError, ProteanError, UnavailableError } from "../errors.ts";
+import { asError, NotSupportedError, ProteanError, RefusedError, UnavailableError } from "../errors.ts";
 import {
   alikeText,
   type Asked,
   decodeRecord,
   encodeRecord,
   newRecord,
-  operationOf,
   type OperationRecord,
 } from "./record.ts";
 import { Running, Stop, type Work } from "./running.ts";
@@ -83,6 +83,12 @@ export class OperationDesk {
       lock: (name, options) => broker.lock(name, options),
       time: () => broker.time(),
     });
+  }
+
+  /** One that nobody else sees: for a broker that takes nothing to keep any more. */
+  alone(): OperationDesk {
+    const lock = () => Promise.reject(new NotSupportedError("An operation of one process has no lock."));
+    return new OperationDesk({ ...this.parts, records: new OperationBook(), lock });
   }
 
   /** Keeps a new operation. Throws `ProteanError` with the code `OPERATION_ALIKE` and that one's id. */
@@ -172,8 +178,8 @@ export class OperationDesk {
   }
 
   /**
-   * Runs it to its end, or until it is paused; returns it as it is then. Throws `ProteanError`: `OPERATION_RUNNING`
-   * while somebody else does, `OPERATION_ENDED`, `OPERATION_NOT_FOUND`.
+   * Runs it to its end, or until it is paused; returns it as it is then. Throws `ProteanError`:
+   * `OPERATION_RUNNING` while somebody else does, `OPERATION_ENDED`, `OPERATION_NOT_FOUND`.
    */
   async run(id: string, work: Work, options: RunOptions = {}): Promise<OperationRecord> {
     const { from = UNFINISHED, waitMs = TAKEOVER_MS } = options;
@@ -211,12 +217,13 @@ export class OperationDesk {
         );
       } catch (error) {
         const left = record.detached ? "planned" : record.saves ? "failed" : "paused";
-        if (halt.signal.aborted) to = left;
-        else if (held?.aborted || error instanceof UnavailableError) {
+        const told: unknown = halt.signal.reason;
+        if (halt.signal.aborted) to = told === "paused" || told === "cancelled" ? told : left;
+        else if (held?.aborted || isBrokers(error)) {
           [to, record.why] = [left, asError(error).message];
         } else if (signal?.aborted) to = record.saves ? "cancelled" : onAbort;
         else [to, record.why] = [error instanceof Stop ? error.state : "failed", asError(error).message];
-        if (to === "cancelled") record.why = "It was stopped.";
+        if (to === "cancelled") record.why = halt.signal.aborted ? "It was cancelled." : "It was stopped.";
       } finally {
         over.abort();
         await watching;
@@ -235,10 +242,9 @@ export class OperationDesk {
       // Somebody has taken it over, or it is forgotten.
       if (state === undefined) return await this.get(record.id) ?? record;
       record.state = state;
-      if (state !== to && state === "cancelled") record.why = "It was cancelled.";
     } catch (error) {
-      if (!(error instanceof UnavailableError)) throw error;
-      record.why ??= error.message;
+      // The broker is away, or closed: it can be resumed as it was kept last.
+      record.why ??= asError(error).message;
     }
     return record;
   }
@@ -289,6 +295,11 @@ export class OperationDesk {
   }
 }
 
+/** It is the broker's fault, and may be over later. */
+function isBrokers(error: unknown): boolean {
+  return error instanceof UnavailableError || error instanceof RefusedError;
+}
+
 async function begun(
   records: OperationRecords,
   id: string,
@@ -317,5 +328,3 @@ export function savesToFile(id: string, kind: string): ProteanError {
     { code: "OPERATION_SAVES" },
   );
 }
-
-export { operationOf };

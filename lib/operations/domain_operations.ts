@@ -40,6 +40,11 @@ export class DomainOperations implements Operations {
     return record && operationOf(record);
   }
 
+  /** As `get`. Throws `ProteanError` with the code `OPERATION_NOT_FOUND` where there is none. */
+  async find(id: string): Promise<Operation> {
+    return operationOf(await this.#desk().find(id));
+  }
+
   async pause(id: string, actor: Actor = {}): Promise<void> {
     await this.#change("operations.pause", id, actor, (desk) => desk.pause(id));
   }

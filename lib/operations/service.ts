@@ -30,6 +30,7 @@ export class OperationService extends BackgroundService implements EngineService
   readonly #running = new Map<string, Promise<void>>();
   readonly #counters = { begun: 0, failed: 0 };
   #failing = false;
+  #looked = false;
 
   constructor(runtime: DomainRuntime) {
     super();
@@ -39,7 +40,8 @@ export class OperationService extends BackgroundService implements EngineService
 
   status(): ServiceStatus {
     return {
-      ...{ kind: "operations", name: this.name, unfinished: this.#running.size },
+      // What it has not looked for yet may be there.
+      ...{ kind: "operations", name: this.name, unfinished: this.#running.size + (this.#looked ? 0 : 1) },
       counters: { ...this.#counters },
     };
   }
@@ -48,8 +50,10 @@ export class OperationService extends BackgroundService implements EngineService
     const { clock } = this.#runtime;
     while (!signal.aborted) {
       await this.#look(signal);
+      this.#looked = true;
       await sleep(clock, LOOK_MS, signal);
     }
+    this.#looked = true;
     await Promise.all(this.#running.values());
   }
 

@@ -13,7 +13,7 @@ import {
   type OutboxLease,
   type OutboxRow,
 } from "../adapters/ports.ts";
-import { type Random, reconnectDelay } from "../async/backoff.ts";
+import { loopDelay, type Random } from "../async/backoff.ts";
 import { BatchSize } from "../async/batch_size.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import type { Lanes } from "../domain/lanes.ts";
@@ -146,7 +146,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
           this.#prepared = false; // the tables may have been changed, or lost, meanwhile
           if (signal.aborted) return;
           // A stop ends the pause, and what is due then is tried once more.
-          await sleep(clock, reconnectDelay(this.#failures, random), signal);
+          await sleep(clock, loopDelay(this.#failures, random), signal);
         }
       }
     } finally {

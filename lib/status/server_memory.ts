@@ -18,6 +18,7 @@ export function nearlyFull({ product, usedMemory, maxMemory }: ServerFacts): str
   } MiB): at 100 % it refuses every write.`;
 }
 
-function mebibytes(bytes: number): string {
+/** Without its unit; with a decimal where that says something. */
+export function mebibytes(bytes: number): string {
   return (bytes / 1024 / 1024).toFixed(bytes < 10 * 1024 * 1024 ? 1 : 0);
 }

@@ -39,6 +39,9 @@ export class Attempts {
     return this.#outages;
   }
 
+  /** The start under way is its first one, and nobody else can have started it. */
+  fresh = false;
+
   /** The next start is the one that the read has just counted: the broker need not be asked. */
   get first(): boolean {
     return !this.#started && !this.recovered;
@@ -85,6 +88,7 @@ export class Attempts {
   }
 
   begin(): void {
+    this.fresh = this.first;
     this.#started = true;
     this.#counted = false;
     this.#uncounted = false;

@@ -102,48 +102,49 @@ export class BatchWork {
   }
 
   async #work(members: readonly Delivery[]): Promise<void> {
-    const { inbox, stopped, pause } = this.scope;
+    const { stopped, pause } = this.scope;
     const open: (readonly Delivery[])[] = [members];
+    /** Together at the end, lest a later one comes before an earlier one of its key. */
+    const back = new Set<Delivery>();
     for (let next = open.shift(); next; next = open.shift()) {
-      const group = this.#startable(next);
+      const isBegun = next !== members;
+      if (isBegun && (stopped.aborted || pause.on)) {
+        for (const delivery of [next, ...open].flat()) back.add(delivery);
+        break;
+      }
+      const group = this.#startable(next, back);
       const [only] = group;
       if (!only) continue;
-      if (next !== members && (stopped.aborted || pause.on)) {
-        return inbox.putBack([...group, ...open.flat()]);
-      }
-      if (group.length === 1) {
-        await this.steps.run(only);
-        continue;
-      }
-      const left = await this.#run(group);
-      if (left === "over") return;
-      open.unshift(...left);
+      if (group.length > 1) {
+        const left = await this.#run(group, back);
+        if (left === "over") break;
+        open.unshift(...left);
+      } else await this.steps.run(only);
     }
+    this.scope.inbox.putBack(this.#owned(members.filter((delivery) => back.has(delivery))));
   }
 
-  /**
-   * Those of a group that may be started: what is behind one of its key that waits for something goes back
-   * behind it.
-   */
-  #startable(group: readonly Delivery[]): readonly Delivery[] {
+  /** Those of a group that may be started; what is behind one of its key that waits for something goes `back`. */
+  #startable(group: readonly Delivery[], back: Set<Delivery>): readonly Delivery[] {
     const { inbox } = this.scope;
     const keys = new Set<string>();
-    const behind: Delivery[] = [];
     const startable: Delivery[] = [];
     for (const delivery of this.#owned(group)) {
-      if (!keys.has(delivery.key) && !inbox.leads(delivery)) behind.push(delivery);
+      if (!keys.has(delivery.key) && !inbox.leads(delivery)) back.add(delivery);
       else {
         keys.add(delivery.key);
         startable.push(delivery);
       }
     }
-    inbox.putBack(behind);
     for (const delivery of startable) if (!delivery.message) this.judge.atOnce(delivery);
     return startable;
   }
 
   /** Runs a group. Returns the groups that are left of it; `over`: the drain has ended it. */
-  async #run(group: readonly Delivery[]): Promise<readonly (readonly Delivery[])[] | "over"> {
+  async #run(
+    group: readonly Delivery[],
+    back: Set<Delivery>,
+  ): Promise<readonly (readonly Delivery[])[] | "over"> {
     const { runner, inbox, clock } = this.scope;
     for (const delivery of group) {
       inbox.start(delivery);
@@ -154,34 +155,39 @@ export class BatchWork {
       const results = await runner.runTogether?.(group.map(asMember), guard) ?? [];
       guard.close();
       if (group.some(({ ended }) => ended === "abandoned")) return "over";
-      await this.#conclude(group, results);
+      await this.#conclude(group, results, back);
       return [];
     } catch (error) {
       guard.close();
-      return this.#failed(group, asError(error));
+      return this.#failed(group, asError(error), back);
     }
   }
 
-  async #conclude(group: readonly Delivery[], results: readonly BatchResult[]): Promise<void> {
-    const { inbox } = this.scope;
+  async #conclude(
+    group: readonly Delivery[],
+    results: readonly BatchResult[],
+    back: Set<Delivery>,
+  ): Promise<void> {
     const concluding: (Promise<void> | void)[] = [];
     const failed: [Delivery, Error][] = [];
-    const held: Delivery[] = [];
     group.forEach((delivery, index) => {
       const result = results[index] ?? { kind: "held" };
-      if (result.kind === "held") held.push(delivery);
-      else if (result.kind === "failed") failed.push([delivery, result.error]);
+      if (result.kind === "held") {
+        delivery.forget();
+        back.add(delivery);
+      } else if (result.kind === "failed") failed.push([delivery, result.error]);
       else if (delivery.ended === "lost") this.steps.lost(delivery);
       else concluding.push(this.steps.succeeded(delivery, result.kind));
     });
     for (const [delivery, error] of failed) concluding.push(this.steps.failed(delivery, error));
-    // Once those before them have said whether they wait: nobody else may take them earlier.
     await Promise.all(concluding);
-    for (const delivery of held) delivery.forget();
-    inbox.putBack(this.#owned(held));
   }
 
-  #failed(group: readonly Delivery[], error: Error): readonly (readonly Delivery[])[] | "over" {
+  #failed(
+    group: readonly Delivery[],
+    error: Error,
+    back: Set<Delivery>,
+  ): readonly (readonly Delivery[])[] | "over" {
     const { runner, pause, inbox } = this.scope;
     if (group.some(({ ended }) => ended === "cut" || ended === "abandoned")) return "over";
     // The handler may have changed what it was given.
@@ -195,7 +201,7 @@ export class BatchWork {
     // No connection was had: no message is to blame, and two show that it is everybody's.
     if (outage?.error instanceof UnavailableError && outage.error.isUnreached && first) {
       for (const delivery of second ? [first, second] : [first]) pause.failed(delivery, outage, facts);
-      inbox.putBack(group.filter((delivery) => delivery !== first && delivery !== second));
+      for (const delivery of group) if (delivery !== first && delivery !== second) back.add(delivery);
       return [];
     }
     const middle = Math.ceil(group.length / 2);

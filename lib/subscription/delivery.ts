@@ -68,6 +68,8 @@ export class Delivery implements RunOptions {
   key = "";
   /** See `RunOptions`; set for a message without `headers.id`. */
   source: string | undefined;
+  /** See `RunOptions`; set for what a replayed window asks for once more. */
+  generation: string | undefined;
   readonly attempts: Attempts;
   firstFailedAt: number | undefined;
   /** When its handler was started last, on the clock's monotonic scale. */
@@ -145,6 +147,16 @@ export class Delivery implements RunOptions {
 
   get ended(): Ending | undefined {
     return this.#ended;
+  }
+
+  /**
+   * What the event store or a dead-letter queue gives again, or what a key stands still at, may have been
+   * handled.
+   */
+  get fresh(): boolean {
+    const { kind, source } = this.batch.lane;
+    return this.attempts.fresh && (kind === "main" || kind === "backfill") && !source.setAside &&
+      !source.halt;
   }
 
   committed(backend: Backend): void {

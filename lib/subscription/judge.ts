@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
+import { turn } from "../async/turn.ts";
 import type { TooLarge } from "../adapters/ports.ts";
 import type { Verdict } from "../domain/handler_port.ts";
 import { asError, MessageTooLarge } from "../errors.ts";
-import { originalText, summarizeDeadLetter } from "../message/dead_letter.ts";
+import { markGeneration, originalText, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { decodeMessage, readMessage, verified } from "../message/envelope.ts";
 import { LARGE_TEXT } from "../message/large_data.ts";
 import type { Message } from "../message/types.ts";
@@ -66,6 +66,7 @@ export class Judge {
     // Of another system's stream: its messages have an order where they say so themselves.
     if (delivery.key === "") delivery.key = runner.decode ? keyOf(delivery) : stream || delivery.id;
     if (id === "") setSource(delivery);
+    if (delivery.batch.lane.kind === "replay") delivery.generation = markGeneration(delivery.text);
     const verdict = runner.judge(message);
     if (verdict.kind === "run") delivery.message = message;
     return verdict;
@@ -75,11 +76,6 @@ export class Judge {
 /** Read and judged step by step. */
 export function isLarge({ text, truncated }: Delivery): boolean {
   return text !== undefined && text.length > LARGE_TEXT && !truncated;
-}
-
-/** Probes, sockets and timers have theirs. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function tooLarge({ bytes }: TooLarge, most: number): MessageTooLarge {

@@ -6,7 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { BatchSize } from "../async/batch_size.ts";
-import { reconnectDelay } from "../async/backoff.ts";
+import { loopDelay } from "../async/backoff.ts";
 import { sleep } from "../async/clock.ts";
 import { asError, GroupMissingError } from "../errors.ts";
 import type { WorkReporter } from "../status/work_health.ts";
@@ -79,7 +79,7 @@ export class Reader {
         this.#recovered();
       } catch (error) {
         await this.#failed(asError(error), signal);
-        if (this.#failures > 0) await sleep(clock, reconnectDelay(this.#failures, random), signal);
+        if (this.#failures > 0) await sleep(clock, loopDelay(this.#failures, random), signal);
       }
       this.lastTurn = clock.monotonic();
     }

@@ -10,6 +10,7 @@ import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import type { Crowd } from "../async/crowd.ts";
 import { Sparing } from "../async/sparing.ts";
+import { turn } from "../async/turn.ts";
 import type { Batching, Verdict } from "../domain/handler_port.ts";
 import {
   asError,
@@ -29,7 +30,7 @@ import { Crew } from "./crew.ts";
 import { DeadLetterHook } from "./dead_letter_hook.ts";
 import { type Decision, decisionOf, undecided } from "../domain/decision.ts";
 import { type Delivery, keyOf } from "./delivery.ts";
-import { firstPlace, isLarge, Judge, turn } from "./judge.ts";
+import { firstPlace, isLarge, Judge } from "./judge.ts";
 import { outageOf } from "./outage.ts";
 import type { Ownership } from "./ownership.ts";
 import { beginHook, forgetPostponed, hookBegun, mayPostpone, postpone } from "./postponing.ts";

@@ -13,6 +13,7 @@ import type {
   SubscriptionsBlock,
   WorkerHealth,
 } from "../health/types.ts";
+import { mergedText } from "../telemetry/metrics/merged_text.ts";
 import type { Slot, Supervisor } from "./supervisor.ts";
 
 type Supervised = Pick<Supervisor, "slots" | "stopping" | "quiesced" | "quiesce">;
@@ -25,6 +26,12 @@ export function supervisorRoutes(supervisor: Supervised): Routes {
     () => poolSnapshot(supervisor),
     () => supervisor.quiesce(),
   );
+}
+
+/** The metrics of all workers that answer, as one page. */
+export async function poolPage({ slots }: Pick<Supervised, "slots">): Promise<string> {
+  const texts = await Promise.all(slots.map(({ current }) => current?.page()));
+  return mergedText(texts.filter((text) => text !== undefined));
 }
 
 /** Whether a restart of them all would help. */
@@ -49,14 +56,19 @@ export function poolSnapshot({ slots, stopping, quiesced }: Omit<Supervised, "qu
   });
   const scale = known.find((snapshot) => snapshot.scale)?.scale;
   const subscriptions = merged(known.flatMap(({ subscriptions }) => subscriptions ?? []));
+  const states = byNumber(slots, workerHealth);
+  const isStarting = known.length < slots.length &&
+    Object.values(states).some(({ status }) => status === "starting");
   return {
     shuttingDown: stopping,
+    // Nobody has failed: not all have begun.
+    ...(isStarting && { starting: true as const }),
     ...(quiesced && { draining: true }),
     components: components(known),
     ...(subscriptions && { subscriptions }),
     // The same for every worker.
     ...(scale && { scale }),
-    workers: byNumber(slots, workerHealth),
+    workers: states,
   };
 }
 

@@ -9,7 +9,7 @@ import type { Clock } from "../async/clock.ts";
 import type { HealthListenerFactory } from "../health/listener.ts";
 import { HealthReporter } from "../health/report.ts";
 import { type PatientTarget, PatientWriter } from "../telemetry/patient_writer.ts";
-import { lines, type Order, orderOf, reportLine } from "./protocol.ts";
+import { lines, type Order, orderOf, type Report, reportLine } from "./protocol.ts";
 
 const log = getLogger(["protean", "supervisor"]);
 
@@ -25,16 +25,15 @@ export class Parent {
   readonly #drain = new AbortController();
   readonly #cut = new AbortController();
   readonly #reporter: HealthReporter;
+  readonly #write: (report: Report) => void;
   #quiesced = false;
   #attached = false;
 
   /** Reports that the loop turns from now on. */
   constructor({ orders, reports, everyMs, clock }: ParentOptions) {
     const writer = new PatientWriter({ target: reports, clock, dropped: () => {} });
-    this.#reporter = new HealthReporter({
-      ...{ everyMs, clock },
-      send: (report) => writer.write(reportLine(report)),
-    });
+    this.#write = (report) => writer.write(reportLine(report));
+    this.#reporter = new HealthReporter({ everyMs, clock, send: this.#write });
     void this.#reporter.start();
     void this.#listen(orders);
   }
@@ -66,9 +65,14 @@ export class Parent {
     this.#drain.abort("the supervisor is gone");
   }
 
+  async #page(page: number): Promise<void> {
+    this.#write({ page, text: await this.#reporter.page() });
+  }
+
   #obey(order: Order): void {
     if (order.order === "drain") return this.#drain.abort(order.reason);
     if (order.order === "abort") return this.#cut.abort("abort");
+    if (order.order === "page") return void this.#page(order.id);
     this.#quiesced = true;
     if (this.#attached) this.#reporter.drain();
   }

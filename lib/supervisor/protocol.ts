@@ -6,11 +6,15 @@
  */
 import type { HealthReport } from "../health/report.ts";
 
-/** Down: `drain` begins the drain, `abort` is the second signal, `quiesce` is `POST /drainz`. */
+/** Down: `drain` begins the drain, `abort` is the second signal, `quiesce` is `POST /drainz`, `page` asks for one. */
 export type Order =
   | { readonly order: "drain"; readonly reason: string }
   | { readonly order: "abort" }
-  | { readonly order: "quiesce" };
+  | { readonly order: "quiesce" }
+  | { readonly order: "page"; readonly id: number };
+
+/** Up: how the worker is, or the page that was asked for. */
+export type Report = HealthReport | { readonly page: number; readonly text?: string | undefined };
 
 /** No text that a program prints begins with it. */
 const MARK = "\u001e";
@@ -25,8 +29,9 @@ export function orderLine(order: Order): string {
 /** The order on a line; undefined where it is none. */
 export function orderOf(line: string): Order | undefined {
   try {
-    const { order, reason } = JSON.parse(line) as Record<string, unknown>;
+    const { order, reason, id } = JSON.parse(line) as Record<string, unknown>;
     if (order === "drain") return { order, reason: String(reason) };
+    if (order === "page") return { order, id: Number(id) };
     return order === "abort" || order === "quiesce" ? { order } : undefined;
   } catch {
     return undefined;
@@ -34,16 +39,16 @@ export function orderOf(line: string): Order | undefined {
 }
 
 /** On a line of its own, whatever was printed before. */
-export function reportLine(report: HealthReport): string {
+export function reportLine(report: Report): string {
   return `${MARK}${JSON.stringify(report)}\n`;
 }
 
 /** Tells the reports of a worker from what its domain prints. */
 export class ReportReader {
-  readonly #heard: (report: HealthReport) => void;
+  readonly #heard: (report: Report) => void;
   readonly #printed: (text: string) => void;
 
-  constructor(heard: (report: HealthReport) => void, printed: (text: string) => void) {
+  constructor(heard: (report: Report) => void, printed: (text: string) => void) {
     this.#heard = heard;
     this.#printed = printed;
   }

@@ -6,6 +6,7 @@
  */
 import { type Clock, sleep } from "../async/clock.ts";
 import { isReady } from "../health/bodies.ts";
+import { PageRequests } from "../health/page.ts";
 import { ReportedHealth } from "../health/report.ts";
 import { type Order, orderLine, ReportReader } from "./protocol.ts";
 
@@ -31,6 +32,7 @@ export class WorkerProcess {
   readonly #child: Child;
   readonly #orders: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #over = new AbortController();
+  readonly #pages: PageRequests;
   #ready = Promise.withResolvers<void>();
 
   constructor({ child, blockedAfterSeconds, printed, clock }: WorkerProcessOptions) {
@@ -38,7 +40,9 @@ export class WorkerProcess {
     this.pid = child.pid;
     this.#orders = child.stdin.getWriter();
     this.health = new ReportedHealth(blockedAfterSeconds);
+    this.#pages = new PageRequests(clock, (id) => this.tell({ order: "page", id }));
     const reader = new ReportReader((report) => {
+      if ("page" in report) return this.#pages.answered(report.page, report.text);
       this.health.heard(report);
       if (this.ready) this.#ready.resolve();
     }, printed);
@@ -55,6 +59,11 @@ export class WorkerProcess {
   /** Resolves when it is ready for the first time; never, where it ends before. */
   get firstReady(): Promise<void> {
     return this.#ready.promise;
+  }
+
+  /** Its metrics; undefined where it does not answer. Never rejects. */
+  async page(): Promise<string | undefined> {
+    return this.health.blocked || this.#over.signal.aborted ? undefined : await this.#pages.text();
   }
 
   /** Never rejects: a worker that has ended needs no orders. */

@@ -117,7 +117,12 @@ export class LiveTelemetry implements Telemetry {
   }
 
   async scrape(labels: Readonly<Record<string, string>> = {}): Promise<string> {
-    return prometheusText(await this.#collect(), labels);
+    try {
+      return prometheusText(await this.#collect(), labels);
+    } catch (error) {
+      failed(error);
+      return "";
+    }
   }
 
   async flush(): Promise<void> {

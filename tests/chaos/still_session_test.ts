@@ -1,9 +1,9 @@
 /** A process stands still in the middle of a transaction, or with a lock, and holds nobody up (F29, D2). */
 import { assertEquals, assertRejects } from "@std/assert";
 import { FakeClock } from "../../lib/testing/fake_clock.ts";
-import { UnavailableError } from "../../lib/errors.ts";
-import { writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
-import { TestProvider } from "../support/postgres_provider.ts";
+import { DuplicateMessageError, UnavailableError } from "../../lib/errors.ts";
+import { soon, sql, writeSet } from "../../lib/testing/conformance/provider_suite_rig.ts";
+import { ORDERS, TestProvider } from "../support/postgres_provider.ts";
 import { PostgresServer, postgresTest } from "../support/postgres_server.ts";
 import { until } from "../support/until.ts";
 
@@ -19,11 +19,17 @@ postgresTest(
     await using living = new TestProvider({ uri: server.uri() });
     await using heir = new TestProvider({ uri: server.uri() });
     const [still, slow] = [frozen.session(), living.session()];
+    // Transactions of their own, which a statement of the user's begins; the others lock nothing before they
+    // commit.
+    await still.query(sql`select 1`);
+    await slow.query(sql`select 1`);
     assertEquals(await still.mark(mark("m1")), true);
     assertEquals(await slow.mark(mark("m2")), true);
     await frozen.lock("maintenance");
     await using kept = await living.lock("kept");
     const [takesOver, waits] = [heir.session(), heir.session()];
+    await takesOver.query(sql`select 1`);
+    await waits.query(sql`select 1`);
     const began = performance.now();
     const blocked = waits.mark(mark("m2"));
     assertEquals(await takesOver.mark(mark("m1")), true);
@@ -46,5 +52,23 @@ postgresTest(
     assertEquals(kept?.signal.aborted, false);
     // It wakes up.
     await assertRejects(() => still.commit(writeSet({})), UnavailableError);
+  },
+);
+
+postgresTest(
+  "F29: a process that stands still before a commit that travels with others locks nothing, and is a duplicate then",
+  async () => {
+    await using server = await PostgresServer.start({ settings: { fsync: "off" } });
+    await using frozen = await TestProvider.ready({ uri: server.uri(), clock: new FakeClock(Date.now()) });
+    await using heir = new TestProvider({ uri: server.uri() });
+    const row = (by: string) => ({ table: ORDERS, id: by, state: "{}", expected: -1 });
+    const [still, takesOver] = [frozen.session(), heir.session()];
+    assertEquals(await still.mark(mark("m1")), true);
+    await still.load(ORDERS, "o1");
+    assertEquals(await takesOver.mark(mark("m1")), true);
+    await soon(takesOver.commit(writeSet({ rows: [row("heir")] })), "The commit of the one that takes over");
+    // It wakes up.
+    await assertRejects(() => still.commit(writeSet({ rows: [row("still")] })), DuplicateMessageError);
+    assertEquals(await server.sql(`select id from ${ORDERS}`), ["heir"]);
   },
 );

@@ -11,6 +11,7 @@ import { RedisCache } from "../../lib/adapters/redis/cache.ts";
 import { systemClock } from "../../lib/async/clock.ts";
 import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 import { cacheConformance } from "../../lib/testing/conformance/cache_suite.ts";
+import { peersConformance } from "../../lib/testing/conformance/peers_suite.ts";
 import { instances } from "../support/opened.ts";
 import { redisBrokers } from "../support/redis_brokers.ts";
 import { redisAvailable, RedisServer, redisTest } from "../support/redis_server.ts";
@@ -61,10 +62,18 @@ async function openBroker(more: readonly string[], settings: Record<string, unkn
 }
 
 if (redisAvailable) {
-  brokerConformance("redis (least ACL)", () => openBroker([]), { partitions: true });
+  brokerConformance("redis (least ACL)", () => openBroker([]), { partitions: true, operations: true });
   brokerConformance("redis (least ACL, polling)", () => openBroker([], { max_connections: 1 }));
   const optional = OPTIONAL.filter((command) => command !== LATER).map((command) => `+${command}`);
-  brokerConformance("redis (ACL with what is optional)", () => openBroker(optional), { partitions: true });
+  brokerConformance("redis (ACL with what is optional)", () => openBroker(optional), {
+    partitions: true,
+    operations: true,
+  });
+  peersConformance("redis (least ACL)", async () => {
+    const { broker, elapse, close } = await openBroker([]);
+    if (!broker.peers) throw new Error("Redis knows no peers.");
+    return { one: broker.peers, other: broker.peers, elapse, close };
+  });
   cacheConformance("redis (least ACL)", async () => {
     const { uri, refused, close } = await start();
     const { first, another, close: closeAll } = await instances(() =>

@@ -1,22 +1,21 @@
 /**
- * The Redis broker with tagged keys, as a Cluster will want them: every rule of the broker suite holds, no
+ * The Redis broker with tagged keys, as a Cluster wants them: every rule of the broker suite holds, no
  * command bypasses `keyOf`, and no call names keys of two slots.
  *
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
 import { RedisBroker } from "../../lib/adapters/redis/broker.ts";
-import { plainKey, type StreamKey } from "../../lib/adapters/redis/keys.ts";
+import { type StreamKey, taggedKey } from "../../lib/adapters/redis/keys.ts";
 import { append } from "../../lib/adapters/redis/scripts.ts";
 import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 import { redisBrokers } from "../support/redis_brokers.ts";
 import { redisAvailable, RedisServer } from "../support/redis_server.ts";
 
-/** `{shop::order}:dlq`: all streams of one category have its tag, and so its slot; so have all operations. */
+/** With the keys that a Cluster has, on a server where every command can be watched. */
 class TaggedBroker extends RedisBroker {
   protected override keyOf(stream: string): StreamKey {
-    if (stream.startsWith("protean:operation")) return plainKey(`{protean:operation}${stream.slice(17)}`);
-    return plainKey(stream.replace(/^(.*?)((?::dlq|:replay:|:postponed:).*)?$/s, "{$1}$2"));
+    return taggedKey(stream);
   }
 }
 
@@ -54,7 +53,6 @@ const KEYS: Readonly<Record<string, (args: readonly string[]) => readonly string
         "hlen",
         "pexpire",
       ],
-      ...["hmget", "hvals", "hincrby", "zadd", "zrevrange", "zremrangebyscore"],
     ]
       .map((name) => [name, (args: readonly string[]) => [args[1] ?? ""]]),
   ),

@@ -16,7 +16,7 @@ async function letters(tasks: Tasks): Promise<readonly Listed[]> {
 }
 
 Deno.test({
-  name: "Ctrl-C ends replay-all between two letters, says how far it came, and the rest can be replayed",
+  name: "Ctrl-C pauses replay-all between two letters, says how far it came, and the rest can be replayed",
   // Windows cannot send a process of its own making what Ctrl-C is.
   ignore: Deno.build.os === "windows",
   fn: async () => {
@@ -44,15 +44,27 @@ Deno.test({
     assert(left > 0, "it was over before it was stopped");
     assertEquals(out, `Replayed ${20 - left} message(s) to stream '${CATEGORY}'.\n`);
     assertStringIncludes(err ?? "", `Stopped: ${20 - left} of 20 message(s) were replayed.`);
-    const began = /--until (\S+Z),/.exec(err ?? "")?.[1] ?? "";
+    const resume = /Go on with: protean-server operations resume (.*)\n/.exec(err ?? "")?.[1]?.split(" ") ??
+      [];
+    const id = resume.at(-1) ?? "";
+    const shown = await tasks.installation.command(["operations", "show", id, "--json"]);
+    const { state, total, done, ended } = JSON.parse(shown.out).data;
+    assertEquals({ state, total, done, ended }, { state: "paused", total: 20, done: 20 - left, ended: null });
 
-    // What has failed again is left out, as the message says.
+    // What has failed again since lies behind what the operation means.
     assertEquals(await tasks.once(), 0);
     assertEquals((await letters(tasks)).length, 20);
-    const rest = await tasks.installation.command([
-      ...["dlq", "replay-all", "--subscription", CATEGORY, "--until", began, "--yes"],
+    const alike = await tasks.installation.command([
+      "dlq",
+      "replay-all",
+      "--subscription",
+      CATEGORY,
+      "--yes",
     ]);
-    assertEquals(rest.out, `Replayed ${left} message(s) to stream '${CATEGORY}'.\n`, rest.err);
+    assertEquals(alike.code, 1);
+    assertStringIncludes(alike.err, id);
+    const rest = await tasks.installation.command(["operations", "resume", id]);
+    assertEquals(rest.out, "The operation is done: 20 message(s) replayed.\n", rest.err);
     assertEquals(await tasks.once(), 0);
     const counts = (await letters(tasks)).map(({ replay_count }) => replay_count);
     assertEquals(counts, Array(20).fill(1));

@@ -122,6 +122,27 @@ Deno.test("a domain that cannot be loaded ends the server after a few tries, wit
   assertMatch(await server.log(), /TASKS_FAIL is set/);
 });
 
+Deno.test("F26: a worker that crashes on boot is tried again with backoff while the other serves, then all end with 1", async () => {
+  await using tasks = await Tasks.create();
+  const server = await tasks.start(["--workers=2"]);
+  const [first = 0] = await pids(server);
+  await tasks.give(Array.from({ length: 200 }, (_, at) => ({ id: `t${at}`, does: "wait" as const })));
+  await Deno.writeTextFile(`${tasks.installation.folder}/tasks.broken`, "");
+  Deno.kill(first, "SIGKILL");
+  await server.until(
+    async () => (await events(server, "supervisor.worker_crashed")).length >= 2,
+    "a crash on boot",
+  );
+  const before = (await tasks.ended()).length;
+  await server.until(async () => (await tasks.ended()).length > before, "the other to go on");
+  assertEquals((await server.probe("/livez")).status, 200);
+  await server.finished();
+  assertEquals((await server.child.status).code, 1, await server.log());
+  await server.logged;
+  const waits = (await events(server, "supervisor.worker_restarts")).map(({ wait_ms }) => wait_ms);
+  assertEquals(waits, [200, 400, 800, 1600]);
+});
+
 for (const [how, ask] of [["SIGUSR2", false], ["reload --pid", true]] as const) {
   Deno.test(`${how} replaces the workers one by one; all but one are ready at any time, and no task is cut`, async () => {
     await using tasks = await Tasks.create();

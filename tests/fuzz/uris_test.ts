@@ -55,7 +55,10 @@ function masked(uri: string): readonly string[] {
   ];
 }
 
-const schemes = ["postgresql", "postgres", "postgresql+psycopg2", "redis", "rediss"] as const;
+const schemes = [
+  ...["postgresql", "postgres", "postgresql+psycopg2", "redis", "rediss"],
+  ...["redis+sentinel", "redis+cluster"],
+] as const;
 const hosts = fc.constantFrom("h", "db.example:5432", "[::1]:6379", "127.0.0.1", "a:1,b:2", "");
 const paths = fc.constantFrom(
   "",

@@ -5,6 +5,7 @@ import postgres from "postgres";
 import { Installation } from "../e2e/server.ts";
 import { postgresTest, sharedPostgres } from "../support/postgres_server.ts";
 import { RedisServer, redisTest } from "../support/redis_server.ts";
+import { ShopFolder } from "../unit/cli/shop.ts";
 import { checked, type Surroundings } from "../unit/check/support.ts";
 
 const databaseOf = sharedPostgres({
@@ -72,7 +73,7 @@ postgresTest("what refuses says why, what is not there is unreachable, each unde
     { code, key, line },
   ) => [code, key, line]);
   assertEquals(told, [
-    ["DATABASE_REFUSED", "databases.default", undefined],
+    ["DATABASE_REFUSED", "databases.default", 3],
     ["DEPENDENCY_UNREACHABLE", "brokers.default.URI", 6],
     ["DEPENDENCY_UNREACHABLE", "caches.default.URI", undefined],
   ]);
@@ -80,7 +81,7 @@ postgresTest("what refuses says why, what is not there is unreachable, each unde
 
 redisTest("an evicting Redis, few clients and much memory are told", async () => {
   await using server = await RedisServer.start({
-    args: ["--maxmemory-policy", "allkeys-lru", "--maxclients", "90"],
+    args: ["--maxmemory-policy", "allkeys-lru", "--maxclients", "45"],
   });
   const codes = async (scale = ONE) =>
     (await connected(onRedis(server.uri), { scale })).findings
@@ -92,7 +93,7 @@ redisTest("an evicting Redis, few clients and much memory are told", async () =>
   const client = new Redis(server.port);
   try {
     await client.config("SET", "maxmemory-policy", "noeviction");
-    await client.config("SET", "maxclients", 100);
+    await client.config("SET", "maxclients", 50);
     assertEquals(await codes(), []);
     assertEquals((await codes({ workers: 2, replicas: 1 })).length, 1);
     await fill(client);
@@ -129,6 +130,25 @@ redisTest("a user who may not ask INFO passes, and a wrong password does not", a
       "REDIS_WRONG_PASSWORD",
     ]),
   );
+});
+
+redisTest("what servers tell is shown, and where they do not say", async () => {
+  await using server = await RedisServer.start();
+  await using folder = await ShopFolder.create(onRedis(server.uri));
+  const { stdout } = await folder.run(["check", "--connect"]);
+  assertMatch(
+    stdout,
+    /brokers\.default: Redis 7\S*, \d+ connections in all, maxmemory-policy noeviction, \S+ of any MiB used/,
+  );
+  const json = await folder.run(["check", "--connect", "--json"]);
+  const [broker, ...others] = JSON.parse(json.stdout).data.servers;
+  assertEquals([broker.section, broker.product, broker.eviction_policy, others.length], [
+    "brokers.default",
+    "Redis",
+    "noeviction",
+    1,
+  ]);
+  assertEquals("servers" in JSON.parse((await folder.run(["check", "--json"])).stdout).data, false);
 });
 
 redisTest("a Redis that does not answer holds up the check for five seconds at most", async () => {

@@ -9,6 +9,8 @@ import { recordingIo } from "../unit/cli/support.ts";
 
 const GUIDE = new URL("../../docs/guides/dead-letters.md", import.meta.url);
 const ID = "1795356754518-0";
+const FINGERPRINT = "3f2a9c01d4e5";
+const OPERATION = "0b8f4d52-6a1c-4f0e-9d55-3c1f2a7e9b10";
 
 /** The lines of the page's blocks of one language. */
 async function blocks(language: string): Promise<string[]> {
@@ -56,10 +58,22 @@ Deno.test("the guide's commands lead from an alert to a replay", async () => {
     const { stdout } = await run(["dlq", "list", "--domain=shop", "--json"]);
     return JSON.parse(stdout).data.messages.map(({ dlq_id }: { dlq_id: string }) => dlq_id);
   };
+  const newestOperation = async (): Promise<string> => {
+    const { stdout } = await run(["operations", "list", "--domain=shop", "--limit", "1", "--json"]);
+    return JSON.parse(stdout).data.operations[0].id;
+  };
   try {
     await Deno.writeTextFile(join(folder, "domain.toml"), "[server.health]\nenabled = false\n");
     await given("o-1", "o-2", "o-3", "o-4");
     const done: string[] = [];
+    const figures = JSON.parse((await run(["dlq", "stats", "--domain=shop", "--json"])).stdout);
+    const [group] = figures.data.queues.flatMap(({ groups }: { groups: unknown[] }) => groups);
+    for (const line of await blocks("shell")) {
+      const args = words(line).slice(1).map((word) => word === FINGERPRINT ? group.fingerprint : word);
+      const { code, stdout, stderr } = await run(args);
+      assertEquals(code, 0, `${line}\n${stdout}${stderr}`);
+      done.push(stdout.trimEnd());
+    }
     for (const line of await blocks("sh")) {
       const [program, ...args] = words(line);
       assertEquals(program, "protean-server", line);
@@ -71,17 +85,24 @@ Deno.test("the guide's commands lead from an alert to a replay", async () => {
       if (canary) handler.broken = false;
       const stop = new AbortController();
       const served = canary ? await serve(shop(handler), folder, stop.signal) : undefined;
-      const { code, stdout, stderr } = await run(args.map((arg) => (arg === ID ? newest : arg)));
+      const operation = args.includes(OPERATION) ? await newestOperation() : "";
+      const { code, stdout, stderr } = await run(
+        args.map((arg) => arg === ID ? newest : arg === OPERATION ? operation : arg),
+      );
       stop.abort();
       await served?.ended;
       // What was replayed and is not handled yet.
       if (canary) assertEquals((await run(["server", "--domain=shop", "--once"])).code, 0);
       assertEquals(code, 0, `${line}\n${stdout}${stderr}`);
-      done.push(`${verb}: ${stdout.trimEnd().split("\n").at(-1)}`);
+      done.push(
+        `${args[0] === "operations" ? "operations " : ""}${verb}: ${stdout.trimEnd().split("\n").at(-1)}`,
+      );
     }
     const said = done.join("\n");
     for (
       const part of [
+        `Noted group '${group.fingerprint}'.`,
+        `Removed the note on group '${group.fingerprint}'.`,
         "list: 4 DLQ message(s) found.",
         "replay-all: Would replay 3 message(s).",
         "replay-all: Replayed 3 message(s).",
@@ -90,6 +111,13 @@ Deno.test("the guide's commands lead from an alert to a replay", async () => {
         "list: Exported 2 message(s) to 'letters.jsonl'.",
         "purge: Purged 2 message(s) from DLQ.",
         "import: Imported 2 message(s) to DLQ, refused 0.",
+        "operations list: ",
+        "operations pause: Paused the operation",
+        "operations resume: The operation is done: 4 message(s) discarded.",
+        "operations show: Ended: ",
+        "replay: Would send 0 message(s) to OrderCommandHandler.",
+        "replay: Sent 0 message(s) to OrderCommandHandler.",
+        " change(s) found.",
       ]
     ) assertStringIncludes(said, part);
   } finally {

@@ -226,6 +226,35 @@ everywhere(
   },
 );
 
+everywhere("what letters failed of is counted while they come and go, with what was noted", async (desk) => {
+  const { books, dead, bury } = desk;
+  const groups = async (filter = {}) => (await dead.stats(filter)).flatMap((queue) => queue.groups);
+  await bury(["a", "b", "c"]);
+  const [group] = await groups();
+  const fingerprint = group?.fingerprint ?? "";
+  assertEquals([group?.count, group?.note], [3, undefined]);
+  await dead.note(fingerprint, "the mailer's");
+  const { entries: [newest] } = await dead.list({ limit: 1 });
+  await dead.discard({ id: newest?.id ?? "" });
+  assertEquals((await groups()).map(({ count, note }) => [count, note]), [[2, "the mailer's"]]);
+  assertEquals(await groups({ error: "TypeError" }), []);
+  assertEquals((await groups({ handler: "Mailer", type: "Placed" })).length, 1);
+  await dead.restore({});
+  books.broken.clear();
+  assertEquals((await dead.replay({})).done, 3);
+  await until(() => books.mailed.length === 3, "the mails");
+  assertEquals(await groups(), []);
+  await bury(["d"]);
+  assertEquals((await groups()).map(({ fingerprint, note }) => [fingerprint, note]), [[
+    fingerprint,
+    "the mailer's",
+  ]]);
+  assertEquals((await groups({ since: new Date(0) })).map(({ note }) => note), ["the mailer's"]);
+  await dead.note(fingerprint, "");
+  assertEquals((await groups()).map(({ note }) => note), [undefined]);
+  await assertRejects(() => dead.note("0123456789ab", "x"), ProteanError, "No dead letters of a group");
+});
+
 everywhere("a replay to all groups is handled by all of them again", async ({ books, dead, bury }) => {
   await bury(["a"]);
   books.broken.clear();

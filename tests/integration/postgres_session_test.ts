@@ -11,8 +11,11 @@ import {
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
+import type { ProviderSession } from "../../lib/adapters/ports.ts";
+import { LOCK_TIMEOUT_MS } from "../../lib/adapters/postgres/groups/statements.ts";
 import {
   ConfigurationError,
+  DuplicateMessageError,
   IncorrectUsageError,
   ProteanError,
   ProviderUnavailableError,
@@ -38,12 +41,15 @@ const row = (id: string, expected: number | undefined, state: unknown) => ({
   state: JSON.stringify(state),
 });
 
-postgresTest("a session takes no connection before its first statement (POOL-3)", async () => {
+postgresTest("a session holds a connection from its first own statement to its end (POOL-3)", async () => {
   const db = await start();
   await using provider = await TestProvider.ready({ uri: db.uri() });
   const session = provider.session();
   assertEquals(provider.poolStats().checkedOut, 0);
   await session.load(ORDERS, "o1");
+  await session.mark({ handler: "h", type: "t", messageId: "m" });
+  assertEquals(provider.poolStats().checkedOut, 0);
+  await session.query(sql`select 1`);
   assertEquals(provider.poolStats().checkedOut, 1);
   await session.commit(writeSet({}));
   assertEquals(provider.poolStats().checkedOut, 0);
@@ -108,16 +114,27 @@ postgresTest(
     const settings = { pool_size: 1, max_overflow: 0 };
     await using provider = await TestProvider.ready({ uri: db.uri(), settings });
     const holder = provider.session();
-    await holder.load(ORDERS, "o1");
-    const abort = new AbortController();
-    const signalled = provider.session({ signal: abort.signal }).load(ORDERS, "o1").catch((reason) => reason);
-    const cut = provider.session();
-    const waiting = assertRejects(() => cut.load(ORDERS, "o1"), IncorrectUsageError, "has ended");
-    abort.abort();
-    cut.abandon();
-    assertStrictEquals(await signalled, abort.signal.reason);
-    await waiting;
+    await holder.query(sql`select 1`);
+    const calls = [
+      (session: ProviderSession) => session.load(ORDERS, "o1"),
+      (session: ProviderSession) => session.list(ORDERS, { limit: 1 }),
+      (session: ProviderSession) => session.mark({ handler: "h", type: "t", messageId: "m" }),
+      (session: ProviderSession) => session.query(sql`select 1`),
+      (session: ProviderSession) => session.commit(writeSet({ rows: [row("o1", -1, {})] })),
+    ];
+    for (const call of calls) {
+      const abort = new AbortController();
+      const signalled = call(provider.session({ signal: abort.signal })).catch((reason) => reason);
+      const cut = provider.session();
+      const waiting = assertRejects(() => call(cut), IncorrectUsageError, "has ended");
+      abort.abort();
+      cut.abandon();
+      assertStrictEquals(await signalled, abort.signal.reason);
+      await waiting;
+    }
     await holder.rollback();
+    await provider.commit({ rows: [row("o2", -1, {})] });
+    assertEquals(await db.sql(`select id from ${ORDERS}`), ["o2"]);
     assertEquals(provider.poolStats(), { size: 1, checkedOut: 0, overflow: 0, checkedIn: 1 });
   },
 );
@@ -196,7 +213,9 @@ postgresTest(
     await using provider = await TestProvider.ready({ uri, settings });
     const mark = { handler: "h", type: "t", messageId: "m1" };
     // The statements are known to the connection from now on: nothing has to be asked before the commit.
-    await provider.commit({ rows: [row("o0", -1, {})] });
+    const before = provider.session();
+    await before.mark({ ...mark, messageId: "m0" });
+    await before.commit(writeSet({ rows: [row("o0", -1, {})] }));
     const session = provider.session();
     assert(await session.mark(mark));
     proxy.mute();
@@ -218,17 +237,39 @@ postgresTest("a concurrent duplicate waits for the first, and is then told that 
   const mark = { handler: "h", type: "t", messageId: "m1" };
   for (const outcome of ["rollback", "commit"] as const) {
     const first = provider.session();
+    await first.query(sql`select 1`);
     assert(await first.mark(mark));
-    const second = provider.session();
-    let answered = false;
-    const answer = second.mark(mark).finally(() => answered = true);
+    const [second, third] = [provider.session(), provider.session()];
+    await second.query(sql`select 1`);
+    let answered = 0;
+    const answer = second.mark(mark).finally(() => answered++);
+    assert(await third.mark(mark), "what is not committed is not seen");
+    const committing = third.commit(writeSet({})).then(() => true, (error) => error).finally(() =>
+      answered++
+    );
     const waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
-    await eventually("The duplicate's wait", async () => (await db.sql(waiting))[0] === "1");
-    assertEquals(answered, false);
+    await eventually("The duplicates' waits", async () => (await db.sql(waiting))[0] === "2");
+    // For longer than a group waits for a lock.
+    await eventually(
+      "A wait outside of groups",
+      async () =>
+        (await db.sql(
+          `${waiting} and clock_timestamp() - query_start > interval '${2 * LOCK_TIMEOUT_MS} ms'`,
+        ))[0] ===
+          "2",
+    );
+    assertEquals(answered, 0);
     if (outcome === "commit") await first.commit(writeSet({}));
     else await first.rollback();
-    assertEquals(await answer, outcome === "rollback");
+    const isMine = await answer;
     await second.rollback();
+    const committed = await committing;
+    if (outcome === "rollback") assertEquals(committed, true, "whoever of the two was first");
+    else {
+      assertEquals(isMine, false);
+      assertInstanceOf(committed, DuplicateMessageError);
+    }
+    await db.sql("delete from protean_processed");
   }
 });
 

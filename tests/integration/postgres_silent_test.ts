@@ -109,7 +109,7 @@ postgresTest("a wait for a lock may take any time, also when its answer will not
     const holder = await holdLock(other);
     const session = provider.session();
     // What is sent with BEGIN is simply sent again when a connection is lost.
-    await session.load(ORDERS, "o1");
+    await session.query(sql`select 1`);
     let settled = false;
     const answer = wait(session).finally(() => settled = true);
     void answer.catch(() => {});
@@ -148,7 +148,7 @@ postgresTest("a statement whose backend has ended without a word ends too", asyn
   await using setting = await Setting.make();
   const { db, provider, proxy } = setting;
   const session = provider.session();
-  await session.load(ORDERS, "o1");
+  await session.query(sql`select 1`);
   const answer = session.query(sql`select pg_sleep(60)`);
   void answer.catch(() => {});
   await setting.backends("wait_event = 'PgSleep'");
@@ -163,7 +163,10 @@ postgresTest(
   async () => {
     await using setting = await Setting.make();
     const { db, provider, proxy } = setting;
-    await provider.commit({ rows: [{ ...ORDER, id: "o0" }] });
+    // The statements are known to the connection from now on: nothing has to be asked before the commit.
+    const first = provider.session();
+    await first.mark({ ...MARK, messageId: "m0" });
+    await first.commit(writeSet({ rows: [{ ...ORDER, id: "o0" }] }));
     const session = provider.session();
     assert(await session.mark(MARK));
     proxy.mute();
@@ -200,6 +203,7 @@ postgresTest(
     const { provider, proxy } = setting;
     await provider.commit({ rows: [{ ...ORDER, id: "o0" }] });
     const session = provider.session();
+    await session.query(sql`select 1`);
     assert(await session.mark(MARK));
     proxy.hold();
     proxy.blackhole();
@@ -211,10 +215,10 @@ postgresTest(
     proxy.heal();
     let settled = false;
     const again = provider.session();
-    const marked = again.mark(MARK).finally(() => settled = true);
+    assert(await again.mark(MARK));
+    const committed = again.commit(writeSet({ rows: [ORDER] })).finally(() => settled = true);
     await setting.pass("The next try", () => settled);
-    assertEquals(await marked, true);
-    await again.commit(writeSet({ rows: [ORDER] }));
+    await committed;
   },
 );
 

@@ -26,6 +26,7 @@ const NO_CODES = new Set([
   "DOMAIN_ROOT_PATH",
   "GITHUB_WORKSPACE",
   "KUBERNETES_SERVICE_HOST",
+  "NOTIFY_SOCKET",
   "NO_COLOR",
   "PROTEAN_DATA_DIR",
   "PROTEAN_DOMAIN",
@@ -35,6 +36,7 @@ const NO_CODES = new Set([
   "PROTEAN_USER",
   "REDIS_ADDRESS",
   "READ_POSITION",
+  "WATCHDOG_USEC",
 ]);
 
 /** `"LIKE_THIS"` anywhere, and any upper-case word where a code stands. */

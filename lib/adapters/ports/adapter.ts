@@ -19,6 +19,8 @@ export interface AdapterOptions {
   /** Absolute folder that relative paths and SQLite URIs are relative to. */
   readonly folder: string;
   readonly clock: Clock;
+  /** What the adapters of one domain have in common, each under a key of its own. @default nothing */
+  readonly shared?: Map<string, unknown>;
   /**
    * False: `open` neither creates nor upgrades tables; whoever opens it looks at them first, or calls
    * `upgrade`. @default true
@@ -32,6 +34,8 @@ export interface ConnectionNeed {
   readonly server: string;
   /** Connections kept open: `pool_size`, or `max_connections`. */
   readonly pool: number;
+  /** The adapters that one process has at the server share the pool: the largest counts for all of them. */
+  readonly isShared?: boolean;
   /** Further ones under load: `max_overflow`. */
   readonly overflow: number;
   /** Those beside the pool, and what they are for. */

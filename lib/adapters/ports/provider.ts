@@ -142,8 +142,8 @@ export interface SqlStatement {
 export type SqlRow = Record<string, unknown>;
 
 /**
- * One unit of work on one provider: a single transaction that begins with its first statement and holds no
- * connection before (POOL-3).
+ * One unit of work on one provider: a single transaction that begins with its first statement that writes, or
+ * that is the user's, or at the commit, and holds no connection before (POOL-3).
  *
  * The caller, `lib/domain/work/sessions.ts`, sees to the order of calls, so that an adapter need not:
  * - One call at a time: the next one begins when the one before has settled. `abandon()` alone may come at
@@ -167,11 +167,12 @@ export interface ProviderSession {
   ): Promise<readonly StoredRow[]>;
   /**
    * Claims a mark for this transaction. False: the effect is committed already. A concurrent duplicate waits
-   * and then gets false, or its `commit` rejects with `DuplicateMessageError`; either way one effect is
-   * committed. It, or the `commit`, rejects with `MessageConflictError` where the mark was taken with another
-   * checksum (D24).
+   * and then gets false, or its `commit` rejects with `DuplicateMessageError`, as may any call that comes
+   * before; either way one effect is committed. It, or the `commit`, rejects with `MessageConflictError` where
+   * the mark was taken with another checksum (D24). `fresh`: most likely nobody has claimed it, so that the
+   * adapter need not look before the commit (delivery 25). @default false
    */
-  mark(mark: Mark): Promise<boolean>;
+  mark(mark: Mark, fresh?: boolean): Promise<boolean>;
   /**
    * As `load`, of several ids in one statement: those that exist, in any order. The caller gives each id once,
    * and at most `MOST_AT_ONCE`. Absent: they are loaded one by one.
@@ -251,6 +252,11 @@ export interface SessionOptions {
    * served at every second turn, and are refused in time. Adapters without a pool pass it over.
    */
   readonly turn?: object | undefined;
+  /**
+   * Asked right before what `commit` writes is sent, where that had to wait: what it returns is what the
+   * commit rejects with. Undefined: it may commit. Adapters that write at once need not ask.
+   */
+  readonly refused?: () => Error | undefined;
 }
 
 export abstract class BaseProvider extends BaseAdapter {

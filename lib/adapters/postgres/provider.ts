@@ -1,6 +1,6 @@
 /**
  * PostgreSQL: aggregate and view rows, outbox and idempotency marks in one database, one transaction for each
- * unit of work (delivery 13, 17; design 8).
+ * unit of work, which those that are ready at the same time share (delivery 13, 17, 25; design 8).
  *
  * A process opens at most `pool_size + max_overflow` connections for its units of work, one for hints and
  * pings, one for each outbox processor at work, one while it holds locks, and one for moments to ask about
@@ -39,6 +39,10 @@ import { Pool } from "./connection/pool.ts";
 import { isTransactionPooled } from "./connection/pooler.ts";
 import { PostgresSession, type SessionParts } from "./tables/session.ts";
 import { SessionBeats } from "./tables/session_beat.ts";
+import { Committer } from "./groups/committer.ts";
+import { SharedReads } from "./groups/reads.ts";
+import type { Member } from "./groups/member.ts";
+import { commitAlone, type GroupedParts, GroupedSession } from "./groups/session.ts";
 import { type PostgresSettings, postgresSettings } from "./settings.ts";
 import { applicationName as ownName, SERVER_NAME } from "../client_name.ts";
 import { requireCompatible, requireUpgraded } from "../migrations.ts";
@@ -89,6 +93,7 @@ export class PostgresProvider extends BaseProvider {
   readonly #silence: SilenceWatch;
   readonly #beats: SessionBeats;
   readonly #sessions: SessionParts;
+  readonly #grouped: GroupedParts;
   readonly #permit = new CleaningPermit();
   readonly #prepared = new Set<string>();
   /** A pooler stands between, and was seen to lend whole sessions. */
@@ -139,6 +144,14 @@ export class PostgresProvider extends BaseProvider {
       mayPrepare: (text) => this.#mayPrepare(text),
       committed: () => this.#hints.committed(),
       afterwards: (work) => this.#track(work),
+    };
+    const { commitGroupSize: size } = this.#settings;
+    const { committed, afterwards } = this.#sessions;
+    const alone = (member: Member) => commitAlone(this.#sessions, member);
+    this.#grouped = {
+      own: this.#sessions,
+      committer: new Committer({ where, names, clock, pool, size, alone, committed, afterwards }),
+      reads: new SharedReads({ where, names, pool }),
     };
   }
 
@@ -247,7 +260,9 @@ export class PostgresProvider extends BaseProvider {
   }
 
   session(options: SessionOptions = {}): ProviderSession {
-    return new PostgresSession(this.#sessions, options);
+    return this.#settings.commitGroupSize > 1
+      ? new GroupedSession(this.#grouped, options)
+      : new PostgresSession(this.#sessions, options);
   }
 
   override async lock(name: string, options?: LockOptions): Promise<Lock | undefined> {

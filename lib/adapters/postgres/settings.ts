@@ -26,6 +26,8 @@ export interface PostgresSettings {
   readonly poolTimeout: number;
   /** @default true */
   readonly poolPrePing: boolean;
+  /** Units of work that commit in one transaction; 1: each in its own. @default 200 */
+  readonly commitGroupSize: number;
   /** `[outbox] notify`, handed in by whoever creates the adapter. @default true */
   readonly outboxNotify: boolean;
 }
@@ -80,6 +82,7 @@ export function postgresSettings(
     poolRecycle: number("pool_recycle", 1800),
     poolTimeout: number("pool_timeout", 30),
     poolPrePing: table["pool_pre_ping"] !== false,
+    commitGroupSize: number("commit_group_size", 200),
     outboxNotify: table["outbox_notify"] !== false,
   };
 }

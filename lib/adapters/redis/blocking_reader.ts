@@ -7,9 +7,8 @@
 import { sleep } from "../../async/clock.ts";
 import type { StreamEntry } from "../ports.ts";
 import type { Connection } from "./connection.ts";
-import type { Endpoint } from "./endpoint.ts";
+import type { Endpoint, Reader } from "./endpoint.ts";
 import { unavailable } from "./faults.ts";
-import type { ReconnectingConnection } from "./reconnecting.ts";
 import { entriesIn, readBatch, type StreamPlace } from "./stream_place.ts";
 
 /**
@@ -36,10 +35,10 @@ export interface ReadRequest {
 
 export class BlockingReader {
   readonly #endpoint: Endpoint;
-  readonly #reader: ReconnectingConnection;
+  readonly #reader: Reader;
   readonly #place: StreamPlace;
 
-  constructor(endpoint: Endpoint, reader: ReconnectingConnection, place: StreamPlace) {
+  constructor(endpoint: Endpoint, reader: Reader, place: StreamPlace) {
     this.#endpoint = endpoint;
     this.#reader = reader;
     this.#place = place;
@@ -121,9 +120,8 @@ class Cut {
     const { id } = this.#connection;
     signal.addEventListener("abort", clock.after(CUT_MS, () => this.#connection.destroy("the read was cut")));
     while (id !== undefined && !signal.aborted) {
-      const found = await this.#endpoint.run((client) => client.client("UNBLOCK", id), { signal }).catch(() =>
-        0
-      );
+      const server = this.#endpoint.beside(this.#connection);
+      const found = await server.run((client) => client.client("UNBLOCK", id), { signal }).catch(() => 0);
       if (found) return;
       await sleep(clock, UNBLOCK_AGAIN_MS, signal);
     }

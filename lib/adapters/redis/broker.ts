@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { BrokerUnavailableError } from "../../errors.ts";
+import { asError, BrokerUnavailableError } from "../../errors.ts";
 import {
   BaseBroker,
   type BrokerCapabilities,
@@ -28,11 +28,12 @@ import {
   type TextLimits,
 } from "../ports.ts";
 import { RedisDeadLetters } from "./dead_letters.ts";
-import { Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { openEndpoint } from "./cluster.ts";
 import { fetchEntries } from "./entries.ts";
 import { explain, isWrongServer } from "./faults.ts";
 import { RedisStreamGroup } from "./group.ts";
-import { plainKey, type StreamKey } from "./keys.ts";
+import { plainKey, type StreamKey, taggedKey } from "./keys.ts";
 import { LOCK_MS, RedisLocks } from "./locks.ts";
 import { partitionIndex, partitionStream } from "../../message/partitions.ts";
 import { RedisOperations } from "./operations.ts";
@@ -83,6 +84,28 @@ export class RedisBroker extends BaseBroker {
     signal?: AbortSignal,
   ): Promise<readonly PublishResult[]> {
     if (entries.length === 0) return [];
+    const slots = this.#redis.together(entries.map(({ stream }) => this.keyOf(stream)));
+    if (slots.length === 1) return await this.#append(entries, signal);
+    const outcomes = await Promise.allSettled(
+      slots.map((places) => this.#append(places.flatMap((at) => entries[at] ?? []), signal)),
+    );
+    const results: PublishResult[] = [];
+    for (const [index, outcome] of outcomes.entries()) {
+      for (const [nth, at] of (slots[index] ?? []).entries()) {
+        const result = outcome.status === "fulfilled"
+          ? outcome.value[nth]
+          : { error: asError(outcome.reason) };
+        if (result) results[at] = result;
+      }
+    }
+    return results;
+  }
+
+  /** Entries whose streams may be named together. */
+  async #append(
+    entries: readonly StreamEntryInsert[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly PublishResult[]> {
     const places = new Map<string, number>();
     const placeOf = (stream: string) => {
       let place = places.get(stream);
@@ -179,7 +202,9 @@ export class RedisBroker extends BaseBroker {
     return new RedisPeers({ redis: () => this.#redis, keyOf: (name) => this.keyOf(name) });
   }
 
-  override get partitions(): Partitions {
+  /** None on a Cluster: a key's lease and its stream are named apart, and would be in two slots. */
+  override get partitions(): Partitions | undefined {
+    if (this.#redis.server.settings.address.cluster) return undefined;
     const { clock } = this.options;
     return this.#heldPartitions ??= new RedisPartitions({
       ...{ redis: () => this.#redis, keyOf: (name) => this.keyOf(name), clock },
@@ -219,13 +244,13 @@ export class RedisBroker extends BaseBroker {
 
   /** The one place where a stream's name becomes a key; nothing above knows (`keys.ts`). */
   protected keyOf(stream: string): StreamKey {
-    return plainKey(stream);
+    return this.#redis.server.settings.address.cluster ? taggedKey(stream) : plainKey(stream);
   }
 
   get #redis(): Endpoint {
-    return this.#endpoint ??= new Endpoint(
-      readSettings(this.options, "brokers", BrokerUnavailableError),
-      this.options.clock,
-    );
+    if (this.#endpoint) return this.#endpoint;
+    const { clock, shared } = this.options;
+    const settings = readSettings(this.options, "brokers", BrokerUnavailableError);
+    return this.#endpoint = openEndpoint(settings, clock, shared);
   }
 }

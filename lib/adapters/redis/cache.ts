@@ -8,7 +8,9 @@ import { UnavailableError } from "../../errors.ts";
 import { cacheTtl } from "../cache_ttl.ts";
 import { compareCodePoints } from "../../message/json_format.ts";
 import { BaseCache, type ConnectionNeed, type ServerFacts } from "../ports.ts";
-import { Endpoint } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { openEndpoint } from "./cluster.ts";
+import { plainKey } from "./keys.ts";
 import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { checkFiles, readSettings } from "./settings.ts";
 
@@ -45,8 +47,15 @@ export class RedisCache extends BaseCache {
 
   override async getMany(keys: readonly string[]): Promise<readonly (string | undefined)[]> {
     if (keys.length === 0) return [];
-    const values = await this.#redis.run((client) => client.mget([...keys]), { repeatable: true });
-    return values.map((value) => value ?? undefined);
+    const values: (string | undefined)[] = [];
+    await Promise.all(
+      this.#redis.together(keys.map(plainKey)).map(async (places) => {
+        const some = places.map((at) => keys[at] ?? "");
+        const found = await this.#redis.run((client) => client.mget(some), { repeatable: true });
+        for (const [nth, at] of places.entries()) values[at] = found[nth] ?? undefined;
+      }),
+    );
+    return values;
   }
 
   override async set(key: string, value: string, ttlMs?: number): Promise<void> {
@@ -81,17 +90,19 @@ export class RedisCache extends BaseCache {
     const { after, limit } = options;
     const match = `${prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
     const found = new Set<string>();
-    let cursor = "0";
-    do {
-      const [next, keys] = await this.#redis.run(
-        (client) => client.scan(cursor, "MATCH", match, "COUNT", SCAN_COUNT, "TYPE", "string"),
-        { repeatable: true },
-      );
-      for (const key of keys) {
-        if (after === undefined || compareCodePoints(key, after) > 0) found.add(key);
-      }
-      cursor = next;
-    } while (cursor !== "0");
+    for (const server of await this.#redis.parts()) {
+      let cursor = "0";
+      do {
+        const [next, keys] = await server.run(
+          (client) => client.scan(cursor, "MATCH", match, "COUNT", SCAN_COUNT, "TYPE", "string"),
+          { repeatable: true },
+        );
+        for (const key of keys) {
+          if (after === undefined || compareCodePoints(key, after) > 0) found.add(key);
+        }
+        cursor = next;
+      } while (cursor !== "0");
+    }
     return [...found].sort(compareCodePoints).slice(0, limit);
   }
 
@@ -103,6 +114,7 @@ export class RedisCache extends BaseCache {
     if (this.#endpoint) return this.#endpoint;
     const settings = readSettings(this.options, "caches", UnavailableError);
     this.#ttlMs = cacheTtl(this.options);
-    return this.#endpoint = new Endpoint(settings, this.options.clock);
+    const { clock, shared } = this.options;
+    return this.#endpoint = openEndpoint(settings, clock, shared);
   }
 }

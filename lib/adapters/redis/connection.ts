@@ -9,9 +9,11 @@ import { Redis } from "ioredis";
 import { VERSION } from "../../executable/version.ts";
 import { SERVER_NAME } from "../client_name.ts";
 import { asError, ConfigurationError, ProteanError } from "../../errors.ts";
-import { explain, isWrongServer, unavailable } from "./faults.ts";
+import { explain, isRedirection, isWrongServer, unavailable } from "./faults.ts";
 import type { RedisServer } from "./outage.ts";
+import { mastersOf } from "./sentinel.ts";
 import { readAuthorities, type RedisSettings } from "./settings.ts";
+import type { RedisAddress } from "./uri.ts";
 import { greetingError, replyError, unexpectedReply } from "./unasked.ts";
 
 // What a Redis server tells of itself when it is greeted.
@@ -42,7 +44,9 @@ export function checkServerInfo(info: string, settings: RedisSettings): void {
     );
   }
   if (/^loading:1/m.test(info)) throw unavailable(settings, "it is loading its data");
-  if (/^role:slave/m.test(info)) throw unavailable(settings, "it is a replica, which takes no writes");
+  if (/^role:slave/m.test(info) && !settings.anyRole) {
+    throw unavailable(settings, "it is a replica, which takes no writes");
+  }
 }
 
 /**
@@ -89,7 +93,7 @@ export class Connection {
   }
 
   /**
-   * Connects and greets. Takes at most `connectMs`; rejects with the adapter's unavailable error, or with
+   * Connects, to the master where sentinels tell which that is, and greets. An attempt takes at most `connectMs`; rejects with the adapter's unavailable error, or with
    * `ConfigurationError` for a wrong password or database and a Redis that is too old. An abort destroys what
    * has begun.
    *
@@ -97,6 +101,26 @@ export class Connection {
    * still arrive, and append an entry behind younger ones, or take entries that nobody hears of.
    */
   static async open(
+    server: RedisServer,
+    options: { readonly signal: AbortSignal; readonly former?: Connection | undefined },
+  ): Promise<Connection> {
+    const { sentinel } = server.settings.address;
+    if (!sentinel) return await Connection.#openAt(server, options);
+    let failure: unknown;
+    for await (const master of mastersOf(server, sentinel, options.signal)) {
+      const address = { ...server.settings.address, ...master };
+      try {
+        return await Connection.#openAt({ ...server, settings: { ...server.settings, address } }, options);
+      } catch (error) {
+        if (options.signal.aborted) throw error;
+        // What the first one says, which the most sentinels agree with as a rule.
+        failure ??= error;
+      }
+    }
+    throw failure;
+  }
+
+  static async #openAt(
     server: RedisServer,
     options: { readonly signal: AbortSignal; readonly former?: Connection | undefined },
   ): Promise<Connection> {
@@ -132,6 +156,11 @@ export class Connection {
     }
   }
 
+  /** Where it leads to. */
+  get address(): RedisAddress {
+    return this.#server.settings.address;
+  }
+
   /**
    * False as soon as the server has hung up, which can be many turns of the event loop before the socket is
    * gone.
@@ -156,6 +185,7 @@ export class Connection {
       return await this.#write(send);
     } catch (error) {
       if (isWrongServer(error)) this.destroy(asError(error).message);
+      if (isRedirection(error)) this.#server.moved?.(asError(error).message);
       throw this.#explain(error, options.key);
     } finally {
       unwatch();

@@ -38,9 +38,9 @@ import type { Script } from "./scripts.ts";
 /** Letters of a page that is bounded by bytes which are asked for at first. */
 const FIRST_STEP = 8;
 /** Most letters that one script removes, moves or trims, so that nobody waits for it. */
-const REMOVE_STEP = 200;
+const REMOVE_STEP = 50;
 const MOVE_STEP = 50;
-const TRIM_STEP = 500;
+const TRIM_STEP = 100;
 
 export class RedisDeadLetters implements DeadLetters {
   readonly failures: RedisFailureGroups;

@@ -11,7 +11,7 @@ import { countOn, figures, note } from "./failure_scripts.ts";
 import type { KeyOf } from "./keys.ts";
 
 /** Letters that one script counts. */
-const COUNT_STEP = 200;
+const COUNT_STEP = 50;
 const OUTCOMES = { "1": "kept", "0": "unknown", "-1": "full" } as const;
 
 type Pairs = readonly string[];

@@ -2,9 +2,10 @@
  * Lua: what dead letters failed of, counted beside their queue in `<dlq>:groups` (operations 6), and the
  * scripts that read it.
  *
- * A letter is counted if its id is not above that of the field `counted` (`<id> <letters>`): whoever writes
- * or removes a letter decides by that, so it does not matter whose it is. Where somebody else has written
- * behind `counted` (Python, an older server, `dlq import`), nobody counts until `countOn` has come to the end.
+ * A letter is counted if its id is not above that of the field `counted` (`<id> <letters> <groups>`): whoever
+ * writes or removes a letter decides by that, so it does not matter whose it is. Where somebody else has
+ * written behind `counted` (Python, an older server, `dlq import`), nobody counts until `countOn` has come to
+ * the end.
  * Counting never keeps a letter from being written or removed: what cannot be counted, because memory is full
  * or rights are missing, is counted again later, from the beginning.
  *
@@ -116,8 +117,10 @@ local function open_book(dlq, groups)
   -- Without a key for them: it is no queue, and nothing is counted.
   local kept = groups and redis.pcall('HGET', groups, 'counted') or not groups and {}
   if type(kept) == 'table' then return {dlq = dlq, key = groups, refused = true, upto = '0-0', total = 0} end
-  local id, total = string.match(kept or '', '^(%d+%-%d+) (%d+)$')
-  return {dlq = dlq, key = groups, upto = id or '0-0', total = tonumber(total or 0), seen = {}, names = 0}
+  local id, total, names = string.match(kept or '', '^(%d+%-%d+) (%d+) (%d+)$')
+  return {
+    dlq = dlq, key = groups, upto = id or '0-0', total = tonumber(total or 0), names = tonumber(names or 0), seen = {}
+  }
 end
 
 local function is_at_end(book)
@@ -140,7 +143,7 @@ local function is_full(book)
   -- Who is not told apart is told apart again once none of the others is left: each is lowered where it was
   -- raised.
   if group_in(book, '${OTHER}').count > 0 then return true end
-  return redis.call('HLEN', book.key) - 1 + book.names >= ${MOST_GROUPS}
+  return book.names >= ${MOST_GROUPS}
 end
 
 local function raise(book, id, text)
@@ -164,6 +167,7 @@ local function lower(book, id, text)
   book.lowered = true
   local group = group_in(book, (failure_of(text)))
   if group.count == 0 then group = group_in(book, '${OTHER}') end
+  if group.count == 1 and group ~= book.seen['${OTHER}'] then book.names = math.max(0, book.names - 1) end
   group.count = math.max(0, group.count - 1)
   book.total, book.changed = math.max(0, book.total - 1), true
 end
@@ -174,7 +178,7 @@ local function close(book)
     redis.call('DEL', book.key)
     return
   end
-  local gone, kept = {}, {'counted', book.upto .. ' ' .. number(book.total)}
+  local gone, kept = {}, {'counted', table.concat({book.upto, number(book.total), number(book.names)}, ' ')}
   for name, group in pairs(book.seen) do
     if group.count > 0 then
       kept[#kept + 1] = name
@@ -274,7 +278,8 @@ if ARGV[2] == '' then
   redis.call('HDEL', KEYS[2], ARGV[1])
   return 1
 end
-if redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[3]) and not redis.call('HGET', KEYS[2], ARGV[1]) then return -1 end
+local notes = #redis.call('HGETALL', KEYS[2]) / 2
+if notes >= tonumber(ARGV[3]) and not redis.call('HGET', KEYS[2], ARGV[1]) then return -1 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 return 1
 `);

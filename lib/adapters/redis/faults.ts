@@ -40,6 +40,19 @@ export function isWrongServer(thrown: unknown): boolean {
     /^(READONLY|MASTERDOWN|LOADING)\b|^UNBLOCKED .*instance state changed/.test(thrown.message);
 }
 
+/** Whether a node of a Cluster says that another one has the key. */
+export function isRedirection(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === "ReplyError" && /^(MOVED|ASK) /.test(thrown.message);
+}
+
+/** The server's own error behind one of ours, where there is one. */
+export function replyBehind(thrown: unknown): Error {
+  const error = asError(thrown);
+  return error instanceof ProteanError && error.cause instanceof Error && error.cause.name === "ReplyError"
+    ? error.cause
+    : error;
+}
+
 /** Anything thrown by a command, a handshake or a connection, as one of our errors. Ours pass through. */
 export function explain(thrown: unknown, settings: RedisSettings, context: FaultContext = {}): Error {
   if (thrown instanceof ProteanError) return thrown;
@@ -66,7 +79,8 @@ export function explain(thrown: unknown, settings: RedisSettings, context: Fault
     const advice = "raise maxclients there, or lower max_connections of those that share it";
     return unavailable(settings, `${text}: ${advice}`, cause);
   }
-  if (PASSING.has(word)) return unavailable(settings, text, cause);
+  const isMoving = settings.address.cluster !== undefined && isRedirection(cause);
+  if (PASSING.has(word) || isMoving) return unavailable(settings, text, cause);
   const advice = adviceFor(word, text, settings, context);
   if (!advice) return unavailable(settings, text, cause);
   const { message, ...about } = advice;
@@ -186,7 +200,7 @@ function adviceFor(
   if (word === "MOVED" || word === "ASK" || word === "CROSSSLOT") {
     return {
       code: "REDIS_CLUSTER",
-      message: `${capital(where)} is a Redis Cluster, which is not offered yet: name a standalone Redis.`,
+      message: `${capital(where)} is a Redis Cluster: begin '${settings.section}.URI' with redis+cluster://.`,
     };
   }
   return undefined;

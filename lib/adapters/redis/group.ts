@@ -404,7 +404,7 @@ export class RedisStreamGroup implements StreamGroup {
    */
   #blockingReader(blockMs: number): BlockingReader | undefined {
     if (this.#blocking || this.#place.lane || blockMs <= 0) return this.#blocking;
-    const own = this.#endpoint.reserve();
+    const own = this.#endpoint.reserve(this.#place.key);
     return this.#blocking = own && new BlockingReader(this.#endpoint, own, this.#place);
   }
 

@@ -13,5 +13,14 @@ export type StreamKey = string & { readonly madeBy: "KeyOf" };
  */
 export type KeyOf = (stream: string) => StreamKey;
 
+/**
+ * On a Cluster: `{shop::order}:dlq`. All that belongs to one category has its tag, and so one slot. The
+ * category is what stands before the first colon that is no part of `::`.
+ */
+export const taggedKey: KeyOf = (stream) => {
+  const [, tag = "", rest = ""] = /^((?:[^:]*::)?[^:]*)(.*)$/s.exec(stream) ?? [];
+  return `{${tag}}${rest}` as StreamKey;
+};
+
 /** The text itself as a key: what a server that is no Cluster uses, and what Python uses (wire 2.1). */
 export const plainKey: KeyOf = (text) => text as StreamKey;

@@ -1,7 +1,7 @@
 /**
- * Operations in Redis: a hash `protean:operation:<id>` for each, their ids by time in `protean:operations`, and
- * those that are unfinished, by what makes them alike, in `protean:operations:open`. On a Cluster these keys are
- * of one slot.
+ * Operations in Redis: a hash `protean:operation:<id>` for each, their ids by time in the stream
+ * `protean:operations`, and those that are unfinished, by what makes them alike, in the hash
+ * `protean:operations:open`. On a Cluster these keys are of one slot. Only commands of `docs/redis-acl.md`.
  *
  * @module
  */
@@ -24,36 +24,37 @@ const OPEN = "protean:operations:open";
 const COMMON = `${MUST_BE_ALLOWED}
 local function unfinished(state) return state == 'planned' or state == 'running' or state == 'paused' end
 local function close(key, id)
-  local facts = redis.call('HMGET', key, 'state', 'alike')
-  if unfinished(facts[1]) then
-    redis.call('HSET', KEYS[2], facts[2], id)
+  local alike = redis.call('HGET', key, 'alike')
+  if unfinished(redis.call('HGET', key, 'state')) then
+    redis.call('HSET', KEYS[2], alike, id)
     redis.call('PEXPIRE', KEYS[2], ${OPERATION_KEPT_MS})
-  elseif redis.call('HGET', KEYS[2], facts[2]) == id then
-    redis.call('HDEL', KEYS[2], facts[2])
+  elseif redis.call('HGET', KEYS[2], alike) == id then
+    redis.call('HDEL', KEYS[2], alike)
   end
 end
 `;
 
-// Keys: the operation, those that are open, the index, the operation that is open and alike (or the operation
-// again). Arguments: id, created, state, alike, data, and the id of the other. Returns the id of an unfinished
-// one that is alike, 1 when it was made, or 0 where another one is open by now.
+// Keys: the operation, those that are open, the index, the operation that is open and alike (or the
+// operation again). Arguments: id, created, state, alike, data, and the id of the other. Returns the id of
+// an unfinished one that is alike, 1 when it was made, or 0 where another one is open by now.
 const create = new Script(`${COMMON}
 local open = redis.call('HGET', KEYS[2], ARGV[4]) or ''
 if open ~= ARGV[6] then return 0 end
 if open ~= '' and unfinished(redis.call('HGET', KEYS[4], 'state')) then return open end
-must_be_allowed('ZADD', KEYS[3], ARGV[2], ARGV[1])
+must_be_allowed('XADD', KEYS[3], '*', 'id', ARGV[1])
 redis.call('HSET', KEYS[1], 'created', ARGV[2], 'state', ARGV[3], 'alike', ARGV[4], 'data', ARGV[5], 'run', '',
   'beats', '0')
 redis.call('PEXPIRE', KEYS[1], ${OPERATION_KEPT_MS})
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', tonumber(ARGV[2]) - ${OPERATION_KEPT_MS}))
-redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])
+local kept_since = math.max(0, tonumber(ARGV[2]) - ${OPERATION_KEPT_MS})
+redis.call('XTRIM', KEYS[3], 'MINID', '~', string.format('%.0f', kept_since))
+redis.call('XADD', KEYS[3], '*', 'id', ARGV[1])
 redis.call('PEXPIRE', KEYS[3], ${OPERATION_KEPT_MS})
 close(KEYS[1], ARGV[1])
 return 1
 `);
 
-// Keys: the operation, those that are open. Arguments: id, state to be in, run (empty: as it is), states to be
-// in one of. Returns the state that it was in, or nil.
+// Keys: the operation, those that are open. Arguments: id, state to be in, run (empty: as it is), states to
+// be in one of. Returns the state that it was in, or nil.
 const turn = new Script(`${COMMON}
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return false end
@@ -71,21 +72,20 @@ return state
 
 // Keys: the operation. Arguments: run, '1' with data, data. Returns the state, or nil where it is not run's.
 const save = new Script(`
-local facts = redis.call('HMGET', KEYS[1], 'run', 'state')
-if ARGV[1] == '' or facts[1] ~= ARGV[1] then return false end
-redis.call('HINCRBY', KEYS[1], 'beats', 1)
+if ARGV[1] == '' or redis.call('HGET', KEYS[1], 'run') ~= ARGV[1] then return false end
+redis.call('HSET', KEYS[1], 'beats', redis.call('HGET', KEYS[1], 'beats') + 1)
 if ARGV[2] == '1' then
   redis.call('HSET', KEYS[1], 'data', ARGV[3])
   redis.call('PEXPIRE', KEYS[1], ${OPERATION_KEPT_MS})
 end
-return facts[2]
+return redis.call('HGET', KEYS[1], 'state')
 `);
 
 // Keys: the operation, those that are open. Arguments: id, run, state, data. Returns the state, or nil.
 const end = new Script(`${COMMON}
-local facts = redis.call('HMGET', KEYS[1], 'run', 'state')
-if ARGV[2] == '' or facts[1] ~= ARGV[2] then return false end
-local state = facts[2] == 'running' and ARGV[3] or facts[2]
+if ARGV[2] == '' or redis.call('HGET', KEYS[1], 'run') ~= ARGV[2] then return false end
+local state = redis.call('HGET', KEYS[1], 'state')
+if state == 'running' then state = ARGV[3] end
 redis.call('HSET', KEYS[1], 'data', ARGV[4], 'run', '', 'state', state)
 redis.call('PEXPIRE', KEYS[1], ${OPERATION_KEPT_MS})
 close(KEYS[1], ARGV[1])
@@ -116,10 +116,7 @@ export class RedisOperations implements OperationRecords {
   }
 
   async get(id: string): Promise<OperationRow | undefined> {
-    const facts = await this.#run((client) =>
-      client.hmget(this.#key(id), "created", "state", "run", "beats", "data")
-    );
-    const [created, state, run, beats, data] = facts;
+    const { created, state, run, beats, data } = await this.#run((client) => client.hgetall(this.#key(id)));
     if (!state) return undefined;
     return {
       ...{ id, created: Number(created), state: state as OperationState },
@@ -128,13 +125,17 @@ export class RedisOperations implements OperationRecords {
   }
 
   async list(limit: number): Promise<readonly OperationRow[]> {
-    const index = this.#keyOf(INDEX);
-    return await this.#rows(await this.#run((client) => client.zrevrange(index, 0, limit - 1)));
+    const entries = await this.#run((client) =>
+      client.xrevrange(this.#keyOf(INDEX), "+", "-", "COUNT", limit)
+    );
+    const rows = await this.#rows(entries.map(([, fields]) => fields[1] ?? ""));
+    const [seconds = 0] = await this.#run((client) => client.time());
+    return rows.filter(({ created }) => created >= Number(seconds) * 1000 - OPERATION_KEPT_MS);
   }
 
   async waiting(limit: number): Promise<readonly OperationRow[]> {
-    const ids = await this.#run((client) => client.hvals(this.#keyOf(OPEN)));
-    const rows = ids.length === 0 ? [] : await this.#rows(ids);
+    const open = await this.#run((client) => client.hgetall(this.#keyOf(OPEN)));
+    const rows = await this.#rows(Object.values(open));
     return rows.filter(({ state }) => state === "planned" || state === "running")
       .sort((a, b) => a.created - b.created).slice(0, limit);
   }

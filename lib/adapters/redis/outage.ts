@@ -17,9 +17,14 @@ export interface RedisServer {
   readonly settings: RedisSettings;
   readonly clock: Clock;
   readonly outage: Outage;
+  /** Told by which words a node of a Cluster says that a slot is another's: `MOVED 3999 127.0.0.1:6381`. */
+  readonly moved?: (words: string) => void;
 }
 
 const log = getLogger(["protean", "redis"]);
+
+/** The longest wait for the next attempt: so that work goes on within 5 s of the server's return. */
+const MOST_MS = 3000;
 
 export class Outage {
   readonly #adapter: string;
@@ -55,7 +60,7 @@ export class Outage {
     this.#error = error;
     if (startedAt >= this.#lastFailure) {
       this.#lastFailure = this.#clock.monotonic();
-      this.#until = this.#lastFailure + reconnectDelay(++this.#failures, Math.random);
+      this.#until = this.#lastFailure + reconnectDelay(++this.#failures, Math.random, MOST_MS);
     }
     if (worse) this.#since = undefined;
     this.suspected(error);

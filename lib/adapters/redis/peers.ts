@@ -10,8 +10,8 @@ import { Script } from "./scripts.ts";
 
 const INDEX = "protean:workers";
 const WORKER = "protean:worker:";
-/** Longer than any hash lives: who is gone for good leaves the index, and it nobody's memory. */
-const INDEX_MS = 86_400_000;
+/** Longer than any hash lives: who is gone leaves the index then. */
+const INDEX_MS = 300_000;
 
 // Keys: the hash, the index. Arguments: id, time to live in ms, that of the index, fields and values.
 const announceWorker = new Script(`
@@ -51,10 +51,10 @@ export class RedisPeers implements Peers {
   }
 
   async withdraw(id: string): Promise<void> {
-    await this.#redis().run(
-      (client) => Promise.all([client.del(this.#keyOf(WORKER + id)), client.zrem(this.#keyOf(INDEX), id)]),
-      { key: WORKER + id, repeatable: true },
-    );
+    // What it leaves in the index goes with the next announcements.
+    await this.#redis().run((client) => client.del(this.#keyOf(WORKER + id)), {
+      ...{ key: WORKER + id, repeatable: true },
+    });
   }
 
   async list(): Promise<readonly Peer[]> {

@@ -8,13 +8,14 @@ import { RefusedError } from "../../errors.ts";
 import type { ConnectionNeed, ServerFacts } from "../ports.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-/** `max_connections` caps all of them. */
+/** `max_connections` caps all of them, of broker and cache together. */
 export function connectionNeed(
   { server: { settings: { address, maxConnections } } }: Endpoint,
 ): ConnectionNeed {
   return {
     server: address.path ?? `${address.host}:${address.port}`,
     pool: maxConnections,
+    isShared: true,
     overflow: 0,
     beside: [],
   };

@@ -31,6 +31,8 @@ export interface RedisSettings {
   readonly connectMs: number;
   /** Sends a command that can be repeated without harm once more when its connection broke. @default false */
   readonly retryOnTimeout: boolean;
+  /** A replica will do: for questions about a Cluster. @default false */
+  readonly anyRole?: boolean;
   /** The error that says "may answer later" for this kind of adapter. */
   readonly Unavailable: new (message: string, options: ProteanErrorOptions) => UnavailableError;
 }

@@ -1,11 +1,13 @@
 /**
  * Where a Redis server is: `redis://user:password@host:port/db`, `rediss://` for TLS, or
- * `unix://user:password@/path?db=0` for a socket of this machine, as redis-py writes it (wire 2.16).
+ * `unix://user:password@/path?db=0` for a socket of this machine, as redis-py writes it (wire 2.16); several of
+ * them with `redis+sentinel://` and `redis+cluster://` (`uri_hosts.ts`).
  *
  * @module
  */
 import { strayBlank } from "../../config/uri_text.ts";
 import { ConfigurationError } from "../../errors.ts";
+import { HostsTrouble, type Place, type SentinelSet, shownPlace, splitHosts } from "./uri_hosts.ts";
 
 /** A Redis address, taken apart. */
 export interface RedisAddress {
@@ -15,6 +17,10 @@ export interface RedisAddress {
   readonly tls: boolean;
   /** Of a Unix socket, absolute; `host` and `port` say nothing then. */
   readonly path?: string;
+  /** Who knows where the master is; `host` and `port` are those of the first that is asked. */
+  readonly sentinel?: SentinelSet;
+  /** Some nodes of a Cluster; `host` and `port` are those of the first. */
+  readonly cluster?: readonly Place[];
   readonly username: string | undefined;
   readonly password: string | undefined;
   /** As it may be shown to anybody: the password is masked (CFG-4). */
@@ -25,7 +31,8 @@ const EXAMPLE = "redis://host:6379/0";
 const SOCKET_EXAMPLE = "unix:///run/redis/redis.sock?db=0";
 /** Longest path of a Unix socket, in bytes: the system's own limit. */
 const MAX_SOCKET_PATH = 107;
-const LATER = new Set(["redis+sentinel", "redis+cluster"]);
+const SCHEMES = ["redis", "rediss", "unix", "redis+sentinel", "redis+cluster"];
+const SENTINEL_PORT = 26_379;
 
 /**
  * Reads `uri`; `key` is its place in `domain.toml`, such as `brokers.default.URI`. The database is the path,
@@ -36,21 +43,18 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
   if (!uri) throw refused(key, `'${key}' is missing: set it to an address such as ${EXAMPLE}.`);
   const stray = strayBlank(uri);
   if (stray !== undefined) throw refused(key, `'${key}' ${stray}.`);
-  // Read by hand: a list of hosts is no URL.
   const scheme = /^([^:/?#]*):\/\//.exec(uri)?.[1];
-  if (scheme !== undefined && LATER.has(scheme)) {
+  if (scheme !== undefined && !SCHEMES.includes(scheme)) {
     throw refused(
       key,
-      `'${key}' begins with ${scheme}://, which is not offered yet: use redis:// or rediss://.`,
-    );
-  }
-  if (scheme !== undefined && !["redis", "rediss", "unix"].includes(scheme)) {
-    throw refused(
-      key,
-      `'${key}' must begin with redis://, rediss:// or unix://: its scheme is ${scheme} (a socket is unix:///path).`,
+      `'${key}' must begin with redis://, rediss://, redis+sentinel://, redis+cluster:// or unix://: ` +
+        `its scheme is ${scheme} (a socket is unix:///path).`,
     );
   }
   const { user: [givenName, givenPassword], rest } = splitUser(uri);
+  if (scheme === "redis+sentinel" || scheme === "redis+cluster") {
+    return severalHosts(scheme, rest, { name: givenName, password: givenPassword }, key);
+  }
   const url = scheme !== undefined && URL.canParse(rest) ? new URL(rest) : undefined;
   if (!url) {
     throw refused(
@@ -88,6 +92,59 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
     password,
     shown: `${scheme}://${user}${host.includes(":") ? `[${host}]` : host}:${port}/${db}`,
   };
+}
+
+/** The address of a sentinel set or a Cluster; `rest` is the URI without its user. */
+function severalHosts(
+  scheme: "redis+sentinel" | "redis+cluster",
+  rest: string,
+  user: { readonly name: string; readonly password: string },
+  key: string,
+): RedisAddress {
+  const isCluster = scheme === "redis+cluster";
+  const { places, path, query } = hostsOf(rest, key, isCluster ? 6379 : SENTINEL_PORT);
+  for (const parameter of query.keys()) {
+    if (!isCluster && ["db", "sentinel_username", "sentinel_password"].includes(parameter)) continue;
+    const shown = /^[a-z_]{1,24}$/.test(parameter) ? `the parameter '${parameter}'` : "a parameter";
+    throw refused(key, `'${key}' has ${shown}, which is not known here: remove it.`);
+  }
+  const [service, dbText] = isCluster ? ["", path[0] ?? ""] : [path[0] ?? "", path[1] ?? query.get("db")];
+  if (path.length > (isCluster ? 1 : 2)) {
+    throw refused(key, `'${key}' has a path of too many parts: shorten it.`);
+  }
+  if (!isCluster && service === "") {
+    throw refused(key, `'${key}' names no service: write redis+sentinel://host:26379,host:26379/service/0.`);
+  }
+  const db = database(dbText ?? null, key);
+  if (isCluster && db !== 0) {
+    throw refused(key, `'${key}' names database ${db}: a Cluster has 0 and no other.`);
+  }
+  const username = decoded(user.name, key);
+  const password = decoded(user.password, key);
+  const shownUser = username || password ? `${username ?? ""}${password ? ":***" : ""}@` : "";
+  const [first = { host: "localhost", port: 6379 }] = places;
+  return {
+    ...{ ...first, db, tls: false, username, password },
+    ...(isCluster ? { cluster: places } : {
+      sentinel: {
+        ...{ places, service },
+        username: query.get("sentinel_username") || undefined,
+        password: query.get("sentinel_password") || undefined,
+      },
+    }),
+    shown: `${scheme}://${shownUser}${places.map(shownPlace).join(",")}${
+      isCluster ? "" : `/${service}/${db}`
+    }`,
+  };
+}
+
+function hostsOf(rest: string, key: string, port: number): ReturnType<typeof splitHosts> {
+  try {
+    return splitHosts(rest, port);
+  } catch (error) {
+    if (error instanceof HostsTrouble) throw refused(key, `'${key}' ${error.message}`);
+    throw error;
+  }
 }
 
 /**

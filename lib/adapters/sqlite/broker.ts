@@ -1,6 +1,6 @@
 /**
  * Streams with consumer groups in a SQLite file: Redis's semantics with nothing to install (delivery 14).
- * Several processes may share the file; they notice each other's entries within 5 to 50 ms.
+ * Several processes may share the file; they notice each other's entries within 5 to 20 ms.
  *
  * @module
  */

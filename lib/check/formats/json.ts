@@ -6,6 +6,7 @@
 import { ruleOf } from "../catalogue.ts";
 import type { ConnectionSum } from "../connections.ts";
 import type { Finding } from "../findings.ts";
+import type { SeenServer } from "../subject.ts";
 
 /** One entry of `diagnostics`; `domain` stands for the element of a finding about none. */
 export function findingJson(finding: Finding, domain: string): Finding & Record<string, unknown> {
@@ -34,4 +35,29 @@ export function connectionJson(
   { kind, server, sections, total, arithmetic, limit, limitFrom }: ConnectionSum,
 ): unknown {
   return { kind, server, sections, total, arithmetic, limit: limit ?? null, limit_from: limitFrom };
+}
+
+/** One entry of `data.servers`. */
+export function serverJson({ section, facts }: SeenServer): unknown {
+  const {
+    product,
+    version,
+    maxConnections,
+    reservedConnections,
+    others,
+    usedMemory,
+    maxMemory,
+    evictionPolicy,
+  } = facts ?? {};
+  return {
+    section,
+    product: product ?? null,
+    version: version ?? null,
+    max_connections: maxConnections ?? null,
+    reserved_connections: reservedConnections ?? null,
+    others: others ?? null,
+    used_memory: usedMemory ?? null,
+    max_memory: maxMemory ?? null,
+    eviction_policy: evictionPolicy ?? null,
+  };
 }

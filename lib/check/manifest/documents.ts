@@ -11,6 +11,7 @@ import { asError, ConfigurationError, type ConfigurationProblem } from "../../er
 /** One Kubernetes object. */
 export interface ManifestObject {
   readonly tree: Table;
+  readonly file: string;
   /** Line of a value, or of the nearest one around it. Counted from 1. */
   lineOf(path: Path): number | undefined;
 }
@@ -30,7 +31,7 @@ export function manifestObjects(text: string, file: string): readonly ManifestOb
       ...parseAllDocuments(text, { lineCounter: lines, logLevel: "silent", prettyErrors: false }),
     ] as readonly Document[];
   } catch (cause) {
-    throw refused([malformed(file, asError(cause).message)], cause);
+    throw manifestError([malformed(file, asError(cause).message)], cause);
   }
   const problems = documents.flatMap((document) =>
     document.errors.map(({ message, pos }) => malformed(file, message, lines.linePos(pos[0]).line))
@@ -38,22 +39,22 @@ export function manifestObjects(text: string, file: string): readonly ManifestOb
   const templated = documents.map(collectionKey).find((offset) => offset !== undefined);
   if (templated !== undefined || problems.length > 0 && /\{\{|\{%/.test(text)) {
     const line = templated === undefined ? problems[0]?.line : lines.linePos(templated).line;
-    throw refused([template(file, line)]);
+    throw manifestError([template(file, line)]);
   }
-  if (problems.length > 0) throw refused(problems);
+  if (problems.length > 0) throw manifestError(problems);
   try {
-    return documents.flatMap((document) => objectsOf(document, lines));
+    return documents.flatMap((document) => objectsOf(document, lines, file));
   } catch (cause) {
-    throw refused([malformed(file, asError(cause).message)], cause);
+    throw manifestError([malformed(file, asError(cause).message)], cause);
   }
 }
 
 /** What is said of a template: `{{ .Values.replicas }}` in place of a value. */
 export function templateError(file: string, line: number | undefined): ConfigurationError {
-  return refused([template(file, line)]);
+  return manifestError([template(file, line)]);
 }
 
-function objectsOf(document: Document, lines: LineCounter): ManifestObject[] {
+function objectsOf(document: Document, lines: LineCounter, file: string): ManifestObject[] {
   const root: unknown = document.toJS({ maxAliasCount: MOST_ALIASES });
   if (!isTable(root)) return [];
   const lineAt = (base: Path) => (path: Path): number | undefined => {
@@ -65,9 +66,9 @@ function objectsOf(document: Document, lines: LineCounter): ManifestObject[] {
     return undefined;
   };
   const { items } = root;
-  if (!Array.isArray(items)) return [{ tree: root, lineOf: lineAt([]) }];
+  if (!Array.isArray(items)) return [{ tree: root, file, lineOf: lineAt([]) }];
   return items.flatMap((item: unknown, index) =>
-    isTable(item) ? [{ tree: item, lineOf: lineAt(["items", index]) }] : []
+    isTable(item) ? [{ tree: item, file, lineOf: lineAt(["items", index]) }] : []
   );
 }
 
@@ -104,7 +105,11 @@ function template(file: string, line: number | undefined): ConfigurationProblem 
   };
 }
 
-function refused(problems: readonly ConfigurationProblem[], cause?: unknown): ConfigurationError {
+/** One error for all of them. */
+export function manifestError(
+  problems: readonly ConfigurationProblem[],
+  cause?: unknown,
+): ConfigurationError {
   const lines = problems.map(describeProblem);
   const message = lines.length === 1
     ? lines.join("")

@@ -4,8 +4,8 @@
  * @module
  */
 import { isTable, type Path, type Table, tableAt, valueAt } from "../../config/tree.ts";
-import { ConfigurationError } from "../../errors.ts";
-import { type ManifestObject, manifestObjects, templateError } from "./documents.ts";
+import { ConfigurationError, type ConfigurationProblem } from "../../errors.ts";
+import { manifestError, type ManifestObject, manifestObjects, templateError } from "./documents.ts";
 import type { Asks, Placed, Workload } from "./workload.ts";
 
 const KINDS: readonly unknown[] = ["Deployment", "StatefulSet", "ReplicaSet", "Rollout"];
@@ -15,25 +15,43 @@ const GRACE_SECONDS = 30;
 /** KEDA's own `maxReplicaCount`. */
 const KEDA_MOST = 100;
 
+/** One file of a manifest. */
+export interface ManifestFile {
+  readonly text: string;
+  /** As it is shown. */
+  readonly name: string;
+}
+
 /**
- * The workloads that run the server: those whose container names it or a domain, or all where none does.
- * Throws `ConfigurationError` for what is no manifest, and where nothing is deployed.
+ * The workloads that run the server: those whose container names it or a domain, or all where none does. Files
+ * belong together, so that an autoscaler may stand in another one than what it scales. Throws one
+ * `ConfigurationError` for all that is no manifest, and where nothing is deployed.
  */
-export function readWorkloads(text: string, file: string): readonly Workload[] {
-  const objects = manifestObjects(text, file);
+export function readWorkloads(files: readonly ManifestFile[]): readonly Workload[] {
+  const problems: ConfigurationProblem[] = [];
+  const objects = files.flatMap(({ text, name }) => {
+    try {
+      return manifestObjects(text, name);
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      problems.push(...error.problems);
+      return [];
+    }
+  });
+  if (problems.length > 0) throw manifestError(problems);
   const candidates = objects.filter(({ tree }) =>
     KINDS.includes(tree["kind"]) && containersOf(tree).length > 0
   );
   const named = candidates.filter(({ tree }) => containersOf(tree).some(isOurs));
   const found = named.length > 0 ? named : candidates;
   if (found.length === 0) {
+    const [first] = files;
     const message =
-      `${file}: It holds no Deployment and no StatefulSet with a container: name the file that has it.`;
-    throw new ConfigurationError(message, {
-      problems: [{ code: "MANIFEST_NO_WORKLOAD", message, file }],
-    });
+      "It holds no Deployment and no StatefulSet with a container: name the file that has it, by " +
+      "--manifest once for each file.";
+    throw manifestError([{ code: "MANIFEST_NO_WORKLOAD", message, ...first && { file: first.name } }]);
   }
-  return found.map((object) => workloadOf(object, objects, file));
+  return found.map((object) => workloadOf(object, objects));
 }
 
 function containersOf(tree: Table): readonly Table[] {
@@ -47,14 +65,14 @@ function isOurs(container: Table): boolean {
   return words.some((word) => typeof word === "string" && (/protean/.test(word) || /--domain\b/.test(word)));
 }
 
-function workloadOf(object: ManifestObject, objects: readonly ManifestObject[], file: string): Workload {
-  const { tree, lineOf } = object;
+function workloadOf(object: ManifestObject, objects: readonly ManifestObject[]): Workload {
+  const { tree, file, lineOf } = object;
   const pod = tableAt(tree, POD);
   const containers = containersOf(tree);
   const index = Math.max(0, containers.findIndex(isOurs));
   const container = containers[index] ?? {};
   const at: Path = [...POD, "containers", index];
-  requireRendered(object, container, file);
+  requireRendered(object, container);
   const placed = <T>(path: Path, value: T): Placed<T> => ({ value, line: lineOf(path) });
   const probe = (name: string) => {
     const table = container[name];
@@ -91,7 +109,7 @@ function workloadOf(object: ManifestObject, objects: readonly ManifestObject[], 
 }
 
 /** A text such as `{{ .Values.replicas }}` is valid YAML in quotes, and says nothing. */
-function requireRendered({ tree, lineOf }: ManifestObject, container: Table, file: string): void {
+function requireRendered({ tree, file, lineOf }: ManifestObject, container: Table): void {
   const { metadata: _, ...spec } = tableAt(tree, ["spec", "template"]);
   const { template: __, ...around } = tableAt(tree, ["spec"]);
   const told = JSON.stringify([spec, around, nameOf(tree), container["name"]]);

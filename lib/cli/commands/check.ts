@@ -32,7 +32,12 @@ export function checkCommand(cli: Cli): Command {
       "pods or machines (default: the most that the manifest allows, else 1)",
       positive,
     )
-    .option("--manifest <file>", "a Kubernetes manifest that deploys it; - reads it from stdin", filled);
+    .option(
+      "--manifest <file>",
+      "a Kubernetes manifest that deploys it, once for each file; - reads it from stdin",
+      (value: string, before: readonly string[]) => [...before, filled(value)],
+      [],
+    );
   return withExamples(addCommonOptions(command), [
     ["check --domain=my_domain", "before every deployment"],
     ["check --connect --workers 4 --replicas 3", "with what the servers have to give"],

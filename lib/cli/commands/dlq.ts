@@ -6,15 +6,18 @@
  */
 import { Command } from "commander";
 import { printable } from "../../config/visible.ts";
-import { audit, whoIs } from "../../operations/audit.ts";
+import { audit, audited, whoIs } from "../../operations/audit.ts";
 import "../../dlq/dead_letters.ts";
+import { payloadText, replaceLetter } from "../../dlq/edited.ts";
 import { DeadLetterQueues, type QueuedLetter } from "../../dlq/queues.ts";
 import type { Domain } from "../../domain/domain.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { asError, ProteanError } from "../../errors.ts";
+import { listenForStopSignals } from "../../engine/signals.ts";
 import type { Cli } from "../cli.ts";
 import { letterDetails, letterJson, letterPayload } from "../dead_letter_view.ts";
 import { addFilter, filterOf, type FilterOptions } from "../dlq_filter.ts";
+import { edited } from "../editor.ts";
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
 import { LetterFile } from "../letter_file.ts";
@@ -32,6 +35,8 @@ interface Options extends FilterOptions, ActorOptions {
   readonly export?: string;
   readonly discarded?: boolean;
   readonly toAllGroups?: boolean;
+  readonly edit?: boolean;
+  readonly allowEdit?: boolean;
   readonly dryRun?: boolean;
 }
 
@@ -117,10 +122,23 @@ function replayCommand(cli: Cli): Command {
     [["dlq replay --domain=my_domain 1795356754518-0", "one dead letter"]],
   ).argument("<id>", "as `dlq list` shows it", filled)
     .option("--to-all-groups", "put the message back on its stream, for every group to handle again")
+    .option("--edit", "open the payload in the program that EDITOR names, and replay it as it was saved")
+    .option("--allow-edit", "without this, --edit is refused")
     .option("--dry-run", "say what would be done");
-  return addFilter(addActor(command)).action((id: string, options: Options) =>
-    withDomain(cli, options, (runtime, domain) => replay(cli, runtime, domain, id, options))
-  );
+  return addFilter(addActor(command)).action((id: string, options: Options) => {
+    assertMayEdit(options);
+    return withDomain(cli, options, (runtime, domain) => replay(cli, runtime, domain, id, options));
+  });
+}
+
+/** What a message says is evidence: that it is changed has to be meant. */
+function assertMayEdit({ edit, allowEdit, dryRun }: Options): void {
+  if (edit && !allowEdit) {
+    throw new UsageError(
+      "--edit changes what was sent, and is off: say --allow-edit as well where that is meant.",
+    );
+  }
+  if (edit && dryRun) throw new UsageError("--edit does not go with --dry-run: it changes the message.");
 }
 
 async function list(cli: Cli, runtime: DomainRuntime, options: Options): Promise<void> {
@@ -206,7 +224,10 @@ async function replay(
 ): Promise<void> {
   const found = await wanted(cli, runtime, id, options);
   const { subscription, letter: { consumerGroup } } = found;
-  if (!options.dryRun) await replayOne(cli, domain, found, options);
+  if (!options.dryRun) {
+    const letter = options.edit ? await mended(cli, runtime, found, options) : found;
+    await replayOne(cli, domain, letter, options);
+  }
   if (options.json) {
     const outcome = options.dryRun ? "would be replayed" : "replayed";
     const facts = { dlq_id: id, stream: subscription, consumer_group: consumerGroup, outcome };
@@ -230,6 +251,33 @@ async function wanted(cli: Cli, runtime: DomainRuntime, id: string, options: Opt
       await audit(runtime, { ...facts, outcome: "refused", why: asError(error).message });
     }
     throw error;
+  }
+}
+
+/** The letter with the payload that somebody has saved in an editor, in place of this one. */
+async function mended(
+  cli: Cli,
+  runtime: DomainRuntime,
+  found: QueuedLetter,
+  { by, reason }: Options,
+): Promise<QueuedLetter> {
+  const change = {
+    ...{ what: "dlq.edit", reason, by: whoIs(by, (name) => cli.io.env(name)) },
+    filter: { id: found.id, subscription: found.subscription },
+  };
+  const signals = listenForStopSignals(runtime.clock);
+  try {
+    return await audited(runtime, change, async () => {
+      const before = payloadText(found);
+      const payload = await edited(cli, before);
+      if (signals.drain.aborted || payload === before) {
+        throw new UsageError("The payload was not changed, so nothing was replayed.");
+      }
+      const { max_received_bytes: most } = runtime.config.config.server;
+      return await replaceLetter(DeadLetterQueues.of(runtime), found, payload, most);
+    }, () => ({ count: 1 }));
+  } finally {
+    signals.dispose();
   }
 }
 

@@ -17,7 +17,7 @@ import { addFilter, filterOf, type FilterOptions, inWords } from "../dlq_filter.
 import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
 import { LetterFile } from "../letter_file.ts";
-import { followed, howToGoOn } from "../operation_view.ts";
+import { followed, howToGoOn, operationJson } from "../operation_view.ts";
 import { aboveZero, type ActorOptions, addActor, filled, positive } from "../options.ts";
 import { EXIT_FAILURE } from "../report.ts";
 import { UsageError } from "../usage_error.ts";
@@ -181,8 +181,8 @@ async function run(
 }
 
 function detached(cli: Cli, operation: Operation, { json }: Options): void {
-  const { id, state, total } = operation;
-  if (json) return cli.io.out(envelope("pass", { operation: id, state, total }));
+  const { id } = operation;
+  if (json) return cli.io.out(envelope("pass", { operation: id, ...operationJson(operation) }));
   cli.io.out(`${id}\n`);
   cli.io.err(
     "A running server of this domain does it; without one, `operations resume` does. " +

@@ -8,7 +8,6 @@ import type { Operation } from "../../domain/operations.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { listenForStopSignals } from "../../engine/signals.ts";
 import { printable } from "../../config/visible.ts";
-import { ProteanError } from "../../errors.ts";
 import { DomainOperations } from "../../operations/domain_operations.ts";
 import { whoIs } from "../../operations/audit.ts";
 import type { Cli } from "../cli.ts";
@@ -129,7 +128,7 @@ async function show(
   id: string,
   { json }: Options,
 ): Promise<void> {
-  const operation = await found(operations, id);
+  const operation = await operations.find(id);
   cli.io.out(json ? envelope("pass", operationJson(operation)) : operationDetails(cli, operation));
 }
 
@@ -162,7 +161,7 @@ async function changed(
   word: string,
   { json }: Options,
 ): Promise<void> {
-  const operation = await found(operations, id);
+  const operation = await operations.find(id);
   if (json) cli.io.out(envelope("pass", operationJson(operation)));
   else cli.io.out(`${word} the operation '${printable(id)}'.\n`);
 }
@@ -185,7 +184,7 @@ async function resume(
     line.clear();
     signals.dispose();
   }
-  const operation = await found(operations, id);
+  const operation = await operations.find(id);
   const { kind, state, done, failures, why } = operation;
   const good = state === "done" && failures === 0;
   if (!good) cli.exitCode = EXIT_FAILURE;
@@ -193,14 +192,6 @@ async function resume(
   else cli.io.out(`The operation is ${state}: ${done} message(s) ${DONE[kind]}.\n`);
   if (state === "paused") cli.io.err(howToGoOn(operation, options));
   if (why !== undefined) cli.io.err(`${why}\n`);
-}
-
-async function found(operations: DomainOperations, id: string): Promise<Operation> {
-  const operation = await operations.get(id);
-  if (operation) return operation;
-  throw new ProteanError(`There is no operation '${id}': see \`operations list\` for those that there are.`, {
-    code: "OPERATION_NOT_FOUND",
-  });
 }
 
 function by(cli: Cli, { by, reason }: Options) {

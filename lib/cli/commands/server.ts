@@ -56,13 +56,14 @@ async function start(cli: Cli, command: Command, options: Options): Promise<void
   try {
     if (options.workers > 1) return await superviseAll(cli, command, options, signals);
     using _reload = onReloadSignal(() => log.warn("engine.reload_refused", { reason: "no supervisor" }));
-    const { healthThread } = await import("../../health/thread.ts");
+    const [{ healthThread }, { tellingSystemd }] = await Promise.all([
+      import("../../health/thread.ts"),
+      import("../sd_notify.ts"),
+    ]);
     using thread = healthThread();
-    await serve(cli, options, {
-      drain: signals.drain,
-      cut: signals.cut,
-      engine: { listener: thread.listener },
-    });
+    const { drain, cut } = signals;
+    const listener = tellingSystemd(thread.listener, { env: (name) => cli.io.env(name), drain });
+    await serve(cli, options, { drain, cut, engine: { listener } });
   } finally {
     signals.dispose();
   }
@@ -108,6 +109,7 @@ async function serve(cli: Cli, options: Options, { drain, cut, engine: more }: S
       once: options.once ?? false,
       requireDependencies: options.requireDependencies ?? false,
       ...more,
+      ...(cli.worker !== undefined && { worker: cli.worker }),
     });
     using _strays = catchStrayErrors((error) => engine.fail(error));
     cli.exitCode = await engine.run({ signal: drain, cut });

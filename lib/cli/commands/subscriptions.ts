@@ -35,6 +35,7 @@ import { table } from "../table.ts";
 import { withDomain } from "../with_domain.ts";
 import { failedCommand } from "./failed.ts";
 import { partitionsCommand } from "./partitions.ts";
+import { windowCommand } from "./window.ts";
 
 interface Options extends DomainOptions, LogOptions, ActorOptions {
   readonly json?: boolean;
@@ -73,7 +74,7 @@ export function subscriptionsCommand(cli: Cli): Command {
   }
   return group.addCommand(dropGroupCommand(cli)).addCommand(partitionsCommand(cli)).addCommand(
     failedCommand(cli),
-  );
+  ).addCommand(windowCommand(cli));
 }
 
 function dropGroupCommand(cli: Cli): Command {

@@ -48,6 +48,8 @@ export const databaseSchema = z.looseObject({
     "Connections that this server's processes may open together, where a pooler or an agreement allows fewer than the database; 'check' judges by it.",
   ),
   pool_pre_ping: flag().default(true).describe("Test an idle connection before it is handed out."),
+  commit_group_size: whole(1).default(200)
+    .describe("Units of work that may commit in one transaction on PostgreSQL; 1: each in its own."),
 });
 
 const redisPool = {

@@ -118,11 +118,12 @@ export class BatchRun {
     const keys = new Set<string>();
     return open.filter((entry) => {
       const error = failures.get(entry);
-      if (error) {
+      // Whether what comes behind it fails as well is seen when it has its turn.
+      if (keys.has(entry.key)) this.#results.set(entry, { kind: "held" });
+      else if (error) {
         this.#results.set(entry, { kind: "failed", error });
         keys.add(entry.key);
-      } else if (keys.has(entry.key)) this.#results.set(entry, { kind: "held" });
-      else return true;
+      } else return true;
       return false;
     });
   }
@@ -196,15 +197,18 @@ export class BatchRun {
     const loader = new RowLoader(unit);
     const failures = new Map<BatchEntry, Error>();
     const ofKey = new Map<string, Promise<void>>();
+    /** Their messages behind the one that has failed wait for it. */
+    const failedKeys = new Set<string>();
     let again = false;
     const one = async (each: Due, place: number, before: Promise<void> | undefined): Promise<void> => {
       if (before) await before;
-      if (order.overtaken) return order.end(place, false);
+      if (order.overtaken || failedKeys.has(each.entry.key)) return order.end(place, false);
       try {
         await this.#one(unit, each, { order, loader, place });
         order.end(place, false);
       } catch (error) {
         order.end(place, true);
+        failedKeys.add(each.entry.key);
         if (error instanceof WorkedOnAgain) again = true;
         else failures.set(each.entry, asError(error));
       }

@@ -40,7 +40,7 @@ import type { UnitOfWork } from "../work/unit_of_work.ts";
 // What an idempotency mark is keyed by (delivery 10).
 
 /** Where a message was found: what tells it apart when its headers do not. */
-type Found = Pick<RunOptions, "id" | "source">;
+type Found = Pick<RunOptions, "id" | "source" | "generation">;
 
 /**
  * `headers.id`, which is unique to its message. A message without one is identified by where it was first
@@ -243,6 +243,8 @@ export class ElementRunner implements HandlerRunner {
           origin,
           guard: options,
           mark,
+          // Where events are handled here and then met by their subscription, they are met twice as a rule.
+          fresh: options.fresh === true && this.runtime.handleEvents === undefined,
           spread,
           turn: this,
         });
@@ -306,7 +308,10 @@ export class ElementRunner implements HandlerRunner {
   #handle(
     method: HandlerMethod,
     tries: Tries,
-    { origin, guard, mark, spread, turn }: Pick<UnitOptions, "origin" | "guard" | "mark" | "spread" | "turn">,
+    { origin, guard, mark, fresh, spread, turn }: Pick<
+      UnitOptions,
+      "origin" | "guard" | "mark" | "fresh" | "spread" | "turn"
+    >,
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
     // Written out: this is the way of every message.
@@ -317,6 +322,7 @@ export class ElementRunner implements HandlerRunner {
       origin,
       guard,
       mark,
+      fresh,
       spread,
       turn,
     };
@@ -341,9 +347,10 @@ export class ElementRunner implements HandlerRunner {
     const messageId = markId(message, found);
     if (messageId === undefined) return undefined;
     const { headers, envelope } = message.metadata;
+    const { generation } = found;
     return {
       type: boundedId(headers.type),
-      messageId: boundedId(messageId),
+      messageId: boundedId(generation === undefined ? messageId : `${messageId} again ${generation}`),
       checksum: envelope.checksum ?? checksumOfValue(message.data),
     };
   }

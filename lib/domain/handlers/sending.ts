@@ -49,7 +49,7 @@ async function send(
     const name = "domain.process";
     const outcome = await runUnitOfWork(
       runtime,
-      { name, origin, guard: guardOf(runtime), mark, repeat: false },
+      { name, origin, guard: guardOf(runtime), mark, fresh: true, repeat: false },
       (unit) => unit.send(message),
     );
     return outcome.kind === "done" ? outcome.positions[0] : undefined;

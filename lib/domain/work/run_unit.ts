@@ -32,6 +32,11 @@ export interface UnitOptions {
   /** Claimed before the work; where it was claimed before, nothing is done. */
   readonly mark?: Mark | undefined;
   /**
+   * Most likely nobody has claimed the mark: the work may be done before that is known, and then commits
+   * nothing where somebody has. @default false: it is looked at first
+   */
+  readonly fresh?: boolean | undefined;
+  /**
    * Handlers are repeated after a version conflict on `[server.version_retry]` (wire 10.7); work outside of
    * them is not.
    */
@@ -109,13 +114,13 @@ export async function runUnitOfWork<R>(
 
 async function once<R>(
   runtime: WorkRuntime,
-  { name, guard, mark, origin, repeat, turn }: UnitOptions,
+  { name, guard, mark, fresh = false, origin, repeat, turn }: UnitOptions,
   again: boolean,
   work: Work<R>,
 ): Promise<Outcome<R>> {
   const unit = new UnitOfWork(runtime, { origin, guard, careful: again || !repeat, turn });
   try {
-    if (mark && !await unit.claim(mark)) {
+    if (mark && !await unit.claim(mark, fresh && !again)) {
       await unit.rollback();
       return { kind: "duplicate" };
     }
@@ -125,7 +130,9 @@ async function once<R>(
   } catch (thrown) {
     const error = asError(thrown);
     await unit.rollback();
-    if (mark && error instanceof DuplicateMessageError) return { kind: "duplicate" };
+    // A call of the work's may have been told it, whatever the work has made of that.
+    const isDuplicate = [error, unit.failure].some((one) => one instanceof DuplicateMessageError);
+    if (mark && isDuplicate) return { kind: "duplicate" };
     // Whatever a handler makes of it: after a call has failed nothing can be committed, for that reason.
     if (repeat && isBackendFailure(unit.failure)) throw unit.failure;
     throw thrown;

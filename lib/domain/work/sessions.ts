@@ -142,7 +142,11 @@ export class Sessions {
         `There is no database '${provider}': configure it as [databases.${provider}].`,
       );
     }
-    const session = adapter.session({ signal: this.#guard.signal, turn: this.#turn });
+    const session = adapter.session({
+      signal: this.#guard.signal,
+      turn: this.#turn,
+      refused: () => this.#abandoned || !this.#guard.mayCommit() ? refusal() : undefined,
+    });
     this.#open.set(provider, session);
     this.#watch();
     return session;

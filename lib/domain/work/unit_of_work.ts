@@ -77,9 +77,12 @@ export class UnitOfWork {
     return this.#scope.origin;
   }
 
-  /** Claims an idempotency mark. False: the effect is committed already. */
-  claim(mark: Mark): Promise<boolean> {
-    return this.#calls.next(() => this.#sessions.run(MAIN, (session) => session.mark(mark)));
+  /**
+   * Claims an idempotency mark. False: the effect is committed already. `fresh`: it most likely is not, so that
+   * the commit may find out (see `ProviderSession.mark`).
+   */
+  claim(mark: Mark, fresh = false): Promise<boolean> {
+    return this.#calls.next(() => this.#sessions.run(MAIN, (session) => session.mark(mark, fresh)));
   }
 
   /**

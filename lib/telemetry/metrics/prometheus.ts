@@ -7,8 +7,6 @@
 import type { Attributes } from "@opentelemetry/api";
 import { DataPointType, type MetricData, type ResourceMetrics } from "@opentelemetry/sdk-metrics";
 
-export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
 /** Units that become the end of a name. */
 const UNITS: ReadonlyMap<string, string> = new Map([["s", "seconds"], ["By", "bytes"]]);
 

@@ -51,6 +51,19 @@ export function cacheConformance(name: string, open: () => Promise<CacheFixture>
     if (another) assertEquals(await (await another()).get("order:::1"), '{"a":2}');
   });
 
+  rule("reads many keys at once, each for itself and in their order", async ({ cache, elapse }) => {
+    const many = async (keys: readonly string[]) => await cache.getMany?.(keys) ?? await one(keys);
+    const one = (keys: readonly string[]) => Promise.all(keys.map((key) => cache.get(key)));
+    assertEquals(await many([]), []);
+    assertEquals(await many(["a", "b"]), [undefined, undefined]);
+    await cache.set("a", "1");
+    await cache.set("it's * [x]", "");
+    await cache.set("short", "1", 200);
+    assertEquals(await many(["short", "b", "it's * [x]", "a", "a"]), ["1", undefined, "", "1", "1"]);
+    await elapse(250);
+    assertEquals(await many(["short", "a"]), [undefined, "1"]);
+  });
+
   rule("deletes a key once", async ({ cache }) => {
     await cache.set("order:::1", "1");
     assert(await cache.delete("order:::1"));

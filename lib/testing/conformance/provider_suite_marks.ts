@@ -4,7 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertFalse, assertRejects, assertStringIncludes } from "@std/assert";
-import type { BaseProvider, Mark } from "../../adapters/ports.ts";
+import { type BaseProvider, type Mark, markMany, MOST_AT_ONCE } from "../../adapters/ports.ts";
 import { DuplicateMessageError, MessageConflictError } from "../../errors.ts";
 import { inSession, type Rule, soon, writeSet } from "./provider_suite_rig.ts";
 
@@ -80,6 +80,67 @@ export function markRules(rule: Rule): void {
     };
     const both = soon(Promise.all([deliver("one"), deliver("two")]), "The end of two deliveries");
     assertEquals((await both).toSorted(), ["conflict", "effect"]);
+  });
+
+  rule("takes many marks at once, each for itself: claimed, handled, or another message's", async (rig) => {
+    const { provider, other } = rig;
+    const named = (messageId: string, checksum?: string): Mark => ({ ...MARK, messageId, checksum });
+    const many = (on: BaseProvider, marks: readonly Mark[]) =>
+      inSession(on, (session) => markMany(session, marks));
+    await take(provider, named("seen", "one"));
+    await take(provider, named("bare"));
+    const marks = [
+      named("z"),
+      named("seen", "one"),
+      named("a", "one"),
+      named("seen", "two"),
+      named("bare", "x"),
+    ];
+    const [own, ...rest] = marks;
+    assert(own);
+    for (const on of [provider, other]) {
+      assertEquals(await many(on, [own, ...rest.slice(0, 2)]), ["claimed", "handled", "claimed"]);
+      assertEquals(await many(on, [own, ...rest.slice(2)]), ["claimed", "conflict", "handled"]);
+      assertEquals(await many(on, []), []);
+    }
+    // Those that were claimed are committed with the session, and no others.
+    const session = provider.session();
+    assertEquals(await markMany(session, [named("z"), named("a", "one"), named("seen", "two")]), [
+      ...["claimed", "claimed", "conflict"] as const,
+    ]);
+    assertFalse(await session.mark(named("z")));
+    await session.commit(writeSet({}));
+    assertEquals(await many(other, [named("a", "one"), named("z"), named("b")]), [
+      ...["handled", "handled", "claimed"] as const,
+    ]);
+    const large = Array.from({ length: MOST_AT_ONCE + 5 }, (_, n) => named(`many ${n}`));
+    assertEquals(new Set(await many(provider, large)), new Set(["claimed"]));
+    assert(await isFree(provider, named("many 1")));
+  });
+
+  rule("commits one effect of many batches at once that share their messages", async (rig) => {
+    const { provider, other, row, stored } = rig;
+    const marks = ["c", "a", "b"].map((messageId): Mark => ({ ...MARK, messageId }));
+    const deliver = async (index: number): Promise<string> => {
+      const session = (index % 2 ? other : provider).session();
+      try {
+        const outcomes = await markMany(session, index % 2 ? marks : marks.toReversed());
+        if (outcomes.every((outcome) => outcome === "handled")) return "known";
+        await session.commit(writeSet({ rows: [row("effect", undefined, { index })] }));
+        return "effect";
+      } catch (error) {
+        if (error instanceof DuplicateMessageError) return "refused";
+        throw error;
+      } finally {
+        await session.rollback();
+      }
+    };
+    const results = await soon(
+      Promise.all(Array.from({ length: 8 }, (_, n) => deliver(n))),
+      "The end of all",
+    );
+    assertEquals(results.filter((result) => result === "effect").length, 1);
+    assertEquals((await stored("effect"))?.version, 0);
   });
 
   rule("gives a mark back when the unit of work does not commit", async ({ provider, commit, row }) => {

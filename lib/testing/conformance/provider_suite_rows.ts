@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ExpectedVersionError, RefusedError } from "../../errors.ts";
+import { loadMany, MOST_AT_ONCE } from "../../adapters/ports.ts";
 import { inSession, outboxInsert, type Rule, writeSet } from "./provider_suite_rig.ts";
 
 /** In order of code points, which is not the order of UTF-16 units. */
@@ -36,6 +37,39 @@ export function rowRules(rule: Rule): void {
     assertEquals(JSON.parse((await stored("o1"))?.state ?? "null"), { of: "order" });
     const other = await inSession(provider, (session) => session.load(view, "o1"));
     assertEquals(JSON.parse(other?.state ?? "null"), { of: "view" });
+  });
+
+  rule("loads many rows at once: those that exist, in a session with what it has flushed", async (rig) => {
+    const { provider, other, commit, row, table, view } = rig;
+    const none = await inSession(provider, (session) => loadMany(session, table, ["o1", "o2"]));
+    assertEquals([...none], []);
+    await commit({ rows: SORTED_IDS.filter((id) => id !== "z").map((id) => row(id, -1, { id })) });
+    await commit({ rows: [row("10", 0, { again: true })] });
+    await inSession(other, async (session) => {
+      const rows = await loadMany(session, table, [...SORTED_IDS, "10", "none", "z", "' OR 1=1"]);
+      assertEquals([...rows.keys()].toSorted(), SORTED_IDS.filter((id) => id !== "z").toSorted());
+      assertEquals(rows.get("10")?.version, 1);
+      assertEquals(JSON.parse(rows.get("10")?.state ?? "null"), { again: true });
+      for (const [id, { id: own, state, version }] of rows) {
+        if (id !== "10") assertEquals([own, JSON.parse(state), version], [id, { id }, 0]);
+      }
+      assertEquals([...await loadMany(session, table, [])], []);
+      assertEquals([...await loadMany(session, view, ["10"])], []);
+    });
+    await inSession(provider, async (session) => {
+      await session.flush(writeSet({ rows: [row("10", 1, { flushed: true }), row("A", 0)] }));
+      const rows = await loadMany(session, table, ["10", "A", "9"]);
+      assertEquals([...rows.keys()].toSorted(), ["10", "9"]);
+      assertEquals(JSON.parse(rows.get("10")?.state ?? "null"), { flushed: true });
+    });
+  });
+
+  rule("loads more rows at once than a statement takes", async ({ provider, commit, row, table }) => {
+    const ids = Array.from({ length: 2 * MOST_AT_ONCE + 7 }, (_, n) => `row ${n}`);
+    await commit({ rows: ids.toSorted().map((id) => row(id, -1, { id })) });
+    const rows = await inSession(provider, (session) => loadMany(session, table, [...ids, ...ids, "none"]));
+    assertEquals(rows.size, ids.length);
+    assertEquals(JSON.parse(rows.get("row 2000")?.state ?? "null"), { id: "row 2000" });
   });
 
   const stale: readonly (readonly [sentence: string, expected: number, state: unknown])[] = [

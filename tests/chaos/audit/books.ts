@@ -18,10 +18,18 @@ export class Books implements AsyncDisposable {
     this.#uri = uri;
   }
 
-  /** Creates the table `effects`. */
+  /** Creates the table `effects`, which has what is written to the projection as well. */
   async prepare(): Promise<void> {
     await this.ask(
-      "create table effects (seq bigint generated always as identity primary key, handler text, key text, n int)",
+      `create table effects (seq bigint generated always as identity primary key, handler text, key text, n int);
+      create function note_effect() returns trigger language plpgsql as $$
+        begin
+          insert into effects (handler, key, n)
+            values (new.state ->> 'handler', new.state ->> 'key', (new.state ->> 'n')::int);
+          return null;
+        end $$;
+      create trigger noted after insert or update on protean_audit_view_left
+        for each row execute function note_effect();`,
     );
   }
 

@@ -15,6 +15,9 @@ domain.eventHandler("EffectHandler", {
   partOf: audited.Source,
   idempotent: true,
   handles: [
-    on(audited.Numbered, ({ key, n }, ctx) => leaveEffect(ctx, { handler: "EffectHandler", key, n })),
+    on(
+      audited.Numbered,
+      ({ key, n }, ctx) => leaveEffect(ctx, audited.Left, { handler: "EffectHandler", key, n }),
+    ),
   ],
 });

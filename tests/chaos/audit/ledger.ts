@@ -32,7 +32,7 @@ domain.eventHandler("LedgerHandler", {
       ledger.update({ booked: ledger.state.booked + 1 });
       ledger.raise(Booked, { key, n });
       await ledgers.add(ledger);
-      await leaveEffect(ctx, { handler: "LedgerHandler", key, n });
+      await leaveEffect(ctx, audited.Left, { handler: "LedgerHandler", key, n });
     }),
   ],
 });
@@ -40,5 +40,7 @@ domain.eventHandler("LedgerHandler", {
 domain.eventHandler("BookedHandler", {
   partOf: Ledger,
   idempotent: true,
-  handles: [on(Booked, ({ key, n }, ctx) => leaveEffect(ctx, { handler: "BookedHandler", key, n }))],
+  handles: [
+    on(Booked, ({ key, n }, ctx) => leaveEffect(ctx, audited.Left, { handler: "BookedHandler", key, n })),
+  ],
 });

@@ -17,6 +17,6 @@ for (const [handler, idempotent] of [["EffectHandler", true], ["PlainHandler", f
     partOf: audited.Source,
     idempotent,
     sequentialBy: "key",
-    handles: [on(audited.Numbered, ({ key, n }, ctx) => leaveEffect(ctx, { handler, key, n }))],
+    handles: [on(audited.Numbered, ({ key, n }, ctx) => leaveEffect(ctx, audited.Left, { handler, key, n }))],
   });
 }

@@ -7,7 +7,7 @@
 import type { Domain } from "@protean/server";
 import { z } from "zod";
 
-/** Declares the source on `domain`; the domain of every fault test has one. */
+/** Declares the source, and what effects are left in, on `domain`; the domain of every fault test has them. */
 export function declareSource(domain: Domain) {
   const Source = domain.aggregate("Source", {
     schema: z.object({ id: z.string(), produced: z.number().int() }),
@@ -16,7 +16,10 @@ export function declareSource(domain: Domain) {
     partOf: Source,
     schema: z.object({ key: z.string(), n: z.number().int() }),
   });
-  return { domain, Source, Numbered };
+  const Left = domain.projection("Left", {
+    schema: z.object({ id: z.string(), handler: z.string(), key: z.string(), n: z.number().int() }),
+  });
+  return { domain, Source, Numbered, Left };
 }
 
 /** An audited domain, as the producer needs it. */

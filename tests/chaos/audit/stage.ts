@@ -140,11 +140,13 @@ export class Stage implements AsyncDisposable {
     });
   }
 
-  /** Starts a server, with its clock so many milliseconds ahead, and waits until it is ready. */
-  async serve(aheadMs = 0): Promise<RunningServer> {
+  /**
+   * Starts a server with further arguments, its clock so many milliseconds ahead, and waits until it is ready.
+   */
+  async serve(aheadMs = 0, args: readonly string[] = []): Promise<RunningServer> {
     const { installation } = this.#parts;
     const port = this.#servers++ === 0 ? installation.port : freePort();
-    const server = await installation.launch([], port, { [CLOCK_AHEAD]: String(aheadMs) });
+    const server = await installation.launch(args, port, { [CLOCK_AHEAD]: String(aheadMs) });
     await server.ready();
     return server;
   }

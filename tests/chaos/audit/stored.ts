@@ -16,6 +16,8 @@ for (const [name, idempotent] of [["StoredHandler", true], ["PlainHandler", fals
     partOf: audited.Source,
     subscriptionProfile: SubscriptionProfile.PROJECTION,
     idempotent,
-    handles: [on(audited.Numbered, ({ key, n }, ctx) => leaveEffect(ctx, { handler: name, key, n }))],
+    handles: [
+      on(audited.Numbered, ({ key, n }, ctx) => leaveEffect(ctx, audited.Left, { handler: name, key, n })),
+    ],
   });
 }

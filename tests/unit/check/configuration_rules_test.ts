@@ -136,6 +136,7 @@ for (const [toml, code] of wrong) {
     const { findings, isBroken } = await checked(toml);
     const told = findings.filter(({ level }) => level === "error");
     assertEquals([isBroken, told.length > 0], [true, true]);
+    assertEquals(told[0]?.line, toml.includes("URI") || toml.includes("uri") ? 3 : 2);
     assertEquals(
       told.every((one) => one.code === code || one.code === "CONFIG_UNLOADABLE_FUNCTION"),
       true,
@@ -143,3 +144,23 @@ for (const [toml, code] of wrong) {
     );
   });
 }
+
+Deno.test("a suppression that names no rule is a note, with the one that may be meant", async () => {
+  const [told] = await found(
+    "CONFIG_NO_EFFECT",
+    "[lint.suppressions]\nLOW_POOL_SIZ = 1\nUNUSED_COMMAND = 1\n",
+  );
+  assertEquals([told?.level, told?.key, told?.line], ["info", "lint.suppressions.LOW_POOL_SIZ", 2]);
+  assertStringIncludes(told?.message ?? "", "did you mean 'LOW_POOL_SIZE'?");
+});
+
+Deno.test("a suppression leaves out so many findings, by element and key, and no more", async () => {
+  const second =
+    `${SERVERS}[databases.more]\nprovider = "postgresql"\ndatabase_uri = "postgresql://more.example/d"\n` +
+    "pool_size = 1\n";
+  const toml = (count: number) =>
+    `${second}[lint.suppressions]\nLOW_POOL_SIZE = ${count}\n`.replace("[brokers", "pool_size = 1\n[brokers");
+  assertEquals((await found("LOW_POOL_SIZE", toml(0))).length, 2);
+  assertEquals((await found("LOW_POOL_SIZE", toml(1))).map(({ key }) => key), ["databases.more.pool_size"]);
+  assertEquals(await found("LOW_POOL_SIZE", toml(2)), []);
+});

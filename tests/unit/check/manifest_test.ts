@@ -1,8 +1,10 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { readWorkloads } from "../../../lib/check/manifest/read.ts";
+import { readWorkloads as readFiles } from "../../../lib/check/manifest/read.ts";
 import { scaleOf } from "../../../lib/check/manifest/scale.ts";
 import { ConfigurationError } from "../../../lib/errors.ts";
 import { checked, SERVERS } from "./support.ts";
+
+const readWorkloads = (text: string, name: string) => readFiles([{ text, name }]);
 
 /** A Deployment as it should be; `changes` replace texts of it. */
 function deployment(...changes: readonly (readonly [from: string, to: string])[]): string {
@@ -248,4 +250,29 @@ Deno.test("values of the wrong kind are taken for none", async () => {
   ]);
   assertEquals(readWorkloads(odd, "m.yaml")[0]?.replicas, 1);
   assertEquals(await told(odd), []);
+});
+
+Deno.test("a manifest that deploys nothing is told in one sentence that names its file once", () => {
+  const { message, problems } = assertThrows(
+    () => readWorkloads("kind: Service\n", "m.yaml"),
+    ConfigurationError,
+  );
+  assertEquals(problems[0]?.message.includes("m.yaml"), false);
+  assertEquals(message.split("m.yaml").length, 2);
+  assertStringIncludes(message, "m.yaml: It holds no Deployment");
+});
+
+Deno.test("an autoscaler may stand in a file of its own, and findings name the file of theirs", () => {
+  const [deployed = "", scaling = ""] = scaler("HorizontalPodAutoscaler", "maxReplicas: 7").split("---\n");
+  const files = [{ text: scaling, name: "hpa.yaml" }, { text: deployed, name: "deployment.yaml" }];
+  const workloads = readFiles(files);
+  assertEquals(workloads.map(({ file, replicas }) => [file, replicas]), [["deployment.yaml", 7]]);
+  const { problems } = assertThrows(
+    () => readFiles([{ text: "a: [", name: "one.yaml" }, { text: "b: {{ .x }}", name: "two.yaml" }]),
+    ConfigurationError,
+  );
+  assertEquals(problems.map(({ code, file }) => [code, file]), [
+    ["MANIFEST_MALFORMED", "one.yaml"],
+    ["MANIFEST_TEMPLATE", "two.yaml"],
+  ]);
 });

@@ -109,10 +109,20 @@ Deno.test("databases of one server share its connections", async () => {
   assertEquals(apart.filter(({ kind }) => kind === "database").length, 2);
 });
 
-Deno.test("broker and cache at one Redis are added up, and without --connect held against nothing", async () => {
-  const redis = (all: readonly ConnectionSum[]) => all.find(({ kind }) => kind === "redis");
-  const sum = redis(await sums(SERVERS, { workers: 2, replicas: 3 }));
-  assertEquals([sum?.total, sum?.limit], [2 * 3 * 100, undefined]);
+Deno.test("broker and cache at one Redis share max_connections, and without --connect are held against nothing", async () => {
+  const redis = async (toml: string) =>
+    (await sums(toml, { workers: 2, replicas: 3 })).filter(({ kind }) => kind === "redis");
+  const cache = (host: string) =>
+    `${SERVERS}[caches.default]\nprovider = "redis"\nURI = "redis://${host}/1"\nmax_connections = 70\n`;
+  const shown = (all: readonly ConnectionSum[]) =>
+    all.map(({ sections, total, limit }) => [sections, total, limit]);
+  const both = ["brokers.default", "caches.default"];
+  assertEquals(shown(await redis(SERVERS)), [[both, 2 * 3 * 50, undefined]]);
+  assertEquals(shown(await redis(cache("redis.example"))), [[both, 2 * 3 * 70, undefined]]);
+  assertEquals(shown(await redis(cache("cache.example"))), [
+    [["brokers.default"], 2 * 3 * 50, undefined],
+    [["caches.default"], 2 * 3 * 70, undefined],
+  ]);
 });
 
 Deno.test("embedded adapters open no connections that count", async () => {

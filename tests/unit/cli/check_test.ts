@@ -210,6 +210,14 @@ Deno.test("replicas and workers are the manifest's, unless flags say otherwise",
     JSON.parse((await folder.run(["check", "--json", ...args])).stdout).data.connections[0].arithmetic;
   assertMatch(await of("--manifest=deployment.yaml"), /^3 × 4 × \(5 \+ 10\) = 180 connections/);
   assertMatch(await of("--manifest=deployment.yaml", "--replicas=2", "--workers=1"), /^2 × 1 × /);
+  const [kind, ...rest] = [
+    "kind: HorizontalPodAutoscaler",
+    "metadata: { name: shop }",
+    "spec:",
+    "  maxReplicas: 9",
+  ];
+  await folder.write("hpa.yaml", `${[kind, ...rest].join("\n")}\n  scaleTargetRef: { name: shop }\n`);
+  assertMatch(await of("--manifest=deployment.yaml", "--manifest=hpa.yaml"), /^9 × 4 × /);
   assertMatch(await of("--workers=4"), /^4 × \(5 \+ 10\) = 60 connections/);
 });
 

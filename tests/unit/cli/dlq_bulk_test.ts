@@ -133,6 +133,52 @@ Deno.test("stats counts queues and what their letters failed of", async () => {
   );
 });
 
+Deno.test("a note on a group is shown by stats until it is removed, also after the group was empty", async () => {
+  await using shop = await withDeadLetters();
+  const group = async () => {
+    const { data } = JSON.parse((await shop.run(["dlq", "stats", "--json"])).stdout);
+    return data.queues.find(({ dlq_stream }: { dlq_stream: string }) => dlq_stream === `${COMMANDS}:dlq`)
+      .groups[0];
+  };
+  const { fingerprint, note, count } = await group();
+  assertEquals([note, count], [null, 3]);
+  const noted = await shop.run(["dlq", "note", fingerprint, " mended in 1.4\n", "--by", "ann"]);
+  assertEquals([noted.code, noted.stdout], [0, `Noted group '${fingerprint}'.\n`]);
+  assertEquals(auditOf(noted.stderr).map(({ what, who, group }) => [what, who, group]), [
+    ["dlq.note", "ann", fingerprint],
+  ]);
+  assertMatch((await shop.run(["dlq", "stats"])).stdout, /Last +Note\n.* mended in 1\.4\n/);
+  await shop.run(["dlq", "purge", "--all", "--export", "all.jsonl", "--yes"]);
+  assertEquals(await group(), undefined);
+  await shop.run(["dlq", "import", "all.jsonl"]);
+  assertEquals((await group()).note, "mended in 1.4");
+  assertEquals(
+    (await shop.run(["dlq", "stats", "--since", "1h", "--json"])).stdout.includes("mended in 1.4"),
+    true,
+  );
+  const removed = await shop.run(["dlq", "note", fingerprint, "", "--json"]);
+  assertEquals(JSON.parse(removed.stdout).data, { fingerprint, note: null });
+  assertEquals((await group()).note, null);
+});
+
+for (
+  const [args, code, message] of [
+    [["note", "0123456789ab", "x"], 1, "No dead letters of a group '0123456789ab'"],
+    [["note", "0123456789ab", ""], 1, "No dead letters of a group"],
+    [["note", "counted", "x"], 2, "12 hexadecimal digits"],
+    [["note", "0123456789AB", "x"], 2, "12 hexadecimal digits"],
+    [["note", "0123456789ab", "x".repeat(2_001)], 2, "at most 2000 characters"],
+    [["note", "0123456789ab"], 2, "text"],
+  ] as const
+) {
+  Deno.test(`dlq ${args.join(" ").slice(0, 40)} is exit ${code}, and changes nothing`, async () => {
+    await using shop = await ShopFolder.create();
+    const ran = await shop.run(["dlq", ...args]);
+    assertEquals([ran.code, ran.stdout], [code, ""]);
+    assertStringIncludes(ran.stderr, message);
+  });
+}
+
 Deno.test("discard puts aside, restore brings back", async () => {
   await using shop = await withDeadLetters();
   const discarded = await shop.run(["dlq", "discard", "--error", "RangeError", "--yes"]);

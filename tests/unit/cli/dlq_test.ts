@@ -1,6 +1,6 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { ShopFolder } from "./shop.ts";
-import { talkOf } from "./support.ts";
+import { auditOf, talkOf } from "./support.ts";
 
 const COMMANDS = "shop::order:command";
 
@@ -130,3 +130,95 @@ Deno.test("an empty id, as an unset variable gives it, is exit 2", async () => {
     assertStringIncludes(stderr, "It must not be empty.");
   }
 });
+
+/** An editor: a program that gets the file as its last argument. */
+async function editor(shop: ShopFolder, script: string): Promise<string> {
+  const path = await shop.write("editor.sh", `#!/bin/sh\n${script}\n`);
+  await Deno.chmod(path, 0o755);
+  return path;
+}
+
+Deno.test({
+  name: "replay --edit gives the handler what was saved in the editor, with a checksum of its own",
+  // The editor is a script.
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const { shop, id } = await withDeadLetter();
+    await using _ = shop;
+    // What is told of the file: who may read it and its folder, and where it was.
+    const EDITOR = await editor(
+      shop,
+      `stat -c %a "$2" "$(dirname "$2")" > "$0.seen"; echo "$1 $2" >> "$0.seen"
+sed -i 's/: -1/: 1/' "$2"`,
+    );
+    const ran = await shop.run(["dlq", "replay", id, "--edit", "--allow-edit", "--by", "ann"], {
+      env: { EDITOR: `${EDITOR} --wait;true` },
+    });
+    assertEquals(
+      [ran.code, ran.stdout],
+      [0, `Replayed message '${id}' to stream '${COMMANDS}'.\n`],
+      ran.stderr,
+    );
+    assertEquals(auditOf(ran.stderr).map(({ what, outcome, who }) => [what, outcome, who]), [
+      ["dlq.edit", "done", "ann"],
+      ["dlq.replay", "done", "ann"],
+    ]);
+    const [mode, folderMode, args = ""] = (await Deno.readTextFile(`${EDITOR}.seen`)).split("\n");
+    assertEquals([mode, folderMode, args.startsWith("--wait;true /")], ["600", "700", true]);
+    const file = args.split(" ").at(-1) ?? "";
+    await assertRejects(() => Deno.stat(file), Deno.errors.NotFound);
+    await shop.run(["server", "--once"]);
+    assertEquals((await shop.run(["dlq", "list"])).stdout, "No DLQ messages found.\n");
+    assertEquals(shop.handled, ["o-1"]);
+  },
+});
+
+for (
+  const [what, script, code, message] of [
+    [
+      "what the schema refuses",
+      `echo '{"orderId":"o-1","amount":"much"}' > "$1"`,
+      1,
+      "is refused, and nothing was",
+    ],
+    ["what is no JSON", `echo '{"orderId":' > "$1"`, 1, "is refused, and nothing was changed"],
+    ["what is no object", `echo '[1]' > "$1"`, 1, "it is no JSON object"],
+    ["an editor that fails", "exit 3", 2, "ended with 3: nothing was changed"],
+    ["an unchanged payload", "true", 2, "was not changed"],
+  ] as const
+) {
+  Deno.test({
+    name: `replay --edit refuses ${what}, and the letter stays`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      const { shop, id } = await withDeadLetter();
+      await using _ = shop;
+      const EDITOR = await editor(shop, script);
+      const ran = await shop.run(["dlq", "replay", id, "--edit", "--allow-edit"], { env: { EDITOR } });
+      assertEquals([ran.code, ran.stdout], [code, ""]);
+      assertStringIncludes(ran.stderr, message);
+      assertEquals(auditOf(ran.stderr).map(({ what, outcome }) => [what, outcome]), [[
+        "dlq.edit",
+        "refused",
+      ]]);
+      assertStringIncludes((await shop.run(["dlq", "inspect", id])).stdout, '"amount": -1');
+    },
+  });
+}
+
+for (
+  const [args, env, message] of [
+    [["--edit"], { EDITOR: "true" }, "say --allow-edit as well"],
+    [["--edit", "--allow-edit", "--dry-run"], { EDITOR: "true" }, "does not go with --dry-run"],
+    [["--edit", "--allow-edit"], {}, "needs the variable EDITOR"],
+    [["--edit", "--allow-edit"], { EDITOR: "/no/such/editor" }, "Cannot run the editor '/no/such/editor'"],
+  ] as const
+) {
+  Deno.test(`replay ${args.join(" ")} with ${JSON.stringify(env)} is exit 2`, async () => {
+    const { shop, id } = await withDeadLetter();
+    await using _ = shop;
+    const ran = await shop.run(["dlq", "replay", id, ...args], { env });
+    assertEquals([ran.code, ran.stdout], [2, ""]);
+    assertStringIncludes(ran.stderr, message);
+  });
+}

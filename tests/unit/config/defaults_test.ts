@@ -288,6 +288,7 @@ Deno.test("pool settings default to SQLAlchemy's, as upstream configures it (wir
     pool_recycle: 1800,
     pool_timeout: 30,
     pool_pre_ping: true,
+    commit_group_size: 200,
   });
   assertEquals(config.brokers["default"], {
     provider: "redis",

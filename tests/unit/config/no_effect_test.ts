@@ -41,7 +41,6 @@ max_tick_interval = 5
 `;
   assertEquals(await keys(set), [
     "snapshot_threshold",
-    "server.metrics.enabled",
     "telemetry.resource_attributes.team",
     "idempotency.ttl",
     "outbox.tick_interval",

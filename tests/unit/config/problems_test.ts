@@ -100,6 +100,39 @@ const CASES: readonly (readonly [string, string, string, number, string])[] = [
     3,
     "no.pem' that sslrootcert in 'databases.default.database_uri' names does not exist",
   ],
+  ...([
+    ["pool_size", "0"],
+    ["pool_size", "-3"],
+    ["pool_size", '"many"'],
+    ["pool_size", "2.5"],
+    ["pool_size", "inf"],
+    ["pool_size", "[]"],
+    ["max_overflow", "-2"],
+    ["max_overflow", "nan"],
+    ["overflow_idle_seconds", "-1"],
+    ["overflow_idle_seconds", '"soon"'],
+    ["pool_timeout", "-1"],
+    ["pool_recycle", "-2"],
+  ] as const).map(([key, value]) =>
+    [
+      `[databases.default]\nprovider = "postgresql"\ndatabase_uri = "postgresql://a@h/d"\n${key} = ${value}`,
+      /^["[]/.test(value) ? "CONFIG_WRONG_TYPE" : "CONFIG_INVALID_VALUE",
+      `databases.default.${key}`,
+      4,
+      "must be",
+    ] as const
+  ),
+  ...([["max_connections", "0"], ["socket_timeout", "0"], ["socket_connect_timeout", "-1"]] as const).map((
+    [key, value],
+  ) =>
+    [
+      `[brokers.default]\nprovider = "redis"\nURI = "redis://h"\n${key} = ${value}`,
+      "CONFIG_INVALID_VALUE",
+      `brokers.default.${key}`,
+      4,
+      "must be",
+    ] as const
+  ),
   ["[databases.other]\npool_size = 5", "CONFIG_MISSING_KEY", "databases.other.provider", 1, "is missing"],
   [
     '[databases.default]\ndatabase_uri = "postgresql://h/db"',
@@ -168,6 +201,13 @@ const CASES: readonly (readonly [string, string, string, number, string])[] = [
     2,
     "Infinity",
   ],
+  [
+    "[server.dlq]\nretention_hours = -0.5",
+    "CONFIG_INVALID_VALUE",
+    "server.dlq.retention_hours",
+    2,
+    "above 0",
+  ],
   ["[server.dlq]\nretention_hours = nan", "CONFIG_INVALID_VALUE", "server.dlq.retention_hours", 2, "NaN"],
   ["server = 5", "CONFIG_WRONG_TYPE", "server", 1, "'server' must be a table: current value is 5."],
   ["[server]\ndlq = []", "CONFIG_WRONG_TYPE", "server.dlq", 2, "must be a table: current value is []."],
@@ -219,6 +259,8 @@ const CASES: readonly (readonly [string, string, string, number, string])[] = [
   ],
   ["[server]\npriority_lanes = true", "CONFIG_WRONG_TYPE", "server.priority_lanes", 2, "must be a table"],
   ['[server.metrics]\npath = "metrics"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "begins with '/'"],
+  ['[server.metrics]\npath = "/livez"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "which is a probe"],
+  ['[server.metrics]\npath = "/m?x"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "without '?'"],
   [
     '[telemetry]\nexporter = "oltp"',
     "CONFIG_INVALID_VALUE",

@@ -2,6 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { DlqAlert } from "../../../lib/domain/dlq_alert.ts";
 import { NotSupportedError } from "../../../lib/errors.ts";
+import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { logged } from "../../support/logged.ts";
 import { HOUR_MS, maintenanceRig, QUEUE, rule } from "./maintenance_rig.ts";
 
@@ -40,6 +41,24 @@ Deno.test("a handler's own retention removes its letters alone, and the longest 
   await clock.advance(720 * HOUR_MS);
   await cycle(dlq);
   assertEquals(await broker.deadLetters.depth(QUEUE), 0);
+});
+
+Deno.test("a retention of a fraction of an hour trims to the millisecond, an enormous one nothing", async () => {
+  for (const [retentionHours, gone] of [[0.001, 3_600], [1e-9, 1], [1e300, undefined]] as const) {
+    for (const others of [[], [rule("Auditor", { retentionHours: 1e301 })]]) {
+      const rules = [rule("Mailer", { retentionHours, alertThreshold: 9 }), ...others];
+      const rig = maintenanceRig(rules, { discardKeepHours: 1e300 });
+      await rig.add(2, "Mailer");
+      const dlq = rig.maintenance();
+      if (gone === undefined) await rig.clock.advance(1e6 * HOUR_MS);
+      else await rig.clock.advance(gone - 1);
+      await rig.cycle(dlq);
+      assertEquals(await rig.depth(), 2);
+      await rig.clock.advance(2);
+      await rig.cycle(dlq);
+      assertEquals(await rig.depth(), gone === undefined ? 2 : 0, `${retentionHours} hours`);
+    }
+  }
 });
 
 Deno.test("a queue at its threshold alerts in every cycle, one below it never (S35, S36)", async () => {
@@ -251,6 +270,23 @@ Deno.test("a machine whose clock is another than the broker's is told of, and no
   assertEquals(await depth(), 2);
   const told = records.filter(({ rawMessage }) => rawMessage === "dlq_maintenance.clock_differs");
   assertEquals(told.map(({ properties }) => properties["seconds"]), [30 * 24 * 3600 - 1]);
+});
+
+Deno.test("a machine whose clock is an hour off trims no sooner and no later (DLQ-8)", async () => {
+  for (const ahead of [true, false]) {
+    const machine = new FakeClock();
+    const rig = maintenanceRig([rule("Mailer", { retentionHours: 1 })], { clock: machine });
+    await (ahead ? machine : rig.clock).advance(HOUR_MS);
+    await rig.add(2, "Mailer");
+    const dlq = rig.maintenance();
+    await rig.cycle(dlq);
+    await rig.clock.advance(HOUR_MS);
+    await rig.cycle(dlq);
+    assertEquals(await rig.depth(), 2);
+    await rig.clock.advance(1);
+    await rig.cycle(dlq);
+    assertEquals(await rig.depth(), 0);
+  }
 });
 
 Deno.test("discarded letters go discard_keep_hours after they were discarded, however old they are", async () => {

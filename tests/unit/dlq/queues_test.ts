@@ -5,7 +5,8 @@ import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { DeadLetterQueues, type LetterFilter } from "../../../lib/dlq/queues.ts";
 import type { HandlerRunner } from "../../../lib/domain/handler_port.ts";
-import { ProteanError } from "../../../lib/errors.ts";
+import type { BaseBroker } from "../../../lib/adapters/ports.ts";
+import { NotSupportedError, ProteanError } from "../../../lib/errors.ts";
 import { renderDeadLetter } from "../../../lib/message/dead_letter.ts";
 
 const ORDER = "my_domain::order";
@@ -97,6 +98,52 @@ for (
     await assertRejects(() => queues.list(filter), ProteanError, message);
   });
 }
+
+/** A broker without dead letters, as one of somebody else's may be. */
+class Plain extends MemoryBroker {
+  override get deadLetters(): never {
+    throw new NotSupportedError(`Broker '${this.name}' keeps no dead letters: use one that does.`);
+  }
+}
+
+function plain(): BaseBroker {
+  return new Plain({
+    ...{ name: "plain", domain: "my_domain", settings: {}, folder: "/", clock: new FakeClock() },
+  });
+}
+
+Deno.test("a broker that keeps no dead letters is told, and keeps those of others from nobody", async () => {
+  const none = new DeadLetterQueues(plain(), [runner("Mailer", [ORDER])]);
+  for (const filter of [{}, { handler: "Mailer" }, { subscription: ORDER }]) {
+    await assertRejects(
+      () => none.list(filter),
+      NotSupportedError,
+      "Broker 'plain', which Mailer reads from",
+    );
+    await assertRejects(() => runOperation(none, "purge", filter, {}, systemClock), NotSupportedError);
+  }
+  const { broker } = await setUp(THREE);
+  const other = plain();
+  const runners = [runner("Mailer", [ORDER]), runner("Feed", ["feed"])];
+  const both = new DeadLetterQueues(broker, runners, undefined, {
+    brokerOf: ({ name }) => name === "Feed" ? other : broker,
+  });
+  assertEquals((await both.list()).entries.length, 2);
+  await assertRejects(() => both.list({ subscription: "feed" }), NotSupportedError, "Feed");
+});
+
+Deno.test("letters whose text is broken stay, and the others are replayed; so are those whose stream is gone", async () => {
+  const { broker, queues, shown } = await setUp(THREE);
+  const broken = ["no json", "", '{"_dlq_metadata":7}', '{"_dlq_metadata":{"consumer_group":["x"]}}'];
+  for (const data of broken) await broker.publish([{ stream: `${ORDER}:dlq`, data }]);
+  assertEquals(await broker.length(ORDER), 0, "the original stream is not there");
+  const { state, done, failures, failed } = await runOperation(queues, "replay", {}, {}, systemClock);
+  assertEquals([state, done, failures], ["done", 3, broken.length]);
+  assertEquals(new Set(failed.map(({ code }) => code)), new Set(["DLQ_FOREIGN_GROUP"]));
+  assertEquals((await shown()).length, broken.length);
+  for (const { id } of failed) assertEquals((await queues.find(id, {})).letter.failureReason, "unknown");
+  assertEquals((await runOperation(queues, "purge", {}, {}, systemClock)).done, broken.length);
+});
 
 Deno.test("what is no message of ours is listed too", async () => {
   const { broker, queues } = await setUp([]);

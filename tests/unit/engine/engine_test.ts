@@ -314,10 +314,10 @@ Deno.test("a handler that asks for an order which its broker cannot keep does no
 
 Deno.test("settings without effect are told at the start, each by name", async () => {
   const { domain } = jobs(() => {});
-  await domain.init(memory({ metrics: { enabled: true }, dlq: { alert_threshold: 5 } }));
+  await domain.init(memory({ transient_retry: { max_retries: 2 }, dlq: { alert_threshold: 5 } }));
   const records = await logged(() => new Engine(domain, { once: true }).run());
   assertEquals(named(records, "config.no_effect").map(({ key }) => key), [
-    "server.metrics.enabled",
+    "server.transient_retry.max_retries",
     "server.dlq.alert_threshold",
   ]);
 });

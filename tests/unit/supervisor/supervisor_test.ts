@@ -242,3 +242,20 @@ Deno.test("one answer for all: the worst of each component, breaker and worker",
   stop.abort("SIGTERM");
   await code;
 });
+
+Deno.test("a component that one worker warns of is warned of, and one that is away for another is away", async () => {
+  const { children, supervisor, stop, code } = rig();
+  const warned = { ...component("ok"), warning: "Redis is nearly full." };
+  const of = (state: HealthSnapshot["components"][number]): HealthSnapshot => ({
+    ...READY,
+    components: [state],
+  });
+  children[0]?.report({ alive: true, snapshot: of(component("ok")) });
+  children[1]?.report({ alive: true, snapshot: of(warned) });
+  await seen("both", () => supervisor.slots.every(({ current }) => current?.health.snapshot));
+  assertEquals(poolSnapshot(supervisor).components, [warned]);
+  children[0]?.report({ alive: true, snapshot: of(component("unavailable", "gone")) });
+  await seen("the outage", () => poolSnapshot(supervisor).components[0]?.status === "unavailable");
+  stop.abort("SIGTERM");
+  await code;
+});

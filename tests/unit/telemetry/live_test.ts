@@ -142,3 +142,27 @@ Deno.test("off: nothing is opened, and no observer is told", async () => {
   await domain.init({ config: config({}) });
   assertEquals(runtimeOf(domain).telemetry, undefined);
 });
+
+Deno.test("a dead-letter queue's depth, age and alerts arrive as its maintenance saw them", async () => {
+  await using sink = new OtlpSink();
+  const { domain, Begin } = jobs();
+  const alerted = Promise.withResolvers<void>();
+  domain.onDlqAlert(() => alerted.resolve());
+  const { server, ...rest } = config({ enabled: true, endpoint: `http://127.0.0.1:${sink.port}` });
+  const dlq = { enabled: true, alert_threshold: 1, check_interval_seconds: 0.05 };
+  await domain.init({ config: { ...rest, server: { ...server, dlq } } });
+  await domain.process(Begin, { id: "bad" });
+  const stop = new AbortController();
+  const running = new Engine(domain).run({ signal: stop.signal });
+  await alerted.promise;
+  stop.abort();
+  assertEquals(await running, 0);
+  const of = (name: string) =>
+    sink.points(name).map(({ attributes, value }) => [attributes["dlq_stream"], value]);
+  assertEquals(of("protean.dlq.depth").find(([stream]) => stream === "jobs::job:command:dlq")?.[1], 1);
+  const [[alertedStream, alerts] = []] = of("protean.dlq.alerts");
+  assertEquals([alertedStream, Number(alerts) > 0], ["jobs::job:command:dlq", true]);
+  const [[stream, age] = []] = of("protean.dlq.oldest_age");
+  assertEquals([stream, Number(age) >= 0 && Number(age) < 60], ["jobs::job:command:dlq", true]);
+  await domain.close();
+});

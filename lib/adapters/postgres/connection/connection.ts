@@ -83,6 +83,7 @@ export class Connection {
   #backend: string | undefined;
   #encoding = "";
   #lost: Error | undefined;
+  #endedByServer = false;
 
   private constructor(options: ConnectionOptions, place: Place, socket: Socket) {
     this.#options = options;
@@ -128,9 +129,22 @@ export class Connection {
     return connection;
   }
 
+  /** Why it cannot be used any more; undefined: it can. */
+  get loss(): Error | undefined {
+    return this.#lost;
+  }
+
   /** True once it cannot be used any more. */
   get lost(): boolean {
     return this.#lost !== undefined;
+  }
+
+  /**
+   * The server itself has ended the session and said so. What it says comes in order: of the statements that
+   * have no answer, the first one at most was begun.
+   */
+  get endedByServer(): boolean {
+    return this.#endedByServer;
   }
 
   /** True while a statement waits for its answer. */
@@ -301,7 +315,9 @@ export class Connection {
 
   /** The other end is gone; what it said last tells more than that it is. */
   #hungUp(why: string): void {
-    this.#lose(this.#lastWords.reason ?? why);
+    const { reason } = this.#lastWords;
+    this.#endedByServer ||= reason !== undefined && !this.lost;
+    this.#lose(reason ?? why);
   }
 
   #lose(why: string): void {

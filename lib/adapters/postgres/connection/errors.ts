@@ -50,6 +50,7 @@ export const SQLSTATE = {
   uniqueViolation: "23505",
   undefinedTable: "42P01",
   tooManyConnections: "53300",
+  lockNotAvailable: "55P03",
 } as const;
 
 type Meaning = "unavailable" | "configuration" | "conflict" | "data";

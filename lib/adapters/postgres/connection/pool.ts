@@ -65,6 +65,15 @@ const FRESH_MS = 500;
 /** A wait is over after so many looks at it; for takers of turns, those at which the line has not moved. */
 const PARTS = 4;
 
+/** A connection that was handed out. */
+export interface Acquired<M> {
+  readonly member: M;
+  /** False for one that was opened just now. */
+  readonly reused: boolean;
+  /** It was idle for so long that it may be dead, and was not asked for a sign of life. */
+  readonly silent: boolean;
+}
+
 interface Idle<M> {
   readonly member: M;
   readonly since: number;
@@ -97,6 +106,12 @@ export class Pool<M extends Member> {
     this.#options = options;
   }
 
+  /** Whoever wants a connection now has to wait for one to come free. */
+  get exhausted(): boolean {
+    const { size, maxOverflow } = this.#options;
+    return size > 0 && maxOverflow >= 0 && this.#checkedOut >= size + maxOverflow;
+  }
+
   get stats(): PoolStats {
     const { size } = this.#options;
     const [checkedOut, checkedIn] = [this.#checkedOut, this.#idle.length + this.#spare.length];
@@ -104,7 +119,7 @@ export class Pool<M extends Member> {
   }
 
   /**
-   * Takes a connection; `reused` is false for one opened just now. First come, first served; those who name a
+   * Takes a connection. First come, first served; those who name a
    * `turn` take turns with each other, and wait for as long as the line moves (`SessionOptions`). Rejects with
    * `PoolTimeoutError`, with what `open` rejects with, or with the reason of `signal` when that aborts; with
    * one that has aborted already nobody waits, but an idle connection is had: the drain gives those who are
@@ -114,7 +129,7 @@ export class Pool<M extends Member> {
   async acquire(
     signal?: AbortSignal,
     { sure = false, turn }: { readonly sure?: boolean; readonly turn?: object | undefined } = {},
-  ): Promise<{ readonly member: M; readonly reused: boolean }> {
+  ): Promise<Acquired<M>> {
     if (this.#closing.signal.aborted) throw this.#closed();
     const { clock, timeoutSeconds } = this.#options;
     const asked = clock.monotonic();
@@ -122,14 +137,15 @@ export class Pool<M extends Member> {
     // Who has waited for a turn is not to be short of time when it comes.
     const deadline = (turn ? clock.monotonic() : asked) + timeoutSeconds * 1000;
     try {
-      const kept = granted && this.#isYoung(granted) ? granted : await this.#takeIdle(sure ? -1 : FRESH_MS);
-      const member = kept ?? await this.#openOne(deadline, signal);
+      const passed = granted && this.#isYoung(granted) ? { member: granted, silent: false } : undefined;
+      const kept = passed ?? await this.#takeIdle(sure ? -1 : FRESH_MS);
+      const member = kept?.member ?? await this.#openOne(deadline, signal);
       if (this.#closing.signal.aborted) {
         member.destroy("the pool is closed");
         throw this.#closed();
       }
       this.#busy.add(member);
-      return { member, reused: kept !== undefined };
+      return { member, reused: kept !== undefined, silent: kept?.silent ?? false };
     } catch (error) {
       this.#leaveSeat(undefined);
       throw error;
@@ -156,8 +172,8 @@ export class Pool<M extends Member> {
 
   /** The right to hold one connection, perhaps with the connection that somebody has just given back. */
   #seat(signal: AbortSignal | undefined, turn: object | undefined): Promise<M | undefined> {
-    const { size, maxOverflow, clock, timeoutSeconds } = this.#options;
-    if (size === 0 || maxOverflow < 0 || this.#checkedOut < size + maxOverflow) {
+    const { clock, timeoutSeconds } = this.#options;
+    if (!this.exhausted) {
       this.#checkedOut++;
       return Promise.resolve(undefined);
     }
@@ -219,16 +235,17 @@ export class Pool<M extends Member> {
   }
 
   /** An idle connection that is fit for use; those that are not go. */
-  async #takeIdle(freshMs: number): Promise<M | undefined> {
+  async #takeIdle(freshMs: number): Promise<{ readonly member: M; readonly silent: boolean } | undefined> {
     const { clock, prePing, ping } = this.#options;
     const next = () => this.#idle.shift() ?? this.#spare.pop();
     for (let idle = next(); idle; idle = next()) {
       const { member, since } = idle;
       if (member.lost || !this.#isYoung(member)) continue;
-      if (!prePing || clock.monotonic() - since <= freshMs) return member;
+      const isFresh = clock.monotonic() - since <= freshMs;
+      if (!prePing || isFresh) return { member, silent: !isFresh };
       try {
         await ping(member);
-        return member;
+        return { member, silent: false };
       } catch {
         member.destroy("it did not answer a ping");
         // Whatever made this one silent has probably met its neighbours too; asking each would take too long.

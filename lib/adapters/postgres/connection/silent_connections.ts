@@ -24,9 +24,12 @@ const log = getLogger(["protean", "postgres"]);
 
 /**
  * Between two rounds. A statement that has had no answer for so long is a rare one, and asking costs a few
- * milliseconds.
+ * milliseconds. A connection whose bytes are swallowed is noticed at the first round, asked about at two more,
+ * and given up within 5 s.
  */
-export const ROUND_MS = 5000;
+export const ROUND_MS = 1500;
+/** The same while all that is silent is at work: to be asked about that again and again helps nobody. */
+const WORKING_ROUND_MS = 5000;
 /**
  * One look may fall between the server's answer and its arrival here, or into a moment's outage; two in a row
  * do not.
@@ -67,6 +70,7 @@ export class SilenceWatch {
   readonly #closing = new AbortController();
   /** A round is due or under way. */
   #awake = false;
+  #roundMs = ROUND_MS;
   #cancelTimer = () => {};
   #round: Promise<void> = Promise.resolve();
 
@@ -92,7 +96,7 @@ export class SilenceWatch {
   wake(): void {
     if (this.#awake || this.#closing.signal.aborted) return;
     this.#awake = true;
-    this.#cancelTimer = this.#options.clock.after(ROUND_MS, () => this.#round = this.#goRound());
+    this.#cancelTimer = this.#options.clock.after(this.#roundMs, () => this.#round = this.#goRound());
   }
 
   /** Idempotent. */
@@ -112,6 +116,9 @@ export class SilenceWatch {
       ),
     );
     this.#awake = false;
+    const atWork = silent.length > 0 &&
+      silent.every((connection) => this.#watched.get(connection)?.misses === 0);
+    this.#roundMs = atWork ? Math.min(WORKING_ROUND_MS, 2 * this.#roundMs) : ROUND_MS;
     const running = [...this.#watched.keys()].some(({ busy }) => busy);
     if (running || this.#left.size > 0) this.wake();
   }

@@ -5,30 +5,51 @@
  * @module
  */
 import { ExpectedVersionError } from "../../../errors.ts";
-import type { RowWrite } from "../../ports.ts";
+import type { RowWrite, StoredRow } from "../../ports.ts";
+import type { Row } from "../connection/connection.ts";
 import { type ServerError, SQLSTATE } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import type { Planned } from "../connection/statement.ts";
+import { arrayText } from "../connection/values.ts";
 
-/** Reads one row: `$1` its id. */
-export function loadText(names: Names, table: string): string {
-  return `select version, state from ${names.table(table)} where id = $1`;
+/** Reads one row. */
+export function rowRead(names: Names, table: string, id: string): Planned {
+  return {
+    text: `select id, version, state from ${names.table(table)} where id = $1`,
+    values: [id],
+    doing: `reading '${id}' from ${table}`,
+  };
 }
 
-/** Reads several rows: `$1` their ids as a JSON array. */
-export function loadManyText(names: Names, table: string): string {
-  return `select id, version, state from ${names.table(table)} ` +
-    "where id = any (array (select jsonb_array_elements_text($1)))";
+/** Reads several rows, in any order. */
+export function rowsRead(names: Names, table: string, ids: readonly string[]): Planned {
+  return {
+    text: `select id, version, state from ${names.table(table)} where id = any($1::text[])`,
+    values: [arrayText(ids)],
+    doing: ids.length === 1 ? `reading '${ids[0]}' from ${table}` : `reading ${ids.length} rows of ${table}`,
+  };
 }
 
-/** Reads rows in order of id: after `$1`, at most `$2`. */
-export function listText(names: Names, table: string): string {
-  return `select id, version, state from ${names.table(table)} where id > $1 order by id limit $2::bigint`;
+/** Reads at most `limit` rows in order of id, those behind `after`. */
+export function listRead(
+  names: Names,
+  table: string,
+  { after, limit }: { readonly after?: string; readonly limit: number },
+): Planned {
+  const select = `select id, version, state from ${names.table(table)}`;
+  const doing = `listing ${table}`;
+  return after === undefined
+    ? { text: `${select} order by id limit $1::bigint`, values: [String(limit)], doing }
+    : {
+      text: `${select} where id > $1 order by id limit $2::bigint`,
+      values: [after, String(limit)],
+      doing,
+    };
 }
 
-/** As `listText`, from the beginning: `$1` is the limit. */
-export function listAllText(names: Names, table: string): string {
-  return `select id, version, state from ${names.table(table)} order by id limit $1::bigint`;
+/** As `rowRead` and `listRead` have it. */
+export function storedRow({ id, version, state }: Row): StoredRow {
+  return { id: String(id), version: Number(version), state: String(state) };
 }
 
 /** One write as a statement; `now` is epoch ms. */
@@ -84,12 +105,21 @@ export function epoch(parameter: string): string {
   return `to_timestamp(${parameter}::float8 / 1000)`;
 }
 
-function conflict({ table, id, expected }: RowWrite, error: ServerError): Error | undefined {
+function conflict(write: RowWrite, error: ServerError): Error | undefined {
   const taken = error.code === SQLSTATE.uniqueViolation && error.constraint_name?.endsWith("_pkey");
-  if (error.code !== SQLSTATE.divisionByZero && !taken) return undefined;
+  return error.code === SQLSTATE.divisionByZero || taken ? versionConflict(write, error) : undefined;
+}
+
+/** What a write is told whose row is not at the version that it expects. */
+export function versionConflict({ table, id, expected }: RowWrite, cause?: Error): ExpectedVersionError {
   const state = expected === -1 ? "exists already" : `is not at version ${expected} any more`;
   return new ExpectedVersionError(
     `Row '${id}' of ${table} ${state}: somebody else saved it first, so load it again and repeat the work.`,
-    { cause: error },
+    cause === undefined ? {} : { cause },
   );
+}
+
+/** Fails, by a division by zero, unless the statement does something to `$1` rows. */
+export function allOf(statement: string): string {
+  return `with done as (${statement} returning 1) select 1 / (count(*) = $1)::int from done`;
 }

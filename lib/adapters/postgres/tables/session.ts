@@ -12,6 +12,7 @@ import { onAbort } from "../../../async/abort.ts";
 import type { Clock } from "../../../async/clock.ts";
 import { asError, NotSupportedError, ProteanError } from "../../../errors.ts";
 import {
+  duplicateMessage,
   type Mark,
   type MarkOutcome,
   type ProviderSession,
@@ -24,12 +25,13 @@ import {
   type WriteSet,
 } from "../../ports.ts";
 import type { Connection, Reply } from "../connection/connection.ts";
-import { userStatementError, type Where } from "../connection/errors.ts";
+import { type ServerError, SQLSTATE, userStatementError, type Where } from "../connection/errors.ts";
 import type { Names } from "../connection/names.ts";
 import { outboxInsertion } from "./outbox_insert.ts";
 import type { Pool } from "../connection/pool.ts";
 import { manyMarks } from "./many_marks.ts";
-import { listAllText, listText, loadManyText, loadText, rowWrite } from "./row_writes.ts";
+import { markInsertion } from "./marks.ts";
+import { listRead, rowRead, rowsRead, rowWrite, storedRow } from "./row_writes.ts";
 import { BEGIN, COMMIT, exchange, type Planned } from "../connection/statement.ts";
 import type { SessionBeats } from "./session_beat.ts";
 import { userStatement } from "./user_sql.ts";
@@ -56,6 +58,7 @@ export interface SessionParts {
 export class PostgresSession implements ProviderSession {
   readonly #parts: SessionParts;
   readonly #options: SessionOptions;
+  readonly #marks: readonly Mark[];
   /** Aborts when a connection must no longer be waited for. */
   readonly #waiting = new AbortController();
   #connection: Connection | undefined;
@@ -63,42 +66,29 @@ export class PostgresSession implements ProviderSession {
   #ended = false;
   #wroteOutbox = false;
 
-  constructor(parts: SessionParts, options: SessionOptions = {}) {
+  /** `marks` are taken with its first statement, which rejects with `DuplicateMessageError` where one is taken. */
+  constructor(parts: SessionParts, options: SessionOptions = {}, marks: readonly Mark[] = []) {
     this.#parts = parts;
     this.#options = options;
+    this.#marks = marks;
   }
 
   async load(table: string, id: string): Promise<StoredRow | undefined> {
-    const [[row] = []] = await this.#send([{
-      text: loadText(this.#parts.names, table),
-      values: [id],
-      doing: `reading '${id}' from ${table}`,
-    }]);
-    return row && { id, version: Number(row["version"]), state: String(row["state"]) };
+    const [[row] = []] = await this.#send([rowRead(this.#parts.names, table, id)]);
+    return row && storedRow(row);
   }
 
   async loadMany(table: string, ids: readonly string[]): Promise<readonly StoredRow[]> {
-    const [rows = []] = await this.#send([{
-      text: loadManyText(this.#parts.names, table),
-      values: [JSON.stringify(ids)],
-      doing: `reading ${ids.length} rows of ${table}`,
-    }]);
-    return rows.map(asStoredRow);
+    const [rows = []] = await this.#send([rowsRead(this.#parts.names, table, ids)]);
+    return rows.map(storedRow);
   }
 
   async list(
     table: string,
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly StoredRow[]> {
-    const { after, limit } = options;
-    const { names } = this.#parts;
-    const doing = `listing ${table}`;
-    const [rows = []] = await this.#send([
-      after === undefined
-        ? { text: listAllText(names, table), values: [String(limit)], doing }
-        : { text: listText(names, table), values: [after, String(limit)], doing },
-    ]);
-    return rows.map(asStoredRow);
+    const [rows = []] = await this.#send([listRead(this.#parts.names, table, options)]);
+    return rows.map(storedRow);
   }
 
   async mark(mark: Mark): Promise<boolean> {
@@ -207,7 +197,7 @@ export class PostgresSession implements ProviderSession {
       this.#connection = member;
       this.#parts.beats.add(member);
       const [begun, done] = await Promise.allSettled(
-        member.together(() => [exchange(member, [BEGIN], where), work(member)] as const),
+        member.together(() => [exchange(member, [BEGIN, ...this.#marking()], where), work(member)] as const),
       );
       if (begun.status === "fulfilled" && done.status === "fulfilled") return done.value;
       if (!reused || !member.lost || this.#ended) {
@@ -215,6 +205,14 @@ export class PostgresSession implements ProviderSession {
       }
       this.#release(member);
     }
+  }
+
+  #marking(): readonly Planned[] {
+    const [first] = this.#marks;
+    if (!first) return [];
+    const explain = ({ code }: ServerError) =>
+      code === SQLSTATE.divisionByZero ? duplicateMessage(first) : undefined;
+    return [{ ...markInsertion(this.#parts.names, this.#marks), explain }];
   }
 
   /** Takes a connection; a wait for one ends when the session's signal aborts or the session is abandoned. */
@@ -241,7 +239,7 @@ export class PostgresSession implements ProviderSession {
     const { where } = this.#parts;
     let rest = statements;
     if (!this.#connection) {
-      if (statements.length === 0) return;
+      if (statements.length + this.#marks.length === 0) return;
       await this.#send(statements);
       rest = [];
     }
@@ -262,8 +260,4 @@ export class PostgresSession implements ProviderSession {
     this.#parts.beats.delete(connection);
     this.#parts.pool.release(connection);
   }
-}
-
-function asStoredRow({ id, version, state }: Readonly<Record<string, unknown>>): StoredRow {
-  return { id: String(id), version: Number(version), state: String(state) };
 }

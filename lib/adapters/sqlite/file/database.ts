@@ -197,7 +197,7 @@ export class SqliteDatabase {
 
   /**
    * Calls `listener` after commits: this process's that notify (once for several in one turn), and another
-   * process's within 5 to 50 ms. Returns the way to stop.
+   * process's within 5 to 20 ms. Returns the way to stop.
    */
   watch(listener: () => void): () => void {
     return this.#watch.add(listener);

@@ -4,12 +4,13 @@
  *
  * @module
  */
+import { turn } from "../../../async/turn.ts";
 import type { Clock } from "../../../async/clock.ts";
 import type { DeadLetterRange, DeadLetters, FeedMark, StreamEntry } from "../../ports.ts";
 import { END_ID, parseCursor, parseStreamId, ZERO_ID } from "../../stream_id.ts";
 import { TextBudget } from "../../entry_text.ts";
 import type { DatabaseFile } from "../file/database_file.ts";
-import { breathe, collectDropped, dropOldest, dropStream } from "./drop.ts";
+import { collectDropped, dropOldest, dropStream } from "./drop.ts";
 import {
   bury,
   COUNT_BYTES,
@@ -83,7 +84,7 @@ export class SqliteDeadLetters implements DeadLetters {
       trimmed += step;
       // A page may be short for the sake of its bytes.
       if (step === 0) break;
-      await breathe();
+      await turn();
     }
     return trimmed;
   }
@@ -124,6 +125,7 @@ export class SqliteDeadLetters implements DeadLetters {
         }
         return count;
       }, { durable: true });
+      await turn();
     }
     return moved;
   }
@@ -162,6 +164,7 @@ export class SqliteDeadLetters implements DeadLetters {
         const row = findStream(db, stream);
         return step.filter((key) => row && key && unbury(db, stream, row, key)).length;
       }, { durable: true });
+      await turn();
     }
     return removed;
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import { setImmediate } from "node:timers";
+import { turn } from "../../../async/turn.ts";
 import { compareStreamIds, type StreamId } from "../../stream_id.ts";
 import { TRIM_LIMIT } from "../../stream_rules.ts";
 import type { DatabaseFile } from "../file/database_file.ts";
@@ -45,7 +45,7 @@ export async function trim(database: DatabaseFile, stream: string, maxLength: nu
     const step = await database.write((db) => trimStep(db, stream, maxLength));
     trimmed += step;
     if (step < STEP) break;
-    await breathe();
+    await turn();
   }
   return trimmed;
 }
@@ -102,11 +102,6 @@ export async function collectDropped(database: DatabaseFile): Promise<void> {
       const id = Number(row.id);
       if (Number(statement(db, EMPTY).run(id, STEP).changes) < STEP) statement(db, FORGET_STREAM).run(id);
     });
-    await breathe();
+    await turn();
   }
-}
-
-/** One turn of the event loop for everybody else. */
-export function breathe(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

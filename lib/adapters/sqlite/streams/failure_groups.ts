@@ -5,6 +5,7 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
+import { turn } from "../../../async/turn.ts";
 import { type FailureBook, lower, MOST_NOTES, raise } from "../../failure_book.ts";
 import { creation } from "../../migrations.ts";
 import type { FailureCount, FailureFigures, FailureGroups } from "../../ports.ts";
@@ -12,7 +13,6 @@ import { END_ID, parseStreamId, type StreamId, ZERO_ID } from "../../stream_id.t
 import type { DatabaseFile } from "../file/database_file.ts";
 import { component } from "../file/migrate.ts";
 import { statement } from "../file/statements.ts";
-import { breathe } from "./drop.ts";
 import {
   append,
   entryOf,
@@ -84,38 +84,59 @@ export const COUNT_BYTES = 4 * 1024 * 1024;
 /** Characters that are kept of a name: there may be a thousand groups. */
 const LONGEST = 256;
 
+/** Reads each row once, and writes what has changed when it is closed: in one transaction many letters are counted. */
 class SqliteFailureBook implements FailureBook {
-  constructor(private readonly db: DatabaseSync, private readonly stream: string) {}
+  upto: FailureBook["upto"];
+  readonly #seen = new Map<string, FailureCount | undefined>();
+  #size: number | undefined;
+  #changed = false;
 
-  get upto(): FailureBook["upto"] {
-    const row = statement(this.db, UPTO).get(this.stream);
-    if (!row) return { id: ZERO_ID, total: 0 };
-    return { id: { ms: Number(row.ms), n: Number(row.n) }, total: Number(row.total) };
-  }
-
-  set upto({ id, total }: FailureBook["upto"]) {
-    statement(this.db, SET_UPTO).run(this.stream, id.ms, id.n, total);
+  constructor(private readonly db: DatabaseSync, private readonly stream: string) {
+    const row = statement(db, UPTO).get(stream);
+    this.upto = row
+      ? { id: { ms: Number(row.ms), n: Number(row.n) }, total: Number(row.total) }
+      : { id: ZERO_ID, total: 0 };
   }
 
   get size(): number {
-    return Number(statement(this.db, SIZE).get(this.stream)?.size);
+    return this.#size ??= Number(statement(this.db, SIZE).get(this.stream)?.size);
   }
 
   find(fingerprint: string): FailureCount | undefined {
-    const row = statement(this.db, FIND).get(this.stream, fingerprint);
-    return row && countOf(row);
+    if (!this.#seen.has(fingerprint)) {
+      const row = statement(this.db, FIND).get(this.stream, fingerprint);
+      this.#seen.set(fingerprint, row && countOf(row));
+    }
+    return this.#seen.get(fingerprint);
   }
 
   put(group: FailureCount): void {
-    const { fingerprint, handler, named, errorType, type, count, first, last } = group;
+    if (!this.find(group.fingerprint)) this.#size = this.size + 1;
+    this.#seen.set(group.fingerprint, group);
+    this.#changed = true;
+  }
+
+  drop(fingerprint: string): void {
+    if (this.find(fingerprint)) this.#size = this.size - 1;
+    this.#seen.set(fingerprint, undefined);
+    this.#changed = true;
+  }
+
+  close(): void {
+    if (!this.#changed) return;
+    for (const [fingerprint, group] of this.#seen) {
+      if (group) this.#write(group);
+      else statement(this.db, DROP).run(this.stream, fingerprint);
+    }
+    const { id, total } = this.upto;
+    statement(this.db, SET_UPTO).run(this.stream, id.ms, id.n, total);
+  }
+
+  #write({ fingerprint, handler, named, errorType, type, count, first, last }: FailureCount): void {
     const names = [errorType, type].map((name) => stored(name));
     statement(this.db, PUT).run(
       ...[this.stream, fingerprint, stored(handler), named ? 1 : 0, ...names, count, first, last],
     );
-  }
-
-  drop(fingerprint: string): void {
-    statement(this.db, DROP).run(this.stream, fingerprint);
   }
 }
 
@@ -132,6 +153,7 @@ export function bury(
   const [id = ""] = append(db, [letter], now);
   const key = parseStreamId(id);
   if (isAtEnd && key) raise(book, key, letter.data);
+  book.close();
 }
 
 /** Removes a dead letter; true if it was there. It is counted no longer. */
@@ -146,6 +168,7 @@ export function unbury(db: DatabaseSync, stream: string, row: StreamRow, id: Str
 export function lowerAll(db: DatabaseSync, stream: string, entries: readonly EntryRow[]): void {
   const book = new SqliteFailureBook(db, stream);
   for (const entry of entries) lower(book, { ms: entry[0], n: entry[1] }, entryOf(entry).data);
+  book.close();
 }
 
 /** Nothing of the queue is counted. Notes stay. */
@@ -181,7 +204,7 @@ export class SqliteFailureGroups implements FailureGroups {
       const some = await this.database.write((db) => countSome(db, stream, most), { notify: false });
       counted += some;
       if (some === 0) again++;
-      await breathe();
+      await turn();
     }
     return counted;
   }
@@ -214,6 +237,7 @@ function countSome(db: DatabaseSync, stream: string, most: number): number {
   const { id, total } = book.upto;
   const found = row ? pageOf(db, row.id, { from: id, count: most }, { maxBytes: COUNT_BYTES }) : [];
   for (const entry of found) raise(book, { ms: entry[0], n: entry[1] }, entryOf(entry).data);
+  book.close();
   if (found.length === 0 && total !== (row?.length ?? 0)) forgetCounts(db, stream);
   return found.length;
 }

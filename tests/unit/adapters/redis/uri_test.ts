@@ -27,6 +27,23 @@ Deno.test("parseRedisUri takes an address apart", () => {
       shown: "unix://ann:***@/r?db=0",
     }],
   );
+  const set = { places: [{ host: "h", port: 26379 }, { host: "::1", port: 7 }], service: "main" };
+  const sentinel = { ...set, username: undefined, password: undefined };
+  cases.push(
+    ["redis+sentinel://h,[::1]:7/main", {
+      ...{ port: 26379, sentinel, shown: "redis+sentinel://h:26379,[::1]:7/main/0" },
+    }],
+    ["redis+sentinel://ann:s%40@h,[::1]:7/main/4?sentinel_username=a&sentinel_password=b%26", {
+      ...{ port: 26379, db: 4, username: "ann", password: "s@" },
+      ...{ sentinel: { ...set, username: "a", password: "b&" } },
+      shown: "redis+sentinel://ann:***@h:26379,[::1]:7/main/4",
+    }],
+    ["redis+cluster://:p@h:1,h2", {
+      ...{ port: 1, password: "p", cluster: [{ host: "h", port: 1 }, { host: "h2", port: 6379 }] },
+      shown: "redis+cluster://:***@h:1,h2:6379",
+    }],
+    ["redis+cluster://h/0", { cluster: [{ host: "h", port: 6379 }], shown: "redis+cluster://h:6379" }],
+  );
   for (const [uri, expected] of cases) {
     assertEquals(parseRedisUri(uri, KEY), { ...plain, ...expected } as never, uri);
   }
@@ -39,8 +56,22 @@ Deno.test("parseRedisUri refuses what cannot work in one sentence that names the
     ["not an address", "is not an address"],
     ["redis://:sec ret/x@h:port", "is not an address"],
     ["http://h", "its scheme is http"],
-    ["redis+sentinel://:secret@h:1,h:2/mymaster/0", "not offered yet"],
-    ["redis+cluster://h:1", "not offered yet"],
+    ["redis+sentinel://:secret@h:1,h:2", "names no service"],
+    ["redis+sentinel://:secret@h:1,h:2/", "names no service"],
+    ["redis+sentinel://:secret@h:1,h:x/mymaster/0", "not host:port"],
+    ["redis+sentinel://:secret@h:1,,h:2/mymaster/0", "not host:port"],
+    ["redis+sentinel://:secret@h:1,h:99999/mymaster/0", "not host:port"],
+    ["redis+sentinel://:secret@h:0/mymaster/0", "not host:port"],
+    ["redis+sentinel://:secret@/mymaster/0", "names no host"],
+    ["redis+sentinel://:secret@h:1/mymaster/orders", "the database 'orders'"],
+    ["redis+sentinel://:secret@h:1/mymaster/0/1", "too many parts"],
+    ["redis+sentinel://:secret@h:1/mymaster/0?timeout=5", "'timeout'"],
+    ["redis+sentinel://:secret@h:1/my%zzmaster/0", "percent-encoded"],
+    ["redis+sentinel://:secret@h:1/mymaster/0#1", "%23"],
+    ["redis+cluster://:secret@h:1/3", "a Cluster has 0 and no other"],
+    ["redis+cluster://:secret@h:1?db=1", "'db'"],
+    ["redis+cluster://:secret@", "names no host"],
+    ["rediss+cluster://:secret@h:1", "its scheme is rediss+cluster"],
     ["redis://:secret@h:0", "port 0"],
     ["redis://:secret@h/orders", "the database 'orders'"],
     ["redis://:secret@h/0?ssl_cert_reqs=none", "'ssl_cert_reqs'"],

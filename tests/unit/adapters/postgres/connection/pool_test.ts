@@ -189,7 +189,7 @@ Deno.test("Pool opens a new connection for the first who waits when a lost one c
   const waiting = pool.acquire();
   member?.destroy();
   pool.release(member as FakeMember);
-  assertEquals(await waiting, { member: opened[1] as FakeMember, reused: false });
+  assertEquals(await waiting, { member: opened[1] as FakeMember, reused: false, silent: false });
 });
 
 Deno.test("Pool tells its state when nothing comes free in time, and the turn is lost", async () => {

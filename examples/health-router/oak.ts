@@ -1,0 +1,30 @@
+/**
+ * The probes in Oak: a middleware before all routes.
+ *
+ * @module
+ */
+import { createHealthRouter } from "@protean/server/health";
+import { Application } from "oak";
+import { domain, OrderPlaced } from "./shop.ts";
+
+const health = createHealthRouter(domain);
+
+export const app = new Application();
+app.use(async (ctx, next) => {
+  const { method, url, headers } = ctx.request;
+  const probe = await health(new Request(url, { method, headers: [...headers] }));
+  if (!probe) return void await next();
+  ctx.response.status = probe.status;
+  for (const [name, value] of probe.headers) ctx.response.headers.set(name, value);
+  ctx.response.body = await probe.text();
+});
+app.use(async (ctx) => {
+  if (ctx.request.method !== "POST") return;
+  await domain.publish(OrderPlaced, { id: crypto.randomUUID() });
+  ctx.response.status = 202;
+});
+
+if (import.meta.main) {
+  await domain.init();
+  await app.listen({ hostname: "127.0.0.1", port: Number(Deno.env.get("PORT") ?? 8000) });
+}
