@@ -75,7 +75,7 @@ export function outboxRowRules(rule: Rule): void {
 
   rule("tells which messages have a row for a broker, whatever became of it (S58)", async (fixture) => {
     const { provider, commit } = fixture;
-    const odd = 'it\'s "m{2},\\';
+    const odd = "it's \"m{2},\\";
     await commit({ outbox: [...inserts("1", "m1"), ...inserts("1", odd)] });
     const lease = await leaseOf(provider);
     const [first] = await lease.claim(1);
