@@ -10,6 +10,7 @@ import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
 import { lanesOf } from "../domain/lanes.ts";
 import { MAIN_BROKER, managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
+import { MAIN } from "../domain/work/commit.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
 import { Alerter } from "../dlq/alerter.ts";
@@ -32,6 +33,7 @@ import { PartitionLeases } from "../subscription/partitions/leases.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
 import type { SubscriptionStatus } from "../subscription/status.ts";
 import { TextShare } from "../subscription/text_share.ts";
+import { OutboxReconcile } from "./outbox_reconcile.ts";
 import { announced, Heartbeat } from "./heartbeat.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
 
@@ -78,6 +80,7 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
   return {
     services: [
       ...processors,
+      ...reconciles(plan),
       ...unpublishedWatches(plan),
       ...lockWatches(plan),
       ...streamSubscriptions(plan, processors),
@@ -128,6 +131,12 @@ function outboxProcessors({ runtime, identity, work, onFailure, random }: Plan):
       ...(random && { random }),
     })
   );
+}
+
+/** Where there is an event store, and the outbox of the main database is this domain's to fill. */
+function reconciles({ runtime }: Plan): OutboxReconcile[] {
+  const isManaged = managedProviders(runtime).some(({ name }) => name === MAIN);
+  return runtime.eventStore && isManaged ? [new OutboxReconcile(runtime)] : [];
 }
 
 function unpublishedWatches({ runtime, work }: Plan): UnpublishedWatch[] {

@@ -42,12 +42,14 @@ abstract class StoreSource implements Source {
   readonly name: string;
   readonly origin: string;
   readonly group: string;
+  readonly isGivenUpAtOnce: boolean;
   protected readonly atWork = new Map<string, AtWork>();
 
   constructor(protected readonly hold: StoreHold) {
     this.name = hold.category;
     this.origin = hold.category;
     this.group = hold.group;
+    this.isGivenUpAtOnce = hold.isGivenUpAtOnce;
   }
 
   /** Whether the message is at work. */
@@ -79,7 +81,7 @@ abstract class StoreSource implements Source {
     const work = this.atWork.get(id);
     if (!work || !this.hold.isOurs()) return false;
     // One that is tried again comes as final.
-    work.isFinal ??= isFinal || this.hold.isGivenUpAtOnce;
+    work.isFinal ??= isFinal || this.isGivenUpAtOnce;
     if (work.isFinal) await this.hold.failures.exhausted(work.message);
     else if (!work.isRecorded) await this.hold.failures.failed(work.message);
     this.over(id, work);

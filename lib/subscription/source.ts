@@ -27,6 +27,8 @@ export interface Source {
    * ends in the dead letters.
    */
   setAside?(id: string, isFinal: boolean): Promise<boolean>;
+  /** What fails is never brought again: `setAside` is final from the first failure on. @default false */
+  readonly isGivenUpAtOnce?: boolean;
   /**
    * False: what was read belongs to another process by now, and nothing of it may be committed. Absent: that
    * is known of each entry alone.

@@ -343,10 +343,10 @@ export class Worker {
       if (pause.failed(delivery, outage, facts)) return;
     } else if (delivery.batch.lane.source.halt) pause.over(delivery);
     else pause.faulted(delivery);
-    if (delivery.batch.lane.source.setAside && !isFinal(error)) {
-      return await this.#setAside(delivery, error, false);
-    }
-    const isLast = isFinal(error) || attempts.count >= Math.max(1, settings.maxRetries);
+    const { source } = delivery.batch.lane;
+    const isOver = isFinal(error) || source.isGivenUpAtOnce === true;
+    if (source.setAside && !isOver) return await this.#setAside(delivery, error, false);
+    const isLast = isOver || attempts.count >= Math.max(1, settings.maxRetries);
     if (isLast) return await this.#deadLetter(delivery, error);
     const wait = retryDelay(
       attempts.count,

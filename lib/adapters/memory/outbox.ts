@@ -112,6 +112,12 @@ export class MemoryOutbox implements OutboxStore {
     return Promise.resolve(counts);
   }
 
+  present(messageIds: readonly string[], broker: string): Promise<readonly string[]> {
+    return Promise.resolve(
+      messageIds.filter((messageId) => this.#keys.has(keyOf({ messageId, targetBroker: broker }))),
+    );
+  }
+
   oldestDue(broker: string): Promise<OutboxWaiting | undefined> {
     const [row] = this.#due(broker);
     if (!row) return Promise.resolve(undefined);
@@ -302,6 +308,6 @@ export class MemoryOutbox implements OutboxStore {
   }
 }
 
-function keyOf(insert: OutboxInsert): string {
+function keyOf(insert: Pick<OutboxInsert, "messageId" | "targetBroker">): string {
   return `${insert.targetBroker} ${insert.messageId}`;
 }

@@ -160,6 +160,11 @@ export interface OutboxStore {
    */
   backlog(broker: string): Promise<OutboxBacklog>;
   /**
+   * Those of the messages that have a row for that broker, whatever became of it. Absent: what the event store
+   * has and the outbox has not is not found at the start of a server (S58).
+   */
+  present?(messageIds: readonly string[], broker: string): Promise<readonly string[]>;
+  /**
    * The first row of one target broker that is due and not published, in order of `seq`, whoever holds its
    * shard; undefined: none is. One that stays the first while time passes is published by nobody. Cheap: it
    * costs no look at the history, and where a look is slow the answer may be some seconds old. `maxAgeMs`: an

@@ -68,6 +68,8 @@ export function handlerValues({ name, options }: SubscribingHandler): HandlerVal
       return Object.hasOwn(config, key) ? key : OPTIONS.get(key) ?? key;
     };
     for (const issue of subscriptionSchema.safeParse(values).error?.issues ?? []) {
+      // One value may break several rules: it is told once.
+      if (!Object.hasOwn(values, String(issue.path[0]))) continue;
       const { code, path, message } = refusedValue(subscriptionSchema, issue, values, nameOf);
       problems.push({ code, key: nameOf(path), message: `Handler '${name}': ${message}` });
       delete values[String(path[0])];
@@ -76,10 +78,14 @@ export function handlerValues({ name, options }: SubscribingHandler): HandlerVal
   };
   const values = judged(given);
   const type = judged({ subscription_type: options.subscriptionType ?? undefined });
-  if (options.sequentialBy === "") {
-    const message =
-      `Handler '${name}': 'sequentialBy' must name a field of the payload: current value is "".`;
-    problems.push({ code: "CONFIG_INVALID_VALUE", key: "sequentialBy", message });
+  // Code without types may hold anything.
+  const field: unknown = options.sequentialBy ?? undefined;
+  if (field !== undefined && (typeof field !== "string" || field === "")) {
+    const message = `Handler '${name}': 'sequentialBy' must name a field of the payload: current value is ${
+      shown("sequentialBy", field)
+    }.`;
+    const code = field === "" ? "CONFIG_INVALID_VALUE" : "CONFIG_WRONG_TYPE";
+    problems.push({ code, key: "sequentialBy", message });
   }
   return { values, type, problems };
 }

@@ -73,6 +73,21 @@ export function outboxRowRules(rule: Rule): void {
     assertEquals(names(await claimAll(provider, "default")), ["m1", "m2"]);
   });
 
+  rule("tells which messages have a row for a broker, whatever became of it (S58)", async (fixture) => {
+    const { provider, commit } = fixture;
+    const odd = "it's \"m{2},\\";
+    await commit({ outbox: [...inserts("1", "m1"), ...inserts("1", odd)] });
+    const lease = await leaseOf(provider);
+    const [first] = await lease.claim(1);
+    if (first) await lease.settle([published(first)]);
+    await lease.release();
+    const present = async (ids: readonly string[], broker: string) =>
+      [...await provider.outbox.present?.(ids, broker) ?? []].sort();
+    assertEquals(await present(["m0", "m1", odd], "default"), [odd, "m1"].sort());
+    assertEquals(await present(["m1"], "a"), []);
+    assertEquals(await present([], "default"), []);
+  });
+
   rule("claims in the order of the commits, at most as many as asked", async ({ provider, commit }) => {
     const ids = Array.from({ length: 60 }, (_, index) => `m${index}`);
     for (const id of ids.slice(0, 30)) await commit({ outbox: inserts(`${Number(id.slice(1)) % 7}`, id) });

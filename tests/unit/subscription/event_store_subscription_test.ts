@@ -609,6 +609,23 @@ Deno.test("without recovery a failure is given up at once", async () => {
   await rig.close(subscription);
 });
 
+Deno.test("without recovery the handler is told of what is given up, which counts as that", async () => {
+  const rig = new EventStoreRig();
+  const told: string[] = [];
+  class Told extends ScriptedRunner {
+    readonly onDeadLetter = ({ originalId, failureReason }: DeadLetterEntry) => {
+      told.push(`${originalId} ${failureReason}`);
+      return Promise.resolve();
+    };
+  }
+  const subscription = await rig.started(new Told(bug), { recoveryIntervalSeconds: undefined });
+  await rig.append("a1");
+  assertEquals(told.length, 1);
+  assertStringIncludes(told[0] ?? "", "bug");
+  assertEquals([subscription.counters.exhausted, subscription.counters.setAside], [1, 0]);
+  await rig.close(subscription);
+});
+
 Deno.test("a handler that fails on everything stops the reading before its failures fill the memory", async () => {
   const rig = new EventStoreRig();
   const runner = new ScriptedRunner(bug);

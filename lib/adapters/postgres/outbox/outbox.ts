@@ -26,6 +26,7 @@ import {
   OldestDue,
   outboxBacklog,
   outboxStats,
+  presentRows,
   requeueRows,
 } from "./outbox_report.ts";
 
@@ -82,6 +83,10 @@ export class PostgresOutbox implements OutboxStore {
 
   backlog(broker: string): Promise<OutboxBacklog> {
     return outboxBacklog(this.#database, broker);
+  }
+
+  present(messageIds: readonly string[], broker: string): Promise<readonly string[]> {
+    return presentRows(this.#database, messageIds, broker);
   }
 
   oldestDue(broker: string, maxAgeMs = 0): Promise<OutboxWaiting | undefined> {

@@ -48,6 +48,21 @@ export async function outboxStats(database: Database): Promise<OutboxStats> {
   };
 }
 
+/** Those of the messages that have a row for the broker. */
+export async function presentRows(
+  database: Database,
+  ids: readonly string[],
+  broker: string,
+): Promise<readonly string[]> {
+  const rows = await database.read({
+    text:
+      `select message_id from ${database.names.outbox} where target_broker = $1 and message_id = any($2::text[])`,
+    values: [broker, arrayText(ids)],
+    doing: "looking for outbox rows",
+  });
+  return rows.map((row) => String(row["message_id"]));
+}
+
 /** What of one broker is not published: from the poll's index, and the few rows that were given up. */
 export async function outboxBacklog(database: Database, broker: string): Promise<OutboxBacklog> {
   const { outbox } = database.names;

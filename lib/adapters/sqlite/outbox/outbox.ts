@@ -23,6 +23,7 @@ import {
   oldestDue,
   outboxBacklog,
   outboxStats,
+  presentRows,
   requeueRows,
 } from "./outbox_report.ts";
 import { newHolder } from "../file/holders.ts";
@@ -62,6 +63,10 @@ export class SqliteOutbox implements OutboxStore {
 
   async backlog(broker: string): Promise<OutboxBacklog> {
     return await this.database().read((db) => outboxBacklog(db, broker));
+  }
+
+  async present(messageIds: readonly string[], broker: string): Promise<readonly string[]> {
+    return await this.database().read((db) => presentRows(db, messageIds, broker));
   }
 
   async list(

@@ -41,6 +41,15 @@ export function outboxStats(db: DatabaseSync): OutboxStats {
   };
 }
 
+/** Those of the messages that have a row for the broker. */
+export function presentRows(db: DatabaseSync, ids: readonly string[], broker: string): readonly string[] {
+  return statement(
+    db,
+    `SELECT message_id FROM protean_outbox
+      WHERE target_broker = ? AND message_id IN (SELECT value FROM json_each(?))`,
+  ).all(broker, JSON.stringify(ids)).map((row) => String(row.message_id));
+}
+
 /** What of one broker is not published: from the index of what waits, and the few rows that were given up. */
 export function outboxBacklog(db: DatabaseSync, broker: string): OutboxBacklog {
   const counted = statement(

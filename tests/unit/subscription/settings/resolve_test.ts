@@ -486,6 +486,11 @@ Deno.test("dead letters and retention on an event-store subscription: asked for 
   assertEquals(off.enableDlq, false);
 });
 
+Deno.test("a value that breaks several rules at once is told once", async () => {
+  const error = refused(await loadObject({}), handler({ subscriptionConfig: { messagesPerTick: 2 ** 53 } }));
+  assertEquals(error.problems.map(({ key }) => key), ["messagesPerTick"]);
+});
+
 Deno.test("several impossible values are one error that lists them all (S20)", async () => {
   const error = refused(
     await loadObject({}),
@@ -567,6 +572,10 @@ Deno.test("an unknown profile is refused with the nearest one, the custom ones i
 Deno.test("sequentialBy is handed on, and must say something", async () => {
   assertEquals((await under({}, handler({ sequentialBy: "orderId" }))).sequentialBy, "orderId");
   refused(await loadObject({}), handler({ sequentialBy: "" }));
+  for (const wrong of [5, true, ["orderId"]]) {
+    // As from code without types.
+    refused(await loadObject({}), handler(Object.fromEntries([["sequentialBy", wrong]])));
+  }
 });
 
 Deno.test("names of Object's prototype are no handlers' tables", async () => {
