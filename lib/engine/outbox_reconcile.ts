@@ -19,8 +19,8 @@ import { readMetadata } from "../message/read_metadata.ts";
 
 const log = getLogger(["protean", "outbox"]);
 
-/** So many of the last messages of the store are looked at. */
-const LAST = 1_000;
+/** So many of the last messages of the store are looked at by a start. */
+export const LAST = 1_000;
 const PAGE = 100;
 const PAGE_SIZE = 4 * 1024 * 1024;
 /** How long the start waits for it, and how long it is until it is tried again. */
@@ -71,9 +71,10 @@ export class OutboxReconcile extends BackgroundService implements EngineService 
 /**
  * Gives the events their missing rows; returns how many events that were. A row that was removed after its
  * retention is not made again: only what is younger than that is looked at, and of it only what is younger
- * than an event that has its row, unless none has. Rejects as the databases do; may be repeated.
+ * than an event that has its row, unless none has. Looks at the `last` messages of the store. Rejects as the
+ * databases do; may be repeated.
  */
-async function reconcile(runtime: Needed, signal: AbortSignal): Promise<number> {
+export async function reconcile(runtime: Needed, signal: AbortSignal, last = LAST): Promise<number> {
   const { eventStore: store } = runtime;
   const main = runtime.providers.get(MAIN);
   if (!store || !main?.outbox.present) return 0;
@@ -81,7 +82,7 @@ async function reconcile(runtime: Needed, signal: AbortSignal): Promise<number> 
   let hasRow = false;
   let early: OutboxInsert[][] = [];
   let created = 0;
-  for await (const events of lastEvents(store, signal)) {
+  for await (const events of lastEvents(store, signal, last)) {
     const own = events.map((event) => rowsOf(runtime, event)).filter((rows) => rows.length > 0);
     const ids = own.flatMap(([row]) => row?.messageId ?? []);
     const present = new Set(ids.length > 0 ? await main.outbox.present(ids, broker) : []);
@@ -99,19 +100,20 @@ async function reconcile(runtime: Needed, signal: AbortSignal): Promise<number> 
   return created + await add(main, early, signal);
 }
 
-/** The last messages of the store, page by page. */
+/** The `last` messages of the store, page by page. */
 async function* lastEvents(
   store: BaseEventStore,
   signal: AbortSignal,
+  last: number,
 ): AsyncGenerator<readonly StoredEvent[]> {
   const end = (await store.last("$all"))?.globalPosition ?? -1;
-  let from = Math.max(0, end - LAST + 1);
+  let from = Math.max(0, end - last + 1);
   while (from <= end && !signal.aborted) {
     const events = await store.read("$all", { from, limit: PAGE, maxSize: PAGE_SIZE });
-    const last = events.at(-1);
-    if (!last) return;
+    const latest = events.at(-1);
+    if (!latest) return;
     yield events;
-    from = last.globalPosition + 1;
+    from = latest.globalPosition + 1;
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from "../../adapters/ports.ts";
 import type { DomainRuntime } from "../../domain/runtime.ts";
 import { managedProviders } from "../../domain/places.ts";
+import { LAST, reconcile } from "../../engine/outbox_reconcile.ts";
 import { audited, whoIs } from "../../operations/audit.ts";
 import type { Cli } from "../cli.ts";
 import { confirm } from "../confirm.ts";
@@ -44,6 +45,10 @@ interface RequeueOptions extends Options, ActorOptions {
   readonly yes?: boolean;
 }
 
+interface ReconcileOptions extends Options, ActorOptions {
+  readonly limit: number;
+}
+
 /** Rows are numbered with 64 bits. */
 const LARGEST_ID = 2n ** 63n - 1n;
 
@@ -56,7 +61,8 @@ export function outboxCommand(cli: Cli): Command {
       ["outbox requeue --domain=my_domain --all --yes", "publish all of it after all"],
     ],
   );
-  for (const command of [statsCommand(cli), listCommand(cli), requeueCommand(cli)]) group.addCommand(command);
+  const commands = [statsCommand(cli), listCommand(cli), requeueCommand(cli), reconcileCommand(cli)];
+  for (const command of commands) group.addCommand(command);
   return group;
 }
 
@@ -129,6 +135,39 @@ async function stats(cli: Cli, runtime: DomainRuntime, options: Options): Promis
         stats.oldest === undefined ? "-" : `${ageSeconds(stats, now)} s`,
       ]),
     ),
+  );
+}
+
+function reconcileCommand(cli: Cli): Command {
+  const command = withExamples(
+    new Command("reconcile").description(
+      "Give events of the event store the outbox rows that they lack, as every server does when it starts.",
+    ),
+    [["outbox reconcile --domain=my_domain --limit 10000", "look further back than a start does"]],
+  ).option("--limit <n>", "look at so many of the last messages of the event store", positive, LAST);
+  return addCommonOptions(addActor(command)).action((options: ReconcileOptions) =>
+    withDomain(cli, options, (runtime) => reconcileNow(cli, runtime, options))
+  );
+}
+
+async function reconcileNow(cli: Cli, runtime: DomainRuntime, options: ReconcileOptions): Promise<void> {
+  const { limit, reason, by, json } = options;
+  const change = {
+    ...{ what: "outbox.reconcile", reason, filter: { limit: String(limit) } },
+    by: whoIs(by, (name) => cli.io.env(name)),
+  };
+  const never = new AbortController().signal;
+  const reconciled = await audited(
+    runtime,
+    change,
+    () => reconcile(runtime, never, limit),
+    (count) => ({ count }),
+  );
+  if (json) return cli.io.out(envelope("pass", { reconciled }));
+  cli.io.out(
+    reconciled > 0
+      ? `Reconciled ${reconciled} outbox row(s) from the event store.\n`
+      : "Nothing to reconcile: no event in the scanned window is missing its outbox row.\n",
   );
 }
 

@@ -93,3 +93,26 @@ Deno.test("requeue takes numbers alone, and says which text is none", async () =
     assertStringIncludes(stderr, `'${id}' is no id of an outbox row`);
   }
 });
+
+Deno.test("reconcile gives an event that only the store has its row, once, and says how many", async () => {
+  await using shop = await withPending();
+  await shop.run(["server", "--once"]);
+  const nothing = await shop.run(["outbox", "reconcile"]);
+  assertEquals([nothing.code, nothing.stdout], [
+    0,
+    "Nothing to reconcile: no event in the scanned window is missing its outbox row.\n",
+  ]);
+  const database = new DatabaseSync(`${shop.folder}/shop.db`);
+  const { changes } = database.prepare(
+    "delete from protean_outbox where id = (select max(id) from protean_outbox where type = 'Shop.OrderPlaced.v1')",
+  ).run();
+  database.close();
+  assertEquals(Number(changes), 1);
+  assertEquals(
+    (await shop.run(["outbox", "reconcile"])).stdout,
+    "Reconciled 1 outbox row(s) from the event store.\n",
+  );
+  const again = await shop.run(["outbox", "reconcile", "--limit", "5", "--json"]);
+  assertEquals(JSON.parse(again.stdout).data, { reconciled: 0 });
+  assertEquals((await shop.run(["outbox", "reconcile", "--limit", "0"])).code, 2);
+});
