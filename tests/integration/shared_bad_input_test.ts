@@ -81,7 +81,9 @@ const hopeless: readonly Case[] = [
   {
     name: "a broker URI of another scheme",
     wrong: () => ({ redis: "http://127.0.0.1:6379" }),
-    says: twice("'§.URI' must begin with redis://, rediss:// or unix://: its scheme is http"),
+    says: twice(
+      "'§.URI' must begin with redis://, rediss://, redis+sentinel://, redis+cluster:// or unix://: its scheme is http",
+    ),
   },
   {
     name: "a wrong Redis password",
