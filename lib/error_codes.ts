@@ -191,7 +191,10 @@ export const ERROR_CODES = {
   SQLITE_FILE: ["ConfigurationError", "The database file cannot be used."],
   TRANSACTION_ABORTED: ["ProteanError", "A statement before failed, so the unit of work was rolled back."],
   SQL: ["ProteanError", "A statement is wrong, or a constraint refused it."],
-  ADAPTER_FAILED: ["ConfigurationError", "The constructor of an adapter has thrown."],
+  ADAPTER_FAILED: [
+    "ConfigurationError",
+    "The constructor of an adapter has thrown, or its connectionNeed().",
+  ],
   ADAPTER_INCOMPLETE: ["ConfigurationError", "An adapter lacks a method or property that is needed."],
   CLOSE_FAILED: ["ProteanError", "An adapter did not close cleanly."],
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { AdapterKind, BaseAdapter } from "../adapters/ports.ts";
+import type { AdapterKind, BaseAdapter, ConnectionNeed } from "../adapters/ports.ts";
 import { systemClock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/loaded.ts";
 import type { Diagnostic } from "../diagnostics.ts";
@@ -113,6 +113,12 @@ async function constructed(
     try {
       const facts = { normalizedName, clock: systemClock, config: loaded, migrate: false };
       const adapter = await createAdapter(registry, facts, kind, name, table);
+      try {
+        assertNeed(kind, table.provider, adapter);
+      } catch (wrong) {
+        await closeOne(adapter, systemClock);
+        throw wrong;
+      }
       const isBuiltIn = registry.isBuiltIn(kind, table.provider);
       const isOpen = isBuiltIn && REMOTE.includes(table.provider);
       // It reads the files of certificates and connects to nothing; an embedded one would make its file.
@@ -129,6 +135,41 @@ async function constructed(
     }
   }
   return { adapters, broken: onceEach(broken) };
+}
+
+/** Throws `ConfigurationError` for an adapter of somebody's own that does not tell its need as the port says. */
+function assertNeed(kind: AdapterKind, provider: string, adapter: BaseAdapter): void {
+  const place = `The ${kind.replace("_", " ")} adapter '${provider}' ('${adapter.name}')`;
+  let need: unknown;
+  try {
+    need = adapter.connectionNeed({ outboxProcessors: 0 });
+  } catch (cause) {
+    // One of ours judges its settings there, and says what is wrong with them.
+    if (cause instanceof ConfigurationError) throw cause;
+    throw new ConfigurationError(
+      `${place} does not tell what it needs: its connectionNeed() has thrown (${asError(cause).message}).`,
+      { code: "ADAPTER_FAILED", cause },
+    );
+  }
+  if (need === undefined || isNeed(need)) return;
+  throw new ConfigurationError(
+    `${place} does not tell what it needs: its connectionNeed() must return undefined, or server, pool, ` +
+      "overflow and beside.",
+    { code: "ADAPTER_FAILED" },
+  );
+}
+
+function isNeed(value: unknown): value is ConnectionNeed {
+  if (typeof value !== "object" || value === null) return false;
+  const { server, pool, overflow, beside } = value as Partial<Record<keyof ConnectionNeed, unknown>>;
+  return typeof server === "string" && isCount(pool) && isCount(overflow) && Array.isArray(beside) &&
+    beside.every((one: unknown) =>
+      typeof one === "object" && one !== null && "count" in one && isCount(one.count)
+    );
+}
+
+function isCount(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
 const REMOTE: readonly string[] = ["postgresql", "redis"];

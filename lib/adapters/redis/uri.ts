@@ -81,6 +81,12 @@ export function parseRedisUri(uri: string | undefined, key: string): RedisAddres
   }
   const db = database(url.pathname.replace(/^\//, "") || url.searchParams.get("db"), key);
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1") || "localhost";
+  if (/,|%2c/i.test(host)) {
+    throw refused(
+      key,
+      `'${key}' names several hosts: write redis+sentinel:// or redis+cluster://, or one host alone.`,
+    );
+  }
   const port = url.port === "" ? 6379 : Number(url.port);
   if (port === 0) throw refused(key, `'${key}' names port 0: ports are 1 to 65535.`);
   return {

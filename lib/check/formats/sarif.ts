@@ -11,6 +11,9 @@ import { fileOf, inWorkspace, type Workspace } from "./place.ts";
 
 const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
+/** The page of the reference that code scanning links to, whatever the code (wire 8.4). */
+const HELP = "https://docs.proteanhq.com/reference/fitness-functions";
+
 const LEVELS: Readonly<Record<DiagnosticLevel, string>> = {
   error: "error",
   warning: "warning",
@@ -40,7 +43,8 @@ export function sarif(findings: readonly Finding[], options: SarifOptions): stri
 
 function ruleJson(code: string): unknown {
   const rule = ruleOf(code);
-  if (!rule) return { id: code };
+  const helpUri = `${HELP}#${code.toLowerCase().replaceAll("_", "-")}`;
+  if (!rule) return { id: code, helpUri };
   const anchor = `docs/reference/check.md#${code.toLowerCase()}`;
   return {
     id: code,
@@ -50,6 +54,7 @@ function ruleJson(code: string): unknown {
       text: `${rule.remedy} ${rule.mend}`,
       markdown: `${rule.remedy}\n\n\`\`\`\n${rule.mend}\n\`\`\`\n\nSee ${anchor}.`,
     },
+    helpUri,
     defaultConfiguration: { level: LEVELS[rule.level] },
     properties: { category: rule.category },
   };

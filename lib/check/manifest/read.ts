@@ -67,7 +67,6 @@ function isOurs(container: Table): boolean {
 
 function workloadOf(object: ManifestObject, objects: readonly ManifestObject[]): Workload {
   const { tree, file, lineOf } = object;
-  const pod = tableAt(tree, POD);
   const containers = containersOf(tree);
   const index = Math.max(0, containers.findIndex(isOurs));
   const container = containers[index] ?? {};
@@ -84,11 +83,11 @@ function workloadOf(object: ManifestObject, objects: readonly ManifestObject[]):
     label: `${tree["kind"]} '${nameOf(tree)}'`,
     file,
     line: lineOf(["metadata", "name"]),
-    replicas: mostReplicas(tree, objects),
+    replicas: mostReplicas(object, objects),
     workers: workersOf(container),
     gracePeriodSeconds: placed(
       [...POD, "terminationGracePeriodSeconds"],
-      figure(pod["terminationGracePeriodSeconds"]) ?? GRACE_SECONDS,
+      figureAt(object, [...POD, "terminationGracePeriodSeconds"]) ?? GRACE_SECONDS,
     ),
     preStop: isTable(hook) ? placed([...at, "lifecycle", "preStop"], preStop(hook)) : undefined,
     liveness: probe("livenessProbe"),
@@ -117,21 +116,21 @@ function requireRendered({ tree, file, lineOf }: ManifestObject, container: Tabl
 }
 
 /** What scales it decides; without that its own `replicas`, of which Kubernetes makes 1 where none are said. */
-function mostReplicas(tree: Table, objects: readonly ManifestObject[]): number {
-  const scaled = objects.map((object) => object.tree).filter((other) => {
+function mostReplicas(object: ManifestObject, objects: readonly ManifestObject[]): number {
+  const { tree } = object;
+  const scaled = objects.filter(({ tree: other }) => {
     const target = tableAt(other, ["spec", "scaleTargetRef"]);
     const kind = target["kind"] ?? "Deployment";
-    return target["name"] === nameOf(tree) && kind === tree["kind"] &&
-      namespaceOf(other) === namespaceOf(tree);
+    return target["name"] === nameOf(tree) && kind === tree["kind"] && isBeside(other, tree);
   });
-  const most = scaled.flatMap(({ kind, spec }) =>
-    kind === "HorizontalPodAutoscaler"
-      ? figure(valueAt(spec, ["maxReplicas"])) ?? []
-      : kind === "ScaledObject"
-      ? figure(valueAt(spec, ["maxReplicaCount"])) ?? KEDA_MOST
-      : []
-  );
-  return most.length > 0 ? Math.max(...most) : figure(valueAt(tree, ["spec", "replicas"])) ?? 1;
+  const most = scaled.flatMap((scaler) => {
+    const { kind } = scaler.tree;
+    if (kind === "HorizontalPodAutoscaler") return figureAt(scaler, ["spec", "maxReplicas"]) ?? [];
+    if (kind === "ScaledObject") return figureAt(scaler, ["spec", "maxReplicaCount"]) ?? KEDA_MOST;
+    return [];
+  });
+  const own = figureAt(object, ["spec", "replicas"]) ?? 1;
+  return most.length > 0 ? Math.max(...most) : own;
 }
 
 function workersOf(container: Table): number | undefined {
@@ -157,20 +156,37 @@ function preStop(
   if (isTable(sleep)) return { seconds: figure(sleep["seconds"]), exec: undefined };
   if (!isTable(exec)) return { seconds: undefined, exec: undefined };
   const command = texts(exec["command"]);
-  const [, seconds] = /\bsleep\s+(\d+(?:\.\d+)?)/.exec(command.join(" ")) ?? [];
-  return { seconds: seconds === undefined ? undefined : Number(seconds), exec: command };
+  const sleeps = [...command.join(" ").matchAll(/\bsleep((?:\s+\d+(?:\.\d+)?[smhd]?)+)/g)];
+  const seconds = sleeps.flatMap(([, times = ""]) => times.trim().split(/\s+/).map(secondsOf));
+  return { seconds: seconds.length === 0 ? undefined : seconds.reduce((a, b) => a + b), exec: command };
 }
+
+/** As sleep(1) has it: `15`, `1m`. */
+function secondsOf(time: string): number {
+  return parseFloat(time) * (UNITS[time.at(-1) ?? ""] ?? 1);
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 function nameOf(tree: Table): string {
   return text(valueAt(tree, ["metadata", "name"])) ?? "";
 }
 
-function namespaceOf(tree: Table): string | undefined {
-  return text(valueAt(tree, ["metadata", "namespace"]));
+/** In one namespace, as far as both say theirs: where one does not, whoever applies it does. */
+function isBeside(one: Table, other: Table): boolean {
+  const [a, b] = [one, other].map((tree) => text(valueAt(tree, ["metadata", "namespace"])));
+  return a === undefined || b === undefined || a === b;
 }
 
 function portOf(value: unknown): number | string | undefined {
   return typeof value === "number" || typeof value === "string" ? value : undefined;
+}
+
+/** A number. Throws for one that is still to be filled in: `${REPLICAS}`, `{{ .Values.max }}`. */
+function figureAt({ tree, file, lineOf }: ManifestObject, path: Path): number | undefined {
+  const value = valueAt(tree, path);
+  if (typeof value === "string" && /[{}$<>]/.test(value)) throw templateError(file, lineOf(path));
+  return figure(value);
 }
 
 function figure(value: unknown): number | undefined {

@@ -28,6 +28,8 @@ export const lowPoolSize: RuleOf<"start"> = {
       if (EMBEDDED.includes(provider) || size >= PRODUCTION_DEFAULT) continue;
       const key = `databases.${name}.pool_size`;
       yield {
+        // As the reference names it (wire 8.5).
+        element: `databases.${name}`,
         key,
         message: `Database '${name}' has pool_size ${size}, which is below the production default of ` +
           `${PRODUCTION_DEFAULT}.`,

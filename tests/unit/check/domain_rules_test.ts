@@ -149,6 +149,41 @@ Deno.test("an adapter that throws in its constructor is told and breaks the conf
   }
 });
 
+for (
+  const [what, need] of [
+    ["throws", () => {
+      throw new Error("no idea");
+    }],
+    ["returns no need", () => ({ server: "shelf:1" })],
+    ["returns no number", () => ({ server: "shelf:1", pool: "5", overflow: 0, beside: [] })],
+    ["returns a promise", () => Promise.resolve(undefined)],
+  ] as const
+) {
+  Deno.test(`an adapter whose connectionNeed() ${what} breaks the configuration, not the check`, async () => {
+    let isClosed = false;
+    class Shelf extends BaseCache {
+      override ping = () => Promise.resolve();
+      override get = () => Promise.resolve(undefined);
+      override set = () => Promise.resolve();
+      override delete = () => Promise.resolve(false);
+      override ttl = () => Promise.resolve(undefined);
+      override keys = () => Promise.resolve([]);
+      override close = () => {
+        isClosed = true;
+        return Promise.resolve();
+      };
+    }
+    // As JavaScript may have it, which no compiler has seen.
+    Object.assign(Shelf.prototype, { connectionNeed: need });
+    const domain = shop((shop) => shop.registerAdapter("cache", "shelf", Shelf));
+    const { findings, isBroken } = await checked('[caches.default]\nprovider = "shelf"\n', { domain });
+    const told = findings.filter(({ level }) => level === "error");
+    assertEquals(told.map(({ code, key }) => [code, key]), [["ADAPTER_FAILED", "caches.default"]]);
+    assertEquals([isBroken, isClosed], [true, true]);
+    assertStringIncludes(told[0]?.message ?? "", "connectionNeed()");
+  });
+}
+
 Deno.test("check makes no file, and the domain can be started afterwards", async () => {
   const folder = await Deno.makeTempDir({ prefix: "protean-check-" });
   try {

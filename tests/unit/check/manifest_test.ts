@@ -276,3 +276,47 @@ Deno.test("an autoscaler may stand in a file of its own, and findings name the f
     ["MANIFEST_TEMPLATE", "two.yaml"],
   ]);
 });
+
+for (
+  const [command, seconds] of [
+    ["[sleep, 1m]", 60],
+    ["[sleep, 1.5m, 10s]", 100],
+    ["[sh, -c, 'sleep 5; curl -s x; sleep 10']", 15],
+    ["[sh, -c, 'nosleep']", undefined],
+  ] as const
+) {
+  Deno.test(`a preStop of ${command} takes ${seconds} seconds`, () => {
+    const manifest = deployment(["sleep: { seconds: 5 }", `exec: { command: ${command} }`]);
+    assertEquals(readWorkloads(manifest, "d.yaml")[0]?.preStop?.value.seconds, seconds);
+  });
+}
+
+const hpaOf = (most: string, namespace = "default") =>
+  `---
+kind: HorizontalPodAutoscaler
+metadata: { name: shop, namespace: ${namespace} }
+spec: { maxReplicas: ${most}, scaleTargetRef: { kind: Deployment, name: shop } }
+`;
+
+Deno.test("an autoscaler scales what is in its namespace, or in one that is not said", () => {
+  const replicas = (text: string) => readWorkloads(text, "d.yaml")[0]?.replicas;
+  assertEquals(replicas(FINE + hpaOf("9")), 9);
+  const inShop = deployment(["name: shop", "name: shop\n  namespace: shop"]);
+  assertEquals([replicas(inShop + hpaOf("9")), replicas(inShop + hpaOf("9", "shop"))], [2, 9]);
+});
+
+for (
+  const [text, line] of [
+    [deployment(["replicas: 2", "replicas: ${REPLICAS}"]), 6],
+    [deployment(["Seconds: 30", "Seconds: <seconds>"]), 9],
+    [FINE + hpaOf('"{{ most }}"'), 27],
+  ] as const
+) {
+  Deno.test(`a number that is still to be filled in makes a template of it (line ${line})`, () => {
+    const error = assertThrows(() => readWorkloads(text, "d.yaml"), ConfigurationError);
+    assertEquals(error.problems.map((problem) => [problem.code, problem.line]), [[
+      "MANIFEST_TEMPLATE",
+      line,
+    ]]);
+  });
+}

@@ -83,7 +83,7 @@ for (const args of [["--format", "json"], ["--format=json"], ["-f", "json"], ["-
       { code: rule, level, category, element, field, location, rule: texts, suggestion, resolving_operation },
     ] = diagnostics;
     assertEquals([rule, level, category], ["LOW_POOL_SIZE", "warning", "pools"]);
-    assertEquals([element, field], ["databases.default.pool_size", "databases.default.pool_size"]);
+    assertEquals([element, field], ["databases.default", "databases.default.pool_size"]);
     assertEquals(location, { file: "domain.toml", line: 4 });
     assert(texts.rationale && texts.fix && suggestion);
     assertEquals(resolving_operation.display, "pool_size = 10");
@@ -164,7 +164,12 @@ Deno.test("SARIF is valid by the official schema, with places below the workspac
   const [{ tool, results }] = JSON.parse(stdout).runs;
   assertEquals(tool.driver.name, "protean");
   const [low] = results.filter((one: { ruleId: string }) => one.ruleId === "LOW_POOL_SIZE");
-  assertEquals([low.level, tool.driver.rules[low.ruleIndex].id], ["warning", "LOW_POOL_SIZE"]);
+  const { id, helpUri } = tool.driver.rules[low.ruleIndex];
+  assertEquals([low.level, id, helpUri], [
+    "warning",
+    "LOW_POOL_SIZE",
+    "https://docs.proteanhq.com/reference/fitness-functions#low-pool-size",
+  ]);
   const { artifactLocation, region } = low.locations[0].physicalLocation;
   assertEquals([artifactLocation.uri, region.startLine], [
     `${folder.folder.slice(root.length + 1)}/domain.toml`,

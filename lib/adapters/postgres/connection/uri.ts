@@ -142,11 +142,14 @@ function one(query: ReadonlyMap<string, readonly string[]>, name: string): strin
 function placesOf(hosts: string, overriding: readonly string[], port: string | undefined): readonly Place[] {
   const given = overriding.length > 0 ? overriding : [hosts];
   const ports = (port ?? "5432").split(",");
+  const all = given.flatMap((item) => item.split(","));
+  // As libpq: one for all of them, or one for each.
+  if (ports.length > 1 && ports.length !== all.length) {
+    throw new Trouble(`has ${ports.length} ports for ${all.length} host${all.length === 1 ? "" : "s"}`);
+  }
   // What stands in a query is decoded already; elsewhere a host is, once its port is separated from it.
   const decoded = overriding.length > 0 ? (host: string) => host : decode;
-  return given.flatMap((item) => item.split(",")).map((item, index) =>
-    placeOf(item, decoded, ports[index] ?? ports.at(-1) ?? "5432")
-  );
+  return all.map((item, index) => placeOf(item, decoded, ports[index] ?? ports.at(-1) ?? "5432"));
 }
 
 function placeOf(text: string, decoded: (host: string) => string, fallback: string): Place {
@@ -177,15 +180,15 @@ function sslMode(text = "prefer"): SslMode {
   return mode;
 }
 
-/**
- * A server can do nothing where it may not write: of several places the one that takes writes is looked for,
- * whatever it says.
- */
 /** A word as libpq has them, to be repeated: what stands behind an & may be the rest of a password. */
 function word(text: string): string {
   return /^([a-z]{1,12}(-[a-z]{1,12})?|-?\d{1,9})$/.test(text) ? ` '${text}'` : "";
 }
 
+/**
+ * A server can do nothing where it may not write: of several places the one that takes writes is looked for,
+ * whatever it says.
+ */
 function assertWrites(attributes = "read-write"): void {
   if (["any", "read-write", "primary"].includes(attributes)) return;
   throw new Trouble(

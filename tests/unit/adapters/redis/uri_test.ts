@@ -73,6 +73,8 @@ Deno.test("parseRedisUri refuses what cannot work in one sentence that names the
     ["redis+cluster://:secret@", "names no host"],
     ["rediss+cluster://:secret@h:1", "its scheme is rediss+cluster"],
     ["redis://:secret@h:0", "port 0"],
+    ["redis://:secret@a,b/0", "several hosts"],
+    ["rediss://:secret@a%2Cb:7", "several hosts"],
     ["redis://:secret@h/orders", "the database 'orders'"],
     ["redis://:secret@h/0?ssl_cert_reqs=none", "'ssl_cert_reqs'"],
     ["redis://:secret%zz@h", "percent-encoded"],

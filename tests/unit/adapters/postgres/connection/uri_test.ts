@@ -68,6 +68,8 @@ const refused: readonly (readonly [uri: string, trouble: string])[] = [
   ["postgresql://ann:secret@db:0/shop", "'0', which is not a number"],
   ["postgresql://ann:secret@db:65536/shop", "'65536', which is not a number"],
   ["postgresql://ann:secret@[::1/shop", "which is not host:port"],
+  ["postgresql://ann:secret@a/shop?port=1,2", "has 2 ports for 1 host:"],
+  ["postgresql://ann:secret@a,b,c/shop?port=1,2", "has 2 ports for 3 hosts:"],
   ["postgresql://ann:secret@db/shop?sslmode=sometimes", "sslmode 'sometimes'"],
   ["postgresql://ann:secret@db/shop?sslmod=require", "unknown parameter 'sslmod'"],
   ["postgresql://ann:secret@db/shop?connect_timeout=-1", "connect_timeout '-1'"],
