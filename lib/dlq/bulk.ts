@@ -168,7 +168,7 @@ class Run {
     const { underWay } = this.#plan;
     const place = underWay && this.#snapshots[underWay.queue]?.place;
     if (place && underWay.whole !== undefined) {
-      this.#record.done += Math.max(0, underWay.whole - await place.deadLetters.depth(place.stream));
+      if (await isOver(this.#snapshots[underWay.queue])) this.#record.done += underWay.whole;
     } else if (place) {
       const { after } = this.#plan.queues[underWay.queue] ?? {};
       for (const id of underWay.ids) {
@@ -193,16 +193,17 @@ class Run {
     const { signal } = this.#running;
     const { place } = snapshot;
     const { rate, limit } = this.#record;
-    // The whole of a queue goes at once, however long it is.
+    const { after } = this.#plan.queues[at] ?? {};
+    // The whole of a queue goes at once, however long it is, unless letters have come that nobody meant.
     const whole = this.#kind === "purge" && !this.#save && rate === undefined && limit === undefined;
-    if (whole && !isSelective(this.#filter)) {
+    if (whole && !isSelective(this.#filter) && snapshot.upper !== undefined) {
       await this.#begins({ queue: at, ids: [], whole: await place.deadLetters.depth(place.stream) });
-      this.#record.done += await place.deadLetters.purge(place.stream);
+      const purged = await place.deadLetters.purge(place.stream, snapshot.upper);
+      this.#record.done += purged;
       this.#plan.underWay = undefined;
       this.#running.told();
-      return;
+      if (purged > 0) return;
     }
-    const { after } = this.#plan.queues[at] ?? {};
     for await (const page of this.#queues.pages({ ...snapshot, after }, this.#filter, signal)) {
       const found = page.slice(0, this.#left());
       const kept = this.#save ? await this.#saved(place, found, this.#save) : found;
@@ -334,6 +335,14 @@ class Run {
     const { done, skipped, failures, limit = Infinity } = this.#record;
     return Math.max(0, limit - done - skipped - failures);
   }
+}
+
+/** Whether none of its letters is left. */
+async function isOver(snapshot: Snapshot | undefined): Promise<boolean> {
+  if (snapshot?.upper === undefined) return true;
+  const { place: { deadLetters, stream }, upper } = snapshot;
+  const [oldest] = await deadLetters.list(stream, { limit: 1, maxEntryBytes: 1 });
+  return oldest === undefined || compareIdTexts(oldest.id, upper) > 0;
 }
 
 function otherSide(stream: string, kind: LetterKind): string {

@@ -136,6 +136,21 @@ everywhere("letters that came after it was made are left alone by whoever goes o
   ]);
 });
 
+everywhere("a purge of a whole queue ends with the letters that it was asked for", async (desk) => {
+  const { domain, broker } = desk;
+  await bury(broker, 3);
+  const { id, total } = await domain.deadLetters.purge({}, { detach: true });
+  await bury(broker, 2);
+  await domain.operations.resume(id);
+  const ended = await domain.operations.get(id);
+  assertEquals([total, ended?.state, ended?.done, await desk.depth()], [3, "done", 3, 2]);
+  await domain.deadLetters.purge({});
+  const empty = await domain.deadLetters.purge({}, { detach: true });
+  await bury(broker, 2);
+  await domain.operations.resume(empty.id);
+  assertEquals([(await domain.operations.get(empty.id))?.done, await desk.depth()], [0, 2]);
+});
+
 everywhere("another process pauses, resumes and cancels what runs here, within a second", async (desk) => {
   const { broker, domain, begin, depth, newest } = desk;
   await bury(broker, 100);

@@ -96,7 +96,9 @@ export class MemoryDeadLetters implements DeadLetters {
     return Promise.resolve(ids.filter((id) => this.#store.unbury(stream, id)).length);
   }
 
-  purge(stream: string): Promise<number> {
+  purge(stream: string, last?: string): Promise<number> {
+    const behind = this.#store.find(stream)?.log.after(parseCursor(last, END_ID), 1);
+    if (behind?.length) return Promise.resolve(0);
     this.#store.forgetBook(stream);
     return Promise.resolve(this.#store.drop(stream));
   }

@@ -355,8 +355,11 @@ export interface DeadLetters {
     texts: readonly string[],
     mark: FeedMark,
   ): Promise<string>;
-  /** Removes the whole stream; returns how many entries it had. Notes stay. */
-  purge(stream: string): Promise<number>;
+  /**
+   * Removes the whole stream; returns how many entries it had. Notes stay. With `last`, an id of an entry: only
+   * where nothing stands behind that; else nothing goes, and it returns 0.
+   */
+  purge(stream: string, last?: string): Promise<number>;
   /** Absent: nobody counts here, and whoever asks reads the letters. */
   readonly failures?: FailureGroups;
 }

@@ -203,9 +203,10 @@ return first and first[1]
 
 /**
  * Drops a stream whole and returns how many entries it had. The memory is freed in the background. Keys:
- * dead-letter stream, groups.
+ * dead-letter stream, groups. Arguments: an id, where nothing is to be dropped if an entry stands behind it.
  */
 export const purge = new Script(`
+if ARGV[1] and #redis.call('XRANGE', KEYS[1], '(' .. ARGV[1], '+', 'COUNT', 1) > 0 then return 0 end
 local length = redis.call('XLEN', KEYS[1])
 redis.call('UNLINK', KEYS[1])
 redis.pcall('UNLINK', KEYS[2])

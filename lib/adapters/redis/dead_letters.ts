@@ -171,9 +171,10 @@ export class RedisDeadLetters implements DeadLetters {
     return await this.#inSteps(remove, this.#counted(stream), ids, { stream, most: REMOVE_STEP });
   }
 
-  async purge(stream: string): Promise<number> {
+  async purge(stream: string, last?: string): Promise<number> {
     const keys = this.#counted(stream);
-    return Number(await this.#endpoint.run((client) => purge.run(client, keys, []), { key: stream }));
+    const args = last === undefined ? [] : [cursorText(last)];
+    return Number(await this.#endpoint.run((client) => purge.run(client, keys, args), { key: stream }));
   }
 
   /** The keys of a queue, of other streams, and of what counts the letters of the queue, if it is one. */

@@ -135,7 +135,16 @@ export function deadLetterRules(rule: Rule): void {
     assertEquals(await deadLetters.remove(dead, [at(ids, 0), at(ids, 3), at(ids, 0), "1-1"]), 2);
     assertEquals(textsOf(await deadLetters.list(dead, { limit: 9 })), ["2", "3", "5"]);
     assertEquals(await deadLetters.remove(dead, []), 0);
-    assertEquals(await deadLetters.purge(dead), 3);
+    assertEquals(
+      await deadLetters.purge(dead, at(ids, 2)),
+      0,
+      "one that came behind it stays, and so all do",
+    );
+    assertEquals(await deadLetters.depth(dead), 3);
+    assertEquals(await deadLetters.purge(dead, at(ids, 4)), 3);
+    assertEquals(await deadLetters.purge(dead, at(ids, 4)), 0);
+    await bury(rig, await rig.consumer("a"), "6");
+    assertEquals(await deadLetters.purge(dead), 1);
     assertEquals(await deadLetters.purge(dead), 0);
     assertEquals(await deadLetters.depth(dead), 0);
   });

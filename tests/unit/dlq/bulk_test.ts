@@ -3,11 +3,12 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
 import type { OperationOptions } from "../../../lib/domain/dead_letters.ts";
 import type { HandlerRunner } from "../../../lib/domain/handler_port.ts";
-import { runOperation } from "../../../lib/dlq/bulk.ts";
+import { LetterWork, runOperation } from "../../../lib/dlq/bulk.ts";
 import { DeadLetterQueues } from "../../../lib/dlq/queues.ts";
 import { statsOf } from "../../../lib/dlq/stats.ts";
 import { BrokerUnavailableError } from "../../../lib/errors.ts";
 import { renderDeadLetter } from "../../../lib/message/dead_letter.ts";
+import { OperationDesk } from "../../../lib/operations/desk.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { until } from "../../support/until.ts";
 
@@ -118,6 +119,36 @@ Deno.test("a broker that goes away pauses the operation, which says how far it c
   };
   const { state, done, why } = await replay({});
   assertEquals([state, done, why, await depth()], ["paused", 2, "The broker is away.", 3]);
+});
+
+Deno.test("a purge whose process died after it had purged leaves what came since, and counts what went", async () => {
+  const { clock, broker, queues, bury, depth } = await rig(3);
+  const desk = OperationDesk.on(broker, clock, "my_domain");
+  const { id } = await runOperation(queues, "purge", {}, { detach: true }, clock, desk);
+  const { deadLetters } = broker;
+  const purge = deadLetters.purge.bind(deadLetters);
+  deadLetters.purge = async (...args) => {
+    await purge(...args);
+    throw new BrokerUnavailableError("The answer was lost.");
+  };
+  await desk.run(id, new LetterWork(queues));
+  deadLetters.purge = purge;
+  await clock.advance(1);
+  await bury(4);
+  const { state, done } = await desk.run(id, new LetterWork(queues));
+  assertEquals([state, done, await depth()], ["done", 3, 1]);
+});
+
+Deno.test("a whole purge leaves a letter alone that comes between its last look and its purge", async () => {
+  const { clock, broker, queues, bury, depth } = await rig(3);
+  const { deadLetters } = broker;
+  const purge = deadLetters.purge.bind(deadLetters);
+  deadLetters.purge = async (...args) => {
+    await bury(4);
+    return await purge(...args);
+  };
+  const { state, done } = await runOperation(queues, "purge", {}, {}, clock);
+  assertEquals([state, done, await depth()], ["done", 3, 1]);
 });
 
 Deno.test("a file that cannot be written keeps letters from being removed", async () => {

@@ -169,9 +169,12 @@ export class SqliteDeadLetters implements DeadLetters {
     return removed;
   }
 
-  async purge(stream: string): Promise<number> {
+  async purge(stream: string, last?: string): Promise<number> {
+    const from = parseCursor(last, END_ID);
     // Waiting readers learn that their group is gone.
     const length = await this.#database.write((db) => {
+      const row = findStream(db, stream);
+      if (row && pageOf(db, row.id, { from, count: 1 }, { maxEntryBytes: 1 }).length > 0) return 0;
       forgetCounts(db, stream);
       return dropStream(db, stream);
     }, { notify: true, durable: true });
