@@ -39,24 +39,37 @@ export class Alerter {
     return this.#failures;
   }
 
-  /** Resolves once all have been told, or have had their time. Never rejects. */
-  async tell(alert: DlqAlert, signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#receivers.map((receiver) => this.#tellOne(receiver, alert, signal)));
+  /**
+   * Resolves once all of `to` have been told, or have had their time, with those that could not be told. Never
+   * rejects. Defaults to everybody.
+   */
+  async tell(
+    alert: DlqAlert,
+    signal: AbortSignal,
+    to: readonly Receiver[] = this.#receivers,
+  ): Promise<readonly Receiver[]> {
+    const told = await Promise.all(to.map((receiver) => this.#tellOne(receiver, alert, signal)));
+    return to.filter((_, at) => !told[at]);
   }
 
-  async #tellOne(receiver: Receiver, alert: DlqAlert, signal: AbortSignal): Promise<void> {
+  async #tellOne(receiver: Receiver, alert: DlqAlert, signal: AbortSignal): Promise<boolean> {
     if (this.#busy.has(receiver)) {
-      return this.#failed(receiver, alert, "it has not come back from an earlier call");
+      this.#failed(receiver, alert, "it has not come back from an earlier call");
+      return false;
     }
     this.#busy.add(receiver);
     const called = Promise.try(() => receiver.tell(alert, signal)).finally(() => this.#busy.delete(receiver));
     using limit = timeLimit(PATIENCE_SECONDS * 1000, this.#clock, signal);
-    await abortable(called, limit.signal).catch((error) => {
+    try {
+      await abortable(called, limit.signal);
+      return true;
+    } catch (error) {
       const late = signal.aborted
         ? "it was stopped"
         : `it did not come back within ${PATIENCE_SECONDS} seconds`;
       this.#failed(receiver, alert, limit.signal.aborted ? late : logLine(error));
-    });
+      return false;
+    }
   }
 
   #failed({ name }: Receiver, { dlqStream }: DlqAlert, error: string): void {

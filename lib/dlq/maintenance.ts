@@ -15,7 +15,7 @@ import type { DlqAlert } from "../domain/dlq_alert.ts";
 import type { DeadLetterEvent, Observer } from "../domain/observer.ts";
 import { NotSupportedError } from "../errors.ts";
 import { logLine } from "../message/describe_error.ts";
-import type { Alerter } from "./alerter.ts";
+import type { Alerter, Receiver } from "./alerter.ts";
 import { Census } from "./census.ts";
 import { largestLetter, summarizeDeadLetter } from "../message/dead_letter.ts";
 import { MAX_MESSAGE_BYTES } from "../message/envelope.ts";
@@ -76,6 +76,8 @@ interface Watched {
   readonly census: Census;
   readonly happened: (event: DeadLetterEvent, count: number) => void;
   firing: boolean;
+  /** Those who do not know of the last change yet. */
+  untold: "everybody" | readonly Receiver[];
 }
 
 /** A party that has reached its threshold. */
@@ -114,6 +116,7 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
           observed?.happened(event, count);
         },
         firing: false,
+        untold: [],
       };
     });
   }
@@ -243,42 +246,43 @@ export class DlqMaintenance extends BackgroundService implements EngineService {
   ): Promise<void> {
     const { queue, parties } = watched;
     const [worst] = breaches;
-    const wasFiring = watched.firing;
+    const changed = watched.firing !== (worst !== undefined);
     watched.firing = worst !== undefined;
     const onChange = this.#options.alertOn === "change";
+    if (changed || worst && !onChange) watched.untold = "everybody";
+    if (watched.untold.length === 0) return;
     if (worst) {
-      if (onChange && wasFiring) return;
       const handlers = breaches.flatMap(({ party }) => party.rules.map(({ handler }) => handler));
       const { depth, party: { threshold } } = worst;
-      log.warn("dlq_maintenance.threshold_exceeded", { dlq_stream: queue.stream, depth, threshold });
-      watched.happened("alerts", 1);
-      await this.#alert({ queue, depth, threshold, handlers, state: "firing" }, figures, signal);
-    } else if (onChange && wasFiring) {
+      if (changed || !onChange) {
+        log.warn("dlq_maintenance.threshold_exceeded", { dlq_stream: queue.stream, depth, threshold });
+        watched.happened("alerts", 1);
+      }
+      await this.#alert(watched, { depth, threshold, handlers, state: "firing" }, figures, signal);
+    } else if (onChange) {
       const threshold = Math.min(...parties.map((party) => party.threshold));
       const handlers = parties.flatMap(({ rules }) => rules.map(({ handler }) => handler));
-      log.info("dlq_maintenance.resolved", { dlq_stream: queue.stream, depth: figures.depth, threshold });
-      await this.#alert(
-        { queue, depth: figures.depth, threshold, handlers, state: "resolved" },
-        figures,
-        signal,
-      );
+      const { depth } = figures;
+      if (changed) log.info("dlq_maintenance.resolved", { dlq_stream: queue.stream, depth, threshold });
+      await this.#alert(watched, { depth, threshold, handlers, state: "resolved" }, figures, signal);
     }
   }
 
+  /** Tells whoever does not know yet, and remembers who could not be told. */
   async #alert(
-    { queue, depth, threshold, handlers, state }: {
-      readonly queue: WatchedQueue;
-    } & Pick<DlqAlert, "depth" | "threshold" | "handlers" | "state">,
+    watched: Watched,
+    { depth, threshold, handlers, state }: Pick<DlqAlert, "depth" | "threshold" | "handlers" | "state">,
     { oldest }: Pick<QueueFigures, "oldest">,
     signal: AbortSignal,
   ): Promise<void> {
+    const { queue: { stream }, untold } = watched;
     const alert: DlqAlert = {
-      ...{ dlqStream: queue.stream, depth, threshold, handlers: [...new Set(handlers)], state },
+      ...{ dlqStream: stream, depth, threshold, handlers: [...new Set(handlers)], state },
       oldest: oldest === undefined ? undefined : new Date(oldest),
-      topErrors: await topErrors(this.#options.broker.deadLetters, queue.stream),
+      topErrors: await topErrors(this.#options.broker.deadLetters, stream),
     };
     const alerter = await this.#loaded();
-    await alerter.tell(alert, signal);
+    watched.untold = await alerter.tell(alert, signal, untold === "everybody" ? undefined : untold);
   }
 
   async #loaded(): Promise<Alerter> {

@@ -103,6 +103,55 @@ Deno.test("with alert_on = change an alert begins once and is over once", async 
   ]]);
 });
 
+Deno.test("with alert_on = change whoever could not be told is told in the next cycle, and nobody twice", async () => {
+  let isDown = true;
+  const heard: Record<string, string[]> = { page: [], webhook: [] };
+  const { broker, add, cycle, maintenance } = maintenanceRig([rule("Mailer")], {
+    alertOn: "change",
+    receivers: [
+      { name: "page", tell: ({ state }) => void heard["page"]?.push(state) },
+      {
+        name: "webhook",
+        tell: ({ state }) => {
+          if (isDown) throw new Error("The webhook is down.");
+          heard["webhook"]?.push(state);
+        },
+      },
+    ],
+  });
+  const dlq = maintenance();
+  await add(6, "Mailer");
+  await cycle(dlq);
+  await cycle(dlq);
+  assertEquals(heard, { page: ["firing"], webhook: [] });
+  isDown = false;
+  await cycle(dlq);
+  await cycle(dlq);
+  assertEquals(heard, { page: ["firing"], webhook: ["firing"] });
+  isDown = true;
+  await broker.deadLetters.purge(QUEUE);
+  await cycle(dlq);
+  isDown = false;
+  await cycle(dlq);
+  await cycle(dlq);
+  assertEquals(heard, { page: ["firing", "resolved"], webhook: ["firing", "resolved"] });
+  assertEquals(dlq.status().counters["alerts"], 1);
+});
+
+Deno.test("with alert_on = change a broker that fails between the look and the alert does not swallow it", async () => {
+  const { broker, alerts, add, cycle, maintenance } = maintenanceRig([rule("Mailer")], { alertOn: "change" });
+  const dlq = maintenance();
+  await add(6, "Mailer");
+  const { deadLetters } = broker;
+  const list = deadLetters.list.bind(deadLetters);
+  deadLetters.list = () => Promise.reject(new Error("away"));
+  await assertRejects(() => cycle(dlq), Error, "away");
+  deadLetters.list = list;
+  await cycle(dlq);
+  await cycle(dlq);
+  assertEquals(alerts.map(({ state }) => state), ["firing"]);
+});
+
 Deno.test("a handler's own threshold is compared with its own depth, also after others' replays (DLQ-1)", async () => {
   const rules = [
     rule("Mailer", { alertThreshold: 3 }),
