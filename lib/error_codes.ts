@@ -247,7 +247,10 @@ export const ERROR_CODES = {
   OPERATION_NOT_FOUND: ["ProteanError", "No operation has this id."],
   OPERATION_RUNNING: ["ProteanError", "Another process runs the operation."],
   OPERATION_SAVES: ["ProteanError", "The operation writes to a file, so no other process goes on with it."],
-  OPERATION_UNKNOWN_KIND: ["ProteanError", "This server does not know the kind of the operation."],
+  OPERATION_UNKNOWN_KIND: [
+    "ProteanError",
+    "This server does not know the kind of the operation, or how it was planned.",
+  ],
   DLQ_EDIT_REFUSED: ["ProteanError", "The handler would refuse the edited payload."],
   DLQ_GONE: ["ProteanError", "Somebody else replayed or purged the dead letter first."],
   UNKNOWN_MESSAGE: ["UsageError", "The domain has no message of this name."],

@@ -21,6 +21,7 @@ import {
 import { originalText, parseDeadLetter } from "../message/dead_letter.ts";
 import { discardedStream } from "../message/names.ts";
 import { logLine } from "../message/describe_error.ts";
+import { isJsonObject } from "../message/parse.ts";
 import { OperationDesk } from "../operations/desk.ts";
 import {
   type Asked,
@@ -118,6 +119,15 @@ export class LetterWork implements Work {
   }
 
   async run(running: Running): Promise<void> {
+    const { id, plan, filter } = running.record;
+    if (!isJsonObject(plan) || !Array.isArray(plan["queues"])) {
+      throw new ProteanError(
+        `The operation '${id}' was planned by another release in a way that this one does not know: begin it anew.`,
+        { code: "OPERATION_UNKNOWN_KIND" },
+      );
+    }
+    // What another release filters by and this one does not would mean more letters here.
+    assertFilter(filterFrom(filter));
     await new Run(this.#queues, running, this.#save).run();
   }
 }

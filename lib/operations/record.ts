@@ -6,6 +6,7 @@
 import type { OperationRow, OperationState } from "../adapters/ports.ts";
 import type { FailedLetter, Operation } from "../domain/operations.ts";
 import { cut } from "../message/describe_error.ts";
+import { isJsonObject } from "../message/parse.ts";
 
 /** Failures that are told one by one. */
 const MOST_FAILED = 100;
@@ -67,15 +68,45 @@ export function encodeRecord({ id: _, created: __, state: ___, ...rest }: Operat
   return JSON.stringify(rest);
 }
 
-/** Undefined for what is no record of ours. */
+/**
+ * Undefined for what is no record of ours. What another release keeps otherwise, or not at all, is left out: but
+ * without its filter nobody knows what it means, so it is none then.
+ */
 export function decodeRecord({ id, created, state, data }: OperationRow): OperationRecord | undefined {
   try {
     const rest: unknown = JSON.parse(data);
-    if (typeof rest !== "object" || rest === null || !("kind" in rest)) return undefined;
-    return { ...rest as OperationRecord, id, created, state };
+    if (!isJsonObject(rest) || typeof rest["kind"] !== "string") return undefined;
+    const { filter, failed, by, ended, why, reason, total, done, skipped, failures } = rest;
+    if (!isJsonObject(filter) || Object.values(filter).some((value) => typeof value !== "string")) {
+      return undefined;
+    }
+    const { ended: _, why: __, reason: ___, ...others } = rest as unknown as OperationRecord;
+    return {
+      ...{ ...others, id, created, state, by: typeof by === "string" ? by : "unknown" },
+      ...{
+        total: countIn(total),
+        done: countIn(done),
+        skipped: countIn(skipped),
+        failures: countIn(failures),
+      },
+      failed: Array.isArray(failed) ? failed.filter(isFailure) : [],
+      detached: rest["detached"] === true,
+      saves: rest["saves"] === true,
+      ...(Number.isSafeInteger(ended) && { ended: Number(ended) }),
+      ...(typeof why === "string" && { why }),
+      ...(typeof reason === "string" && { reason }),
+    };
   } catch {
     return undefined;
   }
+}
+
+function countIn(value: unknown): number {
+  return Number.isSafeInteger(value) ? Math.max(0, Number(value)) : 0;
+}
+
+function isFailure(value: unknown): value is FailedLetter {
+  return isJsonObject(value) && typeof value["id"] === "string" && typeof value["why"] === "string";
 }
 
 /** Notes a failure. */

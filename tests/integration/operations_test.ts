@@ -98,6 +98,11 @@ async function serve(brokers: Row): Promise<() => Promise<void>> {
   };
 }
 
+function recordsOf({ operations: records }: BaseBroker) {
+  assert(records);
+  return { records };
+}
+
 everywhere("what a killed process has left is gone on with, and each letter is sent once", async (desk) => {
   const { broker, domain, begin, depth, sent, newest } = desk;
   await bury(broker, 150);
@@ -134,6 +139,40 @@ everywhere("letters that came after it was made are left alone by whoever goes o
     7,
     100,
   ]);
+});
+
+everywhere("what another release has kept is listed, and not taken for more than it means", async (desk) => {
+  const { domain, broker } = desk;
+  await bury(broker, 3);
+  const { records } = recordsOf(broker);
+  const make = async (id: string, data: unknown) =>
+    await records.create({ id, created: Date.now(), state: "paused", alike: id, data: JSON.stringify(data) });
+  const asked = { kind: "purge", domain: "shop", by: "ann", detached: false, saves: false };
+  const plan = { queues: [{ stream: QUEUE, broker: "default", upper: `${Date.now() + 60_000}-0` }] };
+  await make("short", { kind: "purge", domain: "shop", filter: { type: "Placed" } });
+  await make("odd", {
+    ...asked,
+    filter: {},
+    total: "3",
+    failed: [7, { id: "1-0", why: "no" }],
+    ended: "soon",
+  });
+  await make("narrower", { ...asked, filter: { colour: "red" }, total: 1, plan });
+  await make("without a filter", { ...asked, total: 1, plan });
+  const listed = await domain.operations.list();
+  assertEquals(listed.map(({ id }) => id).sort(), ["narrower", "odd", "short"]);
+  const odd = await domain.operations.get("odd");
+  assertEquals([odd?.total, odd?.done, odd?.failed, odd?.ended], [
+    0,
+    0,
+    [{ id: "1-0", why: "no" }],
+    undefined,
+  ]);
+  for (const [id, why] of [["narrower", "no filter 'colour'"], ["short", "another release"]] as const) {
+    await domain.operations.resume(id);
+    const { state, why: told = "" } = await domain.operations.get(id) ?? {};
+    assertEquals([state, told.includes(why), await desk.depth()], ["failed", true, 3], told);
+  }
 });
 
 everywhere("a purge of a whole queue ends with the letters that it was asked for", async (desk) => {

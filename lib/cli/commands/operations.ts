@@ -191,7 +191,7 @@ async function resume(
   if (options.json) cli.io.out(envelope(good ? "pass" : "fail", operationJson(operation)));
   else cli.io.out(`The operation is ${state}: ${done} message(s) ${DONE[kind]}.\n`);
   if (state === "paused") cli.io.err(howToGoOn(operation, options));
-  if (why !== undefined) cli.io.err(`${why}\n`);
+  if (why !== undefined) cli.io.err(`${printable(why)}\n`);
 }
 
 function by(cli: Cli, { by, reason }: Options) {

@@ -103,6 +103,19 @@ for (
   });
 }
 
+Deno.test("what a letter says of itself does not reach the terminal through operations resume", async () => {
+  await using shop = await withDeadLetters(0);
+  const facts = { original_stream: "shop::order", consumer_group: "red \u001b[31m group" };
+  const data = JSON.stringify({ data: {}, metadata: {}, _dlq_metadata: facts });
+  await shop.write("one.jsonl", JSON.stringify({ dlq_stream: "shop::order:dlq", broker: "default", data }));
+  assertEquals((await shop.run(["dlq", "import", "one.jsonl"])).code, 0);
+  const { stdout } = await shop.run(["dlq", "replay-all", "--all", "--canary", "1", "--yes", "--detach"]);
+  const { code, stderr } = await shop.run(["operations", "resume", stdout.trim()]);
+  assertEquals(code, 1);
+  assertStringIncludes(talkOf(stderr), "of another program");
+  assertEquals(talkOf(stderr).includes("\u001b"), false);
+});
+
 Deno.test("an operation that is over is neither paused nor resumed nor cancelled", async () => {
   await using shop = await withDeadLetters(1);
   await shop.run(["dlq", "purge", "--all", "--yes"]);
