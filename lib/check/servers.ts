@@ -6,12 +6,15 @@
 import { deadline } from "../async/abort.ts";
 import { systemClock } from "../async/clock.ts";
 import { asError, ConfigurationError } from "../errors.ts";
+import { valueAt } from "../config/tree.ts";
 import { type Finding, problemFinding } from "./findings.ts";
 import { placeInSection } from "./section_place.ts";
 import type { DomainSubject, SeenServer, SubjectAdapter } from "./subject.ts";
 
 /** So long one server may take to answer everything that it is asked. */
 const ANSWER_MS = 5000;
+/** And so long its `password_command` may take before that, as at every start. */
+const COMMAND_MS = 10_000;
 
 export interface Asked {
   /** Those that answered. */
@@ -20,7 +23,10 @@ export interface Asked {
   readonly unreachable: readonly Finding[];
 }
 
-/** Asks all of them at once; takes as long as the slowest, and five seconds at most. Rejects for none. */
+/**
+ * Asks all of them at once; takes as long as the slowest, and five seconds at most, ten more where a program has
+ * to be asked for a password. Rejects for none.
+ */
 export async function askServers(
   { adapters, loaded }: Pick<DomainSubject, "adapters" | "loaded">,
   signal: AbortSignal = new AbortController().signal,
@@ -47,7 +53,8 @@ async function ask(
     return { server: { kind, section, facts: await adapter.serverFacts(limit) } };
   };
   try {
-    return await deadline(work, ANSWER_MS, systemClock, signal);
+    const hasCommand = valueAt(loaded.config, [...section.split("."), "password_command"]) !== undefined;
+    return await deadline(work, hasCommand ? COMMAND_MS + ANSWER_MS : ANSWER_MS, systemClock, signal);
   } catch (thrown) {
     const error = asError(thrown);
     // What answers and refuses says why, under a code of its own.

@@ -200,3 +200,12 @@ async function fill(client: Redis): Promise<void> {
   const [, used] = /used_memory:(\d+)/.exec(await client.info("memory")) ?? [];
   await client.config("SET", "maxmemory", Math.round(Number(used) / 0.88));
 }
+
+postgresTest("a program that takes its time for a password is waited for, as by a start", async () => {
+  const database = await databaseOf();
+  const uri = database.uri().replace(/:[^:@/]*@/, "@");
+  const toml = `[databases.default]\nprovider = "postgresql"\ndatabase_uri = "${uri}"\n` +
+    'password_command = ["sh", "-c", "sleep 5.5; echo secret"]\n';
+  const { findings } = await connected(toml, { scale: ONE });
+  assertEquals(findings.filter(({ level }) => level === "error"), []);
+});
