@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { processName } from "../adapters/client_name.ts";
 import { systemClock } from "../async/clock.ts";
 import { registerTelemetry } from "../domain/telemetry.ts";
 import { telemetrySettings } from "./settings.ts";
@@ -16,7 +17,7 @@ registerTelemetry(
     return new LiveTelemetry({
       settings,
       clock,
-      instance: `${Deno.hostname()}-${Deno.pid}`,
+      instance: processName(),
       systemOf: (broker) => String(brokers[broker]?.provider ?? "unknown"),
       isExternal: (broker) => outbox.external_brokers.includes(broker),
     });

@@ -1,6 +1,5 @@
 /** Rule: more connections than the database has to give (the guide, "Size the pool"; CFG-2). @module */
-import { placeOf } from "../../diagnostics.ts";
-import { connectionSums } from "../connections.ts";
+import { exceeded } from "../exceeded.ts";
 import type { RuleOf } from "../rule.ts";
 
 export const poolExceedsLimit: RuleOf<"domain"> = {
@@ -18,18 +17,5 @@ export const poolExceedsLimit: RuleOf<"domain"> = {
     "Lower 'pool_size' or 'max_overflow', run fewer workers or replicas, raise 'max_connections' of the " +
     "database, or say what a pooler in between allows by 'connection_budget'.",
   mend: "connection_budget = 300",
-  *find(subject) {
-    for (const { kind, total, limit, limitFrom, arithmetic, sections } of connectionSums(subject)) {
-      if (kind !== "database" || limit === undefined || total <= limit) continue;
-      const key = `${sections[0]}.pool_size`;
-      yield {
-        key,
-        message: `${
-          sections.map((section) => `'${section}'`).join(" and ")
-        } may open ${arithmetic}: more than ` +
-          `${limit} (${limitFrom}).`,
-        ...placeOf(subject.loaded.origins.get(key)),
-      };
-    }
-  },
+  find: (subject) => exceeded(subject, "database", "pool_size"),
 };

@@ -1,6 +1,5 @@
 /** Rule: more connections than Redis takes (CFG-2). @module */
-import { placeOf } from "../../diagnostics.ts";
-import { connectionSums } from "../connections.ts";
+import { exceeded } from "../exceeded.ts";
 import type { RuleOf } from "../rule.ts";
 
 export const redisExceedsMaxclients: RuleOf<"domain"> = {
@@ -15,18 +14,5 @@ export const redisExceedsMaxclients: RuleOf<"domain"> = {
     "Redis refuses whoever comes when it is full, which may be the one that would acknowledge messages.",
   remedy: "Lower 'max_connections', run fewer workers or replicas, or raise 'maxclients' of the server.",
   mend: "redis-cli CONFIG SET maxclients 20000",
-  *find(subject) {
-    for (const { kind, total, limit, limitFrom, arithmetic, sections } of connectionSums(subject)) {
-      if (kind !== "redis" || limit === undefined || total <= limit) continue;
-      const key = `${sections[0]}.max_connections`;
-      yield {
-        key,
-        message: `${
-          sections.map((section) => `'${section}'`).join(" and ")
-        } may open ${arithmetic}: more than ` +
-          `${limit} (${limitFrom}).`,
-        ...placeOf(subject.loaded.origins.get(key)),
-      };
-    }
-  },
+  find: (subject) => exceeded(subject, "redis", "max_connections"),
 };
