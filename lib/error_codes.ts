@@ -214,6 +214,13 @@ export const ERROR_CODES = {
   DELIVERIES_EXCEEDED: ["ProteanError", "A message was delivered more often than max_deliveries allows."],
   RELOAD: ["ProteanError", "A server could not be asked to replace its workers."],
   WORKER_START: ["ConfigurationError", "The supervisor cannot start its workers."],
+  OBSERVATORY_BAD_HOST: ["ConfigurationError", "The observatory's host is no host."],
+  OBSERVATORY_BAD_TOKEN: ["ConfigurationError", "The observatory's token cannot be sent in a header."],
+  OBSERVATORY_TOKEN_MISSING: [
+    "ConfigurationError",
+    "The observatory is to listen to other machines, and no token is set.",
+  ],
+  OBSERVATORY_PORT_TAKEN: ["ConfigurationError", "The observatory cannot listen where it is told to."],
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
   // Commands.

@@ -62,7 +62,12 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "no traces and no metrics are exported",
     unless: { holds: ({ telemetry }) => telemetry.enabled, otherwise: "'telemetry.enabled' is false" },
   },
-  { keys: ["observatory"], instead: "there is no dashboard", until: "the dashboard" },
+  {
+    keys: ["observatory.trace_retention_days"],
+    instead: "the ways of messages are not kept",
+    until: "the dashboard",
+    granted: 0,
+  },
   {
     keys: [
       "aggregate_size_limit",

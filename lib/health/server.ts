@@ -44,7 +44,8 @@ export interface HealthServerOptions {
    * false
    */
   readonly required?: boolean;
-  readonly routes: Routes;
+  /** @default none */
+  readonly routes?: Routes;
   /** @default no further page */
   readonly page?: Page | undefined;
   /** Answers everything, in place of `routes` and `page`. */
@@ -96,7 +97,7 @@ export class HealthServer extends BackgroundService {
     this.#purpose = options.purpose ?? PROBES;
     this.name = `${this.#purpose.name}_server`;
     this.#clock = options.clock ?? systemClock;
-    const respond = options.respond ?? probeResponder(options.routes, options.page);
+    const respond = options.respond ?? probeResponder(options.routes ?? new Map(), options.page);
     this.#connections = new ProbeConnections(respond, this.#clock);
   }
 

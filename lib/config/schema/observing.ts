@@ -59,11 +59,11 @@ export const telemetrySchema = z.strictObject({
 
 /** `[observatory]`. */
 export const observatorySchema = z.strictObject({
-  host: text().default("127.0.0.1"),
+  host: text().default("127.0.0.1").describe("Where `observatory` listens; off loopback it needs a token."),
   port: whole(0, 65_535).default(9000),
-  token: text().optional().describe("Bearer token that changes over HTTP need unless bound to loopback."),
+  token: text().optional().describe("Bearer token that whoever asks the observatory has to bring."),
   trace_retention_days: atLeast(0).default(0).describe("Days that message traces are kept; 0 writes none."),
-}).prefault({}).describe("The dashboard.");
+}).prefault({}).describe("What `protean-server observatory` serves.");
 
 /** `[lint]`: what `check` reports. */
 export const lintSchema = z.strictObject({
