@@ -42,7 +42,7 @@ async function answer(request: Request, routes: RouteTable, guard: Guard): Promi
   }
   const { pathname } = new URL(request.url);
   const above = pathname.slice(0, pathname.lastIndexOf("/") + 1);
-  const route = routes.get(pathname) ?? (pathname === above ? undefined : routes.get(above));
+  const route = pathname === above ? undefined : routes.get(pathname) ?? routes.get(above);
   if (!route) return json({ error: "Not Found" }, 404);
   try {
     return await route(request);

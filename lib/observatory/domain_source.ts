@@ -25,10 +25,13 @@ import type {
   ObservatorySource,
   QueueFigures,
 } from "./source.ts";
+import { Unborn } from "./unborn.ts";
 import { type Worker, workersOf } from "./workers.ts";
 
 /** How long one figure is waited for: two in a row stay within the patience of who asks. */
 const FIGURE_MS = 1_500;
+/** Behind a failure: why it may be. */
+const REASON_MS = 400;
 /** Letters that one question to the queues returns at most. */
 const PAGE = 200;
 
@@ -36,6 +39,7 @@ export class DomainSource implements ObservatorySource {
   readonly domain: string;
   readonly #runtime: DomainRuntime;
   readonly #queues: DeadLetterQueues;
+  readonly #unborn: Unborn;
   readonly #health: Recent<HealthFigures>;
   readonly #rows: Recent<Awaited<ReturnType<ObservatorySource["rows"]>>>;
   readonly #outbox: Recent<Readonly<Record<OutboxStatus, number>>>;
@@ -47,14 +51,15 @@ export class DomainSource implements ObservatorySource {
     this.domain = runtime.name;
     this.#runtime = runtime;
     this.#queues = DeadLetterQueues.of(runtime);
+    this.#unborn = new Unborn(runtime, REASON_MS);
     const isWhole = ({ reasons }: Found<unknown>) => reasons.length === 0;
     this.#health = new Recent(
       () => this.#readHealth(),
       clock,
       ({ components }) => components.every(({ status }) => status === "ok"),
     );
-    this.#rows = new Recent(() => this.#readRows(), clock, isWhole);
-    this.#outbox = new Recent(() => this.#readOutbox(), clock);
+    this.#rows = new Recent(() => this.#unborn.explained(() => this.#readRows()), clock, isWhole);
+    this.#outbox = new Recent(() => this.#unborn.explained(() => this.#readOutbox()), clock);
     this.#workers = new Recent(() => this.#readWorkers(), clock);
     this.#depths = new Recent(() => this.#readQueues(), clock, isWhole);
   }
@@ -79,7 +84,16 @@ export class DomainSource implements ObservatorySource {
     return this.#depths.get();
   }
 
-  async letters({ subscription, limit, offset }: LetterQuery): Promise<LetterList> {
+  async letters(query: LetterQuery): Promise<LetterList> {
+    return await this.#orNothing(() => this.#readLetters(query), { entries: [], total: 0 });
+  }
+
+  async letter(id: string, subscription: string | undefined): Promise<QueuedLetter> {
+    const filter = subscription === undefined ? {} : { subscription };
+    return await deadline(() => this.#queues.find(id, filter), PATIENCE_MS, this.#runtime.clock);
+  }
+
+  async #readLetters({ subscription, limit, offset }: LetterQuery): Promise<LetterList> {
     const filter = subscription === undefined ? {} : { subscription };
     return await deadline(
       async (signal) => {
@@ -105,9 +119,14 @@ export class DomainSource implements ObservatorySource {
     );
   }
 
-  async letter(id: string, subscription: string | undefined): Promise<QueuedLetter> {
-    const filter = subscription === undefined ? {} : { subscription };
-    return await deadline(() => this.#queues.find(id, filter), PATIENCE_MS, this.#runtime.clock);
+  /** Where nobody has ever run the domain its broker holds nothing. */
+  async #orNothing<T>(read: () => Promise<T>, nothing: T): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (await this.#unborn.is(subscriptionBroker(this.#runtime))) return nothing;
+      throw error;
+    }
   }
 
   async #readHealth(): Promise<HealthFigures> {
@@ -138,7 +157,7 @@ export class DomainSource implements ObservatorySource {
   async #readRows(): ReturnType<ObservatorySource["rows"]> {
     const inquiry = this.#inquiry();
     const value = await collectStatus(withStatus(this.#runtime), { ages: true, inquiry });
-    return { value, reasons: inquiry.reasons };
+    return { value, reasons: await this.#unborn.inWords(inquiry.reasons) };
   }
 
   async #readOutbox(): Promise<Readonly<Record<OutboxStatus, number>>> {
@@ -156,7 +175,8 @@ export class DomainSource implements ObservatorySource {
   async #readWorkers(): Promise<readonly Worker[]> {
     const { peers } = subscriptionBroker(this.#runtime);
     if (!peers) return [];
-    return workersOf(await deadline(() => peers.list(), FIGURE_MS, this.#runtime.clock), this.domain);
+    const list = () => deadline(() => peers.list(), FIGURE_MS, this.#runtime.clock);
+    return workersOf(await this.#orNothing(list, []), this.domain);
   }
 
   async #readQueues(): Promise<Found<readonly QueueFigures[]>> {
@@ -180,8 +200,9 @@ export class DomainSource implements ObservatorySource {
         },
       ),
     );
-    inquiry.assertSome();
-    return { value: value.flat(), reasons: inquiry.reasons };
+    const found = { value: value.flat(), reasons: inquiry.reasons };
+    if (found.value.length === 0) await this.#orNothing(async () => inquiry.assertSome(), undefined);
+    return found;
   }
 
   #inquiry(): Inquiry {

@@ -1,6 +1,7 @@
 /**
  * The gauges that stores and heartbeats can tell, under the names that the servers have for them (wire 9.5).
  * What belongs to one worker has the label `worker`: its place, which another one gets when it has gone.
+ * What workers tell themselves too bears `source="heartbeat"`.
  *
  * @module
  */
@@ -16,6 +17,9 @@ import { prometheusText } from "../telemetry/metrics/prometheus.ts";
 import { Slots } from "./slots.ts";
 import type { ComponentFigures, ObservatorySource, QueueFigures } from "./source.ts";
 import { togetherOf, type Worker } from "./workers.ts";
+
+/** On what workers tell themselves too, so that whoever scrapes both does not count it twice. */
+const HEARTBEAT: Attributes = { source: "heartbeat" };
 
 /** Series of one gauge; those beyond are left out, as one with `otel.metric.overflow`. */
 const MOST_SERIES = 10_000;
@@ -103,7 +107,7 @@ export class StoreMetrics {
     const gauges = this.#gauges;
     const slots = this.#slots.of(workers.map(({ id }) => id));
     for (const { id, ageMs, started, loopDelayMs, subscriptions, pools } of workers) {
-      const attributes = { worker: String(slots.get(id)) };
+      const attributes = { worker: String(slots.get(id)), ...HEARTBEAT };
       tell(gauges.up, 1, attributes);
       tell(this.#heartbeatAge, ageMs / 1000, attributes);
       tell(gauges.uptime, seconds(started && Math.max(0, clock.now() - started)), attributes);
@@ -120,7 +124,7 @@ export class StoreMetrics {
     const gauges = this.#gauges;
     for (const [key, { inFlight, retrying, paused, lastPollAgeMs }] of togetherOf(workers)) {
       const [handler, stream]: [string, string] = JSON.parse(key);
-      const attributes = { subscription: handler, handler, stream };
+      const attributes = { subscription: handler, handler, stream, ...HEARTBEAT };
       tell(gauges.inFlight, inFlight, attributes);
       tell(gauges.retrying, retrying, attributes);
       tell(gauges.paused, paused ? 1 : 0, attributes);

@@ -262,7 +262,9 @@ export const OBSERVED = {
       "domain",
     ],
   ),
-  heartbeatAge: gauge("protean.engine.heartbeat_age", "s", "Since a worker last announced itself."),
+  heartbeatAge: gauge("protean.engine.heartbeat_age", "s", "Since a worker last announced itself.", [
+    "source",
+  ]),
 } as const;
 
 export const INSTRUMENTS: readonly Instrument[] = [
