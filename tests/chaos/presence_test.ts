@@ -130,11 +130,13 @@ faultTest(
     await stage.release();
     await stage.settled(first);
     await stage.audit({ events, ordered: false });
-    const by = new Map<string, number>();
-    for (const delivery of await stage.deliveries()) {
-      by.set(nameOf(delivery), (by.get(nameOf(delivery)) ?? 0) + 1);
-    }
-    assertEquals([...by].filter(([, starts]) => starts > 1), [], "what was started twice");
+    const by = Map.groupBy(await stage.deliveries(), nameOf);
+    const again = [...by].filter(([, starts]) => starts.length > 1);
+    assertEquals(
+      again.map(([name, starts]) => `${name} by ${starts.map(({ process }) => process).join(" and ")}`),
+      [],
+      "what was started twice, and by which processes",
+    );
     assertEquals(await Promise.all(servers.map((server) => server.end("SIGTERM"))), [0, 0, 0]);
   },
 );
