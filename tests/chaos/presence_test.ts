@@ -118,6 +118,9 @@ faultTest(
     stage.produce({ events });
     const busy = async () => new Set((await stage.deliveries()).map(({ process }) => process)).size;
     await first.until(async () => await busy() === servers.length, "handlers at work everywhere");
+    await stage.produced();
+    // What is being published when Redis freezes is there twice afterwards: that is nobody's robbery.
+    await first.until(async () => await stage.books.unpublished() === 0, "everything published");
     stage.redis.freeze();
     // What is asked meanwhile is not there to be done at the end: one server comes back before the others.
     stage.redisProxy.blackhole();
