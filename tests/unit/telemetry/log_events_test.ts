@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { LOG_EVENTS } from "../../../lib/telemetry/log_events.ts";
+import { LOG_EVENTS, type LogEvent } from "../../../lib/telemetry/log_events.ts";
 import { root } from "../../../tools/root.ts";
 import { type LogCall, logCalls, loggerOf } from "../../support/log_calls.ts";
 
@@ -52,7 +52,7 @@ async function told(): Promise<Map<string, Told[]>> {
 }
 
 const calls = await told();
-const declared = new Map(
+const declared: ReadonlyMap<string, LogEvent> = new Map(
   Object.entries(LOG_EVENTS).flatMap(([logger, events]) =>
     Object.entries(events).map(([name, event]) => [`${logger} ${name}`, event] as const)
   ),
