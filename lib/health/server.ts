@@ -117,12 +117,17 @@ export class HealthServer extends BackgroundService {
       this.#listen();
     } catch (cause) {
       const { host, port, required } = this.#options;
-      const { name, what, setting, taken } = this.#purpose;
+      const { what, setting, taken } = this.#purpose;
       const message = `Cannot listen on ${host}:${port} for ${what} (${
         asError(cause).message
       }): free the port or set ${setting}.`;
       if (required) throw new ConfigurationError(message, { code: taken, cause });
-      log.error(`${name}.port_unavailable`, { host, port, error: message, retry_seconds: RETRY_MS / 1000 });
+      log.error(`${this.#purpose.name}.port_unavailable`, {
+        host,
+        port,
+        error: message,
+        retry_seconds: RETRY_MS / 1000,
+      });
     }
   }
 
