@@ -120,7 +120,7 @@ export class DomainSource implements ObservatorySource {
   }
 
   /** Where nobody has ever run the domain its broker holds nothing. */
-  async #orNothing<T>(read: () => Promise<T>, nothing: T): Promise<T> {
+  async #orNothing<T>(read: () => T | Promise<T>, nothing: T): Promise<T> {
     try {
       return await read();
     } catch (error) {
@@ -201,7 +201,7 @@ export class DomainSource implements ObservatorySource {
       ),
     );
     const found = { value: value.flat(), reasons: inquiry.reasons };
-    if (found.value.length === 0) await this.#orNothing(async () => inquiry.assertSome(), undefined);
+    if (found.value.length === 0) await this.#orNothing(() => inquiry.assertSome(), undefined);
     return found;
   }
 
