@@ -35,7 +35,7 @@ export class Repeats<F> {
 
   /** Returns whether this one is to be told now; it is counted where not. */
   isFirst(key: string, facts: F): boolean {
-    const { clock, most, everyMs } = this.#options;
+    const { clock, most } = this.#options;
     const now = clock.monotonic();
     if (now >= this.#until) this.#begin(now);
     const known = this.#known.get(key);
