@@ -114,11 +114,11 @@ export class AccessLog {
       ...(error && { error_type: errorType(error) }),
       ...more,
     };
-    const name = error ? "access.handler_failed" : "access.handler_completed";
-    if (isSlow) log.warn(name, facts);
+    const outcome = error ? "failed" : "completed";
+    if (isSlow) log.warn(`access.handler_${outcome}`, facts);
     // The error's text may quote a payload (SEC-4): it stays here.
     if (entry && (error || !isSlow)) {
-      log.debug(name, {
+      log.debug(`access.handler_${outcome}`, {
         ...facts,
         ...entry.facts(),
         ...(error && { error_message: cut(describeError(error, 4 * MAX_ERROR).message, MAX_ERROR) }),
