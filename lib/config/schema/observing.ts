@@ -19,7 +19,9 @@ export const loggingSchema = z.strictObject({
   log_file_prefix: z.string().default("protean"),
   max_bytes: whole(0).default(10_485_760),
   backup_count: whole(0).default(5),
-  slow_handler_threshold_ms: atLeast(0).default(500),
+  slow_handler_threshold_ms: atLeast(0).default(500).describe(
+    "A handler run that takes longer is told at warning; 0: none is.",
+  ),
   slow_query_threshold_ms: atLeast(0).default(100),
   slow_query_truncate_chars: whole(1).default(500),
   redact: texts().default([...REDACTED_WORDS]).describe(
@@ -32,7 +34,9 @@ export const loggingSchema = z.strictObject({
     always_keep_errors: flag().default(true),
     always_keep_slow: flag().default(true),
     critical_streams: texts().default([]),
-  }).prefault({}),
+  }).prefault({}).describe(
+    "Of the events about handled messages (logger protean.access), the share that is written.",
+  ),
   http: z.strictObject({
     enabled: flag().default(true),
     log_request_headers: flag().default(false),

@@ -14,6 +14,7 @@ const COMPUTED: Readonly<Record<string, readonly string[]>> = {
     "engine.health_listener_closed",
   ],
   "`outbox.${outcome.status}`": ["outbox.failed", "outbox.abandoned"],
+  "`access.handler_${outcome}`": ["access.handler_completed", "access.handler_failed"],
   "`${event}_more`": ["subscription.dead_lettered_more", "subscription.discarding_more"],
   "`${this.#purpose.name}.listening`": ["health.listening", "observatory.listening"],
   "`${this.#purpose.name}.stopped`": ["health.stopped", "observatory.stopped"],
