@@ -10,13 +10,16 @@ import manifest from "../deno.json" with { type: "json" };
 import tomlManifest from "../links/std_toml/deno.json" with { type: "json" };
 import type { Files, Scaffold } from "../lib/cli/new/scaffold.ts";
 import { root } from "./root.ts";
+import { scaffoldLock } from "./scaffold_lock.ts";
 
 /** What building and running leave in the example's folder; it is not part of it. */
 const BUILT = /^(build|vendor|node_modules)\/|^(deno\.lock|new-domain)$|\.db(-|$)/;
 
 /** Returns both, as they are now. Throws where a file cannot be read. */
 export async function scaffold(): Promise<Scaffold> {
-  return { domain: await domainFiles(), library: await libraryFiles() };
+  const { files: library, imports } = await libraryFiles();
+  const lock = await scaffoldLock(imports, `${manifest.name}@${manifest.version}`);
+  return { domain: { ...await domainFiles(), "deno.lock": lock }, library };
 }
 
 async function domainFiles(): Promise<Files> {
@@ -39,7 +42,7 @@ async function domainFiles(): Promise<Files> {
 }
 
 /** A package that Deno links: sources, stand-ins of JSR's packages, and what it imports. */
-async function libraryFiles(): Promise<Files> {
+async function libraryFiles(): Promise<{ readonly files: Files; readonly imports: readonly string[] }> {
   const sources = {
     ...await texts(join(root, "lib"), undefined, "lib/"),
     ...await texts(join(root, "links"), (path) => path.endsWith(".ts"), "links/"),
@@ -58,11 +61,12 @@ async function libraryFiles(): Promise<Files> {
   const { name, version, license, exports, unstable } = manifest;
   const used = Object.entries(imports).filter(([name]) => imported.has(name));
   const settings = { name, version, license, exports, unstable, imports: Object.fromEntries(used) };
-  return {
+  const files = {
     ...sources,
     "deno.json": `${JSON.stringify(settings, null, 2)}\n`,
     LICENSE: await Deno.readTextFile(join(root, "LICENSE")),
   };
+  return { files, imports: used.map(([, to]) => to).filter((to) => to.startsWith("npm:")) };
 }
 
 /** The files of a folder and those below, by `prefix` and their path in it, in order. */

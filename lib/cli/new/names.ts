@@ -47,7 +47,7 @@ export function domainNames(name: string, taken: readonly string[] = []): Domain
   }
   if (name.length > LONGEST) {
     throw new UsageError(
-      `A new domain cannot be called '${shown}': it may have ${LONGEST} characters, because PostgreSQL cuts longer names of tables off.`,
+      `A new domain cannot be called '${shown}': it may have at most ${LONGEST} characters, because PostgreSQL cuts longer names of tables off.`,
     );
   }
   if (FOLDERS.includes(name)) {
