@@ -26,7 +26,10 @@ export function newCommand(cli: Cli, scaffold: () => Promise<Scaffold>): Command
     .argument("<name>", "what the domain is called, such as shop or my-shop")
     .option("--folder <folder>", "where to; it must be empty or not be there (default: the name)", filled)
     .addOption(
-      new Option("--language <language>", "default: TypeScript where this executable can load it from disk")
+      new Option(
+        "--language <language>",
+        "what it is written in (default: TypeScript where this executable can load it from disk)",
+      )
         .choices(["typescript", "javascript"] satisfies Language[]),
     );
   return withExamples(addJsonOption(command), [
