@@ -9,6 +9,7 @@ import { checkPage } from "./check_page.ts";
 import { commandsPage } from "./commands_page.ts";
 import { configKeyNames, configPage } from "./config_page.ts";
 import { errorsPage } from "./errors_page.ts";
+import { httpPage } from "./http_page.ts";
 import { logsPage } from "./logs_page.ts";
 import { metricsPage } from "./metrics_page.ts";
 import { root } from "./root.ts";
@@ -20,6 +21,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/reference/command-line.md": commandsPage,
   "docs/reference/configuration.md": configPage,
   "docs/reference/errors.md": errorsPage,
+  "docs/reference/http.md": httpPage,
   "docs/reference/logs.md": logsPage,
   "docs/reference/metrics.md": metricsPage,
 };
