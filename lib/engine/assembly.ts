@@ -13,10 +13,11 @@ import { MAIN_BROKER, managedProviders, outboxRoutes, subscriptionBroker } from 
 import { MAIN } from "../domain/work/commit.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
-import { Alerter } from "../dlq/alerter.ts";
+import { Alerter } from "../alerts/alerter.ts";
+import { ruleSettings } from "../alerts/rule_settings.ts";
 import { DlqMaintenance } from "../dlq/maintenance.ts";
 import { keepsDeadLetters } from "../dlq/places.ts";
-import { alertReceivers } from "../dlq/receivers.ts";
+import { alertNotTold, alertReceivers } from "../dlq/receivers.ts";
 import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
 import { LockWatch } from "../health/lock_watch.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
@@ -266,16 +267,26 @@ function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenanc
   const { dlq, max_received_bytes: maxReceivedBytes } = runtime.config.config.server;
   const { enabled, alert_threshold, alert_on, check_interval_seconds } = dlq;
   if (!enabled) return [];
+  const { alerts } = runtime.config.config;
+  const rule = alerts.enabled ? ruleSettings(alerts.rules).get("dlq_depth") : undefined;
   return [...Map.groupBy(subscriptions, ({ broker }) => broker)].flatMap(([broker, own]) => {
     const queues = watchedQueues(own);
     if (queues.length === 0 || !keepsDeadLetters(broker)) return [];
     return new DlqMaintenance({
-      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer, maxReceivedBytes },
+      ...{
+        broker,
+        domain: runtime.name,
+        queues,
+        clock: runtime.clock,
+        observer: runtime.observer,
+        maxReceivedBytes,
+      },
       alertThreshold: alert_threshold,
       alertOn: alert_on,
+      ...(rule && { isAbout: (stream) => rule.enabled && rule.isAbout(stream) }),
       intervalSeconds: check_interval_seconds,
       discardKeepHours: dlq.discard_keep_hours,
-      alerter: async () => new Alerter(await alertReceivers(runtime), runtime.clock),
+      alerter: async () => new Alerter(await alertReceivers(runtime), runtime.clock, alertNotTold),
       ...(random && { random }),
     });
   });

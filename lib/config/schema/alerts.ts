@@ -8,7 +8,9 @@ import { above, atLeast, flag, text, texts } from "../fields.ts";
 
 const common = {
   enabled: flag().default(true),
-  subjects: texts().min(1).default(["*"]).describe("What it is about, by name; '*' and '?' stand for others."),
+  subjects: texts().min(1).default(["*"]).describe(
+    "What it is about, by name; '*' and '?' stand for others.",
+  ),
 };
 
 /** `seconds`: for how long it must be so before it fires. */
@@ -33,7 +35,11 @@ const rules = z.strictObject({
   outbox_age: measured(60, 60, "Seconds since the oldest row that is not published.")
     .describe("Messages do not leave the outbox."),
   worker_lost: plain(0).describe("The heartbeat of a worker ended without a clean stop."),
-  pool_exhausted: measured(1, 30, "Connections in use, as a share of pool_size, while somebody waits for one.")
+  pool_exhausted: measured(
+    1,
+    30,
+    "Connections in use, as a share of pool_size, while somebody waits for one.",
+  )
     .describe("A database's pool is used up."),
   check: plain(0).describe("A check of domain.check fails."),
 }).prefault({}).describe("What fires, and when.");
@@ -45,6 +51,8 @@ export const alertsSchema = z.strictObject({
   webhook: text().optional().describe(
     "Address that receives alerts as Slack-compatible JSON; that of [server.dlq] alert_webhook where absent.",
   ),
-  repeat_seconds: atLeast(0).default(14_400).describe("Seconds until a firing alert is told again; 0: never."),
+  repeat_seconds: atLeast(0).default(14_400).describe(
+    "Seconds until a firing alert is told again; 0: never.",
+  ),
   rules,
 }).prefault({}).describe("Alerts without Prometheus.");
