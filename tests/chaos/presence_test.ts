@@ -108,7 +108,7 @@ faultTest(
   async (chance) => {
     await using stage = await Stage.open({
       chance,
-      settings: { concurrency: CONCURRENCY, claim_idle_ms: 2000, claim_interval_ms: 500 },
+      settings: { concurrency: CONCURRENCY, claim_idle_ms: 4000, claim_interval_ms: 500 },
     });
     const events = Math.min(runSize(), 500);
     const servers = [await stage.serve(), await stage.serve(), await stage.serve()];
