@@ -235,6 +235,7 @@ export const ERROR_CODES = {
   DLQ_TRUNCATED: ["ProteanError", "The dead letter is of a message that was too large to be kept whole."],
   DLQ_UNKNOWN_HANDLER: ["ProteanError", "No handler has this name."],
   DLQ_UNKNOWN_SUBSCRIPTION: ["ProteanError", "No subscription reads this category."],
+  ALERT_WEBHOOK_FAILED: ["ProteanError", "Alerts could not be posted to the webhook of [alerts]."],
   DLQ_WEBHOOK_FAILED: ["ProteanError", "An alert could not be posted to the webhook."],
   DLQ_UNKNOWN_GROUP: ["ProteanError", "No dead letters have failed in this way."],
   DLQ_NOTES_FULL: ["ProteanError", "The queue has as many notes on groups as it keeps."],

@@ -3,10 +3,14 @@
  *
  * @module
  */
+import { alertsSchema } from "../config/schema/alerts.ts";
 import type { Config } from "../config/schema.ts";
 
 export type AlertRules = Config["alerts"]["rules"];
 export type RuleName = keyof AlertRules;
+
+/** Every rule there is. */
+export const RULE_NAMES: readonly string[] = Object.keys(alertsSchema.parse({}).rules);
 
 /** What a rule needs of its settings. */
 export interface RuleSettings {

@@ -12,7 +12,7 @@ import { type Clock, sleep } from "../async/clock.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import type { AlertObserver } from "../domain/observer.ts";
 import { logLine } from "../message/describe_error.ts";
-import { AlertBook, type Entry, MOST_KEPT, type Page } from "./book.ts";
+import { AlertBook, type Entry, MOST_KEPT } from "./book.ts";
 import type { Channel } from "./channels.ts";
 import type { AlertFigures } from "./figures.ts";
 import { find, type Finding } from "./findings.ts";
@@ -166,8 +166,8 @@ export class AlertService extends BackgroundService implements EngineService {
       }
     }
     this.#tellLog(changes);
-    const alerts = [...kept.values()].filter(({ rule }) => rule !== "dlq_depth");
-    this.#firing = count(alerts);
+    const alerts = [...kept.values()].filter(({ rule }) => rule !== "dlq_depth" && this.#rules.has(rule));
+    this.#firing = this.#count(alerts);
     const telling = await this.#loaded();
     await telling.tell({ alerts, mutes: page.mutes, now, renewed: this.#renewal(found, now) }, signal);
   }
@@ -255,6 +255,16 @@ export class AlertService extends BackgroundService implements EngineService {
     };
   }
 
+  /** Zero too, of the rules that are on: a line in a chart does not end where all is well. */
+  #count(alerts: readonly KeptAlert[]): ReadonlyMap<string, number> {
+    const on = [...this.#rules].filter(([rule, { enabled }]) => enabled && rule !== "dlq_depth");
+    const counts = new Map(on.map(([rule]) => [rule, 0]));
+    for (const { rule, state } of alerts) {
+      if (state === "firing") counts.set(rule, (counts.get(rule) ?? 0) + 1);
+    }
+    return counts;
+  }
+
   #concerns({ rule, subject }: Finding): boolean {
     const settings = this.#rules.get(rule);
     return settings !== undefined && settings.enabled && settings.isAbout(subject);
@@ -287,12 +297,4 @@ export class AlertService extends BackgroundService implements EngineService {
 function shortened(finding: Finding): Finding {
   if (finding.subject.length <= LONGEST_SUBJECT) return finding;
   return { ...finding, subject: finding.subject.slice(0, LONGEST_SUBJECT), text: finding.text };
-}
-
-function count(alerts: Page["alerts"]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { rule, state } of alerts) {
-    if (state === "firing") counts.set(rule, (counts.get(rule) ?? 0) + 1);
-  }
-  return counts;
 }
