@@ -6,12 +6,18 @@
  */
 import { dirname, join } from "node:path";
 import { checkPage } from "./check_page.ts";
+import { commandsPage } from "./commands_page.ts";
+import { errorsPage } from "./errors_page.ts";
+import { logsPage } from "./logs_page.ts";
 import { metricsPage } from "./metrics_page.ts";
 import { root } from "./root.ts";
 
 /** Path below the root → its text. A further page is a line here. */
 export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/reference/check.md": checkPage,
+  "docs/reference/command-line.md": commandsPage,
+  "docs/reference/errors.md": errorsPage,
+  "docs/reference/logs.md": logsPage,
   "docs/reference/metrics.md": metricsPage,
 };
 
