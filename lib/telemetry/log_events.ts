@@ -657,7 +657,11 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "The callback or the webhook of `[alerts]` failed and is told again later; told once, then at debug.",
     ],
     "alerts.callback_unloadable": ["warning", "error", "callback in `[alerts]` cannot be loaded."],
-    "alerts.too_many": ["warning", "kept", "No more alerts are kept than so many: further ones are not told."],
+    "alerts.too_many": [
+      "warning",
+      "kept",
+      "No more alerts are kept than so many: further ones are not told.",
+    ],
     "alerts.failed": ["warning debug", "error", "The rules could not be judged; told once, then at debug."],
     "alerts.recovered": ["info", "", "The rules are judged again."],
   },
