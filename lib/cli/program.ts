@@ -15,6 +15,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
+import { observatoryCommand } from "./commands/observatory.ts";
 import { operationsCommand } from "./commands/operations.ts";
 import { outboxCommand } from "./commands/outbox.ts";
 import { reloadCommand } from "./commands/reload.ts";
@@ -54,6 +55,7 @@ export function buildProgram(cli: Cli): Command {
       auditCommand(cli),
       outboxCommand(cli),
       subscriptionsCommand(cli),
+      observatoryCommand(cli),
       dbCommand(cli),
       configCommand(cli),
       deployCommand(cli),

@@ -83,7 +83,12 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "no traces and no metrics are exported",
     unless: { holds: ({ telemetry }) => telemetry.enabled, otherwise: "'telemetry.enabled' is false" },
   },
-  { keys: ["observatory"], instead: "there is no dashboard", until: "the dashboard" },
+  {
+    keys: ["observatory.trace_retention_days"],
+    instead: "the ways of messages are not kept",
+    until: "the dashboard",
+    granted: 0,
+  },
   {
     keys: [
       "aggregate_size_limit",
@@ -95,15 +100,19 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "'check' has no rules about how a domain is designed",
   },
   {
-    keys: [
-      "logging.slow_handler_threshold_ms",
-      "logging.slow_query_threshold_ms",
-      "logging.slow_query_truncate_chars",
-    ],
-    instead: "slow handlers and queries are not told",
-    until: "telemetry",
+    keys: ["logging.slow_query_threshold_ms", "logging.slow_query_truncate_chars"],
+    instead: "slow queries are not told; slow handlers are",
   },
-  { keys: ["logging.sampling"], instead: "every record is written", until: "telemetry" },
+  {
+    keys: ["default_rate", "always_keep_errors", "always_keep_slow", "critical_streams"].map((key) =>
+      `logging.sampling.${key}`
+    ),
+    instead: "every record is written",
+    unless: {
+      holds: ({ logging }) => logging.sampling.enabled,
+      otherwise: "'logging.sampling.enabled' is false",
+    },
+  },
   {
     keys: ["idempotency"],
     instead:

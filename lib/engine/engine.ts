@@ -33,6 +33,7 @@ import { engineGauges } from "./gauge_source.ts";
 import { Failure } from "./failure.ts";
 import { unreadGroups } from "./left_groups.ts";
 import { preflight } from "./preflight.ts";
+import { tellStart } from "./start_log.ts";
 import { withStatus } from "../subscription/settings/status_runtime.ts";
 import { untilQuiet } from "./until_quiet.ts";
 
@@ -261,11 +262,7 @@ export class Engine {
       await listener?.stop();
       throw error;
     }
-    log.info("engine.started", {
-      domain: runtime.name,
-      subscription_count: this.subscriptions.length,
-      outbox_processors: services.filter(({ stage }) => stage === "publishing").length,
-    });
+    tellStart(runtime.name, subscriptions, services);
     await this.#untilStop(status, firstOf(stop, failure.signal));
     log.info("engine.shutting_down", { signal: typeof stop.reason === "string" ? stop.reason : undefined });
     const redelivered = await drain({

@@ -268,4 +268,23 @@ export const GAUGES = {
   dlqOldestAge: gauge("protean.dlq.oldest_age", "s", "Age of the oldest dead letter.", ["dlq_stream"]),
 } as const;
 
-export const INSTRUMENTS: readonly Instrument[] = [...Object.values(EVENTS), ...Object.values(GAUGES)];
+/** What the observatory alone can tell. */
+export const OBSERVED = {
+  workers: gauge(
+    "protean.engine.workers",
+    "{worker}",
+    "Workers that announce themselves; 0: no server runs.",
+    [
+      "domain",
+    ],
+  ),
+  heartbeatAge: gauge("protean.engine.heartbeat_age", "s", "Since a worker last announced itself.", [
+    "source",
+  ]),
+} as const;
+
+export const INSTRUMENTS: readonly Instrument[] = [
+  ...Object.values(EVENTS),
+  ...Object.values(GAUGES),
+  ...Object.values(OBSERVED),
+];
