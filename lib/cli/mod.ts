@@ -12,7 +12,7 @@
  */
 import type { Domain } from "../domain/domain.ts";
 import { ProteanError } from "../errors.ts";
-import { stopLogging } from "../telemetry/logging.ts";
+import { stopLogging, tellRepeated } from "../telemetry/logging.ts";
 import { ownerNamed, verbFirst } from "./arguments.ts";
 import { type CompiledIn, createCli, type Demo } from "./cli.ts";
 import { type CliIo, processIo } from "./io.ts";
@@ -60,6 +60,8 @@ export async function main(options: MainOptions = {}): Promise<number> {
   } catch (error) {
     return report(cli, error, args);
   } finally {
+    // While it can still be written.
+    tellRepeated();
     await cli.io.settle?.();
     stopLogging();
   }

@@ -21,7 +21,9 @@ export const loggingSchema = z.strictObject({
   log_file_prefix: z.string().default("protean"),
   max_bytes: whole(0).default(10_485_760),
   backup_count: whole(0).default(5),
-  slow_handler_threshold_ms: atLeast(0).default(500),
+  slow_handler_threshold_ms: atLeast(0).default(500).describe(
+    "A handler run that takes longer is told at warning; 0: none is.",
+  ),
   slow_query_threshold_ms: atLeast(0).default(100),
   slow_query_truncate_chars: whole(1).default(500),
   redact: texts().default([...REDACTED_WORDS]).describe(
@@ -36,7 +38,9 @@ export const loggingSchema = z.strictObject({
     always_keep_errors: flag().default(true),
     always_keep_slow: flag().default(true),
     critical_streams: texts().default([]),
-  }).prefault({}),
+  }).prefault({}).describe(
+    "Of the events about handled messages (logger protean.access), the share that is written.",
+  ),
   http: z.strictObject({
     enabled: flag().default(true),
     log_request_headers: flag().default(false),
@@ -64,11 +68,11 @@ export const telemetrySchema = z.strictObject({
 
 /** `[observatory]`. */
 export const observatorySchema = z.strictObject({
-  host: text().default("127.0.0.1"),
+  host: text().default("127.0.0.1").describe("Where `observatory` listens; off loopback it needs a token."),
   port: whole(0, 65_535).default(9000),
-  token: text().optional().describe("Bearer token that changes over HTTP need unless bound to loopback."),
+  token: text().optional().describe("Bearer token that whoever asks the observatory has to bring."),
   trace_retention_days: atLeast(0).default(0).describe("Days that message traces are kept; 0 writes none."),
-}).prefault({}).describe("The dashboard.");
+}).prefault({}).describe("What `protean-server observatory` serves.");
 
 /** `[lint]`: what `check` reports. */
 export const lintSchema = z.strictObject({
