@@ -5,6 +5,7 @@
  */
 import { Command } from "commander";
 import type { Cli } from "./cli.ts";
+import { alertsCommand } from "./commands/alerts.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
@@ -51,6 +52,7 @@ export function buildProgram(cli: Cli): Command {
       sendCommand(cli),
       dlqCommand(cli),
       operationsCommand(cli),
+      alertsCommand(cli),
       auditCommand(cli),
       outboxCommand(cli),
       subscriptionsCommand(cli),
