@@ -483,6 +483,11 @@ export const ERROR_CODES = {
     "No subscription reads this category.",
     "Take a name of those that the message offers.",
   ],
+  ALERT_WEBHOOK_FAILED: [
+    "ProteanError",
+    "Alerts could not be posted to the webhook of [alerts].",
+    "Mend webhook in [alerts] or its receiver; they are posted again, at the latest five minutes later.",
+  ],
   DLQ_WEBHOOK_FAILED: [
     "ProteanError",
     "An alert could not be posted to the webhook.",

@@ -178,6 +178,8 @@ function observing(metrics: Metrics, traces: Traces | undefined, options: LiveOp
       };
     },
     deadLetters: (stream) => metrics.deadLetters(stream),
+    alerts: () => metrics.alerts(),
+    check: (name) => metrics.check(name),
     handler: (handler, message, kind) => {
       const began = clock.monotonic();
       const span = traces?.handler(handler, message, kind);

@@ -61,6 +61,10 @@ export interface GaugeSource {
     readonly depth: number | undefined;
     readonly oldestAgeMs: number | undefined;
   }[];
+  /** How many fire, by rule; undefined: this process does not judge. */
+  alerts?(): ReadonlyMap<string, number> | undefined;
+  /** Undefined: it has not run yet. */
+  checks?(): readonly { readonly name: string; readonly passed: boolean | undefined }[];
 }
 
 export type Gauges = { readonly [K in keyof typeof GAUGES]: Observable };
@@ -106,6 +110,10 @@ export function registerGauges(meter: Meter, source: GaugeSource): () => void {
     for (const { stream, depth, oldestAgeMs } of source.deadLetters()) {
       tell(gauges.dlqStreamDepth, depth, { dlq_stream: stream });
       tell(gauges.dlqOldestAge, seconds(oldestAgeMs), { dlq_stream: stream });
+    }
+    for (const [rule, firing] of source.alerts?.() ?? []) tell(gauges.alertsFiring, firing, { rule });
+    for (const { name, passed } of source.checks?.() ?? []) {
+      tell(gauges.checkPassing, passed === undefined ? undefined : Number(passed), { check: name });
     }
   };
   meter.addBatchObservableCallback(observe, observed);
