@@ -213,6 +213,7 @@ export const ERROR_CODES = {
   // Running.
   DELIVERIES_EXCEEDED: ["ProteanError", "A message was delivered more often than max_deliveries allows."],
   RELOAD: ["ProteanError", "A server could not be asked to replace its workers."],
+  WORKER_REFUSED: ["ConfigurationError", "A worker cannot begin, for the reason that is told."],
   WORKER_START: ["ConfigurationError", "The supervisor cannot start its workers."],
   HEALTH_PORT_TAKEN: ["ConfigurationError", "The health listener is required and its port is taken."],
 
