@@ -1,6 +1,6 @@
 /**
  * `deno task release`: the executables of a release in `dist/`, one for each target, and their checksums
- * (docs/releasing.md).
+ * (docs/guides/releasing.md).
  *
  * The runtimes of other machines are fetched by `deno compile`. A target whose runtime cannot be had is left
  * out and named, and the exit code is 1: whoever releases decides.

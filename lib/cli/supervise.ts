@@ -84,7 +84,7 @@ function spawn(args: readonly string[]): Child {
     }).spawn();
   } catch (cause) {
     const why = cause instanceof Deno.errors.NotCapable
-      ? "the permission to run it is missing, see 'Permissions' in docs/releasing.md"
+      ? "the permission to run it is missing, see 'Permissions' in docs/guides/releasing.md"
       : asError(cause).message;
     throw new ConfigurationError(`A worker cannot be started from ${program}: ${why.replace(/\.$/, "")}.`, {
       code: "WORKER_START",

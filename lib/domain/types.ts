@@ -298,7 +298,7 @@ export interface HandlerOptions {
   /**
    * Consumer group instead of `<normalized domain>.<name>`: a Python handler's import path, to share its
    * load. What this handler does not handle is then given to the Python side, else dead-lettered
-   * (`docs/beside-python.md`).
+   * (`docs/guides/beside-python.md`).
    */
   consumerGroup?: string;
   /**

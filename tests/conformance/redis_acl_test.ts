@@ -1,6 +1,6 @@
 /**
- * The Redis broker and cache as a user who may do what `docs/redis-acl.md` lists and nothing else, as on a
- * managed server (issue 14, point 4).
+ * The Redis broker and cache as a user who may do what `docs/reference/redis-acl.md` lists and nothing else,
+ * as on a managed server (issue 14, point 4).
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { instances } from "../support/opened.ts";
 import { redisBrokers } from "../support/redis_brokers.ts";
 import { redisAvailable, RedisServer, redisTest } from "../support/redis_server.ts";
 
-const page = Deno.readTextFileSync(new URL("../../docs/redis-acl.md", import.meta.url));
+const page = Deno.readTextFileSync(new URL("../../docs/reference/redis-acl.md", import.meta.url));
 
 /** The rules of the page's `ACL SETUSER shop`. */
 const RULES = (/ACL SETUSER shop ([^`]*)```/.exec(page)?.[1] ?? "").trim().split(/\s+/);
@@ -94,16 +94,19 @@ if (redisAvailable) {
   });
 }
 
-redisTest("docs/redis-acl.md allows nothing dangerous, and every command that it names exists", async () => {
-  const { server, close } = await start();
-  const admin = new Redis(server.port);
-  for (const command of ["keys", "flushall", "config|set", "shutdown", "monitor", "acl|setuser", "debug"]) {
-    const [name = "", sub] = command.split("|");
-    const answer = await admin.call("ACL", "DRYRUN", "shop", name, ...(sub ? [sub] : []), "x", "y").catch(
-      String,
-    );
-    assertMatch(String(answer), /has no permissions|NOPERM|wrong number/, command);
-  }
-  admin.disconnect();
-  await close();
-});
+redisTest(
+  "docs/reference/redis-acl.md allows nothing dangerous, and every command that it names exists",
+  async () => {
+    const { server, close } = await start();
+    const admin = new Redis(server.port);
+    for (const command of ["keys", "flushall", "config|set", "shutdown", "monitor", "acl|setuser", "debug"]) {
+      const [name = "", sub] = command.split("|");
+      const answer = await admin.call("ACL", "DRYRUN", "shop", name, ...(sub ? [sub] : []), "x", "y").catch(
+        String,
+      );
+      assertMatch(String(answer), /has no permissions|NOPERM|wrong number/, command);
+    }
+    admin.disconnect();
+    await close();
+  },
+);

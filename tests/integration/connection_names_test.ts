@@ -1,6 +1,6 @@
 /**
  * What a server shows of us: every connection is there under a name that tells which process of which domain
- * it is, and there are as many as `docs/pools.md` says (issue 14, point 1).
+ * it is, and there are as many as `docs/guides/pools.md` says (issue 14, point 1).
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { Redis } from "ioredis";
 
 const start = sharedPostgres({ settings: { max_connections: "40" } });
 const POOL = { pool_size: 2, max_overflow: 1 };
-/** What `docs/pools.md` counts beside the pool: hints, one outbox processor, locks, a look at the silent. */
+/** Beside the pool (`docs/guides/pools.md`): hints, one outbox processor, locks, a look at the silent. */
 const BESIDE = 4;
 
 /** Names of connections by how many have them, without the test's own. */

@@ -1,7 +1,8 @@
 /**
  * Operations in Redis: a hash `protean:operation:<id>` for each, their ids by time in the stream
  * `protean:operations`, and those that are unfinished, by what makes them alike, in the hash
- * `protean:operations:open`. On a Cluster these keys are of one slot. Only commands of `docs/redis-acl.md`.
+ * `protean:operations:open`. On a Cluster these keys are of one slot. Only commands of
+ * `docs/reference/redis-acl.md`.
  *
  * @module
  */

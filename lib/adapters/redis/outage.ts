@@ -24,7 +24,7 @@ export interface RedisServer {
 const log = getLogger(["protean", "redis"]);
 
 /** The longest wait for the next attempt: so that work goes on within 5 s of the server's return. */
-const MOST_MS = 3000;
+export const LONGEST_RECONNECT_MS = 3000;
 
 export class Outage {
   readonly #adapter: string;
@@ -60,7 +60,7 @@ export class Outage {
     this.#error = error;
     if (startedAt >= this.#lastFailure) {
       this.#lastFailure = this.#clock.monotonic();
-      this.#until = this.#lastFailure + reconnectDelay(++this.#failures, Math.random, MOST_MS);
+      this.#until = this.#lastFailure + reconnectDelay(++this.#failures, Math.random, LONGEST_RECONNECT_MS);
     }
     if (worse) this.#since = undefined;
     this.suspected(error);

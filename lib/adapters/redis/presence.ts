@@ -16,9 +16,11 @@ import { betweenMs, type Clock, type Moment, momentOf, sleep } from "../../async
 import { asError, RefusedError } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { explain } from "./faults.ts";
+import { LONGEST_RECONNECT_MS } from "./outage.ts";
 import { nothingThere, pairs } from "./replies.ts";
 import type { StreamKey } from "./keys.ts";
 import { ServerTime } from "./server_time.ts";
+import type { RedisSettings } from "./settings.ts";
 import type { StreamPlace } from "./stream_place.ts";
 
 const log = getLogger(["protean", "redis"]);
@@ -33,12 +35,10 @@ const LATE_MS = 1_500;
  */
 const GONE_MS = 3_500;
 const SOONEST_GONE_MS = 2 * SHOW_MS;
-/**
- * How long one must have been heard oneself to judge one that was silent already when one began, and how long
- * after an outage: others try to connect again every five seconds at the least.
- */
+/** How long one must have been heard oneself to judge one that was silent already when one began. */
 const SILENT_BEFORE_MS = 5_000;
-const AFTER_OUTAGE_MS = 10_000;
+/** And how long after Redis's clock was put: all are connected, and show themselves every second. */
+const AFTER_STEP_MS = 10_000;
 /** Behind every entry; the greatest id itself means "new ones". */
 const BEHIND_THE_END = "18446744073709551615-18446744073709551614";
 
@@ -68,6 +68,15 @@ export function goneAfter(claimIdleMs: number): number {
   return noLaterThan(GONE_MS, claimIdleMs);
 }
 
+/**
+ * Milliseconds that one must have been heard oneself after an outage to judge the others, who have the same
+ * settings: an attempt to connect may have begun right before Redis was back and takes `connectMs` to fail, the
+ * next waits, the first look follows; half as much again is for a machine at work.
+ */
+export function judgesAfterOutage({ connectMs }: Pick<RedisSettings, "connectMs">): number {
+  return 1.5 * (connectMs + LONGEST_RECONNECT_MS + SHOW_MS + LATE_MS);
+}
+
 function noLaterThan(ms: number, claimIdleMs: number): number {
   return Math.min(ms, Math.max(SOONEST_GONE_MS, claimIdleMs));
 }
@@ -86,7 +95,8 @@ export class Presence {
    * the others go on while this machine is suspended.
    */
   #heard: { readonly since: number; readonly last: Moment } | undefined;
-  #cutOff = false;
+  /** How long it must have been heard since then, after it was cut off or the clock was put; 0: neither was. */
+  #doubtMs = 0;
   #refused = false;
   /** It was told that a right is missing. */
   #warned = false;
@@ -163,7 +173,7 @@ export class Presence {
     const now = momentOf(this.#clock);
     if (isGap(this.#heard.last, now)) return false;
     const heardMs = now.monotonic - this.#heard.since;
-    if (this.#cutOff) return heardMs >= AFTER_OUTAGE_MS;
+    if (this.#doubtMs > 0) return heardMs >= this.#doubtMs;
     // One that was seen right before we began has died since; of another we do not know what kept it silent.
     const seenBefore = unseenMs - heardMs <= SHOW_MS + LATE_MS;
     return heardMs >= (seenBefore ? goneMs : noLaterThan(SILENT_BEFORE_MS, claimIdleMs));
@@ -237,8 +247,12 @@ export class Presence {
   /** Nobody has shown himself since: as after an outage, they are given time to. */
   #stepped(): void {
     if (!this.#heard) return;
-    this.#cutOff = true;
+    this.#doubt(AFTER_STEP_MS);
     this.#heard = { ...this.#heard, since: this.#clock.monotonic() };
+  }
+
+  #doubt(ms: number): void {
+    this.#doubtMs = Math.max(this.#doubtMs, ms);
   }
 
   /** Of another type is the set: with a stream that is, there is nobody to ask for. */
@@ -249,16 +263,16 @@ export class Presence {
 
   #answered(began: Moment): void {
     const wasCutOff = this.#heard !== undefined && isGap(this.#heard.last, began);
-    if (wasCutOff) this.#cutOff = true;
+    if (wasCutOff) this.#doubt(judgesAfterOutage(this.#endpoint.server.settings));
     const since = this.#heard && !wasCutOff ? this.#heard.since : began.monotonic;
     this.#heard = { since, last: began };
     // The right may have been given meanwhile: whoever asks for the others next finds out.
     this.#refused = false;
-    if (began.monotonic - since >= AFTER_OUTAGE_MS) this.#cutOff = false;
+    if (began.monotonic - since >= this.#doubtMs) this.#doubtMs = 0;
   }
 
   #unanswered(error: Error): void {
-    if (this.#heard) this.#cutOff = true;
+    if (this.#heard) this.#doubt(judgesAfterOutage(this.#endpoint.server.settings));
     this.#heard = undefined;
     if (error instanceof RefusedError) this.refuse(error);
     else this.#refused = false;

@@ -1,6 +1,6 @@
 /**
  * Packages of a domain on disk: they come from the node_modules beside it or above, as far as the platform
- * goes (docs/domains-on-disk.md); those inside of the executable are its own affair.
+ * goes (docs/guides/domains-on-disk.md); those inside of the executable are its own affair.
  */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname } from "node:path";

@@ -1,5 +1,5 @@
 /**
- * The guarantees of delivery (docs/guarantees.md) under random schedules of what can happen to a
+ * The guarantees of delivery (docs/reference/guarantees.md) under random schedules of what can happen to a
  * subscription.
  */
 import { assert, assertEquals } from "@std/assert";
