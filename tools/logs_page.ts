@@ -15,6 +15,8 @@ The log goes to stderr: readable lines on a terminal, elsewhere one JSON object 
 The level is that of \`--log-level\`, \`PROTEAN_LOG_LEVEL\`, \`[logging] level\`, else info; \`[logging.per_logger]\` sets one for a logger and those below it.
 
 A finding of the start is an event of \`protean.engine\` with \`key\` and \`message\`, at warning or info: its name is its code in small letters, \`config.no_effect\` for \`CONFIG_NO_EFFECT\` and \`check.low_pool_size\` for \`LOW_POOL_SIZE\`. [check.md](check.md) has them. Your handlers' own lines (\`ctx.log\`) are of \`protean.handler.<Handler>\`.
+
+Of the same line of our loggers about the same subject, at info or above, twenty are written in ten seconds; \`log.repeated\`, from the same logger, then says \`of\` which event there were how many more (\`times\`). [Logs](../guides/logs.md) has more.
 `;
 
 /** The text of the page. */

@@ -245,6 +245,12 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
       this.#figures.happened("published", batch.published);
       this.#tell(batch, rows);
     }
+    if (batch.outcomes.length > 0) {
+      log.debug("outbox.batch_completed", {
+        ...{ processor: this.name, total: batch.outcomes.length, successful: batch.published },
+        failed: batch.outcomes.length - batch.published,
+      });
+    }
     for (const outcome of batch.outcomes) {
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
       // Told for its stream, once.

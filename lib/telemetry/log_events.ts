@@ -42,9 +42,12 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "A table that handlers may need does not exist; `db setup` makes it.",
     ],
     "config.python_only": ["info", "keys", "Keys of domain.toml that only Python reads."],
+    "engine.subscription_started": ["info", "handler stream subscription_type", "A handler reads a stream."],
+    "engine.outbox_processor_started": ["info", "processor", "What is committed is published."],
+    "engine.dlq_maintenance_started": ["info", "name", "Dead letters are trimmed and watched."],
     "engine.started": [
       "info",
-      "domain subscription_count outbox_processors",
+      "domain subscription_count broker_subscription_count outbox_enabled outbox_processors",
       "Every subscription and outbox processor is running.",
     ],
     "engine.groups_unknown": ["debug", "stream error", "The groups of a stream could not be looked at."],
@@ -131,6 +134,9 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
     "supervisor.stopped": ["info", "exit_code", "Every worker has ended."],
     "worker.supervisor_gone": ["warning", "pid", "The supervisor has died, so this worker drains."],
   },
+  "protean.observatory": {
+    "observatory.failed": ["error", "error stack?", "A request could not be answered for a defect of ours."],
+  },
   "protean.health": {
     "health.listening": ["info", "host port", "The probes are answered here."],
     "health.stopped": ["info", "", "The probes' port is closed."],
@@ -145,11 +151,30 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "The probes' listener has ended by itself and is opened again.",
     ],
     "health.connection_refused": ["warning", "error", "A connection to the probes' port could not be taken."],
+    "observatory.listening": ["info", "host port", "The observatory answers here."],
+    "observatory.stopped": ["info", "", "The observatory's port is closed."],
+    "observatory.port_unavailable": [
+      "error debug",
+      "host? port? error retry_seconds?",
+      "The observatory has lost its port, which is tried again.",
+    ],
+    "observatory.listener_lost": [
+      "error",
+      "retry_ms",
+      "The observatory's listener has ended by itself and is opened again.",
+    ],
+    "observatory.connection_refused": [
+      "warning",
+      "error",
+      "A connection to the observatory could not be taken.",
+    ],
     "health.no_thread": [
       "debug",
       "error",
       "The thread that answers while the event loop is blocked could not be started.",
     ],
+    "check.failed": ["warning", "check error", "A check of domain.check fails; told once."],
+    "check.recovered": ["info", "check", "It passes again."],
     "health.component_unavailable": [
       "warning",
       "kind name error",
@@ -206,7 +231,28 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "A handler wrote a `ctx.sql` query and never awaited it, so it has not run.",
     ],
   },
+  "protean.access": {
+    "access.handler_completed": [
+      "debug warning",
+      "kind message_id? message_type? stream? aggregate? aggregate_id? correlation_id? causation_id? trace_id? " +
+      "span_id? handler duration_ms status uow_outcome duplicate? batch? events_raised? events_raised_count? " +
+      "repo_operations?",
+      "A handler has run on a message; at warning, with `status` slow: for longer than slow_handler_threshold_ms.",
+    ],
+    "access.handler_failed": [
+      "debug warning",
+      "kind message_id? message_type? stream? aggregate? aggregate_id? correlation_id? causation_id? trace_id? " +
+      "span_id? handler duration_ms status uow_outcome duplicate? batch? events_raised? events_raised_count? " +
+      "repo_operations? error_type? error_message?",
+      "A handler has failed; at warning, without the error's text, where that took long.",
+    ],
+  },
   "protean.outbox": {
+    "outbox.batch_completed": [
+      "debug",
+      "processor total successful failed",
+      "So many rows have left the outbox, or have not.",
+    ],
     "outbox.failed": [
       "warning",
       "processor message_id? stream? error?",
@@ -270,23 +316,28 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
   "protean.subscription": {
     "subscription.attempt_failed": [
       "debug",
-      "handler stream entry message_id attempt error",
+      "handler stream entry message_id? trace_id? attempt error",
       "The stack of a handler's failure.",
     ],
     "subscription.batch_failed": ["debug", "handler messages error", "A batch failed and is halved."],
     "subscription.retry_scheduled": [
       "warning",
-      "handler stream entry message_id attempt error retry_in_ms",
-      "A handler failed, and its message is handled again after this wait.",
+      "handler stream entry message_id? trace_id? attempt error retry_in_ms repeated?",
+      "A handler failed, and its message is handled again after this wait; `repeated`: so often since the last line.",
+    ],
+    "subscription.retry_scheduled_more": [
+      "warning",
+      "subscription more",
+      "So many further messages are handled again than the log has lines for.",
     ],
     "subscription.giving_up": [
       "debug",
-      "handler stream entry attempts error",
+      "handler stream entry message_id? trace_id? attempts error",
       "The stack of the failure that was the last one.",
     ],
     "subscription.dead_lettered": [
       "error",
-      "handler stream entry attempts error",
+      "handler stream entry message_id? trace_id? attempts error",
       "A message has used up its attempts and lies in `<stream>:dlq`.",
     ],
     "subscription.dead_lettered_more": [
@@ -296,23 +347,23 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
     ],
     "subscription.discarding": [
       "warning",
-      "handler stream entry attempts error",
+      "handler stream entry message_id? trace_id? attempts error",
       "A message has used up its attempts and is dropped (enable_dlq = false).",
     ],
     "subscription.discarding_more": ["error", "subscription more", "So many further messages were dropped."],
     "subscription.exhausted": [
       "error",
-      "handler stream entry error",
+      "handler stream entry message_id? trace_id? error",
       "A message of the event store has used up its attempts; `subscriptions failed` lists it.",
     ],
     "subscription.set_aside": [
       "warning",
-      "handler stream entry error",
+      "handler stream entry message_id? trace_id? error",
       "A message of the event store failed and is tried again later, beside the others.",
     ],
     "subscription.partition_halted": [
       "error",
-      "handler stream entry attempts error",
+      "handler stream entry message_id? trace_id? attempts error",
       "A key of `sequentialBy` stands still at a message that failed for good; `subscriptions partitions` lists it.",
     ],
     "subscription.partition_unblocked": ["info", "subscription stream", "The key goes on."],
@@ -640,6 +691,28 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "error",
       "A right is missing to see who is alive: a dead process's messages wait for claim_idle_ms.",
     ],
+  },
+  "protean.alerts": {
+    "alert.firing": [
+      "warning",
+      "rule subject value threshold text",
+      "A rule of `[alerts]` fires for this subject.",
+    ],
+    "alert.resolved": ["info", "rule subject value threshold text", "It fires no more."],
+    "alert.more": ["warning", "alerts", "So many more fired or were over in this look than were logged."],
+    "alert.not_told": [
+      "error debug",
+      "channel alerts error",
+      "The callback or the webhook of `[alerts]` failed and is told again later; told once, then at debug.",
+    ],
+    "alerts.callback_unloadable": ["warning", "error", "callback in `[alerts]` cannot be loaded."],
+    "alerts.too_many": [
+      "warning",
+      "kept",
+      "No more alerts are kept than so many: further ones are not told.",
+    ],
+    "alerts.failed": ["warning debug", "error", "The rules could not be judged; told once, then at debug."],
+    "alerts.recovered": ["info", "", "The rules are judged again."],
   },
   "protean.sqlite": {
     "sqlite.log_grows": ["warning", "path bytes reason", "The write-ahead log cannot be emptied and grows."],

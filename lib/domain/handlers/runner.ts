@@ -24,6 +24,7 @@ import type {
   RunOptions,
   Verdict,
 } from "../handler_port.ts";
+import { type AccessEntry, AccessLog } from "./access_log.ts";
 import { type BatchEntry, BatchRun } from "./batch_run.ts";
 import { type TransientPolicy, transientPolicy } from "../work/transient.ts";
 import { Tries } from "./tries.ts";
@@ -68,6 +69,14 @@ interface Plan {
   readonly batching?: Batching | undefined;
 }
 
+/** One method's part in a message. */
+type Handling =
+  & Pick<UnitOptions, "origin" | "guard" | "mark" | "fresh" | "spread" | "turn">
+  & { readonly access: AccessEntry | undefined };
+
+/** Of a run that a mark has made needless. */
+const DUPLICATE = { duplicate: true };
+
 const IGNORED: Verdict = { kind: "ignored" };
 const FOREIGN: Verdict = { kind: "foreign" };
 const EXPIRED: Verdict = { kind: "expired" };
@@ -85,6 +94,7 @@ export class ElementRunner implements HandlerRunner {
   protected readonly model: Model;
   protected readonly handler: HandlerModel;
   readonly #idempotent: boolean;
+  readonly #access: AccessLog;
   readonly #transient: TransientPolicy | undefined;
   /** First part of the type strings of this domain. */
   readonly #prefix: string;
@@ -107,6 +117,8 @@ export class ElementRunner implements HandlerRunner {
     this.#idempotent = isMetTwice
       ? options.idempotent ?? true
       : idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
+    const { config: { config: { logging } }, clock } = runtime;
+    this.#access = new AccessLog({ handler: name, kind, logging, clock });
     this.#transient = transientPolicy(runtime.config.config.server.transient_retry, options);
     this.#prefix = camelDomain(runtime.name);
     this.onDeadLetter = this.#deadLetterHook(options.onDeadLetter);
@@ -185,17 +197,31 @@ export class ElementRunner implements HandlerRunner {
         trace: spans[index]?.trace ?? guard.trace ?? null,
       };
     });
+    const began = this.#access.begins();
     try {
       const results = await this.#batchRun(guard, entries).run(entries);
-      ended((index) => {
-        const result = results[index];
-        return result?.kind === "failed" ? result.error : undefined;
-      });
+      const failures = results.map((result) => result.kind === "failed" ? result.error : undefined);
+      ended((index) => failures[index]);
+      this.#tellBatch(began, entries, (index) => failures[index]);
       return results;
     } catch (error) {
       ended(() => asError(error));
+      this.#tellBatch(began, entries, () => asError(error));
       throw error;
     }
+  }
+
+  /** A batch is slow as a whole: where nobody wants to hear of each message, that is told with its first. */
+  #tellBatch(
+    began: number,
+    entries: readonly BatchEntry[],
+    errorOf: (index: number) => Error | undefined,
+  ): void {
+    const batch = { batch: entries.length };
+    entries.forEach((entry, index) => {
+      const access = this.#access.entry(began);
+      if (access || index === 0) this.#access.ended(began, entry, access, errorOf(index), batch);
+    });
   }
 
   #batchRun(guard: RunOptions, entries: readonly BatchEntry[]): BatchRun {
@@ -228,6 +254,8 @@ export class ElementRunner implements HandlerRunner {
   ): Promise<"handled" | "duplicate"> {
     const { payload, methods, reader } = plan as Plan;
     const { message } = origin;
+    const began = this.#access.begins();
+    const access = this.#access.entry(began);
     const tries = new Tries(message, payload, reader, options);
     // Before a method can have changed anything.
     const first = this.#idempotent ? this.#mark(message, options) : undefined;
@@ -247,6 +275,7 @@ export class ElementRunner implements HandlerRunner {
           fresh: options.fresh === true && this.runtime.handleEvents === undefined,
           spread,
           turn: this,
+          access,
         });
         if (outcome.kind === "done") result = "handled";
       } catch (thrown) {
@@ -257,14 +286,20 @@ export class ElementRunner implements HandlerRunner {
         if (error instanceof CommitRefusedError || !options.mayCommit()) break;
       }
     }
-    const [failure, another] = failures;
-    if (failure && !another) throw failure;
-    if (failure) {
-      throw new AggregateError(
+    const failure = failures.length > 1
+      ? new AggregateError(
         failures,
-        `${failures.length} of ${methods.length} methods of ${this.name} failed: ${failure.message}`,
-      );
-    }
+        `${failures.length} of ${methods.length} methods of ${this.name} failed: ${failures[0]?.message}`,
+      )
+      : failures[0];
+    this.#access.ended(
+      began,
+      origin,
+      access,
+      failure,
+      result === "duplicate" && !failure ? DUPLICATE : undefined,
+    );
+    if (failure) throw failure;
     return result;
   }
 
@@ -286,8 +321,17 @@ export class ElementRunner implements HandlerRunner {
     }
     const tries = new Tries(message, route.reader.read(message.data), route.reader, { again });
     return await this.#observed(message, null, async (origin) => {
-      const outcome = await this.#handle(method, tries, { origin, guard, mark }, prepare);
-      return outcome.kind === "done" ? outcome.value : undefined;
+      const began = this.#access.begins();
+      const access = this.#access.entry(began);
+      try {
+        const outcome = await this.#handle(method, tries, { origin, guard, mark, access }, prepare);
+        const isDone = outcome.kind === "done";
+        this.#access.ended(began, origin, access, undefined, isDone ? undefined : DUPLICATE);
+        return isDone ? outcome.value : undefined;
+      } catch (error) {
+        this.#access.ended(began, origin, access, asError(error));
+        throw error;
+      }
     });
   }
 
@@ -308,10 +352,7 @@ export class ElementRunner implements HandlerRunner {
   #handle(
     method: HandlerMethod,
     tries: Tries,
-    { origin, guard, mark, fresh, spread, turn }: Pick<
-      UnitOptions,
-      "origin" | "guard" | "mark" | "fresh" | "spread" | "turn"
-    >,
+    { origin, guard, mark, fresh, spread, turn, access }: Handling,
     prepare?: (unit: UnitOfWork) => void,
   ): Promise<Outcome<unknown>> {
     // Written out: this is the way of every message.
@@ -328,6 +369,7 @@ export class ElementRunner implements HandlerRunner {
     };
     return runUnitOfWork(this.runtime, options, (unit) => {
       prepare?.(unit);
+      access?.works(unit);
       const { payload, message } = tries.next();
       return method.handle?.(payload, new WorkContext(unit, guard, this.name, message));
     });
