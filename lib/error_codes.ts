@@ -396,6 +396,26 @@ export const ERROR_CODES = {
     "The supervisor cannot start its workers.",
     "Do what the message says; a worker is this executable, started once more.",
   ],
+  OBSERVATORY_BAD_HOST: [
+    "ConfigurationError",
+    "The observatory's host is no host.",
+    "Name an address or a name in `[observatory] host`, without scheme and port.",
+  ],
+  OBSERVATORY_BAD_TOKEN: [
+    "ConfigurationError",
+    "The observatory's token cannot be sent in a header.",
+    "Use letters, digits and signs of ASCII without blanks.",
+  ],
+  OBSERVATORY_TOKEN_MISSING: [
+    "ConfigurationError",
+    "The observatory is to listen to other machines, and no token is set.",
+    "Set `[observatory] token`, or let it listen on 127.0.0.1.",
+  ],
+  OBSERVATORY_PORT_TAKEN: [
+    "ConfigurationError",
+    "The observatory cannot listen where it is told to.",
+    "Free the port, or set `[observatory] host` and `port`.",
+  ],
   HEALTH_PORT_TAKEN: [
     "ConfigurationError",
     "The health listener is required and its port is taken.",
@@ -462,6 +482,11 @@ export const ERROR_CODES = {
     "ProteanError",
     "No subscription reads this category.",
     "Take a name of those that the message offers.",
+  ],
+  ALERT_WEBHOOK_FAILED: [
+    "ProteanError",
+    "Alerts could not be posted to the webhook of [alerts].",
+    "Mend webhook in [alerts] or its receiver; they are posted again, at the latest five minutes later.",
   ],
   DLQ_WEBHOOK_FAILED: [
     "ProteanError",

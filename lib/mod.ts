@@ -25,6 +25,8 @@ export type {
   SavedDeadLetter,
 } from "./domain/dead_letters.ts";
 export type { FailedLetter, Operation, Operations } from "./domain/operations.ts";
+export type { Alert, AlertListener } from "./domain/alert.ts";
+export type { CheckOptions, CheckRun } from "./domain/check.ts";
 export type { DlqAlert, DlqAlertListener } from "./domain/dlq_alert.ts";
 export { Engine, type EngineOptions, type EngineRunOptions } from "./engine/engine.ts";
 export type { SubscriptionStatus } from "./subscription/status.ts";

@@ -7,16 +7,21 @@
 import { dirname, join } from "node:path";
 import { checkPage } from "./check_page.ts";
 import { commandsPage } from "./commands_page.ts";
+import { configKeyNames, configPage } from "./config_page.ts";
 import { errorsPage } from "./errors_page.ts";
+import { httpPage } from "./http_page.ts";
 import { logsPage } from "./logs_page.ts";
 import { metricsPage } from "./metrics_page.ts";
 import { root } from "./root.ts";
+import { history, recordOf } from "./since.ts";
 
 /** Path below the root → its text. A further page is a line here. */
 export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/reference/check.md": checkPage,
   "docs/reference/command-line.md": commandsPage,
+  "docs/reference/configuration.md": configPage,
   "docs/reference/errors.md": errorsPage,
+  "docs/reference/http.md": httpPage,
   "docs/reference/logs.md": logsPage,
   "docs/reference/metrics.md": metricsPage,
 };
@@ -27,4 +32,6 @@ if (import.meta.main) {
     await Deno.mkdir(dirname(file), { recursive: true });
     await Deno.writeTextFile(file, page());
   }
+  const since = recordOf(configKeyNames(), history());
+  await Deno.writeTextFile(join(root, "tools/since.json"), `${JSON.stringify(since, null, 2)}\n`);
 }

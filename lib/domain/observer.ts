@@ -138,6 +138,19 @@ export interface DeadLetterObserver {
   happened(event: DeadLetterEvent, count: number): void;
 }
 
+/** Told of what becomes of alerts (operations 11). */
+export interface AlertObserver {
+  /** A channel has been told. */
+  told(rule: string, state: "firing" | "resolved"): void;
+  /** A channel could not be told. */
+  failed(channel: string): void;
+}
+
+/** Told of the runs of one check. */
+export interface CheckObserver {
+  ran(ms: number, passed: boolean): void;
+}
+
 export interface Observer {
   /** A subscription is made. */
   subscription?(facts: SubscriptionFacts): DeliveryObserver;
@@ -145,6 +158,10 @@ export interface Observer {
   processor?(facts: ProcessorFacts): PublishObserver;
   /** A dead-letter queue, by the name of its stream, is going to be maintained. */
   deadLetters?(dlqStream: string): DeadLetterObserver;
+  /** Alerts are going to be told. */
+  alerts?(): AlertObserver;
+  /** A check, by its name, is going to be run. */
+  check?(name: string): CheckObserver;
   /** A handler starts on a message; undefined: this run is of no interest. */
   handler?(handler: string, message: Message, kind: HandlerKind): Span | undefined;
   /** A handler is repeated within one delivery: after a conflict, or what usually passes. */
@@ -192,6 +209,7 @@ export function harmless(observer: Observer): Observer {
   const spanning = (span: Span | undefined): Span | undefined =>
     span && { trace: attempt(() => span.trace), ended: (error) => void attempt(() => span.ended(error)) };
   const { subscription, processor, deadLetters, handler, repeated, commit, command, call } = observer;
+  const { alerts, check } = observer;
   return {
     ...(subscription && {
       subscription: (facts) => {
@@ -217,6 +235,21 @@ export function harmless(observer: Observer): Observer {
     }),
     ...(deadLetters && {
       deadLetters: (dlqStream) => counting(attempt(() => deadLetters.call(observer, dlqStream))),
+    }),
+    ...(alerts && {
+      alerts: () => {
+        const observed = attempt(() => alerts.call(observer));
+        return {
+          told: (rule, state) => void attempt(() => observed?.told(rule, state)),
+          failed: (channel) => void attempt(() => observed?.failed(channel)),
+        };
+      },
+    }),
+    ...(check && {
+      check: (name) => {
+        const observed = attempt(() => check.call(observer, name));
+        return { ran: (ms, passed) => void attempt(() => observed?.ran(ms, passed)) };
+      },
     }),
     ...(handler && {
       handler: (...run) => spanning(attempt(() => handler.apply(observer, run))),

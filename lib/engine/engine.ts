@@ -15,6 +15,7 @@ import type { Domain } from "../domain/domain.ts";
 import { managedProviders } from "../domain/places.ts";
 import { type DomainRuntime, isRunning, runtimeOf } from "../domain/runtime.ts";
 import { IncorrectUsageError, ProteanError } from "../errors.ts";
+import { CheckRunner } from "../health/check_runner.ts";
 import { componentsOf } from "../health/components.ts";
 import { describeProblem } from "../config/problems.ts";
 import { type HealthListener, type HealthListenerFactory, ownListener } from "../health/listener.ts";
@@ -198,6 +199,7 @@ export class Engine {
     const work = workHealthOf(runtime);
     const { services, subscriptions } = assemble(runtime, {
       work,
+      latest: () => collected.latest(),
       // A run that is to end waits for no better times: what fails goes to the dead letters.
       breaker: !this.#options.once,
       statuses: () => this.subscriptions,
@@ -210,12 +212,15 @@ export class Engine {
     this.#services = services;
     const status = withStatus(runtime);
     run.runtime = status;
+    const collected = subscriptionSource(status, () => this.subscriptions);
+    const runners = services.filter((service) => service instanceof CheckRunner);
     const monitor = new HealthMonitor({
       components: componentsOf(runtime),
       clock,
       work,
       starting: true,
-      subscriptions: subscriptionSource(status, () => this.subscriptions),
+      subscriptions: collected,
+      checks: () => runners.flatMap(({ states }) => states),
     });
     const withdrawGauges = engineGauges({
       ...{ runtime, monitor, services },

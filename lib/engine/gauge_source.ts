@@ -4,10 +4,12 @@
  *
  * @module
  */
+import { AlertService } from "../alerts/service.ts";
 import type { EngineService } from "../async/service.ts";
 import { DlqMaintenance } from "../dlq/maintenance.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { engineReadiness } from "../health/bodies.ts";
+import { CheckRunner } from "../health/check_runner.ts";
 import type { HealthMonitor } from "../health/monitor.ts";
 import type { SubscriptionStatus } from "../subscription/status.ts";
 import { LoopDelay } from "../telemetry/loop_delay.ts";
@@ -65,6 +67,14 @@ function gaugeSource(
         connections: broker.openConnections(),
       }));
     },
+    alerts: () => services.find((service) => service instanceof AlertService)?.firing,
+    checks: () =>
+      services.filter((service) => service instanceof CheckRunner).flatMap(({ states }) =>
+        states.map(({ name, status }) => ({
+          name,
+          passed: status === "pending" ? undefined : status === "ok",
+        }))
+      ),
     deadLetters: () =>
       services.filter((service) => service instanceof DlqMaintenance)
         .flatMap(({ figures }) => [...figures].map(([stream, measured]) => ({ stream, ...measured }))),

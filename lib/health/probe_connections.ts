@@ -5,9 +5,7 @@
  * @module
  */
 import type { Clock } from "../async/clock.ts";
-import { answerOne, type ProbeConnection } from "./probe_http.ts";
-import type { Page } from "./page.ts";
-import type { Routes } from "./routes.ts";
+import { answerOne, type ProbeConnection, type Responder } from "./probe_http.ts";
 
 /** Probes come one at a time; descriptors are the whole process's. */
 export const MAX_CONNECTIONS = 64;
@@ -25,9 +23,8 @@ export class ProbeConnections {
   readonly #open = new Set<Open>();
 
   constructor(
-    private readonly routes: Routes,
+    private readonly respond: Responder,
     private readonly clock: Clock,
-    private readonly page?: Page,
   ) {}
 
   /** Answers its one request, in its own time. */
@@ -68,7 +65,7 @@ export class ProbeConnections {
   async #serve(open: Open): Promise<void> {
     const cancel = this.clock.after(DEADLINE_MS, () => close(open.conn));
     try {
-      await answerOne(open.conn, this.routes, () => open.answering = true, this.page);
+      await answerOne(open.conn, this.respond, () => open.answering = true);
     } catch {
       // The client went, or was made to go.
     } finally {

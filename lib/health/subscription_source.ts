@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Peer } from "../adapters/ports.ts";
 import { collectStatus, statusCount, type StatusRuntime } from "../status/collect.ts";
 import type { StatusRow } from "../status/row.ts";
 import { type Scale, scaleOf } from "../status/scale.ts";
@@ -17,18 +18,42 @@ export interface Circuit {
   readonly breaker: BreakerState;
 }
 
+/** What was collected last, whole. */
+export interface Latest {
+  readonly rows: readonly StatusRow[];
+  /** Seconds since the first message of a row that waits or is pending; null: nobody knows. */
+  readonly ages: ReadonlyMap<StatusRow, number | null>;
+  /** All workers on the broker; undefined: nobody knows. */
+  readonly peers: readonly Peer[] | undefined;
+  /** Monotonic ms. */
+  readonly at: number;
+}
+
+export interface StatusSource extends SubscriptionSource {
+  /** Undefined: nothing was collected yet. */
+  latest(): Latest | undefined;
+}
+
 /** `circuits`: the breakers as they are now. @default nothing is told of them */
 export function subscriptionSource(
   runtime: StatusRuntime,
   circuits: () => readonly Circuit[] = () => [],
-): SubscriptionSource {
+): StatusSource {
   let scale: Scale | undefined;
+  let latest: Latest | undefined;
   return {
     total: () => statusCount(runtime),
     scale: () => scale,
+    latest: () => latest,
     collect: async () => {
       const rows = await collectStatus(runtime);
-      scale = await scaleOf(runtime, rows);
+      const ages = new Map<StatusRow, number | null>();
+      let peers: Latest["peers"];
+      scale = await scaleOf(runtime, rows, {
+        age: (row, seconds) => void ages.set(row, seconds),
+        peers: (all) => peers = all,
+      });
+      latest = { rows, ages, peers, at: runtime.clock.monotonic() };
       const states = new Map(
         circuits().map((circuit) => [keyOf(circuit.handler, circuit.category), circuit.breaker]),
       );

@@ -40,10 +40,24 @@ export interface Scale {
   readonly subscriptions: Readonly<Record<string, ScaleOfSubscription>>;
 }
 
+/** Who is told of what was asked on the way, so that nobody asks for it again. */
+export interface Asked {
+  /** All workers; undefined: nobody knows. */
+  peers?(peers: readonly Peer[] | undefined): void;
+  /** Seconds since the first message of a row that waits or is pending; null: nobody knows. */
+  age?(row: StatusRow, seconds: number | null): void;
+}
+
 /** From the rows of a status, which it asks the brokers about once more where they do not say enough. */
-export async function scaleOf(runtime: StatusRuntime, rows: readonly StatusRow[]): Promise<Scale> {
-  const peers = await subscriptionBroker(runtime).peers?.list().catch(() => []) ?? [];
-  const retrying = retryingOf(peers);
+export async function scaleOf(
+  runtime: StatusRuntime,
+  rows: readonly StatusRow[],
+  asked: Asked = {},
+): Promise<Scale> {
+  const { peers: known } = subscriptionBroker(runtime);
+  const peers = known ? await known.list().catch(() => undefined) : [];
+  asked.peers?.(peers);
+  const retrying = retryingOf(peers ?? []);
   const unknown: string[] = [];
   const subscriptions: Record<string, ScaleOfSubscription> = {};
   const totals = { lag: 0, pending: 0, retrying: 0, outbox: 0 };
@@ -52,6 +66,7 @@ export async function scaleOf(runtime: StatusRuntime, rows: readonly StatusRow[]
     const lag = row.lag ?? await counted(runtime, row);
     if (row.lag === null || row.pending === null) unknown.push(row.name);
     const age = await ageOf(runtime, row);
+    asked.age?.(row, age);
     oldest = age === null ? oldest : Math.max(oldest ?? 0, age);
     if (row.subscription_type === "outbox") {
       totals.outbox += lag ?? 0;

@@ -9,7 +9,6 @@ import { resourceFromAttributes } from "@opentelemetry/resources";
 import {
   ConsoleMetricExporter,
   MeterProvider,
-  MetricReader,
   type PushMetricExporter,
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
@@ -30,6 +29,7 @@ import type { Telemetry } from "../domain/telemetry.ts";
 import { asError } from "../errors.ts";
 import { VERSION } from "../executable/version.ts";
 import { Metrics } from "./metrics/metrics.ts";
+import { OnDemandReader } from "./metrics/on_demand.ts";
 import { prometheusText } from "./metrics/prometheus.ts";
 import { OtlpMetricExporter, OtlpSpanExporter } from "./otlp/exporters.ts";
 import type { TelemetrySettings } from "./settings.ts";
@@ -41,21 +41,6 @@ const log = getLogger(["protean", "telemetry"]);
 const MOST_SPANS = 2_048;
 /** Series of one instrument; those beyond are one, with `otel.metric.overflow` (TEL-1). */
 const MOST_SERIES = 2_000;
-
-/** Gives out what is counted, when asked. */
-class OnDemandReader extends MetricReader {
-  constructor() {
-    super({ cardinalitySelector: () => MOST_SERIES });
-  }
-
-  protected override onForceFlush(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  protected override onShutdown(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 export interface LiveOptions {
   readonly settings: TelemetrySettings;
@@ -72,7 +57,7 @@ export class LiveTelemetry implements Telemetry {
   readonly observer: Observer;
   readonly meter: Meter;
   readonly #options: LiveOptions;
-  readonly #reader = new OnDemandReader();
+  readonly #reader = new OnDemandReader(MOST_SERIES);
   readonly #meters: MeterProvider;
   readonly #tracers: TracerProvider | undefined;
   readonly #exporter: PushMetricExporter | undefined;
@@ -193,6 +178,8 @@ function observing(metrics: Metrics, traces: Traces | undefined, options: LiveOp
       };
     },
     deadLetters: (stream) => metrics.deadLetters(stream),
+    alerts: () => metrics.alerts(),
+    check: (name) => metrics.check(name),
     handler: (handler, message, kind) => {
       const began = clock.monotonic();
       const span = traces?.handler(handler, message, kind);

@@ -134,6 +134,9 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
     "supervisor.stopped": ["info", "exit_code", "Every worker has ended."],
     "worker.supervisor_gone": ["warning", "pid", "The supervisor has died, so this worker drains."],
   },
+  "protean.observatory": {
+    "observatory.failed": ["error", "error stack?", "A request could not be answered for a defect of ours."],
+  },
   "protean.health": {
     "health.listening": ["info", "host port", "The probes are answered here."],
     "health.stopped": ["info", "", "The probes' port is closed."],
@@ -148,11 +151,30 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "The probes' listener has ended by itself and is opened again.",
     ],
     "health.connection_refused": ["warning", "error", "A connection to the probes' port could not be taken."],
+    "observatory.listening": ["info", "host port", "The observatory answers here."],
+    "observatory.stopped": ["info", "", "The observatory's port is closed."],
+    "observatory.port_unavailable": [
+      "error debug",
+      "host? port? error retry_seconds?",
+      "The observatory has lost its port, which is tried again.",
+    ],
+    "observatory.listener_lost": [
+      "error",
+      "retry_ms",
+      "The observatory's listener has ended by itself and is opened again.",
+    ],
+    "observatory.connection_refused": [
+      "warning",
+      "error",
+      "A connection to the observatory could not be taken.",
+    ],
     "health.no_thread": [
       "debug",
       "error",
       "The thread that answers while the event loop is blocked could not be started.",
     ],
+    "check.failed": ["warning", "check error", "A check of domain.check fails; told once."],
+    "check.recovered": ["info", "check", "It passes again."],
     "health.component_unavailable": [
       "warning",
       "kind name error",
@@ -669,6 +691,28 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "error",
       "A right is missing to see who is alive: a dead process's messages wait for claim_idle_ms.",
     ],
+  },
+  "protean.alerts": {
+    "alert.firing": [
+      "warning",
+      "rule subject value threshold text",
+      "A rule of `[alerts]` fires for this subject.",
+    ],
+    "alert.resolved": ["info", "rule subject value threshold text", "It fires no more."],
+    "alert.more": ["warning", "alerts", "So many more fired or were over in this look than were logged."],
+    "alert.not_told": [
+      "error debug",
+      "channel alerts error",
+      "The callback or the webhook of `[alerts]` failed and is told again later; told once, then at debug.",
+    ],
+    "alerts.callback_unloadable": ["warning", "error", "callback in `[alerts]` cannot be loaded."],
+    "alerts.too_many": [
+      "warning",
+      "kept",
+      "No more alerts are kept than so many: further ones are not told.",
+    ],
+    "alerts.failed": ["warning debug", "error", "The rules could not be judged; told once, then at debug."],
+    "alerts.recovered": ["info", "", "The rules are judged again."],
   },
   "protean.sqlite": {
     "sqlite.log_grows": ["warning", "path bytes reason", "The write-ahead log cannot be emptied and grows."],

@@ -5,6 +5,7 @@
  */
 import {
   type AdapterOptions,
+  type AlertRecords,
   BaseBroker,
   type BrokerCapabilities,
   type DeadLetters,
@@ -20,6 +21,7 @@ import {
   type StreamEntryInsert,
   type StreamGroup,
 } from "../ports.ts";
+import { AlertShelf } from "../alert_shelf.ts";
 import { MemoryDeadLetters } from "./broker_dead_letters.ts";
 import { partitionStream } from "../../message/partitions.ts";
 import { MemoryLocks } from "./locks.ts";
@@ -40,6 +42,7 @@ export class MemoryBroker extends BaseBroker {
   readonly #deadLetters: DeadLetters;
   readonly #locks = new MemoryLocks();
   readonly #operations = new OperationBook();
+  readonly #alerts = new AlertShelf();
   readonly #closing = new AbortController();
   readonly #partitions: MemoryPartitions;
   readonly #peers: Peers;
@@ -75,6 +78,10 @@ export class MemoryBroker extends BaseBroker {
 
   override get operations(): OperationRecords {
     return this.#operations;
+  }
+
+  override get alerts(): AlertRecords {
+    return this.#alerts;
   }
 
   override get partitions(): Partitions {

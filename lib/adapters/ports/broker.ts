@@ -5,6 +5,7 @@
  */
 import { NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
+import type { AlertRecords } from "./alerts.ts";
 import type { ClaimedEntry, Postponed, StreamEntry } from "./entry.ts";
 import type { Lock, LockOptions } from "./lock.ts";
 import type { OperationRecords } from "./operations.ts";
@@ -450,6 +451,11 @@ export abstract class BaseBroker extends BaseAdapter {
 
   /** Operations of all processes. Undefined: each process knows its own, as long as it lives. */
   get operations(): OperationRecords | undefined {
+    return undefined;
+  }
+
+  /** Alerts of all processes. Undefined: each process knows its own, as long as it lives. */
+  get alerts(): AlertRecords | undefined {
     return undefined;
   }
 

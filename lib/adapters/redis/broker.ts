@@ -8,6 +8,7 @@
  */
 import { asError, BrokerUnavailableError } from "../../errors.ts";
 import {
+  type AlertRecords,
   BaseBroker,
   type BrokerCapabilities,
   type ConnectionNeed,
@@ -27,6 +28,7 @@ import {
   type StreamGroup,
   type TextLimits,
 } from "../ports.ts";
+import { RedisAlerts } from "./alerts.ts";
 import { RedisDeadLetters } from "./dead_letters.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { openEndpoint } from "./cluster.ts";
@@ -165,6 +167,10 @@ export class RedisBroker extends BaseBroker {
 
   override get operations(): OperationRecords {
     return new RedisOperations(this.#redis, (name) => this.keyOf(name));
+  }
+
+  override get alerts(): AlertRecords {
+    return new RedisAlerts(this.#redis, (name) => this.keyOf(name));
   }
 
   override async groups(stream: string): Promise<readonly GroupInfo[]> {

@@ -6,6 +6,7 @@
  */
 import {
   type AdapterOptions,
+  type AlertRecords,
   BaseBroker,
   type BrokerCapabilities,
   type ComponentSchema,
@@ -29,6 +30,7 @@ import { TextBudget } from "../entry_text.ts";
 import { parseStreamId } from "../stream_id.ts";
 import { DatabaseFile } from "./file/database_file.ts";
 import { partitionStream } from "../../message/partitions.ts";
+import { alertComponent, SqliteAlerts } from "./alerts.ts";
 import { lockComponent, SqliteLocks } from "./locks.ts";
 import { operationComponent, SqliteOperations } from "./operations.ts";
 import { SqlitePartitions } from "./partitions/partitions.ts";
@@ -77,6 +79,7 @@ export class SqliteBroker extends BaseBroker {
         lockComponent,
         partitionComponent,
         operationComponent,
+        alertComponent,
         fedComponent,
         failureComponent,
         peerComponent,
@@ -172,6 +175,10 @@ export class SqliteBroker extends BaseBroker {
 
   override get operations(): OperationRecords {
     return new SqliteOperations(this.#file);
+  }
+
+  override get alerts(): AlertRecords {
+    return new SqliteAlerts(this.#file);
   }
 
   override async groups(stream: string): Promise<readonly GroupInfo[]> {

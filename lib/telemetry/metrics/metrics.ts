@@ -8,7 +8,9 @@ import type { Attributes, Counter, Histogram, Meter } from "@opentelemetry/api";
 import { decisionOf } from "../../domain/decision.ts";
 import type { HandlerKind } from "../../domain/handler_port.ts";
 import type {
+  AlertObserver,
   BreakerState,
+  CheckObserver,
   DeadLetterEvent,
   DeadLetterObserver,
   DeliveryEvent,
@@ -105,6 +107,20 @@ export class Metrics {
     const counters: Record<DeadLetterEvent, Counter> = { trimmed: dlqTrimmed, alerts: dlqAlerts };
     const attributes = { dlq_stream: dlqStream };
     return { happened: (event, count) => counters[event].add(count, attributes) };
+  }
+
+  alerts(): AlertObserver {
+    const { alertsTold, alertsFailed } = this.#instruments;
+    return {
+      told: (rule, state) => alertsTold.add(1, { rule, state }),
+      failed: (channel) => alertsFailed.add(1, { channel }),
+    };
+  }
+
+  check(check: string): CheckObserver {
+    const { checkDuration } = this.#instruments;
+    const [ok, error] = ["ok", "error"].map((status) => ({ check, status }));
+    return { ran: (ms, passed) => checkDuration.record(ms / 1000, passed ? ok : error) };
   }
 
   /** A handler has run for so many milliseconds. */

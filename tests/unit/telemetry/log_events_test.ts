@@ -16,6 +16,14 @@ const COMPUTED: Readonly<Record<string, readonly string[]>> = {
   "`outbox.${outcome.status}`": ["outbox.failed", "outbox.abandoned"],
   "`access.handler_${outcome}`": ["access.handler_completed", "access.handler_failed"],
   "`${event}_more`": ["subscription.dead_lettered_more", "subscription.discarding_more"],
+  "`${this.#purpose.name}.listening`": ["health.listening", "observatory.listening"],
+  "`${this.#purpose.name}.stopped`": ["health.stopped", "observatory.stopped"],
+  "`${this.#purpose.name}.port_unavailable`": ["health.port_unavailable", "observatory.port_unavailable"],
+  "`${this.#purpose.name}.listener_lost`": ["health.listener_lost", "observatory.listener_lost"],
+  "`${this.#purpose.name}.connection_refused`": [
+    "health.connection_refused",
+    "observatory.connection_refused",
+  ],
   // Codes of findings, which check.md has.
   "eventName(finding)": [],
   // What the listener in another thread tells; it is a module of lib/health like any other.
