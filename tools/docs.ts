@@ -16,7 +16,7 @@ import { root } from "./root.ts";
 import { history, recordOf } from "./since.ts";
 
 /** Path below the root → its text. A further page is a line here. */
-export const PAGES: Readonly<Record<string, () => string>> = {
+export const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   "docs/reference/check.md": checkPage,
   "docs/reference/command-line.md": commandsPage,
   "docs/reference/configuration.md": configPage,
@@ -30,7 +30,7 @@ if (import.meta.main) {
   for (const [path, page] of Object.entries(PAGES)) {
     const file = join(root, path);
     await Deno.mkdir(dirname(file), { recursive: true });
-    await Deno.writeTextFile(file, page());
+    await Deno.writeTextFile(file, await page());
   }
   const since = recordOf(configKeyNames(), history());
   await Deno.writeTextFile(join(root, "tools/since.json"), `${JSON.stringify(since, null, 2)}\n`);

@@ -5,7 +5,7 @@ import { root } from "../../../tools/root.ts";
 
 for (const [path, page] of Object.entries(PAGES)) {
   Deno.test(`${path} is what 'deno task docs' makes of the code`, async () => {
-    assertEquals(await Deno.readTextFile(join(root, path)), page());
+    assertEquals(await Deno.readTextFile(join(root, path)), await page());
   });
 }
 
