@@ -41,8 +41,9 @@ const NOBODY: CliIo = {
 /** The text of the page. */
 export function commandsPage(): string {
   const demo = { domain: "", command: "", lines: () => Promise.resolve("") };
+  const scaffold = () => Promise.resolve({ domain: {}, library: {} });
   const program = buildProgram(
-    createCli(NOBODY, { domains: {}, config: () => Promise.resolve(undefined), demo }),
+    createCli(NOBODY, { domains: {}, config: () => Promise.resolve(undefined), demo, scaffold }),
   );
   const verbs = program.commands.flatMap((command) => leaves(command, [command.name()]));
   const rows = verbs.map(([path, command]) => [

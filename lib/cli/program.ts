@@ -15,6 +15,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
+import { newCommand } from "./commands/new.ts";
 import { observatoryCommand } from "./commands/observatory.ts";
 import { operationsCommand } from "./commands/operations.ts";
 import { outboxCommand } from "./commands/outbox.ts";
@@ -62,6 +63,7 @@ export function buildProgram(cli: Cli): Command {
       healthcheckCommand(cli),
       reloadCommand(cli),
       ...cli.compiledIn.demo ? [demoCommand(cli, cli.compiledIn.demo)] : [],
+      ...cli.compiledIn.scaffold ? [newCommand(cli, cli.compiledIn.scaffold)] : [],
       completionCommand(cli, program, DEFAULT_VERB),
       versionCommand(cli),
     ]

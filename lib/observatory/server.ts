@@ -33,9 +33,11 @@ export interface ObservatoryOptions {
   readonly databaseType: (name: string) => string;
 }
 
-/** Every resource, behind the guard. */
-export function observatoryApp({ source, settings, clock, databaseType }: ObservatoryOptions): App {
-  const routes: RouteTable = new Map([
+/** Every resource. */
+export function observatoryRoutes(
+  { source, clock, databaseType }: Omit<ObservatoryOptions, "settings">,
+): RouteTable {
+  return new Map([
     [METRICS.path, metricsRoute(new StoreMetrics({ source, clock, databaseType }))],
     ["/api/health", healthRoute(source)],
     ["/api/subscriptions", subscriptionsRoute(source)],
@@ -43,7 +45,11 @@ export function observatoryApp({ source, settings, clock, databaseType }: Observ
     [LETTERS_PATH, lettersRoute(source)],
     [`${LETTERS_PATH}/`, letterRoute(source)],
   ]);
-  return appOf(routes, guardOf(settings));
+}
+
+/** The same behind the guard. */
+export function observatoryApp(options: ObservatoryOptions): App {
+  return appOf(observatoryRoutes(options), guardOf(options.settings));
 }
 
 /**

@@ -3,13 +3,20 @@
  *
  * @module
  */
-import { MetricReader } from "@opentelemetry/sdk-metrics";
+import { AggregationTemporality, InstrumentType, MetricReader } from "@opentelemetry/sdk-metrics";
 
 /** Gives out what is counted, when asked. */
 export class OnDemandReader extends MetricReader {
   /** `mostSeries`: of one instrument; those beyond are one, with `otel.metric.overflow` (TEL-1). */
   constructor(mostSeries: number) {
-    super({ cardinalitySelector: () => mostSeries });
+    super({
+      cardinalitySelector: () => mostSeries,
+      // What a gauge does not tell any more is not known any more; accumulated, its last value would stay.
+      aggregationTemporalitySelector: (type) =>
+        type === InstrumentType.OBSERVABLE_GAUGE
+          ? AggregationTemporality.DELTA
+          : AggregationTemporality.CUMULATIVE,
+    });
   }
 
   protected override onForceFlush(): Promise<void> {

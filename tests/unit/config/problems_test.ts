@@ -261,6 +261,15 @@ const CASES: readonly (readonly [string, string, string, number, string])[] = [
   ['[server.metrics]\npath = "metrics"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "begins with '/'"],
   ['[server.metrics]\npath = "/livez"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "which is a probe"],
   ['[server.metrics]\npath = "/m?x"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "without '?'"],
+  ...["['a']", "{ a = 1 }", "1979-05-27T07:32:00Z"].map((value) =>
+    [
+      `[telemetry.resource_attributes]\nteam = ${value}`,
+      "CONFIG_WRONG_TYPE",
+      "telemetry.resource_attributes.team",
+      2,
+      "must be",
+    ] as const
+  ),
   [
     '[telemetry]\nexporter = "oltp"',
     "CONFIG_INVALID_VALUE",
