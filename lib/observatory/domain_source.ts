@@ -6,6 +6,7 @@
 import { OUTBOX_STATUSES, type OutboxStatus, type Rollup } from "../adapters/ports.ts";
 import { deadline } from "../async/abort.ts";
 import { placesOf, subscribed } from "../dlq/places.ts";
+import { lookAtQueues } from "../dlq/queue_figures.ts";
 import { DeadLetterQueues, type QueuedLetter } from "../dlq/queues.ts";
 import { managedProviders, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
@@ -191,26 +192,9 @@ export class DomainSource implements ObservatorySource {
 
   async #readQueues(): Promise<Found<readonly QueueFigures[]>> {
     const inquiry = this.#inquiry();
-    const now = new Map<string, Promise<number | null>>();
-    const value = await Promise.all(
-      placesOf(subscribed(withStatus(this.#runtime)), this.#runtime.runners).map(
-        async ({ stream, broker, deadLetters }): Promise<readonly QueueFigures[]> => {
-          const depth = await inquiry.of(() => deadLetters.depth(stream));
-          if (depth === null) return [];
-          if (depth === 0) return [{ stream, depth, oldestAgeMs: undefined }];
-          const oldest = await inquiry.of(() => deadLetters.oldest(stream));
-          const time = now.get(broker.name) ?? inquiry.of(() => broker.time());
-          now.set(broker.name, time);
-          const age = oldest === null || oldest === undefined ? null : (await time ?? NaN) - oldest;
-          return [{
-            stream,
-            depth,
-            oldestAgeMs: age === null || Number.isNaN(age) ? undefined : Math.max(0, age),
-          }];
-        },
-      ),
-    );
-    const found = { value: value.flat(), reasons: inquiry.reasons };
+    const places = placesOf(subscribed(withStatus(this.#runtime)), this.#runtime.runners);
+    const value = await lookAtQueues(places, inquiry);
+    const found = { value, reasons: inquiry.reasons };
     if (found.value.length === 0) await this.#orNothing(() => inquiry.assertSome(), undefined);
     return found;
   }
