@@ -67,8 +67,8 @@ function columns(found: readonly Rollup[], { first, last, minutes }: Steps): Rec
     dead: column((rollup) => rollup?.figures.dead ?? 0),
     duration_sum: column((rollup) => (rollup?.figures.duration_sum_ms ?? 0) / 1000),
     duration_max: column((rollup) => (rollup?.figures.duration_max_ms ?? 0) / 1000),
-    p50: column((rollup) => rollup ? quantile(rollup, 0.5) : null),
-    p99: column((rollup) => rollup ? quantile(rollup, 0.99) : null),
+    p50: column((rollup) => rollup ? rounded(quantile(rollup, 0.5)) : null),
+    p99: column((rollup) => rollup ? rounded(quantile(rollup, 0.99)) : null),
   };
 }
 
@@ -89,6 +89,11 @@ function quantile({ buckets, figures }: Rollup, share: number): number | null {
     return Math.min(longest, lower + Math.max(0, upper - lower) * inside);
   }
   return longest;
+}
+
+/** To milliseconds, which is finer than a bucket. */
+function rounded(value: number | null): number | null {
+  return value === null ? null : Math.round(value * 1000) / 1000;
 }
 
 function seconds(params: URLSearchParams, name: string, usual: number): number {

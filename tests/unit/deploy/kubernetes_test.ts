@@ -52,7 +52,7 @@ Deno.test({ name: "kubectl puts the overlays together", ignore: !hasKubectl() },
     assert(success, new TextDecoder().decode(stderr));
     const built = new TextDecoder().decode(stdout);
     assertEquals(built.match(/^kind: PodMonitor$/gm)?.length ?? 0, monitors, overlay);
-    assertEquals(built.match(/^  namespace: .*$/gm)?.every((line) => line.endsWith(overlay)), true);
+    assertEquals(built.match(/^ {2}namespace: .*$/gm)?.every((line) => line.endsWith(overlay)), true);
   }
 });
 
