@@ -6,7 +6,7 @@
 import type { Command } from "commander";
 import { systemClock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/loaded.ts";
-import { onReloadSignal, type StopSignals } from "../engine/signals.ts";
+import type { ReloadRequests, StopSignals } from "../engine/signals.ts";
 import { asError, ConfigurationError } from "../errors.ts";
 import { selfCommand } from "../executable/standalone.ts";
 import { reportEveryMs } from "../health/report.ts";
@@ -28,7 +28,7 @@ export async function supervise(
   command: Command,
   flags: SupervisorFlags,
   { config: { server } }: LoadedConfig,
-  signals: Pick<StopSignals, "drain" | "cut">,
+  signals: Pick<StopSignals, "drain" | "cut"> & { readonly reload: ReloadRequests },
 ): Promise<number> {
   const { health } = server;
   const everyMs = reportEveryMs(health.blocked_after_seconds);
@@ -56,7 +56,7 @@ export async function supervise(
       }),
     })
     : undefined;
-  using _reload = onReloadSignal(() => void supervisor.roll());
+  signals.reload.asked = () => void supervisor.roll();
   await probes?.start();
   const told = systemd({
     ...{ env: (name) => cli.io.env(name), clock: systemClock, drain: signals.drain },

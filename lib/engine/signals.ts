@@ -72,6 +72,11 @@ export function leaveSignalsToSupervisor(): AbortSignal {
   return terminated.signal;
 }
 
+/** Who is told to replace the workers; nobody, before there are any: they come as what is on disk then. */
+export interface ReloadRequests {
+  asked: () => void;
+}
+
 /** Calls `told` at every SIGUSR2, which would end a process that does not listen to it. */
 export function onReloadSignal(told: () => void): Disposable {
   if (Deno.build.os === "windows") return { [Symbol.dispose]: () => {} };

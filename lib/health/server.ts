@@ -162,6 +162,7 @@ export class HealthServer extends BackgroundService {
     let taken = false;
     for (let failures = 0; failures < MAX_FAILURES && !signal.aborted;) {
       try {
+        await this.#connections.room(signal);
         this.#connections.take(await listener.accept());
         taken = true;
         failures = 0;
