@@ -223,7 +223,7 @@ export class Engine {
       checks: () => runners.flatMap(({ states }) => states),
     });
     const withdrawGauges = engineGauges({
-      ...{ runtime, monitor, services },
+      ...{ runtime: status, monitor, services, collected },
       subscriptions: () => this.subscriptions,
     });
     const listener = this.#listener(runtime, monitor, required);

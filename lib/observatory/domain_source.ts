@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { OUTBOX_STATUSES, type OutboxStatus } from "../adapters/ports.ts";
+import { OUTBOX_STATUSES, type OutboxStatus, type Rollup } from "../adapters/ports.ts";
 import { deadline } from "../async/abort.ts";
 import { placesOf, subscribed } from "../dlq/places.ts";
+import { lookAtQueues } from "../dlq/queue_figures.ts";
 import { DeadLetterQueues, type QueuedLetter } from "../dlq/queues.ts";
 import { managedProviders, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { asError } from "../errors.ts";
+import { asError, NotSupportedError } from "../errors.ts";
 import { componentsOf } from "../health/components.ts";
 import { collectStatus } from "../status/collect.ts";
 import { Inquiry } from "../status/inquiry.ts";
@@ -82,6 +83,16 @@ export class DomainSource implements ObservatorySource {
 
   queues(): Promise<Found<readonly QueueFigures[]>> {
     return this.#depths.get();
+  }
+
+  async rollups(subscription: string, from: number, to: number): Promise<readonly Rollup[]> {
+    const broker = subscriptionBroker(this.#runtime);
+    const { rollups } = broker;
+    if (!rollups) {
+      throw new NotSupportedError(`Broker '${broker.name}' keeps no rollups: use one that does.`);
+    }
+    const read = () => rollups.read(subscription, from, to);
+    return await this.#orNothing(() => deadline(read, PATIENCE_MS, this.#runtime.clock), []);
   }
 
   async letters(query: LetterQuery): Promise<LetterList> {
@@ -181,26 +192,9 @@ export class DomainSource implements ObservatorySource {
 
   async #readQueues(): Promise<Found<readonly QueueFigures[]>> {
     const inquiry = this.#inquiry();
-    const now = new Map<string, Promise<number | null>>();
-    const value = await Promise.all(
-      placesOf(subscribed(withStatus(this.#runtime)), this.#runtime.runners).map(
-        async ({ stream, broker, deadLetters }): Promise<readonly QueueFigures[]> => {
-          const depth = await inquiry.of(() => deadLetters.depth(stream));
-          if (depth === null) return [];
-          if (depth === 0) return [{ stream, depth, oldestAgeMs: undefined }];
-          const oldest = await inquiry.of(() => deadLetters.oldest(stream));
-          const time = now.get(broker.name) ?? inquiry.of(() => broker.time());
-          now.set(broker.name, time);
-          const age = oldest === null || oldest === undefined ? null : (await time ?? NaN) - oldest;
-          return [{
-            stream,
-            depth,
-            oldestAgeMs: age === null || Number.isNaN(age) ? undefined : Math.max(0, age),
-          }];
-        },
-      ),
-    );
-    const found = { value: value.flat(), reasons: inquiry.reasons };
+    const places = placesOf(subscribed(withStatus(this.#runtime)), this.#runtime.runners);
+    const value = await lookAtQueues(places, inquiry);
+    const found = { value, reasons: inquiry.reasons };
     if (found.value.length === 0) await this.#orNothing(() => inquiry.assertSome(), undefined);
     return found;
   }

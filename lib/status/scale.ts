@@ -5,7 +5,7 @@
  */
 import type { BaseBroker, Peer } from "../adapters/ports.ts";
 import { brokerOf, subscriptionBroker } from "../domain/places.ts";
-import { agesInSeconds } from "./ages.ts";
+import { type AgesInSeconds, agesInSeconds, UNKNOWN_AGES } from "./ages.ts";
 import type { StatusRuntime } from "./collect.ts";
 import type { StatusRow } from "./row.ts";
 
@@ -44,8 +44,10 @@ export interface Scale {
 export interface Asked {
   /** All workers; undefined: nobody knows. */
   peers?(peers: readonly Peer[] | undefined): void;
-  /** Seconds since the first message of a row that waits or is pending; null: nobody knows. */
-  age?(row: StatusRow, seconds: number | null): void;
+  /**
+   * Seconds since the first message of a row that waits or is pending; null: nobody knows. `ages` has both.
+   */
+  age?(row: StatusRow, seconds: number | null, ages: AgesInSeconds): void;
 }
 
 /** From the rows of a status, which it asks the brokers about once more where they do not say enough. */
@@ -65,8 +67,9 @@ export async function scaleOf(
   for (const row of rows) {
     const lag = row.lag ?? await counted(runtime, row);
     if (row.lag === null || row.pending === null) unknown.push(row.name);
-    const age = await ageOf(runtime, row);
-    asked.age?.(row, age);
+    const ages = await agesOf(runtime, row);
+    const age = elder(ages);
+    asked.age?.(row, age, ages);
     oldest = age === null ? oldest : Math.max(oldest ?? 0, age);
     if (row.subscription_type === "outbox") {
       totals.outbox += lag ?? 0;
@@ -144,18 +147,19 @@ async function counted(runtime: StatusRuntime, row: StatusRow): Promise<number |
 }
 
 /** Costs nothing where nothing waits. */
-async function ageOf(runtime: StatusRuntime, row: StatusRow): Promise<number | null> {
-  if (row.lag === 0 && !row.pending) return 0;
+async function agesOf(runtime: StatusRuntime, row: StatusRow): Promise<AgesInSeconds> {
+  if (row.lag === 0 && !row.pending) return { undelivered: 0, pending: 0 };
   const broker = streamOf(runtime, row);
   const group = runtime.runners.find(({ name }) => name === row.handler_name)?.group;
-  if (!broker || group === undefined) return row.lag_seconds;
-  const { undelivered, pending } = await agesInSeconds(broker, row.stream_category, group).catch(() =>
-    UNTOLD
-  );
-  return undelivered === null && pending === null ? null : Math.max(undelivered ?? 0, pending ?? 0);
+  if (!broker || group === undefined) {
+    return { undelivered: row.lag_seconds, pending: row.oldest_pending_seconds };
+  }
+  return await agesInSeconds(broker, row.stream_category, group).catch(() => UNKNOWN_AGES);
 }
 
-const UNTOLD = { undelivered: null, pending: null };
+function elder({ undelivered, pending }: AgesInSeconds): number | null {
+  return undelivered === null && pending === null ? null : Math.max(undelivered ?? 0, pending ?? 0);
+}
 
 /** The broker that a row is about; undefined for those that are about a database. */
 function streamOf(runtime: StatusRuntime, row: StatusRow): BaseBroker | undefined {

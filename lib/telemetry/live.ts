@@ -93,7 +93,7 @@ export class LiveTelemetry implements Telemetry {
         }),
       ],
     });
-    const instruments = new Metrics({ meter: this.meter, semconv, systemOf: options.systemOf });
+    const instruments = new Metrics({ meter: this.meter, clock, semconv, systemOf: options.systemOf });
     const tracing = this.#tracers && new Traces(this.#tracers.getTracer("protean", VERSION), instance);
     this.observer = observing(instruments, tracing, options);
     this.#exporting = this.#exporter

@@ -20,6 +20,7 @@ import type {
   SubscriptionFacts,
 } from "../../domain/observer.ts";
 import { errorType } from "../../message/describe_error.ts";
+import type { Clock } from "../../async/clock.ts";
 import { categoryOf } from "../../message/names.ts";
 import { COUNTS, EVENTS, type Instrument, LONG_SECONDS, SECONDS } from "./catalogue.ts";
 
@@ -33,6 +34,8 @@ type Instruments = {
 
 export interface MetricsOptions {
   readonly meter: Meter;
+  /** The one that rows are written by. */
+  readonly clock: Clock;
   /** `[telemetry] semconv`. */
   readonly semconv: boolean;
   /** `messaging.system` of a broker, by its name. */
@@ -88,12 +91,12 @@ export class Metrics {
 
   processor({ broker }: ProcessorFacts): PublishObserver {
     const { published, publishFailed, outboxLatency, sent } = this.#instruments;
-    const { semconv, systemOf } = this.#options;
+    const { semconv, systemOf, clock } = this.#options;
     const system = { "messaging.system": systemOf(broker), "messaging.operation.name": "publish" };
     return {
       happened: (event, count) => (event === "published" ? published : publishFailed).add(count),
       batch: (rows) => {
-        const now = Date.now();
+        const now = clock.now();
         for (const { createdAt, streamName } of rows) {
           outboxLatency.record(Math.max(0, now - createdAt) / 1000);
           if (semconv) sent.add(1, { ...system, "messaging.destination.name": categoryOf(streamName) });
