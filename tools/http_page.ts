@@ -172,6 +172,10 @@ const OBSERVATORY: Readonly<Record<string, readonly [what: string, example: stri
     "`/api/dlq/{id}`: one dead letter with its payload; 404 where there is none, 409 where several queues hold that id and `?subscription` does not say which.",
     "/api/dlq/1795366396703-0",
   ],
+  "/api/rollups": [
+    "What a subscription did, in columns: `?subject` (its `name`), `?from` and `?to` (seconds since 1970, 26 hours apart at most; the last hour), `?step` (seconds, whole minutes; 60). Times are in seconds; `p50` and `p99` are of the critical time, as close as its twelve buckets are, and null where nothing was handled. 501 where the broker keeps none.",
+    "/api/rollups?subject=my_domain.OrderEventHandler&from=1795366260&to=1795366380",
+  ],
   "/metrics": [
     "What can be seen from outside of the servers, for Prometheus: [metrics.md](metrics.md). Always 200.",
     undefined,

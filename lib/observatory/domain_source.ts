@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { OUTBOX_STATUSES, type OutboxStatus } from "../adapters/ports.ts";
+import { OUTBOX_STATUSES, type OutboxStatus, type Rollup } from "../adapters/ports.ts";
 import { deadline } from "../async/abort.ts";
 import { placesOf, subscribed } from "../dlq/places.ts";
 import { lookAtQueues } from "../dlq/queue_figures.ts";
 import { DeadLetterQueues, type QueuedLetter } from "../dlq/queues.ts";
 import { managedProviders, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { asError } from "../errors.ts";
+import { asError, NotSupportedError } from "../errors.ts";
 import { componentsOf } from "../health/components.ts";
 import { collectStatus } from "../status/collect.ts";
 import { Inquiry } from "../status/inquiry.ts";
@@ -83,6 +83,16 @@ export class DomainSource implements ObservatorySource {
 
   queues(): Promise<Found<readonly QueueFigures[]>> {
     return this.#depths.get();
+  }
+
+  async rollups(subscription: string, from: number, to: number): Promise<readonly Rollup[]> {
+    const broker = subscriptionBroker(this.#runtime);
+    const { rollups } = broker;
+    if (!rollups) {
+      throw new NotSupportedError(`Broker '${broker.name}' keeps no rollups: use one that does.`);
+    }
+    const read = () => rollups.read(subscription, from, to);
+    return await this.#orNothing(() => deadline(read, PATIENCE_MS, this.#runtime.clock), []);
   }
 
   async letters(query: LetterQuery): Promise<LetterList> {

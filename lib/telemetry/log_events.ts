@@ -91,6 +91,11 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "handler stream group lag pending replayed hint",
       "A handler has moved to the event store, and its former group keeps the stream from being trimmed.",
     ],
+    "worker.rollups_not_kept": [
+      "warning",
+      "error",
+      "The broker does not take what was done in a minute: the figures of it are short by this worker's.",
+    ],
     "worker.not_announced": ["warning", "error", "The broker does not take this worker's heartbeat."],
   },
   "protean.supervisor": {

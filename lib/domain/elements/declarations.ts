@@ -51,7 +51,7 @@ const SUBSCRIBER_OPTIONS: readonly string[] = [
 ] satisfies readonly (keyof SubscriberOptions)[];
 
 export class Declarations {
-  protected readonly elements = new Elements();
+  protected readonly elements: Elements = new Elements();
   protected readonly identity: DomainIdentity;
 
   constructor(identity: DomainIdentity) {
