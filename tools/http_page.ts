@@ -59,6 +59,13 @@ const supervised: HealthSnapshot = {
 };
 
 const blank: HealthSnapshot = { shuttingDown: false, components: [] };
+const checked: HealthSnapshot = {
+  ...blank,
+  checks: [
+    { name: "pay", status: "failed", error: "Error: no answer", gatesReadiness: false },
+    { name: "stock", status: "ok", gatesReadiness: true },
+  ],
+};
 
 const OBSERVATORY_HEAD = `
 ## The observatory
@@ -105,6 +112,11 @@ const ENGINE: Readonly<Record<string, Endpoint>> = {
     cases: [
       asked("/readyz", ready, "Ready."),
       asked("/readyz", away, "Something is away; `reasons` says why, where that is known."),
+      asked(
+        "/readyz",
+        checked,
+        "Checks of `domain.check`: `pay` fails. With `gatesReadiness` it would be 503, and stand in `reasons`.",
+      ),
       asked("/readyz", { ...blank, starting: true }, "The checks of the start have not ended."),
       asked("/readyz", { ...blank, draining: true }, "After `POST /drainz`."),
       asked("/readyz", { ...blank, shuttingDown: true }, "It drains and will end."),

@@ -1,6 +1,6 @@
 /**
  * What this worker's subscriptions do, added to the rollups once a minute (operations 8). It costs a message a
- * few additions, and a broker that refuses it a warning once: the figures of that minute are short by this
+ * few additions: beyond a thousand in a minute one in 32 is timed for all of them. And a broker that refuses it a warning once: the figures of that minute are short by this
  * worker's then, for what may have been added is not added again.
  *
  * @module
@@ -14,6 +14,7 @@ import {
   type Rollups,
 } from "../adapters/ports.ts";
 import { deadline } from "../async/abort.ts";
+import type { Random } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import type { DeliveryEvent, DeliveryObserver } from "../domain/observer.ts";
@@ -22,10 +23,16 @@ import { asError } from "../errors.ts";
 const log = getLogger(["protean", "engine"]);
 
 const MINUTE_MS = 60_000;
+/** A minute that is over is told within so much, so that replicas do not all write at once. */
+const WITHIN_MS = 20_000;
 /** How long a broker that hangs is waited for. */
 const MOST_MS = 10_000;
 /** At the end. */
 const LAST_MS = 500;
+
+/** So many runs in a minute are timed, and then every 32nd, which stands for 32. */
+const TIMED = 1_000;
+const EVERY = 32;
 
 const FIGURES: Partial<Record<DeliveryEvent, RollupFigure>> = {
   handled: "handled",
@@ -39,6 +46,8 @@ class Tally implements DeliveryObserver {
   #figures = noFigures();
   #buckets = noBuckets();
   #touched = false;
+  #runs = 0;
+  #weight = 1;
 
   happened(event: DeliveryEvent, count: number): void {
     const figure = FIGURES[event];
@@ -47,19 +56,26 @@ class Tally implements DeliveryObserver {
     this.#touched = true;
   }
 
-  ran(ms: number): void {
-    this.#figures.duration_sum_ms += ms;
+  sampled(): boolean {
+    if (++this.#runs <= TIMED) return true;
+    this.#weight = EVERY;
+    return this.#runs % EVERY === 0;
+  }
+
+  ran(ms: number, error?: Error): void {
+    // Those that failed are all told.
+    this.#figures.duration_sum_ms += error ? ms : ms * this.#weight;
     if (ms > this.#figures.duration_max_ms) this.#figures.duration_max_ms = ms;
     this.#touched = true;
   }
 
   settled(ageMs: number): void {
     const age = Math.max(0, ageMs);
-    this.#figures.critical_sum_ms += age;
+    this.#figures.critical_sum_ms += age * this.#weight;
     if (age > this.#figures.critical_max_ms) this.#figures.critical_max_ms = age;
     let bucket = 0;
     while (bucket < ROLLUP_BOUNDS.length && age > (ROLLUP_BOUNDS[bucket] ?? 0) * 1000) bucket++;
-    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1;
+    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + this.#weight;
     this.#touched = true;
   }
 
@@ -72,6 +88,8 @@ class Tally implements DeliveryObserver {
     this.#figures = noFigures();
     this.#buckets = noBuckets();
     this.#touched = false;
+    this.#runs = 0;
+    this.#weight = 1;
     return taken;
   }
 }
@@ -91,11 +109,15 @@ export class RollupService extends BackgroundService implements EngineService {
   readonly #rollups: Rollups;
   readonly #clock: Clock;
   readonly #tallies = new Map<string, Tally>();
+  readonly #random: Random;
   #minute: number;
+  /** Of minutes that are over and not told yet: one or two of each subscription. */
+  #over: Rollup[] = [];
   #refused = false;
 
-  constructor(rollups: Rollups, clock: Clock) {
+  constructor(rollups: Rollups, clock: Clock, random: Random = Math.random) {
     super();
+    this.#random = random;
     this.#rollups = rollups;
     this.#clock = clock;
     this.#minute = minuteOf(clock);
@@ -111,22 +133,32 @@ export class RollupService extends BackgroundService implements EngineService {
   protected async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await sleep(this.#clock, MINUTE_MS - this.#clock.now() % MINUTE_MS, signal);
+      if (signal.aborted) return;
+      this.#take();
+      await sleep(this.#clock, this.#random() * WITHIN_MS, signal);
       if (!signal.aborted) await this.#flush(MOST_MS, signal);
     }
   }
 
   protected override async end(): Promise<void> {
+    this.#take();
     await this.#flush(LAST_MS);
   }
 
-  /** Never rejects. What happens meanwhile belongs to the next minute. */
-  async #flush(ms: number, signal?: AbortSignal): Promise<void> {
+  /** The minute is over. */
+  #take(): void {
     const minute = this.#minute;
     this.#minute = minuteOf(this.#clock);
-    const rollups = [...this.#tallies].flatMap(([subscription, tally]) => {
+    for (const [subscription, tally] of this.#tallies) {
       const taken = tally.take();
-      return taken ? [{ subscription, minute, ...taken }] : [];
-    });
+      if (taken) this.#over.push({ subscription, minute, ...taken });
+    }
+  }
+
+  /** Never rejects. */
+  async #flush(ms: number, signal?: AbortSignal): Promise<void> {
+    const rollups = this.#over;
+    this.#over = [];
     if (rollups.length === 0) return;
     try {
       await deadline(() => this.#rollups.add(rollups), ms, this.#clock, signal);
@@ -150,6 +182,8 @@ export function bothTold(
 ): DeliveryObserver | undefined {
   if (!one || !other) return one ?? other;
   const { declined, breaker, expired } = one;
+  // All are told to the first; of the same run both times or neither to the other.
+  let isSampled = true;
   return {
     happened: (event, count) => {
       one.happened(event, count);
@@ -157,11 +191,12 @@ export function bothTold(
     },
     ran: (ms, error) => {
       one.ran?.(ms, error);
-      other.ran?.(ms, error);
+      isSampled = error !== undefined || other.sampled?.() !== false;
+      if (isSampled) other.ran?.(ms, error);
     },
     settled: (ageMs) => {
       one.settled?.(ageMs);
-      other.settled?.(ageMs);
+      if (isSampled) other.settled?.(ageMs);
     },
     ...(declined && { declined: (reason) => declined.call(one, reason) }),
     ...(breaker && { breaker: (state, failures) => breaker.call(one, state, failures) }),

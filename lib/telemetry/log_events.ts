@@ -23,6 +23,7 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
     ],
     "config.warning": ["warning", "code message", "A finding about the configuration that ends nothing."],
     "engine.reload_refused": ["warning", "reason", "`reload`, or SIGUSR2, came to a server without workers."],
+    "worker.refused": ["debug", "error", "A worker ends: its supervisor tells why, for all of them."],
     "log.lines_dropped": [
       "warning",
       "lines bytes",

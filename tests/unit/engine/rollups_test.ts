@@ -24,7 +24,7 @@ class Kept implements Rollups {
 async function running() {
   const clock = new FakeClock(90_000_000);
   const kept = new Kept();
-  const service = new RollupService(kept, clock);
+  const service = new RollupService(kept, clock, () => 0.5);
   const notes = service.observer("shop.Notes");
   await service.start();
   return { clock, kept, service, notes };
@@ -46,6 +46,11 @@ Deno.test("a minute is told when it is over, the last one at the end, and one wi
   await clock.advance(59_999);
   assertEquals(kept.added, []);
   await clock.advance(1);
+  notes.happened("handled", 4);
+  // Not all replicas at once.
+  await clock.advance(9_999);
+  assertEquals(kept.added, []);
+  await clock.advance(1);
   assertEquals(kept.added, [{
     subscription: "shop.Notes",
     minute: 1_500,
@@ -56,19 +61,65 @@ Deno.test("a minute is told when it is over, the last one at the end, and one wi
     buckets: [2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1],
   }]);
   await clock.advance(120_000);
-  assertEquals(kept.added.length, 1);
+  assertEquals(kept.added.slice(1).map(({ minute, figures }) => [minute, figures.handled]), [[1_501, 4]]);
   service.observer("shop.Notes").happened("handled", 1);
   notes.happened("handled", 1);
   await service.stop();
-  assertEquals(kept.added.slice(1).map(({ minute, figures }) => [minute, figures.handled]), [[1_503, 2]]);
+  assertEquals(kept.added.slice(2).map(({ minute, figures }) => [minute, figures.handled]), [[1_503, 2]]);
   assertEquals(clock.pending, 0);
+});
+
+Deno.test("of many runs in a minute some are timed, and stand for all; counts are exact", async () => {
+  const { clock, kept, service, notes } = await running();
+  const work = (messages: number) => {
+    for (let n = 0; n < messages; n++) {
+      notes.happened("handled", 1);
+      if (notes.sampled?.() === false) continue;
+      notes.ran?.(2, undefined);
+      notes.settled?.(70);
+    }
+  };
+  work(33_000);
+  notes.ran?.(5, new Error("no"));
+  await clock.advance(65_000);
+  work(10);
+  await service.stop();
+  const told = kept.added.map(({ figures, buckets }) => [
+    ...[figures.handled, figures.duration_sum_ms, figures.critical_sum_ms, buckets[2]],
+  ]);
+  assertEquals(told, [[33_000, 66_005, 2_310_000, 33_000], [10, 20, 700, 10]]);
+});
+
+Deno.test("beside an observer that is told all, the other is told both times of a run or neither", () => {
+  const told: string[] = [];
+  let sample = false;
+  const both = bothTold(
+    {
+      happened: () => {},
+      ran: () => void told.push("one ran"),
+      settled: () => void told.push("one settled"),
+    },
+    {
+      happened: () => {},
+      sampled: () => sample,
+      ran: () => void told.push("other ran"),
+      settled: () => void told.push("other settled"),
+    },
+  );
+  for (const next of [false, true]) {
+    sample = next;
+    assertEquals(both?.sampled, undefined);
+    both?.ran?.(1, undefined);
+    both?.settled?.(1);
+  }
+  assertEquals(told, ["one ran", "one settled", "one ran", "other ran", "one settled", "other settled"]);
 });
 
 Deno.test("what a broker refuses is not told again, and a broker that hangs holds nobody up", async () => {
   const { clock, kept, service, notes } = await running();
   kept.mode = "refuses";
   notes.happened("handled", 1);
-  await clock.advance(60_000);
+  await clock.advance(70_000);
   kept.mode = "takes";
   notes.happened("handled", 5);
   await clock.advance(60_000);
