@@ -35,7 +35,7 @@ const STANDS_FOR: ReadonlyMap<string, string> = new Map([['"3f2a9c01d4e5"', "fin
 export async function examplesModule(): Promise<string> {
   const stage = await Deno.readTextFile(join(root, "tests/unit/documented/stage.ts"));
   const members = stage.slice(stage.indexOf("export class Stage"));
-  const names = [...members.matchAll(/^  (?:get |readonly )?(\w+)(?:\(\)|!?:| =)/gm)].map(([, name = ""]) =>
+  const names = [...members.matchAll(/^ {2}(?:get |readonly )?(\w+)(?:\(\)|!?:| =)/gm)].map(([, name = ""]) =>
     name
   );
   const sources = await texts(join(root, "lib"), undefined, "lib/");
