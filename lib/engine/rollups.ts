@@ -14,6 +14,7 @@ import {
   type Rollups,
 } from "../adapters/ports.ts";
 import { deadline } from "../async/abort.ts";
+import type { Random } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import type { DeliveryEvent, DeliveryObserver } from "../domain/observer.ts";
@@ -22,12 +23,14 @@ import { asError } from "../errors.ts";
 const log = getLogger(["protean", "engine"]);
 
 const MINUTE_MS = 60_000;
+/** A minute that is over is told within so much, so that replicas do not all write at once. */
+const WITHIN_MS = 20_000;
 /** How long a broker that hangs is waited for. */
 const MOST_MS = 10_000;
 /** At the end. */
 const LAST_MS = 500;
 
-/** So many runs in a minute are timed, and then every so manieth, which stands for all of them. */
+/** So many runs in a minute are timed, and then every 32nd, which stands for 32. */
 const TIMED = 1_000;
 const EVERY = 32;
 
@@ -106,11 +109,15 @@ export class RollupService extends BackgroundService implements EngineService {
   readonly #rollups: Rollups;
   readonly #clock: Clock;
   readonly #tallies = new Map<string, Tally>();
+  readonly #random: Random;
   #minute: number;
+  /** Of minutes that are over and not told yet: one or two of each subscription. */
+  #over: Rollup[] = [];
   #refused = false;
 
-  constructor(rollups: Rollups, clock: Clock) {
+  constructor(rollups: Rollups, clock: Clock, random: Random = Math.random) {
     super();
+    this.#random = random;
     this.#rollups = rollups;
     this.#clock = clock;
     this.#minute = minuteOf(clock);
@@ -126,22 +133,32 @@ export class RollupService extends BackgroundService implements EngineService {
   protected async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await sleep(this.#clock, MINUTE_MS - this.#clock.now() % MINUTE_MS, signal);
+      if (signal.aborted) return;
+      this.#take();
+      await sleep(this.#clock, this.#random() * WITHIN_MS, signal);
       if (!signal.aborted) await this.#flush(MOST_MS, signal);
     }
   }
 
   protected override async end(): Promise<void> {
+    this.#take();
     await this.#flush(LAST_MS);
   }
 
-  /** Never rejects. What happens meanwhile belongs to the next minute. */
-  async #flush(ms: number, signal?: AbortSignal): Promise<void> {
+  /** The minute is over. */
+  #take(): void {
     const minute = this.#minute;
     this.#minute = minuteOf(this.#clock);
-    const rollups = [...this.#tallies].flatMap(([subscription, tally]) => {
+    for (const [subscription, tally] of this.#tallies) {
       const taken = tally.take();
-      return taken ? [{ subscription, minute, ...taken }] : [];
-    });
+      if (taken) this.#over.push({ subscription, minute, ...taken });
+    }
+  }
+
+  /** Never rejects. */
+  async #flush(ms: number, signal?: AbortSignal): Promise<void> {
+    const rollups = this.#over;
+    this.#over = [];
     if (rollups.length === 0) return;
     try {
       await deadline(() => this.#rollups.add(rollups), ms, this.#clock, signal);
