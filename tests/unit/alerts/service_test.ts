@@ -277,7 +277,7 @@ Deno.test("what fires still is told again after repeat_seconds", async () => {
 
 Deno.test("a mute holds back what is told, of a subject or a rule, and ends by itself or by hand", async () => {
   const { broker, figures, told, look, pass, replica } = alertRig();
-  const runtime = { name: "my_domain", brokers: new Map([["default", broker]]) };
+  const runtime = { name: "my_domain", brokers: new Map([["default", broker]]), runners: [] };
   const rules = { oldest_age: { for_seconds: 0 }, outbox_age: { for_seconds: 0 } };
   const service = replica({ rules });
   figures.rows = [
