@@ -34,6 +34,7 @@ export type {
   HealthListener,
   HealthListenerFactory,
   HealthListenerOptions,
+  HealthSettings,
   HealthSource,
 } from "./health/listener.ts";
 export type { HealthSnapshot } from "./health/types.ts";

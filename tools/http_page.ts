@@ -59,6 +59,13 @@ const supervised: HealthSnapshot = {
 };
 
 const blank: HealthSnapshot = { shuttingDown: false, components: [] };
+const checked: HealthSnapshot = {
+  ...blank,
+  checks: [
+    { name: "pay", status: "failed", error: "Error: no answer", gatesReadiness: false },
+    { name: "stock", status: "ok", gatesReadiness: true },
+  ],
+};
 
 const OBSERVATORY_HEAD = `
 ## The observatory
@@ -105,6 +112,11 @@ const ENGINE: Readonly<Record<string, Endpoint>> = {
     cases: [
       asked("/readyz", ready, "Ready."),
       asked("/readyz", away, "Something is away; `reasons` says why, where that is known."),
+      asked(
+        "/readyz",
+        checked,
+        "Checks of `domain.check`: `pay` fails. With `gatesReadiness` it would be 503, and stand in `reasons`.",
+      ),
       asked("/readyz", { ...blank, starting: true }, "The checks of the start have not ended."),
       asked("/readyz", { ...blank, draining: true }, "After `POST /drainz`."),
       asked("/readyz", { ...blank, shuttingDown: true }, "It drains and will end."),
@@ -171,6 +183,10 @@ const OBSERVATORY: Readonly<Record<string, readonly [what: string, example: stri
   "/api/dlq/": [
     "`/api/dlq/{id}`: one dead letter with its payload; 404 where there is none, 409 where several queues hold that id and `?subscription` does not say which.",
     "/api/dlq/1795366396703-0",
+  ],
+  "/api/rollups": [
+    "What a subscription did, in columns: `?subject` (its `name`), `?from` and `?to` (seconds since 1970, 26 hours apart at most; the last hour), `?step` (seconds, whole minutes; 60). Times are in seconds; `p50` and `p99` are of the critical time, as close as its twelve buckets are, and null where nothing was handled. 501 where the broker keeps none.",
+    "/api/rollups?subject=my_domain.OrderEventHandler&from=1795366260&to=1795366380",
   ],
   "/metrics": [
     "What can be seen from outside of the servers, for Prometheus: [metrics.md](metrics.md). Always 200.",

@@ -64,6 +64,15 @@ export const SAMPLE: ObservatorySource = {
   workers: () => Promise.resolve([worker]),
   queues: () =>
     Promise.resolve({ value: [{ stream: `${CATEGORY}:dlq`, depth: 1, oldestAgeMs: 60_000 }], reasons: [] }),
+  rollups: (subscription, from) =>
+    Promise.resolve([{
+      ...{ subscription, minute: from },
+      figures: {
+        ...{ handled: 120, failed: 2, retried: 2, dead: 1, duration_sum_ms: 540, duration_max_ms: 31 },
+        ...{ critical_sum_ms: 2_400, critical_max_ms: 400 },
+      },
+      buckets: [80, 38, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0],
+    }]),
   letters: () => Promise.resolve({ entries: [letter], total: 1 }),
   letter: () => Promise.resolve(letter),
 };

@@ -13,7 +13,7 @@ import { type AlertFacts, isMuted, type Mute } from "./kept.ts";
 import { RULE_NAMES } from "./rule_settings.ts";
 
 /** The longest mute: who wants to hear nothing for longer turns the rule off. */
-const LONGEST_MUTE_MS = 30 * 24 * 3_600_000;
+export const LONGEST_MUTE_MS = 30 * 24 * 3_600_000;
 
 /** An alert as it is shown. */
 export interface ListedAlert extends AlertFacts {

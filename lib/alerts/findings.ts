@@ -15,6 +15,8 @@ export interface Finding {
   readonly holds: boolean | undefined;
   /** It is so only as long as this stays the same. */
   readonly mark?: string;
+  /** It begins anew when one of these has grown, by worker. */
+  readonly counts?: ReadonlyMap<string, number>;
   readonly value?: number;
   /** A sentence for people; `seconds`: for how long it has been so. */
   text(seconds: number): string;
@@ -33,9 +35,9 @@ export function find({ rows, workers, lost }: AlertFigures, rules: AlertRules): 
   const findings: Finding[] = [];
   const judged = new Set<RuleName>();
   if (rows) {
-    for (const rule of ["oldest_age", "silent_subscription", "outbox_age"] as const) judged.add(rule);
+    for (const rule of ["oldest_age", "outbox_age"] as const) judged.add(rule);
     for (const [name, own] of subscriptions) {
-      findings.push(oldestAge(name, own, rules.oldest_age.threshold), silent(name, own));
+      findings.push(oldestAge(name, own, rules.oldest_age.threshold));
     }
     for (const [broker, own] of outboxes) findings.push(outboxAge(broker, own, rules.outbox_age.threshold));
   }
@@ -44,8 +46,10 @@ export function find({ rows, workers, lost }: AlertFigures, rules: AlertRules): 
     findings.push(...pools(workers, rules.pool_exhausted.threshold), ...checks(workers));
   }
   if (rows && workers) {
-    judged.add("breaker_open");
-    for (const [name, own] of subscriptions) findings.push(breakerOpen(name, own, workers));
+    for (const rule of ["silent_subscription", "breaker_open"] as const) judged.add(rule);
+    for (const [name, own] of subscriptions) {
+      findings.push(silent(name, own, workers), breakerOpen(name, own, workers));
+    }
   }
   for (const { id, host, pid, gone } of lost) {
     findings.push({
@@ -75,8 +79,11 @@ function oldestAge(subject: string, rows: readonly FigureRow[], threshold: numbe
   };
 }
 
-/** Messages wait, and neither were any given out nor was one of those given out finished. */
-function silent(subject: string, rows: readonly FigureRow[]): Finding {
+/**
+ * Messages wait, and neither were any given out, nor was one of those given out finished: of another program's
+ * workers, which tell nothing, the group's own figures say so.
+ */
+function silent(subject: string, rows: readonly FigureRow[], workers: readonly WorkerFigures[]): Finding {
   const lag = rows.reduce<number | null>(
     (sum, row) => sum === null || row.lag === null ? null : sum + row.lag,
     0,
@@ -84,9 +91,24 @@ function silent(subject: string, rows: readonly FigureRow[]): Finding {
   return {
     ...{ rule: "silent_subscription", subject, holds: lag === null ? undefined : lag > 0 },
     mark: rows.map(({ position, pending }) => `${position ?? ""} ${pending ?? ""}`).join(" "),
+    counts: new Map(workers.map((worker) => [worker.id, finishedOf(worker, rows)])),
     text: (seconds) =>
       `${lag} message(s) wait for ${subject}, and none was handled for ${Math.round(seconds)} s.`,
   };
+}
+
+function finishedOf({ subscriptions }: WorkerFigures, rows: readonly FigureRow[]): number {
+  return subscriptions.filter((each) => isOf(each, rows)).reduce(
+    (sum, { finished = 0 }) => sum + finished,
+    0,
+  );
+}
+
+function isOf(
+  { handler, category }: { readonly handler: string; readonly category: string },
+  rows: readonly FigureRow[],
+): boolean {
+  return rows.some((row) => row.handler === handler && row.category === category);
 }
 
 function outboxAge(subject: string, rows: readonly FigureRow[], threshold: number): Finding {
@@ -106,10 +128,8 @@ function breakerOpen(
   rows: readonly FigureRow[],
   workers: readonly WorkerFigures[],
 ): Finding {
-  const open = workers.filter(({ breakers }) =>
-    breakers.some(({ handler, category, state }) =>
-      state !== "closed" && rows.some((row) => row.handler === handler && row.category === category)
-    )
+  const open = workers.filter(({ subscriptions }) =>
+    subscriptions.some((each) => each.breaker !== "closed" && isOf(each, rows))
   );
   return {
     ...{ rule: "breaker_open", subject, holds: open.length > 0 },

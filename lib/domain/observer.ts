@@ -104,6 +104,11 @@ export interface DeliveryObserver {
   declined?(reason: string): void;
   /** The circuit breaker has changed to this state; `failures` in a row have led there. */
   breaker?(state: BreakerState, failures: number): void;
+  /**
+   * Asked before `ran` and `settled` of a run that succeeded: false, and neither is called for it. Where there
+   * are many, to time some of them will do. @default all are told
+   */
+  sampled?(): boolean;
   /** A handler run has ended after so many milliseconds: with its error, or its effect is there. */
   ran?(ms: number, error: Error | undefined): void;
   /** Beside `handled`: so many milliseconds after the time that its message bears. */

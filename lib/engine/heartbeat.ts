@@ -13,7 +13,7 @@ import type { CheckState } from "../domain/check.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
 import { VERSION } from "../executable/version.ts";
-import type { SubscriptionStatus } from "../subscription/status.ts";
+import { finishedOf, type SubscriptionStatus } from "../subscription/status.ts";
 
 const log = getLogger(["protean", "engine"]);
 
@@ -102,6 +102,7 @@ export function announced(
       retrying: status.retrying,
       last_poll_age_ms: status.lastPollAgeMs,
       breaker: status.breaker,
+      finished: finishedOf(status),
     }]))),
     handles: JSON.stringify(
       Object.fromEntries(runtime.runners.map(({ group, types = [] }) => [group, types])),

@@ -13,6 +13,7 @@ import { letterRoute, LETTERS_PATH, lettersRoute } from "./routes/dead_letters.t
 import { healthRoute } from "./routes/health.ts";
 import { METRICS, metricsRoute } from "./routes/metrics.ts";
 import { outboxRoute } from "./routes/outbox.ts";
+import { rollupsRoute } from "./routes/rollups.ts";
 import type { RouteTable } from "./routes/route.ts";
 import { subscriptionsRoute } from "./routes/subscriptions.ts";
 import type { ObservatorySettings } from "./settings.ts";
@@ -42,6 +43,7 @@ export function observatoryRoutes(
     ["/api/health", healthRoute(source)],
     ["/api/subscriptions", subscriptionsRoute(source)],
     ["/api/outbox", outboxRoute(source)],
+    ["/api/rollups", rollupsRoute(source, clock)],
     [LETTERS_PATH, lettersRoute(source)],
     [`${LETTERS_PATH}/`, letterRoute(source)],
   ]);

@@ -26,7 +26,7 @@ const LOOPBACK = /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|::ffff:127\.\d{
  * `OBSERVATORY_TOKEN_MISSING` where it is to listen to other machines and nobody would have to bring a token.
  */
 export function observatorySettings(
-  { observatory }: Pick<Config, "observatory">,
+  { observatory }: { readonly observatory: Pick<Config["observatory"], "host" | "port" | "token"> },
   flags: ObservatoryFlags = {},
 ): ObservatorySettings {
   const host = flags.host ?? observatory.host;

@@ -125,6 +125,10 @@ Deno.test({
   stop.abort();
   await running;
   await run.close();
+  const sum = (figures: readonly number[]) => figures.reduce((total, each) => total + each, 0);
+  const minutes = await seen.body("/api/rollups?subject=shop.Handler1");
+  assertEquals([minutes.handled, minutes.failed, minutes.dead].map(sum), [2, 1, 1]);
+  assert(minutes.p99.some((seconds: number | null) => seconds !== null && seconds > 0 && seconds < 60));
 
   // Redis is gone: what the database knows is there all the same.
   await redis.kill();

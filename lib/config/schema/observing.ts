@@ -71,6 +71,7 @@ export const observatorySchema = z.strictObject({
   host: text().default("127.0.0.1").describe("Where `observatory` listens; off loopback it needs a token."),
   port: whole(0, 65_535).default(9000).describe("0: any that is free; the log says which."),
   token: text().optional().describe("Bearer token that whoever asks the observatory has to bring."),
+  rollups: flag().default(true).describe("Keep for 26 hours what each subscription did in each minute."),
   trace_retention_days: atLeast(0).default(0).describe("Days that message traces are kept; 0 writes none."),
 }).prefault({}).describe("What `protean-server observatory` serves.");
 

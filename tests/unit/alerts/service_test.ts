@@ -78,21 +78,33 @@ Deno.test("a subscription is silent while messages wait and none is handled", as
   figures.rows = [subscription({ lag: null })];
   await pass(600, service);
   assertEquals(told().length, 2);
+  // Where the position of a group says nothing, of many keys, its workers do.
+  figures.rows = [subscription({ lag: 5, pending: 1, position: "3 partition(s)" })];
+  for (let finished = 1; finished < 4; finished++) {
+    const own = { handler: "Mailer", category: "my_domain::order", breaker: "closed", finished } as const;
+    figures.workers = [worker(), worker({ id: "w2", subscriptions: [own] })];
+    await pass(250, service);
+  }
+  figures.workers = [worker()];
+  await pass(50, service);
+  assertEquals(told().length, 2, "that a worker is gone is not that something was handled");
+  await pass(5, service);
+  assertEquals(told().length, 3);
 });
 
 Deno.test("a breaker that tries and fails stays open; pools, checks, outboxes and lost workers have their rules", async () => {
   const { figures, told, pass, replica, look } = alertRig();
   const rules = { pool_exhausted: { for_seconds: 0 }, outbox_age: { for_seconds: 0 } };
   const service = replica({ rules });
-  const breaker = (state: "open" | "half_open" | "closed") => [
-    { handler: "Mailer", category: "my_domain::order", state },
+  const subscriptions = (breaker: "open" | "half_open" | "closed") => [
+    { handler: "Mailer", category: "my_domain::order", breaker, finished: 0 },
   ];
   for (const state of ["open", "half_open", "open"] as const) {
-    figures.workers = [worker(), worker({ id: "w2", breakers: breaker(state) })];
+    figures.workers = [worker(), worker({ id: "w2", subscriptions: subscriptions(state) })];
     await pass(25, service);
   }
   assertEquals(told(), [`breaker_open ${MAILER} firing`]);
-  figures.workers = [worker({ breakers: breaker("closed") })];
+  figures.workers = [worker({ subscriptions: subscriptions("closed") })];
   await look(service);
   const pool = (checkedOut: number, waiting: number) => ({ name: "default", size: 5, checkedOut, waiting });
   figures.workers = [

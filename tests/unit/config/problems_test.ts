@@ -437,3 +437,23 @@ Deno.test("the text of an unknown key is not repeated unless it is a number, a t
     assertEquals(told.includes("SECRET"), false, told);
   }
 });
+
+Deno.test("what cannot be right in [alerts] is told with its key, and a webhook without its address", async () => {
+  for (
+    const [text, key, sentence] of [
+      ['webhook = "hooks.example/SECRET"', "alerts.webhook", "begins with http:// or https://"],
+      ['webhook = "https://"', "alerts.webhook", "begins with http:// or https://"],
+      ["repeat_seconds = -1", "alerts.repeat_seconds", "a number of at least 0"],
+      ["[alerts.rules.oldest_age]\nthreshold = 0", "alerts.rules.oldest_age.threshold", "a number above 0"],
+      ["[alerts.rules.check]\nthreshold = 1", "alerts.rules.check.threshold", ""],
+      ["[alerts.rules.dlq_depth]\nfor_seconds = 1", "alerts.rules.dlq_depth.for_seconds", ""],
+      ["[alerts.rules.check]\nsubjects = []", "alerts.rules.check.subjects", ""],
+      ["[alerts.rules.chek]\nenabled = true", "alerts.rules.chek", "did you mean"],
+    ] as const
+  ) {
+    const problems = await problemsOf(load(`[alerts]\n${text}`));
+    assertEquals(problems.map(({ key }) => key), [key], text);
+    assertStringIncludes(problems[0]?.message ?? "", sentence);
+    assert(!problems[0]?.message.includes("SECRET"));
+  }
+});

@@ -96,6 +96,12 @@ Deno.test("a taken port is a configuration error when the probes are required", 
   free();
 });
 
+Deno.test("where the host is not ours nobody is told to free a port", async () => {
+  const notOurs = serve({ host: "192.0.2.1", port: 8080, required: true });
+  const error = await assertRejects(() => notOurs.start(), ConfigurationError);
+  assert(/\): set \[server.health\] host and port\.$/.test(error.message), error.message);
+});
+
 for (
   const [what, sent] of [
     ["nothing", ""],
