@@ -4,14 +4,13 @@
  * @module
  */
 import type { Mark } from "../../adapters/ports.ts";
-import { whenEnded } from "../../async/when_ended.ts";
 import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError } from "../../errors.ts";
 import { canonicalJson } from "../../message/canonical.ts";
 import { checksumOf } from "../../message/checksum.ts";
 import { camelDomain, parseTypeString } from "../../message/names.ts";
 import { parseTime } from "../../message/time.ts";
 import { unstorableMetadata } from "../../message/storable.ts";
-import type { Message, TraceContext } from "../../message/types.ts";
+import type { Message } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
 import { type Outcome, runUnitOfWork, type UnitOptions } from "../work/run_unit.ts";
@@ -33,8 +32,9 @@ import { ANY } from "../elements/on.ts";
 import { boundedId } from "../elements/identity.ts";
 import type { HandlerOptions } from "../types.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
+import type { Span } from "../observer.ts";
 import type { WorkRuntime } from "../runtime.ts";
-import { type Origin, OUTSIDE } from "../work/outgoing.ts";
+import { OUTSIDE } from "../work/outgoing.ts";
 import { type Guard, refusal } from "../work/sessions.ts";
 import type { UnitOfWork } from "../work/unit_of_work.ts";
 
@@ -234,7 +234,7 @@ export class ElementRunner implements HandlerRunner {
   run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
     // A batch of one.
     if ((plan as Plan).methods[0]?.handleMany) return this.#runAlone(message, plan, options);
-    return this.#observed(message, options.trace ?? null, (origin) => this.#run(origin, plan, options));
+    return this.#run(message, plan, options);
   }
 
   async #runAlone(
@@ -247,13 +247,8 @@ export class ElementRunner implements HandlerRunner {
     return result?.kind === "duplicate" ? "duplicate" : "handled";
   }
 
-  async #run(
-    origin: Origin & { readonly message: Message },
-    plan: unknown,
-    options: RunOptions,
-  ): Promise<"handled" | "duplicate"> {
+  async #run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
     const { payload, methods, reader } = plan as Plan;
-    const { message } = origin;
     const began = this.#access.begins();
     const access = this.#access.entry(began);
     const tries = new Tries(message, payload, reader, options);
@@ -261,6 +256,8 @@ export class ElementRunner implements HandlerRunner {
     const first = this.#idempotent ? this.#mark(message, options) : undefined;
     const failures: Error[] = [];
     let result: "handled" | "duplicate" = "duplicate";
+    const span = this.#span(message);
+    const origin = { message, trace: span?.trace ?? options.trace ?? null };
     for (const method of methods) {
       try {
         // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
@@ -299,6 +296,7 @@ export class ElementRunner implements HandlerRunner {
       failure,
       result === "duplicate" && !failure ? DUPLICATE : undefined,
     );
+    span?.ended(failure);
     if (failure) throw failure;
     return result;
   }
@@ -320,33 +318,26 @@ export class ElementRunner implements HandlerRunner {
       throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
     }
     const tries = new Tries(message, route.reader.read(message.data), route.reader, { again });
-    return await this.#observed(message, null, async (origin) => {
-      const began = this.#access.begins();
-      const access = this.#access.entry(began);
-      try {
-        const outcome = await this.#handle(method, tries, { origin, guard, mark, access }, prepare);
-        const isDone = outcome.kind === "done";
-        this.#access.ended(began, origin, access, undefined, isDone ? undefined : DUPLICATE);
-        return isDone ? outcome.value : undefined;
-      } catch (error) {
-        this.#access.ended(began, origin, access, asError(error));
-        throw error;
-      }
-    });
+    const began = this.#access.begins();
+    const access = this.#access.entry(began);
+    const span = this.#span(message);
+    const origin = { message, trace: span?.trace ?? null };
+    try {
+      const outcome = await this.#handle(method, tries, { origin, guard, mark, access }, prepare);
+      const isDone = outcome.kind === "done";
+      this.#access.ended(began, origin, access, undefined, isDone ? undefined : DUPLICATE);
+      span?.ended();
+      return isDone ? outcome.value : undefined;
+    } catch (error) {
+      this.#access.ended(began, origin, access, asError(error));
+      span?.ended(asError(error));
+      throw error;
+    }
   }
 
-  /**
-   * One handler run as the domain's observer sees it; what it writes carries the observer's trace on, where
-   * that has one.
-   */
-  #observed<T>(
-    message: Message,
-    trace: TraceContext | null,
-    work: (origin: Origin & { readonly message: Message }) => Promise<T>,
-  ): Promise<T> {
-    const span = this.runtime.observer.handler?.(this.name, message, this.kind);
-    if (!span) return work({ message, trace });
-    return whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
+  /** One handler run as the domain's observer sees it; what it writes carries its trace on, where that has one. */
+  #span(message: Message): Span | undefined {
+    return this.runtime.observer.handler?.(this.name, message, this.kind);
   }
 
   #handle(
