@@ -78,14 +78,14 @@ async function throughput(): Promise<number> {
 
 async function accessLog(perMessageNs: number): Promise<void> {
   const { config: { logging } } = await loadConfig({ domain: "bench", config: {} });
-  const access = new AccessLog({ handler: "NoOp", kind: "event_handler", logging, clock: systemClock });
+  const access = new AccessLog({ handler: "NoOp", kind: "event_handler", logging });
   const CALLS = 1_000_000;
   const rounds: number[] = [];
   for (let round = 0; round < 5; round++) {
     const began = performance.now();
     for (let call = 0; call < CALLS; call++) {
-      const start = access.begins();
-      access.ended(start, OUTSIDE, access.entry(start), undefined);
+      const start = systemClock.monotonic();
+      access.ended(1, OUTSIDE, access.entry(start), undefined);
     }
     rounds.push((performance.now() - began) * 1e6 / CALLS);
   }

@@ -101,7 +101,10 @@ export class LiveTelemetry implements Telemetry {
       ],
     });
     const instruments = new Metrics({ tallies, clock, semconv, systemOf: options.systemOf });
-    const tracing = this.#tracers && new Traces(this.#tracers.getTracer("protean", VERSION), instance);
+    const tracing = this.#tracers && new Traces(this.#tracers.getTracer("protean", VERSION), {
+      worker: instance,
+      ratio: ratioOf(options.settings.sampler),
+    });
     this.observer = observing(instruments, tracing, options);
     this.#exporting = this.#exporter
       ? this.#export(this.#exporter, this.#stopping.signal)
@@ -188,12 +191,11 @@ function observing(metrics: Metrics, traces: Traces | undefined, options: LiveOp
     alerts: () => metrics.alerts(),
     check: (name) => metrics.check(name),
     handler: (handler, message, kind) => {
-      const began = clock.monotonic();
       const span = traces?.handler(handler, message, kind);
       return {
         trace: span?.trace,
-        ended: (error) => {
-          metrics.handled(handler, kind, clock.monotonic() - began, error);
+        ended: (error, ms) => {
+          metrics.handled(handler, kind, ms, error);
           span?.end(error);
         },
       };
@@ -224,8 +226,14 @@ function observing(metrics: Metrics, traces: Traces | undefined, options: LiveOp
   };
 }
 
+/** Of traces that begin here, where that alone decides. */
+function ratioOf({ name, ratio }: TelemetrySettings["sampler"]): number | undefined {
+  return name === "parentbased_traceidratio" ? ratio : undefined;
+}
+
 function samplerOf({ name, ratio }: TelemetrySettings["sampler"]): Sampler {
-  const root = name.endsWith("always_on")
+  // What begins here has been chosen before it is begun.
+  const root = name.endsWith("always_on") || name === "parentbased_traceidratio"
     ? new AlwaysOnSampler()
     : name.endsWith("always_off")
     ? new AlwaysOffSampler()

@@ -32,7 +32,7 @@ import { ANY } from "../elements/on.ts";
 import { boundedId } from "../elements/identity.ts";
 import type { HandlerOptions } from "../types.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
-import type { Span } from "../observer.ts";
+import type { HandlerSpan } from "../observer.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import { OUTSIDE } from "../work/outgoing.ts";
 import { type Guard, refusal } from "../work/sessions.ts";
@@ -117,8 +117,8 @@ export class ElementRunner implements HandlerRunner {
     this.#idempotent = isMetTwice
       ? options.idempotent ?? true
       : idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
-    const { config: { config: { logging } }, clock } = runtime;
-    this.#access = new AccessLog({ handler: name, kind, logging, clock });
+    const { logging } = runtime.config.config;
+    this.#access = new AccessLog({ handler: name, kind, logging });
     this.#transient = transientPolicy(runtime.config.config.server.transient_retry, options);
     this.#prefix = camelDomain(runtime.name);
     this.onDeadLetter = this.#deadLetterHook(options.onDeadLetter);
@@ -185,8 +185,6 @@ export class ElementRunner implements HandlerRunner {
   async runTogether(members: readonly BatchMember[], guard: RunOptions): Promise<readonly BatchResult[]> {
     const { observer } = this.runtime;
     const spans = members.map(({ message }) => observer.handler?.(this.name, message, this.kind));
-    const ended = (error: (index: number) => Error | undefined) =>
-      spans.forEach((span, index) => span?.ended(error(index)));
     const entries = members.map(({ message, plan, key, options }, index): BatchEntry => {
       const { payload, methods, reader } = plan as Plan;
       // Before a method can have changed anything.
@@ -197,31 +195,29 @@ export class ElementRunner implements HandlerRunner {
         trace: spans[index]?.trace ?? guard.trace ?? null,
       };
     });
-    const began = this.#access.begins();
+    const { clock } = this.runtime;
+    const began = clock.monotonic();
+    const ended = (errorOf: (index: number) => Error | undefined) => {
+      const ms = clock.monotonic() - began;
+      spans.forEach((span, index) => span?.ended(errorOf(index), ms));
+      // A batch is slow as a whole: where nobody wants to hear of each message, that is told with its first.
+      const batch = { batch: entries.length };
+      entries.forEach((entry, index) => {
+        const access = this.#access.entry(began);
+        if (access || index === 0) this.#access.ended(ms, entry, access, errorOf(index), batch);
+      });
+    };
     try {
       const results = await this.#batchRun(guard, entries).run(entries);
-      const failures = results.map((result) => result.kind === "failed" ? result.error : undefined);
-      ended((index) => failures[index]);
-      this.#tellBatch(began, entries, (index) => failures[index]);
+      ended((index) => {
+        const result = results[index];
+        return result?.kind === "failed" ? result.error : undefined;
+      });
       return results;
     } catch (error) {
       ended(() => asError(error));
-      this.#tellBatch(began, entries, () => asError(error));
       throw error;
     }
-  }
-
-  /** A batch is slow as a whole: where nobody wants to hear of each message, that is told with its first. */
-  #tellBatch(
-    began: number,
-    entries: readonly BatchEntry[],
-    errorOf: (index: number) => Error | undefined,
-  ): void {
-    const batch = { batch: entries.length };
-    entries.forEach((entry, index) => {
-      const access = this.#access.entry(began);
-      if (access || index === 0) this.#access.ended(began, entry, access, errorOf(index), batch);
-    });
   }
 
   #batchRun(guard: RunOptions, entries: readonly BatchEntry[]): BatchRun {
@@ -249,7 +245,8 @@ export class ElementRunner implements HandlerRunner {
 
   async #run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
     const { payload, methods, reader } = plan as Plan;
-    const began = this.#access.begins();
+    const { clock } = this.runtime;
+    const began = options.startedAt ?? clock.monotonic();
     const access = this.#access.entry(began);
     const tries = new Tries(message, payload, reader, options);
     // Before a method can have changed anything.
@@ -289,14 +286,10 @@ export class ElementRunner implements HandlerRunner {
         `${failures.length} of ${methods.length} methods of ${this.name} failed: ${failures[0]?.message}`,
       )
       : failures[0];
-    this.#access.ended(
-      began,
-      origin,
-      access,
-      failure,
-      result === "duplicate" && !failure ? DUPLICATE : undefined,
-    );
-    span?.ended(failure);
+    const ms = clock.monotonic() - began;
+    const isDuplicate = result === "duplicate" && !failure;
+    this.#access.ended(ms, origin, access, failure, isDuplicate ? DUPLICATE : undefined);
+    span?.ended(failure, ms);
     if (failure) throw failure;
     return result;
   }
@@ -318,25 +311,29 @@ export class ElementRunner implements HandlerRunner {
       throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
     }
     const tries = new Tries(message, route.reader.read(message.data), route.reader, { again });
-    const began = this.#access.begins();
+    const { clock } = this.runtime;
+    const began = clock.monotonic();
     const access = this.#access.entry(began);
     const span = this.#span(message);
     const origin = { message, trace: span?.trace ?? null };
+    const ended = (error?: Error, more?: typeof DUPLICATE) => {
+      const ms = clock.monotonic() - began;
+      this.#access.ended(ms, origin, access, error, more);
+      span?.ended(error, ms);
+    };
     try {
       const outcome = await this.#handle(method, tries, { origin, guard, mark, access }, prepare);
       const isDone = outcome.kind === "done";
-      this.#access.ended(began, origin, access, undefined, isDone ? undefined : DUPLICATE);
-      span?.ended();
+      ended(undefined, isDone ? undefined : DUPLICATE);
       return isDone ? outcome.value : undefined;
     } catch (error) {
-      this.#access.ended(began, origin, access, asError(error));
-      span?.ended(asError(error));
+      ended(asError(error));
       throw error;
     }
   }
 
   /** One handler run as the domain's observer sees it; what it writes carries its trace on, where that has one. */
-  #span(message: Message): Span | undefined {
+  #span(message: Message): HandlerSpan | undefined {
     return this.runtime.observer.handler?.(this.name, message, this.kind);
   }
 
