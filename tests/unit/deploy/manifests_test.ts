@@ -172,7 +172,7 @@ Deno.test("compose.yaml names services and files that are there, and gives the s
   }
   const { server } = services;
   assert(server?.command.some((argument) => argument.startsWith("--workers=")));
-  assert(parseInt(server.stop_grace_period ?? "") >= leastForWorkers("compose/domain.toml"));
+  assert(parseInt(server?.stop_grace_period ?? "") >= leastForWorkers("compose/domain.toml"));
 });
 
 Deno.test("the unit of systemd gives the supervisor its time, and a blocked loop is told before it is ended", () => {
