@@ -7,6 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import { deadline } from "../async/abort.ts";
 import { type Clock, sleep } from "../async/clock.ts";
+import { together } from "../async/every.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import type { Peers } from "../adapters/ports.ts";
 import type { CheckState } from "../domain/check.ts";
@@ -47,7 +48,7 @@ export class Heartbeat extends BackgroundService implements EngineService {
     const { clock } = this.#options;
     while (!signal.aborted) {
       await this.#announce(signal);
-      await sleep(clock, HEARTBEAT_EVERY_MS, signal);
+      await sleep(clock, together(clock, HEARTBEAT_EVERY_MS), signal);
     }
   }
 

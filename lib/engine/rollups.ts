@@ -1,7 +1,8 @@
 /**
- * What this worker's subscriptions do, added to the rollups once a minute (operations 8). It costs a message a
- * few additions: beyond a thousand in a minute one in 32 is timed for all of them. And a broker that refuses it a warning once: the figures of that minute are short by this
- * worker's then, for what may have been added is not added again.
+ * What this worker's subscriptions do, added to the rollups once a minute (operations 8). It costs a
+ * message a few additions: beyond a thousand in a minute one in 32 is timed for all of them. A broker that
+ * refuses it costs a warning once: the figures of that minute are short by this worker's then, for what
+ * may have been added is not added again. Nor is the minute of a worker that is killed.
  *
  * @module
  */
@@ -14,6 +15,7 @@ import {
   type Rollups,
 } from "../adapters/ports.ts";
 import { deadline } from "../async/abort.ts";
+import type { Random } from "../async/backoff.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import type { DeliveryEvent, DeliveryObserver } from "../domain/observer.ts";
@@ -22,12 +24,14 @@ import { asError } from "../errors.ts";
 const log = getLogger(["protean", "engine"]);
 
 const MINUTE_MS = 60_000;
+/** A minute that is over is told within so much, so that replicas do not all write at once. */
+const WITHIN_MS = 20_000;
 /** How long a broker that hangs is waited for. */
 const MOST_MS = 10_000;
 /** At the end. */
 const LAST_MS = 500;
 
-/** So many runs in a minute are timed, and then every so manieth, which stands for all of them. */
+/** So many runs in a minute are timed, and then every 32nd, which stands for 32. */
 const TIMED = 1_000;
 const EVERY = 32;
 
@@ -106,11 +110,15 @@ export class RollupService extends BackgroundService implements EngineService {
   readonly #rollups: Rollups;
   readonly #clock: Clock;
   readonly #tallies = new Map<string, Tally>();
+  readonly #random: Random;
   #minute: number;
+  /** Of minutes that are over and not told yet: one or two of each subscription. */
+  #over: Rollup[] = [];
   #refused = false;
 
-  constructor(rollups: Rollups, clock: Clock) {
+  constructor(rollups: Rollups, clock: Clock, random: Random = Math.random) {
     super();
+    this.#random = random;
     this.#rollups = rollups;
     this.#clock = clock;
     this.#minute = minuteOf(clock);
@@ -126,22 +134,32 @@ export class RollupService extends BackgroundService implements EngineService {
   protected async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await sleep(this.#clock, MINUTE_MS - this.#clock.now() % MINUTE_MS, signal);
+      if (signal.aborted) return;
+      this.#take();
+      await sleep(this.#clock, this.#random() * WITHIN_MS, signal);
       if (!signal.aborted) await this.#flush(MOST_MS, signal);
     }
   }
 
   protected override async end(): Promise<void> {
+    this.#take();
     await this.#flush(LAST_MS);
   }
 
-  /** Never rejects. What happens meanwhile belongs to the next minute. */
-  async #flush(ms: number, signal?: AbortSignal): Promise<void> {
+  /** The minute is over. */
+  #take(): void {
     const minute = this.#minute;
     this.#minute = minuteOf(this.#clock);
-    const rollups = [...this.#tallies].flatMap(([subscription, tally]) => {
+    for (const [subscription, tally] of this.#tallies) {
       const taken = tally.take();
-      return taken ? [{ subscription, minute, ...taken }] : [];
-    });
+      if (taken) this.#over.push({ subscription, minute, ...taken });
+    }
+  }
+
+  /** Never rejects. */
+  async #flush(ms: number, signal?: AbortSignal): Promise<void> {
+    const rollups = this.#over;
+    this.#over = [];
     if (rollups.length === 0) return;
     try {
       await deadline(() => this.#rollups.add(rollups), ms, this.#clock, signal);

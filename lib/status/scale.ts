@@ -4,6 +4,7 @@
  * @module
  */
 import type { BaseBroker, Peer } from "../adapters/ports.ts";
+import { lanesOf } from "../domain/lanes.ts";
 import { brokerOf, subscriptionBroker } from "../domain/places.ts";
 import { type AgesInSeconds, agesInSeconds, UNKNOWN_AGES } from "./ages.ts";
 import type { StatusRuntime } from "./collect.ts";
@@ -150,11 +151,20 @@ async function counted(runtime: StatusRuntime, row: StatusRow): Promise<number |
 async function agesOf(runtime: StatusRuntime, row: StatusRow): Promise<AgesInSeconds> {
   if (row.lag === 0 && !row.pending) return { undelivered: 0, pending: 0 };
   const broker = streamOf(runtime, row);
-  const group = runtime.runners.find(({ name }) => name === row.handler_name)?.group;
-  if (!broker || group === undefined) {
-    return { undelivered: row.lag_seconds, pending: row.oldest_pending_seconds };
-  }
-  return await agesInSeconds(broker, row.stream_category, group).catch(() => UNKNOWN_AGES);
+  const runner = runtime.runners.find(({ name }) => name === row.handler_name);
+  if (!broker || !runner) return { undelivered: row.lag_seconds, pending: row.oldest_pending_seconds };
+  // Of every key of a parted category together nobody knows how long they have waited.
+  if (row.partitions !== undefined) return UNKNOWN_AGES;
+  const backfill = lanesOf(runtime.config.config)?.backfillOf(runner, row.stream_category);
+  const [first, ...lanes] = await Promise.all(
+    [row.stream_category, ...backfill === undefined ? [] : [backfill]].map((stream) =>
+      agesInSeconds(broker, stream, runner.group).catch(() => UNKNOWN_AGES)
+    ),
+  );
+  return lanes.reduce((one, other) => ({
+    undelivered: older(one.undelivered, other.undelivered),
+    pending: older(one.pending, other.pending),
+  }), first ?? UNKNOWN_AGES);
 }
 
 function elder({ undelivered, pending }: AgesInSeconds): number | null {
@@ -170,4 +180,9 @@ function streamOf(runtime: StatusRuntime, row: StatusRow): BaseBroker | undefine
 
 function keyOf(handler: string, category: string): string {
   return JSON.stringify([handler, category]);
+}
+
+/** Of the first that waits on either lane; one whose group is not there yet has nothing to tell. */
+function older(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? one ?? other : Math.max(one, other);
 }

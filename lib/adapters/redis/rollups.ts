@@ -1,6 +1,6 @@
 /**
- * Rollups in Redis: the hash `protean:rollup:<subscription>:<minute>`, gone after 26 hours. Only commands of
- * `docs/reference/redis-acl.md`.
+ * Rollups in Redis: the hash `protean:rollup:<subscription>:<minute>`, gone after 26 hours. Only commands
+ * of `docs/reference/redis-acl.md`.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { KeyOf, StreamKey } from "./keys.ts";
 import { Script } from "./scripts.ts";
 
 /** Hashes that one script writes, and that are read together. */
-const AT_ONCE = 50;
+const AT_ONCE = 20;
 const READ_AT_ONCE = 200;
 
 // Keys: the hashes. Arguments: time to live in ms, then for each hash the number of its fields, and for each

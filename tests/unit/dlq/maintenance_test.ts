@@ -391,7 +391,7 @@ Deno.test("a mute of dlq_depth holds back a queue's alerts for a while; its rule
   for (const alertOn of ["cycle", "change"] as const) {
     const rig = maintenanceRig([rule("Mailer")], { alertOn });
     const { broker, clock, alerts, add, cycle, maintenance } = rig;
-    const runtime = { name: "my_domain", brokers: new Map([["default", broker]]) };
+    const runtime = { name: "my_domain", brokers: new Map([["default", broker]]), runners: [] };
     await muteAlerts(runtime, { rule: "dlq_depth", subject: QUEUE, ms: HOUR_MS });
     await add(6, "Mailer");
     const dlq = maintenance();
