@@ -391,6 +391,11 @@ export const ERROR_CODES = {
     "A server could not be asked to replace its workers.",
     "Name the process of a server that runs with `--workers`.",
   ],
+  WORKER_REFUSED: [
+    "ConfigurationError",
+    "A worker of a supervisor cannot begin, and none of the others has.",
+    "Do what the message says: it is the worker's own.",
+  ],
   WORKER_START: [
     "ConfigurationError",
     "The supervisor cannot start its workers.",

@@ -4,13 +4,16 @@
  *
  * @module
  */
+import { systemClock } from "../lib/async/clock.ts";
 import { type Answer, drainRequested, engineLiveness } from "../lib/health/bodies.ts";
 import { metricsPlace } from "../lib/health/page.ts";
 import { answerTo, applicationRoutes, engineRoutes, type Routes } from "../lib/health/routes.ts";
 import type { HealthSnapshot, SubscriptionRow } from "../lib/health/types.ts";
+import { observatoryRoutes } from "../lib/observatory/server.ts";
+import { SAMPLE } from "./observatory_sample.ts";
 import { code } from "./reference_table.ts";
 
-const HEAD = `<!-- Made by \`deno task docs\` from lib/health. Do not edit. -->
+const HEAD = `<!-- Made by \`deno task docs\` from lib/health and lib/observatory. Do not edit. -->
 
 # HTTP
 
@@ -56,6 +59,21 @@ const supervised: HealthSnapshot = {
 };
 
 const blank: HealthSnapshot = { shuttingDown: false, components: [] };
+const checked: HealthSnapshot = {
+  ...blank,
+  checks: [
+    { name: "pay", status: "failed", error: "Error: no answer", gatesReadiness: false },
+    { name: "stock", status: "ok", gatesReadiness: true },
+  ],
+};
+
+const OBSERVATORY_HEAD = `
+## The observatory
+
+\`protean-server observatory\` listens on \`[observatory] host\` and \`port\`, 127.0.0.1:9000 unless they say otherwise. It reads brokers and databases alone, so no server need run, and changes nothing: GET and HEAD, 405 for anything else, 404 for any other path.
+
+With a \`token\` everybody brings it as \`Authorization: Bearer TOKEN\`, else 401. Without one it listens on loopback alone and answers to no host but this machine's names, else 403. What goes wrong is \`{"error":"one sentence"}\`: 400 for what cannot be obeyed, 501 for what an adapter cannot do, 503 for what is away, 500 for a defect, which the log tells.
+`;
 
 interface Case {
   readonly when: string;
@@ -94,6 +112,11 @@ const ENGINE: Readonly<Record<string, Endpoint>> = {
     cases: [
       asked("/readyz", ready, "Ready."),
       asked("/readyz", away, "Something is away; `reasons` says why, where that is known."),
+      asked(
+        "/readyz",
+        checked,
+        "Checks of `domain.check`: `pay` fails. With `gatesReadiness` it would be 503, and stand in `reasons`.",
+      ),
       asked("/readyz", { ...blank, starting: true }, "The checks of the start have not ended."),
       asked("/readyz", { ...blank, draining: true }, "After `POST /drainz`."),
       asked("/readyz", { ...blank, shuttingDown: true }, "It drains and will end."),
@@ -142,8 +165,37 @@ const APPLICATION: Readonly<Record<string, Endpoint>> = {
   },
 };
 
+/** Of the observatory. What it answers is asked of a sample. */
+const OBSERVATORY: Readonly<Record<string, readonly [what: string, example: string | undefined]>> = {
+  "/api/health": [
+    "What the domain depends on, and whether a server runs it. Always 200: `status` is `healthy`, `degraded` (something but the broker is away) or `unhealthy`.",
+    "/api/health",
+  ],
+  "/api/subscriptions": [
+    "How far each handler and outbox is, by domain. Always 200; a figure that could not be had is null, and `errors` says why.",
+    "/api/subscriptions",
+  ],
+  "/api/outbox": ["How many rows are in which state, by domain. Always 200.", "/api/outbox"],
+  "/api/dlq": [
+    "Dead letters, the newest first, without their payloads: `?subscription` (a stream category), `?limit` (1 to 200; 100), `?offset` (0 to 10000). 429 while eight others are looking.",
+    "/api/dlq",
+  ],
+  "/api/dlq/": [
+    "`/api/dlq/{id}`: one dead letter with its payload; 404 where there is none, 409 where several queues hold that id and `?subscription` does not say which.",
+    "/api/dlq/1795366396703-0",
+  ],
+  "/api/rollups": [
+    "What a subscription did, in columns: `?subject` (its `name`), `?from` and `?to` (seconds since 1970, 26 hours apart at most; the last hour), `?step` (seconds, whole minutes; 60). Times are in seconds; `p50` and `p99` are of the critical time, as close as its twelve buckets are, and null where nothing was handled. 501 where the broker keeps none.",
+    "/api/rollups?subject=my_domain.OrderEventHandler&from=1795366260&to=1795366380",
+  ],
+  "/metrics": [
+    "What can be seen from outside of the servers, for Prometheus: [metrics.md](metrics.md). Always 200.",
+    undefined,
+  ],
+};
+
 /** The text of the page. */
-export function httpPage(): string {
+export async function httpPage(): Promise<string> {
   const { path, contentType } = metricsPlace("/metrics");
   const unknown = answerTo("GET", "/", routesOf(ready));
   const wrong = answerTo("PUT", "/readyz", routesOf(ready));
@@ -158,17 +210,35 @@ export function httpPage(): string {
     "- 400 for what is no request of HTTP/1.1, 431 for a head of more than 16 KiB.\n",
     `\n## In a program of your own\n\n\`createHealthRouter(domain, { prefix })\` of \`@protean/server/health\` answers these below its prefix, and undefined for every other path. \`X-Correlation-ID\`, else \`X-Request-ID\`, is given back under both names.\n`,
     ...part(applicationRoutes(() => ready), APPLICATION, "#"),
+    OBSERVATORY_HEAD,
+    ...await observatoryPart(),
   ].join("");
 }
 
+async function observatoryPart(): Promise<readonly string[]> {
+  const routes = observatoryRoutes({ source: SAMPLE, clock: systemClock, databaseType: () => "postgresql" });
+  assertSame(routes, OBSERVATORY);
+  const parts = Object.entries(OBSERVATORY).map(async ([route, [what, example]]) => {
+    const response = example && await routes.get(route)?.(new Request(`http://localhost${example}`));
+    const body = response ? `\n\`\`\`\n${response.status} ${await response.text()}\n\`\`\`\n` : "";
+    return `\n### GET ${route.endsWith("/") ? `${route}{id}` : route}\n\n${what}\n${body}`;
+  });
+  return await Promise.all(parts);
+}
+
+/** Throws where a route is not described, or what is described is none. */
+function assertSame(
+  routes: ReadonlyMap<string, unknown>,
+  described: Readonly<Record<string, unknown>>,
+): void {
+  const forgotten = [...routes.keys()].filter((route) => !Object.hasOwn(described, route));
+  const dead = Object.keys(described).filter((route) => !routes.has(route));
+  if (forgotten.length > 0) throw new Error(`Describe ${forgotten.join(", ")} in tools/http_page.ts.`);
+  if (dead.length > 0) throw new Error(`${dead.join(", ")} in tools/http_page.ts is no route any more.`);
+}
+
 function part(routes: Routes, endpoints: Readonly<Record<string, Endpoint>>, deeper = ""): string[] {
-  const forgotten = [...routes.keys()].filter((route) => !Object.hasOwn(endpoints, route));
-  const dead = Object.keys(endpoints).filter((route) => !routes.has(route));
-  if (forgotten.length + dead.length > 0) {
-    throw new Error(
-      `tools/http_page.ts does not describe ${forgotten}, or describes ${dead}, which is no route.`,
-    );
-  }
+  assertSame(routes, endpoints);
   return Object.entries(endpoints).map(([route, { what, cases }]) => {
     const title = route.includes(" ") ? route : `GET ${route}`;
     return `\n##${deeper} ${title}\n\n${what}\n${cases.map(entry).join("")}`;

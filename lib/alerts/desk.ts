@@ -5,6 +5,7 @@
  * @module
  */
 import type { BaseBroker } from "../adapters/ports.ts";
+import { brokerOf, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { IncorrectUsageError } from "../errors.ts";
 import { audited, whoIs } from "../operations/audit.ts";
@@ -13,7 +14,7 @@ import { type AlertFacts, isMuted, type Mute } from "./kept.ts";
 import { RULE_NAMES } from "./rule_settings.ts";
 
 /** The longest mute: who wants to hear nothing for longer turns the rule off. */
-const LONGEST_MUTE_MS = 30 * 24 * 3_600_000;
+export const LONGEST_MUTE_MS = 30 * 24 * 3_600_000;
 
 /** An alert as it is shown. */
 export interface ListedAlert extends AlertFacts {
@@ -27,18 +28,20 @@ export interface AlertList {
   readonly mutes: readonly Mute[];
 }
 
-type DeskRuntime = Pick<DomainRuntime, "name" | "brokers">;
+type DeskRuntime = Pick<DomainRuntime, "name" | "brokers" | "runners">;
 
 /** What is kept on every broker of the domain. Rejects as the brokers do. */
-export async function listAlerts({ name, brokers }: DeskRuntime): Promise<AlertList> {
-  const pages = await Promise.all([...keeping(brokers)].map(async (broker) => {
-    const { alerts, mutes } = await new AlertBook(broker, name).load();
-    const now = await broker.time();
-    return {
-      alerts: alerts.map((alert) => ({ ...alert, muted: isMuted(mutes, alert, now) })),
-      mutes: mutes.filter(({ until }) => until > now),
-    };
-  }));
+export async function listAlerts(runtime: DeskRuntime): Promise<AlertList> {
+  const pages = await Promise.all(
+    keeping(runtime).map(async (broker) => {
+      const { alerts, mutes } = await new AlertBook(broker, runtime.name).load();
+      const now = await broker.time();
+      return {
+        alerts: alerts.map((alert) => ({ ...alert, muted: isMuted(mutes, alert, now) })),
+        mutes: mutes.filter(({ until }) => until > now),
+      };
+    }),
+  );
   const mutes = new Map(
     pages.flatMap(({ mutes }) => mutes).map((mute) => [JSON.stringify([mute.rule, mute.subject]), mute]),
   );
@@ -77,7 +80,7 @@ export async function muteAlerts(runtime: DeskRuntime, request: MuteRequest): Pr
       throw new IncorrectUsageError("An alert is muted for at most 30 days: turn its rule off instead.");
     }
     let until: number | undefined;
-    for (const broker of keeping(runtime.brokers)) {
+    for (const broker of keeping(runtime)) {
       const end = await broker.time() + ms;
       await new AlertBook(broker, runtime.name).mute({ rule, subject, until: end, by });
       if (ms > 0) until = Math.max(until ?? 0, end);
@@ -86,9 +89,16 @@ export async function muteAlerts(runtime: DeskRuntime, request: MuteRequest): Pr
   });
 }
 
-/** Where anything of it can be: on the domain's own brokers, and on none that keeps nothing. */
-function keeping(brokers: DeskRuntime["brokers"]): readonly BaseBroker[] {
-  return [...brokers.values()].filter(({ alerts }) => alerts !== undefined);
+/**
+ * Where anything of it can be: on the domain's own broker, and on those that its subscribers read from, whose
+ * dead letters it maintains. What the outbox publishes to is another team's.
+ */
+function keeping({ brokers, runners }: DeskRuntime): readonly BaseBroker[] {
+  const own = new Set([
+    subscriptionBroker({ brokers }),
+    ...runners.map((runner) => brokerOf({ brokers }, runner)),
+  ]);
+  return [...own].filter(({ alerts }) => alerts !== undefined);
 }
 
 const ORDER: readonly (string | undefined)[] = ["firing", "resolved", "pending"];

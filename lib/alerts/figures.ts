@@ -10,7 +10,7 @@ import type { CheckState } from "../domain/check.ts";
 export interface FigureRow {
   readonly name: string;
   readonly handler: string;
-  /** Of an outbox: the broker. */
+  /** Of an outbox: the name of the broker. */
   readonly category: string;
   readonly isOutbox: boolean;
   readonly lag: number | null;
@@ -34,10 +34,12 @@ export interface WorkerFigures {
   readonly id: string;
   readonly host: string;
   readonly pid: string;
-  readonly breakers: readonly {
+  readonly subscriptions: readonly {
     readonly handler: string;
     readonly category: string;
-    readonly state: BreakerState;
+    readonly breaker: BreakerState;
+    /** Messages of which it has come to an end since its start; undefined: an older release does not tell. */
+    readonly finished: number | undefined;
   }[];
   readonly pools: readonly PoolFigures[];
   readonly checks: readonly Pick<CheckState, "name" | "status" | "error">[];

@@ -15,6 +15,8 @@ export interface Finding {
   readonly holds: boolean | undefined;
   /** It is so only as long as this stays the same. */
   readonly mark?: string;
+  /** It begins anew when one of these has grown, by worker. */
+  readonly counts?: ReadonlyMap<string, number>;
   readonly value?: number;
   /** A sentence for people; `seconds`: for how long it has been so. */
   text(seconds: number): string;
@@ -33,9 +35,9 @@ export function find({ rows, workers, lost }: AlertFigures, rules: AlertRules): 
   const findings: Finding[] = [];
   const judged = new Set<RuleName>();
   if (rows) {
-    for (const rule of ["oldest_age", "silent_subscription", "outbox_age"] as const) judged.add(rule);
+    for (const rule of ["oldest_age", "outbox_age"] as const) judged.add(rule);
     for (const [name, own] of subscriptions) {
-      findings.push(oldestAge(name, own, rules.oldest_age.threshold), silent(name, own));
+      findings.push(oldestAge(name, own, rules.oldest_age.threshold));
     }
     for (const [broker, own] of outboxes) findings.push(outboxAge(broker, own, rules.outbox_age.threshold));
   }
@@ -44,8 +46,12 @@ export function find({ rows, workers, lost }: AlertFigures, rules: AlertRules): 
     findings.push(...pools(workers, rules.pool_exhausted.threshold), ...checks(workers));
   }
   if (rows && workers) {
-    judged.add("breaker_open");
-    for (const [name, own] of subscriptions) findings.push(breakerOpen(name, own, workers));
+    for (const rule of ["silent_subscription", "breaker_open"] as const) judged.add(rule);
+    const index = indexOf(workers);
+    for (const [name, own] of subscriptions) {
+      const running = runningOf(index, own);
+      findings.push(silent(name, own, running), breakerOpen(name, running));
+    }
   }
   for (const { id, host, pid, gone } of lost) {
     findings.push({
@@ -75,8 +81,11 @@ function oldestAge(subject: string, rows: readonly FigureRow[], threshold: numbe
   };
 }
 
-/** Messages wait, and neither were any given out nor was one of those given out finished. */
-function silent(subject: string, rows: readonly FigureRow[]): Finding {
+/**
+ * Messages wait, and neither were any given out, nor was one of those given out finished: of another program's
+ * workers, which tell nothing, the group's own figures say so.
+ */
+function silent(subject: string, rows: readonly FigureRow[], running: readonly Running[]): Finding {
   const lag = rows.reduce<number | null>(
     (sum, row) => sum === null || row.lag === null ? null : sum + row.lag,
     0,
@@ -84,9 +93,49 @@ function silent(subject: string, rows: readonly FigureRow[]): Finding {
   return {
     ...{ rule: "silent_subscription", subject, holds: lag === null ? undefined : lag > 0 },
     mark: rows.map(({ position, pending }) => `${position ?? ""} ${pending ?? ""}`).join(" "),
+    counts: countsOf(running),
     text: (seconds) =>
       `${lag} message(s) wait for ${subject}, and none was handled for ${Math.round(seconds)} s.`,
   };
+}
+
+/** A subscription on one of the workers. */
+interface Running {
+  readonly worker: string;
+  readonly subscription: WorkerFigures["subscriptions"][number];
+}
+
+/** By handler and category: a look at a thousand subscriptions is no search through all of them for each. */
+function indexOf(workers: readonly WorkerFigures[]): ReadonlyMap<string, readonly Running[]> {
+  const index = new Map<string, Running[]>();
+  for (const { id, subscriptions } of workers) {
+    for (const subscription of subscriptions) {
+      const key = keyOf(subscription);
+      const known = index.get(key);
+      if (known) known.push({ worker: id, subscription });
+      else index.set(key, [{ worker: id, subscription }]);
+    }
+  }
+  return index;
+}
+
+function runningOf(
+  index: ReadonlyMap<string, readonly Running[]>,
+  rows: readonly FigureRow[],
+): readonly Running[] {
+  return rows.flatMap((row) => index.get(keyOf(row)) ?? []);
+}
+
+function keyOf({ handler, category }: { readonly handler: string; readonly category: string }): string {
+  return `${handler}\0${category}`;
+}
+
+function countsOf(running: readonly Running[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { worker, subscription: { finished = 0 } } of running) {
+    counts.set(worker, (counts.get(worker) ?? 0) + finished);
+  }
+  return counts;
 }
 
 function outboxAge(subject: string, rows: readonly FigureRow[], threshold: number): Finding {
@@ -101,19 +150,14 @@ function outboxAge(subject: string, rows: readonly FigureRow[], threshold: numbe
 }
 
 /** One that tries again and fails goes from half-open to open: it is not closed in between. */
-function breakerOpen(
-  subject: string,
-  rows: readonly FigureRow[],
-  workers: readonly WorkerFigures[],
-): Finding {
-  const open = workers.filter(({ breakers }) =>
-    breakers.some(({ handler, category, state }) =>
-      state !== "closed" && rows.some((row) => row.handler === handler && row.category === category)
-    )
+function breakerOpen(subject: string, running: readonly Running[]): Finding {
+  const all = new Set(running.map(({ worker }) => worker));
+  const open = new Set(
+    running.filter(({ subscription }) => subscription.breaker !== "closed").map(({ worker }) => worker),
   );
   return {
-    ...{ rule: "breaker_open", subject, holds: open.length > 0 },
-    text: () => `The circuit breaker of ${subject} is open on ${open.length} of ${workers.length} worker(s).`,
+    ...{ rule: "breaker_open", subject, holds: open.size > 0 },
+    text: () => `The circuit breaker of ${subject} is open on ${open.size} of ${all.size} worker(s).`,
   };
 }
 

@@ -11,6 +11,7 @@ const GAP_MS = 60_000;
 
 interface Watched {
   readonly mark: string | undefined;
+  counts: Finding["counts"];
   since: number;
   seen: number;
 }
@@ -27,8 +28,13 @@ export class Watch {
       if (finding.holds === undefined) continue;
       const before = this.#watched.get(key);
       if (!finding.holds) this.#watched.delete(key);
-      else if (before && before.mark === finding.mark && now - before.seen <= GAP_MS) before.seen = now;
-      else this.#watched.set(key, { mark: finding.mark, since: now, seen: now });
+      else if (before && isSame(before, finding) && now - before.seen <= GAP_MS) {
+        before.seen = now;
+        before.counts = finding.counts;
+      } else {
+        const { mark, counts } = finding;
+        this.#watched.set(key, { mark, counts, since: now, seen: now });
+      }
     }
     for (const [key, { seen }] of this.#watched) {
       if (!keys.has(key) && now - seen > GAP_MS) this.#watched.delete(key);
@@ -46,6 +52,13 @@ export class Watch {
     const watched = this.#watched.get(keyOf(finding));
     if (watched) watched.since = Math.min(watched.since, now - ms);
   }
+}
+
+/** Nothing has moved. */
+function isSame(before: Pick<Watched, "mark" | "counts">, { mark, counts = new Map() }: Finding): boolean {
+  if (before.mark !== mark) return false;
+  for (const [worker, count] of counts) if (count > (before.counts?.get(worker) ?? 0)) return false;
+  return true;
 }
 
 export function keyOf({ rule, subject }: { readonly rule: string; readonly subject: string }): string {

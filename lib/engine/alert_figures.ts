@@ -7,10 +7,11 @@
 import type { Peer } from "../adapters/ports.ts";
 import type { AlertFigures, FigureRow, PoolFigures, WorkerFigures } from "../alerts/figures.ts";
 import type { CheckState } from "../domain/check.ts";
+import { outboxRoutes } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { Latest } from "../health/subscription_source.ts";
 import { isJsonObject } from "../message/parse.ts";
-import type { SubscriptionStatus } from "../subscription/status.ts";
+import { finishedOf, type SubscriptionStatus } from "../subscription/status.ts";
 import { LostWorkers } from "./lost_workers.ts";
 
 /** Figures that are older are none: several collections were missed. */
@@ -44,18 +45,24 @@ export function alertFigures(parts: AlertFigureParts): () => AlertFigures {
       lost = lostWorkers.look(others, current.at);
     }
     return {
-      rows: current && figureRows(current),
+      rows: current && figureRows(current, outboxRoutes(parts.runtime)),
       workers: others && [ownFigures(parts), ...others.map(workerFigures)],
       lost: others ? lost : [],
     };
   };
 }
 
-function figureRows({ rows, ages }: Latest): readonly FigureRow[] {
+/** Rows of outboxes stand in the order of their routes. */
+function figureRows(
+  { rows, ages }: Latest,
+  routes: readonly { readonly broker: { readonly name: string } }[],
+): readonly FigureRow[] {
+  const brokers = routes.map(({ broker }) => broker.name);
   return rows.map((row) => {
     const isOutbox = row.subscription_type === "outbox";
+    const category = isOutbox ? brokers.shift() ?? row.stream_category : row.stream_category;
     return {
-      ...{ name: row.name, handler: row.handler_name, category: row.stream_category, isOutbox },
+      ...{ name: row.name, handler: row.handler_name, category, isOutbox },
       ...{ lag: row.lag, pending: row.pending, position: row.current_position },
       ageSeconds: isOutbox ? row.lag_seconds : ages.get(row) ?? null,
     };
@@ -65,7 +72,10 @@ function figureRows({ rows, ages }: Latest): readonly FigureRow[] {
 function ownFigures({ runtime, id, statuses, checks }: AlertFigureParts): WorkerFigures {
   return {
     ...{ id, host: Deno.hostname(), pid: String(Deno.pid), checks: checks() },
-    breakers: statuses().map(({ handler, category, breaker }) => ({ handler, category, state: breaker })),
+    subscriptions: statuses().map((status) => {
+      const { handler, category, breaker } = status;
+      return { handler, category, breaker, finished: finishedOf(status) };
+    }),
     pools: [...runtime.providers].flatMap(([name, provider]): PoolFigures[] => {
       const stats = provider.poolStats();
       return stats
@@ -80,9 +90,11 @@ function workerFigures({ id, fields }: Peer): WorkerFigures {
   const { host = "?", pid = "?" } = fields;
   return {
     ...{ id, host, pid },
-    breakers: objectsIn(fields["subscriptions"]).flatMap(([, { handler, category, breaker }]) =>
+    subscriptions: objectsIn(fields["subscriptions"]).flatMap((
+      [, { handler, category, breaker, finished }],
+    ) =>
       typeof handler === "string" && typeof category === "string" && isBreaker(breaker)
-        ? [{ handler, category, state: breaker }]
+        ? [{ handler, category, breaker, finished: isCount(finished) ? finished : undefined }]
         : []
     ),
     pools: objectsIn(fields["pools"]).flatMap(([name, { size, checkedOut, waiting = 0 }]) =>

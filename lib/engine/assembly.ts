@@ -8,6 +8,7 @@ import { processName } from "../adapters/client_name.ts";
 import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
+import { KINDS } from "../domain/kinds.ts";
 import { lanesOf } from "../domain/lanes.ts";
 import { MAIN_BROKER, managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
 import { MAIN } from "../domain/work/commit.ts";
@@ -41,6 +42,7 @@ import { AlertService } from "../alerts/service.ts";
 import { alertFigures } from "./alert_figures.ts";
 import { OutboxReconcile } from "./outbox_reconcile.ts";
 import { announced, Heartbeat } from "./heartbeat.ts";
+import { bothTold, RollupService } from "./rollups.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
 
 /** Cleaners come at least this often while their interval's own unit is ticks (wire 3.7). */
@@ -75,6 +77,8 @@ interface Plan extends AssemblyOptions {
   readonly worker: string;
   /** What all subscriptions hold together. */
   readonly share: TextShare;
+  /** What they do, minute by minute; undefined: nobody keeps it. */
+  readonly rollups: RollupService | undefined;
 }
 
 /** Throws one `ConfigurationError` that lists every handler whose settings cannot work. */
@@ -87,12 +91,14 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     identity,
     worker: `${identity}-${hex()}`,
     share: new TextShare(),
+    rollups: rollupsOf(runtime),
   };
   const processors = outboxProcessors(plan);
   const checks = checkRunners(plan);
   return {
     services: [
       ...processors,
+      ...(plan.rollups ? [plan.rollups] : []),
       ...reconciles(plan),
       ...unpublishedWatches(plan),
       ...lockWatches(plan),
@@ -108,6 +114,12 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
     ],
     subscriptions: plan.subscriptions,
   };
+}
+
+function rollupsOf(runtime: DomainRuntime): RollupService | undefined {
+  if (!runtime.config.config.observatory.rollups || runtime.runners.length === 0) return undefined;
+  const { rollups } = subscriptionBroker(runtime);
+  return rollups && new RollupService(rollups, runtime.clock);
 }
 
 function checkRunners({ runtime: { checks, clock, observer } }: Plan): CheckRunner[] {
@@ -262,7 +274,7 @@ function eventStoreSubscriptions(plan: Plan): EventStoreSubscription[] {
 
 /** What every subscription is made from. */
 function subscribing(
-  { runtime, identity, share, work, onFailure, random }: Plan,
+  { runtime, identity, share, work, onFailure, random, rollups }: Plan,
   { runner, category, settings }: PlannedSubscription,
 ) {
   return {
@@ -275,7 +287,10 @@ function subscribing(
     clock: runtime.clock,
     consumer: `${runner.name}-${identity}-${hex()}`,
     health: work,
-    observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
+    observer: bothTold(
+      runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
+      rollups?.observer(KINDS[runner.kind].rowName(runner.group, category)),
+    ),
     onFailure,
     ...(random && { random }),
   };

@@ -7,13 +7,14 @@
 import { getLogger } from "@logtape/logtape";
 import { deadline } from "../async/abort.ts";
 import { type Clock, sleep } from "../async/clock.ts";
+import { together } from "../async/every.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import type { Peers } from "../adapters/ports.ts";
 import type { CheckState } from "../domain/check.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
 import { VERSION } from "../executable/version.ts";
-import type { SubscriptionStatus } from "../subscription/status.ts";
+import { finishedOf, type SubscriptionStatus } from "../subscription/status.ts";
 
 const log = getLogger(["protean", "engine"]);
 
@@ -47,7 +48,7 @@ export class Heartbeat extends BackgroundService implements EngineService {
     const { clock } = this.#options;
     while (!signal.aborted) {
       await this.#announce(signal);
-      await sleep(clock, HEARTBEAT_EVERY_MS, signal);
+      await sleep(clock, together(clock, HEARTBEAT_EVERY_MS), signal);
     }
   }
 
@@ -102,6 +103,7 @@ export function announced(
       retrying: status.retrying,
       last_poll_age_ms: status.lastPollAgeMs,
       breaker: status.breaker,
+      finished: finishedOf(status),
     }]))),
     handles: JSON.stringify(
       Object.fromEntries(runtime.runners.map(({ group, types = [] }) => [group, types])),

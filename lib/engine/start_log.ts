@@ -7,6 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import type { EngineService } from "../async/service.ts";
 import { DlqMaintenance } from "../dlq/maintenance.ts";
 import { KINDS } from "../domain/kinds.ts";
+import { OutboxProcessor } from "../outbox/processor.ts";
 import type { PlannedSubscription } from "./subscription_plan.ts";
 
 const log = getLogger(["protean", "engine"]);
@@ -22,7 +23,7 @@ export function tellStart(
       ...{ handler: runner.name, stream: category, subscription_type: settings.subscriptionType },
     });
   }
-  const processors = services.filter(({ stage }) => stage === "publishing");
+  const processors = services.filter((service) => service instanceof OutboxProcessor);
   for (const { name } of processors) log.info("engine.outbox_processor_started", { processor: name });
   for (const service of services) {
     if (service instanceof DlqMaintenance) log.info("engine.dlq_maintenance_started", { name: service.name });

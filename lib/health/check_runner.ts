@@ -10,7 +10,9 @@ import { type Clock, sleep } from "../async/clock.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import type { CheckDefinition, CheckState } from "../domain/check.ts";
 import type { CheckObserver, Observer } from "../domain/observer.ts";
-import { logLine } from "../message/describe_error.ts";
+import { maskText } from "../config/secrets.ts";
+import { printable } from "../config/visible.ts";
+import { errorLine } from "../message/describe_error.ts";
 
 const log = getLogger(["protean", "health"]);
 
@@ -99,7 +101,12 @@ export class CheckRunner extends BackgroundService implements EngineService {
       return await abortable(called, signal) === false ? "it returned false" : undefined;
     } catch (error) {
       if (signal.aborted) return `it did not come back within ${timeoutMs} ms`;
-      return logLine(error).slice(0, LONGEST_REASON);
+      return reasonOf(error);
     }
   }
+}
+
+/** Its text is shown: a check knows of no payload, and says in it what is wrong. */
+function reasonOf(thrown: unknown): string {
+  return printable(maskText(errorLine(thrown))).slice(0, LONGEST_REASON).toWellFormed();
 }

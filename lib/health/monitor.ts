@@ -10,6 +10,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { type Clock, sleep, systemClock } from "../async/clock.ts";
+import { together } from "../async/every.ts";
 import { BackgroundService } from "../async/service.ts";
 import type { CheckState } from "../domain/check.ts";
 import { ComponentCheck } from "./component_check.ts";
@@ -127,7 +128,8 @@ export class HealthMonitor extends BackgroundService {
     while (!signal.aborted) {
       const began = this.#clock.monotonic();
       await work();
-      await sleep(this.#clock, Math.max(0, this.#intervalMs - (this.#clock.monotonic() - began)), signal);
+      const left = this.#intervalMs - (this.#clock.monotonic() - began);
+      await sleep(this.#clock, together(this.#clock, Math.max(0, left)), signal);
     }
   }
 

@@ -64,7 +64,7 @@ export interface Purpose {
   readonly name: string;
   /** As errors say it: `the health probes`. */
   readonly what: string;
-  /** The setting of its port. */
+  /** The settings of its place. */
   readonly setting: string;
   /** Code of the error about a port that is taken. */
   readonly taken: string;
@@ -73,7 +73,7 @@ export interface Purpose {
 const PROBES: Purpose = {
   name: "health",
   what: "the health probes",
-  setting: "[server.health] port",
+  setting: "[server.health] host and port",
   taken: "HEALTH_PORT_TAKEN",
 };
 
@@ -118,9 +118,9 @@ export class HealthServer extends BackgroundService {
     } catch (cause) {
       const { host, port, required } = this.#options;
       const { what, setting, taken } = this.#purpose;
-      const message = `Cannot listen on ${host}:${port} for ${what} (${
-        asError(cause).message
-      }): free the port or set ${setting}.`;
+      const message = `Cannot listen on ${host}:${port} for ${what} (${asError(cause).message}): ${
+        cause instanceof Deno.errors.AddrInUse ? "free the port or " : ""
+      }set ${setting}.`;
       if (required) throw new ConfigurationError(message, { code: taken, cause });
       log.error(`${this.#purpose.name}.port_unavailable`, {
         host,
@@ -162,6 +162,7 @@ export class HealthServer extends BackgroundService {
     let taken = false;
     for (let failures = 0; failures < MAX_FAILURES && !signal.aborted;) {
       try {
+        await this.#connections.room(signal);
         this.#connections.take(await listener.accept());
         taken = true;
         failures = 0;

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { OUTBOX_STATUSES, type OutboxStatus } from "../adapters/ports.ts";
+import { OUTBOX_STATUSES, type OutboxStatus, type Rollup } from "../adapters/ports.ts";
 import { deadline } from "../async/abort.ts";
 import { placesOf, subscribed } from "../dlq/places.ts";
+import { lookAtQueues } from "../dlq/queue_figures.ts";
 import { DeadLetterQueues, type QueuedLetter } from "../dlq/queues.ts";
 import { managedProviders, subscriptionBroker } from "../domain/places.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
-import { asError } from "../errors.ts";
+import { asError, NotSupportedError } from "../errors.ts";
 import { componentsOf } from "../health/components.ts";
 import { collectStatus } from "../status/collect.ts";
 import { Inquiry } from "../status/inquiry.ts";
@@ -30,6 +31,8 @@ import { type Worker, workersOf } from "./workers.ts";
 
 /** How long one figure is waited for: two in a row stay within the patience of who asks. */
 const FIGURE_MS = 1_500;
+/** So long a database may take to count its outbox. */
+const LONG_MS = 30_000;
 /** Behind a failure: why it may be. */
 const REASON_MS = 400;
 /** Letters that one question to the queues returns at most. */
@@ -37,7 +40,7 @@ const PAGE = 200;
 
 export class DomainSource implements ObservatorySource {
   readonly domain: string;
-  readonly #runtime: DomainRuntime;
+  readonly #runtime: ReturnType<typeof withStatus>;
   readonly #queues: DeadLetterQueues;
   readonly #unborn: Unborn;
   readonly #health: Recent<HealthFigures>;
@@ -49,7 +52,7 @@ export class DomainSource implements ObservatorySource {
   constructor(runtime: DomainRuntime) {
     const { clock } = runtime;
     this.domain = runtime.name;
-    this.#runtime = runtime;
+    this.#runtime = withStatus(runtime);
     this.#queues = DeadLetterQueues.of(runtime);
     this.#unborn = new Unborn(runtime, REASON_MS);
     const isWhole = ({ reasons }: Found<unknown>) => reasons.length === 0;
@@ -82,6 +85,16 @@ export class DomainSource implements ObservatorySource {
 
   queues(): Promise<Found<readonly QueueFigures[]>> {
     return this.#depths.get();
+  }
+
+  async rollups(subscription: string, from: number, to: number): Promise<readonly Rollup[]> {
+    const broker = subscriptionBroker(this.#runtime);
+    const { rollups } = broker;
+    if (!rollups) {
+      throw new NotSupportedError(`Broker '${broker.name}' keeps no rollups: use one that does.`);
+    }
+    const read = () => rollups.read(subscription, from, to);
+    return await this.#orNothing(() => deadline(read, PATIENCE_MS, this.#runtime.clock), []);
   }
 
   async letters(query: LetterQuery): Promise<LetterList> {
@@ -156,14 +169,16 @@ export class DomainSource implements ObservatorySource {
 
   async #readRows(): ReturnType<ObservatorySource["rows"]> {
     const inquiry = this.#inquiry();
-    const value = await collectStatus(withStatus(this.#runtime), { ages: true, inquiry });
+    const value = await collectStatus(this.#runtime, { ages: true, inquiry });
     return { value, reasons: await this.#unborn.inWords(inquiry.reasons) };
   }
 
   async #readOutbox(): Promise<Readonly<Record<OutboxStatus, number>>> {
-    const { clock } = this.#runtime;
+    // Whoever asks is told after a while; a second count beside one that takes long would help nobody.
     const all = await Promise.all(
-      managedProviders(this.#runtime).map(({ outbox }) => deadline(() => outbox.stats(), FIGURE_MS, clock)),
+      managedProviders(this.#runtime).map(({ outbox }) =>
+        deadline(() => outbox.stats(), LONG_MS, this.#runtime.clock)
+      ),
     );
     const count = (status: OutboxStatus) => all.reduce((sum, { counts }) => sum + counts[status], 0);
     return Object.fromEntries(OUTBOX_STATUSES.map((status) => [status, count(status)])) as Record<
@@ -181,26 +196,9 @@ export class DomainSource implements ObservatorySource {
 
   async #readQueues(): Promise<Found<readonly QueueFigures[]>> {
     const inquiry = this.#inquiry();
-    const now = new Map<string, Promise<number | null>>();
-    const value = await Promise.all(
-      placesOf(subscribed(withStatus(this.#runtime)), this.#runtime.runners).map(
-        async ({ stream, broker, deadLetters }): Promise<readonly QueueFigures[]> => {
-          const depth = await inquiry.of(() => deadLetters.depth(stream));
-          if (depth === null) return [];
-          if (depth === 0) return [{ stream, depth, oldestAgeMs: undefined }];
-          const oldest = await inquiry.of(() => deadLetters.oldest(stream));
-          const time = now.get(broker.name) ?? inquiry.of(() => broker.time());
-          now.set(broker.name, time);
-          const age = oldest === null || oldest === undefined ? null : (await time ?? NaN) - oldest;
-          return [{
-            stream,
-            depth,
-            oldestAgeMs: age === null || Number.isNaN(age) ? undefined : Math.max(0, age),
-          }];
-        },
-      ),
-    );
-    const found = { value: value.flat(), reasons: inquiry.reasons };
+    const places = placesOf(subscribed(this.#runtime), this.#runtime.runners);
+    const value = await lookAtQueues(places, inquiry);
+    const found = { value, reasons: inquiry.reasons };
     if (found.value.length === 0) await this.#orNothing(() => inquiry.assertSome(), undefined);
     return found;
   }

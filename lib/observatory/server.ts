@@ -1,5 +1,6 @@
 /**
- * The observatory: a small server that shows a domain from outside of the processes that run it (operations 10).
+ * The observatory: a small server that shows a domain from outside of the processes that run it
+ * (operations 10).
  *
  * @module
  */
@@ -13,6 +14,7 @@ import { letterRoute, LETTERS_PATH, lettersRoute } from "./routes/dead_letters.t
 import { healthRoute } from "./routes/health.ts";
 import { METRICS, metricsRoute } from "./routes/metrics.ts";
 import { outboxRoute } from "./routes/outbox.ts";
+import { rollupsRoute } from "./routes/rollups.ts";
 import type { RouteTable } from "./routes/route.ts";
 import { subscriptionsRoute } from "./routes/subscriptions.ts";
 import type { ObservatorySettings } from "./settings.ts";
@@ -33,22 +35,29 @@ export interface ObservatoryOptions {
   readonly databaseType: (name: string) => string;
 }
 
-/** Every resource, behind the guard. */
-export function observatoryApp({ source, settings, clock, databaseType }: ObservatoryOptions): App {
-  const routes: RouteTable = new Map([
+/** Every resource. */
+export function observatoryRoutes(
+  { source, clock, databaseType }: Omit<ObservatoryOptions, "settings">,
+): RouteTable {
+  return new Map([
     [METRICS.path, metricsRoute(new StoreMetrics({ source, clock, databaseType }))],
     ["/api/health", healthRoute(source)],
     ["/api/subscriptions", subscriptionsRoute(source)],
     ["/api/outbox", outboxRoute(source)],
+    ["/api/rollups", rollupsRoute(source, clock)],
     [LETTERS_PATH, lettersRoute(source)],
     [`${LETTERS_PATH}/`, letterRoute(source)],
   ]);
-  return appOf(routes, guardOf(settings));
+}
+
+/** The same behind the guard. */
+export function observatoryApp(options: ObservatoryOptions): App {
+  return appOf(observatoryRoutes(options), guardOf(options.settings));
 }
 
 /**
- * The server; `start()` rejects with `ConfigurationError` and the code `OBSERVATORY_PORT_TAKEN` where it cannot
- * listen.
+ * The server; `start()` rejects with `ConfigurationError` and the code `OBSERVATORY_PORT_TAKEN` where it
+ * cannot listen.
  */
 export function observatory(options: ObservatoryOptions): HealthServer {
   const { settings: { host, port }, clock } = options;

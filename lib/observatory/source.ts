@@ -1,9 +1,10 @@
 /**
- * What the observatory knows of a domain, and where it is read: brokers and databases alone, no server need run.
+ * What the observatory knows of a domain, and where it is read: brokers and databases alone, no server
+ * need run.
  *
  * @module
  */
-import type { AdapterKind, OutboxStatus } from "../adapters/ports.ts";
+import type { AdapterKind, OutboxStatus, Rollup } from "../adapters/ports.ts";
 import type { QueuedLetter } from "../dlq/queues.ts";
 import type { StatusRow } from "../status/row.ts";
 import type { Worker } from "./workers.ts";
@@ -69,6 +70,8 @@ export interface ObservatorySource {
   outbox(): Promise<Readonly<Record<OutboxStatus, number>>>;
   workers(): Promise<readonly Worker[]>;
   queues(): Promise<Found<readonly QueueFigures[]>>;
+  /** Minutes from the first on and before the last (operations 8). */
+  rollups(subscription: string, from: number, to: number): Promise<readonly Rollup[]>;
   letters(query: LetterQuery): Promise<LetterList>;
   letter(id: string, subscription: string | undefined): Promise<QueuedLetter>;
 }

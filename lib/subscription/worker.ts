@@ -222,7 +222,7 @@ export class Worker {
   /** Of a run that succeeded, as far as anybody wants to hear of it. */
   #tell({ startedAt, message }: Delivery, result: "handled" | "duplicate"): void {
     const { observer, clock } = this.#scope;
-    if (!observer) return;
+    if (!observer || observer.sampled?.() === false) return;
     observer.ran?.(clock.monotonic() - startedAt, undefined);
     if (!observer.settled || result === "duplicate") return;
     const time = parseTime(message?.metadata.headers.time ?? null);

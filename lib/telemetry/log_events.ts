@@ -23,6 +23,7 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
     ],
     "config.warning": ["warning", "code message", "A finding about the configuration that ends nothing."],
     "engine.reload_refused": ["warning", "reason", "`reload`, or SIGUSR2, came to a server without workers."],
+    "worker.refused": ["debug", "error", "A worker ends: its supervisor tells why, for all of them."],
     "log.lines_dropped": [
       "warning",
       "lines bytes",
@@ -91,6 +92,11 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "handler stream group lag pending replayed hint",
       "A handler has moved to the event store, and its former group keeps the stream from being trimmed.",
     ],
+    "worker.rollups_not_kept": [
+      "warning",
+      "error",
+      "The broker does not take what was done in a minute: the figures of it are short by this worker's.",
+    ],
     "worker.not_announced": ["warning", "error", "The broker does not take this worker's heartbeat."],
   },
   "protean.supervisor": {
@@ -101,7 +107,11 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "worker pid exit_code signal?",
       "A worker has ended as it was told to.",
     ],
-    "supervisor.worker_crashed": ["error", "worker pid exit_code signal?", "A worker has ended by itself."],
+    "supervisor.worker_crashed": [
+      "error",
+      "worker pid exit_code signal? error?",
+      "A worker has ended by itself.",
+    ],
     "supervisor.worker_restarts": [
       "info",
       "worker wait_ms",

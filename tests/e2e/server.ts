@@ -135,11 +135,15 @@ export class Installation {
     return server;
   }
 
-  /** Starts a server without waiting for it; `env` is further environment of this one. */
+  /**
+   * Starts a server, or what else `verb` says, without waiting for it; `env` is further environment of this
+   * one.
+   */
   async launch(
     args: readonly string[] = [],
     port = this.port,
     env: Readonly<Record<string, string>> = {},
+    verb = "server",
   ): Promise<RunningServer> {
     const [command, ...before] = this.#program;
     const log = `${this.folder}/server-${this.#children.length}.log`;
@@ -147,7 +151,7 @@ export class Installation {
     const child = new Deno.Command(command ?? "", {
       args: [
         ...before,
-        "server",
+        verb,
         ...this.#named,
         "--log-format=json",
         ...args,

@@ -17,6 +17,7 @@ import {
   type Partitions,
   type Peers,
   type PublishResult,
+  type Rollups,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
@@ -28,6 +29,7 @@ import { MemoryLocks } from "./locks.ts";
 import { OperationBook } from "../operation_book.ts";
 import { MemoryPartitions } from "./partitions.ts";
 import { MemoryPeers } from "./peers.ts";
+import { MemoryRollups } from "./rollups.ts";
 import { MemoryStreamGroup } from "./stream_group.ts";
 import { entryOf } from "./stream_log.ts";
 import { StreamStore } from "./stream_store.ts";
@@ -46,10 +48,12 @@ export class MemoryBroker extends BaseBroker {
   readonly #closing = new AbortController();
   readonly #partitions: MemoryPartitions;
   readonly #peers: Peers;
+  readonly #rollups: Rollups;
 
   constructor(options: AdapterOptions) {
     super(options);
     this.#peers = new MemoryPeers(options.clock);
+    this.#rollups = new MemoryRollups(options.clock);
     this.#deadLetters = new MemoryDeadLetters(this.#store, options.clock);
     this.#partitions = new MemoryPartitions({
       ...{ store: this.#store, clock: options.clock },
@@ -74,6 +78,10 @@ export class MemoryBroker extends BaseBroker {
 
   override get peers(): Peers {
     return this.#peers;
+  }
+
+  override get rollups(): Rollups {
+    return this.#rollups;
   }
 
   override get operations(): OperationRecords {

@@ -11,6 +11,7 @@ import type { Lock, LockOptions } from "./lock.ts";
 import type { OperationRecords } from "./operations.ts";
 import type { Partitions } from "./partitions.ts";
 import type { Peers } from "./peers.ts";
+import type { Rollups } from "./rollups.ts";
 
 export interface BrokerCapabilities {
   /** Runs inside this process with no server. */
@@ -416,6 +417,11 @@ export abstract class BaseBroker extends BaseAdapter {
 
   /** The workers on this broker. Undefined: they know nothing of each other. */
   get peers(): Peers | undefined {
+    return undefined;
+  }
+
+  /** What workers have done minute by minute. Undefined: nobody keeps that here. */
+  get rollups(): Rollups | undefined {
     return undefined;
   }
 

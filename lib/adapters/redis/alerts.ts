@@ -1,5 +1,5 @@
 /**
- * Alerts in Redis: the hash `protean:alerts`, a field for each. Only commands of `docs/redis-acl.md`.
+ * Alerts in Redis: the hash `protean:alerts`, a field for each. Only commands of `docs/reference/redis-acl.md`.
  *
  * @module
  */

@@ -22,6 +22,7 @@ import {
   type Partitions,
   type Peers,
   type PublishResult,
+  type Rollups,
   type ServerFacts,
   type StreamEntry,
   type StreamEntryInsert,
@@ -41,6 +42,7 @@ import { partitionIndex, partitionStream } from "../../message/partitions.ts";
 import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
 import { RedisPeers } from "./peers.ts";
+import { RedisRollups } from "./rollups.ts";
 import { append, appendParted } from "./scripts.ts";
 import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { checkFiles, readSettings } from "./settings.ts";
@@ -206,6 +208,10 @@ export class RedisBroker extends BaseBroker {
 
   override get peers(): Peers {
     return new RedisPeers({ redis: () => this.#redis, keyOf: (name) => this.keyOf(name) });
+  }
+
+  override get rollups(): Rollups {
+    return new RedisRollups(this.#redis, (name) => this.keyOf(name));
   }
 
   /** None on a Cluster: a key's lease and its stream are named apart, and would be in two slots. */

@@ -20,6 +20,7 @@ import {
   type Partitions,
   type Peers,
   type PublishResult,
+  type Rollups,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
@@ -36,6 +37,7 @@ import { operationComponent, SqliteOperations } from "./operations.ts";
 import { SqlitePartitions } from "./partitions/partitions.ts";
 import { noteKey, partitionComponent } from "./partitions/rows.ts";
 import { peerComponent, SqlitePeers } from "./peers.ts";
+import { rollupComponent, SqliteRollups } from "./rollups.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
 import { failureComponent } from "./streams/failure_groups.ts";
@@ -83,6 +85,7 @@ export class SqliteBroker extends BaseBroker {
         fedComponent,
         failureComponent,
         peerComponent,
+        rollupComponent,
       ],
       migrate: options.migrate,
       unavailable: BrokerUnavailableError,
@@ -137,6 +140,10 @@ export class SqliteBroker extends BaseBroker {
       { notify: true, durable: true, signal },
     );
     return ids.map((id) => ({ id }));
+  }
+
+  override get rollups(): Rollups {
+    return new SqliteRollups(this.#file, this.options.clock);
   }
 
   override get peers(): Peers {

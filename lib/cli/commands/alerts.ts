@@ -4,7 +4,7 @@
  * @module
  */
 import { Argument, Command, InvalidArgumentError } from "commander";
-import { listAlerts, type ListedAlert, muteAlerts } from "../../alerts/desk.ts";
+import { listAlerts, type ListedAlert, LONGEST_MUTE_MS, muteAlerts } from "../../alerts/desk.ts";
 import { RULE_NAMES } from "../../alerts/rule_settings.ts";
 import type { AlertFacts, Mute } from "../../alerts/kept.ts";
 import { printable } from "../../config/visible.ts";
@@ -84,6 +84,9 @@ function duration(value: string): number {
   const ms = durationMs(value);
   if (ms === undefined) {
     throw new InvalidArgumentError("It is no time: give one as 30m, 2h or 1d.");
+  }
+  if (ms > LONGEST_MUTE_MS) {
+    throw new InvalidArgumentError("It is muted for at most 30 days: turn its rule off instead.");
   }
   return ms;
 }

@@ -33,7 +33,7 @@ export const loggingSchema = z.strictObject({
     "Levels of single loggers, such as protean.outbox.",
   ),
   sampling: z.strictObject({
-    enabled: flag().default(false),
+    enabled: flag().default(false).describe("False: every one of them is written."),
     default_rate: share().default(0.05),
     always_keep_errors: flag().default(true),
     always_keep_slow: flag().default(true),
@@ -69,8 +69,9 @@ export const telemetrySchema = z.strictObject({
 /** `[observatory]`. */
 export const observatorySchema = z.strictObject({
   host: text().default("127.0.0.1").describe("Where `observatory` listens; off loopback it needs a token."),
-  port: whole(0, 65_535).default(9000),
+  port: whole(0, 65_535).default(9000).describe("0: any that is free; the log says which."),
   token: text().optional().describe("Bearer token that whoever asks the observatory has to bring."),
+  rollups: flag().default(true).describe("Keep for 26 hours what each subscription did in each minute."),
   trace_retention_days: atLeast(0).default(0).describe("Days that message traces are kept; 0 writes none."),
 }).prefault({}).describe("What `protean-server observatory` serves.");
 

@@ -51,7 +51,7 @@ const SUBSCRIBER_OPTIONS: readonly string[] = [
 ] satisfies readonly (keyof SubscriberOptions)[];
 
 export class Declarations {
-  protected readonly elements = new Elements();
+  protected readonly elements: Elements = new Elements();
   protected readonly identity: DomainIdentity;
 
   constructor(identity: DomainIdentity) {
@@ -277,9 +277,9 @@ export class Declarations {
 
   /**
    * Runs `run` in every process of the server, at its start and then every `everySeconds`, for at most
-   * `timeoutMs`; its signal aborts then. It fails where it throws, rejects or returns `false`: `/readyz` shows
-   * it, metrics count it, and the rule `check` of `[alerts]` tells of it. Readiness goes by it only with
-   * `gatesReadiness`. Throws `IncorrectUsageError` for what cannot be right, and after `init`.
+   * `timeoutMs`; its signal aborts then. It fails where it throws, rejects or returns `false`: `/readyz`, the log
+   * and the rule `check` of `[alerts]` tell of it with the text of its error, and metrics count it. Readiness goes
+   * by it only with `gatesReadiness`. Throws `IncorrectUsageError` for what cannot be right, and after `init`.
    *
    * @example
    * ```ts

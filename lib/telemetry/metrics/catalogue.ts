@@ -192,6 +192,10 @@ export const GAUGES = {
     "provider_name",
     "database_type",
   ]),
+  poolWaiting: gauge("protean.db.pool_waiting", "{request}", "Units of work that wait for a connection.", [
+    "provider_name",
+    "database_type",
+  ]),
   brokerConnections: gauge(
     "protean.broker.pool_active_connections",
     "{connection}",
@@ -255,7 +259,7 @@ export const GAUGES = {
     "Since its reader last came round.",
     subscription,
   ),
-  dlqStreamDepth: gauge("protean.dlq.depth", "{message}", "Dead letters, as maintenance last saw them.", [
+  dlqStreamDepth: gauge("protean.dlq.depth", "{message}", "Dead letters, as they were last looked at.", [
     "dlq_stream",
   ]),
   alertsFiring: gauge(

@@ -39,6 +39,8 @@ export interface GaugePool {
   readonly checkedOut: number;
   readonly overflow: number;
   readonly checkedIn: number;
+  /** @default nobody waits */
+  readonly waiting?: number;
 }
 
 /** Where the figures are. Nothing of it may do I/O or throw. */
@@ -132,7 +134,7 @@ const STATUS: Readonly<Record<string, number>> = { ok: 1, lagging: 0, unknown: -
 export function tellPool(
   gauges: Gauges,
   tell: Tell,
-  { name, type, size, checkedOut, overflow, checkedIn }: GaugePool,
+  { name, type, size, checkedOut, overflow, checkedIn, waiting = 0 }: GaugePool,
   more: Attributes = {},
 ): void {
   const attributes = { provider_name: name, database_type: type, ...more };
@@ -140,6 +142,7 @@ export function tellPool(
   tell(gauges.poolCheckedOut, checkedOut, attributes);
   tell(gauges.poolOverflow, overflow, attributes);
   tell(gauges.poolCheckedIn, checkedIn, attributes);
+  tell(gauges.poolWaiting, waiting, attributes);
 }
 
 /** What is known of every subscription and outbox of a domain. */

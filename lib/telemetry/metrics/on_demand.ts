@@ -3,13 +3,26 @@
  *
  * @module
  */
-import { MetricReader } from "@opentelemetry/sdk-metrics";
+import {
+  AggregationTemporality,
+  InstrumentType,
+  type MetricProducer,
+  MetricReader,
+} from "@opentelemetry/sdk-metrics";
 
 /** Gives out what is counted, when asked. */
 export class OnDemandReader extends MetricReader {
-  /** `mostSeries`: of one instrument; those beyond are one, with `otel.metric.overflow` (TEL-1). */
-  constructor(mostSeries: number) {
-    super({ cardinalitySelector: () => mostSeries });
+  /** `mostSeries`: of one instrument; those beyond are one, with `otel.metric.overflow` (TEL-1). `producers`: what is counted elsewhere. */
+  constructor(mostSeries: number, producers: MetricProducer[] = []) {
+    super({
+      metricProducers: producers,
+      cardinalitySelector: () => mostSeries,
+      // What a gauge does not tell any more is not known any more; accumulated, its last value would stay.
+      aggregationTemporalitySelector: (type) =>
+        type === InstrumentType.OBSERVABLE_GAUGE
+          ? AggregationTemporality.DELTA
+          : AggregationTemporality.CUMULATIVE,
+    });
   }
 
   protected override onForceFlush(): Promise<void> {

@@ -19,7 +19,7 @@ export function subscription(own: Partial<FigureRow> = {}): FigureRow {
 }
 
 export function worker(own: Partial<WorkerFigures> = {}): WorkerFigures {
-  return { id: "w1", host: "h", pid: "7", breakers: [], pools: [], checks: [], ...own };
+  return { id: "w1", host: "h", pid: "7", subscriptions: [], pools: [], checks: [], ...own };
 }
 
 export interface ReplicaOptions {

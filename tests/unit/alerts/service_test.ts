@@ -78,21 +78,33 @@ Deno.test("a subscription is silent while messages wait and none is handled", as
   figures.rows = [subscription({ lag: null })];
   await pass(600, service);
   assertEquals(told().length, 2);
+  // Where the position of a group says nothing, of many keys, its workers do.
+  figures.rows = [subscription({ lag: 5, pending: 1, position: "3 partition(s)" })];
+  for (let finished = 1; finished < 4; finished++) {
+    const own = { handler: "Mailer", category: "my_domain::order", breaker: "closed", finished } as const;
+    figures.workers = [worker(), worker({ id: "w2", subscriptions: [own] })];
+    await pass(250, service);
+  }
+  figures.workers = [worker()];
+  await pass(50, service);
+  assertEquals(told().length, 2, "that a worker is gone is not that something was handled");
+  await pass(5, service);
+  assertEquals(told().length, 3);
 });
 
 Deno.test("a breaker that tries and fails stays open; pools, checks, outboxes and lost workers have their rules", async () => {
   const { figures, told, pass, replica, look } = alertRig();
   const rules = { pool_exhausted: { for_seconds: 0 }, outbox_age: { for_seconds: 0 } };
   const service = replica({ rules });
-  const breaker = (state: "open" | "half_open" | "closed") => [
-    { handler: "Mailer", category: "my_domain::order", state },
+  const subscriptions = (breaker: "open" | "half_open" | "closed") => [
+    { handler: "Mailer", category: "my_domain::order", breaker, finished: 0 },
   ];
   for (const state of ["open", "half_open", "open"] as const) {
-    figures.workers = [worker(), worker({ id: "w2", breakers: breaker(state) })];
+    figures.workers = [worker(), worker({ id: "w2", subscriptions: subscriptions(state) })];
     await pass(25, service);
   }
   assertEquals(told(), [`breaker_open ${MAILER} firing`]);
-  figures.workers = [worker({ breakers: breaker("closed") })];
+  figures.workers = [worker({ subscriptions: subscriptions("closed") })];
   await look(service);
   const pool = (checkedOut: number, waiting: number) => ({ name: "default", size: 5, checkedOut, waiting });
   figures.workers = [
@@ -265,7 +277,7 @@ Deno.test("what fires still is told again after repeat_seconds", async () => {
 
 Deno.test("a mute holds back what is told, of a subject or a rule, and ends by itself or by hand", async () => {
   const { broker, figures, told, look, pass, replica } = alertRig();
-  const runtime = { name: "my_domain", brokers: new Map([["default", broker]]) };
+  const runtime = { name: "my_domain", brokers: new Map([["default", broker]]), runners: [] };
   const rules = { oldest_age: { for_seconds: 0 }, outbox_age: { for_seconds: 0 } };
   const service = replica({ rules });
   figures.rows = [
@@ -393,4 +405,54 @@ Deno.test("what code throws at an alert keeps the others from nothing", async ()
   await look(service);
   await pass(10, service);
   assertEquals(heard.sort(), ["a", "a", "b"]);
+});
+
+Deno.test("who gets the lock back takes over what the one in between has kept", async () => {
+  const { figures, told, look, pass, replica, end } = alertRig();
+  const rules = { oldest_age: { for_seconds: 120 } };
+  const [one, two] = [replica({ rules }), replica({ rules })];
+  figures.rows = [subscription({ ageSeconds: 400 })];
+  await look(one);
+  await end(one);
+  await pass(100, two);
+  await end(two);
+  await pass(25, one);
+  assertEquals(told(), [`oldest_age ${MAILER} firing`], "although it has not looked for longer than a gap");
+});
+
+Deno.test("nothing is kept for a channel that is no more", async () => {
+  const { broker, figures, look, replica, end } = alertRig();
+  const rules = { oldest_age: { for_seconds: 0 } };
+  const service = replica({ rules });
+  figures.rows = [subscription({ ageSeconds: 400 })];
+  await look(service);
+  await end(service);
+  figures.rows = [subscription()];
+  await look(replica({ rules, channels: [] }));
+  assertEquals([...await broker.alerts.all()], []);
+});
+
+Deno.test("who has not heard that it was over is not told again that it fires", async () => {
+  const { figures, look, pass, replica } = alertRig();
+  let isDown = false;
+  const heard: (string | undefined)[] = [];
+  const tell = ([alert]: readonly Alert[]) => {
+    if (isDown) throw new Error("down");
+    heard.push(alert?.state);
+  };
+  const channels = [{ name: "webhook", most: Infinity, tell }];
+  const service = replica({ channels, rules: { oldest_age: { for_seconds: 0 } } });
+  figures.rows = [subscription({ ageSeconds: 400 })];
+  await look(service);
+  isDown = true;
+  figures.rows = [subscription()];
+  await look(service);
+  figures.rows = [subscription({ ageSeconds: 400 })];
+  await look(service);
+  isDown = false;
+  await pass(60, service);
+  assertEquals(heard, ["firing"]);
+  figures.rows = [subscription()];
+  await pass(60, service);
+  assertEquals(heard, ["firing", "resolved"]);
 });

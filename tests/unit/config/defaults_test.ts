@@ -193,7 +193,7 @@ Deno.test("defaults are those of the reference, except as the design changes the
       flush_timeout_seconds: 2,
       trace_sample_ratio: 0.01,
     },
-    observatory: { host: "127.0.0.1", port: 9000, trace_retention_days: 0 },
+    observatory: { host: "127.0.0.1", port: 9000, rollups: true, trace_retention_days: 0 },
     lint: {
       level: "warn",
       suppressions: {},

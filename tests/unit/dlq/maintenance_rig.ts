@@ -26,7 +26,7 @@ export function maintenanceRig(
   const broker = new MemoryBroker({ name: "default", domain: "my_domain", settings: {}, folder: "/", clock });
   const alerts: DlqAlert[] = [];
   const receivers = options.receivers ?? [{ name: "test", tell: (alert) => void alerts.push(alert) }];
-  const maintenance = () =>
+  const maintenance = (own: Partial<DlqMaintenanceOptions> = {}) =>
     new DlqMaintenance({
       ...{
         broker,
@@ -40,6 +40,7 @@ export function maintenanceRig(
       alerter: () => Promise.resolve(new Alerter(receivers, clock, alertNotTold)),
       random: () => 0.5,
       ...options,
+      ...own,
     });
   /** Dead-letters `count` messages of `handler` (null: as Python writes them, which names the group alone). */
   const add = async (

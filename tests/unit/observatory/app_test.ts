@@ -243,6 +243,11 @@ Deno.test("/metrics is there with everything away, and says that the broker is, 
   source.depths = away;
   const samples = async () => (await (await ask("/metrics")).text()).match(/^protean.*$/gm);
   assertEquals(await samples(), ['protean_broker_up{broker_name="default"} 0']);
+  source.there = [worker()];
+  assert((await samples())?.includes('protean_engine_up{worker="1",source="heartbeat"} 1'));
+  // What is not known any more is not there any more.
+  source.there = away;
+  assertEquals(await samples(), ['protean_broker_up{broker_name="default"} 0']);
   source.there = [];
   assertEquals((await samples())?.at(-1), 'protean_engine_workers{domain="shop"} 0');
 });

@@ -4,7 +4,7 @@ import { ConfigurationError } from "../../../lib/errors.ts";
 import { isLoopbackHost, observatorySettings } from "../../../lib/observatory/settings.ts";
 
 const toml = (over: Record<string, unknown> = {}) => ({
-  observatory: { host: "127.0.0.1", port: 9000, trace_retention_days: 0, ...over },
+  observatory: { host: "127.0.0.1", port: 9000, ...over },
 });
 
 Deno.test("the command line goes before [observatory]; on loopback no token is needed", () => {

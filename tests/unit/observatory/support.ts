@@ -1,5 +1,5 @@
 /** A domain whose figures tests choose. */
-import type { OutboxStatus } from "../../../lib/adapters/ports.ts";
+import type { OutboxStatus, Rollup } from "../../../lib/adapters/ports.ts";
 import type { QueuedLetter } from "../../../lib/dlq/queues.ts";
 import type {
   Found,
@@ -99,6 +99,14 @@ export class FakeSource implements ObservatorySource {
   list: LetterList | Error = { entries: [letter()], total: 1 };
   readonly asked: LetterQuery[] = [];
 
+  minutes: readonly Rollup[] | Error = [];
+
+  rollups = (_subscription: string, from: number, to: number) =>
+    told(
+      this.minutes instanceof Error
+        ? this.minutes
+        : this.minutes.filter(({ minute }) => minute >= from && minute < to),
+    );
   health = () => told(this.healthFigures);
   rows = () => told(this.found);
   outbox = () => told(this.counts);

@@ -5,7 +5,7 @@ import { root } from "../../../tools/root.ts";
 
 for (const [path, page] of Object.entries(PAGES)) {
   Deno.test(`${path} is what 'deno task docs' makes of the code`, async () => {
-    assertEquals(await Deno.readTextFile(join(root, path)), page());
+    assertEquals(await Deno.readTextFile(join(root, path)), await page());
   });
 }
 
@@ -15,5 +15,5 @@ Deno.test("a page that says it is made from the code is, and the other way round
     const text = await Deno.readTextFile(join(root, "docs/reference", name));
     if (text.startsWith("<!-- Made by `deno task docs`")) made.push(`docs/reference/${name}`);
   }
-  assertEquals(made.sort(), Object.keys(PAGES).sort());
+  assertEquals(made.sort(), Object.keys(PAGES).filter((path) => path.startsWith("docs/")).sort());
 });
