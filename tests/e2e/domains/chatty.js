@@ -14,6 +14,7 @@ domain.eventHandler("Talker", {
   partOf: Job,
   handles: [on(JobGiven, ({ id }, ctx) => {
     for (let line = 0; line < 100; line++) ctx.log.info("chatty.line", { id, line, text: "x".repeat(4096) });
+    if (Deno.env.get("CHATTY_PRINTS")) console.log("x".repeat(400_000));
     Deno.writeTextFileSync("handled.log", `${id}\n`, { append: true });
   })],
 });
