@@ -36,6 +36,16 @@ interface Pod {
   readonly spec: { readonly containers: readonly Record<string, unknown>[] };
 }
 
+/** What the probes' section says of the container. */
+interface Probed {
+  readonly livenessProbe: Probe;
+  readonly readinessProbe: Probe;
+  readonly ports: readonly { readonly name: string }[];
+}
+interface Probe {
+  readonly httpGet: { readonly path: string; readonly port: string };
+}
+
 function podOf(blocks: readonly string[]): Pod["spec"] {
   const specs = blocks.map((block) => (parse(block) as Pod).spec);
   const containers = new Map<unknown, Record<string, unknown>>();
@@ -200,10 +210,9 @@ async function follow(t: Deno.TestContext, around: Surroundings): Promise<void> 
   await using prometheus = await Prometheus.start(site.port, scrape);
 
   await step("the probes of the manifest are answered", async () => {
-    const { livenessProbe, readinessProbe, ports } = container as Record<string, Record<string, never>>;
-    for (const probe of [livenessProbe, readinessProbe]) {
-      const { path, port } = probe?.["httpGet"] ?? {};
-      assertEquals([port], (ports as unknown as { name: string }[]).map(({ name }) => name));
+    const { livenessProbe, readinessProbe, ports } = container as unknown as Probed;
+    for (const { httpGet: { path, port } } of [livenessProbe, readinessProbe]) {
+      assertEquals([port], ports.map(({ name }) => name));
       assertEquals((await server.probe(path)).status, 200);
     }
   });
@@ -236,6 +245,11 @@ async function follow(t: Deno.TestContext, around: Surroundings): Promise<void> 
   await step("an API has the same probes", () => api(around));
 
   await step("the tool of the last section reads an order, and ends", async () => {
+    await site.done([
+      ...["protean-server", "send", "PlaceOrder", "--domain=my_domain"],
+      ...["--data", '{"orderId":"o-1","amount":1}'],
+    ]);
+    await server.quiet();
     await site.write("tool.ts", guide.take("Close a domain in tests and tools", "ts"));
     const tool = await site.deno(["run", "--allow-all", "--no-check", "tool.ts"]);
     const { code, log } = await tool.ended();
