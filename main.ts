@@ -13,5 +13,6 @@ Deno.exit(
     domains: { my_domain: async () => (await import("./handlers/mod.ts")).domain },
     config: async () => (await import("./domain.toml", { with: { type: "text" } })).default,
     demo: { domain: "my_domain", command: "PlaceOrder", lines: async () => (await orders()).default },
+    scaffold: async () => await (await import("@protean/scaffold")).scaffold(),
   }),
 );

@@ -18,6 +18,7 @@ domain.projector("OrderSummaryProjector", {
   streamCategories: ["my_domain::order"],
   subscriptionProfile: SubscriptionProfile.PROJECTION,
   idempotent: true,
+  batch: 100,
   handles: [
     on(
       OrderPlaced,

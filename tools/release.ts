@@ -1,6 +1,6 @@
 /**
- * `deno task release`: the executables of a release in `dist/`, one for each target, and their checksums
- * (docs/guides/releasing.md).
+ * `deno task release`: the executables of a release in `dist/`, one for each target, the library for teams, and
+ * their checksums (docs/guides/releasing.md).
  *
  * The runtimes of other machines are fetched by `deno compile`. A target whose runtime cannot be had is left
  * out and named, and the exit code is 1: whoever releases decides.
@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import manifest from "../deno.json" with { type: "json" };
 import { compile, withBundle } from "./compile.ts";
+import { pack, TARBALL } from "./pack.ts";
 import { say } from "./process.ts";
 import { root } from "./root.ts";
 
@@ -46,6 +47,9 @@ await withBundle(async (folder, bundle) => {
     say(`dist/${name}`);
   }
 });
+await Deno.writeFile(join(dist, TARBALL), await pack());
+sums.push(`${await digest(join(dist, TARBALL))}  ${TARBALL}\n`);
+say(`dist/${TARBALL}`);
 await Deno.writeTextFile(join(dist, "SHA256SUMS"), sums.join(""));
 if (missing.length > 0) {
   say(`Not compiled: ${missing.join(", ")}. See above for the reason.`);

@@ -4,7 +4,11 @@
  * @module
  */
 import type { Clock } from "../async/clock.ts";
+import { together } from "../async/every.ts";
 import { Wakeup } from "../async/wakeup.ts";
+
+/** Who waits for so long may as well end it with others. */
+const LONG_MS = 1_000;
 
 export interface BlockingReadOptions {
   readonly clock: Clock;
@@ -29,7 +33,7 @@ export async function takeWhenThere<T>(
   if (aborted()) return [];
   const first = await take();
   if (first.length > 0 || blockMs <= 0) return first;
-  const deadline = clock.monotonic() + blockMs;
+  const deadline = clock.monotonic() + (blockMs >= LONG_MS ? together(clock, blockMs) : blockMs);
   const wakeup = new Wakeup();
   // Something may have come between the first try and watching.
   let changed = true;

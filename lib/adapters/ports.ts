@@ -18,6 +18,8 @@ export * from "./ports/entry.ts";
 export * from "./ports/broker.ts";
 export * from "./ports/partitions.ts";
 export * from "./ports/peers.ts";
+export * from "./ports/rollups.ts";
 export * from "./ports/operations.ts";
+export * from "./ports/alerts.ts";
 export * from "./ports/cache.ts";
 export * from "./ports/event_store.ts";

@@ -6,6 +6,7 @@
 import picocolors from "picocolors";
 import type { Domain } from "../domain/domain.ts";
 import type { CliIo } from "./io.ts";
+import type { Scaffold } from "./new/scaffold.ts";
 
 /** A sample that `demo` runs through a domain on the embedded default. */
 export interface Demo {
@@ -24,6 +25,7 @@ export interface CompiledIn {
   /** Text of the domain.toml for these domains where none is found on disk; undefined: there is none. */
   readonly config: () => Promise<string | undefined>;
   readonly demo?: Demo | undefined;
+  readonly scaffold?: (() => Promise<Scaffold>) | undefined;
 }
 
 type Colors = ReturnType<typeof picocolors.createColors>;

@@ -1,47 +1,12 @@
 /**
- * A dead letter as text for people and as JSON for programs.
+ * A dead letter as text for people.
  *
  * @module
  */
+import { letterPayload } from "../dlq/letter_json.ts";
 import type { QueuedLetter } from "../dlq/queues.ts";
-import { parseWithExactKeys } from "../message/exact_keys.ts";
-import { keepDigits } from "../message/keep_digits.ts";
 import type { Cli } from "./cli.ts";
 import { printable, printableLines, visibleJson } from "../config/visible.ts";
-
-/** Everything known about a letter but its payload; snake case, as in `_dlq_metadata`. */
-export function letterJson({ id, queue, subscription, letter }: QueuedLetter): Record<string, unknown> {
-  return {
-    dlq_id: id,
-    dlq_stream: queue,
-    subscription,
-    stream: letter.originalStream,
-    original_id: letter.originalId,
-    consumer_group: letter.consumerGroup,
-    consumer: letter.consumer,
-    handler: letter.handler,
-    failure_reason: letter.failureReason,
-    error_type: letter.errorType,
-    error_message: letter.errorMessage,
-    error_stack: letter.errorStack,
-    failed_at: letter.failedAt,
-    first_failed_at: letter.firstFailedAt,
-    retry_count: letter.retryCount,
-    replay_count: letter.replayCount,
-    message_id: letter.messageId,
-    message_type: letter.messageType,
-    correlation_id: letter.correlationId,
-  };
-}
-
-/** The message as it was before it failed: JSON where it is JSON, its text where it is not. */
-export function letterPayload({ letter }: QueuedLetter): unknown {
-  try {
-    return parseWithExactKeys(letter.text, keepDigits);
-  } catch {
-    return letter.text;
-  }
-}
 
 /** The page of `dlq inspect`: the reference's lines, then ours (wire 8.6). */
 export function letterDetails(cli: Cli, found: QueuedLetter): string {

@@ -12,15 +12,17 @@
  */
 import type { Domain } from "../domain/domain.ts";
 import { ProteanError } from "../errors.ts";
-import { stopLogging } from "../telemetry/logging.ts";
+import { stopLogging, tellRepeated } from "../telemetry/logging.ts";
 import { ownerNamed, verbFirst } from "./arguments.ts";
 import { type CompiledIn, createCli, type Demo } from "./cli.ts";
 import { type CliIo, processIo } from "./io.ts";
+import type { Scaffold } from "./new/scaffold.ts";
 import { buildProgram, DEFAULT_VERB } from "./program.ts";
 import { report } from "./report.ts";
 
 export type { Demo } from "./cli.ts";
 export type { CliIo } from "./io.ts";
+export type { Files, Scaffold } from "./new/scaffold.ts";
 
 /** Options of `main`. */
 export interface MainOptions {
@@ -36,6 +38,8 @@ export interface MainOptions {
   readonly config?: string | (() => Promise<string>);
   /** What `demo` shows. @default there is no such command */
   readonly demo?: Demo;
+  /** What `new` writes. @default there is no such command */
+  readonly scaffold?: () => Promise<Scaffold>;
   /** @default the process's own */
   readonly args?: readonly string[];
   /** @default the process's own */
@@ -60,6 +64,8 @@ export async function main(options: MainOptions = {}): Promise<number> {
   } catch (error) {
     return report(cli, error, args);
   } finally {
+    // While it can still be written.
+    tellRepeated();
     await cli.io.settle?.();
     stopLogging();
   }
@@ -77,7 +83,7 @@ function assertWritten({ outFailure }: CliIo): void {
   });
 }
 
-function compiledIn({ domains = {}, config, demo }: MainOptions): CompiledIn {
+function compiledIn({ domains = {}, config, demo, scaffold }: MainOptions): CompiledIn {
   return {
     domains: Object.fromEntries(
       Object.entries(domains).map(([name, domain]) => [
@@ -87,5 +93,6 @@ function compiledIn({ domains = {}, config, demo }: MainOptions): CompiledIn {
     ),
     config: () => Promise.resolve(typeof config === "function" ? config() : config),
     demo,
+    scaffold,
   };
 }

@@ -5,6 +5,7 @@
  */
 import { Command } from "commander";
 import type { Cli } from "./cli.ts";
+import { alertsCommand } from "./commands/alerts.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
@@ -14,6 +15,8 @@ import { demoCommand } from "./commands/demo.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { dlqCommand } from "./commands/dlq.ts";
 import { healthcheckCommand } from "./commands/healthcheck.ts";
+import { newCommand } from "./commands/new.ts";
+import { observatoryCommand } from "./commands/observatory.ts";
 import { operationsCommand } from "./commands/operations.ts";
 import { outboxCommand } from "./commands/outbox.ts";
 import { reloadCommand } from "./commands/reload.ts";
@@ -49,15 +52,18 @@ export function buildProgram(cli: Cli): Command {
       sendCommand(cli),
       dlqCommand(cli),
       operationsCommand(cli),
+      alertsCommand(cli),
       auditCommand(cli),
       outboxCommand(cli),
       subscriptionsCommand(cli),
+      observatoryCommand(cli),
       dbCommand(cli),
       configCommand(cli),
       deployCommand(cli),
       healthcheckCommand(cli),
       reloadCommand(cli),
       ...cli.compiledIn.demo ? [demoCommand(cli, cli.compiledIn.demo)] : [],
+      ...cli.compiledIn.scaffold ? [newCommand(cli, cli.compiledIn.scaffold)] : [],
       completionCommand(cli, program, DEFAULT_VERB),
       versionCommand(cli),
     ]

@@ -43,9 +43,13 @@ export function report(cli: Cli, thrown: unknown, args: readonly string[]): numb
   if (wantsStack(cli, args)) {
     cli.io.err(`${printableLines(maskText(describeError(error, MAX_STACK).stack))}\n`);
   }
-  const usage = error instanceof ConfigurationError || error instanceof DomainLoadError ||
+  return isUsage(error) ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+/** Whether trying again as told would end in the same way: usage, configuration or environment. */
+export function isUsage(error: unknown): boolean {
+  return error instanceof ConfigurationError || error instanceof DomainLoadError ||
     error instanceof UsageError;
-  return usage ? EXIT_USAGE : EXIT_FAILURE;
 }
 
 /** What a failure is in a sentence and one by one, without secrets. */

@@ -6,6 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { join } from "node:path";
+import { deadline } from "../async/abort.ts";
 import { type Clock, sleep } from "../async/clock.ts";
 import { BackgroundService } from "../async/service.ts";
 import { asError } from "../errors.ts";
@@ -16,6 +17,10 @@ import type { HealthSnapshot } from "../health/types.ts";
 const log = getLogger(["protean", "cli"]);
 
 const MOST_MS = 1_000;
+/** However short `WatchdogSec` is, there is something else to do. */
+const LEAST_MS = 10;
+/** What a message may take: a receiver that does not read never takes it. */
+const SEND_MS = 1_000;
 /** systemd ends a start that takes too long; one that waits for a database has not failed. */
 const READY_ANYWAY_MS = 10_000;
 
@@ -26,44 +31,65 @@ interface Datagrams {
 }
 type ListenDatagram = (own: { readonly transport: "unixpacket"; readonly path: string }) => Datagrams;
 
-/** Sends messages to `NOTIFY_SOCKET`; one that cannot be sent is told once, and changes nothing else. */
+/**
+ * Sends messages to `NOTIFY_SOCKET`. One that cannot be sent is told once, until the next can, and changes
+ * nothing else: systemd may be back in a moment.
+ */
 export class NotifySocket implements Disposable {
   readonly #to: string;
   readonly #own: string;
+  readonly #clock: Clock;
   #socket: Datagrams | undefined;
-  #sending: Promise<void> = Promise.resolve();
+  #sending: Promise<unknown> = Promise.resolve();
+  /** One waits for a receiver that does not read, and cannot be taken back. */
+  #stuck = false;
+  #failing = false;
 
   /** `folder` can be written to: the sender has a path of its own. */
-  constructor(to: string, folder: string) {
+  constructor(to: string, folder: string, clock: Clock) {
     this.#to = to;
     this.#own = join(folder, `protean-notify-${Deno.pid}-${crypto.randomUUID().slice(0, 8)}.sock`);
-    try {
-      const listen = (Deno as unknown as { listenDatagram?: ListenDatagram }).listenDatagram;
-      if (!listen) throw new Error("this executable was compiled without the unstable feature 'net'");
-      if (to.startsWith("@")) throw new Error("an abstract socket cannot be reached: name a path");
-      this.#socket = listen({ transport: "unixpacket", path: this.#own });
-    } catch (error) {
-      this.#failed(error);
-    }
+    this.#clock = clock;
   }
 
-  /** Resolves when it is sent, after those before it. Never rejects. */
-  send(message: string): Promise<void> {
-    return this.#sending = this.#sending.then(() => this.#send(message));
+  /** Resolves, after those before it, whether it was sent: within a second. Never rejects. */
+  send(message: string): Promise<boolean> {
+    const sent = this.#sending.then(() => this.#send(message));
+    this.#sending = sent;
+    return sent;
   }
 
-  /** What was to be sent is. */
-  get settled(): Promise<void> {
+  /** What was to be sent is, or cannot be. */
+  get settled(): Promise<unknown> {
     return this.#sending;
   }
 
-  async #send(message: string): Promise<void> {
+  async #send(message: string): Promise<boolean> {
+    if (this.#stuck) return false;
+    this.#stuck = true;
+    const written = this.#write(message).finally(() => this.#stuck = false);
     try {
-      const bytes = new TextEncoder().encode(message);
-      await this.#socket?.send(bytes, { transport: "unixpacket", path: this.#to });
+      await deadline(() => written, SEND_MS, this.#clock);
+      this.#failing = false;
+      return true;
     } catch (error) {
-      this.#failed(error);
+      if (!this.#failing) log.warn("systemd.not_told", { error: asError(error).message });
+      this.#failing = true;
+      return false;
     }
+  }
+
+  async #write(message: string): Promise<void> {
+    this.#socket ??= this.#open();
+    const bytes = new TextEncoder().encode(message);
+    await this.#socket.send(bytes, { transport: "unixpacket", path: this.#to });
+  }
+
+  #open(): Datagrams {
+    const listen = (Deno as unknown as { listenDatagram?: ListenDatagram }).listenDatagram;
+    if (!listen) throw new Error("this executable was compiled without the unstable feature 'net'");
+    if (this.#to.startsWith("@")) throw new Error("an abstract socket cannot be reached: name a path");
+    return listen({ transport: "unixpacket", path: this.#own });
   }
 
   [Symbol.dispose](): void {
@@ -75,11 +101,6 @@ export class NotifySocket implements Disposable {
     } catch {
       // Somebody has tidied up.
     }
-  }
-
-  #failed(error: unknown): void {
-    log.warn("systemd.not_told", { error: asError(error).message });
-    this[Symbol.dispose]();
   }
 }
 
@@ -94,7 +115,8 @@ export interface SystemdOptions {
 /** Undefined where nobody wants to know. */
 export function systemd(options: SystemdOptions): Systemd | undefined {
   const socket = options.env("NOTIFY_SOCKET");
-  return socket ? new Systemd(new NotifySocket(socket, options.env("TMPDIR") || "/tmp"), options) : undefined;
+  if (!socket) return undefined;
+  return new Systemd(new NotifySocket(socket, options.env("TMPDIR") || "/tmp", options.clock), options);
 }
 
 /** READY, STATUS, WATCHDOG while the work goes on, and STOPPING at once. */
@@ -111,7 +133,7 @@ export class Systemd extends BackgroundService {
     this.#options = options;
     const watchdogMs = Number(options.env("WATCHDOG_USEC") ?? 0) / 1000;
     this.#watched = watchdogMs > 0;
-    this.#everyMs = this.#watched ? Math.min(MOST_MS, watchdogMs / 3) : MOST_MS;
+    this.#everyMs = this.#watched ? Math.max(LEAST_MS, Math.min(MOST_MS, watchdogMs / 3)) : MOST_MS;
   }
 
   protected async run(signal: AbortSignal): Promise<void> {
@@ -132,9 +154,10 @@ export class Systemd extends BackgroundService {
         // A process that does not do its work is started anew.
         ...this.#watched && source.alive() ? ["WATCHDOG=1"] : [],
       ];
-      isTold ||= isUp;
-      said = status;
-      if (lines.length > 0) await this.#socket.send(lines.join("\n"));
+      if (lines.length > 0 && await this.#socket.send(lines.join("\n"))) {
+        isTold ||= isUp;
+        said = status;
+      }
       await sleep(clock, this.#everyMs, signal);
     }
     drain.removeEventListener("abort", stopping);

@@ -6,7 +6,7 @@
 import type { Command } from "commander";
 import { systemClock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/loaded.ts";
-import { onReloadSignal, type StopSignals } from "../engine/signals.ts";
+import type { ReloadRequests, StopSignals } from "../engine/signals.ts";
 import { asError, ConfigurationError } from "../errors.ts";
 import { selfCommand } from "../executable/standalone.ts";
 import { reportEveryMs } from "../health/report.ts";
@@ -28,14 +28,16 @@ export async function supervise(
   command: Command,
   flags: SupervisorFlags,
   { config: { server } }: LoadedConfig,
-  signals: Pick<StopSignals, "drain" | "cut">,
+  signals: Pick<StopSignals, "drain" | "cut"> & { readonly reload: ReloadRequests },
 ): Promise<number> {
   const { health } = server;
   const everyMs = reportEveryMs(health.blocked_after_seconds);
   const options = optionsOf(command);
+  // Now: once an upgrade has put another file in its place, the system calls this one deleted.
+  const self = selfCommand();
   const supervisor = new Supervisor({
     workers: flags.workers,
-    spawn: (number) => spawn([...options, `--as-worker=${number}@${everyMs}`]),
+    spawn: (number) => spawn(self, [...options, `--as-worker=${number}@${everyMs}`]),
     restart: flags.restart,
     once: flags.once ?? false,
     drainTimeoutSeconds: server.drain_timeout_seconds,
@@ -56,7 +58,7 @@ export async function supervise(
       }),
     })
     : undefined;
-  using _reload = onReloadSignal(() => void supervisor.roll());
+  signals.reload.asked = () => void supervisor.roll();
   await probes?.start();
   const told = systemd({
     ...{ env: (name) => cli.io.env(name), clock: systemClock, drain: signals.drain },
@@ -71,8 +73,7 @@ export async function supervise(
   }
 }
 
-function spawn(args: readonly string[]): Child {
-  const [program, ...before] = selfCommand();
+function spawn([program, ...before]: readonly [string, ...string[]], args: readonly string[]): Child {
   try {
     return new Deno.Command(program, {
       args: [...before, "server", ...args],

@@ -19,11 +19,16 @@ const UNITS: Readonly<Record<string, number>> = {
 /** RFC 3339, whose seconds may be left out, or a date alone, which is its first moment in UTC. */
 const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d))?$/;
 
+/** `90s`, `30m`, `2h` or `7d` in milliseconds; undefined for what is no such time. */
+export function durationMs(value: string): number | undefined {
+  const [, count, unit = ""] = /^(\d{1,9})([smhdw])$/.exec(value.trim()) ?? [];
+  return count === undefined ? undefined : Number(count) * (UNITS[unit] ?? 0);
+}
+
 /** The value of an option that takes a time: `2026-11-28T10:00:00Z`, or `24h` or `7d` ago. */
 export function moment(value: string): Moment {
-  const ago = /^(\d{1,9})([smhdw])$/.exec(value.trim());
-  if (ago) {
-    const ms = Number(ago[1]) * (UNITS[ago[2] ?? ""] ?? 0);
+  const ms = durationMs(value);
+  if (ms !== undefined) {
     // No time is before the epoch: longer ago than that is as long ago as can be.
     return (now) => new Date(Math.max(0, now - ms));
   }

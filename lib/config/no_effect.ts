@@ -24,10 +24,31 @@ export interface Ineffective {
 
 const INEFFECTIVE: readonly Ineffective[] = [
   {
+    keys: ["server.dlq.alert_webhook"],
+    instead: "dead letters are neither trimmed nor watched",
+    unless: {
+      // It is the one of [alerts] too, unless that names its own.
+      holds: ({ server, alerts }) => server.dlq.enabled || alerts.enabled && alerts.webhook === undefined,
+      otherwise: "'server.dlq.enabled' is false",
+    },
+  },
+  {
+    keys: ["alerts.rules.dlq_depth"],
+    instead: "the rule does not say which dead letters are told of",
+    unless: {
+      holds: ({ server, alerts }) => server.dlq.enabled && alerts.enabled,
+      otherwise: "'alerts.enabled' or 'server.dlq.enabled' is false",
+    },
+  },
+  {
+    keys: ["callback", "webhook", "repeat_seconds", "rules"].map((key) => `alerts.${key}`),
+    instead: "nobody watches the rules",
+    unless: { holds: ({ alerts }) => alerts.enabled, otherwise: "'alerts.enabled' is false" },
+  },
+  {
     keys: [
       "alert_threshold",
       "alert_callback",
-      "alert_webhook",
       "alert_on",
       "check_interval_seconds",
       "discard_keep_hours",
@@ -62,7 +83,12 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "no traces and no metrics are exported",
     unless: { holds: ({ telemetry }) => telemetry.enabled, otherwise: "'telemetry.enabled' is false" },
   },
-  { keys: ["observatory"], instead: "there is no dashboard", until: "the dashboard" },
+  {
+    keys: ["observatory.trace_retention_days"],
+    instead: "the ways of messages are not kept",
+    until: "the dashboard",
+    granted: 0,
+  },
   {
     keys: [
       "aggregate_size_limit",
@@ -74,15 +100,19 @@ const INEFFECTIVE: readonly Ineffective[] = [
     instead: "'check' has no rules about how a domain is designed",
   },
   {
-    keys: [
-      "logging.slow_handler_threshold_ms",
-      "logging.slow_query_threshold_ms",
-      "logging.slow_query_truncate_chars",
-    ],
-    instead: "slow handlers and queries are not told",
-    until: "telemetry",
+    keys: ["logging.slow_query_threshold_ms", "logging.slow_query_truncate_chars"],
+    instead: "slow queries are not told; slow handlers are",
   },
-  { keys: ["logging.sampling"], instead: "every record is written", until: "telemetry" },
+  {
+    keys: ["default_rate", "always_keep_errors", "always_keep_slow", "critical_streams"].map((key) =>
+      `logging.sampling.${key}`
+    ),
+    instead: "every record is written",
+    unless: {
+      holds: ({ logging }) => logging.sampling.enabled,
+      otherwise: "'logging.sampling.enabled' is false",
+    },
+  },
   {
     keys: ["idempotency"],
     instead:

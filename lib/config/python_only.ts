@@ -9,6 +9,7 @@ import { dotted, matches, type Path } from "./tree.ts";
 
 /** Dotted patterns; `*` stands for one key, and everything below a match is meant too. */
 export const PYTHON_ONLY_KEYS: readonly string[] = [
+  "env",
   "testing",
   "debug",
   "secret_key",

@@ -37,6 +37,7 @@ export function brokenRules(tree: Table): Finding[] {
     ...profileReferences(tree),
     ...partitioningRules(tree),
     ...metricsRules(tree),
+    ...alertRules(tree),
   ];
 }
 
@@ -225,6 +226,15 @@ function* metricsRules(tree: Table): Generator<Finding> {
       `'${dotted(path)}' must be a path without '?', '#' and blanks: ${currently(path, value)}`,
     );
   }
+}
+
+/** The address is a secret: it is not repeated. */
+function* alertRules(tree: Table): Generator<Finding> {
+  const path = ["alerts", "webhook"];
+  const address = valueAt(tree, path);
+  if (typeof address !== "string" || address === "") return;
+  if (/^https?:\/\//.test(address) && URL.canParse(address)) return;
+  yield invalid(path, "'alerts.webhook' must be an address that begins with http:// or https://.");
 }
 
 function isBuiltIn(name: string): boolean {

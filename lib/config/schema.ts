@@ -7,6 +7,7 @@
  */
 import * as z from "zod";
 import { atLeast, flag, text, whole } from "./fields.ts";
+import { alertsSchema } from "./schema/alerts.ts";
 import { brokerSchema, cacheSchema, databaseSchema, eventStoreSchema } from "./schema/adapters.ts";
 import { lintSchema, loggingSchema, observatorySchema, telemetrySchema } from "./schema/observing.ts";
 import { consumeIdempotencySchema, idempotencySchema, outboxSchema } from "./schema/outbox.ts";
@@ -46,6 +47,7 @@ export const configSchema = z.strictObject({
   consume_idempotency: consumeIdempotencySchema,
   logging: loggingSchema,
   telemetry: telemetrySchema,
+  alerts: alertsSchema,
   observatory: observatorySchema,
   lint: lintSchema,
   custom: z.record(z.string(), z.unknown()).default({}).describe(

@@ -60,8 +60,15 @@ function snakeCase(key: string): string {
  * everything up to the last `@` of the word is hidden, and where the word has none, up to the last one of the
  * text. With `isUri` the whole text is one word. Linear in time.
  */
-export function maskText(text: string, { isUri = false }: { readonly isUri?: boolean } = {}): string {
-  return maskSchemes(maskPairs(maskUris(text, isUri)));
+export function maskText(
+  text: string,
+  { isUri = false, isSecret = isSecretKey }: {
+    readonly isUri?: boolean;
+    /** Which keys name a secret. @default isSecretKey */
+    readonly isSecret?: (key: string) => boolean;
+  } = {},
+): string {
+  return maskSchemes(maskPairs(maskUris(text, isUri), isSecret));
 }
 
 /** As headers of HTTP name it, whatever stands before them. */
@@ -74,7 +81,7 @@ function maskSchemes(text: string): string {
 /** What stands before a value: `&password=`, `password = `, `"password": `. */
 const KEY = /(^|[?&;,{([\s"'`])([\w%-]+)["']?[ \t]{0,8}([=:])[ \t]{0,8}/g;
 
-function maskPairs(text: string): string {
+function maskPairs(text: string, isSecret: (key: string) => boolean): string {
   let masked = "";
   let done = 0;
   KEY.lastIndex = 0;
@@ -82,7 +89,7 @@ function maskPairs(text: string): string {
     const [whole, before = "", key = "", sign] = found;
     const from = found.index + whole.length;
     const isQuoted = text[from] === '"' || text[from] === "'";
-    if (!isSecretKey(decoded(key)) || sign === ":" && !isQuoted) {
+    if (!isSecret(decoded(key)) || sign === ":" && !isQuoted) {
       KEY.lastIndex = found.index + before.length + key.length;
       continue;
     }
@@ -214,12 +221,12 @@ export function maskValue(key: string, value: unknown): unknown {
 
 /**
  * The text of a key that is no secret by its name. An address is shown only as far as it is well formed: in
- * what is not, nobody can tell where a password begins.
+ * what is not, nobody can tell where a password begins. `isSecret` says which keys inside it name a secret.
  */
-export function maskTextOf(key: string, text: string): string {
-  if (!isAddressKey(key)) return maskText(text);
+export function maskTextOf(key: string, text: string, isSecret = isSecretKey): string {
+  if (!isAddressKey(key)) return maskText(text, { isSecret });
   return text === "" || WELL_FORMED.test(text) || PATH_ALONE.test(text)
-    ? maskText(text, { isUri: true })
+    ? maskText(text, { isUri: true, isSecret })
     : MASK;
 }
 

@@ -5,11 +5,11 @@
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { DlqAlertListener } from "../domain/dlq_alert.ts";
+import type { Receiver } from "../alerts/alerter.ts";
+import type { DlqAlert, DlqAlertListener } from "../domain/dlq_alert.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { loadFunction } from "../loading/function_module.ts";
 import { logLine } from "../message/describe_error.ts";
-import type { Receiver } from "./alerter.ts";
 import { postToSlack } from "./slack.ts";
 
 const log = getLogger(["protean", "dlq"]);
@@ -17,9 +17,11 @@ const log = getLogger(["protean", "dlq"]);
 /** Everybody who is told. A function that cannot be loaded is said in a warning, and left out (S38). */
 export async function alertReceivers(
   { config: { config, folder }, dlqAlertListeners }: Pick<DomainRuntime, "config" | "dlqAlertListeners">,
-): Promise<readonly Receiver[]> {
+): Promise<readonly Receiver<DlqAlert>[]> {
   const { alert_callback: callback, alert_webhook: webhook } = config.server.dlq;
-  const receivers: Receiver[] = dlqAlertListeners.map((listener) => receiver("onDlqAlert", listener));
+  const receivers = dlqAlertListeners.map((listener, at) =>
+    receiver(at === 0 ? "onDlqAlert" : `onDlqAlert ${at + 1}`, listener)
+  );
   if (callback !== undefined) {
     try {
       const loaded = await loadFunction("alert_callback in [server.dlq]", callback, folder);
@@ -34,6 +36,11 @@ export async function alertReceivers(
   return receivers;
 }
 
-function receiver(name: string, tell: DlqAlertListener): Receiver {
+function receiver(name: string, tell: DlqAlertListener): Receiver<DlqAlert> {
   return { name, tell: (alert) => tell(alert) };
+}
+
+/** That somebody could not be told of an alert. */
+export function alertNotTold(receiver: string, { dlqStream }: DlqAlert, error: string): void {
+  log.error("dlq_maintenance.alert_failed", { receiver, dlq_stream: dlqStream, error });
 }

@@ -82,7 +82,13 @@ export type Ended = (error?: Error) => void;
 /** Called once, at the end of a commit. */
 export type Committed = (messages: number, error?: Error) => void;
 
-/** Of one handler run, or of a command that is sent. */
+/** Of one handler run. */
+export interface HandlerSpan extends Pick<Span, "trace"> {
+  /** Called once, at the end of the run; with the error it ended with, if any, and its milliseconds. */
+  ended(error: Error | undefined, ms: number): void;
+}
+
+/** Of a command that is sent. */
 export interface Span {
   /** What messages written meanwhile carry as their trace; undefined: that of the message handled. */
   readonly trace?: TraceContext | undefined;
@@ -104,6 +110,11 @@ export interface DeliveryObserver {
   declined?(reason: string): void;
   /** The circuit breaker has changed to this state; `failures` in a row have led there. */
   breaker?(state: BreakerState, failures: number): void;
+  /**
+   * Asked before `ran` and `settled` of a run that succeeded: false, and neither is called for it. Where there
+   * are many, to time some of them will do. @default all are told
+   */
+  sampled?(): boolean;
   /** A handler run has ended after so many milliseconds: with its error, or its effect is there. */
   ran?(ms: number, error: Error | undefined): void;
   /** Beside `handled`: so many milliseconds after the time that its message bears. */
@@ -138,6 +149,19 @@ export interface DeadLetterObserver {
   happened(event: DeadLetterEvent, count: number): void;
 }
 
+/** Told of what becomes of alerts (operations 11). */
+export interface AlertObserver {
+  /** A channel has been told. */
+  told(rule: string, state: "firing" | "resolved"): void;
+  /** A channel could not be told. */
+  failed(channel: string): void;
+}
+
+/** Told of the runs of one check. */
+export interface CheckObserver {
+  ran(ms: number, passed: boolean): void;
+}
+
 export interface Observer {
   /** A subscription is made. */
   subscription?(facts: SubscriptionFacts): DeliveryObserver;
@@ -145,8 +169,12 @@ export interface Observer {
   processor?(facts: ProcessorFacts): PublishObserver;
   /** A dead-letter queue, by the name of its stream, is going to be maintained. */
   deadLetters?(dlqStream: string): DeadLetterObserver;
+  /** Alerts are going to be told. */
+  alerts?(): AlertObserver;
+  /** A check, by its name, is going to be run. */
+  check?(name: string): CheckObserver;
   /** A handler starts on a message; undefined: this run is of no interest. */
-  handler?(handler: string, message: Message, kind: HandlerKind): Span | undefined;
+  handler?(handler: string, message: Message, kind: HandlerKind): HandlerSpan | undefined;
   /** A handler is repeated within one delivery: after a conflict, or what usually passes. */
   repeated?(handler: string, error: Error): void;
   /**
@@ -192,6 +220,7 @@ export function harmless(observer: Observer): Observer {
   const spanning = (span: Span | undefined): Span | undefined =>
     span && { trace: attempt(() => span.trace), ended: (error) => void attempt(() => span.ended(error)) };
   const { subscription, processor, deadLetters, handler, repeated, commit, command, call } = observer;
+  const { alerts, check } = observer;
   return {
     ...(subscription && {
       subscription: (facts) => {
@@ -218,8 +247,29 @@ export function harmless(observer: Observer): Observer {
     ...(deadLetters && {
       deadLetters: (dlqStream) => counting(attempt(() => deadLetters.call(observer, dlqStream))),
     }),
+    ...(alerts && {
+      alerts: () => {
+        const observed = attempt(() => alerts.call(observer));
+        return {
+          told: (rule, state) => void attempt(() => observed?.told(rule, state)),
+          failed: (channel) => void attempt(() => observed?.failed(channel)),
+        };
+      },
+    }),
+    ...(check && {
+      check: (name) => {
+        const observed = attempt(() => check.call(observer, name));
+        return { ran: (ms, passed) => void attempt(() => observed?.ran(ms, passed)) };
+      },
+    }),
     ...(handler && {
-      handler: (...run) => spanning(attempt(() => handler.apply(observer, run))),
+      handler: (...run) => {
+        const span = attempt(() => handler.apply(observer, run));
+        return span && {
+          trace: attempt(() => span.trace),
+          ended: (error, ms) => void attempt(() => span.ended(error, ms)),
+        };
+      },
     }),
     ...(repeated && { repeated: (...again) => void attempt(() => repeated.apply(observer, again)) }),
     ...(commit && {

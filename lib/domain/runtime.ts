@@ -8,6 +8,7 @@ import type { Clock } from "../async/clock.ts";
 import type { Crowd } from "../async/crowd.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import { IncorrectUsageError } from "../errors.ts";
+import type { CheckDefinition } from "./check.ts";
 import type { DlqAlertListener } from "./dlq_alert.ts";
 import type { HandlerRunner, SentMessage } from "./handler_port.ts";
 import type { Observer } from "./observer.ts";
@@ -34,6 +35,8 @@ export interface RuntimeFacts {
   readonly telemetry: Telemetry | undefined;
   /** Told when dead letters pile up. */
   readonly dlqAlertListeners: readonly DlqAlertListener[];
+  /** Run beside the services. */
+  readonly checks: readonly CheckDefinition[];
 }
 
 /** The adapters of a domain, open. */

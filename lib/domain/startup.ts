@@ -77,6 +77,7 @@ export async function start(
     ...{ name, normalizedName, identity, config, clock, telemetry },
     observer: harmless(options.observer ?? telemetry?.observer ?? UNOBSERVED),
     dlqAlertListeners: elements.dlqAlertListeners,
+    checks: elements.checks,
     partitionFields: partitionFields(model),
   };
   const tables = tablesOf(elements);

@@ -8,17 +8,22 @@ import { processName } from "../adapters/client_name.ts";
 import type { BaseBroker } from "../adapters/ports.ts";
 import type { Random } from "../async/backoff.ts";
 import type { EngineService } from "../async/service.ts";
+import { KINDS } from "../domain/kinds.ts";
 import { lanesOf } from "../domain/lanes.ts";
 import { MAIN_BROKER, managedProviders, outboxRoutes, subscriptionBroker } from "../domain/places.ts";
 import { MAIN } from "../domain/work/commit.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import type { CleanerOptions } from "../maintenance/cleaner.ts";
-import { Alerter } from "../dlq/alerter.ts";
+import { Alerter } from "../alerts/alerter.ts";
+import { alertChannels } from "../alerts/channels.ts";
+import { ruleSettings } from "../alerts/rule_settings.ts";
 import { DlqMaintenance } from "../dlq/maintenance.ts";
 import { keepsDeadLetters } from "../dlq/places.ts";
-import { alertReceivers } from "../dlq/receivers.ts";
+import { alertNotTold, alertReceivers } from "../dlq/receivers.ts";
 import type { HandlerRule, WatchedQueue } from "../dlq/watched_queue.ts";
+import { CheckRunner } from "../health/check_runner.ts";
 import { LockWatch } from "../health/lock_watch.ts";
+import type { Latest } from "../health/subscription_source.ts";
 import { MarkCleaner } from "../maintenance/mark_cleaner.ts";
 import { deadLetterStream } from "../message/names.ts";
 import { markRetentionHours } from "../maintenance/mark_retention.ts";
@@ -33,8 +38,11 @@ import { PartitionLeases } from "../subscription/partitions/leases.ts";
 import { StreamSubscription } from "../subscription/stream_subscription.ts";
 import type { SubscriptionStatus } from "../subscription/status.ts";
 import { TextShare } from "../subscription/text_share.ts";
+import { AlertService } from "../alerts/service.ts";
+import { alertFigures } from "./alert_figures.ts";
 import { OutboxReconcile } from "./outbox_reconcile.ts";
 import { announced, Heartbeat } from "./heartbeat.ts";
+import { bothTold, RollupService } from "./rollups.ts";
 import { type PlannedSubscription, planSubscriptions } from "./subscription_plan.ts";
 
 /** Cleaners come at least this often while their interval's own unit is ticks (wire 3.7). */
@@ -53,6 +61,8 @@ export interface AssemblyOptions {
   readonly onFailure: (error: Error) => void;
   /** What they do now, for the others to know. @default nothing is told of them */
   readonly statuses?: () => readonly SubscriptionStatus[];
+  /** What was collected of all subscriptions. @default nothing is known of them */
+  readonly latest?: () => Latest | undefined;
   /** Whether subscriptions have a circuit breaker. @default true */
   readonly breaker?: boolean;
 }
@@ -63,23 +73,32 @@ interface Plan extends AssemblyOptions {
   readonly subscriptions: readonly PlannedSubscription[];
   /** Name of this process in groups, leases and logs. */
   readonly identity: string;
+  /** Name of this worker among all of them. */
+  readonly worker: string;
   /** What all subscriptions hold together. */
   readonly share: TextShare;
+  /** What they do, minute by minute; undefined: nobody keeps it. */
+  readonly rollups: RollupService | undefined;
 }
 
 /** Throws one `ConfigurationError` that lists every handler whose settings cannot work. */
 export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Assembly {
+  const identity = processName();
   const plan: Plan = {
     ...options,
     runtime,
     subscriptions: planSubscriptions(runtime),
-    identity: processName(),
+    identity,
+    worker: `${identity}-${hex()}`,
     share: new TextShare(),
+    rollups: rollupsOf(runtime),
   };
   const processors = outboxProcessors(plan);
+  const checks = checkRunners(plan);
   return {
     services: [
       ...processors,
+      ...(plan.rollups ? [plan.rollups] : []),
       ...reconciles(plan),
       ...unpublishedWatches(plan),
       ...lockWatches(plan),
@@ -88,19 +107,54 @@ export function assemble(runtime: DomainRuntime, options: AssemblyOptions): Asse
       ...outboxCleaners(plan),
       ...markCleaners(plan),
       ...dlqMaintenance(plan),
-      ...heartbeats(plan),
+      ...checks,
+      ...heartbeats(plan, checks),
+      ...alerts(plan, checks),
       ...operations(plan),
     ],
     subscriptions: plan.subscriptions,
   };
 }
 
-function heartbeats({ runtime, identity, statuses = () => [] }: Plan): Heartbeat[] {
+function rollupsOf(runtime: DomainRuntime): RollupService | undefined {
+  if (!runtime.config.config.observatory.rollups || runtime.runners.length === 0) return undefined;
+  const { rollups } = subscriptionBroker(runtime);
+  return rollups && new RollupService(rollups, runtime.clock);
+}
+
+function checkRunners({ runtime: { checks, clock, observer } }: Plan): CheckRunner[] {
+  return checks.length === 0 ? [] : [new CheckRunner({ checks, clock, observer })];
+}
+
+function statesOf(checks: readonly CheckRunner[]) {
+  return () => checks.flatMap(({ states }) => states);
+}
+
+function alerts(plan: Plan, checks: readonly CheckRunner[]): AlertService[] {
+  const { runtime, worker, statuses = () => [], latest = () => undefined, random } = plan;
+  const { enabled, rules, repeat_seconds: repeatSeconds } = runtime.config.config.alerts;
+  if (!enabled) return [];
+  return [
+    new AlertService({
+      ...{ broker: subscriptionBroker(runtime), domain: runtime.name, rules, repeatSeconds },
+      figures: alertFigures({ runtime, id: worker, statuses, checks: statesOf(checks), latest }),
+      channels: () => alertChannels(runtime),
+      clock: runtime.clock,
+      observer: runtime.observer.alerts?.(),
+      ...(random && { random }),
+    }),
+  ];
+}
+
+function heartbeats(
+  { runtime, worker: id, statuses = () => [] }: Plan,
+  checks: readonly CheckRunner[],
+): Heartbeat[] {
   const { peers } = subscriptionBroker(runtime);
   if (!peers) return [];
-  const id = `${identity}-${hex()}`;
   const started = new Date(runtime.clock.now()).toISOString();
-  const tell = () => announced(runtime, { id, started }, statuses());
+  const states = statesOf(checks);
+  const tell = () => announced(runtime, { id, started }, statuses(), states());
   return [new Heartbeat({ peers, id, tell, clock: runtime.clock })];
 }
 
@@ -220,7 +274,7 @@ function eventStoreSubscriptions(plan: Plan): EventStoreSubscription[] {
 
 /** What every subscription is made from. */
 function subscribing(
-  { runtime, identity, share, work, onFailure, random }: Plan,
+  { runtime, identity, share, work, onFailure, random, rollups }: Plan,
   { runner, category, settings }: PlannedSubscription,
 ) {
   return {
@@ -233,7 +287,10 @@ function subscribing(
     clock: runtime.clock,
     consumer: `${runner.name}-${identity}-${hex()}`,
     health: work,
-    observer: runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
+    observer: bothTold(
+      runtime.observer.subscription?.({ handler: runner.name, category, group: runner.group }),
+      rollups?.observer(KINDS[runner.kind].rowName(runner.group, category)),
+    ),
     onFailure,
     ...(random && { random }),
   };
@@ -266,16 +323,26 @@ function dlqMaintenance({ runtime, subscriptions, random }: Plan): DlqMaintenanc
   const { dlq, max_received_bytes: maxReceivedBytes } = runtime.config.config.server;
   const { enabled, alert_threshold, alert_on, check_interval_seconds } = dlq;
   if (!enabled) return [];
+  const { alerts } = runtime.config.config;
+  const rule = alerts.enabled ? ruleSettings(alerts.rules).get("dlq_depth") : undefined;
   return [...Map.groupBy(subscriptions, ({ broker }) => broker)].flatMap(([broker, own]) => {
     const queues = watchedQueues(own);
     if (queues.length === 0 || !keepsDeadLetters(broker)) return [];
     return new DlqMaintenance({
-      ...{ broker, queues, clock: runtime.clock, observer: runtime.observer, maxReceivedBytes },
+      ...{
+        broker,
+        domain: runtime.name,
+        queues,
+        clock: runtime.clock,
+        observer: runtime.observer,
+        maxReceivedBytes,
+      },
       alertThreshold: alert_threshold,
       alertOn: alert_on,
+      ...(rule && { isAbout: (stream) => rule.enabled && rule.isAbout(stream) }),
       intervalSeconds: check_interval_seconds,
       discardKeepHours: dlq.discard_keep_hours,
-      alerter: async () => new Alerter(await alertReceivers(runtime), runtime.clock),
+      alerter: async () => new Alerter(await alertReceivers(runtime), runtime.clock, alertNotTold),
       ...(random && { random }),
     });
   });

@@ -15,6 +15,7 @@ import type { Domain } from "../domain/domain.ts";
 import { managedProviders } from "../domain/places.ts";
 import { type DomainRuntime, isRunning, runtimeOf } from "../domain/runtime.ts";
 import { IncorrectUsageError, ProteanError } from "../errors.ts";
+import { CheckRunner } from "../health/check_runner.ts";
 import { componentsOf } from "../health/components.ts";
 import { describeProblem } from "../config/problems.ts";
 import { type HealthListener, type HealthListenerFactory, ownListener } from "../health/listener.ts";
@@ -32,6 +33,7 @@ import { engineGauges } from "./gauge_source.ts";
 import { Failure } from "./failure.ts";
 import { unreadGroups } from "./left_groups.ts";
 import { preflight } from "./preflight.ts";
+import { tellStart } from "./start_log.ts";
 import { withStatus } from "../subscription/settings/status_runtime.ts";
 import { untilQuiet } from "./until_quiet.ts";
 
@@ -133,7 +135,7 @@ export class Engine {
   }
 
   /**
-   * Runs until `signal` aborts (or everything is worked off, with `once`), drains, closes the domain and
+   * Runs until `signal` aborts (or everything is worked off, with `once`, or the domain is closed), drains, closes the domain and
    * returns the exit code: 0, 1 after a failure, 4 when work was cut and will be redelivered. Rejects, with
    * the domain closed, when it cannot start (`ConfigurationError`, or `UnavailableError` with
    * `requireDependencies`); it may be run again after either end.
@@ -197,6 +199,7 @@ export class Engine {
     const work = workHealthOf(runtime);
     const { services, subscriptions } = assemble(runtime, {
       work,
+      latest: () => collected.latest(),
       // A run that is to end waits for no better times: what fails goes to the dead letters.
       breaker: !this.#options.once,
       statuses: () => this.subscriptions,
@@ -209,15 +212,18 @@ export class Engine {
     this.#services = services;
     const status = withStatus(runtime);
     run.runtime = status;
+    const collected = subscriptionSource(status, () => this.subscriptions);
+    const runners = services.filter((service) => service instanceof CheckRunner);
     const monitor = new HealthMonitor({
       components: componentsOf(runtime),
       clock,
       work,
       starting: true,
-      subscriptions: subscriptionSource(status, () => this.subscriptions),
+      subscriptions: collected,
+      checks: () => runners.flatMap(({ states }) => states),
     });
     const withdrawGauges = engineGauges({
-      ...{ runtime, monitor, services },
+      ...{ runtime: status, monitor, services, collected },
       subscriptions: () => this.subscriptions,
     });
     const listener = this.#listener(runtime, monitor, required);
@@ -256,12 +262,9 @@ export class Engine {
       await listener?.stop();
       throw error;
     }
-    log.info("engine.started", {
-      domain: runtime.name,
-      subscription_count: this.subscriptions.length,
-      outbox_processors: services.filter(({ stage }) => stage === "publishing").length,
-    });
-    await this.#untilStop(status, firstOf(stop, failure.signal));
+    tellStart(runtime.name, subscriptions, services);
+    // Whoever closes the domain under it wants no engine any more, and its adapters answer nothing.
+    await this.#untilStop(status, firstOf(stop, failure.signal, runtime.closing));
     log.info("engine.shutting_down", { signal: typeof stop.reason === "string" ? stop.reason : undefined });
     const redelivered = await drain({
       services,

@@ -7,17 +7,19 @@
 import { getLogger } from "@logtape/logtape";
 import { deadline } from "../async/abort.ts";
 import { type Clock, sleep } from "../async/clock.ts";
+import { together } from "../async/every.ts";
 import { BackgroundService, type EngineService } from "../async/service.ts";
 import type { Peers } from "../adapters/ports.ts";
+import type { CheckState } from "../domain/check.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { asError } from "../errors.ts";
 import { VERSION } from "../executable/version.ts";
-import type { SubscriptionStatus } from "../subscription/status.ts";
+import { finishedOf, type SubscriptionStatus } from "../subscription/status.ts";
 
 const log = getLogger(["protean", "engine"]);
 
-const EVERY_MS = 5_000;
-const TTL_MS = 30_000;
+export const HEARTBEAT_EVERY_MS = 5_000;
+export const HEARTBEAT_TTL_MS = 30_000;
 /** How long a broker that hangs is waited for. */
 const MOST_MS = 4_000;
 const WITHDRAW_MS = 500;
@@ -46,7 +48,7 @@ export class Heartbeat extends BackgroundService implements EngineService {
     const { clock } = this.#options;
     while (!signal.aborted) {
       await this.#announce(signal);
-      await sleep(clock, EVERY_MS, signal);
+      await sleep(clock, together(clock, HEARTBEAT_EVERY_MS), signal);
     }
   }
 
@@ -63,7 +65,7 @@ export class Heartbeat extends BackgroundService implements EngineService {
     const delay = (clock.monotonic() - began).toFixed(1);
     try {
       const fields = { ...tell(), event_loop_delay_ms: delay };
-      await deadline(() => peers.announce({ id, fields }, TTL_MS), MOST_MS, clock, signal);
+      await deadline(() => peers.announce({ id, fields }, HEARTBEAT_TTL_MS), MOST_MS, clock, signal);
       this.#refused = false;
     } catch (error) {
       if (signal.aborted || this.#refused) return;
@@ -78,6 +80,7 @@ export function announced(
   runtime: DomainRuntime,
   identity: { readonly id: string; readonly started: string },
   subscriptions: readonly SubscriptionStatus[],
+  checks: readonly CheckState[] = [],
 ): Record<string, string> {
   const { release } = runtime.config.config.server;
   const pools = [...runtime.providers].flatMap(([name, provider]) => {
@@ -100,10 +103,14 @@ export function announced(
       retrying: status.retrying,
       last_poll_age_ms: status.lastPollAgeMs,
       breaker: status.breaker,
+      finished: finishedOf(status),
     }]))),
     handles: JSON.stringify(
       Object.fromEntries(runtime.runners.map(({ group, types = [] }) => [group, types])),
     ),
+    ...(checks.length > 0 && {
+      checks: JSON.stringify(checks.map(({ name, status, error }) => ({ name, status, error }))),
+    }),
     pools: JSON.stringify(Object.fromEntries(pools)),
     memory_bytes: String(Deno.memoryUsage().rss),
   };

@@ -41,6 +41,7 @@ export function engineReadiness(snapshot: HealthSnapshot): Answer {
     draining: false,
     ...(snapshot.starting && { starting: true }),
     ...sections(snapshot.components),
+    ...(snapshot.checks && { domain_checks: byName(snapshot.checks) }),
     ...(snapshot.subscriptions && { subscriptions: snapshot.subscriptions }),
     ...(snapshot.workers && { workers: snapshot.workers }),
   });
@@ -60,8 +61,9 @@ export function drainRequested(pid: number): Answer {
 
 /** Whether `/readyz` says 200. */
 export function isReady(
-  { shuttingDown, draining, starting, components, workers = {} }: HealthSnapshot,
+  { shuttingDown, draining, starting, components, checks = [], workers = {} }: HealthSnapshot,
 ): boolean {
+  if (checks.some(({ gatesReadiness, status }) => gatesReadiness && status !== "ok")) return false;
   return !shuttingDown && !draining && !starting && components.every(({ status }) => status === "ok") &&
     Object.values(workers).every(({ status }) => status === "ok");
 }
@@ -77,31 +79,47 @@ export function applicationReadiness(snapshot: HealthSnapshot): Answer {
 }
 
 function readiness(snapshot: HealthSnapshot, checks: unknown): Answer {
-  const soon = warnings(snapshot.components);
+  const soon = warnings(snapshot);
   const ahead = soon.length > 0 && { warnings: soon };
   if (isReady(snapshot)) return { status: 200, body: { status: "ok", checks, ...ahead } };
-  const known = reasons(snapshot.components);
+  const known = reasons(snapshot);
   return {
     status: 503,
     body: { status: "degraded", checks, ...(known.length > 0 && { reasons: known }), ...ahead },
   };
 }
 
-/** What will make a component unavailable, one entry each. Not in the reference. */
+/**
+ * What will make a component unavailable, and checks that fail and that readiness does not go by: one entry
+ * each. Not in the reference.
+ */
 function warnings(
-  components: readonly ComponentState[],
+  { components, checks = [] }: HealthSnapshot,
 ): readonly { readonly component: string; readonly name: string; readonly warning: string }[] {
-  return components.flatMap(({ kind, name, warning }) =>
-    warning === undefined ? [] : [{ component: kind, name, warning }]
-  );
+  const failing = checks.filter(({ gatesReadiness }) => !gatesReadiness);
+  return [
+    ...components.flatMap(({ kind, name, warning }) =>
+      warning === undefined ? [] : [{ component: kind, name, warning }]
+    ),
+    ...failing.flatMap(({ name, error }) =>
+      error === undefined ? [] : [{ component: CHECK, name, warning: error }]
+    ),
+  ];
 }
 
-/** Why a component is unavailable, where that is known: one entry each. Not in the reference. */
+/** What a check is called beside components. */
+const CHECK = "check";
+
+/**
+ * Why a component is unavailable, and a check fails that readiness goes by, where that is known: one entry each.
+ * Not in the reference.
+ */
 function reasons(
-  components: readonly ComponentState[],
+  { components, checks = [] }: HealthSnapshot,
 ): readonly { readonly component: string; readonly name: string; readonly reason: string }[] {
-  return components.flatMap(({ kind, name, error }) =>
-    error === undefined ? [] : [{ component: kind, name, reason: error }]
+  const gates = checks.filter(({ gatesReadiness }) => gatesReadiness);
+  return [...components, ...gates.map((check) => ({ ...check, kind: CHECK }))].flatMap(
+    ({ kind, name, error }) => error === undefined ? [] : [{ component: kind, name, reason: error }],
   );
 }
 
@@ -115,7 +133,9 @@ function sections(components: readonly ComponentState[]): Record<string, unknown
   return listed;
 }
 
-function byName(components: readonly ComponentState[]): Record<string, string> {
+function byName(
+  components: readonly { readonly name: string; readonly status: string }[],
+): Record<string, string> {
   return Object.fromEntries(components.map(({ name, status }) => [name, status]));
 }
 

@@ -6,7 +6,6 @@
  */
 import type { Clock } from "../async/clock.ts";
 import type { Service } from "../async/service.ts";
-import type { LoadedConfig } from "../config/load.ts";
 import type { Page } from "./page.ts";
 import { engineRoutes } from "./routes.ts";
 import { HealthServer } from "./server.ts";
@@ -31,10 +30,20 @@ export interface HealthListener extends Service {
   changed?(): void;
 }
 
+/** `[server.health]`. */
+export interface HealthSettings {
+  readonly enabled: boolean;
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Take the next free port when this one is taken. */
+  readonly port_auto_increment: boolean;
+  readonly blocked_after_seconds: number;
+}
+
 export interface HealthListenerOptions {
   readonly source: HealthSource;
-  /** `[server.health]`. */
-  readonly settings: LoadedConfig["config"]["server"]["health"];
+  readonly settings: HealthSettings;
   /** `start()` rejects when it cannot listen (`--require-dependencies`). */
   readonly required: boolean;
   readonly clock: Clock;

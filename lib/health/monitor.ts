@@ -10,7 +10,9 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { type Clock, sleep, systemClock } from "../async/clock.ts";
+import { together } from "../async/every.ts";
 import { BackgroundService } from "../async/service.ts";
+import type { CheckState } from "../domain/check.ts";
 import { ComponentCheck } from "./component_check.ts";
 import { ComponentWarnings } from "./component_warnings.ts";
 import type { WorkHealth } from "../status/work_health.ts";
@@ -26,6 +28,8 @@ export interface HealthMonitorOptions {
   readonly work?: WorkHealth;
   /** Absent: the snapshot has no `subscriptions`. */
   readonly subscriptions?: SubscriptionSource;
+  /** How the checks of the domain went last. @default there are none */
+  readonly checks?: () => readonly CheckState[];
   /** Not ready before `started()`. @default false */
   readonly starting?: boolean;
   /** @default the machine's clock */
@@ -47,6 +51,7 @@ export class HealthMonitor extends BackgroundService {
   readonly #intervalMs: number;
   readonly #pingTimeoutMs: number;
   readonly #logged = new Map<string, ComponentState["status"]>();
+  readonly #domainChecks: () => readonly CheckState[];
   #starting: boolean;
   #shuttingDown = false;
   #draining = false;
@@ -57,6 +62,7 @@ export class HealthMonitor extends BackgroundService {
     this.#checks = options.components.map((component) => new ComponentCheck(component, this.#clock));
     this.#warnings = new ComponentWarnings(options.components, this.#clock);
     this.#work = options.work;
+    this.#domainChecks = options.checks ?? (() => []);
     this.#starting = options.starting ?? false;
     this.#collector = options.subscriptions &&
       new SubscriptionCollector(options.subscriptions, this.#clock);
@@ -68,6 +74,7 @@ export class HealthMonitor extends BackgroundService {
   snapshot(): HealthSnapshot {
     const components = this.#states();
     const scale = this.#collector?.scale;
+    const checks = this.#domainChecks();
     // What a probe is told stands in the log, also where it is over before the next look.
     if (this.#logged.size > 0) this.#logTransitions(components);
     return {
@@ -75,6 +82,7 @@ export class HealthMonitor extends BackgroundService {
       ...(this.#draining && { draining: true }),
       ...(this.#starting && { starting: true }),
       components,
+      ...(checks.length > 0 && { checks }),
       ...(this.#collector && { subscriptions: this.#collector.block }),
       ...(scale && { scale }),
     };
@@ -120,7 +128,8 @@ export class HealthMonitor extends BackgroundService {
     while (!signal.aborted) {
       const began = this.#clock.monotonic();
       await work();
-      await sleep(this.#clock, Math.max(0, this.#intervalMs - (this.#clock.monotonic() - began)), signal);
+      const left = this.#intervalMs - (this.#clock.monotonic() - began);
+      await sleep(this.#clock, together(this.#clock, Math.max(0, left)), signal);
     }
   }
 

@@ -1,22 +1,26 @@
 /**
  * The open connections of the probe port: so many, for so long (M6). Who is too much makes room for who comes
- * now, so that clients which only hold connections never keep a probe waiting.
+ * now, so that clients which only hold connections never keep a probe waiting; but each has a moment first, so
+ * that a flood of them does not push the probe out either.
  *
  * @module
  */
-import type { Clock } from "../async/clock.ts";
-import { answerOne, type ProbeConnection } from "./probe_http.ts";
-import type { Page } from "./page.ts";
-import type { Routes } from "./routes.ts";
+import { type Clock, sleep } from "../async/clock.ts";
+import { answerOne, type ProbeConnection, type Responder } from "./probe_http.ts";
 
 /** Probes come one at a time; descriptors are the whole process's. */
 export const MAX_CONNECTIONS = 64;
+/** Not above this either: further ones wait to be taken. */
+export const MOST_CONNECTIONS = 256;
+/** What each has before it makes room: the request of a probe comes with its connection. */
+const LEAST_MS = 100;
 /** From the first byte of the request, or its absence, to the end. */
 export const DEADLINE_MS = 5_000;
 
 interface Open {
   readonly conn: ProbeConnection;
   readonly done: Promise<void>;
+  readonly began: number;
   answering: boolean;
 }
 
@@ -25,21 +29,36 @@ export class ProbeConnections {
   readonly #open = new Set<Open>();
 
   constructor(
-    private readonly routes: Routes,
+    private readonly respond: Responder,
     private readonly clock: Clock,
-    private readonly page?: Page,
   ) {}
 
   /** Answers its one request, in its own time. */
   take(conn: ProbeConnection): void {
-    if (this.#open.size >= MAX_CONNECTIONS) void this.dropOldest();
+    while (this.#open.size >= MAX_CONNECTIONS && this.#restMs() <= 0) void this.dropOldest();
     const ended = Promise.withResolvers<void>();
-    const open: Open = { conn, done: ended.promise, answering: false };
+    const began = this.clock.monotonic();
+    const open: Open = { conn, done: ended.promise, began, answering: false };
     this.#open.add(open);
     void this.#serve(open).finally(() => {
       this.#open.delete(open);
       ended.resolve();
     });
+  }
+
+  /** Resolves when one more may be taken, or `signal` aborts. */
+  async room(signal: AbortSignal): Promise<void> {
+    while (this.#open.size >= MOST_CONNECTIONS && !signal.aborted) {
+      const restMs = this.#restMs();
+      if (restMs > 0) await sleep(this.clock, restMs, signal);
+      else await this.dropOldest();
+    }
+  }
+
+  /** What is left of the moment that the oldest has. */
+  #restMs(): number {
+    const [oldest] = this.#open;
+    return oldest ? oldest.began + LEAST_MS - this.clock.monotonic() : 0;
   }
 
   /**
@@ -68,7 +87,7 @@ export class ProbeConnections {
   async #serve(open: Open): Promise<void> {
     const cancel = this.clock.after(DEADLINE_MS, () => close(open.conn));
     try {
-      await answerOne(open.conn, this.routes, () => open.answering = true, this.page);
+      await answerOne(open.conn, this.respond, () => open.answering = true);
     } catch {
       // The client went, or was made to go.
     } finally {

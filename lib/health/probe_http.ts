@@ -19,15 +19,40 @@ const TOO_LARGE: Answer = { status: 431, body: { error: "Request Header Fields T
 const REASONS: ReadonlyMap<number, string> = new Map([
   [200, "OK"],
   [400, "Bad Request"],
+  [401, "Unauthorized"],
   [403, "Forbidden"],
   [404, "Not Found"],
   [405, "Method Not Allowed"],
+  [429, "Too Many Requests"],
   [431, "Request Header Fields Too Large"],
+  [500, "Internal Server Error"],
+  [501, "Not Implemented"],
   [503, "Service Unavailable"],
 ]);
 
 /** What a connection is to a probe. */
 export type ProbeConnection = Pick<Deno.Conn, "read" | "write" | "closeWrite" | "close" | "remoteAddr">;
+
+/** What a request says before its body, which nobody reads. */
+export interface RequestHead {
+  readonly method: string;
+  /** As the request line has it: a path with its query, as a rule. */
+  readonly target: string;
+  /** `name: value`, as they came, each well-formed. */
+  readonly fields: readonly string[];
+  /** Whether the connection comes from this machine, over loopback. */
+  readonly loopback: boolean;
+}
+
+/** An answer; `content-length` and `connection` are added. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/** Answers one request. Where it rejects, the connection is closed without an answer. */
+export type Responder = (head: RequestHead) => Promise<WholeAnswer>;
 
 /**
  * Reads one request, answers it, and waits until the client has heard it; `answering` is called in between.
@@ -35,23 +60,30 @@ export type ProbeConnection = Pick<Deno.Conn, "read" | "write" | "closeWrite" | 
  */
 export async function answerOne(
   conn: ProbeConnection,
-  routes: Routes,
+  respond: Responder,
   answering: () => void,
-  page?: Page,
 ): Promise<void> {
   const bytes = new Uint8Array(MAX_HEAD);
   const head = await readHead(conn, bytes);
   if (head === undefined) return;
   answering();
-  await writeAll(
-    conn,
-    head === "too large"
-      ? message(TOO_LARGE, false)
-      : await responseTo(head.text, { routes, page, loopback: isLoopback(conn.remoteAddr) }),
-  );
+  const asked = head === "too large" ? undefined : parsed(head.text, isLoopback(conn.remoteAddr));
+  const answer = asked ? await respond(asked) : whole(head === "too large" ? TOO_LARGE : BAD_REQUEST);
+  await writeAll(conn, response(answer, asked?.method === "HEAD"));
   await conn.closeWrite();
   // To close with something unread would reset the connection, and the answer with it.
   while (await conn.read(bytes) !== null);
+}
+
+/** Undefined: it is no request. */
+function parsed(text: string, loopback: boolean): RequestHead | undefined {
+  // An empty line before it is left over from what came before, to a client's mind (RFC 9112, 2.2).
+  const [first = "", ...fields] = text.replace(/^\r?\n/, "").split(/\r?\n/);
+  const [, method, target] = REQUEST_LINE.exec(first) ?? [];
+  if (method === undefined || target === undefined || !fields.every((field) => FIELD.test(field))) {
+    return undefined;
+  }
+  return { method, target, fields, loopback };
 }
 
 /** Text up to the blank line; undefined where the client has gone before. */
@@ -85,42 +117,27 @@ export function isLoopback(address: Deno.Addr): boolean {
   return /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/i.test(address.hostname);
 }
 
-interface Asked {
-  readonly routes: Routes;
-  readonly page: Page | undefined;
-  readonly loopback: boolean;
+/** The probes, and `page` beside them. */
+export function probeResponder(routes: Routes, page: Page | undefined): Responder {
+  return async ({ method, target, fields, loopback }) => {
+    if (page && pathOf(target) === page.path && (method === "GET" || method === "HEAD")) {
+      const text = await page.text();
+      if (text === undefined) return whole(NOT_MADE);
+      const headers = { "content-type": page.contentType, "cache-control": "no-store" };
+      return { status: 200, headers, body: new TextEncoder().encode(text) };
+    }
+    const local = loopback && !fields.some((field) => ON_BEHALF.test(field));
+    return whole(answerTo(method, target, routes, local));
+  };
 }
 
-async function responseTo(head: string, { routes, page, loopback }: Asked): Promise<Uint8Array> {
-  // An empty line before it is left over from what came before, to a client's mind (RFC 9112, 2.2).
-  const [first = "", ...fields] = head.replace(/^\r?\n/, "").split(/\r?\n/);
-  const [, method, target] = REQUEST_LINE.exec(first) ?? [];
-  if (method === undefined || target === undefined || !fields.every((field) => FIELD.test(field))) {
-    return message(BAD_REQUEST, false);
-  }
-  if (page && pathOf(target) === page.path && (method === "GET" || method === "HEAD")) {
-    const text = await page.text();
-    if (text === undefined) return message(NOT_MADE, method === "HEAD");
-    const headers = { "content-type": page.contentType, "cache-control": "no-store" };
-    return response(200, headers, new TextEncoder().encode(text), method === "HEAD");
-  }
-  const local = loopback && !fields.some((field) => ON_BEHALF.test(field));
-  return message(answerTo(method, target, routes, local), method === "HEAD");
+function whole(answer: Answer): WholeAnswer {
+  return { status: answer.status, ...rendered(answer) };
 }
 
-function message(answer: Answer, headOnly: boolean): Uint8Array {
-  const { body, headers } = rendered(answer);
-  return response(answer.status, headers, body, headOnly);
-}
-
-function response(
-  status: number,
-  headers: Readonly<Record<string, string>>,
-  body: Uint8Array,
-  headOnly: boolean,
-): Uint8Array {
-  const whole = { ...headers, "content-length": String(body.length), connection: "close" };
-  const lines = Object.entries(whole).map(([name, value]) => `${name}: ${value}\r\n`);
+function response({ status, headers, body }: WholeAnswer, headOnly: boolean): Uint8Array {
+  const all = { ...headers, "content-length": String(body.length), connection: "close" };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = new TextEncoder().encode(
     `HTTP/1.1 ${status} ${REASONS.get(status) ?? "Unknown"}\r\n${lines.join("")}\r\n`,
   );

@@ -18,10 +18,12 @@ export interface HealthReport {
 }
 
 const MOST_MS = 1_000;
+/** However soon a loop is to be called blocked, its process has something else to do. */
+const LEAST_MS = 20;
 
 /** From one report to the next, so that several fit into the time after which a loop is called blocked. */
 export function reportEveryMs(blockedAfterSeconds: number): number {
-  return Math.min(MOST_MS, blockedAfterSeconds * 250);
+  return Math.max(LEAST_MS, Math.min(MOST_MS, blockedAfterSeconds * 250));
 }
 
 export interface HealthReporterOptions {

@@ -10,6 +10,7 @@ import { type Clock, sleep, systemClock } from "../async/clock.ts";
 import { asError, ConfigurationError } from "../errors.ts";
 import { BackgroundService } from "../async/service.ts";
 import { ProbeConnections } from "./probe_connections.ts";
+import { probeResponder, type Responder } from "./probe_http.ts";
 import type { Page } from "./page.ts";
 import type { Routes } from "./routes.ts";
 
@@ -43,22 +44,47 @@ export interface HealthServerOptions {
    * false
    */
   readonly required?: boolean;
-  readonly routes: Routes;
+  /** @default none */
+  readonly routes?: Routes;
   /** @default no further page */
   readonly page?: Page | undefined;
+  /** Answers everything, in place of `routes` and `page`. */
+  readonly respond?: Responder;
+  /** What it is called in logs and errors. @default the health probes */
+  readonly purpose?: Purpose;
   /** @default the machine's clock */
   readonly clock?: Clock;
   /** @default Deno.listen */
   readonly listen?: (options: { readonly hostname: string; readonly port: number }) => ProbeListener;
 }
 
+/** What a listener is for. */
+export interface Purpose {
+  /** Name of the service, and what its events of the log begin with. */
+  readonly name: string;
+  /** As errors say it: `the health probes`. */
+  readonly what: string;
+  /** The settings of its place. */
+  readonly setting: string;
+  /** Code of the error about a port that is taken. */
+  readonly taken: string;
+}
+
+const PROBES: Purpose = {
+  name: "health",
+  what: "the health probes",
+  setting: "[server.health] host and port",
+  taken: "HEALTH_PORT_TAKEN",
+};
+
 /** What is used of a listener. */
 export type ProbeListener = Pick<Deno.TcpListener, "accept" | "close" | "addr">;
 
 /** Serves the probes between `start()` and `stop()`. */
 export class HealthServer extends BackgroundService {
-  readonly name = "health_server";
+  readonly name: string;
   readonly #options: HealthServerOptions;
+  readonly #purpose: Purpose;
   readonly #clock: Clock;
   readonly #connections: ProbeConnections;
   #listener: ProbeListener | undefined;
@@ -68,8 +94,11 @@ export class HealthServer extends BackgroundService {
   constructor(options: HealthServerOptions) {
     super();
     this.#options = options;
+    this.#purpose = options.purpose ?? PROBES;
+    this.name = `${this.#purpose.name}_server`;
     this.#clock = options.clock ?? systemClock;
-    this.#connections = new ProbeConnections(options.routes, this.#clock, options.page);
+    const respond = options.respond ?? probeResponder(options.routes ?? new Map(), options.page);
+    this.#connections = new ProbeConnections(respond, this.#clock);
   }
 
   /** Where it listens; undefined while it does not. */
@@ -88,11 +117,17 @@ export class HealthServer extends BackgroundService {
       this.#listen();
     } catch (cause) {
       const { host, port, required } = this.#options;
-      const message = `Cannot listen on ${host}:${port} for the health probes (${
-        asError(cause).message
-      }): free the port or set [server.health] port.`;
-      if (required) throw new ConfigurationError(message, { code: "HEALTH_PORT_TAKEN", cause });
-      log.error("health.port_unavailable", { host, port, error: message, retry_seconds: RETRY_MS / 1000 });
+      const { what, setting, taken } = this.#purpose;
+      const message = `Cannot listen on ${host}:${port} for ${what} (${asError(cause).message}): ${
+        cause instanceof Deno.errors.AddrInUse ? "free the port or " : ""
+      }set ${setting}.`;
+      if (required) throw new ConfigurationError(message, { code: taken, cause });
+      log.error(`${this.#purpose.name}.port_unavailable`, {
+        host,
+        port,
+        error: message,
+        retry_seconds: RETRY_MS / 1000,
+      });
     }
   }
 
@@ -107,7 +142,7 @@ export class HealthServer extends BackgroundService {
         if (signal.aborted) break;
         closed(this.#listener);
         this.#listener = undefined;
-        log.error("health.listener_lost", { retry_ms: wait });
+        log.error(`${this.#purpose.name}.listener_lost`, { retry_ms: wait });
       }
       await sleep(this.#clock, wait, signal);
       if (signal.aborted) break;
@@ -115,7 +150,7 @@ export class HealthServer extends BackgroundService {
       try {
         this.#listen();
       } catch (cause) {
-        log.debug("health.port_unavailable", { error: asError(cause).message });
+        log.debug(`${this.#purpose.name}.port_unavailable`, { error: asError(cause).message });
       }
     }
   }
@@ -127,6 +162,7 @@ export class HealthServer extends BackgroundService {
     let taken = false;
     for (let failures = 0; failures < MAX_FAILURES && !signal.aborted;) {
       try {
+        await this.#connections.room(signal);
         this.#connections.take(await listener.accept());
         taken = true;
         failures = 0;
@@ -146,7 +182,7 @@ export class HealthServer extends BackgroundService {
     const now = this.#clock.monotonic();
     if (now < this.#quietUntil) return;
     this.#quietUntil = now + SAY_AGAIN_MS;
-    log.warn("health.connection_refused", { error: asError(cause).message });
+    log.warn(`${this.#purpose.name}.connection_refused`, { error: asError(cause).message });
   }
 
   protected override async end(): Promise<void> {
@@ -159,7 +195,7 @@ export class HealthServer extends BackgroundService {
     // A client that stalled in the middle of its answer is not waited for.
     this.#connections.closeAll();
     await last;
-    if (wasListening) log.info("health.stopped");
+    if (wasListening) log.info(`${this.#purpose.name}.stopped`);
   }
 
   #listen(): void {
@@ -180,7 +216,7 @@ export class HealthServer extends BackgroundService {
     // An address of IPv6 may stand in brackets, as in a URL.
     this.#listener = listen({ hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port });
     const { addr } = this.#listener;
-    log.info("health.listening", { host: addr.hostname, port: addr.port });
+    log.info(`${this.#purpose.name}.listening`, { host: addr.hostname, port: addr.port });
     this.#bound.resolve(addr);
   }
 }

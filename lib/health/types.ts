@@ -5,6 +5,7 @@
  * @module
  */
 import type { AdapterKind } from "../adapters/ports.ts";
+import type { CheckState } from "../domain/check.ts";
 import type { StatusRow } from "../status/row.ts";
 import type { Scale } from "../status/scale.ts";
 
@@ -85,6 +86,8 @@ export interface HealthSnapshot {
   /** The checks of the start have not ended: not ready, whatever the components say. */
   readonly starting?: true;
   readonly components: readonly ComponentState[];
+  /** How the checks of `domain.check` went last; absent where there are none. */
+  readonly checks?: readonly CheckState[];
   /** Absent where nothing subscribes: a program that only produces. */
   readonly subscriptions?: SubscriptionsBlock;
   /** What `/scale` says; absent before it was collected, and where nothing subscribes. */

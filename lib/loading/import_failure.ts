@@ -18,6 +18,7 @@ const LIBRARY = [
   "@protean/server/health",
   "@protean/server/testing",
   "@protean/server/cli",
+  "@protean/server/zod",
 ];
 const BUNDLE = "bundle the domain to one .js file (deno bundle)";
 /** The two ways out where a runtime cannot load what it is given. */

@@ -6,6 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { sleep } from "../async/clock.ts";
+import { together } from "../async/every.ts";
 import { BackgroundService, type EngineService, type ServiceStatus } from "../async/service.ts";
 import type { DomainRuntime } from "../domain/runtime.ts";
 import { ProteanError } from "../errors.ts";
@@ -51,7 +52,7 @@ export class OperationService extends BackgroundService implements EngineService
     while (!signal.aborted) {
       await this.#look(signal);
       this.#looked = true;
-      await sleep(clock, LOOK_MS, signal);
+      await sleep(clock, together(clock, LOOK_MS), signal);
     }
     this.#looked = true;
     await Promise.all(this.#running.values());

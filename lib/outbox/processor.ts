@@ -16,6 +16,7 @@ import {
 import { loopDelay, type Random } from "../async/backoff.ts";
 import { BatchSize } from "../async/batch_size.ts";
 import { type Clock, sleep } from "../async/clock.ts";
+import { together } from "../async/every.ts";
 import type { Lanes } from "../domain/lanes.ts";
 import { PUBLISH_EVENTS, type PublishEvent, type PublishObserver } from "../domain/observer.ts";
 import { asError, ProteanError, ProviderUnavailableError } from "../errors.ts";
@@ -245,6 +246,12 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
       this.#figures.happened("published", batch.published);
       this.#tell(batch, rows);
     }
+    if (batch.outcomes.length > 0) {
+      log.debug("outbox.batch_completed", {
+        ...{ processor: this.name, total: batch.outcomes.length, successful: batch.published },
+        failed: batch.outcomes.length - batch.published,
+      });
+    }
     for (const outcome of batch.outcomes) {
       if (outcome.status !== "failed" && outcome.status !== "abandoned") continue;
       // Told for its stream, once.
@@ -271,7 +278,7 @@ export class OutboxProcessor extends BackgroundService implements EngineService 
   async #wait(due: number | undefined, signal: AbortSignal): Promise<void> {
     if (this.#woken) return;
     const { clock, settings } = this.#options;
-    const longest = settings.maxTickIntervalSeconds * 1000;
+    const longest = together(clock, settings.maxTickIntervalSeconds * 1000);
     const ms = due === undefined ? longest : Math.min(longest, Math.max(1, due - clock.now()));
     await this.#wakeup.wait({ signal, ms, clock });
   }

@@ -39,6 +39,8 @@ export interface StatusOptions {
   readonly ages?: boolean;
   /** Looks at every key of a parted category, however many there are, which takes its time. */
   readonly everyKey?: boolean;
+  /** Asks for every figure, and knows afterwards why some are unknown. @default one without a time limit */
+  readonly inquiry?: Inquiry;
 }
 
 /**
@@ -47,9 +49,8 @@ export interface StatusOptions {
  */
 export async function collectStatus(
   runtime: StatusRuntime,
-  { ages = false, everyKey = false }: StatusOptions = {},
+  { ages = false, everyKey = false, inquiry = new Inquiry() }: StatusOptions = {},
 ): Promise<readonly StatusRow[]> {
-  const inquiry = new Inquiry();
   const groups = new Map<string, Promise<readonly GroupInfo[] | null>>();
   const groupsOf = (broker: BaseBroker, stream: string) => {
     const key = `${broker.name} ${stream}`;

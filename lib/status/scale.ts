@@ -4,8 +4,9 @@
  * @module
  */
 import type { BaseBroker, Peer } from "../adapters/ports.ts";
+import { lanesOf } from "../domain/lanes.ts";
 import { brokerOf, subscriptionBroker } from "../domain/places.ts";
-import { agesInSeconds } from "./ages.ts";
+import { type AgesInSeconds, agesInSeconds, UNKNOWN_AGES } from "./ages.ts";
 import type { StatusRuntime } from "./collect.ts";
 import type { StatusRow } from "./row.ts";
 
@@ -40,10 +41,26 @@ export interface Scale {
   readonly subscriptions: Readonly<Record<string, ScaleOfSubscription>>;
 }
 
+/** Who is told of what was asked on the way, so that nobody asks for it again. */
+export interface Asked {
+  /** All workers; undefined: nobody knows. */
+  peers?(peers: readonly Peer[] | undefined): void;
+  /**
+   * Seconds since the first message of a row that waits or is pending; null: nobody knows. `ages` has both.
+   */
+  age?(row: StatusRow, seconds: number | null, ages: AgesInSeconds): void;
+}
+
 /** From the rows of a status, which it asks the brokers about once more where they do not say enough. */
-export async function scaleOf(runtime: StatusRuntime, rows: readonly StatusRow[]): Promise<Scale> {
-  const peers = await subscriptionBroker(runtime).peers?.list().catch(() => []) ?? [];
-  const retrying = retryingOf(peers);
+export async function scaleOf(
+  runtime: StatusRuntime,
+  rows: readonly StatusRow[],
+  asked: Asked = {},
+): Promise<Scale> {
+  const { peers: known } = subscriptionBroker(runtime);
+  const peers = known ? await known.list().catch(() => undefined) : [];
+  asked.peers?.(peers);
+  const retrying = retryingOf(peers ?? []);
   const unknown: string[] = [];
   const subscriptions: Record<string, ScaleOfSubscription> = {};
   const totals = { lag: 0, pending: 0, retrying: 0, outbox: 0 };
@@ -51,7 +68,9 @@ export async function scaleOf(runtime: StatusRuntime, rows: readonly StatusRow[]
   for (const row of rows) {
     const lag = row.lag ?? await counted(runtime, row);
     if (row.lag === null || row.pending === null) unknown.push(row.name);
-    const age = await ageOf(runtime, row);
+    const ages = await agesOf(runtime, row);
+    const age = elder(ages);
+    asked.age?.(row, age, ages);
     oldest = age === null ? oldest : Math.max(oldest ?? 0, age);
     if (row.subscription_type === "outbox") {
       totals.outbox += lag ?? 0;
@@ -129,18 +148,28 @@ async function counted(runtime: StatusRuntime, row: StatusRow): Promise<number |
 }
 
 /** Costs nothing where nothing waits. */
-async function ageOf(runtime: StatusRuntime, row: StatusRow): Promise<number | null> {
-  if (row.lag === 0 && !row.pending) return 0;
+async function agesOf(runtime: StatusRuntime, row: StatusRow): Promise<AgesInSeconds> {
+  if (row.lag === 0 && !row.pending) return { undelivered: 0, pending: 0 };
   const broker = streamOf(runtime, row);
-  const group = runtime.runners.find(({ name }) => name === row.handler_name)?.group;
-  if (!broker || group === undefined) return row.lag_seconds;
-  const { undelivered, pending } = await agesInSeconds(broker, row.stream_category, group).catch(() =>
-    UNTOLD
+  const runner = runtime.runners.find(({ name }) => name === row.handler_name);
+  if (!broker || !runner) return { undelivered: row.lag_seconds, pending: row.oldest_pending_seconds };
+  // Of every key of a parted category together nobody knows how long they have waited.
+  if (row.partitions !== undefined) return UNKNOWN_AGES;
+  const backfill = lanesOf(runtime.config.config)?.backfillOf(runner, row.stream_category);
+  const [first, ...lanes] = await Promise.all(
+    [row.stream_category, ...backfill === undefined ? [] : [backfill]].map((stream) =>
+      agesInSeconds(broker, stream, runner.group).catch(() => UNKNOWN_AGES)
+    ),
   );
-  return undelivered === null && pending === null ? null : Math.max(undelivered ?? 0, pending ?? 0);
+  return lanes.reduce((one, other) => ({
+    undelivered: older(one.undelivered, other.undelivered),
+    pending: older(one.pending, other.pending),
+  }), first ?? UNKNOWN_AGES);
 }
 
-const UNTOLD = { undelivered: null, pending: null };
+function elder({ undelivered, pending }: AgesInSeconds): number | null {
+  return undelivered === null && pending === null ? null : Math.max(undelivered ?? 0, pending ?? 0);
+}
 
 /** The broker that a row is about; undefined for those that are about a database. */
 function streamOf(runtime: StatusRuntime, row: StatusRow): BaseBroker | undefined {
@@ -151,4 +180,9 @@ function streamOf(runtime: StatusRuntime, row: StatusRow): BaseBroker | undefine
 
 function keyOf(handler: string, category: string): string {
   return JSON.stringify([handler, category]);
+}
+
+/** Of the first that waits on either lane; one whose group is not there yet has nothing to tell. */
+function older(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? one ?? other : Math.max(one, other);
 }

@@ -7,7 +7,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { StreamGroup } from "../adapters/ports.ts";
 import { sleep } from "../async/clock.ts";
-import { every } from "../async/every.ts";
+import { every, together } from "../async/every.ts";
 import { asError } from "../errors.ts";
 import { reporting, unheard, type WorkReporter } from "../status/work_health.ts";
 import type { Recovery } from "./recovery.ts";
@@ -72,7 +72,8 @@ export class Maintenance {
   async #passes(signal: AbortSignal): Promise<void> {
     const { clock, settings: { claimIntervalMs } } = this.scope;
     for (let pass = 1; !signal.aborted; pass++) {
-      await sleep(clock, this.#failing ? Math.min(claimIntervalMs, AGAIN_MS) : claimIntervalMs, signal);
+      const ms = this.#failing ? Math.min(claimIntervalMs, AGAIN_MS) : claimIntervalMs;
+      await sleep(clock, together(clock, ms), signal);
       if (!signal.aborted) await this.pass(pass);
     }
   }

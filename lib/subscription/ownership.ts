@@ -7,7 +7,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import { betweenMs, type Moment, momentOf, sleep } from "../async/clock.ts";
-import { every } from "../async/every.ts";
+import { every, together } from "../async/every.ts";
 import { asError } from "../errors.ts";
 import { reporting, unheard, type WorkReporter } from "../status/work_health.ts";
 import type { SubscriptionScope } from "./scope.ts";
@@ -59,7 +59,8 @@ export class Ownership {
 
   async #keep(ms: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await sleep(this.#scope.clock, this.#failing ? Math.min(ms, AGAIN_MS) : ms, signal);
+      const { clock } = this.#scope;
+      await sleep(clock, together(clock, this.#failing ? Math.min(ms, AGAIN_MS) : ms), signal);
       if (!signal.aborted) await this.#refresh().catch((error) => this.#deferred(error));
     }
   }

@@ -6,6 +6,7 @@
 import { getLogger } from "@logtape/logtape";
 import { BatchSize } from "../async/batch_size.ts";
 import { sleep } from "../async/clock.ts";
+import { together } from "../async/every.ts";
 import { asError } from "../errors.ts";
 import { sizeOf } from "./entry_size.ts";
 import { MOST_SIZE } from "./holdings.ts";
@@ -42,6 +43,6 @@ export async function readReplays(
     } catch (error) {
       log.debug("subscription.replay_deferred", { subscription: name, error: asError(error).message });
     }
-    if (found === 0) await sleep(clock, settings.claimIntervalMs, signal);
+    if (found === 0) await sleep(clock, together(clock, settings.claimIntervalMs), signal);
   }
 }

@@ -33,6 +33,16 @@ export interface SubscriptionStatus extends ServiceStatus {
   readonly declined: Readonly<Record<string, number>>;
 }
 
+/** Messages of which it has come to an end, whatever that was. */
+export function finishedOf({ counters }: Pick<SubscriptionStatus, "counters">): number {
+  return ENDS.reduce((sum, event) => sum + counters[event], 0);
+}
+
+const ENDS: readonly DeliveryEvent[] = [
+  ...["handled", "duplicates", "ignored", "foreign", "handedOver", "expired"] as const,
+  ...["deadLettered", "discarded", "setAside", "exhausted", "declined", "trimmed"] as const,
+];
+
 export function isSubscriptionStatus(status: ServiceStatus): status is SubscriptionStatus {
   return status.kind === "subscription";
 }

@@ -9,6 +9,7 @@ import { getLogger } from "@logtape/logtape";
 import { abortable } from "../async/abort.ts";
 import { retryDelay } from "../async/backoff.ts";
 import type { Crowd } from "../async/crowd.ts";
+import { Repeats } from "../async/repeats.ts";
 import { Sparing } from "../async/sparing.ts";
 import { turn } from "../async/turn.ts";
 import type { Batching, Verdict } from "../domain/handler_port.ts";
@@ -42,13 +43,17 @@ const log = getLogger(["protean", "subscription"]);
 /** Handlers that never wait must still let probes and sockets have their turn (PERF-6). */
 const YIELD_AFTER_MS = 5;
 
-/** Messages given up that are told one by one in each ten seconds, so that their flood is none of the log. */
-const GIVEN_UP = { most: 20, everyMs: 10_000 };
+/** Messages that are told one by one in each ten seconds, so that their flood is none of the log. */
+const TOLD = { most: 20, everyMs: 10_000 };
+
+/** What every line about a delivery says of it. */
+type Where = Readonly<Record<string, string>>;
 
 export class Worker {
   readonly #scope: SubscriptionScope;
   readonly #ownership: Ownership;
   readonly #givenUp: Sparing;
+  readonly #retries: Repeats<Readonly<Record<string, unknown>>>;
   readonly #hook: DeadLetterHook;
   readonly #judge: Judge;
   readonly #batches: BatchWork;
@@ -70,12 +75,19 @@ export class Worker {
     const { clock, name, settings } = scope;
     const event = settings.enableDlq ? "subscription.dead_lettered" : "subscription.discarding";
     const rest = (more: number) => log.error(`${event}_more`, { subscription: name, more });
-    this.#givenUp = new Sparing({ clock, ...GIVEN_UP, rest });
+    this.#givenUp = new Sparing({ clock, ...TOLD, rest });
+    this.#retries = new Repeats({
+      clock,
+      ...TOLD,
+      again: (facts, times) => log.warn("subscription.retry_scheduled", { ...facts, repeated: times }),
+      rest: (more) => log.warn("subscription.retry_scheduled_more", { subscription: name, more }),
+    });
   }
 
   /** Tells what it has kept to itself. */
   close(): void {
     this.#givenUp.close();
+    this.#retries.close();
   }
 
   /**
@@ -210,7 +222,7 @@ export class Worker {
   /** Of a run that succeeded, as far as anybody wants to hear of it. */
   #tell({ startedAt, message }: Delivery, result: "handled" | "duplicate"): void {
     const { observer, clock } = this.#scope;
-    if (!observer) return;
+    if (!observer || observer.sampled?.() === false) return;
     observer.ran?.(clock.monotonic() - startedAt, undefined);
     if (!observer.settled || result === "duplicate") return;
     const time = parseTime(message?.metadata.headers.time ?? null);
@@ -316,7 +328,7 @@ export class Worker {
   }
 
   async #failed(delivery: Delivery, error: Error): Promise<void> {
-    const { settings, figures, observer, inbox, random, runner, clock, pause } = this.#scope;
+    const { settings, figures, observer, inbox, random, clock, pause } = this.#scope;
     const { attempts, ended } = delivery;
     if (ended === "lost") return void this.#lost(delivery);
     // Cut by the drain: not an attempt. It stays `running`, and is released with the count it had before.
@@ -327,14 +339,8 @@ export class Worker {
     if (decided) return;
     figures.happened("failed");
     delivery.firstFailedAt ??= clock.now();
-    const facts = {
-      handler: runner.name,
-      stream: delivery.batch.lane.name,
-      entry: delivery.id,
-      message_id: delivery.message?.metadata.headers.id,
-      attempt: attempts.count,
-      error: logLine(error),
-    };
+    const where = this.#where(delivery);
+    const facts = { ...where, attempt: attempts.count, error: logLine(error) };
     // The handler may have changed what it was given.
     delivery.forget();
     log.debug("subscription.attempt_failed", { ...facts, error: errorLine(error) });
@@ -345,17 +351,28 @@ export class Worker {
     else pause.faulted(delivery);
     const { source } = delivery.batch.lane;
     const isOver = isFinal(error) || source.isGivenUpAtOnce === true;
-    if (source.setAside && !isOver) return await this.#setAside(delivery, error, false);
+    if (source.setAside && !isOver) return await this.#setAside(delivery, error, false, where);
     const isLast = isOver || attempts.count >= Math.max(1, settings.maxRetries);
-    if (isLast) return await this.#deadLetter(delivery, error);
+    if (isLast) return await this.#deadLetter(delivery, error, false, where);
     const wait = retryDelay(
       attempts.count,
       settings.retryDelaySeconds,
       settings.retryMaxDelaySeconds,
       random,
     );
-    log.warn("subscription.retry_scheduled", { ...facts, retry_in_ms: Math.round(wait) });
+    const scheduled = { ...facts, retry_in_ms: Math.round(wait) };
+    if (this.#retries.isFirst(delivery.id, scheduled)) log.warn("subscription.retry_scheduled", scheduled);
     inbox.backOff(delivery, wait);
+  }
+
+  /** Which delivery a line of the log is about, and of which trace; asked while it has its message. */
+  #where({ message, id, batch: { lane } }: Delivery): Where {
+    const { id: message_id, traceparent } = message?.metadata.headers ?? {};
+    return {
+      ...{ handler: this.#scope.runner.name, stream: lane.name, entry: id },
+      ...(message_id !== undefined && { message_id }),
+      ...(traceparent && { trace_id: traceparent.trace_id }),
+    };
   }
 
   /** The handler has said what is to be done. False: it has said so too often, and failed. */
@@ -391,20 +408,19 @@ export class Worker {
    * The entry leaves its source only into the dead letters, in one step (G4); where that fails it is tried
    * again.
    */
-  async #deadLetter(delivery: Delivery, error: Error, isTold = false): Promise<void> {
+  async #deadLetter(
+    delivery: Delivery,
+    error: Error,
+    isTold = false,
+    where: Where = this.#where(delivery),
+  ): Promise<void> {
     const { settings, runner, consumer, figures, clock } = this.#scope;
     const { lane } = delivery.batch;
     const { count } = delivery.attempts;
-    const facts = {
-      handler: runner.name,
-      stream: lane.name,
-      entry: delivery.id,
-      attempts: count,
-      error: logLine(error),
-    };
+    const facts = { ...where, attempts: count, error: logLine(error) };
     log.debug("subscription.giving_up", { ...facts, error: errorLine(error) });
     // Unless its handler has said that it belongs to the dead letters.
-    if (lane.source.halt && !decisionOf(error)) return await this.#halt(delivery, error);
+    if (lane.source.halt && !decisionOf(error)) return await this.#halt(delivery, error, where);
     if (!settings.enableDlq && !lane.source.setAside) {
       figures.happened("discarded");
       if (this.#givenUp.allows()) log.warn("subscription.discarding", facts);
@@ -431,21 +447,21 @@ export class Worker {
     if (!isTold && !await this.#hook.run(delivery, text)) {
       return delivery.ended === "lost" ? void this.#lost(delivery) : undefined;
     }
-    if (lane.source.setAside) return await this.#setAside(delivery, error, true);
+    if (lane.source.setAside) return await this.#setAside(delivery, error, true, where);
     if (!await this.#concluded(delivery, () => lane.source.reject(delivery.id, text))) return;
     figures.happened("deadLettered");
     if (this.#givenUp.allows()) log.error("subscription.dead_lettered", facts);
   }
 
   /** The source keeps that it has failed (wire 4.6); what comes behind it goes on. */
-  async #setAside(delivery: Delivery, error: Error, isFinal: boolean): Promise<void> {
-    const { runner, figures } = this.#scope;
+  async #setAside(delivery: Delivery, error: Error, isFinal: boolean, where: Where): Promise<void> {
+    const { figures } = this.#scope;
     const { source } = delivery.batch.lane;
     // Only that is tried again, where it fails.
     delivery.verdict = { kind: "poison", error };
     if (!await this.#concluded(delivery, () => source.setAside?.(delivery.id, isFinal))) return;
     figures.happened(isFinal ? "exhausted" : "setAside");
-    const facts = { handler: runner.name, stream: source.name, entry: delivery.id, error: logLine(error) };
+    const facts = { ...where, stream: source.name, error: logLine(error) };
     if (this.#givenUp.allows()) {
       if (isFinal) log.error("subscription.exhausted", facts);
       else log.warn("subscription.set_aside", facts);
@@ -453,19 +469,13 @@ export class Worker {
   }
 
   /** A key stands still at what has failed for good: what follows it must not overtake it (wire 2.11). */
-  async #halt(delivery: Delivery, error: Error): Promise<void> {
-    const { runner, figures } = this.#scope;
+  async #halt(delivery: Delivery, error: Error, where: Where): Promise<void> {
+    const { figures } = this.#scope;
     const { id, attempts: { count }, batch: { lane } } = delivery;
     delivery.verdict = { kind: "poison", error };
     if (!await this.#concluded(delivery, () => lane.source.halt?.(id, count, error))) return;
     figures.happened("halted");
-    const facts = {
-      handler: runner.name,
-      stream: lane.name,
-      entry: id,
-      attempts: count,
-      error: logLine(error),
-    };
+    const facts = { ...where, attempts: count, error: logLine(error) };
     if (this.#givenUp.allows()) log.error("subscription.partition_halted", facts);
   }
 

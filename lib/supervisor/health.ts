@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { CheckState } from "../domain/check.ts";
 import { type Answer, engineLiveness, engineReadiness, isReady, type WorkerLoops } from "../health/bodies.ts";
 import { processRoutes, type Routes } from "../health/routes.ts";
 import type {
@@ -55,6 +56,7 @@ export function poolSnapshot({ slots, stopping, quiesced }: Omit<Supervised, "qu
     return snapshot ? [snapshot] : [];
   });
   const scale = known.find((snapshot) => snapshot.scale)?.scale;
+  const checks = worstChecks(known.flatMap(({ checks }) => checks ?? []));
   const subscriptions = merged(known.flatMap(({ subscriptions }) => subscriptions ?? []));
   const states = byNumber(slots, workerHealth);
   const isStarting = known.length < slots.length &&
@@ -65,6 +67,7 @@ export function poolSnapshot({ slots, stopping, quiesced }: Omit<Supervised, "qu
     ...(isStarting && { starting: true as const }),
     ...(quiesced && { draining: true }),
     components: components(known),
+    ...(checks.length > 0 && { checks }),
     ...(subscriptions && { subscriptions }),
     // The same for every worker.
     ...(scale && { scale }),
@@ -94,6 +97,18 @@ function components(snapshots: readonly HealthSnapshot[]): readonly ComponentSta
     if (!before || state.status === "unavailable" || isWarned) found.set(key, state);
   }
   return [...found.values()];
+}
+
+const CHECKS = ["ok", "pending", "failed"] as const;
+
+/** Each once, as it is where it is worst. */
+function worstChecks(states: readonly CheckState[]): readonly CheckState[] {
+  const worst = new Map<string, CheckState>();
+  for (const state of states) {
+    const before = worst.get(state.name);
+    if (!before || CHECKS.indexOf(state.status) > CHECKS.indexOf(before.status)) worst.set(state.name, state);
+  }
+  return [...worst.values()];
 }
 
 const BREAKERS = ["closed", "half_open", "open"] as const;

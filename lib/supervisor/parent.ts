@@ -13,6 +13,9 @@ import { lines, type Order, orderOf, type Report, reportLine } from "./protocol.
 
 const log = getLogger(["protean", "supervisor"]);
 
+/** How long a supervisor that does not read is waited for. */
+const LAST_WORD_MS = 1_000;
+
 export interface ParentOptions {
   readonly orders: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly reports: PatientTarget;
@@ -25,15 +28,14 @@ export class Parent {
   readonly #drain = new AbortController();
   readonly #cut = new AbortController();
   readonly #reporter: HealthReporter;
-  readonly #write: (report: Report) => void;
+  readonly #writer: PatientWriter;
   #quiesced = false;
   #attached = false;
 
   /** Reports that the loop turns from now on. */
   constructor({ orders, reports, everyMs, clock }: ParentOptions) {
-    const writer = new PatientWriter({ target: reports, clock, dropped: () => {} });
-    this.#write = (report) => writer.write(reportLine(report));
-    this.#reporter = new HealthReporter({ everyMs, clock, send: this.#write });
+    this.#writer = new PatientWriter({ target: reports, clock, dropped: () => {} });
+    this.#reporter = new HealthReporter({ everyMs, clock, send: (report) => this.#write(report) });
     void this.#reporter.start();
     void this.#listen(orders);
   }
@@ -55,6 +57,16 @@ export class Parent {
     if (this.#quiesced) this.#reporter.drain();
     return this.#reporter;
   };
+
+  /** Tells why this worker cannot begin, and resolves when it has. Nothing is told afterwards. */
+  async refuse(reason: string): Promise<void> {
+    this.#write({ refused: reason });
+    await this.#writer.close(LAST_WORD_MS);
+  }
+
+  #write(report: Report): void {
+    this.#writer.write(reportLine(report));
+  }
 
   async #listen(orders: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
     for await (const line of lines(orders)) {

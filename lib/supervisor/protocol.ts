@@ -13,8 +13,11 @@ export type Order =
   | { readonly order: "quiesce" }
   | { readonly order: "page"; readonly id: number };
 
-/** Up: how the worker is, or the page that was asked for. */
-export type Report = HealthReport | { readonly page: number; readonly text?: string | undefined };
+/** Up: how the worker is, the page that was asked for, or why it cannot begin: the last thing that it says. */
+export type Report =
+  | HealthReport
+  | { readonly page: number; readonly text?: string | undefined }
+  | { readonly refused: string };
 
 /** No text that a program prints begins with it. */
 const MARK = "\u001e";

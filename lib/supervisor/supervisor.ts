@@ -8,7 +8,7 @@
 import { getLogger } from "@logtape/logtape";
 import { onAbort } from "../async/abort.ts";
 import { type Clock, sleep } from "../async/clock.ts";
-import { asError } from "../errors.ts";
+import { asError, ConfigurationError } from "../errors.ts";
 import { Crashes } from "./crashes.ts";
 import type { Order } from "./protocol.ts";
 import { type Child, WorkerProcess } from "./worker_process.ts";
@@ -18,6 +18,7 @@ const log = getLogger(["protean", "supervisor"]);
 /** Exit codes of design 9. */
 const FINE = 0;
 const FAILED = 1;
+const REFUSED = 2;
 const CUT = 4;
 
 /** How long a worker that replaces another may take to become ready. */
@@ -63,7 +64,13 @@ export class Supervisor {
   /** Every process there is; those that were replaced too. */
   readonly #processes = new Set<WorkerProcess>();
   readonly #done = new AbortController();
+  /** The exit code of each place that a process has had; one that was replaced is over without one. */
+  readonly #kept: Promise<number>[] = [];
   #failed = false;
+  /** A worker has started once: what was given to them all was right. */
+  #started = false;
+  /** Why none of them can begin. */
+  #refusal: string | undefined;
   #quiesced = false;
   #rolling = false;
 
@@ -91,18 +98,24 @@ export class Supervisor {
   /**
    * Runs until every worker has ended: because `signal` aborted and they drained, `cut` short where that
    * aborts, or by themselves. Returns the worst of their exit codes: 1, 4, 0. Rejects when no process can be
-   * started at all.
+   * started at all, and with a worker's own reason where that cannot begin and none ever has: they were all
+   * given the same.
    */
   async run({ signal, cut }: { readonly signal: AbortSignal; readonly cut: AbortSignal }): Promise<number> {
     using _stop = onAbort(signal, (reason) => this.#stop(String(reason)));
     using _cut = onAbort(cut, () => this.#cut());
     try {
       const first = this.stopping ? [] : this.slots.map((slot) => this.#start(slot));
-      const codes = await Promise.all(first.map((worker, at) => this.#keep(this.#slot(at), worker)));
+      for (const [at, worker] of first.entries()) this.#kept.push(this.#keep(this.#slot(at), worker));
+      const codes: number[] = [];
+      // A roll adds to them.
+      for (const code of this.#kept) codes.push(await code);
       // Those that were replaced may still drain.
       await Promise.all([...this.#processes].map(({ ended }) => ended));
-      const code = this.#failed ? FAILED : worst(codes);
+      const refusal = this.#refusal;
+      const code = refusal !== undefined ? REFUSED : this.#failed ? FAILED : worst(codes);
       log.info("supervisor.stopped", { exit_code: code });
+      if (refusal !== undefined) throw new ConfigurationError(refusal, { code: "WORKER_REFUSED" });
       return code;
     } finally {
       // None, unless the run could not begin.
@@ -126,10 +139,15 @@ export class Supervisor {
    * not become ready ends the roll, and the others stay. Never rejects; one roll at a time.
    */
   async roll(): Promise<void> {
-    if (this.#rolling || this.stopping) {
-      log.warn("supervisor.roll_refused", { reason: this.stopping ? "stopping" : "rolling already" });
-      return;
-    }
+    // What reads nothing more is never ready.
+    const reason = this.stopping
+      ? "stopping"
+      : this.#quiesced
+      ? "draining"
+      : this.#rolling
+      ? "rolling already"
+      : undefined;
+    if (reason !== undefined) return log.warn("supervisor.roll_refused", { reason });
     this.#rolling = true;
     log.info("supervisor.roll_began", { workers: this.slots.length });
     try {
@@ -166,26 +184,26 @@ export class Supervisor {
     if (!ready) {
       log.error("supervisor.roll_failed", {
         worker: slot.number,
-        error: "the new worker did not become ready",
+        error: next.refusal ?? "the new worker did not become ready",
       });
-      next.kill();
+      // It may be at work, for all that.
+      this.#drain(next, "reload");
       return false;
     }
     slot.current = next;
+    this.#kept.push(this.#keep(slot, next));
     this.#drain(old, "reload");
     await old.ended;
     return !this.stopping;
   }
 
-  /** Keeps a worker in its place until that is to stay empty. Returns the exit code of the last one. */
+  /**
+   * Keeps a worker in its place until that is to stay empty, or another was put there. Returns the exit code
+   * of the last one.
+   */
   async #keep(slot: Slot, first: WorkerProcess): Promise<number> {
     for (let worker = first;;) {
       const status = await worker.ended;
-      if (slot.current !== worker && slot.current) {
-        worker = slot.current;
-        continue;
-      }
-      slot.current = undefined;
       const { number } = slot;
       const facts = {
         worker: number,
@@ -193,13 +211,24 @@ export class Supervisor {
         exit_code: status.code,
         signal: status.signal ?? undefined,
       };
+      if (slot.current !== worker) {
+        log.info("supervisor.worker_ended", facts);
+        return FINE;
+      }
+      slot.current = undefined;
       // A signal to the whole group ends a worker that has not begun to listen: it had nothing to drain.
       const code = this.stopping && !worker.health.begun ? FINE : codeOf(status);
       if (this.stopping || (this.#options.once && status.code === 0)) {
         log.info("supervisor.worker_ended", facts);
         return code;
       }
-      log.error("supervisor.worker_crashed", facts);
+      const { refusal } = worker;
+      if (refusal !== undefined && !this.#hasStarted()) {
+        this.#refusal = refusal;
+        this.#stop("a worker cannot begin");
+        return code;
+      }
+      log.error("supervisor.worker_crashed", { ...facts, ...(refusal !== undefined && { error: refusal }) });
       if (!this.#options.restart || this.#options.once) return code;
       const next = slot.successor ?? await this.#again(slot);
       if (!next) return code;
@@ -232,6 +261,10 @@ export class Supervisor {
     return undefined;
   }
 
+  #hasStarted(): boolean {
+    return this.#started || [...this.#processes].some(({ started }) => started);
+  }
+
   #start(slot: Slot): WorkerProcess {
     return slot.current = this.#spawn(slot);
   }
@@ -240,7 +273,10 @@ export class Supervisor {
     const { spawn, blockedAfterSeconds, printed, clock } = this.#options;
     const worker = new WorkerProcess({ child: spawn(slot.number), blockedAfterSeconds, printed, clock });
     this.#processes.add(worker);
-    void worker.ended.then(() => this.#processes.delete(worker));
+    void worker.ended.then(() => {
+      this.#started ||= worker.started;
+      this.#processes.delete(worker);
+    });
     log.info("supervisor.worker_started", { worker: slot.number, pid: worker.pid });
     if (this.#quiesced) worker.tell({ order: "quiesce" });
     return worker;

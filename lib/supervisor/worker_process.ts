@@ -33,7 +33,9 @@ export class WorkerProcess {
   readonly #orders: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #over = new AbortController();
   readonly #pages: PageRequests;
-  #ready = Promise.withResolvers<void>();
+  readonly #ready = Promise.withResolvers<void>();
+  #refusal: string | undefined;
+  #started = false;
 
   constructor({ child, blockedAfterSeconds, printed, clock }: WorkerProcessOptions) {
     this.#child = child;
@@ -43,7 +45,12 @@ export class WorkerProcess {
     this.#pages = new PageRequests(clock, (id) => this.tell({ order: "page", id }));
     const reader = new ReportReader((report) => {
       if ("page" in report) return this.#pages.answered(report.page, report.text);
+      if ("refused" in report) {
+        this.#refusal = report.refused;
+        return;
+      }
       this.health.heard(report);
+      if (report.snapshot && !report.snapshot.starting) this.#started = true;
       if (this.ready) this.#ready.resolve();
     }, printed);
     this.ended = this.#live(reader.read(child.stdout), clock);
@@ -54,6 +61,16 @@ export class WorkerProcess {
   get ready(): boolean {
     const { snapshot, blocked } = this.health;
     return !this.#over.signal.aborted && !blocked && snapshot !== undefined && isReady(snapshot);
+  }
+
+  /** Whether its engine has ever been through the checks of its start. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Why it cannot begin: what it was told, or found, is wrong. Undefined where it has not said so. */
+  get refusal(): string | undefined {
+    return this.#refusal;
   }
 
   /** Resolves when it is ready for the first time; never, where it ends before. */

@@ -9,7 +9,6 @@ import { resourceFromAttributes } from "@opentelemetry/resources";
 import {
   ConsoleMetricExporter,
   MeterProvider,
-  MetricReader,
   type PushMetricExporter,
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
@@ -30,6 +29,8 @@ import type { Telemetry } from "../domain/telemetry.ts";
 import { asError } from "../errors.ts";
 import { VERSION } from "../executable/version.ts";
 import { Metrics } from "./metrics/metrics.ts";
+import { OnDemandReader } from "./metrics/on_demand.ts";
+import { Tallies } from "./metrics/tallies.ts";
 import { prometheusText } from "./metrics/prometheus.ts";
 import { OtlpMetricExporter, OtlpSpanExporter } from "./otlp/exporters.ts";
 import type { TelemetrySettings } from "./settings.ts";
@@ -41,21 +42,6 @@ const log = getLogger(["protean", "telemetry"]);
 const MOST_SPANS = 2_048;
 /** Series of one instrument; those beyond are one, with `otel.metric.overflow` (TEL-1). */
 const MOST_SERIES = 2_000;
-
-/** Gives out what is counted, when asked. */
-class OnDemandReader extends MetricReader {
-  constructor() {
-    super({ cardinalitySelector: () => MOST_SERIES });
-  }
-
-  protected override onForceFlush(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  protected override onShutdown(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 export interface LiveOptions {
   readonly settings: TelemetrySettings;
@@ -72,7 +58,7 @@ export class LiveTelemetry implements Telemetry {
   readonly observer: Observer;
   readonly meter: Meter;
   readonly #options: LiveOptions;
-  readonly #reader = new OnDemandReader();
+  readonly #reader: OnDemandReader;
   readonly #meters: MeterProvider;
   readonly #tracers: TracerProvider | undefined;
   readonly #exporter: PushMetricExporter | undefined;
@@ -92,6 +78,12 @@ export class LiveTelemetry implements Telemetry {
       "telemetry.sdk.language": "webjs",
       ...attributes,
     });
+    const tallies = new Tallies({
+      scope: { name: "protean", version: VERSION },
+      clock,
+      mostSeries: MOST_SERIES,
+    });
+    this.#reader = new OnDemandReader(MOST_SERIES, [tallies]);
     this.#meters = new MeterProvider({ resource, readers: [this.#reader] });
     this.meter = this.#meters.getMeter("protean", VERSION);
     this.#exporter = metrics &&
@@ -108,8 +100,11 @@ export class LiveTelemetry implements Telemetry {
         }),
       ],
     });
-    const instruments = new Metrics({ meter: this.meter, semconv, systemOf: options.systemOf });
-    const tracing = this.#tracers && new Traces(this.#tracers.getTracer("protean", VERSION), instance);
+    const instruments = new Metrics({ tallies, clock, semconv, systemOf: options.systemOf });
+    const tracing = this.#tracers && new Traces(this.#tracers.getTracer("protean", VERSION), {
+      worker: instance,
+      ratio: ratioOf(options.settings.sampler),
+    });
     this.observer = observing(instruments, tracing, options);
     this.#exporting = this.#exporter
       ? this.#export(this.#exporter, this.#stopping.signal)
@@ -193,13 +188,14 @@ function observing(metrics: Metrics, traces: Traces | undefined, options: LiveOp
       };
     },
     deadLetters: (stream) => metrics.deadLetters(stream),
+    alerts: () => metrics.alerts(),
+    check: (name) => metrics.check(name),
     handler: (handler, message, kind) => {
-      const began = clock.monotonic();
       const span = traces?.handler(handler, message, kind);
       return {
         trace: span?.trace,
-        ended: (error) => {
-          metrics.handled(handler, kind, clock.monotonic() - began, error);
+        ended: (error, ms) => {
+          metrics.handled(handler, kind, ms, error);
           span?.end(error);
         },
       };
@@ -230,8 +226,14 @@ function observing(metrics: Metrics, traces: Traces | undefined, options: LiveOp
   };
 }
 
+/** Of traces that begin here, where that alone decides. */
+function ratioOf({ name, ratio }: TelemetrySettings["sampler"]): number | undefined {
+  return name === "parentbased_traceidratio" ? ratio : undefined;
+}
+
 function samplerOf({ name, ratio }: TelemetrySettings["sampler"]): Sampler {
-  const root = name.endsWith("always_on")
+  // What begins here has been chosen before it is begun.
+  const root = name.endsWith("always_on") || name === "parentbased_traceidratio"
     ? new AlwaysOnSampler()
     : name.endsWith("always_off")
     ? new AlwaysOffSampler()

@@ -8,7 +8,7 @@ import picocolors from "picocolors";
 import { printable, printableLines, visibleJson } from "../config/visible.ts";
 import { isError } from "../errors.ts";
 import { describeError } from "../message/describe_error.ts";
-import { type Redactor, safeText } from "./redaction.ts";
+import type { Redactor } from "./redaction.ts";
 
 /** From a record to one line, with its end. */
 export type LogFormatter = (record: LogRecord) => string;
@@ -69,7 +69,7 @@ export function consoleFormatter(redact: Redactor, stacks: boolean, color: boole
 
 function eventOf(record: LogRecord, redact: Redactor): string {
   const parts = record.message.map((part, index) => (index % 2 === 0 ? part : shown(redact("", part))));
-  return safeText(parts.join(""));
+  return String(redact("", parts.join("")));
 }
 
 /** An error becomes its message and type; its stack is for those who debug. */

@@ -4,8 +4,10 @@
  * @module
  */
 import { configureSync, type LogLevel, type LogRecord, resetSync } from "@logtape/logtape";
+import { type Clock, systemClock } from "../async/clock.ts";
 import { REDACTED_WORDS } from "../config/secrets.ts";
 import { ConfigurationError } from "../errors.ts";
+import { FloodGuard } from "./flood_guard.ts";
 import { consoleFormatter, jsonFormatter } from "./log_format.ts";
 import { createRedactor } from "./redaction.ts";
 
@@ -35,6 +37,8 @@ export interface LoggingOptions {
   readonly worker?: number;
   /** Used when nobody names a level. @default "info" */
   readonly fallbackLevel?: string;
+  /** For what is told of floods. @default the machine's clock */
+  readonly clock?: Clock;
 }
 
 const LEVELS: ReadonlyMap<string, LogLevel> = new Map([
@@ -57,6 +61,9 @@ const AUDIT = {
 
 /** Names that are accepted as levels; some mean the same. */
 export const LOG_LEVEL_NAMES: readonly string[] = [...LEVELS.keys()];
+
+/** Of the log that is running. */
+let guard: FloodGuard | undefined;
 
 /** The level called `name`, in any case. Throws `ConfigurationError` for a name nobody knows. */
 export function logLevel(name: string, where: string): LogLevel {
@@ -103,9 +110,14 @@ export function startLogging(options: LoggingOptions): void {
     options.worker === undefined
       ? record
       : { ...record, properties: { ...record.properties, worker: options.worker } };
+  guard?.close();
+  const flood = guard = new FloodGuard(
+    options.clock ?? systemClock,
+    (record) => write(format(named(record))),
+  );
   configureSync({
     reset: true,
-    sinks: { log: (record) => write(format(named(record))), audit: (record) => write(line(named(record))) },
+    sinks: { log: (record) => flood.take(record), audit: (record) => write(line(named(record))) },
     loggers: [
       { category: [], sinks: ["log"], lowestLevel: level },
       { category: ["logtape", "meta"], sinks: ["log"], parentSinks: "override", lowestLevel: "warning" },
@@ -116,8 +128,15 @@ export function startLogging(options: LoggingOptions): void {
   });
 }
 
-/** Silences every logger. Does nothing when the log was not started. */
+/** Tells what is still to be told of floods; the log goes on. */
+export function tellRepeated(): void {
+  guard?.close();
+}
+
+/** Tells what is still to be told of floods, and silences every logger. Does nothing when the log was not started. */
 export function stopLogging(): void {
+  guard?.close();
+  guard = undefined;
   resetSync();
 }
 

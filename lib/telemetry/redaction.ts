@@ -1,6 +1,6 @@
 /**
  * Keeps secrets out of the log (SEC-4): values whose key says that they are secret are replaced, at every
- * depth, and passwords inside texts.
+ * depth, and so are passwords and `key=value` pairs inside texts and errors.
  *
  * @module
  */
@@ -24,7 +24,9 @@ export function createRedactor(words: readonly string[]): Redactor {
 }
 
 function safe(key: string, value: unknown, isSecret: (key: string) => boolean, depth: number): unknown {
-  if (typeof value === "string") return bounded(maskTextOf(key, value.slice(0, 2 * MAX_TEXT)));
+  const safeText = (text: string) => bounded(maskText(text.slice(0, 2 * MAX_TEXT), { isSecret }));
+  // Masked before it is cut, for half a URI is not told from a text.
+  if (typeof value === "string") return bounded(maskTextOf(key, value.slice(0, 2 * MAX_TEXT), isSecret));
   if (value === null || typeof value === "boolean") return value;
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (typeof value !== "object") return value === undefined ? undefined : safeText(String(value));
@@ -37,11 +39,6 @@ function safe(key: string, value: unknown, isSecret: (key: string) => boolean, d
     entries.push([name, isSecret(name) ? MASK : safe(name, inner, isSecret, depth + 1)]);
   }
   return Object.fromEntries(entries);
-}
-
-/** Masked before it is cut, for half a URI is not told from a text. */
-export function safeText(text: string): string {
-  return bounded(maskText(text.slice(0, 2 * MAX_TEXT)));
 }
 
 function bounded(masked: string): string {

@@ -30,7 +30,7 @@ export class FakeClock implements Clock {
   /** Timers set and cleared so far: as long as it grows, somebody is at work. */
   #stirred = 0;
 
-  constructor(start = Date.UTC(2026, 0, 1)) {
+  constructor(start: number = Date.UTC(2026, 0, 1)) {
     this.#now = start;
   }
 

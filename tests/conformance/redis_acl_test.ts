@@ -12,6 +12,7 @@ import { systemClock } from "../../lib/async/clock.ts";
 import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 import { cacheConformance } from "../../lib/testing/conformance/cache_suite.ts";
 import { peersConformance } from "../../lib/testing/conformance/peers_suite.ts";
+import { rollupsConformance } from "../../lib/testing/conformance/rollups_suite.ts";
 import { instances } from "../support/opened.ts";
 import { redisBrokers } from "../support/redis_brokers.ts";
 import { redisAvailable, RedisServer, redisTest } from "../support/redis_server.ts";
@@ -73,6 +74,12 @@ if (redisAvailable) {
     const { broker, elapse, close } = await openBroker([]);
     if (!broker.peers) throw new Error("Redis knows no peers.");
     return { one: broker.peers, other: broker.peers, elapse, close };
+  });
+  rollupsConformance("redis (least ACL)", async () => {
+    const { broker, close } = await openBroker([]);
+    if (!broker.rollups) throw new Error("Redis keeps no rollups.");
+    const now = Math.floor(Date.now() / 60_000);
+    return { one: broker.rollups, other: broker.rollups, now, elapse: undefined, close };
   });
   cacheConformance("redis (least ACL)", async () => {
     const { uri, refused, close } = await start();

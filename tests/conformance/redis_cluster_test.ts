@@ -9,6 +9,7 @@ import { systemClock } from "../../lib/async/clock.ts";
 import { brokerModel } from "../../lib/testing/conformance/broker_model_suite.ts";
 import { brokerConformance } from "../../lib/testing/conformance/broker_suite.ts";
 import { cacheConformance } from "../../lib/testing/conformance/cache_suite.ts";
+import { rollupsConformance } from "../../lib/testing/conformance/rollups_suite.ts";
 import { instances } from "../support/opened.ts";
 import { RedisCluster } from "../support/redis_cluster.ts";
 import { redisAvailable } from "../support/redis_server.ts";
@@ -50,6 +51,12 @@ if (redisAvailable) {
   brokerConformance("redis cluster", () => broker());
   brokerConformance("redis cluster (polling)", () => broker({ max_connections: 1 }));
   brokerModel("redis cluster", () => broker());
+  rollupsConformance("redis cluster", async () => {
+    const { broker: { rollups }, close } = await broker();
+    if (!rollups) throw new Error("Redis keeps no rollups.");
+    const now = Math.floor(Date.now() / 60_000);
+    return { one: rollups, other: rollups, now, elapse: undefined, close };
+  });
   cacheConformance("redis cluster", async () => {
     const { first, ...rest } = await open(RedisCache);
     return { cache: first, ...rest };

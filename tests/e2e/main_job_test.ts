@@ -40,7 +40,7 @@ const finalState = {
   unpublished: 0,
 };
 
-async function deadLetters(installation: Installation): Promise<{ dlq_id: string }[]> {
+async function deadLetters(installation: Installation): Promise<{ dlq_id: string; message_id: string }[]> {
   const listed = await installation.command(["dlq", "list", "--json"]);
   assertEquals(listed.code, 0, listed.err);
   const envelope = JSON.parse(listed.out);
@@ -76,7 +76,9 @@ Deno.test("kill -9 in the middle of the thousand orders and a restart lose none 
   const server = await installation.start();
   await server.quiet();
   assertEquals(state(installation), finalState);
-  assertEquals((await deadLetters(installation)).length, HOPELESS);
+  // What is being published at a kill is published again: a copy of what cannot succeed is a letter as well.
+  const hopeless = new Set((await deadLetters(installation)).map(({ message_id }) => message_id));
+  assertEquals(hopeless.size, HOPELESS);
   assertEquals(await server.end("SIGTERM"), 0);
 });
 

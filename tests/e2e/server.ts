@@ -135,14 +135,18 @@ export class Installation {
     return server;
   }
 
-  /** Starts a server without waiting for it; `env` is further environment of this one. */
+  /**
+   * Starts a server, or what else `verb` says, without waiting for it; `env` is further environment of this
+   * one.
+   */
   async launch(
     args: readonly string[] = [],
     port = this.port,
     env: Readonly<Record<string, string>> = {},
+    verb = "server",
   ): Promise<RunningServer> {
     const log = `${this.folder}/server-${this.#children.length}.log`;
-    const { child, logged } = await spawnServer(["server", ...this.#named, "--log-format=json", ...args], {
+    const { child, logged } = await spawnServer([verb, ...this.#named, "--log-format=json", ...args], {
       ...{ cwd: this.folder, log, program: this.#program },
       env: { ...this.#env, ...env, HEALTH_PORT: String(port) },
     });

@@ -111,15 +111,33 @@ Deno.test("five crashes within a minute drain the others and end the server with
   assert(!isThere(second));
 });
 
-Deno.test("a domain that cannot be loaded ends the server after a few tries, with 1", async () => {
+Deno.test("a domain that cannot be loaded ends the server at once: exit 2, and the sentence once", async () => {
   await using tasks = await Tasks.create();
   const server = await tasks.installation.launch(["--workers=2"], tasks.installation.port, {
     TASKS_FAIL: "1",
   });
   await server.finished();
-  assertEquals((await server.child.status).code, 1, await server.log());
   await server.logged;
-  assertMatch(await server.log(), /TASKS_FAIL is set/);
+  assertEquals((await server.child.status).code, 2, await server.log());
+  const log = await server.log();
+  assertEquals(log.match(/^Error: The domain module .*TASKS_FAIL is set/gm)?.length, 1, log);
+  assertEquals(log.split("TASKS_FAIL").length, 2, log);
+  assertEquals((await events(server, "supervisor.worker_restarts")).length, 0);
+});
+
+Deno.test("SIGUSR2 before there are workers ends nothing", async () => {
+  await using tasks = await Tasks.create();
+  const { installation } = tasks;
+  // Opened by both sides or by none: who could write it knows that the server reads it.
+  await Deno.remove(installation.config);
+  assertEquals((await new Deno.Command("mkfifo", { args: [installation.config] }).output()).code, 0);
+  const server = await installation.launch(["--workers=2"]);
+  const config = await Deno.open(installation.config, { write: true });
+  server.child.kill("SIGUSR2");
+  await config.write(new TextEncoder().encode("no = [toml"));
+  config.close();
+  await server.finished();
+  assertEquals((await server.child.status).code, 2, await server.log());
 });
 
 Deno.test("F26: a worker that crashes on boot is tried again with backoff while the other serves, then all end with 1", async () => {

@@ -3,7 +3,8 @@
  * DLQ-2, DLQ-6).
  */
 import { assert, assertEquals } from "@std/assert";
-import { Alerter } from "../../lib/dlq/alerter.ts";
+import { Alerter } from "../../lib/alerts/alerter.ts";
+import { alertNotTold } from "../../lib/dlq/receivers.ts";
 import { DlqMaintenance } from "../../lib/dlq/maintenance.ts";
 import type { BaseBroker } from "../../lib/adapters/ports.ts";
 import { systemClock } from "../../lib/async/clock.ts";
@@ -17,13 +18,16 @@ const HOUR_MS = 3_600_000;
 
 function replica(broker: BaseBroker, alerts: DlqAlert[], clock = systemClock, intervalSeconds = 0.05) {
   return new DlqMaintenance({
+    domain: "my_domain",
     ...{ broker, clock, alertThreshold: 10, alertOn: "cycle", intervalSeconds, random: () => 0 },
     queues: [{
       stream: QUEUE,
       rules: [{ handler: "Mailer", group: "shop.Mailer", retentionHours: 1, alertThreshold: 10 }],
     }],
     alerter: () =>
-      Promise.resolve(new Alerter([{ name: "test", tell: (alert) => void alerts.push(alert) }], clock)),
+      Promise.resolve(
+        new Alerter([{ name: "test", tell: (alert) => void alerts.push(alert) }], clock, alertNotTold),
+      ),
   });
 }
 

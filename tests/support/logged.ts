@@ -3,17 +3,20 @@
  *
  * @module
  */
-import { configure, type LogRecord } from "@logtape/logtape";
+import { configure, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { standingSink, watchLog } from "./standing_check.ts";
 
-/** Collects what our loggers say meanwhile, from `info` on. */
-export async function logged(work: () => Promise<unknown>): Promise<LogRecord[]> {
+/** Collects what our loggers say meanwhile, from `level` on. */
+export async function logged(
+  work: () => Promise<unknown>,
+  level: LogLevel = "info",
+): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
   await configure({
     reset: true,
     sinks: { memory: (record) => records.push(record), standing: standingSink },
     loggers: [
-      { category: "protean", sinks: ["memory", "standing"], lowestLevel: "info" },
+      { category: "protean", sinks: ["memory", "standing"], lowestLevel: level },
       { category: ["logtape", "meta"], lowestLevel: "fatal" },
     ],
   });

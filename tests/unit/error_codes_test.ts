@@ -3,20 +3,10 @@ import { join } from "node:path";
 import { UsageError } from "../../lib/cli/usage_error.ts";
 import { report } from "../../lib/cli/report.ts";
 import { createCli } from "../../lib/cli/cli.ts";
-import { type CarriedBy, ERROR_CODES } from "../../lib/error_codes.ts";
+import { ERROR_CODES, EXITS_WITH_2 } from "../../lib/error_codes.ts";
+import { ruleOf } from "../../lib/check/catalogue.ts";
 import * as errors from "../../lib/errors.ts";
 import { recordingIo } from "./cli/support.ts";
-
-/**
- * Classes after which a command ends with 2, for nothing but another configuration or command line helps
- * (design 9).
- */
-const EXITS_WITH_2: readonly CarriedBy[] = [
-  "ConfigurationError",
-  "DomainLoadError",
-  "RefusedError",
-  "UsageError",
-];
 
 const LIST = "error_codes.ts";
 
@@ -35,6 +25,8 @@ const NO_CODES = new Set([
   "PROTEAN_RELEASE",
   "PROTEAN_USER",
   "REDIS_ADDRESS",
+  "REDIS_PASSWORD",
+  "REDIS_USERNAME",
   "READ_POSITION",
   "WATCHDOG_USEC",
 ]);
@@ -88,5 +80,13 @@ Deno.test("every code has a sentence, and a carrier that gives it the exit code 
     const cli = createCli(recordingIo(), { domains: {}, config: () => Promise.resolve(undefined) });
     const exit = report(cli, new classes[carrier](meaning), []);
     assertEquals(exit, EXITS_WITH_2.includes(carrier) ? 2 : 1, code);
+  }
+});
+
+Deno.test("every code says what to do, itself or in its rule of check", () => {
+  for (const [code, [, , remedy]] of Object.entries(ERROR_CODES)) {
+    const rule = ruleOf(code);
+    assert(remedy === undefined ? rule : !rule, `${code} has a remedy here or a rule, and not both`);
+    assert(/^[A-Z`].*\.$/.test(remedy ?? rule?.remedy ?? ""), code);
   }
 });

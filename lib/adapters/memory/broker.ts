@@ -5,6 +5,7 @@
  */
 import {
   type AdapterOptions,
+  type AlertRecords,
   BaseBroker,
   type BrokerCapabilities,
   type DeadLetters,
@@ -16,16 +17,19 @@ import {
   type Partitions,
   type Peers,
   type PublishResult,
+  type Rollups,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
 } from "../ports.ts";
+import { AlertShelf } from "../alert_shelf.ts";
 import { MemoryDeadLetters } from "./broker_dead_letters.ts";
 import { partitionStream } from "../../message/partitions.ts";
 import { MemoryLocks } from "./locks.ts";
 import { OperationBook } from "../operation_book.ts";
 import { MemoryPartitions } from "./partitions.ts";
 import { MemoryPeers } from "./peers.ts";
+import { MemoryRollups } from "./rollups.ts";
 import { MemoryStreamGroup } from "./stream_group.ts";
 import { entryOf } from "./stream_log.ts";
 import { StreamStore } from "./stream_store.ts";
@@ -40,13 +44,16 @@ export class MemoryBroker extends BaseBroker {
   readonly #deadLetters: DeadLetters;
   readonly #locks = new MemoryLocks();
   readonly #operations = new OperationBook();
+  readonly #alerts = new AlertShelf();
   readonly #closing = new AbortController();
   readonly #partitions: MemoryPartitions;
   readonly #peers: Peers;
+  readonly #rollups: Rollups;
 
   constructor(options: AdapterOptions) {
     super(options);
     this.#peers = new MemoryPeers(options.clock);
+    this.#rollups = new MemoryRollups(options.clock);
     this.#deadLetters = new MemoryDeadLetters(this.#store, options.clock);
     this.#partitions = new MemoryPartitions({
       ...{ store: this.#store, clock: options.clock },
@@ -73,8 +80,16 @@ export class MemoryBroker extends BaseBroker {
     return this.#peers;
   }
 
+  override get rollups(): Rollups {
+    return this.#rollups;
+  }
+
   override get operations(): OperationRecords {
     return this.#operations;
+  }
+
+  override get alerts(): AlertRecords {
+    return this.#alerts;
   }
 
   override get partitions(): Partitions {

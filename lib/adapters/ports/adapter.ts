@@ -59,6 +59,11 @@ export interface ServerFacts {
   readonly maxMemory?: number;
   /** Redis' `maxmemory-policy`. */
   readonly evictionPolicy?: string;
+  /** Connections of clients that are open now. */
+  readonly connectedClients?: number;
+  readonly uptimeSeconds?: number;
+  /** As the server measures them just now. */
+  readonly operationsPerSecond?: number;
 }
 
 export abstract class BaseAdapter {

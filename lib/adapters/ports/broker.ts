@@ -5,11 +5,13 @@
  */
 import { NotSupportedError } from "../../errors.ts";
 import { BaseAdapter } from "./adapter.ts";
+import type { AlertRecords } from "./alerts.ts";
 import type { ClaimedEntry, Postponed, StreamEntry } from "./entry.ts";
 import type { Lock, LockOptions } from "./lock.ts";
 import type { OperationRecords } from "./operations.ts";
 import type { Partitions } from "./partitions.ts";
 import type { Peers } from "./peers.ts";
+import type { Rollups } from "./rollups.ts";
 
 export interface BrokerCapabilities {
   /** Runs inside this process with no server. */
@@ -418,6 +420,11 @@ export abstract class BaseBroker extends BaseAdapter {
     return undefined;
   }
 
+  /** What workers have done minute by minute. Undefined: nobody keeps that here. */
+  get rollups(): Rollups | undefined {
+    return undefined;
+  }
+
   /** Every group of a stream; empty when there is none. */
   groups(_stream: string): Promise<readonly GroupInfo[]> {
     return Promise.resolve([]);
@@ -450,6 +457,11 @@ export abstract class BaseBroker extends BaseAdapter {
 
   /** Operations of all processes. Undefined: each process knows its own, as long as it lives. */
   get operations(): OperationRecords | undefined {
+    return undefined;
+  }
+
+  /** Alerts of all processes. Undefined: each process knows its own, as long as it lives. */
+  get alerts(): AlertRecords | undefined {
     return undefined;
   }
 

@@ -259,6 +259,16 @@ export interface SessionOptions {
   readonly refused?: () => Error | undefined;
 }
 
+/** Connections of a pool. */
+export interface PoolStats {
+  readonly size: number;
+  readonly checkedOut: number;
+  readonly overflow: number;
+  readonly checkedIn: number;
+  /** Those who wait for a connection; absent where nobody does. */
+  readonly waiting?: number;
+}
+
 export abstract class BaseProvider extends BaseAdapter {
   abstract readonly capabilities: ProviderCapabilities;
   abstract readonly outbox: OutboxStore;
@@ -319,7 +329,7 @@ export abstract class BaseProvider extends BaseAdapter {
   }
 
   /** Live pool figures, where there is a pool (POOL-4). */
-  poolStats(): { size: number; checkedOut: number; overflow: number; checkedIn: number } | undefined {
+  poolStats(): PoolStats | undefined {
     return undefined;
   }
 }

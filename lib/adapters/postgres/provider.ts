@@ -18,6 +18,7 @@ import {
   type ConnectionNeed,
   type Lock,
   type LockOptions,
+  type PoolStats,
   type ProviderCapabilities,
   type ProviderSession,
   type ServerFacts,
@@ -205,7 +206,7 @@ export class PostgresProvider extends BaseProvider {
     return await abortable(serverFacts(connection), signal);
   }
 
-  override poolStats(): { size: number; checkedOut: number; overflow: number; checkedIn: number } {
+  override poolStats(): PoolStats {
     return { ...this.#database.pool.stats };
   }
 

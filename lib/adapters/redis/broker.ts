@@ -8,6 +8,7 @@
  */
 import { asError, BrokerUnavailableError } from "../../errors.ts";
 import {
+  type AlertRecords,
   BaseBroker,
   type BrokerCapabilities,
   type ConnectionNeed,
@@ -21,12 +22,14 @@ import {
   type Partitions,
   type Peers,
   type PublishResult,
+  type Rollups,
   type ServerFacts,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
   type TextLimits,
 } from "../ports.ts";
+import { RedisAlerts } from "./alerts.ts";
 import { RedisDeadLetters } from "./dead_letters.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { openEndpoint } from "./cluster.ts";
@@ -39,6 +42,7 @@ import { partitionIndex, partitionStream } from "../../message/partitions.ts";
 import { RedisOperations } from "./operations.ts";
 import { RedisPartitions } from "./partitions.ts";
 import { RedisPeers } from "./peers.ts";
+import { RedisRollups } from "./rollups.ts";
 import { append, appendParted } from "./scripts.ts";
 import { connectionNeed, serverFacts } from "./server_facts.ts";
 import { checkFiles, readSettings } from "./settings.ts";
@@ -167,6 +171,10 @@ export class RedisBroker extends BaseBroker {
     return new RedisOperations(this.#redis, (name) => this.keyOf(name));
   }
 
+  override get alerts(): AlertRecords {
+    return new RedisAlerts(this.#redis, (name) => this.keyOf(name));
+  }
+
   override async groups(stream: string): Promise<readonly GroupInfo[]> {
     return await this.#redis.run((client) => groupsOf(client, this.keyOf(stream)), {
       key: stream,
@@ -200,6 +208,10 @@ export class RedisBroker extends BaseBroker {
 
   override get peers(): Peers {
     return new RedisPeers({ redis: () => this.#redis, keyOf: (name) => this.keyOf(name) });
+  }
+
+  override get rollups(): Rollups {
+    return new RedisRollups(this.#redis, (name) => this.keyOf(name));
   }
 
   /** None on a Cluster: a key's lease and its stream are named apart, and would be in two slots. */

@@ -13,6 +13,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Redis } from "ioredis";
 import { betweenMs, type Clock, type Moment, momentOf, sleep } from "../../async/clock.ts";
+import { together } from "../../async/every.ts";
 import { asError, RefusedError } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { explain } from "./faults.ts";
@@ -212,7 +213,7 @@ export class Presence {
     while (!signal.aborted) {
       this.#looking = this.#look();
       await this.#looking;
-      await sleep(this.#clock, SHOW_MS, signal);
+      await sleep(this.#clock, together(this.#clock, SHOW_MS), signal);
     }
   }
 

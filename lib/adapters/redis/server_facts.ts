@@ -50,6 +50,9 @@ export function factsOf(info: string): ServerFacts {
     usedMemory: figure("used_memory"),
     maxMemory: figure("maxmemory"),
     evictionPolicy: text("maxmemory_policy"),
+    connectedClients: figure("connected_clients"),
+    uptimeSeconds: figure("uptime_in_seconds"),
+    operationsPerSecond: figure("instantaneous_ops_per_sec"),
   };
   const known = Object.entries(given).filter(([, value]) => value !== undefined);
   return { product: "Redis", ...Object.fromEntries(known) };

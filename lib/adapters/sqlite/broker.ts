@@ -6,6 +6,7 @@
  */
 import {
   type AdapterOptions,
+  type AlertRecords,
   BaseBroker,
   type BrokerCapabilities,
   type ComponentSchema,
@@ -19,6 +20,7 @@ import {
   type Partitions,
   type Peers,
   type PublishResult,
+  type Rollups,
   type StreamEntry,
   type StreamEntryInsert,
   type StreamGroup,
@@ -29,11 +31,13 @@ import { TextBudget } from "../entry_text.ts";
 import { parseStreamId } from "../stream_id.ts";
 import { DatabaseFile } from "./file/database_file.ts";
 import { partitionStream } from "../../message/partitions.ts";
+import { alertComponent, SqliteAlerts } from "./alerts.ts";
 import { lockComponent, SqliteLocks } from "./locks.ts";
 import { operationComponent, SqliteOperations } from "./operations.ts";
 import { SqlitePartitions } from "./partitions/partitions.ts";
 import { noteKey, partitionComponent } from "./partitions/rows.ts";
 import { peerComponent, SqlitePeers } from "./peers.ts";
+import { rollupComponent, SqliteRollups } from "./rollups.ts";
 import { SqliteDeadLetters } from "./streams/dead_letters.ts";
 import { collectDropped } from "./streams/drop.ts";
 import { failureComponent } from "./streams/failure_groups.ts";
@@ -77,9 +81,11 @@ export class SqliteBroker extends BaseBroker {
         lockComponent,
         partitionComponent,
         operationComponent,
+        alertComponent,
         fedComponent,
         failureComponent,
         peerComponent,
+        rollupComponent,
       ],
       migrate: options.migrate,
       unavailable: BrokerUnavailableError,
@@ -136,6 +142,10 @@ export class SqliteBroker extends BaseBroker {
     return ids.map((id) => ({ id }));
   }
 
+  override get rollups(): Rollups {
+    return new SqliteRollups(this.#file, this.options.clock);
+  }
+
   override get peers(): Peers {
     return new SqlitePeers(this.#file, this.options.clock);
   }
@@ -172,6 +182,10 @@ export class SqliteBroker extends BaseBroker {
 
   override get operations(): OperationRecords {
     return new SqliteOperations(this.#file);
+  }
+
+  override get alerts(): AlertRecords {
+    return new SqliteAlerts(this.#file);
   }
 
   override async groups(stream: string): Promise<readonly GroupInfo[]> {

@@ -15,7 +15,7 @@ import {
   type LogOptions,
   positive,
 } from "../options.ts";
-import { scaledObject } from "../keda.ts";
+import { type KedaGroup, scaledObject } from "../keda.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 
@@ -26,6 +26,8 @@ interface Options extends DomainOptions, LogOptions {
   readonly target: number;
   readonly addressFromEnv: string;
   readonly address?: string;
+  readonly usernameFromEnv: string;
+  readonly passwordFromEnv: string;
 }
 
 export function deployCommand(cli: Cli): Command {
@@ -50,7 +52,19 @@ function kedaCommand(cli: Cli): Command {
       filled,
       "REDIS_ADDRESS",
     )
-    .option("--address <host:port>", "Redis's host:port itself", filled);
+    .option("--address <host:port>", "Redis's host:port itself", filled)
+    .option(
+      "--username-from-env <name>",
+      "variable of the container with Redis's user, where it has one",
+      filled,
+      "REDIS_USERNAME",
+    )
+    .option(
+      "--password-from-env <name>",
+      "variable of the container with Redis's password, where it has one",
+      filled,
+      "REDIS_PASSWORD",
+    );
   return withExamples(addLogOptions(addDomainOption(command)), [
     [
       "deploy keda --domain=my_domain --max 8 > scaledobject.yaml",
@@ -62,10 +76,15 @@ function kedaCommand(cli: Cli): Command {
       const { brokers } = runtime.config.config;
       const groups = planSubscriptions(runtime).filter(({ broker, settings }) =>
         brokers[broker.name]?.provider === "redis" && settings.subscriptionType === "stream"
-      );
-      if (groups.length === 0) {
+      ).map((planned) => ({
+        ...planned,
+        redis: brokers[planned.broker.name] as KedaGroup["redis"],
+        parted: runtime.partitionFields.has(planned.category),
+      })).filter(({ redis }) => !String(redis["URI"]).startsWith("unix:"));
+      if (groups.every(({ parted }) => parted)) {
         throw new UsageError(
-          "No subscription of this domain reads from Redis: use deploy/keda/metrics-api.yaml, which asks /scale.",
+          "No subscription of this domain reads a Redis stream that KEDA could be told of: use " +
+            "deploy/keda/metrics-api.yaml, which asks /scale.",
         );
       }
       cli.io.out(scaledObject(groups, options));

@@ -8,9 +8,15 @@ import { Command } from "commander";
 import { firstOf } from "../../async/abort.ts";
 import { systemClock } from "../../async/clock.ts";
 import type { EngineOptions } from "../../engine/engine.ts";
-import { leaveSignalsToSupervisor, listenForStopSignals, onReloadSignal } from "../../engine/signals.ts";
+import {
+  leaveSignalsToSupervisor,
+  listenForStopSignals,
+  onReloadSignal,
+  type ReloadRequests,
+} from "../../engine/signals.ts";
 import { ConfigurationError, UnavailableError } from "../../errors.ts";
 import { beginLog } from "../begin_log.ts";
+import { EXIT_USAGE, isUsage, problemsOf } from "../report.ts";
 import { catchStrayErrors } from "../stray_errors.ts";
 import type { Cli } from "../cli.ts";
 import { withExamples } from "../examples.ts";
@@ -54,8 +60,15 @@ async function start(cli: Cli, command: Command, options: Options): Promise<void
   if (options.asWorker) return await work(cli, options, options.asWorker);
   const signals = listenForStopSignals();
   try {
-    if (options.workers > 1) return await superviseAll(cli, command, options, signals);
-    using _reload = onReloadSignal(() => log.warn("engine.reload_refused", { reason: "no supervisor" }));
+    const { workers } = options;
+    const reload: ReloadRequests = {
+      asked: () => {
+        if (workers === 1) log.warn("engine.reload_refused", { reason: "no supervisor" });
+      },
+    };
+    // From the first moment: the signal ends a process that does not listen.
+    using _reload = onReloadSignal(() => reload.asked());
+    if (workers > 1) return await superviseAll(cli, command, options, { ...signals, reload });
     const [{ healthThread }, { tellingSystemd }] = await Promise.all([
       import("../../health/thread.ts"),
       import("../sd_notify.ts"),
@@ -73,7 +86,7 @@ async function superviseAll(
   cli: Cli,
   command: Command,
   options: Options,
-  signals: Surroundings,
+  signals: Surroundings & { readonly reload: ReloadRequests },
 ): Promise<void> {
   beginLog(cli, options, "info");
   const [{ supervise }, { readConfig }] = await Promise.all([
@@ -87,7 +100,9 @@ async function superviseAll(
 }
 
 async function work(cli: Cli, options: Options, { number, reportEveryMs }: WorkerPlace): Promise<void> {
-  const terminated = leaveSignalsToSupervisor();
+  const terminated = leaveSignalsToSupervisor(() =>
+    log.warn("engine.reload_refused", { reason: "a worker: name the process that started it" })
+  );
   const { Parent } = await import("../../supervisor/parent.ts");
   const parent = new Parent({
     ...{ orders: Deno.stdin.readable, reports: Deno.stdout },
@@ -95,7 +110,15 @@ async function work(cli: Cli, options: Options, { number, reportEveryMs }: Worke
   });
   cli.worker = number;
   const drain = firstOf(terminated, parent.drain);
-  await serve(cli, options, { drain, cut: parent.cut, engine: { listener: parent.listener } });
+  try {
+    await serve(cli, options, { drain, cut: parent.cut, engine: { listener: parent.listener } });
+  } catch (error) {
+    if (!isUsage(error)) throw error;
+    // Said once, by the supervisor, who knows whether the others have met the same.
+    log.debug("worker.refused", { error });
+    await parent.refuse(problemsOf(error).message);
+    cli.exitCode = EXIT_USAGE;
+  }
 }
 
 async function serve(cli: Cli, options: Options, { drain, cut, engine: more }: Surroundings): Promise<void> {

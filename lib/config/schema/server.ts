@@ -47,10 +47,12 @@ const brokerSubscription = z.strictObject({
 }).prefault({}).describe("Defaults of subscribers to external streams.");
 
 const versionRetry = z.strictObject({
-  enabled: flag().default(true),
+  enabled: flag().default(true).describe("False: a conflict is a failure of the handler."),
   max_retries: whole(0).default(3).describe("Extra attempts after a version conflict."),
-  base_delay_seconds: atLeast(0).default(0.05),
-  max_delay_seconds: atLeast(0).default(1),
+  base_delay_seconds: atLeast(0).default(0.05).describe(
+    "Seconds before the first of them; doubles from there.",
+  ),
+  max_delay_seconds: atLeast(0).default(1).describe("Longest delay between attempts, in seconds."),
 }).prefault({}).describe("Retries inside one delivery when somebody else saved the same aggregate first.");
 
 const transientRetry = z.strictObject({
@@ -78,34 +80,36 @@ const dlq = z.strictObject({
 }).prefault({}).describe("Dead-letter maintenance.");
 
 const health = z.strictObject({
-  enabled: flag().default(true),
+  enabled: flag().default(true).describe("False: no port is opened."),
   host: text().default("127.0.0.1").describe("Loopback; 0.0.0.0 inside Kubernetes."),
-  port: whole(0, 65_535).default(8080),
+  port: whole(0, 65_535).default(8080).describe("0: any that is free; the log says which."),
   port_auto_increment: flag().default(false).describe("Take the next free port when this one is taken."),
   blocked_after_seconds: above(0).default(10).describe("A blocked event loop is reported after this long."),
 }).prefault({}).describe("The listener for /livez, /readyz and /healthz.");
 
 const metrics = z.strictObject({
-  enabled: flag().default(false),
+  enabled: flag().default(false).describe("Offer the page, and take the figures for it."),
   path: z.string().startsWith("/").default("/metrics").describe("Path on the health listener."),
 }).prefault({}).describe("Prometheus text on the health listener.");
 
 const priorityLanes = z.strictObject({
-  enabled: flag().default(false),
+  enabled: flag().default(false).describe("Send and read the second lane."),
   threshold: z.number().default(0).describe("Messages of lower priority take the backfill lane."),
-  backfill_suffix: text().default("backfill"),
+  backfill_suffix: text().default("backfill").describe("Name of the second lane behind that of the stream."),
 }).prefault({}).describe("A second lane for messages that can wait.");
 
 const partitioning = z.strictObject({
-  lease_ttl_ms: whole(1).default(15_000),
+  lease_ttl_ms: whole(1).default(15_000).describe("Milliseconds after which a dead owner has lost its key."),
   heartbeat_interval_seconds: above(0).optional().describe("lease_ttl_ms / 5000 when absent."),
-  poll_interval_seconds: above(0).default(0.25),
-  reap_idle_ms: whole(1).default(3_600_000),
+  poll_interval_seconds: above(0).default(0.25).describe("Seconds between two looks for keys to own."),
+  reap_idle_ms: whole(1).default(3_600_000).describe("Milliseconds after which an idle key is forgotten."),
 }).prefault({}).describe("Leases of handlers that declare sequentialBy.");
 
 /** `[server]`. */
 export const serverSchema = z.strictObject({
-  default_subscription_type: subscriptionTypeSchema.default("stream"),
+  default_subscription_type: subscriptionTypeSchema.default("stream").describe(
+    "How handlers read that say nothing else.",
+  ),
   default_subscription_profile: text().optional().describe(
     "Profile that governs every setting not set elsewhere.",
   ),

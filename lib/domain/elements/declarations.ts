@@ -29,7 +29,9 @@ import type {
   SubscriberOptions,
 } from "../options.ts";
 import { Elements } from "./elements.ts";
+import type { CheckOptions, CheckRun } from "../check.ts";
 import type { DlqAlertListener } from "../dlq_alert.ts";
+import { checkOf } from "./check_options.ts";
 import { assertBatches } from "./batch_options.ts";
 import { assertHandlerOptions } from "./handler_options.ts";
 import type { HandlerKind } from "../handler_port.ts";
@@ -49,7 +51,7 @@ const SUBSCRIBER_OPTIONS: readonly string[] = [
 ] satisfies readonly (keyof SubscriberOptions)[];
 
 export class Declarations {
-  protected readonly elements = new Elements();
+  protected readonly elements: Elements = new Elements();
   protected readonly identity: DomainIdentity;
 
   constructor(identity: DomainIdentity) {
@@ -271,6 +273,25 @@ export class Declarations {
     }
     this.elements.assertOpen("alert listener", notify.name || "of dead letters");
     this.elements.dlqAlertListeners.push(notify);
+  }
+
+  /**
+   * Runs `run` in every process of the server, at its start and then every `everySeconds`, for at most
+   * `timeoutMs`; its signal aborts then. It fails where it throws, rejects or returns `false`: `/readyz`, the log
+   * and the rule `check` of `[alerts]` tell of it with the text of its error, and metrics count it. Readiness goes
+   * by it only with `gatesReadiness`. Throws `IncorrectUsageError` for what cannot be right, and after `init`.
+   *
+   * @example
+   * ```ts
+   * domain.check("payments", async ({ signal }) => (await fetch("https://pay.example/up", { signal })).ok, {
+   *   everySeconds: 30,
+   * });
+   * ```
+   */
+  check(name: string, run: CheckRun, options: CheckOptions = {}): void {
+    const definition = checkOf(name, run, options, this.elements.checks);
+    this.elements.assertOpen("check", name);
+    this.elements.checks.push(definition);
   }
 
   #message<S extends Schema, A extends string, T extends Schema>(

@@ -6,6 +6,7 @@
  */
 import { IncorrectUsageError } from "../../errors.ts";
 import type { AggregateDefinition } from "./aggregate.ts";
+import type { CheckDefinition } from "../check.ts";
 import type { DlqAlertListener } from "../dlq_alert.ts";
 import type { HandlerKind } from "../handler_port.ts";
 import type { MessageDefinition } from "./message_definition.ts";
@@ -31,6 +32,7 @@ export class Elements {
   readonly handlers: HandlerDefinition[] = [];
   /** Told when dead letters pile up. */
   readonly dlqAlertListeners: DlqAlertListener[] = [];
+  readonly checks: CheckDefinition[] = [];
   #frozen = false;
 
   /**

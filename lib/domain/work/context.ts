@@ -9,6 +9,7 @@ import { IncorrectUsageError } from "../../errors.ts";
 import type { Message } from "../../message/types.ts";
 import { aggregateOf } from "../elements/aggregate.ts";
 import type { DomainIdentity } from "../elements/identity.ts";
+import { messageFacts } from "./message_facts.ts";
 import { messageOf } from "../elements/message_definition.ts";
 import { commandMessage, publishedMessage } from "./outgoing.ts";
 import { projectionOf } from "../elements/projection.ts";
@@ -94,9 +95,10 @@ export class WorkContext implements Context {
   }
 
   get log(): Logger {
-    return this.#log ??= getLogger(["protean", "handler", this.#name]).with(
-      logged(this.#work.origin.message),
-    );
+    return this.#log ??= getLogger(["protean", "handler", this.#name]).with({
+      handler: this.#name,
+      ...messageFacts(this.#work.origin),
+    });
   }
 
   get sql(): Sql {
@@ -156,17 +158,5 @@ export function shownMessage(message: Message): Context["message"] {
     get metadata() {
       return structuredClone(message.metadata);
     },
-  };
-}
-
-/** What a log line says of the message; never its payload (SEC-4). */
-function logged(message: Message | undefined): Record<string, unknown> {
-  if (!message) return {};
-  const { headers, domain } = message.metadata;
-  return {
-    message_id: headers.id,
-    message_type: headers.type,
-    stream: headers.stream,
-    correlation_id: domain.correlation_id,
   };
 }

@@ -27,6 +27,7 @@ export class IdentityMap {
   readonly #entries = new Map<AggregateDefinition, Map<string, Entry>>();
   /** Versions that removed aggregates have left, by the same keys. */
   readonly #removed = new Map<AggregateDefinition, Map<string, number>>();
+  #loads = 0;
 
   /**
    * The instance known by this id; null when this unit of work has removed it; undefined when it was not
@@ -44,6 +45,7 @@ export class IdentityMap {
       return undefined;
     }
     const instance = stored.restore();
+    this.#loads++;
     keyed(this.#entries, definition).set(id, entryOf(definition, instance));
     return instance;
   }
@@ -70,6 +72,11 @@ export class IdentityMap {
   get unseen(): readonly { readonly definition: AggregateDefinition; readonly id: string }[] {
     return this.#all().filter((entry) => isDirty(entry) && this.#expected(entry) === -1)
       .map(({ definition, instance }) => ({ definition, id: instance.id }));
+  }
+
+  /** How many aggregates were loaded, and how many are to be saved or removed. */
+  get operations(): { readonly loads: number; readonly saves: number } {
+    return { loads: this.#loads, saves: this.#all().filter(({ fate }) => fate !== undefined).length };
   }
 
   /** Instances that were changed and never added: their changes are lost with the unit of work. */

@@ -234,6 +234,11 @@ export class UnitOfWork {
     }
   }
 
+  /** How many aggregates were loaded, and how many saved or removed; for the log. */
+  get operations(): { readonly loads: number; readonly saves: number } {
+    return this.#aggregates?.operations ?? { loads: 0, saves: 0 };
+  }
+
   /** What was sent and raised, once it is committed. */
   get committed(): readonly Outgoing[] {
     return this.#committed;

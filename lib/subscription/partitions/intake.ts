@@ -8,6 +8,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { BaseBroker, Partitions } from "../../adapters/ports.ts";
 import { elapsedMs, type Moment, momentOf, sleep } from "../../async/clock.ts";
+import { together } from "../../async/every.ts";
 import { asError } from "../../errors.ts";
 import { reporting, type WorkReporter } from "../../status/work_health.ts";
 import type { SubscriptionScope } from "../scope.ts";
@@ -98,7 +99,7 @@ export class PartitionIntake {
         this.#failing = true;
       }
       const parted = expected || this.#known > 0;
-      await sleep(clock, parted ? settings.pollMs : claimIntervalMs, signal);
+      await sleep(clock, together(clock, parted ? settings.pollMs : claimIntervalMs), signal);
     }
     await Promise.all(this.#running);
   }

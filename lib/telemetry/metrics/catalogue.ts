@@ -135,6 +135,15 @@ export const EVENTS = {
     "dlq_stream",
   ]),
   dlqAlerts: counter("protean.dlq.alerts", "{alert}", "Alerts about a dead-letter queue.", ["dlq_stream"]),
+  alertsTold: counter("protean.alerts.told", "{alert}", "Alerts that a channel was told of.", [
+    "rule",
+    "state",
+  ]),
+  alertsFailed: counter("protean.alerts.failed", "{call}", "Calls of a channel that failed.", ["channel"]),
+  checkDuration: histogram("protean.check.duration", "s", "Time of a run of a check of domain.check.", [
+    "check",
+    "status",
+  ]),
   consumed: counter(
     "messaging.client.consumed.messages",
     "{message}",
@@ -180,6 +189,10 @@ export const GAUGES = {
     "database_type",
   ]),
   poolCheckedIn: gauge("protean.db.pool_checked_in", "{connection}", "Connections that are free.", [
+    "provider_name",
+    "database_type",
+  ]),
+  poolWaiting: gauge("protean.db.pool_waiting", "{request}", "Units of work that wait for a connection.", [
     "provider_name",
     "database_type",
   ]),
@@ -246,10 +259,36 @@ export const GAUGES = {
     "Since its reader last came round.",
     subscription,
   ),
-  dlqStreamDepth: gauge("protean.dlq.depth", "{message}", "Dead letters, as maintenance last saw them.", [
+  dlqStreamDepth: gauge("protean.dlq.depth", "{message}", "Dead letters, as they were last looked at.", [
     "dlq_stream",
   ]),
+  alertsFiring: gauge(
+    "protean.alerts.firing",
+    "{alert}",
+    "Alerts of the rules of [alerts] that fire, told by the worker that judges.",
+    ["rule"],
+  ),
+  checkPassing: gauge("protean.check.passing", "", "1: the check passed last; 0: it failed.", ["check"]),
   dlqOldestAge: gauge("protean.dlq.oldest_age", "s", "Age of the oldest dead letter.", ["dlq_stream"]),
 } as const;
 
-export const INSTRUMENTS: readonly Instrument[] = [...Object.values(EVENTS), ...Object.values(GAUGES)];
+/** What the observatory alone can tell. */
+export const OBSERVED = {
+  workers: gauge(
+    "protean.engine.workers",
+    "{worker}",
+    "Workers that announce themselves; 0: no server runs.",
+    [
+      "domain",
+    ],
+  ),
+  heartbeatAge: gauge("protean.engine.heartbeat_age", "s", "Since a worker last announced itself.", [
+    "source",
+  ]),
+} as const;
+
+export const INSTRUMENTS: readonly Instrument[] = [
+  ...Object.values(EVENTS),
+  ...Object.values(GAUGES),
+  ...Object.values(OBSERVED),
+];

@@ -39,6 +39,8 @@ export interface GaugePool {
   readonly checkedOut: number;
   readonly overflow: number;
   readonly checkedIn: number;
+  /** @default nobody waits */
+  readonly waiting?: number;
 }
 
 /** Where the figures are. Nothing of it may do I/O or throw. */
@@ -61,18 +63,27 @@ export interface GaugeSource {
     readonly depth: number | undefined;
     readonly oldestAgeMs: number | undefined;
   }[];
+  /** How many fire, by rule; undefined: this process does not judge. */
+  alerts?(): ReadonlyMap<string, number> | undefined;
+  /** Undefined: it has not run yet. */
+  checks?(): readonly { readonly name: string; readonly passed: boolean | undefined }[];
 }
 
-type Gauges = { readonly [K in keyof typeof GAUGES]: Observable };
+export type Gauges = { readonly [K in keyof typeof GAUGES]: Observable };
 
-/** Registers every gauge. Returns what takes them off again. */
-export function registerGauges(meter: Meter, source: GaugeSource): () => void {
-  const gauges = Object.fromEntries(
+/** Every gauge of the catalogue, of a meter. */
+export function makeGauges(meter: Meter): Gauges {
+  return Object.fromEntries(
     Object.entries(GAUGES).map(([key, { name, unit, description }]: [string, Instrument]) => [
       key,
       meter.createObservableGauge(name, { description, ...(unit !== "" && { unit }) }),
     ]),
   ) as Gauges;
+}
+
+/** Registers every gauge. Returns what takes them off again. */
+export function registerGauges(meter: Meter, source: GaugeSource): () => void {
+  const gauges = makeGauges(meter);
   const observed = Object.values(gauges);
   const observe = (result: ObservableResultOf) => {
     const tell = (gauge: Observable, value: number | null | undefined, attributes: Attributes = {}) => {
@@ -93,13 +104,7 @@ export function registerGauges(meter: Meter, source: GaugeSource): () => void {
       tell(gauges.paused, figures.paused ? 1 : 0, attributes);
       tell(gauges.lastPollAge, seconds(figures.lastPollAgeMs), attributes);
     }
-    for (const { name, type, size, checkedOut, overflow, checkedIn } of source.pools()) {
-      const attributes = { provider_name: name, database_type: type };
-      tell(gauges.poolSize, size, attributes);
-      tell(gauges.poolCheckedOut, checkedOut, attributes);
-      tell(gauges.poolOverflow, overflow, attributes);
-      tell(gauges.poolCheckedIn, checkedIn, attributes);
-    }
+    for (const pool of source.pools()) tellPool(gauges, tell, pool);
     for (const { name, up, connections } of source.brokers()) {
       tell(gauges.brokerUp, up ? 1 : 0, { broker_name: name });
       tell(gauges.brokerConnections, connections, { broker_name: name });
@@ -107,6 +112,10 @@ export function registerGauges(meter: Meter, source: GaugeSource): () => void {
     for (const { stream, depth, oldestAgeMs } of source.deadLetters()) {
       tell(gauges.dlqStreamDepth, depth, { dlq_stream: stream });
       tell(gauges.dlqOldestAge, seconds(oldestAgeMs), { dlq_stream: stream });
+    }
+    for (const [rule, firing] of source.alerts?.() ?? []) tell(gauges.alertsFiring, firing, { rule });
+    for (const { name, passed } of source.checks?.() ?? []) {
+      tell(gauges.checkPassing, passed === undefined ? undefined : Number(passed), { check: name });
     }
   };
   meter.addBatchObservableCallback(observe, observed);
@@ -117,11 +126,27 @@ interface ObservableResultOf {
   observe(gauge: Observable, value: number, attributes?: Attributes): void;
 }
 
-type Tell = (gauge: Observable, value: number | null | undefined, attributes?: Attributes) => void;
+export type Tell = (gauge: Observable, value: number | null | undefined, attributes?: Attributes) => void;
 
 const STATUS: Readonly<Record<string, number>> = { ok: 1, lagging: 0, unknown: -1 };
 
-function tellRows(gauges: Gauges, tell: Tell, source: GaugeSource): void {
+/** `more`: further attributes. */
+export function tellPool(
+  gauges: Gauges,
+  tell: Tell,
+  { name, type, size, checkedOut, overflow, checkedIn, waiting = 0 }: GaugePool,
+  more: Attributes = {},
+): void {
+  const attributes = { provider_name: name, database_type: type, ...more };
+  tell(gauges.poolSize, size, attributes);
+  tell(gauges.poolCheckedOut, checkedOut, attributes);
+  tell(gauges.poolOverflow, overflow, attributes);
+  tell(gauges.poolCheckedIn, checkedIn, attributes);
+  tell(gauges.poolWaiting, waiting, attributes);
+}
+
+/** What is known of every subscription and outbox of a domain. */
+export function tellRows(gauges: Gauges, tell: Tell, source: Pick<GaugeSource, "domain" | "rows">): void {
   const { domain } = source;
   let outbox: number | undefined;
   for (const row of source.rows()) {

@@ -4,11 +4,13 @@
  *
  * @module
  */
-import type { Attributes, Counter, Histogram, Meter } from "@opentelemetry/api";
+import type { Attributes } from "@opentelemetry/api";
 import { decisionOf } from "../../domain/decision.ts";
 import type { HandlerKind } from "../../domain/handler_port.ts";
 import type {
+  AlertObserver,
   BreakerState,
+  CheckObserver,
   DeadLetterEvent,
   DeadLetterObserver,
   DeliveryEvent,
@@ -18,8 +20,10 @@ import type {
   SubscriptionFacts,
 } from "../../domain/observer.ts";
 import { errorType } from "../../message/describe_error.ts";
+import type { Clock } from "../../async/clock.ts";
 import { categoryOf } from "../../message/names.ts";
 import { COUNTS, EVENTS, type Instrument, LONG_SECONDS, SECONDS } from "./catalogue.ts";
+import type { Counter, Histogram, Tallies } from "./tallies.ts";
 
 /** Command types and exceptions counted apart; then they are `other` (TEL-1). */
 const MOST_NAMES = 200;
@@ -30,7 +34,9 @@ type Instruments = {
 };
 
 export interface MetricsOptions {
-  readonly meter: Meter;
+  readonly tallies: Tallies;
+  /** The one that rows are written by. */
+  readonly clock: Clock;
   /** `[telemetry] semconv`. */
   readonly semconv: boolean;
   /** `messaging.system` of a broker, by its name. */
@@ -45,9 +51,8 @@ export class Metrics {
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    const { meter } = options;
     this.#instruments = Object.fromEntries(
-      Object.entries(EVENTS).map(([key, instrument]) => [key, made(meter, instrument)]),
+      Object.entries(EVENTS).map(([key, instrument]) => [key, made(options.tallies, instrument)]),
     ) as Instruments;
   }
 
@@ -86,12 +91,12 @@ export class Metrics {
 
   processor({ broker }: ProcessorFacts): PublishObserver {
     const { published, publishFailed, outboxLatency, sent } = this.#instruments;
-    const { semconv, systemOf } = this.#options;
+    const { semconv, systemOf, clock } = this.#options;
     const system = { "messaging.system": systemOf(broker), "messaging.operation.name": "publish" };
     return {
       happened: (event, count) => (event === "published" ? published : publishFailed).add(count),
       batch: (rows) => {
-        const now = Date.now();
+        const now = clock.now();
         for (const { createdAt, streamName } of rows) {
           outboxLatency.record(Math.max(0, now - createdAt) / 1000);
           if (semconv) sent.add(1, { ...system, "messaging.destination.name": categoryOf(streamName) });
@@ -105,6 +110,20 @@ export class Metrics {
     const counters: Record<DeadLetterEvent, Counter> = { trimmed: dlqTrimmed, alerts: dlqAlerts };
     const attributes = { dlq_stream: dlqStream };
     return { happened: (event, count) => counters[event].add(count, attributes) };
+  }
+
+  alerts(): AlertObserver {
+    const { alertsTold, alertsFailed } = this.#instruments;
+    return {
+      told: (rule, state) => alertsTold.add(1, { rule, state }),
+      failed: (channel) => alertsFailed.add(1, { channel }),
+    };
+  }
+
+  check(check: string): CheckObserver {
+    const { checkDuration } = this.#instruments;
+    const [ok, error] = ["ok", "error"].map((status) => ({ check, status }));
+    return { ran: (ms, passed) => checkDuration.record(ms / 1000, passed ? ok : error) };
   }
 
   /** A handler has run for so many milliseconds. */
@@ -172,15 +191,11 @@ export class Metrics {
   }
 }
 
-function made(meter: Meter, { kind, name, unit, description }: Instrument): Counter | Histogram {
-  const options = { description, ...(unit !== "" && { unit }) };
-  if (kind === "counter") return meter.createCounter(name, options);
-  const explicitBucketBoundaries = unit !== "s"
-    ? COUNTS
-    : name.endsWith("critical_time")
-    ? LONG_SECONDS
-    : SECONDS;
-  return meter.createHistogram(name, { ...options, advice: { explicitBucketBoundaries } });
+function made(tallies: Tallies, instrument: Instrument): Counter | Histogram {
+  const { kind, name, unit } = instrument;
+  if (kind === "counter") return tallies.counter(instrument);
+  const boundaries = unit !== "s" ? COUNTS : name.endsWith("critical_time") ? LONG_SECONDS : SECONDS;
+  return tallies.histogram(instrument, boundaries);
 }
 
 function snake(event: string): string {

@@ -20,6 +20,7 @@ import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import type { Clock } from "../../async/clock.ts";
 import { asError } from "../../errors.ts";
 import type { Destination, Signal } from "../settings.ts";
+import { reasonOf } from "./reason.ts";
 import { Transport } from "./transport.ts";
 
 const log = getLogger(["protean", "telemetry"]);
@@ -76,7 +77,7 @@ abstract class Exporter<T> {
           signal: this.#signal,
           endpoint: url,
           protocol,
-          error: error.message,
+          error: reasonOf(error, protocol),
         });
       }
       this.#failing = true;

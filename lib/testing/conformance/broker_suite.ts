@@ -7,6 +7,7 @@
  */
 import type { StreamGroup } from "../../adapters/ports.ts";
 import { type BrokerFixture, openBench, type Rule } from "./broker_suite_rig.ts";
+import { alertRules } from "./broker_suite_alerts.ts";
 import { consumerRules } from "./broker_suite_consumers.ts";
 import { deadLetterRules } from "./broker_suite_dead_letters.ts";
 import { failureRules } from "./broker_suite_failures.ts";
@@ -51,6 +52,7 @@ export function brokerConformance(
   deadLetterRules(rule);
   failureRules(rule);
   sizeRules(rule);
+  alertRules(rule);
   if (hasPartitions) partitionRules(rule);
   if (hasOperations) operationRules(rule);
 }

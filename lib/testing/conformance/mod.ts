@@ -29,6 +29,7 @@
  * | `BaseEventStore` | `eventStoreConformance` |
  * | `lock` of a provider or a broker | `lockConformance` |
  * | `peers` of a broker | `peersConformance` |
+ * | `rollups` of a broker | `rollupsConformance` |
  *
  * What an adapter cannot do is one of its declared `capabilities`, which the suites heed; there is no way to
  * leave a rule out. The suites register tests with `Deno.test`, so they are for `deno test` and not part of
@@ -42,5 +43,6 @@ export { cacheConformance, type CacheFixture } from "./cache_suite.ts";
 export { eventStoreConformance, type EventStoreFixture } from "./event_store_suite.ts";
 export { lockConformance, type LockFixture } from "./lock_suite.ts";
 export { peersConformance, type PeersFixture } from "./peers_suite.ts";
+export { rollupsConformance, type RollupsFixture } from "./rollups_suite.ts";
 export { outboxConformance } from "./outbox_suite.ts";
 export { providerConformance, type ProviderFixture } from "./provider_suite.ts";

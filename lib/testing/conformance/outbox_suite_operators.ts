@@ -72,7 +72,9 @@ export function outboxOperatorRules(rule: Rule): void {
     const elsewhere = inserts("9", "x1").map((row) => ({ ...row, targetBroker: "partner" }));
     await commit({ outbox: [...elsewhere, ...inserts("1", "m1", "m2")] });
     await commit({ outbox: inserts("2", "n1") });
-    const waiting = await first();
+    // On a machine at work a look takes so long that what is known is older.
+    let waiting = await first();
+    for (let again = 0; waiting === undefined && again < 20; again++) waiting = await first();
     assertEquals(waiting?.name, "m1");
     assert(waiting !== undefined && waiting.waitedMs >= 199 && waiting.waitedMs < 60_000);
     const lease = await leaseOf(provider);

@@ -1,8 +1,11 @@
 /**
- * A team's own executable: `examples/own-binary`, copied elsewhere, compiled as its deno.json says, and run.
+ * A team's own executable: `examples/own-binary`, copied elsewhere, compiled as its deno.json says on the library
+ * that `deno task pack` makes, and run.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
+import { pack } from "../../../tools/pack.ts";
+import { unpack } from "../../support/unpacked.ts";
 import { Installation } from "../server.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
@@ -34,15 +37,16 @@ async function deno(args: readonly string[], program = Deno.execPath()): Promise
   if (!success) throw new Error(`deno ${args.join(" ")} failed: ${new TextDecoder().decode(stderr)}`);
 }
 
-/** The example, with its links leading to this checkout from where it is now. */
+/** The example as a team has it: beside the library's tarball, unpacked. */
 async function copyExample(): Promise<string> {
   const folder = `${home}/source`;
   await Deno.mkdir(folder);
   for await (const { name, isFile } of Deno.readDir(example)) {
     if (isFile && !BUILT.test(name)) await Deno.copyFile(example + name, `${folder}/${name}`);
   }
+  await unpack(await pack(), `${folder}/vendor`);
   const manifest = JSON.parse(await Deno.readTextFile(`${folder}/deno.json`));
-  manifest.links = [root, `${root}links/std_toml`];
+  manifest.links = ["./vendor/protean-server"];
   await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(manifest));
   return folder;
 }

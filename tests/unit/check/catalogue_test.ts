@@ -3,14 +3,7 @@ import { join } from "node:path";
 import { ruleOf, RULES } from "../../../lib/check/catalogue.ts";
 import { eventName } from "../../../lib/check/at_start.ts";
 import { ERROR_CODES } from "../../../lib/error_codes.ts";
-import { PAGES } from "../../../tools/docs.ts";
 import { root } from "../../../tools/root.ts";
-
-for (const [path, page] of Object.entries(PAGES)) {
-  Deno.test(`${path} is what 'deno task docs' makes of the code`, async () => {
-    assertEquals(await Deno.readTextFile(join(root, path)), page());
-  });
-}
 
 Deno.test("every rule has a code of its own and says why, what to do and how", () => {
   const asked = RULES.filter(({ stage }) => stage !== "loading").map(({ code }) => code);

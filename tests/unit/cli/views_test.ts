@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { createCli } from "../../../lib/cli/cli.ts";
-import { letterDetails, letterPayload } from "../../../lib/cli/dead_letter_view.ts";
+import { letterDetails } from "../../../lib/cli/dead_letter_view.ts";
+import { letterPayload } from "../../../lib/dlq/letter_json.ts";
 import { envelope } from "../../../lib/cli/envelope.ts";
 import { Progress } from "../../../lib/cli/progress.ts";
 import { report } from "../../../lib/cli/report.ts";

@@ -147,7 +147,8 @@ Deno.test("the health listener is on loopback, inside Kubernetes on every interf
 
 Deno.test("defaults are those of the reference, except as the design changes them (wire 7.4, design 6)", async () => {
   const { config } = await loadObject({});
-  const { databases: _d, brokers: _b, caches: _c, event_store: _e, server, logging, ...rest } = config;
+  const { databases: _d, brokers: _b, caches: _c, event_store: _e, server, logging, ...others } = config;
+  const { alerts, ...rest } = others;
   assertEquals(rest, {
     testing: false,
     debug: false,
@@ -192,7 +193,7 @@ Deno.test("defaults are those of the reference, except as the design changes the
       flush_timeout_seconds: 2,
       trace_sample_ratio: 0.01,
     },
-    observatory: { host: "127.0.0.1", port: 9000, trace_retention_days: 0 },
+    observatory: { host: "127.0.0.1", port: 9000, rollups: true, trace_retention_days: 0 },
     lint: {
       level: "warn",
       suppressions: {},
@@ -274,6 +275,22 @@ Deno.test("defaults are those of the reference, except as the design changes the
   assertEquals([logging.level, logging.format, logging.slow_handler_threshold_ms], ["", "auto", 500]);
   assertEquals(logging.redact.length, 8);
   assertEquals(logging.sampling.default_rate, 0.05);
+  // The table of operations 11.
+  const { rules, ...settings } = alerts;
+  assertEquals(settings, { enabled: false, repeat_seconds: 14_400 });
+  const numbers = (own: object) =>
+    ["threshold", "for_seconds"].map((key) => Object.entries(own).find(([name]) => name === key)?.[1]);
+  assertEquals(Object.fromEntries(Object.entries(rules).map(([rule, own]) => [rule, numbers(own)])), {
+    dlq_depth: [undefined, undefined],
+    oldest_age: [300, 60],
+    silent_subscription: [300, 0],
+    breaker_open: [undefined, 60],
+    outbox_age: [60, 60],
+    worker_lost: [undefined, 0],
+    pool_exhausted: [1, 30],
+    check: [undefined, 0],
+  });
+  assertEquals(Object.values(rules).every(({ enabled, subjects }) => enabled && `${subjects}` === "*"), true);
 });
 
 Deno.test("pool settings default to SQLAlchemy's, as upstream configures it (wire 6.5, design 6)", async () => {

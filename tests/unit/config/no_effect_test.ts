@@ -134,3 +134,27 @@ alert_on = "change"
   assertEquals(await keys(set(true)), []);
   assertEquals(await keys(set(false)), ["server.dlq.alert_webhook", "server.dlq.alert_on"]);
 });
+
+Deno.test("what [alerts] says is said to be without effect while nobody watches", async () => {
+  const set = (alerts: boolean, dlq: boolean) => `
+[alerts]
+enabled = ${alerts}
+repeat_seconds = 0
+[alerts.rules.oldest_age]
+threshold = 5
+[alerts.rules.dlq_depth]
+subjects = ["shop::*"]
+[server.dlq]
+enabled = ${dlq}
+alert_webhook = "https://hooks.example/x"
+`;
+  assertEquals(await keys(set(true, true)), []);
+  assertEquals(await keys(set(true, false)), ["alerts.rules.dlq_depth.subjects"]);
+  assertEquals(await keys(set(false, true)), [
+    ...["alerts.repeat_seconds", "alerts.rules.oldest_age.threshold", "alerts.rules.dlq_depth.subjects"],
+  ]);
+  assertEquals((await keys(set(false, false))).includes("server.dlq.alert_webhook"), true);
+  const own = `[alerts]\nenabled = true\nwebhook = "https://hooks.example/y"\n
+[server.dlq]\nalert_webhook = "https://hooks.example/x"\n`;
+  assertEquals(await keys(own), ["server.dlq.alert_webhook"]);
+});

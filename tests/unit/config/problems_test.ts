@@ -261,6 +261,15 @@ const CASES: readonly (readonly [string, string, string, number, string])[] = [
   ['[server.metrics]\npath = "metrics"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "begins with '/'"],
   ['[server.metrics]\npath = "/livez"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "which is a probe"],
   ['[server.metrics]\npath = "/m?x"', "CONFIG_INVALID_VALUE", "server.metrics.path", 2, "without '?'"],
+  ...["['a']", "{ a = 1 }", "1979-05-27T07:32:00Z"].map((value) =>
+    [
+      `[telemetry.resource_attributes]\nteam = ${value}`,
+      "CONFIG_WRONG_TYPE",
+      "telemetry.resource_attributes.team",
+      2,
+      "must be",
+    ] as const
+  ),
   [
     '[telemetry]\nexporter = "oltp"',
     "CONFIG_INVALID_VALUE",
@@ -426,5 +435,25 @@ Deno.test("the text of an unknown key is not repeated unless it is a number, a t
     const told = problems.map(({ message }) => message).join(" ");
     assertStringIncludes(told, part);
     assertEquals(told.includes("SECRET"), false, told);
+  }
+});
+
+Deno.test("what cannot be right in [alerts] is told with its key, and a webhook without its address", async () => {
+  for (
+    const [text, key, sentence] of [
+      ['webhook = "hooks.example/SECRET"', "alerts.webhook", "begins with http:// or https://"],
+      ['webhook = "https://"', "alerts.webhook", "begins with http:// or https://"],
+      ["repeat_seconds = -1", "alerts.repeat_seconds", "a number of at least 0"],
+      ["[alerts.rules.oldest_age]\nthreshold = 0", "alerts.rules.oldest_age.threshold", "a number above 0"],
+      ["[alerts.rules.check]\nthreshold = 1", "alerts.rules.check.threshold", ""],
+      ["[alerts.rules.dlq_depth]\nfor_seconds = 1", "alerts.rules.dlq_depth.for_seconds", ""],
+      ["[alerts.rules.check]\nsubjects = []", "alerts.rules.check.subjects", ""],
+      ["[alerts.rules.chek]\nenabled = true", "alerts.rules.chek", "did you mean"],
+    ] as const
+  ) {
+    const problems = await problemsOf(load(`[alerts]\n${text}`));
+    assertEquals(problems.map(({ key }) => key), [key], text);
+    assertStringIncludes(problems[0]?.message ?? "", sentence);
+    assert(!problems[0]?.message.includes("SECRET"));
   }
 });

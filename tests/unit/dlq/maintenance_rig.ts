@@ -1,6 +1,7 @@
 /** A dead-letter queue in memory with time that the test moves. */
 import { MemoryBroker } from "../../../lib/adapters/memory/broker.ts";
-import { Alerter, type Receiver } from "../../../lib/dlq/alerter.ts";
+import { Alerter, type Receiver } from "../../../lib/alerts/alerter.ts";
+import { alertNotTold } from "../../../lib/dlq/receivers.ts";
 import { DlqMaintenance, type DlqMaintenanceOptions } from "../../../lib/dlq/maintenance.ts";
 import type { HandlerRule } from "../../../lib/dlq/watched_queue.ts";
 import type { DlqAlert } from "../../../lib/domain/dlq_alert.ts";
@@ -19,19 +20,27 @@ export function rule(handler: string, own: Partial<HandlerRule> = {}): HandlerRu
 
 export function maintenanceRig(
   rules: readonly HandlerRule[],
-  options: Partial<DlqMaintenanceOptions> & { readonly receivers?: readonly Receiver[] } = {},
+  options: Partial<DlqMaintenanceOptions> & { readonly receivers?: readonly Receiver<DlqAlert>[] } = {},
 ) {
   const clock = new FakeClock();
   const broker = new MemoryBroker({ name: "default", domain: "my_domain", settings: {}, folder: "/", clock });
   const alerts: DlqAlert[] = [];
   const receivers = options.receivers ?? [{ name: "test", tell: (alert) => void alerts.push(alert) }];
-  const maintenance = () =>
+  const maintenance = (own: Partial<DlqMaintenanceOptions> = {}) =>
     new DlqMaintenance({
-      ...{ broker, clock, alertThreshold: COMMON.alertThreshold, alertOn: "cycle", intervalSeconds: 60 },
+      ...{
+        broker,
+        domain: "my_domain",
+        clock,
+        alertThreshold: COMMON.alertThreshold,
+        alertOn: "cycle",
+        intervalSeconds: 60,
+      },
       queues: [{ stream: QUEUE, rules }],
-      alerter: () => Promise.resolve(new Alerter(receivers, clock)),
+      alerter: () => Promise.resolve(new Alerter(receivers, clock, alertNotTold)),
       random: () => 0.5,
       ...options,
+      ...own,
     });
   /** Dead-letters `count` messages of `handler` (null: as Python writes them, which names the group alone). */
   const add = async (

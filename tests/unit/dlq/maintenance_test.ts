@@ -1,5 +1,6 @@
 /** Dead-letter maintenance: trimmed by age, watched, alerted about (DLQ-1, DLQ-2, DLQ-6 to DLQ-8, S33 to S39). */
 import { assertEquals, assertRejects } from "@std/assert";
+import { listAlerts, muteAlerts } from "../../../lib/alerts/desk.ts";
 import type { DlqAlert } from "../../../lib/domain/dlq_alert.ts";
 import { NotSupportedError } from "../../../lib/errors.ts";
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
@@ -354,4 +355,69 @@ Deno.test("discarded letters go discard_keep_hours after they were discarded, ho
   await rig.clock.advance(2);
   await rig.cycle(maintenance);
   assertEquals(await deadLetters.depth(aside), 1);
+});
+
+Deno.test("with alert_on = change a restart, or another replica, repeats nothing and loses nothing (operations 11)", async () => {
+  const rig = maintenanceRig([rule("Mailer")], { alertOn: "change" });
+  const { broker, alerts, add, cycle, maintenance } = rig;
+  await add(6, "Mailer");
+  await cycle(maintenance());
+  await cycle(maintenance());
+  assertEquals(alerts.map(({ state }) => state), ["firing"], "it has been told already");
+  await broker.deadLetters.purge(QUEUE);
+  await cycle(maintenance());
+  await cycle(maintenance());
+  assertEquals(alerts.map(({ state }) => state), ["firing", "resolved"]);
+  assertEquals([...await broker.alerts.all()], []);
+});
+
+Deno.test("with alert_on = change one that is killed between telling and remembering is followed by one who tells again", async () => {
+  const { broker, alerts, add, cycle, maintenance } = maintenanceRig([rule("Mailer")], { alertOn: "change" });
+  await add(6, "Mailer");
+  const change = broker.alerts.change.bind(broker.alerts);
+  let writes = 0;
+  broker.alerts.change = (changes) => {
+    const isTold = changes.length > 0 && ++writes > 1;
+    return isTold ? Promise.reject(new Error("killed")) : change(changes);
+  };
+  await assertRejects(() => cycle(maintenance()), Error, "killed");
+  broker.alerts.change = change;
+  await cycle(maintenance());
+  await cycle(maintenance());
+  assertEquals(alerts.map(({ state }) => state), ["firing", "firing"]);
+});
+
+Deno.test("a mute of dlq_depth holds back a queue's alerts for a while; its rule may leave queues out", async () => {
+  for (const alertOn of ["cycle", "change"] as const) {
+    const rig = maintenanceRig([rule("Mailer")], { alertOn });
+    const { broker, clock, alerts, add, cycle, maintenance } = rig;
+    const runtime = { name: "my_domain", brokers: new Map([["default", broker]]), runners: [] };
+    await muteAlerts(runtime, { rule: "dlq_depth", subject: QUEUE, ms: HOUR_MS });
+    await add(6, "Mailer");
+    const dlq = maintenance();
+    await cycle(dlq);
+    assertEquals(alerts, []);
+    const { alerts: [listed] } = await listAlerts(runtime);
+    assertEquals([listed?.rule, listed?.subject, listed?.state, listed?.muted, listed?.value], [
+      ...["dlq_depth", QUEUE, "firing", true],
+      6,
+    ]);
+    await clock.advance(HOUR_MS);
+    await cycle(dlq);
+    assertEquals(alerts.map(({ state }) => state), ["firing"], alertOn);
+  }
+  const { alerts, add, cycle, maintenance } = maintenanceRig([rule("Mailer")], { isAbout: () => false });
+  await add(6, "Mailer");
+  await cycle(maintenance());
+  assertEquals(alerts, []);
+});
+
+Deno.test("of two domains on one broker each looks after its own queues", async () => {
+  const { clock, add, maintenance, alerts } = maintenanceRig([rule("Mailer")], { intervalSeconds: 3_600 });
+  await add(6, "Mailer");
+  const both = [maintenance(), maintenance({ domain: "other" })];
+  for (const each of both) await each.start();
+  await clock.advance(60_000);
+  for (const each of both) await each.stop();
+  assertEquals(alerts.length, 2, "the lock of one domain holds up no other");
 });

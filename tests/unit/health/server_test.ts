@@ -2,7 +2,8 @@ import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "
 import { FakeClock } from "../../../lib/testing/fake_clock.ts";
 import { ConfigurationError } from "../../../lib/errors.ts";
 import { engineRoutes } from "../../../lib/health/routes.ts";
-import { MAX_CONNECTIONS } from "../../../lib/health/probe_connections.ts";
+import { MAX_CONNECTIONS, MOST_CONNECTIONS } from "../../../lib/health/probe_connections.ts";
+import { until } from "../../support/until.ts";
 import { HealthServer, type HealthServerOptions, type ProbeListener } from "../../../lib/health/server.ts";
 
 const routes = engineRoutes(() => true, () => ({ shuttingDown: false, components: [] }));
@@ -93,6 +94,12 @@ Deno.test("a taken port is a configuration error when the probes are required", 
   assertEquals(error.code, "HEALTH_PORT_TAKEN");
   await server.stop();
   free();
+});
+
+Deno.test("where the host is not ours nobody is told to free a port", async () => {
+  const notOurs = serve({ host: "192.0.2.1", port: 8080, required: true });
+  const error = await assertRejects(() => notOurs.start(), ConfigurationError);
+  assert(/\): set \[server.health\] host and port\.$/.test(error.message), error.message);
 });
 
 for (
@@ -218,18 +225,50 @@ Deno.test("a client that only holds its connection, or half a request, is hung u
 });
 
 Deno.test("any number of clients that hold connections leaves room for a probe (M6)", async () => {
-  const server = serve();
+  const clock = new FakeClock();
+  const server = serve({ clock });
   await server.start();
   const { port } = await server.bound;
   const clients: Deno.TcpConn[] = [];
-  for (let count = 0; count < 3 * MAX_CONNECTIONS; count++) {
+  for (let count = 0; count < MOST_CONNECTIONS + 20; count++) {
     clients.push(await Deno.connect({ hostname: HOST, port }));
   }
-  assertEquals(await livez(port), ALIVE);
+  let answer: string | undefined;
+  void livez(port).then((text) => answer = text);
+  const began = clock.monotonic();
+  await until(async () => {
+    await clock.advance(20);
+    return answer !== undefined;
+  }, "the probe to be answered");
+  assertEquals(answer, ALIVE);
+  assertLess(clock.monotonic() - began, 5_000, "they were hung up on only when their time was over");
   // The oldest made room.
   assertEquals(await heard(clients[0] as Deno.TcpConn), "");
   await server.stop();
   for (const client of clients) client.close();
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("a flood does not push out a probe whose request comes a moment after its connection (M6)", async () => {
+  const clock = new FakeClock();
+  const server = serve({ clock });
+  await server.start();
+  const { port } = await server.bound;
+  const probe = await Deno.connect({ hostname: HOST, port });
+  const clients: Deno.TcpConn[] = [];
+  for (let count = 0; count < 2 * MAX_CONNECTIONS; count++) {
+    clients.push(await Deno.connect({ hostname: HOST, port }));
+  }
+  // The last one is taken, and so are those before it.
+  const last = clients.at(-1) as Deno.TcpConn;
+  const request = new TextEncoder().encode(head("GET /livez HTTP/1.1"));
+  await last.write(request);
+  assertEquals((await heard(last)).slice(0, 15), "HTTP/1.1 200 OK");
+  await probe.write(request);
+  assertEquals((await heard(probe)).slice(0, 15), "HTTP/1.1 200 OK");
+  for (const client of [probe, ...clients]) client.close();
+  await server.stop();
+  assertEquals(clock.pending, 0);
 });
 
 /** A listener whose accept fails `failures` times with `error`, and is then the machine's. */

@@ -7,9 +7,13 @@ import { scaleOf } from "../../../lib/status/scale.ts";
 
 const clock = new FakeClock();
 
-function runtime(broker: MemoryBroker): StatusRuntime {
+function runtime(broker: MemoryBroker, lanes = false): StatusRuntime {
   const runner = { name: "Works", group: "shop.Works", categories: ["s"], kind: "event_handler" };
-  return { brokers: new Map([["default", broker]]), runners: [runner], clock } as unknown as StatusRuntime;
+  const priority_lanes = { enabled: lanes, threshold: 0, backfill_suffix: "backfill" };
+  const config = { config: { server: { priority_lanes } } };
+  return {
+    ...{ brokers: new Map([["default", broker]]), runners: [runner], clock, config },
+  } as unknown as StatusRuntime;
 }
 
 function broker(): MemoryBroker {
@@ -60,6 +64,25 @@ Deno.test("what workers have told of entries that are done by now never makes th
   await memory.broker.peers?.announce({ id: "1", fields: { subscriptions: JSON.stringify(told) } }, 30_000);
   const scale = await scaleOf(runtime(memory.broker), [row({ lag: 0, pending: 2 })]);
   assertEquals([scale.work, scale.retrying], [0, 2]);
+});
+
+Deno.test("what waits on the second lane has its age, and of many keys together nobody knows one", async () => {
+  await using memory = closing(broker());
+  const ages: (number | null)[] = [];
+  const asked = { age: (_: StatusRow, seconds: number | null) => void ages.push(seconds) };
+  for (const stream of ["s", "s:backfill"]) {
+    await memory.broker.group({ stream, group: "shop.Works", consumer: "c" }).ensure();
+  }
+  await memory.broker.publish([{ stream: "s:backfill", data: "1" }]);
+  await clock.advance(5_000);
+  await memory.broker.publish([{ stream: "s", data: "1" }]);
+  await clock.advance(2_000);
+  const waiting = row({ lag: 2, pending: 0 });
+  await scaleOf(runtime(memory.broker), [waiting], asked);
+  await scaleOf(runtime(memory.broker, true), [waiting], asked);
+  await scaleOf(runtime(memory.broker, true), [{ ...waiting, partitions: 3 }], asked);
+  await scaleOf(runtime(memory.broker, true), [row({ partitions: 3 })], asked);
+  assertEquals(ages, [2, 7, null, 0]);
 });
 
 Deno.test("a lag that the broker has lost is counted, and named as unknown", async () => {

@@ -139,7 +139,7 @@ class CountingBroker extends MemoryBroker {
   }
 }
 
-Deno.test("a hundred thousand messages behind one key are held by their ids, and brought once", async () => {
+Deno.test("twenty thousand messages behind one key are held by their ids, and brought once", async () => {
   const rig = new SubscriptionRig();
   const broker = new CountingBroker({
     ...{ name: "default", domain: "shop", settings: {}, folder: ".", clock: rig.clock },
@@ -152,15 +152,15 @@ Deno.test("a hundred thousand messages behind one key are held by their ids, and
     messagesPerTick: 1_000,
   });
   await subscription.start();
-  await rig.send(...hot(0, 100_000));
+  await rig.send(...hot(0, 20_000));
   await rig.send(...others(300));
   await rig.clock.advance(1_000);
-  assertEquals([subscription.counters.handled, subscription.outstanding], [300, 100_000]);
+  assertEquals([subscription.counters.handled, subscription.outstanding], [300, 20_000]);
   assertEquals(broker.fetched, 0);
   mend();
   await rig.clock.advance(200_000);
-  assertEquals(subscription.counters.handled, 100_300);
-  assertLess(broker.fetched, 110_000);
+  assertEquals(subscription.counters.handled, 20_300);
+  assertLess(broker.fetched, 22_000);
   await rig.close(subscription);
 });
 

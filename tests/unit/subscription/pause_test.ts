@@ -42,7 +42,7 @@ async function told(work: () => Promise<unknown>): Promise<(readonly [string, Re
 
 for (
   const [hours, what, failure] of [
-    [6, "is away", away],
+    [2, "is away", away],
     [1, "refuses everybody", refused],
     [1, "lacks a table that everybody needs", missing],
   ] as const

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { Domain, Engine, on } from "../../../lib/mod.ts";
 import { runtimeOf } from "../../../lib/domain/runtime.ts";
 import { OtlpSink } from "../../support/otlp_sink.ts";
+import { until } from "../../support/until.ts";
 
 function jobs() {
   const domain = new Domain("jobs");
@@ -14,6 +15,7 @@ function jobs() {
     handles: [
       on(Begin, async ({ id }, ctx) => {
         if (id === "bad") throw new RangeError(`refused: secret-payload`);
+        if (id.startsWith("bad-")) throw Object.assign(new Error(id), { name: id });
         const job = Job.create({ id });
         job.raise(Begun, { id });
         await ctx.repository(Job).add(job);
@@ -111,6 +113,43 @@ Deno.test("ten thousand messages with ids of their own leave the number of serie
   await run(10, 10_010);
   assertEquals(await series(), before);
   assert(before > 10);
+});
+
+Deno.test("hostile type names, ids and errors of handlers leave the number of series as it was", async () => {
+  const { domain, Begin } = jobs();
+  await domain.init({ config: config({}, true) });
+  const { telemetry, brokers } = runtimeOf(domain);
+  const scrape = async () => await telemetry?.scrape() ?? "";
+  const series = (page: string) =>
+    page.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length;
+  const stop = new AbortController();
+  const running = new Engine(domain).run({ signal: stop.signal });
+  let sent = 0;
+  const send = async (count: number): Promise<string> => {
+    const texts = Array.from({ length: count }, (_, index) => {
+      const name = `x"}\n${sent + index}\\` + "y".repeat(500);
+      const headers = { id: name, type: `Jobs.${name}.v1`, stream: `jobs::job-${name}` };
+      return {
+        stream: "jobs::job",
+        data: JSON.stringify({ data: {}, metadata: { headers, domain: { kind: "EVENT" } } }),
+      };
+    });
+    await brokers.get("default")?.publish(texts);
+    for (let at = 0; at < count; at++) {
+      const id = `bad-${sent + at}`;
+      await domain.process(Begin, { id }, { asynchronous: false }).catch(() => {});
+    }
+    sent += count;
+    const dead = new RegExp(`outcome="dead_lettered"\\} ${sent}$`, "m");
+    let page = "";
+    await until(async () => dead.test(page = await scrape()), `${sent} dead letters`);
+    return page;
+  };
+  const before = await send(10);
+  const after = await send(1_000);
+  assertEquals([series(after), /yyyy|bad-/.test(after)], [series(before), false]);
+  stop.abort();
+  assertEquals(await running, 0);
 });
 
 Deno.test("a collector that is away, refuses or never answers delays the end by its time limit at most", async () => {

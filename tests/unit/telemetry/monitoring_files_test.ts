@@ -14,7 +14,13 @@ const known = new Map(INSTRUMENTS.map(({ name, unit, kind, attributes }) =>
     prometheusName({ name, unit, kind: kind === "counter" ? "counter" : "other" }),
     {
       kind,
-      labels: new Set([...attributes.map((label) => label.replaceAll(".", "_")), "instance", "worker", "le"]),
+      labels: new Set([
+        ...attributes.map((label) => label.replaceAll(".", "_")),
+        "instance",
+        "worker",
+        "source",
+        "le",
+      ]),
     },
   ] as const
 ));

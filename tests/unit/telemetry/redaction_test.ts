@@ -84,3 +84,15 @@ Deno.test("an error that cannot be read is no end of the log", () => {
     "string",
   );
 });
+
+Deno.test("a word of [logging] redact is masked inside texts and errors too", () => {
+  const own = createRedactor(["ssn"]);
+  const texts = [
+    own("reason", "refused: ssn=123-45&city=Ulm"),
+    own("reason", 'refused: {"customer_ssn": "123-45"}'),
+    own("error", new Error("no row for ssn=123-45")),
+    own("url", "https://shop/find?ssn=123-45&city=Ulm"),
+  ];
+  for (const text of texts) assertEquals(String(text).includes("123-45"), false, String(text));
+  assertEquals(createRedactor([])("reason", "ssn=123-45"), "ssn=123-45");
+});

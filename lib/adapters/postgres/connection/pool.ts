@@ -12,6 +12,7 @@ import { reconnectDelay } from "../../../async/backoff.ts";
 import { type Clock, sleep } from "../../../async/clock.ts";
 import { Turns } from "../../../async/turns.ts";
 import { asError, PoolTimeoutError, ProviderUnavailableError } from "../../../errors.ts";
+import type { PoolStats } from "../../ports.ts";
 
 /** What a pool holds. */
 export interface Member {
@@ -51,13 +52,6 @@ export interface PoolOptions<M extends Member> {
    */
   readonly isPassing?: (error: unknown) => boolean;
   readonly random?: () => number;
-}
-
-export interface PoolStats {
-  readonly size: number;
-  readonly checkedOut: number;
-  readonly overflow: number;
-  readonly checkedIn: number;
 }
 
 /** A connection that was in use this recently is not asked for a sign of life. */
@@ -115,7 +109,9 @@ export class Pool<M extends Member> {
   get stats(): PoolStats {
     const { size } = this.#options;
     const [checkedOut, checkedIn] = [this.#checkedOut, this.#idle.length + this.#spare.length];
-    return { size, checkedOut, overflow: Math.max(0, checkedOut + checkedIn - size), checkedIn };
+    const overflow = Math.max(0, checkedOut + checkedIn - size);
+    const waiting = this.#waiting.size;
+    return { size, checkedOut, overflow, checkedIn, ...(waiting > 0 && { waiting }) };
   }
 
   /**

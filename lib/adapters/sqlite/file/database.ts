@@ -14,6 +14,7 @@ import { ConfigurationError, ProviderUnavailableError } from "../../../errors.ts
 import { type BusyOptions, retryBusy } from "./busy.ts";
 import { CommitWatch } from "./commit_watch.ts";
 import { connect, type Connections, LOG_LIMIT, type Synchronous } from "./connection.ts";
+import { changesOf } from "./file_changes.ts";
 import { HeldTransaction } from "./held_transaction.ts";
 import { LockSpan } from "./lock_span.ts";
 import { LogSize } from "./log_size.ts";
@@ -98,7 +99,9 @@ export class SqliteDatabase {
     this.#synchronous = options.synchronous;
     this.silence = new Silence(options.clock);
     const dataVersion = connections.writer.prepare("PRAGMA data_version");
-    this.#watch = new CommitWatch(dataVersion, options.clock);
+    this.#watch = new CommitWatch({
+      ...{ dataVersion, clock: options.clock, listen: changesOf(`${path}-wal`) },
+    });
     this.#logSize = new LogSize({ path, db: connections.writer, clock: options.clock, limit: LOG_LIMIT });
     const late = () => this.#unavailable(this.span.ms > 0 ? locked(this.span.ms) : HELD);
     this.#mutex = new Mutex({ clock: options.clock, ms: WAIT_LIMIT, late });
@@ -197,7 +200,7 @@ export class SqliteDatabase {
 
   /**
    * Calls `listener` after commits: this process's that notify (once for several in one turn), and another
-   * process's within 5 to 20 ms. Returns the way to stop.
+   * process's within 20 ms. Returns the way to stop.
    */
   watch(listener: () => void): () => void {
     return this.#watch.add(listener);
@@ -275,6 +278,7 @@ export class SqliteDatabase {
   #commit(db: DatabaseSync, notify: boolean): void {
     statement(db, "COMMIT").run();
     this.#logSize.committed();
+    this.#watch.committed();
     if (notify) this.#watch.announce();
   }
 

@@ -14,13 +14,14 @@ const handler = (name: string, subscriptionConfig: Record<string, unknown>): Sub
 });
 
 Deno.test("a key without effect is told by name, place, what is the case instead and what it waits for", async () => {
-  const loaded = await load("[observatory]\nport = 9001\n");
+  const loaded = await load("[observatory]\ntrace_retention_days = 7\n");
   assertEquals([...settingsWithoutEffect(loaded, [])], [{
     code: "CONFIG_NO_EFFECT",
     level: "warning",
-    key: "observatory.port",
+    key: "observatory.trace_retention_days",
     message:
-      "'observatory.port' has no effect in this version, which lacks the dashboard: there is no dashboard.",
+      "'observatory.trace_retention_days' has no effect in this version, which lacks the dashboard: the ways of " +
+      "messages are not kept.",
     file: "domain.toml",
     line: 2,
   }]);

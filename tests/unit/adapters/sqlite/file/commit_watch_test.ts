@@ -3,13 +3,39 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
 import { retryBusy } from "../../../../../lib/adapters/sqlite/file/busy.ts";
 import { CommitWatch } from "../../../../../lib/adapters/sqlite/file/commit_watch.ts";
+import type {
+  ChangeListener,
+  ListenToChanges,
+} from "../../../../../lib/adapters/sqlite/file/file_changes.ts";
 import { FakeClock } from "../../../../../lib/testing/fake_clock.ts";
+
+/** The system's word of writes, as the test gives it. */
+class Said {
+  ended = false;
+
+  constructor(private readonly listener: ChangeListener) {}
+
+  /** Somebody has written. */
+  write(): void {
+    if (!this.ended) this.listener.heard();
+  }
+
+  lose(): void {
+    this.listener.lost();
+  }
+}
+
+interface Parts {
+  readonly clock: FakeClock;
+  readonly watch: CommitWatch;
+  readonly commit: () => void;
+  readonly looks: () => number;
+}
 
 /** A file with a watch on it, and somebody else who commits to it. */
 async function watched(
-  check: (
-    parts: { clock: FakeClock; watch: CommitWatch; commit: () => void; looks: () => number },
-  ) => unknown,
+  check: (parts: Parts) => unknown,
+  listen: ListenToChanges = () => undefined,
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   const own = new DatabaseSync(`${folder}/one.db`);
@@ -17,11 +43,11 @@ async function watched(
   try {
     own.exec("PRAGMA journal_mode = WAL; CREATE TABLE t (n integer)");
     const clock = new FakeClock();
-    const version = own.prepare("PRAGMA data_version");
+    const dataVersion = own.prepare("PRAGMA data_version");
     let looks = 0;
-    const get = version.get.bind(version);
-    version.get = () => (looks++, get());
-    const watch = new CommitWatch(version, clock);
+    const get = dataVersion.get.bind(dataVersion);
+    dataVersion.get = () => (looks++, get());
+    const watch = new CommitWatch({ dataVersion, clock, listen });
     await check({ clock, watch, commit: () => other.exec("INSERT INTO t VALUES (1)"), looks: () => looks });
     watch.close();
     assertEquals(clock.pending, 0);
@@ -30,6 +56,29 @@ async function watched(
     other.close();
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** As `watched`, on a file that is quiet, and whose writes are heard of. */
+async function heard(
+  check: (parts: Parts & { readonly said: Said[]; readonly stop: () => void }) => unknown,
+): Promise<void> {
+  const said: Said[] = [];
+  await watched(async (parts) => {
+    const { clock, watch } = parts;
+    const stop = watch.add(() => {});
+    await clock.advance(1_000);
+    // One of this process, which shows that they are.
+    watch.committed();
+    said[0]?.write();
+    await clock.advance(1_003);
+    await check({ ...parts, said, stop });
+    stop();
+  }, (listener) => {
+    const one = new Said(listener);
+    said.push(one);
+    return () => one.ended = true;
+  });
+  assert(said.every(({ ended }) => ended));
 }
 
 Deno.test("another process's commit is noticed within 20 ms, however long it was quiet before", () =>
@@ -77,6 +126,136 @@ Deno.test("a quiet file is looked at fifty times a second, those of one process 
       await own.advance(20 - own.monotonic() % 20);
       assertEquals(others() - at, 1);
     });
+  }));
+
+Deno.test("a quiet file whose writes are heard of is looked at four times a second", () =>
+  heard(async ({ clock, looks }) => {
+    const before = looks();
+    await clock.advance(60_000);
+    assert(looks() - before <= 241, `${looks() - before} looks in a minute`);
+  }));
+
+Deno.test("what this process writes itself costs two looks", () =>
+  heard(async ({ clock, watch, looks, said: [said] }) => {
+    await clock.advance(250 - clock.monotonic() % 250 + 3);
+    const before = looks();
+    watch.committed();
+    for (let writes = 0; writes < 9; writes++) said?.write();
+    await clock.advance(200);
+    assertEquals(looks() - before, 2);
+  }));
+
+Deno.test("another process's commit wakes at once when its write is heard", () =>
+  heard(async ({ clock, watch, commit, said: [said] }) => {
+    let told = 0;
+    watch.add(() => told++);
+    for (const quiet of [0, 61, 1_003, 60_007]) {
+      await clock.advance(quiet);
+      told = 0;
+      commit();
+      said?.write();
+      await clock.advance(0);
+      assertEquals(told, 1, `after ${quiet} ms`);
+      await clock.advance(100);
+    }
+  }));
+
+Deno.test("a write that is heard before its commit can be seen is looked after", () =>
+  heard(async ({ clock, watch, commit, said: [said] }) => {
+    let told = 0;
+    watch.add(() => told++);
+    // As long as the disk takes; and the longest that one may wait for it then.
+    for (const [synced, late] of [[2, 4], [10, 8], [150, 20], [900, 20]] as const) {
+      told = 0;
+      said?.write();
+      await clock.advance(synced);
+      assertEquals(told, 0);
+      commit();
+      await clock.advance(late);
+      assertEquals(told, 1, `after ${synced} ms`);
+      await clock.advance(2_000);
+    }
+  }));
+
+Deno.test("a commit beside one of this process's is seen as soon", () =>
+  heard(async ({ clock, watch, commit, said: [said] }) => {
+    let told = 0;
+    watch.add(() => told++);
+    watch.committed();
+    said?.write();
+    await clock.advance(5);
+    // While this process waits before it hears again.
+    commit();
+    said?.write();
+    await clock.advance(16);
+    assertEquals(told, 1);
+  }));
+
+Deno.test("a file whose writes are heard no more is polled as before", () =>
+  heard(async ({ clock, watch, commit, looks, said: [said] }) => {
+    let told = 0;
+    watch.add(() => told++);
+    await clock.advance(5_000);
+    commit();
+    await clock.advance(251);
+    assertEquals(told, 1);
+    await clock.advance(1_000);
+    commit();
+    await clock.advance(21);
+    assertEquals(told, 2);
+    // Until one is heard again.
+    said?.write();
+    await clock.advance(2_000);
+    const before = looks();
+    await clock.advance(1_000);
+    assert(looks() - before <= 5);
+    // The system has given it up.
+    said?.lose();
+    await clock.advance(100);
+    commit();
+    await clock.advance(21);
+    assertEquals(told, 3);
+  }));
+
+Deno.test("while there is a write upon another nobody listens, and the file is polled", () =>
+  heard(async ({ clock, watch, looks, said }) => {
+    const before = looks();
+    for (let ms = 0; ms < 2_000; ms++) {
+      watch.committed();
+      for (const each of said) each.write();
+      await clock.advance(1);
+    }
+    assertEquals(said.map(({ ended }) => ended), [true]);
+    assert(looks() - before < 200, `${looks() - before} looks in two seconds`);
+    await clock.advance(1_000);
+    assertEquals(said.length, 2, "a quiet file is listened to again");
+  }));
+
+Deno.test("where the system tells of no writes it is asked for it once a minute", async () => {
+  let asked = 0;
+  await watched(async ({ clock, watch }) => {
+    watch.add(() => {});
+    await clock.advance(30_000);
+    assertEquals(asked, 1);
+    await clock.advance(60_000);
+    assertEquals(asked, 2);
+  }, () => {
+    asked++;
+    return undefined;
+  });
+});
+
+Deno.test("a write that comes while nobody wants to know is not lost to the next who does", () =>
+  heard(async ({ clock, watch, commit, said: [said], stop }) => {
+    stop();
+    let told = 0;
+    said?.write();
+    await clock.advance(10);
+    watch.add(() => told++);
+    await clock.advance(1);
+    commit();
+    await clock.advance(20);
+    assertEquals(told, 1);
   }));
 
 Deno.test("a file that another process has locked for a moment is tried again soon, one that is held, seldom", async () => {

@@ -1,37 +1,38 @@
 /**
  * Tells everybody who wants to know of an alert. One that throws, rejects or hangs keeps nobody else from
- * being told, and the maintenance no longer than a bound (DLQ-7).
+ * being told, and whoever tells it no longer than a bound (DLQ-7).
  *
  * @module
  */
-import { getLogger } from "@logtape/logtape";
 import { abortable, timeLimit } from "../async/abort.ts";
 import type { Clock } from "../async/clock.ts";
-import type { DlqAlert } from "../domain/dlq_alert.ts";
 import { logLine } from "../message/describe_error.ts";
-
-const log = getLogger(["protean", "dlq"]);
 
 /** Seconds that a receiver is waited for. */
 export const PATIENCE_SECONDS = 10;
 
 /** Somebody who is told. */
-export interface Receiver {
-  /** `callback`, `webhook`: for the log. */
+export interface Receiver<A> {
+  /** `callback`, `webhook`: for the log, and for what is remembered of it. No two have the same. */
   readonly name: string;
-  tell(alert: DlqAlert, signal: AbortSignal): unknown;
+  tell(alert: A, signal: AbortSignal): unknown;
 }
 
-export class Alerter {
-  readonly #receivers: readonly Receiver[];
+/** Called where somebody could not be told, with why. */
+export type NotTold<A> = (receiver: string, alert: A, error: string) => void;
+
+export class Alerter<A> {
+  readonly receivers: readonly Receiver<A>[];
   readonly #clock: Clock;
+  readonly #notTold: NotTold<A>;
   /** Those that have not come back from an earlier alert: they are not called again meanwhile. */
-  readonly #busy = new Set<Receiver>();
+  readonly #busy = new Set<Receiver<A>>();
   #failures = 0;
 
-  constructor(receivers: readonly Receiver[], clock: Clock) {
-    this.#receivers = receivers;
+  constructor(receivers: readonly Receiver<A>[], clock: Clock, notTold: NotTold<A>) {
+    this.receivers = receivers;
     this.#clock = clock;
+    this.#notTold = notTold;
   }
 
   /** Calls that threw, rejected, or did not come back in time. */
@@ -40,19 +41,19 @@ export class Alerter {
   }
 
   /**
-   * Resolves once all of `to` have been told, or have had their time, with those that could not be told. Never
-   * rejects. Defaults to everybody.
+   * Resolves once all of `to` have been told, or have had their time, with those that were told. Never rejects.
+   * Defaults to everybody.
    */
   async tell(
-    alert: DlqAlert,
+    alert: A,
     signal: AbortSignal,
-    to: readonly Receiver[] = this.#receivers,
-  ): Promise<readonly Receiver[]> {
+    to: readonly Receiver<A>[] = this.receivers,
+  ): Promise<readonly Receiver<A>[]> {
     const told = await Promise.all(to.map((receiver) => this.#tellOne(receiver, alert, signal)));
-    return to.filter((_, at) => !told[at]);
+    return to.filter((_, at) => told[at]);
   }
 
-  async #tellOne(receiver: Receiver, alert: DlqAlert, signal: AbortSignal): Promise<boolean> {
+  async #tellOne(receiver: Receiver<A>, alert: A, signal: AbortSignal): Promise<boolean> {
     if (this.#busy.has(receiver)) {
       this.#failed(receiver, alert, "it has not come back from an earlier call");
       return false;
@@ -72,8 +73,8 @@ export class Alerter {
     }
   }
 
-  #failed({ name }: Receiver, { dlqStream }: DlqAlert, error: string): void {
+  #failed({ name }: Receiver<A>, alert: A, error: string): void {
     this.#failures++;
-    log.error("dlq_maintenance.alert_failed", { receiver: name, dlq_stream: dlqStream, error });
+    this.#notTold(name, alert, error);
   }
 }
