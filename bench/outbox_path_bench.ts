@@ -7,22 +7,18 @@
  */
 import { Redis } from "ioredis";
 import postgres from "postgres";
-import { type OutboxInsert, shardOf } from "../lib/adapters/ports.ts";
 import { PostgresProvider } from "../lib/adapters/postgres/provider.ts";
 import { RedisBroker } from "../lib/adapters/redis/broker.ts";
 import { systemClock } from "../lib/async/clock.ts";
-import { canonicalJson } from "../lib/message/canonical.ts";
-import { checksumOf } from "../lib/message/checksum.ts";
-import { eventMetadata } from "../lib/message/metadata.ts";
 import { OutboxProcessor } from "../lib/outbox/processor.ts";
 import { PostgresServer } from "../tests/support/postgres_server.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";
+import { row } from "./outbox_rows.ts";
 import { median, print, rate, ratio } from "./report.ts";
 
 const ROWS = Number(Deno.args[0] ?? 30_000);
 const ROUNDS = Number(Deno.args[1] ?? 3);
 const BATCH = 500;
-const PADDING = "x".repeat(440);
 
 await using database = await PostgresServer.start();
 await using cache = await RedisServer.start();
@@ -42,31 +38,6 @@ const adapter = (settings: Record<string, unknown>) => ({
   clock: systemClock,
   settings,
 });
-
-function row(n: number): OutboxInsert {
-  const data = canonicalJson({ id: `i${n % 1000}`, n, text: PADDING });
-  const stream = `bench::item-i${n % 1000}`;
-  const metadata = eventMetadata({
-    id: `${stream}-${n}.1`,
-    time: Date.now(),
-    type: "Bench.Added.v1",
-    stream,
-    category: "bench::item",
-    checksum: checksumOf(data),
-  });
-  return {
-    messageId: metadata.headers.id,
-    streamName: stream,
-    type: "Bench.Added.v1",
-    data,
-    metadata: JSON.stringify(metadata),
-    correlationId: null,
-    causationId: null,
-    targetBroker: "default",
-    priority: 0,
-    shard: shardOf(stream),
-  };
-}
 
 async function fill(provider: PostgresProvider, sql: postgres.Sql, redis: Redis): Promise<void> {
   await redis.flushall();

@@ -6,7 +6,7 @@
  * against the same with `commit_group_size = 1`, and against another commit where one is named. Then the
  * thousand sample orders of the bundled domain, on PostgreSQL + Redis and on SQLite, from the first mark to the
  * last one.
- * `deno run -A bench/throughput_bench.ts [messages] [rounds] [folder of another working copy] [handlers|orders]`
+ * `deno run -A bench/throughput_bench.ts [messages] [rounds] [folder of another working copy] [handlers|batches|orders]`
  *
  * @module
  */
@@ -24,6 +24,7 @@ const OTHER = Deno.args[2];
 const OWN = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const IDS = 10_000;
 const CONCURRENCY = [64, 256];
+const BATCH = 100;
 const PGBENCH_SECONDS = 5;
 const TEXT = "x".repeat(200);
 const CATEGORY = "bench::item";
@@ -39,6 +40,25 @@ insert into protean_bench_view_row as old (id, version, state, created_at, updat
   on conflict (id) do update set state = excluded.state, version = old.version + 1, updated_at = excluded.updated_at;
 commit;
 `;
+
+async function measureBatches(): Promise<void> {
+  await using postgres = await PostgresServer.start({ settings: { max_connections: "100" } });
+  await using server = await RedisServer.start();
+  const redis = new Redis(server.uri, { maxRetriesPerRequest: null });
+  redis.on("error", () => {});
+  const rates: number[] = [];
+  const tps: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    await fill(redis);
+    await postgres.sql("drop schema public cascade", "create schema public");
+    const where = { root: OWN, settings: {}, database: postgres.uri(), redis: server.uri };
+    rates.push((await handlers({ ...where, messages: MESSAGES, concurrency: 4, batch: BATCH })).rate);
+    tps.push(await pgbench(postgres));
+  }
+  const [ours, theirs] = [median(rates), median(tps)];
+  print(`batch handler of ${BATCH}, messages/s`, ours, "pgbench -M prepared", theirs, ratio(ours, theirs));
+  redis.disconnect();
+}
 
 /** The transactions of `pgbench -M prepared` a second. */
 async function pgbench(server: PostgresServer): Promise<number> {
@@ -229,5 +249,7 @@ async function measureOrders(): Promise<void> {
   }
 }
 
-if (Deno.args[3] !== "orders") await measureHandlers();
-if (Deno.args[3] !== "handlers") await measureOrders();
+const PARTS = { handlers: measureHandlers, batches: measureBatches, orders: measureOrders };
+for (const [part, measure] of Object.entries(PARTS)) {
+  if ([part, undefined].includes(Deno.args[3])) await measure();
+}

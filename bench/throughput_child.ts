@@ -16,6 +16,8 @@ export interface Run {
   readonly redis: string;
   readonly messages: number;
   readonly concurrency: number;
+  /** Messages that a batch handler takes at once; without it each is handled by itself. */
+  readonly batch?: number;
   /** Further keys of the database's table. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -29,8 +31,12 @@ export interface Measured {
 }
 
 if (import.meta.main) {
-  const { root, database, redis, messages, concurrency, settings } = JSON.parse(Deno.args[0] ?? "{}") as Run;
-  const { Domain, Engine, on } = await import(`${root}/lib/mod.ts`) as typeof import("../lib/mod.ts");
+  const { root, database, redis, messages, concurrency, batch, settings } = JSON.parse(
+    Deno.args[0] ?? "{}",
+  ) as Run;
+  const { Domain, Engine, on, onBatch } = await import(
+    `${root}/lib/mod.ts`
+  ) as typeof import("../lib/mod.ts");
   const { runtimeOf } = await import(
     `${root}/lib/domain/runtime.ts`
   ) as typeof import("../lib/domain/runtime.ts");
@@ -42,20 +48,34 @@ if (import.meta.main) {
   const done = Promise.withResolvers<Measured>();
   const half = messages / 2;
   let [seen, began, cpu] = [0, 0, process()];
+  const counted = (count: number) => {
+    if (seen < half && seen + count >= half) [began, cpu] = [performance.now(), process()];
+    seen += count;
+  };
+  const finished = () => {
+    if (seen < messages) return;
+    const ms = performance.now() - began;
+    done.resolve({ rate: half / ms * 1000, cpu: (process() - cpu) * 1000 / half });
+  };
   domain.projector("Rows", {
     projection: Row,
     idempotent: true,
     concurrency,
-    subscriptionConfig: { messagesPerTick: 2 * concurrency },
+    subscriptionConfig: { messagesPerTick: 2 * Math.max(concurrency, batch ?? 1) },
     streamCategories: ["bench::item"],
-    handles: [on(Added, async (event, ctx) => {
-      if (++seen === half) [began, cpu] = [performance.now(), process()];
-      await ctx.view(Row).put(event);
-      if (seen === messages) {
-        const ms = performance.now() - began;
-        done.resolve({ rate: half / ms * 1000, cpu: (process() - cpu) * 1000 / half });
-      }
-    })],
+    handles: [
+      batch === undefined
+        ? on(Added, async (event, ctx) => {
+          counted(1);
+          await ctx.view(Row).put(event);
+          finished();
+        })
+        : onBatch(Added, { size: batch, maxWaitMs: 50 }, async (events, ctx) => {
+          counted(events.length);
+          for (const event of events) await ctx.view(Row).put(event);
+          finished();
+        }),
+    ],
   });
   await domain.init({
     config: {

@@ -1,6 +1,6 @@
 /**
- * `deno task docs`: the pages of `docs/reference/` that are made from the code. A test fails where one of them
- * is not what this would write.
+ * `deno task docs`: what is made from the code, the pages of `docs/reference/` and the examples of documentation
+ * comments as a module that a test runs. A test fails where one of them is not what this would write.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { checkPage } from "./check_page.ts";
 import { commandsPage } from "./commands_page.ts";
 import { configKeyNames, configPage } from "./config_page.ts";
 import { errorsPage } from "./errors_page.ts";
+import { examplesModule } from "./examples_module.ts";
 import { httpPage } from "./http_page.ts";
 import { logsPage } from "./logs_page.ts";
 import { metricsPage } from "./metrics_page.ts";
@@ -24,6 +25,7 @@ export const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   "docs/reference/http.md": httpPage,
   "docs/reference/logs.md": logsPage,
   "docs/reference/metrics.md": metricsPage,
+  "tests/unit/documented/examples.ts": examplesModule,
 };
 
 if (import.meta.main) {

@@ -2,7 +2,7 @@
  * For writing an adapter of one's own: the base classes and types of the ports, the errors that adapters
  * throw, and what the built-in adapters share.
  *
- * ```ts
+ * ```ts ignore
  * import { type AdapterOptions, BaseCache } from "@protean/server/adapters";
  *
  * export class ShelfCache extends BaseCache {

@@ -47,8 +47,10 @@ export function find({ rows, workers, lost }: AlertFigures, rules: AlertRules): 
   }
   if (rows && workers) {
     for (const rule of ["silent_subscription", "breaker_open"] as const) judged.add(rule);
+    const index = indexOf(workers);
     for (const [name, own] of subscriptions) {
-      findings.push(silent(name, own, workers), breakerOpen(name, own, workers));
+      const running = runningOf(index, own);
+      findings.push(silent(name, own, running), breakerOpen(name, running));
     }
   }
   for (const { id, host, pid, gone } of lost) {
@@ -83,7 +85,7 @@ function oldestAge(subject: string, rows: readonly FigureRow[], threshold: numbe
  * Messages wait, and neither were any given out, nor was one of those given out finished: of another program's
  * workers, which tell nothing, the group's own figures say so.
  */
-function silent(subject: string, rows: readonly FigureRow[], workers: readonly WorkerFigures[]): Finding {
+function silent(subject: string, rows: readonly FigureRow[], running: readonly Running[]): Finding {
   const lag = rows.reduce<number | null>(
     (sum, row) => sum === null || row.lag === null ? null : sum + row.lag,
     0,
@@ -91,24 +93,49 @@ function silent(subject: string, rows: readonly FigureRow[], workers: readonly W
   return {
     ...{ rule: "silent_subscription", subject, holds: lag === null ? undefined : lag > 0 },
     mark: rows.map(({ position, pending }) => `${position ?? ""} ${pending ?? ""}`).join(" "),
-    counts: new Map(workers.map((worker) => [worker.id, finishedOf(worker, rows)])),
+    counts: countsOf(running),
     text: (seconds) =>
       `${lag} message(s) wait for ${subject}, and none was handled for ${Math.round(seconds)} s.`,
   };
 }
 
-function finishedOf({ subscriptions }: WorkerFigures, rows: readonly FigureRow[]): number {
-  return subscriptions.filter((each) => isOf(each, rows)).reduce(
-    (sum, { finished = 0 }) => sum + finished,
-    0,
-  );
+/** A subscription on one of the workers. */
+interface Running {
+  readonly worker: string;
+  readonly subscription: WorkerFigures["subscriptions"][number];
 }
 
-function isOf(
-  { handler, category }: { readonly handler: string; readonly category: string },
+/** By handler and category: a look at a thousand subscriptions is no search through all of them for each. */
+function indexOf(workers: readonly WorkerFigures[]): ReadonlyMap<string, readonly Running[]> {
+  const index = new Map<string, Running[]>();
+  for (const { id, subscriptions } of workers) {
+    for (const subscription of subscriptions) {
+      const key = keyOf(subscription);
+      const known = index.get(key);
+      if (known) known.push({ worker: id, subscription });
+      else index.set(key, [{ worker: id, subscription }]);
+    }
+  }
+  return index;
+}
+
+function runningOf(
+  index: ReadonlyMap<string, readonly Running[]>,
   rows: readonly FigureRow[],
-): boolean {
-  return rows.some((row) => row.handler === handler && row.category === category);
+): readonly Running[] {
+  return rows.flatMap((row) => index.get(keyOf(row)) ?? []);
+}
+
+function keyOf({ handler, category }: { readonly handler: string; readonly category: string }): string {
+  return `${handler}\0${category}`;
+}
+
+function countsOf(running: readonly Running[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { worker, subscription: { finished = 0 } } of running) {
+    counts.set(worker, (counts.get(worker) ?? 0) + finished);
+  }
+  return counts;
 }
 
 function outboxAge(subject: string, rows: readonly FigureRow[], threshold: number): Finding {
@@ -123,17 +150,14 @@ function outboxAge(subject: string, rows: readonly FigureRow[], threshold: numbe
 }
 
 /** One that tries again and fails goes from half-open to open: it is not closed in between. */
-function breakerOpen(
-  subject: string,
-  rows: readonly FigureRow[],
-  workers: readonly WorkerFigures[],
-): Finding {
-  const open = workers.filter(({ subscriptions }) =>
-    subscriptions.some((each) => each.breaker !== "closed" && isOf(each, rows))
+function breakerOpen(subject: string, running: readonly Running[]): Finding {
+  const all = new Set(running.map(({ worker }) => worker));
+  const open = new Set(
+    running.filter(({ subscription }) => subscription.breaker !== "closed").map(({ worker }) => worker),
   );
   return {
-    ...{ rule: "breaker_open", subject, holds: open.length > 0 },
-    text: () => `The circuit breaker of ${subject} is open on ${open.length} of ${workers.length} worker(s).`,
+    ...{ rule: "breaker_open", subject, holds: open.size > 0 },
+    text: () => `The circuit breaker of ${subject} is open on ${open.size} of ${all.size} worker(s).`,
   };
 }
 

@@ -33,9 +33,11 @@ export async function supervise(
   const { health } = server;
   const everyMs = reportEveryMs(health.blocked_after_seconds);
   const options = optionsOf(command);
+  // Now: once an upgrade has put another file in its place, the system calls this one deleted.
+  const self = selfCommand();
   const supervisor = new Supervisor({
     workers: flags.workers,
-    spawn: (number) => spawn([...options, `--as-worker=${number}@${everyMs}`]),
+    spawn: (number) => spawn(self, [...options, `--as-worker=${number}@${everyMs}`]),
     restart: flags.restart,
     once: flags.once ?? false,
     drainTimeoutSeconds: server.drain_timeout_seconds,
@@ -71,8 +73,7 @@ export async function supervise(
   }
 }
 
-function spawn(args: readonly string[]): Child {
-  const [program, ...before] = selfCommand();
+function spawn([program, ...before]: readonly [string, ...string[]], args: readonly string[]): Child {
   try {
     return new Deno.Command(program, {
       args: [...before, "server", ...args],

@@ -31,6 +31,8 @@ import { entriesOf, type Snapshot, snapshotOf } from "./snapshot.ts";
  * to their ends.
  */
 const MOST_LOOKED_AT = 10_000;
+/** Bytes of texts that a page of one queue may have at least, however many queues are listed together. */
+const LEAST_PAGE_BYTES = 64 * 1024;
 /** Letters in one list, where nobody says how many. */
 const LIST_LIMIT = 100;
 
@@ -134,13 +136,15 @@ export class DeadLetterQueues {
   async list(options: ListOptions = {}): Promise<LetterPage> {
     const { limit = LIST_LIMIT, cursor } = options;
     const entries: QueuedLetter[] = [];
+    const places = options.discarded ? this.places(options).map(aside) : this.places(options);
     const found = newestFirst({
-      queues: options.discarded ? this.places(options).map(aside) : this.places(options),
+      queues: places,
       cursor,
       // The one beyond the limit tells whether there is another page.
       page: {
         limit: isSelective(options) ? PAGE : Math.min(limit + 1, PAGE),
-        maxBytes: PAGE_BYTES,
+        // A page of each is in memory at once.
+        maxBytes: Math.max(LEAST_PAGE_BYTES, Math.floor(PAGE_BYTES / places.length)),
         maxEntryBytes: this.largest,
       },
     });

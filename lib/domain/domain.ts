@@ -112,8 +112,7 @@ export class Domain extends Declarations implements AsyncDisposable {
    *
    * @example
    * ```ts
-   * await domain.init(); // the domain.toml that is found
-   * await domain.init({ config: "shop.toml", env: "production" });
+   * await domain.init({ config: "shop.toml", env: "production" }); // without them: the file that is found
    * ```
    */
   async init(options: InitOptions = {}): Promise<void> {

@@ -135,7 +135,7 @@ export class Engine {
   }
 
   /**
-   * Runs until `signal` aborts (or everything is worked off, with `once`), drains, closes the domain and
+   * Runs until `signal` aborts (or everything is worked off, with `once`, or the domain is closed), drains, closes the domain and
    * returns the exit code: 0, 1 after a failure, 4 when work was cut and will be redelivered. Rejects, with
    * the domain closed, when it cannot start (`ConfigurationError`, or `UnavailableError` with
    * `requireDependencies`); it may be run again after either end.
@@ -263,7 +263,8 @@ export class Engine {
       throw error;
     }
     tellStart(runtime.name, subscriptions, services);
-    await this.#untilStop(status, firstOf(stop, failure.signal));
+    // Whoever closes the domain under it wants no engine any more, and its adapters answer nothing.
+    await this.#untilStop(status, firstOf(stop, failure.signal, runtime.closing));
     log.info("engine.shutting_down", { signal: typeof stop.reason === "string" ? stop.reason : undefined });
     const redelivered = await drain({
       services,

@@ -1,7 +1,8 @@
 /**
- * What this worker's subscriptions do, added to the rollups once a minute (operations 8). It costs a message a
- * few additions: beyond a thousand in a minute one in 32 is timed for all of them. And a broker that refuses it a warning once: the figures of that minute are short by this
- * worker's then, for what may have been added is not added again.
+ * What this worker's subscriptions do, added to the rollups once a minute (operations 8). It costs a
+ * message a few additions: beyond a thousand in a minute one in 32 is timed for all of them. A broker that
+ * refuses it costs a warning once: the figures of that minute are short by this worker's then, for what
+ * may have been added is not added again. Nor is the minute of a worker that is killed.
  *
  * @module
  */

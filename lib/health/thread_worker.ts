@@ -11,6 +11,7 @@ import { PageRequests } from "./page.ts";
 import { ReportedHealth } from "./report.ts";
 import { reportedRoutes } from "./reported_routes.ts";
 import { HealthServer } from "./server.ts";
+import { endWhenToldTwice } from "./told_twice.ts";
 import type { FromThread, ThreadSettings, ToThread } from "./thread_messages.ts";
 
 /** What is used of the scope of a worker. */
@@ -42,6 +43,7 @@ const requests = new PageRequests(systemClock, (id) => scope.postMessage({ kind:
 async function start({ blockedAfterSeconds, page, ...settings }: ThreadSettings): Promise<void> {
   const reported = health = new ReportedHealth(blockedAfterSeconds);
   void reported.watch(systemClock, new AbortController().signal);
+  void endWhenToldTwice({ blocked: () => reported.blocked, clock: systemClock });
   server = new HealthServer({
     ...settings,
     clock: systemClock,

@@ -1,6 +1,6 @@
 /**
- * The observatory as one function from a request to a response: who may ask, which resource, what went wrong.
- * Everything is read-only.
+ * The observatory as one function from a request to a response: who may ask, which resource, what went
+ * wrong. Everything is read-only.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * Who may ask (operations 10.5). Where a token is set everybody brings it, `/metrics` included. Where none is,
- * this machine alone can ask, and a page in its browser that calls itself by another name must not: names can
- * be made to point to 127.0.0.1.
+ * Who may ask (operations 10.5). Where a token is set everybody brings it, `/metrics` included. Where none
+ * is, this machine alone can ask, and a page in its browser that calls itself by another name must not:
+ * names can be made to point to 127.0.0.1.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * The gauges that stores and heartbeats can tell, under the names that the servers have for them (wire 9.5).
- * What belongs to one worker has the label `worker`: its place, which another one gets when it has gone.
- * What workers tell themselves too bears `source="heartbeat"`.
+ * The gauges that stores and heartbeats can tell, under the names that the servers have for them (wire
+ * 9.5). What belongs to one worker has the label `worker`: its place, which another one gets when it has
+ * gone. What workers tell themselves too bears `source="heartbeat"`.
  *
  * @module
  */

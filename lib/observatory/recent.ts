@@ -1,6 +1,7 @@
 /**
- * Figures that many ask for and that are read once: what was read a moment ago is given again, and no second
- * read begins while one is under way. So that however often somebody looks, the backends hardly notice.
+ * Figures that many ask for and that are read once: what was read a moment ago is given again, and no
+ * second read begins while one is under way. So that however often somebody looks, the backends hardly
+ * notice.
  *
  * @module
  */

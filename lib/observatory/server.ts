@@ -1,5 +1,6 @@
 /**
- * The observatory: a small server that shows a domain from outside of the processes that run it (operations 10).
+ * The observatory: a small server that shows a domain from outside of the processes that run it
+ * (operations 10).
  *
  * @module
  */
@@ -55,8 +56,8 @@ export function observatoryApp(options: ObservatoryOptions): App {
 }
 
 /**
- * The server; `start()` rejects with `ConfigurationError` and the code `OBSERVATORY_PORT_TAKEN` where it cannot
- * listen.
+ * The server; `start()` rejects with `ConfigurationError` and the code `OBSERVATORY_PORT_TAKEN` where it
+ * cannot listen.
  */
 export function observatory(options: ObservatoryOptions): HealthServer {
   const { settings: { host, port }, clock } = options;

@@ -23,7 +23,8 @@ const LOOPBACK = /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|::ffff:127\.\d{
 
 /**
  * Throws `ConfigurationError` with the code `OBSERVATORY_BAD_HOST`, `OBSERVATORY_BAD_TOKEN`, or
- * `OBSERVATORY_TOKEN_MISSING` where it is to listen to other machines and nobody would have to bring a token.
+ * `OBSERVATORY_TOKEN_MISSING` where it is to listen to other machines and nobody would have to bring a
+ * token.
  */
 export function observatorySettings(
   { observatory }: { readonly observatory: Pick<Config["observatory"], "host" | "port" | "token"> },

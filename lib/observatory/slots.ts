@@ -1,6 +1,6 @@
 /**
- * A place from 1 on for each worker, which it keeps while it is there, and which another one gets afterwards:
- * so that restarts add no series (TEL-1).
+ * A place from 1 on for each worker, which it keeps while it is there, and which another one gets
+ * afterwards: so that restarts add no series (TEL-1).
  *
  * @module
  */

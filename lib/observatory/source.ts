@@ -1,5 +1,6 @@
 /**
- * What the observatory knows of a domain, and where it is read: brokers and databases alone, no server need run.
+ * What the observatory knows of a domain, and where it is read: brokers and databases alone, no server
+ * need run.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Databases and brokers that no server has run on yet: their tables are missing, and that is all that is wrong.
+ * Databases and brokers that no server has run on yet: their tables are missing, and that is all that is
+ * wrong.
  *
  * @module
  */

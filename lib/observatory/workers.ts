@@ -1,6 +1,6 @@
 /**
- * What workers have told of themselves (operations 1), as far as it can be understood: they may be of another
- * release.
+ * What workers have told of themselves (operations 1), as far as it can be understood: they may be of
+ * another release.
  *
  * @module
  */

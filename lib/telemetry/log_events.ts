@@ -107,7 +107,11 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "worker pid exit_code signal?",
       "A worker has ended as it was told to.",
     ],
-    "supervisor.worker_crashed": ["error", "worker pid exit_code signal?", "A worker has ended by itself."],
+    "supervisor.worker_crashed": [
+      "error",
+      "worker pid exit_code signal? error?",
+      "A worker has ended by itself.",
+    ],
     "supervisor.worker_restarts": [
       "info",
       "worker wait_ms",

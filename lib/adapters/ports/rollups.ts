@@ -39,8 +39,8 @@ export interface Rollup {
 /** Shared by all processes on one broker. Methods reject with `BrokerUnavailableError`. */
 export interface Rollups {
   /**
-   * Adds to what others have told of these minutes. Where it rejects, some of them may have been added: whoever
-   * repeats it counts twice.
+   * Adds to what others have told of these minutes. Where it rejects, some of them may have been added:
+   * whoever repeats it counts twice.
    */
   add(rollups: readonly Rollup[]): Promise<void>;
   /** The minutes of a subscription in which something was done, from `from` on and before `to`, in order. */

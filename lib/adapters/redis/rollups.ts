@@ -1,6 +1,6 @@
 /**
- * Rollups in Redis: the hash `protean:rollup:<subscription>:<minute>`, gone after 26 hours. Only commands of
- * `docs/reference/redis-acl.md`.
+ * Rollups in Redis: the hash `protean:rollup:<subscription>:<minute>`, gone after 26 hours. Only commands
+ * of `docs/reference/redis-acl.md`.
  *
  * @module
  */

@@ -23,7 +23,7 @@ interface Options extends DomainOptions, LogOptions {
 export function observatoryCommand(cli: Cli): Command {
   const command = new Command("observatory")
     .description(
-      "Serve /metrics, /api/health, /api/subscriptions, /api/outbox and /api/dlq of a domain, read-only; no server need run.",
+      "Serve /metrics and /api/health, subscriptions, outbox, dlq and rollups of a domain, read-only; no server need run.",
     )
     .option("--host <host>", "where to listen (default: [observatory] host, 127.0.0.1)", filled)
     .option("--port <port>", "the port, 0 for any that is free (default: [observatory] port, 9000)", port)

@@ -9,8 +9,8 @@ import { reason } from "./failure.ts";
 import { json, type Route } from "./route.ts";
 
 /**
- * Always 200: what is away is in the body. `status` is `healthy`, `degraded` (something but the broker is away)
- * or `unhealthy`, in the words of the reference.
+ * Always 200: what is away is in the body. `status` is `healthy`, `degraded` (something but the broker is
+ * away) or `unhealthy`, in the words of the reference.
  */
 export function healthRoute(source: ObservatorySource): Route {
   return async () => {

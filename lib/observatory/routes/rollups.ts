@@ -14,9 +14,9 @@ const MINUTE_SECONDS = 60;
 const USUAL_SECONDS = 3_600;
 
 /**
- * In columns, a step without work as zeros: `?subject` (the `name` of a subscription), `?from` and `?to` (seconds
- * since 1970; the last hour), `?step` (seconds, whole minutes; 60). `p50` and `p99` are of the critical time, in
- * seconds, as close as its buckets are; null where nothing was handled.
+ * In columns, a step without work as zeros: `?subject` (the `name` of a subscription), `?from` and `?to`
+ * (seconds since 1970; the last hour), `?step` (seconds, whole minutes; 60). `p50` and `p99` are of the
+ * critical time, in seconds, as close as its buckets are; null where nothing was handled.
  */
 export function rollupsRoute(source: ObservatorySource, clock: Clock): Route {
   return async (request) => {

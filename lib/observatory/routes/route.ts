@@ -1,6 +1,6 @@
 /**
- * What a resource of the observatory is: a path and who answers it. Requests and responses are the web's, so
- * that any router can stand before them.
+ * What a resource of the observatory is: a path and who answers it. Requests and responses are the web's,
+ * so that any router can stand before them.
  *
  * @module
  */

@@ -10,8 +10,8 @@ import { reason } from "./failure.ts";
 import { json, type Route } from "./route.ts";
 
 /**
- * By domain; 200 also where nothing of it answers. A figure that could not be had is null, and `errors` says
- * why.
+ * By domain; 200 also where nothing of it answers. A figure that could not be had is null, and `errors`
+ * says why.
  */
 export function subscriptionsRoute(source: ObservatorySource): Route {
   return async () => {

@@ -406,3 +406,53 @@ Deno.test("what code throws at an alert keeps the others from nothing", async ()
   await pass(10, service);
   assertEquals(heard.sort(), ["a", "a", "b"]);
 });
+
+Deno.test("who gets the lock back takes over what the one in between has kept", async () => {
+  const { figures, told, look, pass, replica, end } = alertRig();
+  const rules = { oldest_age: { for_seconds: 120 } };
+  const [one, two] = [replica({ rules }), replica({ rules })];
+  figures.rows = [subscription({ ageSeconds: 400 })];
+  await look(one);
+  await end(one);
+  await pass(100, two);
+  await end(two);
+  await pass(25, one);
+  assertEquals(told(), [`oldest_age ${MAILER} firing`], "although it has not looked for longer than a gap");
+});
+
+Deno.test("nothing is kept for a channel that is no more", async () => {
+  const { broker, figures, look, replica, end } = alertRig();
+  const rules = { oldest_age: { for_seconds: 0 } };
+  const service = replica({ rules });
+  figures.rows = [subscription({ ageSeconds: 400 })];
+  await look(service);
+  await end(service);
+  figures.rows = [subscription()];
+  await look(replica({ rules, channels: [] }));
+  assertEquals([...await broker.alerts.all()], []);
+});
+
+Deno.test("who has not heard that it was over is not told again that it fires", async () => {
+  const { figures, look, pass, replica } = alertRig();
+  let isDown = false;
+  const heard: (string | undefined)[] = [];
+  const tell = ([alert]: readonly Alert[]) => {
+    if (isDown) throw new Error("down");
+    heard.push(alert?.state);
+  };
+  const channels = [{ name: "webhook", most: Infinity, tell }];
+  const service = replica({ channels, rules: { oldest_age: { for_seconds: 0 } } });
+  figures.rows = [subscription({ ageSeconds: 400 })];
+  await look(service);
+  isDown = true;
+  figures.rows = [subscription()];
+  await look(service);
+  figures.rows = [subscription({ ageSeconds: 400 })];
+  await look(service);
+  isDown = false;
+  await pass(60, service);
+  assertEquals(heard, ["firing"]);
+  figures.rows = [subscription()];
+  await pass(60, service);
+  assertEquals(heard, ["firing", "resolved"]);
+});

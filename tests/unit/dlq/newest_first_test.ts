@@ -207,3 +207,13 @@ Deno.test("pages are bounded by bytes: two hundred letters of a megabyte are nev
   assertEquals((await rig.queues.list()).entries.length, 30);
   assertLessOrEqual(rig.broker.largest, 17_000_000);
 });
+
+Deno.test("queues that are listed together share the bytes that are held at once", async () => {
+  await using rig = await Rig.open();
+  const data = JSON.stringify({ pad: "x".repeat(1_000_000), _dlq_metadata: { failure_reason: "r" } });
+  for (const category of [ORDER, PAYMENT]) {
+    for (let at = 0; at < 20; at++) await rig.broker.publish([{ stream: `${category}:dlq`, data }]);
+  }
+  assertEquals((await rig.queues.list({ limit: 100 })).entries.length, 40);
+  assertLessOrEqual(rig.broker.largest, 9_500_000);
+});

@@ -100,6 +100,17 @@ Deno.test("--once works off commands, the events they raise and what fails, then
   assertEquals([counters?.handled, counters?.deadLettered], [2, 1]);
 });
 
+Deno.test("a domain that is closed under a running engine ends the run, as its signal does", async () => {
+  const worked = Promise.withResolvers<string>();
+  const { domain, PlaceJob } = jobs((id) => worked.resolve(id));
+  await domain.init(memory());
+  const running = new Engine(domain).run();
+  await domain.process(PlaceJob, { id: "a" });
+  assertEquals(await worked.promise, "a");
+  assertEquals(await domain.close(), []);
+  assert([0, 4].includes(await running), "what it had to hand back finds nobody there: 4 is honest");
+});
+
 Deno.test("--once does not wait for a circuit breaker: whatever fails in a row is dead-lettered", async () => {
   const { domain, PlaceJob } = jobs(() => {
     throw new Error("never");

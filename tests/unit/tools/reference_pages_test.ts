@@ -15,5 +15,5 @@ Deno.test("a page that says it is made from the code is, and the other way round
     const text = await Deno.readTextFile(join(root, "docs/reference", name));
     if (text.startsWith("<!-- Made by `deno task docs`")) made.push(`docs/reference/${name}`);
   }
-  assertEquals(made.sort(), Object.keys(PAGES).sort());
+  assertEquals(made.sort(), Object.keys(PAGES).filter((path) => path.startsWith("docs/")).sort());
 });
