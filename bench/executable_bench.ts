@@ -5,10 +5,11 @@
  * - from the start of the process to its first log line, and to the first `/readyz` that says 200, on the
  *   embedded default;
  * - its size, and its memory when it has been ready for a second with nothing to do;
- * - from SIGTERM to its end when it has nothing to do.
+ * - from SIGTERM to its end when it has nothing to do;
+ * - the share of one core that it takes for a minute with nothing to do, heartbeats included.
  *
- * Run: `deno task compile && deno run -A bench/executable_bench.ts [executable] [starts]`. Memory is read
- * where there is a /proc.
+ * Run: `deno task compile && deno run -A bench/executable_bench.ts [executable] [starts] [idle seconds]`. Memory
+ * and processor time are read where there is a /proc.
  *
  * @module
  */
@@ -20,6 +21,11 @@ import { print, ratio, seconds } from "./report.ts";
 
 const executable = resolve(Deno.args[0] ?? fileURLToPath(new URL("../protean-server", import.meta.url)));
 const STARTS = Number(Deno.args[1] ?? 15);
+const IDLE_SECONDS = Number(Deno.args[2] ?? 60);
+/** What a start leaves behind is compiled and collected by then. */
+const SETTLED_MS = 12_000;
+/** Of /proc: the same on every Linux that Deno runs on. */
+const TICKS_PER_SECOND = 100;
 
 interface Start {
   readonly log: number;
@@ -49,6 +55,8 @@ try {
   print("size, MB", sizes[0], "an empty program", sizes[1], ratio(...sizes));
   const memory = middle((start) => start.memory) / 1e6;
   if (memory > 0) print("idle memory (RSS), MB", memory, "its size, MB", sizes[0], ratio(memory, sizes[0]));
+  const idle = await idleShare(folder);
+  if (idle > 0) print("idle, % of one core", idle, "may take, %", 1, ratio(idle, 1));
   seconds("medians", { log, ready, drain: middle((start) => start.drain), empty: nothing });
 } finally {
   await Deno.remove(folder, { recursive: true });
@@ -70,7 +78,31 @@ async function runEmpty(program: string): Promise<number> {
   return performance.now() - began;
 }
 
-async function startServer(folder: string): Promise<Start> {
+/** User and system time of one more server, in % of the time that passes; 0 where it cannot be known. */
+async function idleShare(folder: string): Promise<number> {
+  let share = 0;
+  await startServer(folder, async (pid) => {
+    await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+    const [before, began] = [ticksOf(pid), performance.now()];
+    await new Promise((resolve) => setTimeout(resolve, IDLE_SECONDS * 1000));
+    const seconds = (performance.now() - began) / 1000;
+    share = 100 * (ticksOf(pid) - before) / TICKS_PER_SECOND / seconds;
+  });
+  return share;
+}
+
+/** Processor time that a process has used, in ticks; 0 where it cannot be known. */
+function ticksOf(pid: number): number {
+  try {
+    // Behind the name, which may hold anything: state is the third field, user and system time 14 and 15.
+    const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/.*\) /s, "").split(" ");
+    return Number(fields[11]) + Number(fields[12]);
+  } catch {
+    return 0;
+  }
+}
+
+async function startServer(folder: string, whileReady?: (pid: number) => Promise<void>): Promise<Start> {
   const data = await Deno.makeTempDir({ dir: folder });
   const port = freePort();
   await Deno.writeTextFile(`${data}/domain.toml`, `[server.health]\nport = ${port}\n`);
@@ -90,6 +122,7 @@ async function startServer(folder: string): Promise<Start> {
   const ready = performance.now() - began;
   await new Promise((resolve) => setTimeout(resolve, 1000));
   const memory = residentSize(child.pid);
+  await whileReady?.(child.pid);
   const told = performance.now();
   child.kill("SIGTERM");
   const { code } = await child.status;

@@ -45,8 +45,11 @@ export class NoOpEngine {
     }
   }
 
-  /** Handles all of them; returns messages a second, from the first start of the handler to the last. */
-  async run(): Promise<number> {
+  /**
+   * Handles all of them; returns messages a second, from the first start of the handler to the last. `more`:
+   * further tables of the configuration.
+   */
+  async run(more: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {}): Promise<number> {
     const done = Promise.withResolvers<number>();
     let seen = 0;
     let began = 0;
@@ -68,7 +71,12 @@ export class NoOpEngine {
         event_store: { provider: "memory" },
         brokers: { default: { provider: "redis", URI: this.url } },
         caches: { default: { provider: "memory" } },
-        server: { health: { enabled: false }, stream_subscription: { blocking_timeout_ms: 1000 } },
+        ...more,
+        server: {
+          health: { enabled: false },
+          stream_subscription: { blocking_timeout_ms: 1000 },
+          ...more["server"],
+        },
       },
     });
     const running = new Engine(domain).run({ signal: stop.signal });

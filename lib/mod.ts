@@ -26,10 +26,11 @@ export type {
 } from "./domain/dead_letters.ts";
 export type { FailedLetter, Operation, Operations } from "./domain/operations.ts";
 export type { Alert, AlertListener } from "./domain/alert.ts";
-export type { CheckOptions, CheckRun } from "./domain/check.ts";
+export type { CheckOptions, CheckRun, CheckState } from "./domain/check.ts";
 export type { DlqAlert, DlqAlertListener } from "./domain/dlq_alert.ts";
 export { Engine, type EngineOptions, type EngineRunOptions } from "./engine/engine.ts";
 export type { SubscriptionStatus } from "./subscription/status.ts";
+export type { BreakerState, DeliveryEvent } from "./domain/observer.ts";
 export type {
   HealthListener,
   HealthListenerFactory,
@@ -37,7 +38,17 @@ export type {
   HealthSettings,
   HealthSource,
 } from "./health/listener.ts";
-export type { HealthSnapshot } from "./health/types.ts";
+export type {
+  ComponentState,
+  ComponentStatus,
+  HealthSnapshot,
+  SubscriptionRow,
+  SubscriptionsBlock,
+  WorkerHealth,
+} from "./health/types.ts";
+export type { Page as HealthPage } from "./health/page.ts";
+export type { Service, ServiceStatus } from "./async/service.ts";
+export type { Scale, ScaleOfSubscription } from "./status/scale.ts";
 export { createHealthRouter, type HealthRouter, type HealthRouterOptions } from "./health/mod.ts";
 
 export type {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { DlqAlert } from "@protean/server";
+import type { Alert, DlqAlert } from "@protean/server";
 
 /** Posts a message when a dead-letter queue reaches its threshold. What it throws is logged by the server. */
 export async function onDlqAlert({ dlqStream, depth, threshold, topErrors }: DlqAlert): Promise<void> {
@@ -23,4 +23,22 @@ export async function onDlqAlert({ dlqStream, depth, threshold, topErrors }: Dlq
   });
   await response.body?.cancel();
   if (!response.ok) throw new Error(`Slack answered ${response.status}.`);
+}
+
+/**
+ * Other alerts, as a function: `callback = "./alerts.ts#onAlert"` in `[alerts]`. This one pages somebody for what
+ * cannot wait and leaves the rest to the webhook.
+ */
+export async function onAlert({ rule, subject, state, since, text }: Alert): Promise<void> {
+  const pager = Deno.env.get("PAGER_WEBHOOK");
+  if (!pager || rule !== "silent_subscription" && rule !== "check") return;
+  const response = await fetch(pager, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    // The same key while it lasts: whoever is told twice has one incident.
+    body: JSON.stringify({ key: `${rule} ${subject} ${since.toISOString()}`, state, text }),
+    signal: AbortSignal.timeout(2_000),
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`The pager answered ${response.status}.`);
 }

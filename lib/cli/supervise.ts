@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import type { Command } from "commander";
 import { systemClock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/loaded.ts";
@@ -19,6 +20,8 @@ import type { Cli } from "./cli.ts";
 import { systemd } from "./sd_notify.ts";
 import type { SupervisorFlags } from "./worker_options.ts";
 
+const log = getLogger(["protean", "supervisor"]);
+
 /**
  * Runs the workers until they have ended, and returns the exit code. `command` as it was parsed: the workers
  * get its options. Throws `ConfigurationError` when it cannot begin.
@@ -33,14 +36,17 @@ export async function supervise(
   const { health } = server;
   const everyMs = reportEveryMs(health.blocked_after_seconds);
   const options = optionsOf(command);
+  // Now: once an upgrade has put another file in its place, the system calls this one deleted.
+  const self = selfCommand();
   const supervisor = new Supervisor({
     workers: flags.workers,
-    spawn: (number) => spawn([...options, `--as-worker=${number}@${everyMs}`]),
+    spawn: (number) => spawn(self, [...options, `--as-worker=${number}@${everyMs}`]),
     restart: flags.restart,
     once: flags.once ?? false,
     drainTimeoutSeconds: server.drain_timeout_seconds,
     blockedAfterSeconds: health.blocked_after_seconds,
-    printed: (text) => cli.io.out(text),
+    printed: cli.io.passOn?.((count, bytes) => log.warn("supervisor.output_dropped", { count, bytes })) ??
+      ((text) => cli.io.out(text)),
     clock: systemClock,
   });
   const probes = health.enabled
@@ -71,8 +77,7 @@ export async function supervise(
   }
 }
 
-function spawn(args: readonly string[]): Child {
-  const [program, ...before] = selfCommand();
+function spawn([program, ...before]: readonly [string, ...string[]], args: readonly string[]): Child {
   try {
     return new Deno.Command(program, {
       args: [...before, "server", ...args],

@@ -64,6 +64,8 @@ export interface RunOptions {
    * Absent: they are handled before `run` resolves, and what fails is logged.
    */
   spread?(committed: readonly SentMessage[]): void;
+  /** Monotonic milliseconds at which it was started. @default when it is run */
+  readonly startedAt?: number;
   /** The trace that the handling is part of, which the messages that it writes carry on. @default null */
   readonly trace?: TraceContext | null;
 }

@@ -82,7 +82,13 @@ export type Ended = (error?: Error) => void;
 /** Called once, at the end of a commit. */
 export type Committed = (messages: number, error?: Error) => void;
 
-/** Of one handler run, or of a command that is sent. */
+/** Of one handler run. */
+export interface HandlerSpan extends Pick<Span, "trace"> {
+  /** Called once, at the end of the run; with the error it ended with, if any, and its milliseconds. */
+  ended(error: Error | undefined, ms: number): void;
+}
+
+/** Of a command that is sent. */
 export interface Span {
   /** What messages written meanwhile carry as their trace; undefined: that of the message handled. */
   readonly trace?: TraceContext | undefined;
@@ -168,7 +174,7 @@ export interface Observer {
   /** A check, by its name, is going to be run. */
   check?(name: string): CheckObserver;
   /** A handler starts on a message; undefined: this run is of no interest. */
-  handler?(handler: string, message: Message, kind: HandlerKind): Span | undefined;
+  handler?(handler: string, message: Message, kind: HandlerKind): HandlerSpan | undefined;
   /** A handler is repeated within one delivery: after a conflict, or what usually passes. */
   repeated?(handler: string, error: Error): void;
   /**
@@ -257,7 +263,13 @@ export function harmless(observer: Observer): Observer {
       },
     }),
     ...(handler && {
-      handler: (...run) => spanning(attempt(() => handler.apply(observer, run))),
+      handler: (...run) => {
+        const span = attempt(() => handler.apply(observer, run));
+        return span && {
+          trace: attempt(() => span.trace),
+          ended: (error, ms) => void attempt(() => span.ended(error, ms)),
+        };
+      },
     }),
     ...(repeated && { repeated: (...again) => void attempt(() => repeated.apply(observer, again)) }),
     ...(commit && {

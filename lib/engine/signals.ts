@@ -61,14 +61,15 @@ export function listenForStopSignals(
 
 /**
  * For a worker, whom its supervisor tells what to do: Ctrl-C and a closed terminal reach the whole group and
- * change nothing here. What is returned aborts at SIGTERM, which systemd sends to everybody.
+ * change nothing here. What is returned aborts at SIGTERM, which systemd sends to everybody; `reloadAsked` is
+ * told of a SIGUSR2, which is not for a worker.
  */
-export function leaveSignalsToSupervisor(): AbortSignal {
+export function leaveSignalsToSupervisor(reloadAsked: () => void = () => {}): AbortSignal {
   const terminated = new AbortController();
   for (const name of STOP) {
     Deno.addSignalListener(name, () => name === "SIGTERM" && terminated.abort(name));
   }
-  onReloadSignal(() => {});
+  onReloadSignal(reloadAsked);
   return terminated.signal;
 }
 

@@ -47,7 +47,9 @@ const MAX_ID = 128;
  * ```
  */
 export function createHealthRouter(domain: Domain, options: HealthRouterOptions = {}): HealthRouter {
-  const { prefix = "", ...timing } = options;
+  const { prefix: given = "", ...timing } = options;
+  // Of "internal/" nobody would ever hear that it matches nothing.
+  const prefix = given.replace(/^\/*(?=[^/])/, "/").replace(/\/+$/, "");
   let watch: Watch | undefined;
 
   /**

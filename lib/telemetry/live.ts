@@ -30,6 +30,7 @@ import { asError } from "../errors.ts";
 import { VERSION } from "../executable/version.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { OnDemandReader } from "./metrics/on_demand.ts";
+import { Tallies } from "./metrics/tallies.ts";
 import { prometheusText } from "./metrics/prometheus.ts";
 import { OtlpMetricExporter, OtlpSpanExporter } from "./otlp/exporters.ts";
 import type { TelemetrySettings } from "./settings.ts";
@@ -57,7 +58,7 @@ export class LiveTelemetry implements Telemetry {
   readonly observer: Observer;
   readonly meter: Meter;
   readonly #options: LiveOptions;
-  readonly #reader = new OnDemandReader(MOST_SERIES);
+  readonly #reader: OnDemandReader;
   readonly #meters: MeterProvider;
   readonly #tracers: TracerProvider | undefined;
   readonly #exporter: PushMetricExporter | undefined;
@@ -77,6 +78,12 @@ export class LiveTelemetry implements Telemetry {
       "telemetry.sdk.language": "webjs",
       ...attributes,
     });
+    const tallies = new Tallies({
+      scope: { name: "protean", version: VERSION },
+      clock,
+      mostSeries: MOST_SERIES,
+    });
+    this.#reader = new OnDemandReader(MOST_SERIES, [tallies]);
     this.#meters = new MeterProvider({ resource, readers: [this.#reader] });
     this.meter = this.#meters.getMeter("protean", VERSION);
     this.#exporter = metrics &&
@@ -93,8 +100,11 @@ export class LiveTelemetry implements Telemetry {
         }),
       ],
     });
-    const instruments = new Metrics({ meter: this.meter, clock, semconv, systemOf: options.systemOf });
-    const tracing = this.#tracers && new Traces(this.#tracers.getTracer("protean", VERSION), instance);
+    const instruments = new Metrics({ tallies, clock, semconv, systemOf: options.systemOf });
+    const tracing = this.#tracers && new Traces(this.#tracers.getTracer("protean", VERSION), {
+      worker: instance,
+      ratio: ratioOf(options.settings.sampler),
+    });
     this.observer = observing(instruments, tracing, options);
     this.#exporting = this.#exporter
       ? this.#export(this.#exporter, this.#stopping.signal)
@@ -181,12 +191,11 @@ function observing(metrics: Metrics, traces: Traces | undefined, options: LiveOp
     alerts: () => metrics.alerts(),
     check: (name) => metrics.check(name),
     handler: (handler, message, kind) => {
-      const began = clock.monotonic();
       const span = traces?.handler(handler, message, kind);
       return {
         trace: span?.trace,
-        ended: (error) => {
-          metrics.handled(handler, kind, clock.monotonic() - began, error);
+        ended: (error, ms) => {
+          metrics.handled(handler, kind, ms, error);
           span?.end(error);
         },
       };
@@ -217,8 +226,14 @@ function observing(metrics: Metrics, traces: Traces | undefined, options: LiveOp
   };
 }
 
+/** Of traces that begin here, where that alone decides. */
+function ratioOf({ name, ratio }: TelemetrySettings["sampler"]): number | undefined {
+  return name === "parentbased_traceidratio" ? ratio : undefined;
+}
+
 function samplerOf({ name, ratio }: TelemetrySettings["sampler"]): Sampler {
-  const root = name.endsWith("always_on")
+  // What begins here has been chosen before it is begun.
+  const root = name.endsWith("always_on") || name === "parentbased_traceidratio"
     ? new AlwaysOnSampler()
     : name.endsWith("always_off")
     ? new AlwaysOffSampler()

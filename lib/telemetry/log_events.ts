@@ -107,7 +107,11 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "worker pid exit_code signal?",
       "A worker has ended as it was told to.",
     ],
-    "supervisor.worker_crashed": ["error", "worker pid exit_code signal?", "A worker has ended by itself."],
+    "supervisor.worker_crashed": [
+      "error",
+      "worker pid exit_code signal? error?",
+      "A worker has ended by itself.",
+    ],
     "supervisor.worker_restarts": [
       "info",
       "worker wait_ms",
@@ -122,6 +126,11 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "error",
       "pid after_seconds",
       "A worker had not ended long after its drain should have, and was killed.",
+    ],
+    "supervisor.output_dropped": [
+      "warning",
+      "count bytes",
+      "Nobody read what the domain printed in the workers, and so much of it was dropped.",
     ],
     "supervisor.roll_began": ["info", "workers", "`reload`: workers are replaced one by one."],
     "supervisor.roll_ended": ["info", "", "Every worker was replaced."],

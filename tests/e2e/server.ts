@@ -145,24 +145,11 @@ export class Installation {
     env: Readonly<Record<string, string>> = {},
     verb = "server",
   ): Promise<RunningServer> {
-    const [command, ...before] = this.#program;
     const log = `${this.folder}/server-${this.#children.length}.log`;
-    const file = await Deno.open(log, { write: true, create: true, truncate: true });
-    const child = new Deno.Command(command ?? "", {
-      args: [
-        ...before,
-        verb,
-        ...this.#named,
-        "--log-format=json",
-        ...args,
-      ],
-      cwd: this.folder,
+    const { child, logged } = await spawnServer([verb, ...this.#named, "--log-format=json", ...args], {
+      ...{ cwd: this.folder, log, program: this.#program },
       env: { ...this.#env, ...env, HEALTH_PORT: String(port) },
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
-    const logged = keep(child.stderr, file);
+    });
     this.#children.push(child);
     this.#logs.push(logged);
     return new RunningServer(child, port, log, logged);
@@ -190,6 +177,28 @@ export class Installation {
       text: await Deno.readTextFile(`${this.folder}/server-${at}.log`).catch(() => ""),
     };
   }
+}
+
+export interface SpawnOptions {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** File of its stderr. */
+  readonly log: string;
+  /** The program and the arguments before `args`. @default `program()` */
+  readonly program?: readonly string[];
+}
+
+/** Starts the program with these arguments; `logged` resolves when it has ended and its log is whole. */
+export async function spawnServer(
+  args: readonly string[],
+  { cwd, env, log, program: [command = "", ...before] = program() }: SpawnOptions,
+): Promise<{ readonly child: Deno.ChildProcess; readonly logged: Promise<void> }> {
+  const file = await Deno.open(log, { write: true, create: true, truncate: true });
+  const child = new Deno.Command(command, {
+    ...{ args: [...before, ...args], cwd, env },
+    ...{ stdin: "null", stdout: "null", stderr: "piped" },
+  }).spawn();
+  return { child, logged: keep(child.stderr, file) };
 }
 
 /** Writes each piece as it comes: `pipeTo` a file's `writable` keeps everything back until the end. */

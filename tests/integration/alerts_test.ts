@@ -2,11 +2,15 @@
  * Two replicas of one domain on real backends: what fires is told once between them, a takeover repeats nothing,
  * and a mute of one process is heard by the other (operations 11).
  */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { alertChannels } from "../../lib/alerts/channels.ts";
 import { listAlerts, muteAlerts } from "../../lib/alerts/desk.ts";
 import { AlertService } from "../../lib/alerts/service.ts";
 import type { Service } from "../../lib/async/service.ts";
+import { loadConfig } from "../../lib/config/load.ts";
+import type { Alert } from "../../lib/domain/alert.ts";
 import { runtimeOf } from "../../lib/domain/runtime.ts";
 import { assemble } from "../../lib/engine/assembly.ts";
 import { CheckRunner } from "../../lib/health/check_runner.ts";
@@ -92,6 +96,32 @@ async function replica(config: Row, webhook: string, check: () => boolean) {
     },
   };
 }
+
+Deno.test("the example's function tells a pager of what cannot wait, and its configuration is one", async () => {
+  const posted: unknown[] = [];
+  const sink = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async (request) => {
+    posted.push(await request.json());
+    return new Response("no", { status: posted.length === 1 ? 200 : 500 });
+  });
+  Deno.env.set("PAGER_WEBHOOK", `http://127.0.0.1:${sink.addr.port}/`);
+  try {
+    const folder = fileURLToPath(import.meta.resolve("../../examples/alerts/"));
+    const config = await loadConfig({ domain: "shop", config: `${folder}domain.toml` });
+    const [callback] = await alertChannels({ config });
+    const alert: Alert = {
+      ...{ rule: "check", subject: "pay", state: "firing", since: new Date(0), value: undefined },
+      ...{ threshold: undefined, text: "It fails." },
+    };
+    const { signal } = new AbortController();
+    await callback?.tell([{ ...alert, rule: "oldest_age" }], signal);
+    await callback?.tell([alert], signal);
+    assertEquals(posted, [{ key: "check pay 1970-01-01T00:00:00.000Z", state: "firing", text: "It fails." }]);
+    await assertRejects(async () => await callback?.tell([alert], signal), Error, "The pager answered 500.");
+  } finally {
+    Deno.env.delete("PAGER_WEBHOOK");
+    await sink.shutdown();
+  }
+});
 
 for (const [name, open] of Object.entries(BACKENDS)) {
   const ignore = name !== "SQLite" && !(postgresAvailable && redisAvailable);

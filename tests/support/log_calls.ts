@@ -32,16 +32,27 @@ export function logCalls(text: string): LogCall[] {
     const [name = "", properties] = split(inside(text, match.index + match[0].trimEnd().length - 1));
     const isPlain = /^"[^"]*"$/.test(name);
     const level = match[1] === undefined ? undefined : LEVELS[match[1]] ?? match[1];
-    return { level, name: isPlain ? name.slice(1, -1) : name, isPlain, ...keys(properties ?? "{}") };
+    const found = keys(properties ?? "{}", text.slice(0, match.index));
+    return { level, name: isPlain ? name.slice(1, -1) : name, isPlain, ...found };
   });
 }
 
-function keys(text: string): Pick<LogCall, "properties" | "isWhole"> {
-  if (!text.startsWith("{")) return { properties: [], isWhole: false };
-  const parts = split(inside(text, 0)).map((part): Pick<LogCall, "properties" | "isWhole"> => {
-    if (part.startsWith("...{")) return keys(part.slice(3));
-    if (part.startsWith("...")) return { properties: [], isWhole: false };
-    return { properties: [/^\w+/.exec(part)?.[0] ?? part], isWhole: true };
+type Keys = Pick<LogCall, "properties" | "isWhole">;
+
+const UNKNOWN: Keys = { properties: [], isWhole: false };
+
+/** The keys of an object as it is written; of a variable as it was written last in the text `before`. */
+function keys(text: string, before: string): Keys {
+  if (/^\w+$/.test(text)) {
+    const at = before.lastIndexOf(`const ${text} = {`);
+    return at < 0 ? UNKNOWN : keys(before.slice(before.indexOf("{", at)), before.slice(0, at));
+  }
+  if (!text.startsWith("{")) return UNKNOWN;
+  const parts = split(inside(text, 0)).map((part): Keys => {
+    if (!part.startsWith("...")) return { properties: [/^\w+/.exec(part)?.[0] ?? part], isWhole: true };
+    // `...(condition && { key })`
+    const [, object] = /^\.\.\.\([^{]*&& (\{[^]*\})\)$/.exec(part) ?? [];
+    return keys(object ?? part.slice(3), before);
   });
   return {
     properties: parts.flatMap(({ properties }) => properties),

@@ -40,6 +40,11 @@ export async function findings(input: string): Promise<readonly string[]> {
   return lines.split("\n").filter((line) => line !== "" && !line.startsWith("protean_outbox_pending_count "));
 }
 
+function configOf(target: number): string {
+  return "scrape_configs:\n  - job_name: protean\n    static_configs:\n" +
+    `      - targets: ["127.0.0.1:${target}"]\n`;
+}
+
 export class Prometheus implements AsyncDisposable {
   private constructor(
     readonly port: number,
@@ -47,13 +52,13 @@ export class Prometheus implements AsyncDisposable {
     readonly child: Deno.ChildProcess,
   ) {}
 
-  static async start(target: number): Promise<Prometheus> {
+  /** Scrapes the page on the port `target` every second, or what `scrapeConfigs`, a block of YAML, says. */
+  static async start(target: number, scrapeConfigs = configOf(target)): Promise<Prometheus> {
     const folder = await Deno.makeTempDir({ prefix: "protean-prometheus-" });
     const port = freePort();
     await Deno.writeTextFile(
       `${folder}/prometheus.yml`,
-      "global: { scrape_interval: 1s }\nscrape_configs:\n  - job_name: protean\n    static_configs:\n" +
-        `      - targets: ["127.0.0.1:${target}"]\n`,
+      `global: { scrape_interval: 1s }\n${scrapeConfigs}`,
     );
     const child = new Deno.Command("prometheus", {
       args: [

@@ -100,7 +100,9 @@ async function superviseAll(
 }
 
 async function work(cli: Cli, options: Options, { number, reportEveryMs }: WorkerPlace): Promise<void> {
-  const terminated = leaveSignalsToSupervisor();
+  const terminated = leaveSignalsToSupervisor(() =>
+    log.warn("engine.reload_refused", { reason: "a worker: name the process that started it" })
+  );
   const { Parent } = await import("../../supervisor/parent.ts");
   const parent = new Parent({
     ...{ orders: Deno.stdin.readable, reports: Deno.stdout },

@@ -1,11 +1,10 @@
 /**
  * One wide event for each message that a handler has run on: at debug, and at warning where the run was slow
- * (wire 8.3, logger `protean.access`). While nobody wants the former, a run costs two looks at the clock.
+ * (wire 8.3, logger `protean.access`). While nobody wants the former, a run costs a look at the clock.
  *
  * @module
  */
 import { getLogger } from "@logtape/logtape";
-import type { Clock } from "../../async/clock.ts";
 import type { Config } from "../../config/schema.ts";
 import { cut, describeError, errorType } from "../../message/describe_error.ts";
 import { categoryOf } from "../../message/names.ts";
@@ -55,14 +54,12 @@ export interface AccessLogOptions {
   readonly handler: string;
   readonly kind: HandlerKind;
   readonly logging: Config["logging"];
-  readonly clock: Clock;
   /** From 0 to below 1, for `[logging.sampling]`. @default Math.random */
   readonly random?: () => number;
 }
 
 export class AccessLog {
   readonly #options: AccessLogOptions;
-  readonly #clock: Clock;
   /** Infinity: no run is slow. */
   readonly #slowMs: number;
   readonly #critical: ReadonlySet<string>;
@@ -71,17 +68,11 @@ export class AccessLog {
 
   constructor(options: AccessLogOptions) {
     this.#options = options;
-    this.#clock = options.clock;
     this.#slowMs = options.logging.slow_handler_threshold_ms || Infinity;
     this.#critical = new Set(options.logging.sampling.critical_streams);
   }
 
-  /** A run begins; returns when, for `ended`. */
-  begins(): number {
-    return this.#clock.monotonic();
-  }
-
-  /** Undefined while nobody wants the wide event. */
+  /** Of a run that begins now (monotonic ms); undefined while nobody wants the wide event. */
   entry(began: number): AccessEntry | undefined {
     if (began >= this.#askAgain) {
       this.#isWanted = log.isEnabledFor("debug");
@@ -90,15 +81,14 @@ export class AccessLog {
     return this.#isWanted ? new AccessEntry() : undefined;
   }
 
-  /** The run that began then has ended. `more`: what else is to be told of it. */
+  /** A run has ended after `ms`. `more`: what else is to be told of it. */
   ended(
-    began: number,
+    ms: number,
     origin: Origin,
     entry: AccessEntry | undefined,
     error: Error | undefined,
     more?: Readonly<Record<string, unknown>>,
   ): void {
-    const ms = this.#clock.monotonic() - began;
     const isSlow = ms > this.#slowMs;
     if (!entry && !isSlow) return;
     if (!this.#isKept(origin, error, isSlow)) return;

@@ -4,14 +4,13 @@
  * @module
  */
 import type { Mark } from "../../adapters/ports.ts";
-import { whenEnded } from "../../async/when_ended.ts";
 import { asError, CommitRefusedError, DeserializationError, IncorrectUsageError } from "../../errors.ts";
 import { canonicalJson } from "../../message/canonical.ts";
 import { checksumOf } from "../../message/checksum.ts";
 import { camelDomain, parseTypeString } from "../../message/names.ts";
 import { parseTime } from "../../message/time.ts";
 import { unstorableMetadata } from "../../message/storable.ts";
-import type { Message, TraceContext } from "../../message/types.ts";
+import type { Message } from "../../message/types.ts";
 import { KINDS } from "../kinds.ts";
 import { WorkContext } from "../work/context.ts";
 import { type Outcome, runUnitOfWork, type UnitOptions } from "../work/run_unit.ts";
@@ -33,8 +32,9 @@ import { ANY } from "../elements/on.ts";
 import { boundedId } from "../elements/identity.ts";
 import type { HandlerOptions } from "../types.ts";
 import type { HandlerMethod, HandlerModel, Model } from "../elements/model.ts";
+import type { HandlerSpan } from "../observer.ts";
 import type { WorkRuntime } from "../runtime.ts";
-import { type Origin, OUTSIDE } from "../work/outgoing.ts";
+import { OUTSIDE } from "../work/outgoing.ts";
 import { type Guard, refusal } from "../work/sessions.ts";
 import type { UnitOfWork } from "../work/unit_of_work.ts";
 
@@ -117,8 +117,8 @@ export class ElementRunner implements HandlerRunner {
     this.#idempotent = isMetTwice
       ? options.idempotent ?? true
       : idempotent ?? options.idempotent ?? KINDS[kind].idempotent;
-    const { config: { config: { logging } }, clock } = runtime;
-    this.#access = new AccessLog({ handler: name, kind, logging, clock });
+    const { logging } = runtime.config.config;
+    this.#access = new AccessLog({ handler: name, kind, logging });
     this.#transient = transientPolicy(runtime.config.config.server.transient_retry, options);
     this.#prefix = camelDomain(runtime.name);
     this.onDeadLetter = this.#deadLetterHook(options.onDeadLetter);
@@ -185,8 +185,6 @@ export class ElementRunner implements HandlerRunner {
   async runTogether(members: readonly BatchMember[], guard: RunOptions): Promise<readonly BatchResult[]> {
     const { observer } = this.runtime;
     const spans = members.map(({ message }) => observer.handler?.(this.name, message, this.kind));
-    const ended = (error: (index: number) => Error | undefined) =>
-      spans.forEach((span, index) => span?.ended(error(index)));
     const entries = members.map(({ message, plan, key, options }, index): BatchEntry => {
       const { payload, methods, reader } = plan as Plan;
       // Before a method can have changed anything.
@@ -197,31 +195,29 @@ export class ElementRunner implements HandlerRunner {
         trace: spans[index]?.trace ?? guard.trace ?? null,
       };
     });
-    const began = this.#access.begins();
+    const { clock } = this.runtime;
+    const began = clock.monotonic();
+    const ended = (errorOf: (index: number) => Error | undefined) => {
+      const ms = clock.monotonic() - began;
+      spans.forEach((span, index) => span?.ended(errorOf(index), ms));
+      // A batch is slow as a whole: where nobody wants to hear of each message, that is told with its first.
+      const batch = { batch: entries.length };
+      entries.forEach((entry, index) => {
+        const access = this.#access.entry(began);
+        if (access || index === 0) this.#access.ended(ms, entry, access, errorOf(index), batch);
+      });
+    };
     try {
       const results = await this.#batchRun(guard, entries).run(entries);
-      const failures = results.map((result) => result.kind === "failed" ? result.error : undefined);
-      ended((index) => failures[index]);
-      this.#tellBatch(began, entries, (index) => failures[index]);
+      ended((index) => {
+        const result = results[index];
+        return result?.kind === "failed" ? result.error : undefined;
+      });
       return results;
     } catch (error) {
       ended(() => asError(error));
-      this.#tellBatch(began, entries, () => asError(error));
       throw error;
     }
-  }
-
-  /** A batch is slow as a whole: where nobody wants to hear of each message, that is told with its first. */
-  #tellBatch(
-    began: number,
-    entries: readonly BatchEntry[],
-    errorOf: (index: number) => Error | undefined,
-  ): void {
-    const batch = { batch: entries.length };
-    entries.forEach((entry, index) => {
-      const access = this.#access.entry(began);
-      if (access || index === 0) this.#access.ended(began, entry, access, errorOf(index), batch);
-    });
   }
 
   #batchRun(guard: RunOptions, entries: readonly BatchEntry[]): BatchRun {
@@ -234,7 +230,7 @@ export class ElementRunner implements HandlerRunner {
   run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
     // A batch of one.
     if ((plan as Plan).methods[0]?.handleMany) return this.#runAlone(message, plan, options);
-    return this.#observed(message, options.trace ?? null, (origin) => this.#run(origin, plan, options));
+    return this.#run(message, plan, options);
   }
 
   async #runAlone(
@@ -247,20 +243,18 @@ export class ElementRunner implements HandlerRunner {
     return result?.kind === "duplicate" ? "duplicate" : "handled";
   }
 
-  async #run(
-    origin: Origin & { readonly message: Message },
-    plan: unknown,
-    options: RunOptions,
-  ): Promise<"handled" | "duplicate"> {
+  async #run(message: Message, plan: unknown, options: RunOptions): Promise<"handled" | "duplicate"> {
     const { payload, methods, reader } = plan as Plan;
-    const { message } = origin;
-    const began = this.#access.begins();
+    const { clock } = this.runtime;
+    const began = options.startedAt ?? clock.monotonic();
     const access = this.#access.entry(began);
     const tries = new Tries(message, payload, reader, options);
     // Before a method can have changed anything.
     const first = this.#idempotent ? this.#mark(message, options) : undefined;
     const failures: Error[] = [];
     let result: "handled" | "duplicate" = "duplicate";
+    const span = this.#span(message);
+    const origin = { message, trace: span?.trace ?? options.trace ?? null };
     for (const method of methods) {
       try {
         // Also behind one that returned all the same: it may have touched nothing, or have stopped there.
@@ -292,13 +286,10 @@ export class ElementRunner implements HandlerRunner {
         `${failures.length} of ${methods.length} methods of ${this.name} failed: ${failures[0]?.message}`,
       )
       : failures[0];
-    this.#access.ended(
-      began,
-      origin,
-      access,
-      failure,
-      result === "duplicate" && !failure ? DUPLICATE : undefined,
-    );
+    const ms = clock.monotonic() - began;
+    const isDuplicate = result === "duplicate" && !failure;
+    this.#access.ended(ms, origin, access, failure, isDuplicate ? DUPLICATE : undefined);
+    span?.ended(failure, ms);
     if (failure) throw failure;
     return result;
   }
@@ -320,33 +311,30 @@ export class ElementRunner implements HandlerRunner {
       throw new IncorrectUsageError(`${this.name} does not handle ${message.metadata.headers.type}.`);
     }
     const tries = new Tries(message, route.reader.read(message.data), route.reader, { again });
-    return await this.#observed(message, null, async (origin) => {
-      const began = this.#access.begins();
-      const access = this.#access.entry(began);
-      try {
-        const outcome = await this.#handle(method, tries, { origin, guard, mark, access }, prepare);
-        const isDone = outcome.kind === "done";
-        this.#access.ended(began, origin, access, undefined, isDone ? undefined : DUPLICATE);
-        return isDone ? outcome.value : undefined;
-      } catch (error) {
-        this.#access.ended(began, origin, access, asError(error));
-        throw error;
-      }
-    });
+    const { clock } = this.runtime;
+    const began = clock.monotonic();
+    const access = this.#access.entry(began);
+    const span = this.#span(message);
+    const origin = { message, trace: span?.trace ?? null };
+    const ended = (error?: Error, more?: typeof DUPLICATE) => {
+      const ms = clock.monotonic() - began;
+      this.#access.ended(ms, origin, access, error, more);
+      span?.ended(error, ms);
+    };
+    try {
+      const outcome = await this.#handle(method, tries, { origin, guard, mark, access }, prepare);
+      const isDone = outcome.kind === "done";
+      ended(undefined, isDone ? undefined : DUPLICATE);
+      return isDone ? outcome.value : undefined;
+    } catch (error) {
+      ended(asError(error));
+      throw error;
+    }
   }
 
-  /**
-   * One handler run as the domain's observer sees it; what it writes carries the observer's trace on, where
-   * that has one.
-   */
-  #observed<T>(
-    message: Message,
-    trace: TraceContext | null,
-    work: (origin: Origin & { readonly message: Message }) => Promise<T>,
-  ): Promise<T> {
-    const span = this.runtime.observer.handler?.(this.name, message, this.kind);
-    if (!span) return work({ message, trace });
-    return whenEnded(work({ message, trace: span.trace ?? trace }), (error) => span.ended(error));
+  /** One handler run as the domain's observer sees it; what it writes carries its trace on, where that has one. */
+  #span(message: Message): HandlerSpan | undefined {
+    return this.runtime.observer.handler?.(this.name, message, this.kind);
   }
 
   #handle(

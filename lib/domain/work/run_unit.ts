@@ -7,7 +7,6 @@
 import { getLogger } from "@logtape/logtape";
 import type { Mark } from "../../adapters/ports.ts";
 import { sleep } from "../../async/clock.ts";
-import { whenEnded } from "../../async/when_ended.ts";
 import {
   asError,
   DuplicateMessageError,
@@ -16,6 +15,7 @@ import {
   UnavailableError,
 } from "../../errors.ts";
 import { parseTime } from "../../message/time.ts";
+import type { Committed } from "../observer.ts";
 import type { WorkRuntime } from "../runtime.ts";
 import type { Guard, Turn } from "./sessions.ts";
 import type { Origin, Outgoing } from "./outgoing.ts";
@@ -125,7 +125,7 @@ async function once<R>(
       return { kind: "duplicate" };
     }
     const value = await work(unit);
-    const positions = await committed(runtime, name, unit, origin.trace);
+    const positions = await committed(runtime.observer, name, unit, origin.trace);
     return { kind: "done", value, positions, sent: unit.committed };
   } catch (thrown) {
     const error = asError(thrown);
@@ -145,14 +145,24 @@ function isBackendFailure(error: Error | undefined): error is Error {
 }
 
 function committed(
-  { observer }: WorkRuntime,
+  observer: WorkRuntime["observer"],
   name: string,
   unit: UnitOfWork,
   trace: Origin["trace"],
 ): Promise<readonly number[]> {
   const ended = observer.commit?.(name, trace);
-  const commit = unit.commit();
-  return ended ? whenEnded(commit, (error) => ended(unit.committed.length, error)) : commit;
+  return ended ? toldOf(unit, ended) : unit.commit();
+}
+
+async function toldOf(unit: UnitOfWork, ended: Committed): Promise<readonly number[]> {
+  try {
+    const positions = await unit.commit();
+    ended(unit.committed.length);
+    return positions;
+  } catch (error) {
+    ended(0, asError(error));
+    throw error;
+  }
 }
 
 /** Milliseconds before the next repetition of a conflict; undefined: it was the last one. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Attributes, Counter, Histogram, Meter } from "@opentelemetry/api";
+import type { Attributes } from "@opentelemetry/api";
 import { decisionOf } from "../../domain/decision.ts";
 import type { HandlerKind } from "../../domain/handler_port.ts";
 import type {
@@ -23,6 +23,7 @@ import { errorType } from "../../message/describe_error.ts";
 import type { Clock } from "../../async/clock.ts";
 import { categoryOf } from "../../message/names.ts";
 import { COUNTS, EVENTS, type Instrument, LONG_SECONDS, SECONDS } from "./catalogue.ts";
+import type { Counter, Histogram, Tallies } from "./tallies.ts";
 
 /** Command types and exceptions counted apart; then they are `other` (TEL-1). */
 const MOST_NAMES = 200;
@@ -33,7 +34,7 @@ type Instruments = {
 };
 
 export interface MetricsOptions {
-  readonly meter: Meter;
+  readonly tallies: Tallies;
   /** The one that rows are written by. */
   readonly clock: Clock;
   /** `[telemetry] semconv`. */
@@ -50,9 +51,8 @@ export class Metrics {
 
   constructor(options: MetricsOptions) {
     this.#options = options;
-    const { meter } = options;
     this.#instruments = Object.fromEntries(
-      Object.entries(EVENTS).map(([key, instrument]) => [key, made(meter, instrument)]),
+      Object.entries(EVENTS).map(([key, instrument]) => [key, made(options.tallies, instrument)]),
     ) as Instruments;
   }
 
@@ -191,15 +191,11 @@ export class Metrics {
   }
 }
 
-function made(meter: Meter, { kind, name, unit, description }: Instrument): Counter | Histogram {
-  const options = { description, ...(unit !== "" && { unit }) };
-  if (kind === "counter") return meter.createCounter(name, options);
-  const explicitBucketBoundaries = unit !== "s"
-    ? COUNTS
-    : name.endsWith("critical_time")
-    ? LONG_SECONDS
-    : SECONDS;
-  return meter.createHistogram(name, { ...options, advice: { explicitBucketBoundaries } });
+function made(tallies: Tallies, instrument: Instrument): Counter | Histogram {
+  const { kind, name, unit } = instrument;
+  if (kind === "counter") return tallies.counter(instrument);
+  const boundaries = unit !== "s" ? COUNTS : name.endsWith("critical_time") ? LONG_SECONDS : SECONDS;
+  return tallies.histogram(instrument, boundaries);
 }
 
 function snake(event: string): string {

@@ -3,13 +3,19 @@
  *
  * @module
  */
-import { AggregationTemporality, InstrumentType, MetricReader } from "@opentelemetry/sdk-metrics";
+import {
+  AggregationTemporality,
+  InstrumentType,
+  type MetricProducer,
+  MetricReader,
+} from "@opentelemetry/sdk-metrics";
 
 /** Gives out what is counted, when asked. */
 export class OnDemandReader extends MetricReader {
-  /** `mostSeries`: of one instrument; those beyond are one, with `otel.metric.overflow` (TEL-1). */
-  constructor(mostSeries: number) {
+  /** `mostSeries`: of one instrument; those beyond are one, with `otel.metric.overflow` (TEL-1). `producers`: what is counted elsewhere. */
+  constructor(mostSeries: number, producers: MetricProducer[] = []) {
     super({
+      metricProducers: producers,
       cardinalitySelector: () => mostSeries,
       // What a gauge does not tell any more is not known any more; accumulated, its last value would stay.
       aggregationTemporalitySelector: (type) =>

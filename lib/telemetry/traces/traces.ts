@@ -16,6 +16,7 @@ import {
   TraceFlags,
   type Tracer,
 } from "@opentelemetry/api";
+import { Buffer } from "node:buffer";
 import type { HandlerKind } from "../../domain/handler_port.ts";
 import type { PublishedRow } from "../../domain/observer.ts";
 import { errorLine } from "../../message/describe_error.ts";
@@ -30,18 +31,35 @@ export interface OpenSpan {
   end(error?: Error): void;
 }
 
+export interface TracesOptions {
+  /** `<host>-<pid>`. */
+  readonly worker: string;
+  /**
+   * Share of the traces beginning here that are begun at all: the tracer is to keep each of them. Undefined: its
+   * sampler decides.
+   */
+  readonly ratio: number | undefined;
+  /** From 0 to below 1. @default Math.random */
+  readonly random?: () => number;
+}
+
 export class Traces {
   readonly #tracer: Tracer;
   readonly #worker: string;
+  readonly #ratio: number | undefined;
+  readonly #random: () => number;
 
-  constructor(tracer: Tracer, worker: string) {
+  constructor(tracer: Tracer, { worker, ratio, random = Math.random }: TracesOptions) {
     this.#tracer = tracer;
     this.#worker = worker;
+    this.#ratio = ratio;
+    this.#random = random;
   }
 
   /** A handler runs on a message. */
   handler(handler: string, { metadata: { headers, domain } }: Message, kind: HandlerKind): OpenSpan {
     const parent = contextOf(headers.traceparent);
+    if (this.#isLeftOut(parent)) return new LeftOut();
     const span = this.#tracer.startSpan("protean.engine.handle_message", {}, parent);
     if (!span.isRecording()) return open(span);
     span.setAttributes({
@@ -66,17 +84,26 @@ export class Traces {
   /** A command is given to the domain, within the program's own trace where it has one. */
   command(type: string): OpenSpan {
     const attributes = { "protean.command.type": type };
+    if (this.#isLeftOut(context.active())) return new LeftOut();
     return open(this.#tracer.startSpan("protean.command.process", { attributes }, context.active()));
   }
 
   /** A unit of work commits. Undefined: it is part of no trace that is kept. */
   commit(within: TraceContext | null): ((messages: number, error?: Error) => void) | undefined {
-    if (!within?.traceparent.sampled) return undefined;
+    if (!within || within instanceof Unsampled || !within.traceparent.sampled) return undefined;
     const span = this.#tracer.startSpan("protean.uow.commit", {}, contextOf(within.traceparent));
     return (messages, error) => {
       span.setAttribute("protean.uow.event_count", messages);
       ended(span, error);
     };
+  }
+
+  /** A trace would begin here, and is not kept: nothing is made for it. */
+  #isLeftOut(parent: Context): boolean {
+    if (this.#ratio === undefined || this.#ratio >= 1) return false;
+    const known = parent === ROOT_CONTEXT ? undefined : trace.getSpanContext(parent);
+    const begins = !known || !trace.isSpanContextValid(known);
+    return begins && this.#random() >= this.#ratio;
   }
 
   /** Rows were published, those of traces that are kept. */
@@ -103,6 +130,29 @@ export class Traces {
       span.end(now);
     }
   }
+}
+
+/**
+ * A trace that is not kept. What is written meanwhile says so, lest whoever reads it begins one of its own; its ids
+ * are made when something is written.
+ */
+class Unsampled implements TraceContext {
+  readonly tracestate = null;
+  #traceparent: TraceParent | undefined;
+
+  get traceparent(): TraceParent {
+    return this.#traceparent ??= { trace_id: randomHex(16), parent_id: randomHex(8), sampled: false };
+  }
+}
+
+class LeftOut implements OpenSpan {
+  readonly trace = new Unsampled();
+
+  end(): void {}
+}
+
+function randomHex(bytes: number): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString("hex");
 }
 
 interface Lineage {

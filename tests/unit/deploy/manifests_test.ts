@@ -144,3 +144,48 @@ Deno.test("a kustomization names files that are there, and patches what the base
     }
   }
 });
+
+/** What a supervisor may take, and 2 s more (`docs/guides/shutdown.md`). */
+function leastForWorkers(config: string): number {
+  const { server } = parseToml(read(config)) as { server: { drain_timeout_seconds: number } };
+  return Math.max(30, server.drain_timeout_seconds + 5) + 2;
+}
+
+Deno.test("compose.yaml names services and files that are there, and gives the supervisor its time", () => {
+  const [{ services, volumes } = { services: {}, volumes: {} }] = documents(
+    read("compose.yaml"),
+  ) as unknown as readonly {
+    services: Record<string, {
+      depends_on?: Record<string, unknown>;
+      volumes?: string[];
+      stop_grace_period?: string;
+      command: string[];
+    }>;
+    volumes: Record<string, unknown>;
+  }[];
+  for (const { depends_on = {}, volumes: mounts = [] } of Object.values(services)) {
+    for (const other of Object.keys(depends_on)) assert(other in services, other);
+    for (const [from = ""] of mounts.map((mount) => mount.split(":"))) {
+      if (from.startsWith("./")) Deno.statSync(new URL(from, deploy));
+      else assert(from in volumes, from);
+    }
+  }
+  const { server } = services;
+  assert(server?.command.some((argument) => argument.startsWith("--workers=")));
+  assert(parseInt(server?.stop_grace_period ?? "") >= leastForWorkers("compose/domain.toml"));
+});
+
+Deno.test("the unit of systemd gives the supervisor its time, and a blocked loop is told before it is ended", () => {
+  const unit = Object.fromEntries(
+    read("systemd/protean-server.service").split("\n").filter((line) => /^[A-Z]\w+=/.test(line)).map(
+      (line) => {
+        const at = line.indexOf("=");
+        return [line.slice(0, at), line.slice(at + 1)];
+      },
+    ),
+  );
+  assert(Number(unit["TimeoutStopSec"]) >= leastForWorkers("compose/domain.toml"));
+  assert(Number(unit["WatchdogSec"]) > 10, "[server.health] blocked_after_seconds");
+  // Or its workers are told by systemd, too, and what their supervisor has left outlives it.
+  assertEquals([unit["Type"], unit["KillMode"]], ["notify", "mixed"]);
+});

@@ -49,6 +49,16 @@ Deno.test("the router leaves every other path to the program", async () => {
   );
 });
 
+Deno.test("a prefix is taken with and without its slashes", async () => {
+  await using domain = await domainOnMemory();
+  for (const prefix of ["/in/ternal", "in/ternal", "/in/ternal/", "in/ternal//"]) {
+    assertEquals(await ask(createHealthRouter(domain, { prefix }), "/in/ternal/livez"), ALIVE, prefix);
+  }
+  for (const prefix of ["", "/"]) {
+    assertEquals(await ask(createHealthRouter(domain, { prefix }), "/livez"), ALIVE);
+  }
+});
+
 Deno.test("readiness is 503 before init and after close, liveness stays", async () => {
   const domain = new Domain("shop");
   const router = createHealthRouter(domain);

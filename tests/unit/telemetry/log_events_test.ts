@@ -32,6 +32,8 @@ const COMPUTED: Readonly<Record<string, readonly string[]>> = {
 
 interface Told extends Omit<LogCall, "name"> {
   readonly name: string;
+  /** The names that one call may tell, `name` among them. */
+  readonly names: readonly string[];
   readonly where: string;
 }
 
@@ -53,7 +55,7 @@ async function told(): Promise<Map<string, Told[]>> {
       const names = call.isPlain ? [call.name] : COMPUTED[call.name] ?? [`${call.name} is not in COMPUTED`];
       for (const name of names) {
         const key = `${logger} ${name}`;
-        found.set(key, [...found.get(key) ?? [], { ...call, name, where: path.slice(root.length) }]);
+        found.set(key, [...found.get(key) ?? [], { ...call, name, names, where: path.slice(root.length) }]);
       }
     }
   }
@@ -86,13 +88,21 @@ Deno.test("events have the levels of the list", () => {
   assertEquals(used, said);
 });
 
+function wordsOf(key: string): readonly string[] {
+  return declared.get(key)?.[1].split(" ").filter((word) => word !== "") ?? [];
+}
+
 Deno.test("events have the properties of the list", () => {
   const wrong: string[] = [];
   for (const [key, all] of calls) {
-    const words = declared.get(key)?.[1].split(" ").filter((word) => word !== "");
-    if (!words) continue;
-    const known = new Set(words.map((word) => word.replace("?", "")));
-    for (const { properties, isWhole, where } of all) {
+    if (!declared.has(key)) continue;
+    const words = wordsOf(key);
+    const [logger] = key.split(" ");
+    for (const { properties, isWhole, where, names } of all) {
+      // Some of them may belong to one of its names alone.
+      const known = new Set(
+        names.flatMap((name) => wordsOf(`${logger} ${name}`)).map((word) => word.replace("?", "")),
+      );
       for (const name of properties) {
         if (!known.has(name)) wrong.push(`${key} has '${name}' in ${where}, and not in the list`);
       }
@@ -115,6 +125,9 @@ Deno.test("calls are read as they are written", () => {
     log.warn("a.b", { one, ...{ two: f(1, "},"), three }, four: \`\${x}, y\` });
     log[level](event, facts);
     log.debug("a.c", { ...facts, five: 5 });
+    const known = { six, ...(seven && { seven }) };
+    log.info("a.d", known);
+    log.info("a.e", { ...known, eight });
     log.fatal(
       \`a.\${kind}\`,
     );`;
@@ -125,6 +138,8 @@ Deno.test("calls are read as they are written", () => {
       ["warning", "a.b", ["one", "two", "three", "four"], true],
       [undefined, "event", [], false],
       ["debug", "a.c", ["five"], false],
+      ["info", "a.d", ["six", "seven"], true],
+      ["info", "a.e", ["six", "seven", "eight"], true],
       ["critical", "`a.${kind}`", [], true],
     ],
   );
