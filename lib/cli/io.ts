@@ -28,7 +28,12 @@ export interface CliIo {
    * is room again; where it is `shared` with other processes, lines are kept whole. Absent: `err` never waits anyway.
    */
   detach?(dropped: (count: number, bytes: number) => void, shared?: boolean): void;
-  /** Waits a moment for the reader of a detached `err`; nothing is written to it afterwards. */
+  /**
+   * Returns what writes to stdout as a detached `err` does, for what others have printed: whoever passes it on
+   * must not stand still with it. Absent: `out` never waits anyway.
+   */
+  passOn?(dropped: (count: number, bytes: number) => void): (text: string) => void;
+  /** Waits a moment for the readers of a detached `err` and of `passOn`; nothing is written to them afterwards. */
   settle?(): Promise<void>;
   /** Bytes from stdin; one reader per run. */
   stdin(): ReadableStream<Uint8Array>;
@@ -60,6 +65,7 @@ export function processIo(): CliIo {
   let outFailure: Error | undefined;
   const err = writer(Deno.stderr);
   let patient: PatientWriter | undefined;
+  let passing: PatientWriter | undefined;
   return {
     out: writer(Deno.stdout, (error) => outFailure = error),
     get outFailure() {
@@ -72,7 +78,13 @@ export function processIo(): CliIo {
         ...(shared && { batchBytes: ATOMIC_BYTES }),
       });
     },
-    settle: async () => await patient?.close(SETTLE_MS),
+    passOn(dropped) {
+      const writer = passing ??= new PatientWriter({ target: Deno.stdout, clock: systemClock, dropped });
+      return (text) => writer.write(text);
+    },
+    settle: async () => {
+      await Promise.all([patient, passing].map((writer) => writer?.close(SETTLE_MS)));
+    },
     stdin: () => Deno.stdin.readable,
     isTerminal: terminal(Deno.stdout),
     errIsTerminal: terminal(Deno.stderr),

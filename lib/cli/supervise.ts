@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { getLogger } from "@logtape/logtape";
 import type { Command } from "commander";
 import { systemClock } from "../async/clock.ts";
 import type { LoadedConfig } from "../config/loaded.ts";
@@ -18,6 +19,8 @@ import type { Child } from "../supervisor/worker_process.ts";
 import type { Cli } from "./cli.ts";
 import { systemd } from "./sd_notify.ts";
 import type { SupervisorFlags } from "./worker_options.ts";
+
+const log = getLogger(["protean", "supervisor"]);
 
 /**
  * Runs the workers until they have ended, and returns the exit code. `command` as it was parsed: the workers
@@ -42,7 +45,8 @@ export async function supervise(
     once: flags.once ?? false,
     drainTimeoutSeconds: server.drain_timeout_seconds,
     blockedAfterSeconds: health.blocked_after_seconds,
-    printed: (text) => cli.io.out(text),
+    printed: cli.io.passOn?.((count, bytes) => log.warn("supervisor.output_dropped", { count, bytes })) ??
+      ((text) => cli.io.out(text)),
     clock: systemClock,
   });
   const probes = health.enabled

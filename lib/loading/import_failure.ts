@@ -11,14 +11,13 @@ import { nearest } from "../config/nearest.ts";
 import { asError, isError } from "../errors.ts";
 import { loadsTypeScript, standalone } from "../executable/standalone.ts";
 
-/** What a module on disk may import of this library. */
+/** What a module on disk may import of this library; `/zod` is left out, for who imports `zod` means the package. */
 const LIBRARY = [
   "@protean/server",
   "@protean/server/adapters",
   "@protean/server/health",
   "@protean/server/testing",
   "@protean/server/cli",
-  "@protean/server/zod",
 ];
 const BUNDLE = "bundle the domain to one .js file (deno bundle)";
 /** The two ways out where a runtime cannot load what it is given. */

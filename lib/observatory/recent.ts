@@ -17,8 +17,8 @@ const MOST_FRESH_MS = 10_000;
 const MOST_FAILED_MS = 3_000;
 /** So long somebody waits; less than their connection lasts. */
 export const PATIENCE_MS = 3_500;
-/** Where a read takes longer than that, what the one before found will do for so long. */
-const STALE_MS = 60_000;
+/** Where a read takes longer than that nobody waits to its end: who asks again by then is given what it found. */
+const MOST_FRESH_OF_SLOW_MS = 20_000;
 
 type Outcome<T> = { readonly value: T } | { readonly error: unknown };
 
@@ -26,7 +26,7 @@ export class Recent<T> {
   readonly #read: () => Promise<T>;
   readonly #isWhole: (value: T) => boolean;
   readonly #clock: Clock;
-  #last: { readonly outcome: Outcome<T>; readonly at: number; readonly freshUntil: number } | undefined;
+  #last: { readonly outcome: Outcome<T>; readonly freshUntil: number } | undefined;
   #reading: Promise<void> | undefined;
 
   /** `isWhole`: false where a part could not be had, so that it is asked for again soon. */
@@ -41,13 +41,7 @@ export class Recent<T> {
     const fresh = this.#last;
     if (fresh && this.#clock.monotonic() < fresh.freshUntil) return valueOf(fresh.outcome);
     const reading = this.#reading ??= this.#begin().finally(() => this.#reading = undefined);
-    try {
-      await deadline(() => reading, PATIENCE_MS, this.#clock);
-    } catch (error) {
-      const before = this.#last;
-      const isUsable = before && "value" in before.outcome && this.#clock.monotonic() < before.at + STALE_MS;
-      if (!(error instanceof TimeoutError) || !isUsable) throw error;
-    }
+    await deadline(() => reading, PATIENCE_MS, this.#clock);
     if (!this.#last) throw new TimeoutError(PATIENCE_MS);
     return valueOf(this.#last.outcome);
   }
@@ -56,8 +50,10 @@ export class Recent<T> {
     const began = this.#clock.monotonic();
     const outcome: Outcome<T> = await this.#read().then((value) => ({ value }), (error) => ({ error }));
     const at = this.#clock.monotonic();
-    const most = "value" in outcome && this.#isWhole(outcome.value) ? MOST_FRESH_MS : MOST_FAILED_MS;
-    this.#last = { outcome, at, freshUntil: at + Math.min(most, Math.max(FRESH_MS, SPARED * (at - began))) };
+    const took = at - began;
+    const isWhole = "value" in outcome && this.#isWhole(outcome.value);
+    const most = !isWhole ? MOST_FAILED_MS : took > PATIENCE_MS ? MOST_FRESH_OF_SLOW_MS : MOST_FRESH_MS;
+    this.#last = { outcome, freshUntil: at + Math.min(most, Math.max(FRESH_MS, SPARED * took)) };
   }
 }
 

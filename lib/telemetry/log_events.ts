@@ -127,6 +127,11 @@ export const LOG_EVENTS: Readonly<Record<string, Readonly<Record<string, LogEven
       "pid after_seconds",
       "A worker had not ended long after its drain should have, and was killed.",
     ],
+    "supervisor.output_dropped": [
+      "warning",
+      "count bytes",
+      "Nobody read what the domain printed in the workers, and so much of it was dropped.",
+    ],
     "supervisor.roll_began": ["info", "workers", "`reload`: workers are replaced one by one."],
     "supervisor.roll_ended": ["info", "", "Every worker was replaced."],
     "supervisor.roll_failed": [

@@ -8,11 +8,19 @@ import { Installation, program } from "./server.ts";
 
 const JOBS = 20;
 
-/** A server whose stderr is a pipe that is read when the test reads it. */
+/** A server whose stderr, or stdout, is a pipe that is read when the test reads it. */
 class Unheard implements AsyncDisposable {
-  private constructor(readonly installation: Installation, readonly child: Deno.ChildProcess) {}
+  readonly #unread: ReadableStream;
 
-  static async start(): Promise<Unheard> {
+  private constructor(
+    readonly installation: Installation,
+    readonly child: Deno.ChildProcess,
+    unread: "stderr" | "stdout",
+  ) {
+    this.#unread = child[unread];
+  }
+
+  static async start(args: readonly string[] = [], unread: "stderr" | "stdout" = "stderr"): Promise<Unheard> {
     const domain = new URL("domains/chatty.js", import.meta.url).pathname;
     const installation = await Installation.create("", { domain });
     const [command = "", ...before] = program();
@@ -23,12 +31,13 @@ class Unheard implements AsyncDisposable {
         `--domain=${domain}`,
         `--config=${installation.config}`,
         "--log-format=json",
+        ...args,
       ],
       cwd: installation.folder,
-      env: { NO_COLOR: "1" },
-      ...{ stdin: "null", stdout: "null", stderr: "piped" },
+      env: { NO_COLOR: "1", ...(unread === "stdout" && { CHATTY_PRINTS: "1" }) },
+      ...{ stdin: "null", stdout: "null", stderr: "null", [unread]: "piped" },
     }).spawn();
-    return new Unheard(installation, child);
+    return new Unheard(installation, child, unread);
   }
 
   /** Gives it more to say than it keeps, and waits until all of it is done. */
@@ -55,13 +64,21 @@ class Unheard implements AsyncDisposable {
       this.child.kill("SIGKILL");
     } catch { /* It has ended already. */ }
     await this.child.status;
-    await this.child.stderr.cancel().catch(() => {});
+    await this.#unread.cancel().catch(() => {});
     await this.installation[Symbol.asyncDispose]();
   }
 }
 
 Deno.test("a log pipe that is full holds up no work, no probe and no stop", async () => {
   await using server = await Unheard.start();
+  await server.fill();
+  for (const path of ["/livez", "/readyz"]) assertEquals(await server.probe(path), 200, path);
+  server.child.kill("SIGTERM");
+  assertEquals((await server.child.status).code, 0);
+});
+
+Deno.test("what a domain prints in workers and nobody reads holds up no work, no probe and no stop", async () => {
+  await using server = await Unheard.start(["--workers=2"], "stdout");
   await server.fill();
   for (const path of ["/livez", "/readyz"]) assertEquals(await server.probe(path), 200, path);
   server.child.kill("SIGTERM");

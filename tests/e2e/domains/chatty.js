@@ -14,6 +14,9 @@ domain.eventHandler("Talker", {
   partOf: Job,
   handles: [on(JobGiven, ({ id }, ctx) => {
     for (let line = 0; line < 100; line++) ctx.log.info("chatty.line", { id, line, text: "x".repeat(4096) });
+    if (Deno.env.get("CHATTY_PRINTS")) {
+      Deno.stdout.writeSync(new TextEncoder().encode(`${"x".repeat(400_000)}\n`));
+    }
     Deno.writeTextFileSync("handled.log", `${id}\n`, { append: true });
   })],
 });
