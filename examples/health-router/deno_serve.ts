@@ -20,6 +20,7 @@ if (import.meta.main) {
   await domain.init();
   const stop = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(name, () => stop.abort());
-  await Deno.serve({ signal: stop.signal }, handler).finished;
+  const port = Number(Deno.env.get("PORT") ?? 8000);
+  await Deno.serve({ port, signal: stop.signal }, handler).finished;
   await domain.close();
 }

@@ -21,5 +21,9 @@ app.post("/orders", async (c) => {
 
 if (import.meta.main) {
   await domain.init();
-  Deno.serve(app.fetch);
+  const stop = new AbortController();
+  for (const name of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(name, () => stop.abort());
+  const port = Number(Deno.env.get("PORT") ?? 8000);
+  await Deno.serve({ port, signal: stop.signal }, app.fetch).finished;
+  await domain.close();
 }

@@ -26,5 +26,13 @@ app.use(async (ctx) => {
 
 if (import.meta.main) {
   await domain.init();
-  await app.listen({ hostname: "127.0.0.1", port: Number(Deno.env.get("PORT") ?? 8000) });
+  const stop = new AbortController();
+  const end = async () => {
+    stop.abort();
+    await domain.close();
+    Deno.exit(); // Oak waits for every client to close its connection.
+  };
+  for (const name of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(name, () => void end());
+  const port = Number(Deno.env.get("PORT") ?? 8000);
+  await app.listen({ hostname: "127.0.0.1", port, signal: stop.signal });
 }

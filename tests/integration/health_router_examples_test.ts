@@ -31,6 +31,10 @@ interface Served extends AsyncDisposable {
   readonly port: number;
 }
 
+interface Program extends Served {
+  readonly child: Deno.ChildProcess;
+}
+
 interface Example {
   readonly name: string;
   readonly prefix: string;
@@ -42,29 +46,33 @@ function denoServes(answer: (request: Request) => Promise<Response>): Served {
   return { port: server.addr.port, [Symbol.asyncDispose]: () => server.shutdown() };
 }
 
-/** A process of its own: Oak ends with its program. */
-async function oakServes(): Promise<Served> {
+/** The example `file` as a process of its own, which answers the probe at `path`. */
+async function runs(file: string, path: string): Promise<Program> {
   const port = freePort();
-  const file = new URL("../../examples/health-router/oak.ts", import.meta.url).pathname;
+  const program = new URL(`../../examples/health-router/${file}`, import.meta.url).pathname;
   const cwd = await Deno.makeTempDir();
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", "--no-check", "--quiet", file],
+    args: ["run", "--allow-all", "--no-check", "--quiet", program],
     env: { PORT: `${port}` },
     ...{ cwd, stdout: "null", stderr: "null" },
   }).spawn();
   await until(
     async () => {
-      const answer = await fetch(`http://127.0.0.1:${port}/livez`, { headers: { connection: "close" } });
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: "close" } });
       await answer.body?.cancel();
       return true;
     },
-    "Oak to listen",
+    `${file} to listen`,
     { within: 30_000 },
   );
   return {
-    port,
+    ...{ port, child },
     [Symbol.asyncDispose]: async () => {
-      child.kill("SIGKILL");
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended.
+      }
       await child.status;
       await Deno.remove(cwd, { recursive: true });
     },
@@ -78,7 +86,7 @@ const examples: readonly Example[] = [
     prefix: "/internal",
     serve: () => Promise.resolve(denoServes(async (request) => await hono.fetch(request))),
   },
-  { name: "Oak", prefix: "", serve: oakServes },
+  { name: "Oak", prefix: "", serve: () => runs("oak.ts", "/livez") },
 ];
 
 for (const { name, prefix, serve } of examples) {
@@ -102,5 +110,24 @@ for (const { name, prefix, serve } of examples) {
     } finally {
       await domain.close();
     }
+  });
+}
+
+for (
+  const [file, path] of [["deno_serve.ts", "/livez"], ["hono.ts", "/internal/livez"], [
+    "oak.ts",
+    "/livez",
+  ]] as const
+) {
+  Deno.test(`${file} ends at SIGTERM, though a client keeps its connection`, async () => {
+    await using program = await runs(file, path);
+    using client = await Deno.connect({ hostname: "127.0.0.1", port: program.port });
+    await client.write(new TextEncoder().encode(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`));
+    await client.read(new Uint8Array(4096));
+    program.child.kill("SIGTERM");
+    let ended: Deno.CommandStatus | undefined;
+    void program.child.status.then((status) => ended = status);
+    await until(() => ended !== undefined, `${file} to end`, { within: 10_000 });
+    assertEquals([ended?.code, ended?.signal], [0, null]);
   });
 }
