@@ -17,7 +17,7 @@ function rig(ratio: number, random: () => number) {
     spanProcessors: [new SimpleSpanProcessor({ exporter })],
   });
   const traces = new Traces(provider.getTracer("protean"), { worker: "w", ratio, random });
-  return { traces, spans: () => exporter.getFinishedSpans().length };
+  return { traces, spans: () => exporter.getFinishedSpans().length, exporter };
 }
 
 function message(traceparent: TraceParent | null): Message {
@@ -81,4 +81,14 @@ Deno.test("what comes with a message holds, whatever the share is; ids that no t
   assertEquals(none.trace.traceparent.sampled, false);
   assert(none.trace.traceparent.trace_id !== "0".repeat(32));
   assertEquals(traces.command("Shop.Place.v1").trace.traceparent.sampled, false);
+});
+
+Deno.test("an error is recorded with its text, and without the password of an address in it", () => {
+  const { traces, exporter } = rig(1, () => 0);
+  const error = new TypeError("postgresql://shop:hunter2@db/shop refuses");
+  traces.handler("Shipping", message(null), "event_handler").end(error);
+  const said = "TypeError: postgresql://shop:***@db/shop refuses";
+  for (const { status, events } of exporter.getFinishedSpans()) {
+    assertEquals([status.message, events[0]?.attributes?.["exception.message"]], [said, said]);
+  }
 });
