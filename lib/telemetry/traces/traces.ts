@@ -17,10 +17,9 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import { Buffer } from "node:buffer";
-import { maskText } from "../../config/secrets.ts";
 import type { HandlerKind } from "../../domain/handler_port.ts";
 import type { PublishedRow } from "../../domain/observer.ts";
-import { errorLine, errorType } from "../../message/describe_error.ts";
+import { errorType, logLine } from "../../message/describe_error.ts";
 import { categoryOf } from "../../message/names.ts";
 import type { Message, TraceContext, TraceParent } from "../../message/types.ts";
 
@@ -212,10 +211,10 @@ function open(span: OtelSpan, around?: OtelSpan): OpenSpan {
   };
 }
 
-/** As the reference records it, with the error's text (wire 9.4); no password of an address goes out in it. */
+/** The error's text is none of a trace's: it may quote a payload (SEC-4). Its type and place are. */
 function ended(span: OtelSpan, error: Error | undefined): void {
   if (error && span.isRecording()) {
-    const message = maskText(errorLine(error));
+    const message = logLine(error);
     span.addEvent("exception", { "exception.type": errorType(error), "exception.message": message });
     span.setStatus({ code: SpanStatusCode.ERROR, message });
   }
