@@ -8,12 +8,9 @@
 import { Redis } from "ioredis";
 import postgres from "postgres";
 import { PostgresProvider } from "../lib/adapters/postgres/provider.ts";
-import { RedisBroker } from "../lib/adapters/redis/broker.ts";
-import { systemClock } from "../lib/async/clock.ts";
-import { OutboxProcessor } from "../lib/outbox/processor.ts";
 import { PostgresServer } from "../tests/support/postgres_server.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";
-import { row } from "./outbox_rows.ts";
+import { adapter, publishing, row } from "./outbox_rows.ts";
 import { median, print, rate, ratio } from "./report.ts";
 
 const ROWS = Number(Deno.args[0] ?? 30_000);
@@ -22,22 +19,6 @@ const BATCH = 500;
 
 await using database = await PostgresServer.start();
 await using cache = await RedisServer.start();
-
-const retry = {
-  max_attempts: 3,
-  base_delay_seconds: 1,
-  max_backoff_seconds: 60,
-  backoff_multiplier: 2,
-  jitter: true,
-  jitter_factor: 0.25,
-};
-const adapter = (settings: Record<string, unknown>) => ({
-  name: "default",
-  domain: "bench",
-  folder: Deno.cwd(),
-  clock: systemClock,
-  settings,
-});
 
 async function fill(provider: PostgresProvider, sql: postgres.Sql, redis: Redis): Promise<void> {
   await redis.flushall();
@@ -70,26 +51,6 @@ async function bare(sql: postgres.Sql, redis: Redis): Promise<number> {
   }
 }
 
-async function ours(provider: PostgresProvider): Promise<number> {
-  const broker = new RedisBroker(adapter({ URI: cache.uri }));
-  await broker.open();
-  const processor = new OutboxProcessor({
-    provider,
-    broker,
-    owner: "bench",
-    clock: systemClock,
-    settings: { messagesPerTick: BATCH, maxTickIntervalSeconds: 1, retry },
-  });
-  await broker.length("bench::item");
-  const began = performance.now();
-  await processor.start();
-  // To stop it is to flush it.
-  await processor.stop();
-  const ms = performance.now() - began;
-  await broker.close();
-  return rate(ROWS, ms);
-}
-
 const provider = new PostgresProvider(adapter({ database_uri: database.uri() }));
 await provider.open();
 await provider.setup("own", []);
@@ -100,7 +61,7 @@ for (let round = 0; round < ROUNDS; round++) {
   await fill(provider, sql, redis);
   figures.bare.push(await bare(sql, redis));
   await fill(provider, sql, redis);
-  figures.ours.push(await ours(provider));
+  figures.ours.push(rate(ROWS, await publishing(provider, cache.uri, BATCH)));
 }
 print(
   "outbox rows/s on PostgreSQL + Redis",

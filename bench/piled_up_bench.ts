@@ -8,13 +8,10 @@
  */
 import { Redis } from "ioredis";
 import { PostgresProvider } from "../lib/adapters/postgres/provider.ts";
-import { RedisBroker } from "../lib/adapters/redis/broker.ts";
-import { systemClock } from "../lib/async/clock.ts";
-import { OutboxProcessor } from "../lib/outbox/processor.ts";
 import { encodeEvent } from "../tests/support/encode_message.ts";
 import { PostgresServer } from "../tests/support/postgres_server.ts";
 import { RedisServer } from "../tests/support/redis_server.ts";
-import { row } from "./outbox_rows.ts";
+import { adapter, publishing, row } from "./outbox_rows.ts";
 import { median, print, rate, ratio } from "./report.ts";
 import type { Measured, Run } from "./throughput_child.ts";
 
@@ -59,33 +56,13 @@ async function handled(): Promise<number> {
   return (JSON.parse(new TextDecoder().decode(stdout)) as Measured).rate;
 }
 
-const retry = {
-  ...{ max_attempts: 3, base_delay_seconds: 1, max_backoff_seconds: 60, backoff_multiplier: 2 },
-  ...{ jitter: true, jitter_factor: 0.25 },
-};
-const adapter = (settings: Record<string, unknown>) => ({
-  ...{ name: "default", domain: "bench", folder: Deno.cwd(), clock: systemClock, settings },
-});
-
 /** Outbox rows published a second. */
 async function outboxed(provider: PostgresProvider, from: number): Promise<number> {
   for (let at = 0; at < MEASURED; at += 1000) {
     const outbox = Array.from({ length: Math.min(1000, MEASURED - at) }, (_, n) => row(from + at + n));
     await provider.session().commit({ rows: [], outbox, events: [] });
   }
-  const broker = new RedisBroker(adapter({ URI: server.uri }));
-  await broker.open();
-  const settings = { messagesPerTick: 500, maxTickIntervalSeconds: 1, retry };
-  const parts = { provider, broker, owner: "bench", clock: systemClock, settings };
-  const processor = new OutboxProcessor(parts);
-  await broker.length("bench::item");
-  const began = performance.now();
-  await processor.start();
-  // To stop it is to flush it.
-  await processor.stop();
-  const ms = performance.now() - began;
-  await broker.close();
-  return rate(MEASURED, ms);
+  return rate(MEASURED, await publishing(provider, server.uri));
 }
 
 /** A copy of one row, a million times, with other keys. */

@@ -249,7 +249,8 @@ async function follow(t: Deno.TestContext, around: Surroundings): Promise<void> 
       ...["protean-server", "send", "PlaceOrder", "--domain=my_domain"],
       ...["--data", '{"orderId":"o-1","amount":1}'],
     ]);
-    await server.quiet();
+    const placed = "select 1 from protean_my_domain_order where id = 'o-1'";
+    await server.until(async () => (await site.database.sql(placed)).length > 0, "the order to be placed");
     await site.write("tool.ts", guide.take("Close a domain in tests and tools", "ts"));
     const tool = await site.deno(["run", "--allow-all", "--no-check", "tool.ts"]);
     const { code, log } = await tool.ended();
@@ -286,7 +287,8 @@ async function follow(t: Deno.TestContext, around: Surroundings): Promise<void> 
     assertEquals(await value("sum(protean_dlq_trimmed_total)"), "2");
     assertEquals(await value("protean_db_pool_size"), "10");
     for (const expression of guide.take(TELEMETRY, "promql").trimEnd().split("\n")) {
-      assertMatch(await value(expression) ?? "none", /^[\d.e-]+$/, expression);
+      // A rate has two scrapes behind it.
+      await until(async () => /^[\d.e-]+$/.test(await value(expression) ?? ""), `an answer to ${expression}`);
     }
   });
 
@@ -343,13 +345,14 @@ async function load({ guide, site, sql }: Surroundings): Promise<void> {
   await server.until(async () => await open() > most, "all connections to be open", 20_000);
   assert(await open() <= most + BESIDE, `${await open()}`);
   await held.release();
+  const done = async () => (await Deno.readTextFile(`${site.folder}/done.log`)).trim().split("\n");
+  await server.until(async () => (await done()).length >= 3 * orders.length, "all handlers to be through");
   await server.quiet();
   await server.until(async () => await open() <= POOL.size + BESIDE, "the overflow to close", 20_000);
   assert(await open() > POOL.size, `${await open()}`);
   assertEquals(await server.end("SIGTERM"), 0);
-  const done = (await Deno.readTextFile(`${site.folder}/done.log`)).trim().split("\n");
   assertEquals(
-    done.toSorted(),
+    (await done()).toSorted(),
     ["audit", "load", "ship"].flatMap((what) => orders.map((order) => `${what} ${JSON.parse(order).orderId}`))
       .toSorted(),
   );
