@@ -5,7 +5,7 @@
  * @module
  */
 import { join } from "node:path";
-import { createTarGzip } from "nanotar";
+import { createTar } from "nanotar";
 import manifest from "../deno.json" with { type: "json" };
 import { libraryFiles } from "./library_files.ts";
 import { say } from "./process.ts";
@@ -16,6 +16,9 @@ const FOLDER = "protean-server";
 
 /** Of every file, milliseconds since 1970: as npm has it, for what is older than 1980 is no time to some. */
 const MODIFIED = 499_162_500_000;
+
+/** Two empty blocks are an archive's end. Of nanotar's there may be one or none, of which `tar` warns. */
+const END = new Uint8Array(2 * 512);
 
 /** Longest name that every program which unpacks understands. */
 const MAX_NAME = 100;
@@ -32,7 +35,9 @@ export async function pack(): Promise<Uint8Array> {
   const long = entries.find(({ name }) => name.length >= MAX_NAME);
   if (long) throw new Error(`${long.name} is too long a name for a tarball: shorten it.`);
   const attrs = { mode: "644", uid: 0, gid: 0, user: "", group: "", mtime: MODIFIED };
-  return await createTarGzip(entries, { attrs });
+  const archive = new Blob([createTar(entries, { attrs }) as Uint8Array<ArrayBuffer>, END]);
+  const packed = archive.stream().pipeThrough(new CompressionStream("gzip"));
+  return await new Response(packed).bytes();
 }
 
 if (import.meta.main) {

@@ -180,6 +180,7 @@ export class AlertService extends BackgroundService implements EngineService {
   ): Generator<Entry> {
     const monotonic = this.#options.clock.monotonic();
     let room = MOST_KEPT - kept.size;
+    let full = false;
     for (const [key, finding] of found) {
       const settings = this.#rules.get(finding.rule);
       if (!settings) continue;
@@ -190,13 +191,14 @@ export class AlertService extends BackgroundService implements EngineService {
       const after = judge({ finding, before, settings, heldMs, now });
       if (after === before) continue;
       if (!before && --room < 0) {
-        if (!this.#full) log.warn("alerts.too_many", { kept: kept.size });
-        this.#full = true;
-        return;
+        // What is kept is judged all the same: where nothing of it ended there would never be room again.
+        full = true;
+        continue;
       }
       yield { before, after };
     }
-    this.#full = false;
+    if (full && !this.#full) log.warn("alerts.too_many", { kept: kept.size });
+    this.#full = full;
   }
 
   /** What was kept by the process before may have begun before this one looked. */

@@ -170,10 +170,12 @@ function summary(body: { status: string; checks: Record<string, unknown> }): str
 }
 
 async function oneDeadLetter(cli: Cli, runtime: DomainRuntime): Promise<string> {
-  const { entries: [letter] } = await DeadLetterQueues.of(runtime).list({ limit: 1 });
-  return letter
-    ? letterDetails(cli, { ...letter, letter: { ...letter.letter, errorStack: null } })
-    : "There is none.\n";
+  const queues = DeadLetterQueues.of(runtime);
+  const { entries: [first] } = await queues.list({ limit: 1 });
+  if (!first) return "There is none.\n";
+  // A list has no messages.
+  const { letter, ...found } = await queues.find(first.id, {});
+  return letterDetails(cli, { ...found, letter: { ...letter, errorStack: null } });
 }
 
 /** The embedded default in a folder of its own, with the probes on any free port. */

@@ -40,6 +40,8 @@ const log = getLogger(["protean", "telemetry"]);
 
 /** Spans that wait to be exported; those beyond are dropped. */
 const MOST_SPANS = 2_048;
+/** Characters of an attribute of a span: ids come from elsewhere, and one that is huge costs the whole batch. */
+const LONGEST_ATTRIBUTE = 1_024;
 /** Series of one instrument; those beyond are one, with `otel.metric.overflow` (TEL-1). */
 const MOST_SERIES = 2_000;
 
@@ -91,6 +93,7 @@ export class LiveTelemetry implements Telemetry {
     this.#tracers = traces && new TracerProvider({
       resource,
       sampler: samplerOf(options.settings.sampler),
+      spanLimits: { attributeValueLengthLimit: LONGEST_ATTRIBUTE },
       spanProcessors: [
         new BatchSpanProcessor({
           exporter: traces.exporter === "console"

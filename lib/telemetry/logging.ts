@@ -117,7 +117,10 @@ export function startLogging(options: LoggingOptions): void {
   );
   configureSync({
     reset: true,
-    sinks: { log: (record) => flood.take(record), audit: (record) => write(line(named(record))) },
+    sinks: {
+      log: (record) => flood.take(readable(record)),
+      audit: (record) => write(line(named(readable(record)))),
+    },
     loggers: [
       { category: [], sinks: ["log"], lowestLevel: level },
       { category: ["logtape", "meta"], sinks: ["log"], parentSinks: "override", lowestLevel: "warning" },
@@ -138,6 +141,19 @@ export function stopLogging(): void {
   guard?.close();
   guard = undefined;
   resetSync();
+}
+
+/** A line is not lost because a property of it throws when it is read: it is told without any of them. */
+function readable(record: LogRecord): LogRecord {
+  try {
+    const { message, properties } = record;
+    return { ...record, message, properties };
+  } catch {
+    const { category, level, timestamp, rawMessage } = record;
+    const event = typeof rawMessage === "string" ? rawMessage : rawMessage.join("…");
+    const properties = { properties: "(unreadable)" };
+    return { category, level, timestamp, rawMessage, message: [event], properties };
+  }
 }
 
 function chosenFormat({ format, settings, isTerminal }: LoggingOptions): "console" | "json" {

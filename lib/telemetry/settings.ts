@@ -5,6 +5,7 @@
  * @module
  */
 import type { LoadedConfig } from "../config/load.ts";
+import { maskValue } from "../config/secrets.ts";
 import { ConfigurationError } from "../errors.ts";
 
 export type Signal = "metrics" | "traces";
@@ -68,10 +69,15 @@ export function telemetrySettings(
     const protocol = telemetry.protocol ?? protocolOf(both("PROTOCOL")) ?? guessed(given);
     // The variable of one signal is used as it stands.
     const isWhole = telemetry.endpoint === undefined && variable(`${own}ENDPOINT`) !== undefined;
+    const place = telemetry.endpoint !== undefined
+      ? "[telemetry] endpoint"
+      : isWhole
+      ? `${own}ENDPOINT`
+      : "OTEL_EXPORTER_OTLP_ENDPOINT";
     return {
       exporter,
       protocol,
-      url: urlOf(signal, protocol, given, isWhole),
+      url: urlOf(signal, protocol, { endpoint: given, isWhole, place }),
       headers: headersOf(both("HEADERS")),
       timeoutMs: milliseconds(both("TIMEOUT"), "OTEL_EXPORTER_OTLP_TIMEOUT") ?? 10_000,
       gzip: both("COMPRESSION") === "gzip",
@@ -124,12 +130,23 @@ const GRPC_PATHS: Readonly<Record<Signal, string>> = {
   traces: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
 };
 
-function urlOf(signal: Signal, protocol: Protocol, endpoint: string | undefined, isWhole: boolean): string {
+function urlOf(
+  signal: Signal,
+  protocol: Protocol,
+  { endpoint, isWhole, place }: {
+    readonly endpoint: string | undefined;
+    readonly isWhole: boolean;
+    /** Where it is from, for the error. */
+    readonly place: string;
+  },
+): string {
   const given = endpoint ?? (protocol === "grpc" ? "http://localhost:4317" : "http://localhost:4318");
   const url = URL.parse(given);
   if (!url || !/^https?:$/.test(url.protocol) || url.hostname === "") {
     throw new ConfigurationError(
-      `[telemetry] endpoint is '${given}', which is no address of a collector: use http://otel-collector:4317.`,
+      `${place} is '${
+        maskValue("endpoint", given)
+      }', which is no address of a collector: use http://otel-collector:4317.`,
       { code: "CONFIG_INVALID_VALUE" },
     );
   }

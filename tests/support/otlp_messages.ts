@@ -40,7 +40,8 @@ const span: Schema = {
   4: ["parentSpanId", "bytes"],
   5: ["name", "text"],
   9: ["attributes", [keyValue]],
-  15: ["status", { 3: ["code", "int"] }],
+  11: ["events", [{ 2: ["name", "text"], 3: ["attributes", [keyValue]] }]],
+  15: ["status", { 2: ["message", "text"], 3: ["code", "int"] }],
 };
 
 /** `ExportMetricsServiceRequest`. */

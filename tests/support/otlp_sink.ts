@@ -22,6 +22,8 @@ export interface SinkSpan {
   readonly parentSpanId: string;
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly failed: boolean;
+  /** Its status and its events, as they came. */
+  readonly told: readonly unknown[];
 }
 
 export interface OtlpRequest {
@@ -69,7 +71,8 @@ interface Body {
         readonly spanId: string | Uint8Array;
         readonly parentSpanId?: string | Uint8Array;
         readonly attributes: readonly KeyValue[];
-        readonly status?: { readonly code?: unknown };
+        readonly status?: { readonly code?: unknown; readonly message?: string };
+        readonly events?: readonly unknown[];
       }[];
     }[];
   }[];
@@ -168,13 +171,14 @@ function pointsOf({ resourceMetrics = [] }: Body): SinkPoint[] {
 
 function spansOf({ resourceSpans = [] }: Body): SinkSpan[] {
   return resourceSpans.flatMap(({ scopeSpans }) => scopeSpans).flatMap(({ spans }) => spans)
-    .map(({ name, traceId, spanId, parentSpanId, attributes, status }) => ({
+    .map(({ name, traceId, spanId, parentSpanId, attributes, status, events = [] }) => ({
       name,
       traceId: hex(traceId),
       spanId: hex(spanId),
       parentSpanId: hex(parentSpanId ?? ""),
       attributes: valuesOf(attributes),
       failed: Number(status?.code ?? 0) === 2,
+      told: [status?.message, ...events],
     }));
 }
 

@@ -104,7 +104,8 @@ async function list(cli: Cli, runtime: DomainRuntime, { json }: Options): Promis
   if (alerts.length === 0) cli.io.out("No alerts found.\n");
   else {
     const rows = alerts.map(({ rule, subject, state, since, text, muted }) => [
-      ...[muted ? `${state}, muted` : state, rule, printable(clipped(subject, 60)), second(since)],
+      // Whole, for it is what `alerts mute` takes.
+      ...[muted ? `${state}, muted` : state, rule, printable(subject), second(since)],
       clipped(printable(text), 120),
     ]);
     cli.io.out(await table(cli, ["State", "Rule", "Subject", "Since", "What"], rows));

@@ -41,10 +41,19 @@ async function entriesOf(folder: string): Promise<string[] | undefined> {
   try {
     return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
+    if (cause instanceof Deno.errors.NotFound) return await absent(folder);
     const reason = cause instanceof Deno.errors.NotADirectory ? "it is no folder" : systemReason(cause);
     throw new UsageError(`A new domain cannot be in '${folder}': ${reason}.`, { cause });
   }
+}
+
+/** Throws `UsageError` for a symbolic link to what is not there: no folder can be made in its place. */
+async function absent(folder: string): Promise<undefined> {
+  const link = await Deno.readLink(folder).catch(() => undefined);
+  if (link === undefined) return undefined;
+  throw new UsageError(
+    `A new domain cannot be in '${folder}': it is a link to '${link}', which is not there.`,
+  );
 }
 
 function inTheWay(folder: string, entries: readonly string[]): UsageError {

@@ -55,6 +55,11 @@ export function domainNames(name: string, taken: readonly string[] = []): Domain
       `A new domain cannot be called '${name}': that is a folder in it, and its executable needs the name.`,
     );
   }
+  if (name === "node_modules") {
+    throw new UsageError(
+      `A new domain cannot be called '${name}': what is in a folder of that name is taken for packages, and its library would not be found.`,
+    );
+  }
   const other = taken.find((domain) => normalizedDomain(domain) === snake);
   if (other !== undefined) {
     throw new UsageError(

@@ -17,6 +17,8 @@ const TRY_AGAIN_GRPC: ReadonlySet<number> = new Set([1, 4, 8, 10, 11, 14, 15]);
 const FIRST_WAIT_MS = 500;
 /** Of an answer's text, for the log. */
 const MOST_TEXT = 200;
+/** Of an answer so much is read: what is longer is no collector's, and may have no end. */
+const MOST_BYTES = 65_536;
 
 export class Transport {
   readonly #destination: Destination;
@@ -72,7 +74,7 @@ export class Transport {
     const { url, headers, protocol } = this.#destination;
     let response: Response;
     try {
-      const client = await (this.#client ??= this.#connect());
+      const client = await (this.#client ??= this.#connected());
       response = await fetch(url, {
         ...{ method: "POST", client, signal, redirect: "manual" as const },
         headers: { ...headers, ...await this.#contentHeaders() },
@@ -82,7 +84,7 @@ export class Transport {
       if (signal.aborted) return { error: asError(signal.reason), again: false };
       return { error: asError(error), again: true };
     }
-    const text = await response.text().catch(() => "");
+    const text = await beginning(response).catch(() => "");
     if (protocol !== "grpc") {
       if (response.ok) return undefined;
       const error = new Error(`HTTP ${response.status} ${text.slice(0, MOST_TEXT)}`.trim());
@@ -96,6 +98,16 @@ export class Transport {
       error: new Error(`gRPC status ${status}: ${said.slice(0, MOST_TEXT)}`),
       again: TRY_AGAIN_GRPC.has(status) || TRY_AGAIN.has(response.status),
     };
+  }
+
+  /** What could not be made, for a file that is not there yet, is tried again with the next export. */
+  async #connected(): Promise<Deno.HttpClient> {
+    try {
+      return await this.#connect();
+    } catch (error) {
+      this.#client = undefined;
+      throw error;
+    }
   }
 
   async #connect(): Promise<Deno.HttpClient> {
@@ -131,4 +143,18 @@ export class Transport {
     );
     return new Uint8Array(await new Response(packed).arrayBuffer());
   }
+}
+
+/** The answer's text, or as much of it as is looked at. Rejects where it breaks off. */
+async function beginning({ body }: Response): Promise<string> {
+  if (!body) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let read = 0;
+  for await (const bytes of body) {
+    if (text.length < MOST_TEXT) text += decoder.decode(bytes.subarray(0, MOST_BYTES), { stream: true });
+    read += bytes.length;
+    if (read > MOST_BYTES) break;
+  }
+  return text;
 }

@@ -19,8 +19,7 @@ import {
 import { Buffer } from "node:buffer";
 import type { HandlerKind } from "../../domain/handler_port.ts";
 import type { PublishedRow } from "../../domain/observer.ts";
-import { errorLine } from "../../message/describe_error.ts";
-import { errorType } from "../../message/describe_error.ts";
+import { errorType, logLine } from "../../message/describe_error.ts";
 import { categoryOf } from "../../message/names.ts";
 import type { Message, TraceContext, TraceParent } from "../../message/types.ts";
 
@@ -215,8 +214,9 @@ function open(span: OtelSpan, around?: OtelSpan): OpenSpan {
 /** The error's text is none of a trace's: it may quote a payload (SEC-4). Its type and place are. */
 function ended(span: OtelSpan, error: Error | undefined): void {
   if (error && span.isRecording()) {
-    span.addEvent("exception", { "exception.type": errorType(error), "exception.message": errorLine(error) });
-    span.setStatus({ code: SpanStatusCode.ERROR, message: errorLine(error) });
+    const message = logLine(error);
+    span.addEvent("exception", { "exception.type": errorType(error), "exception.message": message });
+    span.setStatus({ code: SpanStatusCode.ERROR, message });
   }
   span.end();
 }

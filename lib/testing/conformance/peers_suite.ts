@@ -41,7 +41,10 @@ export function peersConformance(adapter: string, open: () => Promise<PeersFixtu
   rule("who has announced themselves is known to the others, in the order of ids", async ({ one, other }) => {
     await one.announce({ id: "b", fields: { host: "h", pid: "1" } }, TTL_MS);
     await other.announce({ id: "a", fields: {} }, TTL_MS);
-    const expected = [{ id: "a", fields: {} }, { id: "b", fields: { host: "h", pid: "1" } }];
+    const expected: Awaited<ReturnType<typeof known>> = [{ id: "a", fields: {} }, {
+      id: "b",
+      fields: { host: "h", pid: "1" },
+    }];
     assertEquals(await known(other), expected);
     assertEquals(await known(one), expected);
     for (const { ageMs } of await other.list()) assert(ageMs >= 0 && ageMs < 5_000, `${ageMs}`);

@@ -204,6 +204,7 @@ Deno.test("demo runs a thousand orders, ends with exit 0, and leaves nothing beh
   const out = await alone.out(["demo"], { TMPDIR: temporary });
   assertStringIncludes(out, "1,000 orders sent");
   assertStringIncludes(out, "exit code 0");
+  assertMatch(out, /\nPayload:\n\{\n {2}"data": \{/);
   assertEquals([alone.files(), alone.files(temporary)], [[], []]);
 });
 

@@ -371,6 +371,21 @@ Deno.test("a thousand that fire at once are one message to the webhook, and a bo
   assertEquals(service.firing?.get("check"), 0);
 });
 
+Deno.test("where no more alerts are kept, those that are kept still end, and there is room again", async () => {
+  const { figures, look, broker, replica } = alertRig();
+  const rows = Array.from({ length: 2_000 }, (_, n) => subscription({ name: `s${n}`, ageSeconds: 400 }));
+  figures.rows = rows;
+  const service = replica({ rules: { oldest_age: { for_seconds: 0 } }, channels: [] });
+  await look(service);
+  // The new one stands before all that are over by now.
+  const added = subscription({ name: "new", ageSeconds: 400 });
+  figures.rows = [added, ...rows.map((row) => ({ ...row, ageSeconds: 0 }))];
+  await look(service);
+  await look(service);
+  const kept = [...(await broker.alerts.all()).keys()];
+  assertEquals([service.firing?.get("oldest_age"), kept.length, kept[0]?.includes('"new"')], [1, 1, true]);
+});
+
 Deno.test("a broker that fails is told of once, and the watch goes on", async () => {
   const { broker, clock, figures, told, replica } = alertRig();
   figures.rows = [subscription({ ageSeconds: 400 })];

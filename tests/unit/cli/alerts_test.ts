@@ -39,11 +39,13 @@ Deno.test("what fires is listed and muted, with who did it, until when, and unmu
     threshold: 5,
     text: "It is \u001b[31mold.",
   });
+  const long = `shop.${"orders.".repeat(12)}Handler`;
   await shop.run(["send", "PlaceOrder", "--data", '{"orderId":"o-1","amount":1}']);
   withStreams(shop, (db) => {
     const put = db.prepare("INSERT INTO protean_alert (id, data) VALUES (?, ?)");
     put.run('["shop","alert","oldest_age","shop.OrderEventHandler"]', broken);
     put.run('["shop","alert","check","pay"]', broken.replace("firing", "pending"));
+    put.run(JSON.stringify(["shop", "alert", "check", long]), broken);
     put.run('["other","alert","check","pay"]', broken);
     put.run('["shop","alert","check","new"]', '{"state":"unheard of"}');
   });
@@ -54,7 +56,9 @@ Deno.test("what fires is listed and muted, with who did it, until when, and unmu
     /\nfiring +oldest_age +shop.OrderEventHandler +1970-01-01 00:00:00 +It is .*old.\npending/,
   );
   assertEquals(listed.stdout.includes("\u001b"), false);
-  assertStringIncludes(listed.stdout, "\n2 alert(s) found.\n");
+  assertStringIncludes(listed.stdout, "\n3 alert(s) found.\n");
+  assertStringIncludes(listed.stdout, ` ${long} `, "as `alerts mute` takes it");
+  withStreams(shop, (db) => db.exec("DELETE FROM protean_alert WHERE id LIKE '%.orders.orders.%'"));
 
   const args = [
     "alerts",

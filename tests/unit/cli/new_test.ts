@@ -64,6 +64,7 @@ for (
     ["..", "is a path"],
     ["C:\\shop", "is a path"],
     ["build", "a folder in it"],
+    ["node_modules", "is taken for packages"],
     ["bundled", "--domain=bundled is the one inside"],
     ["a".repeat(37), "at most 36 characters"],
     ["x".repeat(100_000), "…': it may have at most"],
@@ -159,6 +160,15 @@ Deno.test("new overwrites nothing: what is in the way is listed, and stays", () 
     assertStringIncludes(err, "is not empty, and nothing is overwritten: 'f10', 'f11', ");
     assertStringIncludes(err, "'f19' and 3 more in it.");
     assertEquals(entries(join(cwd, "shop")).length, 13);
+  }));
+
+Deno.test("new says of a link to nowhere that it is one", () =>
+  withFolder(async (cwd) => {
+    Deno.symlinkSync("nowhere", join(cwd, "shop"));
+    const { code, err } = await run(cwd, "shop");
+    assertEquals(code, 2);
+    assertStringIncludes(err, `in '${cwd}/shop': it is a link to 'nowhere', which is not there.`);
+    assertEquals(entries(cwd), ["shop"]);
   }));
 
 Deno.test("new says why a folder cannot be written: a file, or a file above", () =>

@@ -1,7 +1,9 @@
 /** Collectors that are not what the endpoint says (issue 16, bad input; F24). */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import tls from "node:tls";
 import { systemClock } from "../../../lib/async/clock.ts";
 import { OtlpMetricExporter } from "../../../lib/telemetry/otlp/exporters.ts";
+import { Transport } from "../../../lib/telemetry/otlp/transport.ts";
 import { reasonOf } from "../../../lib/telemetry/otlp/reason.ts";
 import type { Protocol } from "../../../lib/telemetry/settings.ts";
 import { resourceFromAttributes } from "@opentelemetry/resources";
@@ -104,4 +106,50 @@ Deno.test("what clients of other versions say is understood too", () => {
   assertStringIncludes(hint("connection error detected: frame with invalid size"), "OTLP over gRPC");
   assertStringIncludes(hint("HTTP 404 404 page not found", "http/protobuf"), "OTLP over HTTP");
   assertEquals(hint("tcp connect error: Connection refused"), "tcp connect error: Connection refused");
+});
+
+Deno.test("an answer without end is not read to its end", async () => {
+  const chunk = new Uint8Array(16_384).fill(0x78);
+  let sent = 0;
+  const isOver = Promise.withResolvers<void>();
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
+    const body = new ReadableStream<Uint8Array>({
+      pull: (stream) => {
+        sent += chunk.length;
+        stream.enqueue(chunk);
+      },
+      cancel: () => isOver.resolve(),
+    });
+    return new Response(body, { status: 400 });
+  });
+  const destination = {
+    ...{ protocol: "http/protobuf" as const, url: `http://127.0.0.1:${server.addr.port}/v1/metrics` },
+    ...{ exporter: "otlp" as const, headers: {}, timeoutMs: 500, gzip: false, certificate: undefined },
+  };
+  const transport = new Transport(destination, systemClock);
+  const failure = await assertRejects(() => transport.send(new Uint8Array(1)), Error);
+  assertEquals(failure.message, `HTTP 400 ${"x".repeat(200)}`);
+  await transport.close();
+  await isOver.promise;
+  assert(sent < 50_000_000, `${sent} bytes were sent`);
+});
+
+Deno.test("a file of certificates that comes later is found by the next export", async () => {
+  await using sink = new OtlpSink();
+  const certificate = await Deno.makeTempFile();
+  await Deno.remove(certificate);
+  const destination = {
+    ...{ protocol: "http/protobuf" as const, url: `http://127.0.0.1:${sink.port}/v1/metrics` },
+    ...{ exporter: "otlp" as const, headers: {}, timeoutMs: 100, gzip: false, certificate },
+  };
+  const transport = new Transport(destination, systemClock);
+  try {
+    await assertRejects(() => transport.send(new Uint8Array()));
+    await Deno.writeTextFile(certificate, tls.rootCertificates[0] ?? "");
+    await transport.send(new Uint8Array());
+    assertEquals(sink.requests.length, 1);
+  } finally {
+    await transport.close();
+    await Deno.remove(certificate);
+  }
 });

@@ -51,7 +51,7 @@ for (const protocol of ["grpc", "http/protobuf", "http/json"]) {
         ...{ trace_sample_ratio: 1, resource_attributes: { team: "blue" } },
       }),
     });
-    await domain.process(Begin, { id: "good" });
+    await domain.process(Begin, { id: "good" }, { correlationId: "c".repeat(100_000) });
     await domain.process(Begin, { id: "bad" });
     assertEquals(await new Engine(domain, { once: true }).run(), 0);
     const of = (name: string): Record<string, unknown>[] =>
@@ -88,7 +88,11 @@ for (const protocol of ["grpc", "http/protobuf", "http/json"]) {
       assert(own.includes(name), `${name} is missing in ${own}`);
     }
     assert(sink.spans.some(({ name, failed }) => name === "protean.handler.execute" && failed));
-    assert(!JSON.stringify(sink.spans).includes("secret-payload"));
+    const said = JSON.stringify(sink.spans, (_, value) => typeof value === "bigint" ? String(value) : value);
+    assert(said.includes("RangeError at ") && !said.includes("secret-payload"));
+    // A collector refuses a whole batch for one span that is too large.
+    assertLess(said.length, 100_000);
+    assert(said.includes("c".repeat(1_000)));
   });
 }
 

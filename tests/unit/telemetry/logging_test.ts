@@ -40,6 +40,21 @@ Deno.test("a record is one JSON line with the reference's keys when nobody watch
   assertEquals(new Date(timestamp).toISOString(), timestamp);
 });
 
+Deno.test("a line whose properties throw when they are read is not lost", () => {
+  const refuse = () => {
+    throw new Error("refused");
+  };
+  const facts = Object.defineProperty({}, "total", { get: refuse, enumerable: true });
+  const lines = logged({ worker: 1 }, () => {
+    logger.error("order.failed", facts);
+    logger.error("order {facts.total}", { facts });
+  });
+  assertEquals(
+    lines.map((line) => JSON.parse(line)).map(({ event, properties, worker }) => [event, properties, worker]),
+    [["order.failed", "(unreadable)", 1], ["order {facts.total}", "(unreadable)", 1]],
+  );
+});
+
 Deno.test("a record is one readable line on a terminal", () => {
   const lines = logged({ isTerminal: true, env: (name) => (name === "NO_COLOR" ? "1" : undefined) }, () => {
     logger.warning("dlq.depth", {

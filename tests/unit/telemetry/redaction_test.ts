@@ -96,3 +96,39 @@ Deno.test("a word of [logging] redact is masked inside texts and errors too", ()
   for (const text of texts) assertEquals(String(text).includes("123-45"), false, String(text));
   assertEquals(createRedactor([])("reason", "ssn=123-45"), "ssn=123-45");
 });
+
+Deno.test("what cannot be read is said in its place, and the rest is logged", () => {
+  const refuse = () => {
+    throw new Error("refused");
+  };
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const values = {
+    getter: Object.defineProperty({ a: 1 }, "b", { get: refuse, enumerable: true }),
+    proxy,
+    code: Object.assign(() => 1, { toString: refuse }),
+    after: "told",
+  };
+  const unreadable = "(unreadable)";
+  assertEquals(redact("value", values), {
+    ...{ getter: { a: 1, b: unreadable }, proxy: unreadable, code: unreadable, after: "told" },
+  });
+});
+
+Deno.test("what leads back to itself a hundred times, or is large, is copied no further than a bound", () => {
+  const graph: Record<string, unknown> = {};
+  for (let n = 0; n < 100; n++) graph[`edge_${n}`] = graph;
+  assertEquals(JSON.stringify(redact("value", graph)).length < 100_000, true);
+  const large = { ...{ bytes: new Uint8Array(5_000_000), buffer: new ArrayBuffer(3) } };
+  assertEquals(redact("value", large), { bytes: "5000000 byte(s)", buffer: "3 byte(s)" });
+});
+
+Deno.test("maps, sets and addresses are shown, without secrets", () => {
+  const headers = new Map([["x-token", "s3cret"], ["accept", "text/plain"]]);
+  const address = new URL("https://shop:s3cret@host/a?api_key=s3cret&b=1");
+  assertEquals(redact("value", { headers, tags: new Set(["a", 1]), address }), {
+    headers: { "x-token": "***", accept: "text/plain" },
+    tags: ["a", 1],
+    address: "https://shop:***@host/a?api_key=***&b=1",
+  });
+});

@@ -109,6 +109,12 @@ Deno.test("what cannot be obeyed is said in one sentence", async () => {
       "[telemetry] endpoint is 'otel-collector:4317', which is no address",
     ],
     [{ endpoint: "ftp://x" }, {}, "no address of a collector"],
+    [{ endpoint: "ftp://u:hunter2@x" }, {}, "[telemetry] endpoint is 'ftp://u:***@x'"],
+    [
+      {},
+      { OTEL_EXPORTER_OTLP_ENDPOINT: "u:hunter2@collector:4317" },
+      "OTEL_EXPORTER_OTLP_ENDPOINT is '***', which is no address",
+    ],
     [
       {},
       { OTEL_EXPORTER_OTLP_PROTOCOL: "carrier-pigeon" },

@@ -17,7 +17,7 @@ function rig(ratio: number, random: () => number) {
     spanProcessors: [new SimpleSpanProcessor({ exporter })],
   });
   const traces = new Traces(provider.getTracer("protean"), { worker: "w", ratio, random });
-  return { traces, spans: () => exporter.getFinishedSpans().length };
+  return { traces, spans: () => exporter.getFinishedSpans().length, exporter };
 }
 
 function message(traceparent: TraceParent | null): Message {
@@ -81,4 +81,16 @@ Deno.test("what comes with a message holds, whatever the share is; ids that no t
   assertEquals(none.trace.traceparent.sampled, false);
   assert(none.trace.traceparent.trace_id !== "0".repeat(32));
   assertEquals(traces.command("Shop.Place.v1").trace.traceparent.sampled, false);
+});
+
+Deno.test("an error is recorded by its type and place: its text may quote a payload", () => {
+  const { traces, exporter } = rig(1, () => 0);
+  traces.handler("Shipping", message(null), "event_handler").end(new TypeError("iban DE02 is no address"));
+  const spans = exporter.getFinishedSpans();
+  assertEquals(spans.length, 2);
+  for (const { status, events } of spans) {
+    for (const said of [status.message, events[0]?.attributes?.["exception.message"]]) {
+      assertMatch(String(said), /^TypeError at .*traces_test\.ts:\d+:\d+\)?$/);
+    }
+  }
 });

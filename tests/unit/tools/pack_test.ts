@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import { join, relative } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { parseTarGzip } from "nanotar";
 import manifest from "../../../deno.json" with { type: "json" };
 import { pack } from "../../../tools/pack.ts";
@@ -25,6 +26,11 @@ Deno.test("the library's tarball holds its sources and what they need, and nothi
     ...await below("lib"),
   ];
   assertEquals(files.map(({ name }) => name), wanted.map((path) => `protean-server/${path}`).sort());
+});
+
+Deno.test("the tarball ends as an archive must, in two empty blocks", () => {
+  const end = gunzipSync(tarball).subarray(-2 * 512);
+  assertEquals([end.length, end.every((byte) => byte === 0)], [1024, true]);
 });
 
 Deno.test("the same sources make the same tarball, whoever packs it and when", async () => {
