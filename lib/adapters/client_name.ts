@@ -27,6 +27,11 @@ export function applicationName(domain: string, process: string = processName())
   return `${SERVER_NAME}/${shownDomain}/${host.slice(-room)}${pid}`;
 }
 
+/** An SQL condition: `name`, an expression, is one that a single process has given itself, not somebody. */
+export function ofOneProcess(name: string): string {
+  return `${name} like '${SERVER_NAME}/%'`;
+}
+
 /**
  * An SQL expression for the part of an application's name that all processes of one fleet have in common;
  * `name` is an expression too. Names that somebody has given are taken whole.

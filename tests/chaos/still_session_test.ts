@@ -56,6 +56,28 @@ postgresTest(
 );
 
 postgresTest(
+  "F29: what waits in line behind a process that stands still, and belongs to it, holds nobody up either",
+  async () => {
+    await using server = await PostgresServer.start({ settings: { fsync: "off" } });
+    await using frozen = await TestProvider.ready({ uri: server.uri(), clock: new FakeClock(Date.now()) });
+    await using heir = new TestProvider({ uri: server.uri() });
+    const [still, behind, takesOver] = [frozen.session(), frozen.session(), heir.session()];
+    for (const session of [still, behind, takesOver]) await session.query(sql`select 1`);
+    assertEquals(await still.mark(mark("m1")), true);
+    assertEquals(await behind.mark(mark("m2")), true);
+    // Both stop now, the one at work at nothing and the other in the middle of its statement.
+    const waiting = assertRejects(() => behind.mark(mark("m1")), UnavailableError);
+    const began = performance.now();
+    assertEquals(await takesOver.mark(mark("m2")), true);
+    const took = performance.now() - began;
+    assertEquals(took < SHARE_MS, true, `${Math.round(took)} ms`);
+    await takesOver.commit(writeSet({}));
+    await waiting;
+    await assertRejects(() => still.commit(writeSet({})), UnavailableError);
+  },
+);
+
+postgresTest(
   "F29: a process that stands still before a commit that travels with others locks nothing, and is a duplicate then",
   async () => {
     await using server = await PostgresServer.start({ settings: { fsync: "off" } });
