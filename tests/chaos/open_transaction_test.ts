@@ -5,9 +5,10 @@ import { runSize } from "./audit/seed.ts";
 import { Stage } from "./audit/stage.ts";
 
 /**
- * Blocks touched for an event of the second half, for each of the first; without a bound it is above three.
+ * Blocks touched for an event of the second half, for each of the first: 1.6 to 1.9 alone, 2.0 beside other work,
+ * as looks that find nothing touch some too; without a bound it is above three.
  */
-const FLAT = 2;
+const FLAT = 2.5;
 
 faultTest(
   "F32: an open transaction slows nobody down, however much is published beside it",
