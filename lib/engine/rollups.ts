@@ -10,8 +10,10 @@ import { getLogger } from "@logtape/logtape";
 import {
   type Rollup,
   ROLLUP_BOUNDS,
+  ROLLUP_BUCKETS,
   ROLLUP_FIGURES,
   type RollupFigure,
+  rollupFigures,
   type Rollups,
 } from "../adapters/ports.ts";
 import { deadline } from "../async/abort.ts";
@@ -95,13 +97,8 @@ class Tally implements DeliveryObserver {
   }
 }
 
-function noFigures(): Record<RollupFigure, number> {
-  return Object.fromEntries(ROLLUP_FIGURES.map((figure) => [figure, 0])) as Record<RollupFigure, number>;
-}
-
-function noBuckets(): number[] {
-  return new Array(ROLLUP_BOUNDS.length + 1).fill(0);
-}
+const noFigures = () => rollupFigures(() => 0);
+const noBuckets = () => ROLLUP_BUCKETS.map(() => 0);
 
 export class RollupService extends BackgroundService implements EngineService {
   /** Handlers that end during the drain are in it. */

@@ -47,11 +47,25 @@ export interface Rollups {
   read(subscription: string, from: number, to: number): Promise<readonly Rollup[]>;
 }
 
+/** Names under which adapters keep the buckets. */
+export const ROLLUP_BUCKETS: readonly string[] = Array.from(
+  { length: ROLLUP_BOUNDS.length + 1 },
+  (_, at) => `bucket_${at}`,
+);
+
+/** Every figure with its value. */
+export function rollupFigures(valueOf: (figure: RollupFigure) => number): Record<RollupFigure, number> {
+  return Object.fromEntries(ROLLUP_FIGURES.map((figure) => [figure, valueOf(figure)])) as Record<
+    RollupFigure,
+    number
+  >;
+}
+
 /** Both in one. They are of the same minute. */
 export function addedRollup(one: Rollup, other: Rollup): Rollup {
-  const figures = Object.fromEntries(ROLLUP_FIGURES.map((figure) => {
+  const figures = rollupFigures((figure) => {
     const [a, b] = [one.figures[figure], other.figures[figure]];
-    return [figure, LARGEST.has(figure) ? Math.max(a, b) : a + b];
-  })) as Record<RollupFigure, number>;
+    return LARGEST.has(figure) ? Math.max(a, b) : a + b;
+  });
   return { ...one, figures, buckets: one.buckets.map((count, at) => count + (other.buckets[at] ?? 0)) };
 }

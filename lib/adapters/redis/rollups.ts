@@ -7,10 +7,10 @@
 import {
   LARGEST,
   type Rollup,
-  ROLLUP_BOUNDS,
+  ROLLUP_BUCKETS,
   ROLLUP_FIGURES,
   ROLLUP_KEPT_MS,
-  type RollupFigure,
+  rollupFigures,
   type Rollups,
 } from "../ports.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -88,18 +88,13 @@ function fieldsOf({ figures, buckets }: Rollup): (string | number)[] {
   const counted = ROLLUP_FIGURES.flatMap((figure): (string | number)[] =>
     figures[figure] > 0 ? [figure, figures[figure], LARGEST.has(figure) ? 1 : 0] : []
   );
-  return [...counted, ...buckets.flatMap((count, at) => count > 0 ? [`bucket_${at}`, count, 0] : [])];
+  return [
+    ...counted,
+    ...buckets.flatMap((count, at) => count > 0 ? [ROLLUP_BUCKETS[at] ?? "", count, 0] : []),
+  ];
 }
 
 function rollupOf(subscription: string, minute: number, fields: Readonly<Record<string, string>>): Rollup {
   const figure = (name: string) => Number(fields[name] ?? 0) || 0;
-  return {
-    subscription,
-    minute,
-    figures: Object.fromEntries(ROLLUP_FIGURES.map((name) => [name, figure(name)])) as Record<
-      RollupFigure,
-      number
-    >,
-    buckets: Array.from({ length: ROLLUP_BOUNDS.length + 1 }, (_, at) => figure(`bucket_${at}`)),
-  };
+  return { subscription, minute, figures: rollupFigures(figure), buckets: ROLLUP_BUCKETS.map(figure) };
 }

@@ -8,18 +8,18 @@ import { creation } from "../migrations.ts";
 import {
   LARGEST,
   type Rollup,
-  ROLLUP_BOUNDS,
+  ROLLUP_BUCKETS,
   ROLLUP_FIGURES,
   ROLLUP_KEPT_MS,
   type RollupFigure,
+  rollupFigures,
   type Rollups,
 } from "../ports.ts";
 import type { DatabaseFile } from "./file/database_file.ts";
 import { component } from "./file/migrate.ts";
 import { statement } from "./file/statements.ts";
 
-const BUCKETS = Array.from({ length: ROLLUP_BOUNDS.length + 1 }, (_, at) => `bucket_${at}`);
-const FIGURES: readonly string[] = [...ROLLUP_FIGURES, ...BUCKETS];
+const FIGURES: readonly string[] = [...ROLLUP_FIGURES, ...ROLLUP_BUCKETS];
 
 /** Names of subscriptions are JSON texts, for SQLite's end at a NUL. */
 export const rollupComponent = component({
@@ -56,7 +56,7 @@ export class SqliteRollups implements Rollups {
           JSON.stringify(subscription),
           minute,
           ...ROLLUP_FIGURES.map((name) => figures[name]),
-          ...BUCKETS.map((_, at) => buckets[at] ?? 0),
+          ...ROLLUP_BUCKETS.map((_, at) => buckets[at] ?? 0),
         );
       }
     });
@@ -70,11 +70,8 @@ export class SqliteRollups implements Rollups {
     return rows.map((row) => ({
       subscription,
       minute: Number(row["minute"]),
-      figures: Object.fromEntries(ROLLUP_FIGURES.map((name) => [name, Number(row[name])])) as Record<
-        RollupFigure,
-        number
-      >,
-      buckets: BUCKETS.map((name) => Number(row[name])),
+      figures: rollupFigures((name) => Number(row[name])),
+      buckets: ROLLUP_BUCKETS.map((name) => Number(row[name])),
     }));
   }
 

@@ -6,9 +6,9 @@
 import { assertEquals } from "@std/assert";
 import {
   type Rollup,
-  ROLLUP_BOUNDS,
-  ROLLUP_FIGURES,
+  ROLLUP_BUCKETS,
   ROLLUP_KEPT_MS,
+  rollupFigures,
   type Rollups,
 } from "../../adapters/ports.ts";
 
@@ -28,8 +28,8 @@ function rollup(subscription: string, minute: number, value: number, bucket = 0)
   return {
     subscription,
     minute,
-    figures: Object.fromEntries(ROLLUP_FIGURES.map((name) => [name, value])) as Rollup["figures"],
-    buckets: Array.from({ length: ROLLUP_BOUNDS.length + 1 }, (_, at) => at === bucket ? 1 : 0),
+    figures: rollupFigures(() => value),
+    buckets: ROLLUP_BUCKETS.map((_, at) => at === bucket ? 1 : 0),
   };
 }
 
