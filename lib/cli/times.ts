@@ -25,6 +25,11 @@ export function durationMs(value: string): number | undefined {
   return count === undefined ? undefined : Number(count) * (UNITS[unit] ?? 0);
 }
 
+/** A time in ISO 8601 as tables show it: without its `T`, to the second. */
+export function toTheSecond(iso: string): string {
+  return iso.slice(0, 19).replace("T", " ");
+}
+
 /** The value of an option that takes a time: `2026-11-28T10:00:00Z`, or `24h` or `7d` ago. */
 export function moment(value: string): Moment {
   const ms = durationMs(value);

@@ -22,7 +22,7 @@ import {
   type LogOptions,
 } from "../options.ts";
 import { clipped, table } from "../table.ts";
-import { durationMs } from "../times.ts";
+import { durationMs, toTheSecond } from "../times.ts";
 import { withDomain } from "../with_domain.ts";
 
 interface Options extends DomainOptions, LogOptions, ActorOptions {
@@ -149,5 +149,5 @@ function muteJson({ rule, subject, until, by }: Mute) {
 
 /** In UTC, to the second. */
 function second(ms: AlertFacts["since"]): string {
-  return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+  return toTheSecond(new Date(ms).toISOString());
 }

@@ -12,6 +12,7 @@ import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
 import { addCommonOptions, type DomainOptions, type LogOptions, positive } from "../options.ts";
 import { clipped, table } from "../table.ts";
+import { toTheSecond } from "../times.ts";
 import { withDomain } from "../with_domain.ts";
 
 interface Options extends DomainOptions, LogOptions {
@@ -42,7 +43,7 @@ async function list(cli: Cli, runtime: DomainRuntime, { limit, json }: Options):
   if (entries.length === 0) return cli.io.out("No changes found.\n");
   const cell = (value: unknown) => value === undefined ? "-" : String(value);
   const rows = entries.map(({ at, who, from, what, outcome, count, filter, reason, why }) => [
-    cell(at).slice(0, 19).replace("T", " "),
+    toTheSecond(cell(at)),
     cell(who),
     cell(from),
     cell(what),

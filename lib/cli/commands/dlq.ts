@@ -24,6 +24,7 @@ import { withExamples } from "../examples.ts";
 import { LetterFile } from "../letter_file.ts";
 import { type ActorOptions, addActor, filled, positive } from "../options.ts";
 import { clipped, table } from "../table.ts";
+import { toTheSecond } from "../times.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 import { discardCommand, purgeCommand, replayAllCommand, restoreCommand } from "./dlq_bulk.ts";
@@ -199,7 +200,7 @@ async function exportAll(
 }
 
 function row({ id, subscription, letter }: QueuedLetter): string[] {
-  const failedAt = letter.failedAt?.slice(0, 19).replace("T", " ") ?? "-";
+  const failedAt = letter.failedAt === null ? "-" : toTheSecond(letter.failedAt);
   return [
     id,
     subscription,

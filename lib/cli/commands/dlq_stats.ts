@@ -13,6 +13,7 @@ import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
 import { positive } from "../options.ts";
 import { clipped, table } from "../table.ts";
+import { toTheSecond } from "../times.ts";
 import { withDomain } from "../with_domain.ts";
 
 interface Options extends FilterOptions {
@@ -89,7 +90,7 @@ async function groups(
 }
 
 function seconds(time: Date | undefined): string {
-  return time?.toISOString().slice(0, 19).replace("T", " ") ?? "-";
+  return time ? toTheSecond(time.toISOString()) : "-";
 }
 
 function queueJson({ dlqStream, subscription, depth, oldest, newest, counted, groups }: DeadLetterStats) {

@@ -13,6 +13,7 @@ import { envelope } from "../envelope.ts";
 import { withExamples } from "../examples.ts";
 import { addCommonOptions, type DomainOptions, filled, type LogOptions } from "../options.ts";
 import { table } from "../table.ts";
+import { toTheSecond } from "../times.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 
@@ -94,7 +95,7 @@ async function list(cli: Cli, failed: readonly FailedOne[], options: Options): P
       titles,
       failed.map(({ handler, category, failure }) => [
         ...[handler, category, String(failure.position), failure.type, failure.id],
-        ...[String(failure.retryCount), state(failure), since(failure).slice(0, 19).replace("T", " ")],
+        ...[String(failure.retryCount), state(failure), toTheSecond(since(failure))],
       ]),
     ),
   );

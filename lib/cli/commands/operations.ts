@@ -31,6 +31,7 @@ import {
 } from "../options.ts";
 import { EXIT_FAILURE } from "../report.ts";
 import { clipped, table } from "../table.ts";
+import { toTheSecond } from "../times.ts";
 import { withDomain } from "../with_domain.ts";
 
 interface Options extends DomainOptions, LogOptions {
@@ -114,7 +115,7 @@ async function list(cli: Cli, operations: readonly Operation[], { json }: Option
   if (operations.length === 0) return cli.io.out("No operations found.\n");
   const rows = operations.map(({ id, kind, state, done, total, failures, by, filter, created }) => [
     ...[id, kind, state, `${done}/${total}`, String(failures), by],
-    ...[created.toISOString().slice(0, 19).replace("T", " "), clipped(filterWords(filter), 60)],
+    ...[toTheSecond(created.toISOString()), clipped(filterWords(filter), 60)],
   ]);
   const titles = ["ID", "Kind", "State", "Done", "Failed", "By", "Created", "Filter"];
   cli.io.out(await table(cli, titles, rows));

@@ -23,6 +23,7 @@ import {
   type LogOptions,
 } from "../options.ts";
 import { clipped, table } from "../table.ts";
+import { toTheSecond } from "../times.ts";
 import { UsageError } from "../usage_error.ts";
 import { withDomain } from "../with_domain.ts";
 
@@ -111,7 +112,7 @@ async function list(cli: Cli, halted: readonly HaltedKey[], { json: asJson }: Op
       halted.map(({ handler, category, key, halt }) => [
         ...[handler, category, key, halt.id, String(halt.attempts)],
         clipped(`${halt.error_type}: ${halt.error_message}`, 60),
-        halt.halted_at.slice(0, 19).replace("T", " "),
+        toTheSecond(halt.halted_at),
       ]),
     ),
   );
