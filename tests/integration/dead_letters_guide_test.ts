@@ -5,6 +5,7 @@ import { z } from "zod";
 import { join } from "node:path";
 import { loadConfig } from "../../lib/config/load.ts";
 import { main } from "../../lib/cli/mod.ts";
+import { words } from "../support/guide.ts";
 import { recordingIo } from "../unit/cli/support.ts";
 
 const GUIDE = new URL("../../docs/guides/dead-letters.md", import.meta.url);
@@ -17,11 +18,6 @@ async function blocks(language: string): Promise<string[]> {
   const text = await Deno.readTextFile(GUIDE);
   return [...text.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))]
     .flatMap(([, block = ""]) => block.trimEnd().split("\n"));
-}
-
-/** Words as a shell has them, with quotes around what has blanks. */
-function words(line: string): string[] {
-  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? "");
 }
 
 function shop(handler: { broken: boolean }): Domain {
