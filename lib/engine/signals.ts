@@ -5,6 +5,7 @@
  */
 import { basename } from "node:path";
 import { type Clock, systemClock } from "../async/clock.ts";
+import { SAME_SIGNAL_MS, STOP_SIGNALS } from "../async/stop_signals.ts";
 
 /** What the signals have asked for. */
 export interface StopSignals {
@@ -17,19 +18,6 @@ export interface StopSignals {
 }
 
 /**
- * Windows knows no SIGTERM and sends these for Ctrl-C and Ctrl-Break; listening for others is refused there.
- */
-const STOP: readonly Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGINT", "SIGBREAK"]
-  : ["SIGTERM", "SIGINT", "SIGHUP"];
-
-/**
- * A task runner passes on the signal that a terminal or systemd has already sent to the whole group (DRN-4):
- * what comes this soon after the first, through one, is the same signal. As a rule it takes a millisecond.
- */
-const SAME_SIGNAL_MS = 250;
-
-/**
  * Listens from now on. Called before the first `await` of the process: as PID 1 a process without a listener
  * ignores SIGTERM (platform: signals, containers).
  */
@@ -40,7 +28,7 @@ export function listenForStopSignals(
   const drain = new AbortController();
   const cut = new AbortController();
   let first: number | undefined;
-  const listeners = STOP.map((name) => {
+  const listeners = STOP_SIGNALS.map((name) => {
     const listener = () => {
       const now = clock.monotonic();
       first ??= now;
@@ -66,7 +54,7 @@ export function listenForStopSignals(
  */
 export function leaveSignalsToSupervisor(reloadAsked: () => void = () => {}): AbortSignal {
   const terminated = new AbortController();
-  for (const name of STOP) {
+  for (const name of STOP_SIGNALS) {
     Deno.addSignalListener(name, () => name === "SIGTERM" && terminated.abort(name));
   }
   onReloadSignal(reloadAsked);

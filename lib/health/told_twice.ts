@@ -5,13 +5,10 @@
  * @module
  */
 import { type Clock, sleep } from "../async/clock.ts";
+import { SAME_SIGNAL_MS, STOP_SIGNALS } from "../async/stop_signals.ts";
 
-/** A task runner may pass on what the whole group has got: what comes this soon is the same signal. */
-const SAME_SIGNAL_MS = 250;
 /** From one look at the loop to the next. */
 const LOOK_MS = 100;
-
-const STOP: readonly Deno.Signal[] = ["SIGTERM", "SIGINT", "SIGHUP"];
 
 export interface ToldTwiceOptions {
   /** Whether the loop has stood still for `blocked_after_seconds`. */
@@ -41,7 +38,7 @@ export async function endWhenToldTwice(
 function listenToSignals(heard: () => void): void {
   // Windows knows none of them, and what ends a process there ends a blocked one, too.
   if (Deno.build.os === "windows") return;
-  for (const name of STOP) Deno.addSignalListener(name, heard);
+  for (const name of STOP_SIGNALS) Deno.addSignalListener(name, heard);
 }
 
 function killSelf(): void {
